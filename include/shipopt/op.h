@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHIPOPT_OP_H
+#define SHIPOPT_OP_H
+
+#include <shipopt/error.h>
+#include <shipopt/record.h>
+
+SHIPOPT_BEGIN_DECLS
+
+/*
+ * Operations: one asynchronous call each.
+ *
+ * Every asynchronous function ends in `shipopt_done_fn done, void *userdata, shipopt_op **ret_op`. If it returns 0,
+ * `done` (may be NULL) runs exactly once, later, never from inside the call and never under a lock of the library, also
+ * when the operation is canceled or the runtime closes. If it returns an error, `done` never runs. *ret_op (ret_op may be
+ * NULL) is written before the operation can complete and is a reference of the caller's, to be dropped with
+ * shipopt_op_unref(); `done` borrows one for the time of its call.
+ *
+ * Where `done` runs is a setting of the handle (`…_config_set_delivery`): on a scheduler thread (default), inline on
+ * the reactor thread (only for short callbacks that never block), or in a queue of the host's (<shipopt/queue.h>).
+ *
+ * Results are readable once the operation is done: in `done`, after shipopt_op_wait(), or when
+ * shipopt_op_is_done() says 1. Before that getters give SHIPOPT_EAGAIN, NULL or 0. What they hand out lives as long as a
+ * reference to the operation is held. All of this since 0.1.
+ */
+typedef struct shipopt_op shipopt_op;
+
+typedef void (*shipopt_done_fn)(void *userdata, shipopt_op *op);
+
+enum { /* where completions are delivered */
+	SHIPOPT_DELIVERY_SCHEDULER = 0,
+	SHIPOPT_DELIVERY_INLINE = 1,
+	SHIPOPT_DELIVERY_QUEUE = 2
+};
+
+/* 0 or positive for success, negative for the failure, SHIPOPT_EAGAIN while it runs. */
+SHIPOPT_API int shipopt_op_status(const shipopt_op *op);
+/* 1 once the results are readable. Any thread. */
+SHIPOPT_API int shipopt_op_is_done(const shipopt_op *op);
+/* The detail of a failure or NULL. Borrowed. */
+SHIPOPT_API const shipopt_error *shipopt_op_error(const shipopt_op *op);
+/* What the operation made, by kind of call; NULL or 0 if the call makes none. Borrowed. */
+SHIPOPT_API const shipopt_record *shipopt_op_record(const shipopt_op *op);
+SHIPOPT_API const char *shipopt_op_json(const shipopt_op *op);
+SHIPOPT_API int64_t shipopt_op_value(const shipopt_op *op);
+/* A number of the host's, carried by the operation and its queue event; 0 until set. Set it before the
+ * completion can be read, that is with a queue or right after the call on the queue's own thread. */
+SHIPOPT_API void shipopt_op_set_token(shipopt_op *op, uint64_t token);
+SHIPOPT_API uint64_t shipopt_op_token(const shipopt_op *op);
+
+/*
+ * Asks for an early end. 0 if the request was taken, also when it comes too late to matter. The operation completes as
+ * it does without: once, with SHIPOPT_ECANCELED if nothing was sent, with SHIPOPT_EINDOUBT if a write was,
+ * or with its normal result. Any thread.
+ */
+SHIPOPT_API int shipopt_op_cancel(shipopt_op *op);
+
+/*
+ * Waits until `done` has returned and gives the operation's status. `timeout_ms` -1 waits without end;
+ * SHIPOPT_ETIMEDOUT when it passes. SHIPOPT_EDEADLK on a thread of the library and inside the dispatch of the queue the
+ * operation would be delivered to; elsewhere it dispatches that queue itself meanwhile. SHIPOPT_EFORKED in a child.
+ */
+SHIPOPT_API int shipopt_op_wait(shipopt_op *op, int64_t timeout_ms);
+
+/* Takes and drops a reference. Both accept NULL, `ref` returns its argument. Dropping the last one does not cancel. */
+SHIPOPT_API shipopt_op *shipopt_op_ref(shipopt_op *op);
+SHIPOPT_API void shipopt_op_unref(shipopt_op *op);
+
+/*
+ * A question to the host that it answers when it can, once, from any thread: the custom operation of a bulk run
+ * (<shipopt/bulk.h>), and what else calls for host code. Answering consumes the request.
+ */
+typedef struct shipopt_request shipopt_request;
+
+/* Answers with success and a value. */
+SHIPOPT_API void shipopt_request_complete(shipopt_request *request, int64_t value);
+/* Answers with a failure: a negative code and a message (copied, may be NULL). A code that is not negative counts as
+ * SHIPOPT_EINVAL. */
+SHIPOPT_API void shipopt_request_fail(shipopt_request *request, int code, const char *message);
+/* The record that the question is about, or NULL. Borrowed until the answer. */
+SHIPOPT_API const shipopt_record *shipopt_request_record(const shipopt_request *request);
+/* The key that the question is about (an order key), or NULL. Borrowed until the answer. */
+SHIPOPT_API const char *shipopt_request_key(const shipopt_request *request);
+
+SHIPOPT_END_DECLS
+
+#endif

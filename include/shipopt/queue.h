@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHIPOPT_QUEUE_H
+#define SHIPOPT_QUEUE_H
+
+#include <shipopt/op.h>
+#include <shipopt/runtime.h>
+
+SHIPOPT_BEGIN_DECLS
+
+/*
+ * Completion queues: what is done is handed over on a thread of the host's own choice.
+ *
+ * A handle whose configuration names a queue delivers there. The queue has a fixed number of slots; a slot is reserved
+ * when an operation is admitted and freed when its event was dispatched or released, so delivery never allocates, blocks
+ * or drops. Without a free slot the asynchronous call itself returns SHIPOPT_EAGAIN.
+ *
+ * Two ways to take: shipopt_queue_dispatch() runs the callbacks, shipopt_queue_poll() hands out events in batches
+ * (for bindings). Both may be called from any thread, by one thread at a time. All of this since 0.1.
+ */
+typedef struct shipopt_queue shipopt_queue;
+
+enum { /* kinds of events */
+	SHIPOPT_EVENT_OP = 1,      /* an operation is done */
+	SHIPOPT_EVENT_ITEM = 2,    /* an item of a bulk run is done: shipopt_event_item() */
+	SHIPOPT_EVENT_REQUEST = 3, /* the host is asked: shipopt_event_request() */
+	SHIPOPT_EVENT_PROGRESS = 4 /* a bulk run tells how far it is: read it with shipopt_run_progress() */
+};
+
+/* Frozen: 48 bytes, the only public struct. `op` is borrowed until the event is released. */
+typedef struct shipopt_event {
+	uint64_t token; /* of the operation, see shipopt_op_set_token() */
+	shipopt_op *op;
+	int32_t status;
+	uint32_t kind;
+	uint64_t value;       /* meaning by kind: the operation's value, or a handle for the function named above */
+	uint64_t reserved[2]; /* zero */
+} shipopt_event;
+
+#define SHIPOPT_QUEUE_SLOTS_DEFAULT 1024
+
+/* Makes a queue with `slots` slots (1 to 1,048,576; 0 takes the default). The caller owns *ret_queue. */
+SHIPOPT_API int shipopt_queue_new(shipopt_runtime *runtime, size_t slots, shipopt_queue **ret_queue);
+
+/* Drops the caller's reference; never blocks. Events that wait are dispatched in this call; what completes later runs on
+ * a scheduler thread. Accepts NULL. */
+SHIPOPT_API void shipopt_queue_free(shipopt_queue *queue);
+
+/* A descriptor that is readable while events wait (level-triggered); for poll, epoll, kqueue or an event loop. It belongs
+ * to the queue: never read, write or close it. */
+SHIPOPT_API int shipopt_queue_fd(const shipopt_queue *queue);
+
+/*
+ * Runs the callbacks of up to `max` events (0: all that wait now) on this thread, waiting up to `timeout_ms` (0: not at
+ * all, -1: without end) for the first. Returns their number. SHIPOPT_EDEADLK from inside a dispatch of the same queue or on
+ * a thread of the library when it would have to wait; SHIPOPT_ESHUTDOWN when the runtime is closed and nothing waits.
+ */
+SHIPOPT_API int shipopt_queue_dispatch(shipopt_queue *queue, size_t max, int64_t timeout_ms);
+
+/*
+ * Takes up to `max` events (at least 1) into the caller's array, waiting as above, and returns their number. Callbacks do
+ * not run. Each event must be given back with shipopt_queue_release(), in any order and number; until then what it
+ * refers to stays valid.
+ */
+SHIPOPT_API int shipopt_queue_poll(shipopt_queue *queue, shipopt_event *events, size_t max, int64_t timeout_ms);
+SHIPOPT_API int shipopt_queue_release(shipopt_queue *queue, const shipopt_event *events, size_t count);
+
+/* What an event of the kinds ITEM and REQUEST refers to; NULL for other kinds. */
+struct shipopt_item;
+SHIPOPT_API const struct shipopt_item *shipopt_event_item(const shipopt_event *event);
+SHIPOPT_API shipopt_request *shipopt_event_request(const shipopt_event *event);
+
+SHIPOPT_END_DECLS
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHIPOPT_RUNTIME_H
+#define SHIPOPT_RUNTIME_H
+
+#include <shipopt/error.h>
+
+SHIPOPT_BEGIN_DECLS
+
+/*
+ * The runtime: the threads that everything else runs on. A process usually has one.
+ *
+ *   scheduler   one worker per usable core (affinity mask and cgroup quota), work stealing; runs `done` callbacks and tasks
+ *   reactor     one event loop thread: all sockets and timers
+ *   side pool   at most min(40, 2 × cores) threads for work that blocks
+ *
+ * Threads are started when first needed. Signals are blocked in all of them. Names: shipopt-w0, shipopt-io0, shipopt-s0.
+ *
+ * Which callback runs where:
+ *
+ *   callback                        thread                                   may call
+ *   done (delivery scheduler)       scheduler worker                         anything but wait and close
+ *   done (delivery inline)          reactor                                  the same, and must not block
+ *   done (delivery queue)           the thread that dispatches the queue     anything but close, and wait for this queue
+ *   task of shipopt_runtime_submit  scheduler worker                         anything but wait and close
+ *   task of ..._submit_blocking     side pool                                may block; not wait or close
+ *   body of shipopt_parallel_for    the caller and scheduler workers         anything but wait and close
+ *   log                             any thread of the library or the caller  nothing of this library
+ *   bulk callbacks                  see <shipopt/bulk.h>
+ *
+ * All of this since 0.1.
+ */
+typedef struct shipopt_runtime shipopt_runtime;
+typedef struct shipopt_runtime_config shipopt_runtime_config;
+
+/*
+ * Settings; each setter checks, copies and returns 0, or SHIPOPT_EINVAL with the detail in `_error`, which lives until
+ * the next setter or `_free`. `_set` takes any setting by name as text. `_from_env` reads SHIPOPT_RUNTIME_… variables over
+ * what is set; an empty or bad value is SHIPOPT_EINVAL.
+ *
+ *   workers          scheduler threads; 0 (default): one per usable core; at most 256
+ *   side_threads     most side pool threads; 0 (default): min(40, 2 × cores); at most 256
+ *   reactors         event loop threads; default 1, at most 16
+ *   log_level        0 silent (default), 1 error, 2 warning, 3 info, 4 debug
+ */
+SHIPOPT_API int shipopt_runtime_config_new(shipopt_runtime_config **ret_config);
+SHIPOPT_API void shipopt_runtime_config_free(shipopt_runtime_config *config);
+SHIPOPT_API int shipopt_runtime_config_set(shipopt_runtime_config *config, const char *name, const char *value);
+SHIPOPT_API int shipopt_runtime_config_from_env(shipopt_runtime_config *config);
+SHIPOPT_API const shipopt_error *shipopt_runtime_config_error(const shipopt_runtime_config *config);
+SHIPOPT_API int shipopt_runtime_config_set_workers(shipopt_runtime_config *config, int64_t workers);
+SHIPOPT_API int shipopt_runtime_config_set_side_threads(shipopt_runtime_config *config, int64_t threads);
+SHIPOPT_API int shipopt_runtime_config_set_reactors(shipopt_runtime_config *config, int64_t reactors);
+SHIPOPT_API int shipopt_runtime_config_set_log_level(shipopt_runtime_config *config, int64_t level);
+
+enum { SHIPOPT_LOG_SILENT = 0, SHIPOPT_LOG_ERROR = 1, SHIPOPT_LOG_WARNING = 2, SHIPOPT_LOG_INFO = 3, SHIPOPT_LOG_DEBUG = 4 };
+/* One finished line without newline; never contains a credential. */
+typedef void (*shipopt_log_fn)(void *userdata, int level, const char *message);
+/* Where log lines go; NULL (default): nowhere. Called from any thread, one call at a time. */
+SHIPOPT_API int shipopt_runtime_config_set_log(shipopt_runtime_config *config, shipopt_log_fn log, void *userdata);
+
+/*
+ * A host with an executor of its own may plug it in instead of the scheduler's threads. `submit` must arrange for
+ * shipopt_executor_run(task) to be called once, later, on any thread, and must not call it itself; it returns 0, or non-zero
+ * if it cannot, in which case the task runs on the side pool.
+ */
+typedef int (*shipopt_executor_fn)(void *userdata, void *task);
+SHIPOPT_API int shipopt_runtime_config_set_executor(shipopt_runtime_config *config, shipopt_executor_fn submit, void *userdata);
+SHIPOPT_API void shipopt_executor_run(void *task);
+
+/* Makes a runtime; `config` is copied and may be NULL. Starts no thread yet. The caller owns *ret_runtime. SHIPOPT_ENOMEM,
+ * SHIPOPT_EIO (no descriptors). */
+SHIPOPT_API int shipopt_runtime_new(const shipopt_runtime_config *config, shipopt_runtime **ret_runtime);
+
+/*
+ * Ends everything: refuses new operations, gives running ones up to `timeout_ms` (-1: without end) to finish, cancels the
+ * rest, delivers every completion, joins the threads. Afterwards calls give SHIPOPT_ESHUTDOWN, getters stay valid. 0, or
+ * SHIPOPT_ETIMEDOUT if operations had to be canceled, or SHIPOPT_EDEADLK on a thread of the library and inside callbacks.
+ * Completions in queues wait there until dispatched or the queue is freed. May be called again: 0.
+ */
+SHIPOPT_API int shipopt_runtime_close(shipopt_runtime *runtime, int64_t timeout_ms);
+
+/* Drops the caller's reference; never blocks. Without a close before, the threads end by themselves when the last
+ * handle and operation is gone. Accepts NULL. */
+SHIPOPT_API void shipopt_runtime_free(shipopt_runtime *runtime);
+
+/* Threads the runtime has running now, by what they are; 0 for an unknown kind. */
+enum { SHIPOPT_THREADS_WORKER = 1, SHIPOPT_THREADS_REACTOR = 2, SHIPOPT_THREADS_SIDE = 3 };
+SHIPOPT_API int shipopt_runtime_thread_count(const shipopt_runtime *runtime, int kind);
+
+typedef void (*shipopt_task_fn)(void *userdata);
+
+/* Runs `task` once on a scheduler thread. SHIPOPT_ENOMEM, SHIPOPT_ESHUTDOWN, SHIPOPT_EFORKED. */
+SHIPOPT_API int shipopt_runtime_submit(shipopt_runtime *runtime, shipopt_task_fn task, void *userdata);
+/* The same for `count` tasks, each with userdata_list[i]; one lock and one wake for all. All or none are taken. */
+SHIPOPT_API int shipopt_runtime_submit_batch(
+	shipopt_runtime *runtime, shipopt_task_fn task, void *const *userdata_list, size_t count);
+/* Runs `task` once on a side pool thread, where it may block. SHIPOPT_EAGAIN when 4,096 tasks wait. */
+SHIPOPT_API int shipopt_runtime_submit_blocking(shipopt_runtime *runtime, shipopt_task_fn task, void *userdata);
+
+typedef void (*shipopt_range_fn)(void *userdata, size_t begin, size_t end);
+/*
+ * Calls `body` for pieces of [0, count) of at most `grain` (0: chosen) on all workers and on the calling thread, and
+ * returns when all are done. May be called on a worker too: it helps instead of waiting. Pieces are disjoint, their order is
+ * not fixed.
+ */
+SHIPOPT_API int shipopt_parallel_for(
+	shipopt_runtime *runtime, size_t count, size_t grain, shipopt_range_fn body, void *userdata);
+
+/* The library's version, such as "0.1.0", and as a number (major × 10,000 + minor × 100 + micro). */
+SHIPOPT_API const char *shipopt_version(void);
+SHIPOPT_API int shipopt_version_number(void);
+
+SHIPOPT_END_DECLS
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHIPOPT_H
+#define SHIPOPT_H
+
+/* Everything. A program may include single headers instead. */
+#include <shipopt/bulk.h>
+#include <shipopt/carrier.h>
+#include <shipopt/error.h>
+#include <shipopt/memory.h>
+#include <shipopt/op.h>
+#include <shipopt/queue.h>
+#include <shipopt/record.h>
+#include <shipopt/runtime.h>
+#include <shipopt/store.h>
+#include <shipopt/version.h>
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BASE_MACRO_H
+#define BASE_MACRO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+/* Small language helpers that every file may use. */
+
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+
+#define PRINTF_LIKE(format_index, first_index) __attribute__((format(printf, format_index, first_index)))
+#define LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+#define CACHE_LINE_BYTES 64
+
+/* Runs the named `…_cleanup(T **)` when the variable leaves its scope. */
+#define CLEANUP(function) __attribute__((cleanup(function)))
+#define DEFINE_CLEANUP(type, name, free_function)                                                             \
+	static inline __attribute__((unused)) void name##_cleanup(type **pointer)                             \
+	{                                                                                                     \
+		free_function(*pointer);                                                                      \
+	}
+/* Hands ownership on: the variable is NULL afterwards. */
+#define TAKE(pointer)                                                                                         \
+	__extension__({                                                                                       \
+		__typeof__(pointer) taken_ = (pointer);                                                       \
+		(pointer) = NULL;                                                                             \
+		taken_;                                                                                       \
+	})
+
+/*
+ * A condition that only a bug in this library can break. Never about input, servers or memory: those are
+ * errors returned. Kept in release builds: going on with a broken invariant could spend money.
+ */
+#define ASSERT(condition)                                                                                     \
+	do {                                                                                                  \
+		if (UNLIKELY(!(condition)))                                                                   \
+			abort();                                                                              \
+	} while (0)
+
+#endif

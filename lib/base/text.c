@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/text.h"
+
+#include <shipopt/error.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/macro.h"
+
+#define MILLION 1000000
+#define DECIMAL_PLACES 6
+
+static size_t utf8_sequence(const unsigned char *p, size_t left)
+{
+	static const unsigned char low[4] = {0x80, 0xa0, 0x90, 0x80};
+	if (p[0] < 0x80)
+		return 1;
+	size_t size = p[0] >= 0xc2 && p[0] <= 0xdf ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : 0;
+	if (size == 0 || left < size)
+		return 0;
+	unsigned char first_low = p[0] == 0xe0 ? low[1] : p[0] == 0xf0 ? low[2] : low[0];
+	unsigned char first_high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
+	if (p[1] < first_low || p[1] > first_high)
+		return 0;
+	for (size_t i = 2; i < size; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	return size;
+}
+
+bool text_is_utf8(const char *bytes, size_t length, size_t *ret_offset)
+{
+	for (size_t i = 0; i < length;) {
+		size_t size = utf8_sequence((const unsigned char *)bytes + i, length - i);
+		if (size == 0) {
+			if (ret_offset)
+				*ret_offset = i;
+			return false;
+		}
+		i += size;
+	}
+	return true;
+}
+
+bool text_equal(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static int lower(int c)
+{
+	return c >= 'A' && c <= 'Z' ? c + 32 : c;
+}
+
+bool text_equal_ignore_case(const char *a, const char *b)
+{
+	if (!a || !b)
+		return a == b;
+	for (; *a && lower(*a) == lower(*b); a++, b++)
+		;
+	return lower(*a) == lower(*b);
+}
+
+bool text_has_prefix(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+bool text_is_empty(const char *text)
+{
+	return !text || !*text;
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+void text_trim(const char **begin, size_t *length)
+{
+	while (*length && is_space(**begin)) {
+		(*begin)++;
+		(*length)--;
+	}
+	while (*length && is_space((*begin)[*length - 1]))
+		(*length)--;
+}
+
+int text_parse_i64(const char *text, int64_t *ret_value)
+{
+	bool negative = *text == '-';
+	const char *p = text + (negative || *text == '+');
+	int64_t value = 0;
+	if (!*p)
+		return SHIPOPT_EPARSE;
+	for (; *p; p++) {
+		if (*p < '0' || *p > '9' || __builtin_mul_overflow(value, 10, &value) ||
+			__builtin_sub_overflow(value, *p - '0', &value))
+			return SHIPOPT_EPARSE;
+	}
+	/* Collected as a negative number, whose range is the larger one. */
+	if (!negative && value == INT64_MIN)
+		return SHIPOPT_EPARSE;
+	*ret_value = negative ? value : -value;
+	return 0;
+}
+
+struct decimal_digits {
+	int64_t value; /* digits so far, negative-free */
+	int exponent;  /* power of ten of the last digit */
+	bool any, full, overflow;
+};
+
+static void decimal_digit(struct decimal_digits *digits, int digit, bool fraction)
+{
+	digits->any = true;
+	int64_t value;
+	if (digits->full || __builtin_mul_overflow(digits->value, 10, &value) ||
+		__builtin_add_overflow(value, digit, &value)) {
+		/* More digits than 64 bits hold: a fraction's are beyond what matters, an integer's are not. */
+		digits->full = true;
+		digits->overflow = digits->overflow || !fraction;
+		return;
+	}
+	digits->value = value;
+	if (fraction)
+		digits->exponent--;
+}
+
+static const char *decimal_mantissa(const char *p, const char *end, char mark, struct decimal_digits *digits)
+{
+	for (; p < end && *p >= '0' && *p <= '9'; p++)
+		decimal_digit(digits, *p - '0', false);
+	if (p == end || *p != mark)
+		return p;
+	for (p++; p < end && *p >= '0' && *p <= '9'; p++)
+		decimal_digit(digits, *p - '0', true);
+	return p;
+}
+
+static bool decimal_exponent(const char *p, const char *end, int *exponent)
+{
+	bool negative = p < end && *p == '-';
+	if (p < end && (*p == '-' || *p == '+'))
+		p++;
+	if (p == end || end - p > 3)
+		return false;
+	int value = 0;
+	for (; p < end; p++) {
+		if (*p < '0' || *p > '9')
+			return false;
+		value = value * 10 + (*p - '0');
+	}
+	*exponent += negative ? -value : value;
+	return true;
+}
+
+static int decimal_scale(const struct decimal_digits *digits, int64_t *ret_millionths)
+{
+	int64_t value = digits->value;
+	int shift = digits->exponent + DECIMAL_PLACES;
+	for (; shift > 0 && value; shift--)
+		if (__builtin_mul_overflow(value, 10, &value))
+			return SHIPOPT_ETOOLARGE;
+	int rounding = 0;
+	for (; shift < 0; shift++) {
+		rounding = (int)(value % 10);
+		value /= 10;
+	}
+	*ret_millionths = value + (rounding >= 5);
+	return 0;
+}
+
+static char decimal_mark(const char *p, size_t length)
+{
+	const char *comma = memchr(p, ',', length);
+	size_t after = comma ? length - (size_t)(comma - p) - 1 : 0;
+	return comma && !memchr(p, '.', length) && after >= 1 && after <= 2 ? ',' : '.';
+}
+
+int decimal_parse(const char *text, size_t length, int64_t *ret_millionths)
+{
+	const char *p = text, *end;
+	text_trim(&p, &length);
+	end = p + length;
+	bool negative = p < end && *p == '-';
+	if (p < end && (*p == '-' || *p == '+'))
+		p++;
+	struct decimal_digits digits = {0};
+	p = decimal_mantissa(p, end, decimal_mark(p, (size_t)(end - p)), &digits);
+	if (!digits.any)
+		return SHIPOPT_EPARSE;
+	if (p < end && (*p == 'e' || *p == 'E')) {
+		if (!decimal_exponent(p + 1, end, &digits.exponent))
+			return SHIPOPT_EPARSE;
+	} else if (p < end) {
+		return SHIPOPT_EPARSE;
+	}
+	if (digits.overflow)
+		return SHIPOPT_ETOOLARGE;
+	int64_t value;
+	int r = decimal_scale(&digits, &value);
+	if (r < 0)
+		return r;
+	*ret_millionths = negative ? -value : value;
+	return 0;
+}
+
+void decimal_format(int64_t millionths, int places_min, char ret_text[DECIMAL_TEXT_SIZE])
+{
+	uint64_t magnitude = millionths < 0 ? 0 - (uint64_t)millionths : (uint64_t)millionths;
+	int length = snprintf(ret_text, DECIMAL_TEXT_SIZE, "%s%llu.%06llu", millionths < 0 ? "-" : "",
+		(unsigned long long)(magnitude / MILLION), (unsigned long long)(magnitude % MILLION));
+	int point = length - DECIMAL_PLACES - 1;
+	int places = DECIMAL_PLACES;
+	while (places > places_min && ret_text[point + places] == '0')
+		places--;
+	ret_text[places ? point + 1 + places : point] = '\0';
+}

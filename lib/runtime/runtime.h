@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef RUNTIME_RUNTIME_H
+#define RUNTIME_RUNTIME_H
+
+#include <shipopt/runtime.h>
+
+#include "base/list.h"
+#include "runtime/op.h"
+#include "runtime/reactor.h"
+#include "runtime/task.h"
+
+/*
+ * What the layers above see of the runtime.
+ *
+ * Handles (carrier clients, stores, bulk executors) hold a reference (runtime_ref) and, if they own things that live on a
+ * reactor or threads of their own, register a member. Closing calls, on the closing thread: `cancel` of every member once
+ * the time to finish is over (it must lead to the completion of all its operations; usually it posts to the reactor), and
+ * when no operation runs any more `stop` of every member, latest registered first, with its reactor still running:
+ * there the member gives up what lives on the reactor (it may post a task and wait for it: `runtime_call`). A member
+ * unregisters itself when its handle's last reference is gone, or is unregistered by the close after `stop`.
+ */
+struct runtime_member {
+	struct list_node node;
+	void (*cancel)(struct runtime_member *member);
+	void (*stop)(struct runtime_member *member);
+};
+
+shipopt_runtime *runtime_ref(shipopt_runtime *runtime);
+void runtime_unref(shipopt_runtime *runtime);
+/* 0, SHIPOPT_ESHUTDOWN or SHIPOPT_EFORKED: the first line of every public function that takes a handle. */
+int runtime_check(const shipopt_runtime *runtime);
+bool runtime_is_forked(const shipopt_runtime *runtime);
+/* SHIPOPT_ESHUTDOWN. */
+int runtime_register(shipopt_runtime *runtime, struct runtime_member *member);
+void runtime_unregister(shipopt_runtime *runtime, struct runtime_member *member); /* again: does nothing */
+
+/* A reactor for a new handle (round robin), started if needed. SHIPOPT_ENOMEM, SHIPOPT_EIO (no thread). */
+int runtime_reactor(shipopt_runtime *runtime, struct reactor **ret_reactor);
+/* Runs `function(argument)` on the reactor's thread and returns when it is done; directly when already there. */
+void runtime_call(struct reactor *reactor, void (*function)(void *argument), void *argument);
+/* Queues a task for a worker; never fails (threads are started with the runtime's first operation). */
+void runtime_submit_task(shipopt_runtime *runtime, struct task *task);
+/* Queues a task for the side pool. `reserved`: the library's own work (name look-ups, connects, cancels), which has slots
+ * kept free for it; else SHIPOPT_EAGAIN when too many wait. */
+int runtime_submit_side(shipopt_runtime *runtime, struct task *task, bool reserved);
+/* True on any thread of any runtime (workers, reactors, side pool) and inside host executor tasks. */
+bool runtime_is_library_thread(void);
+/* Marks a thread that a layer above runs itself (the SQLite writer) as one of the library's. */
+void runtime_mark_library_thread(void);
+
+/* A thread with all signals blocked and a name of at most 15 characters. SHIPOPT_EAGAIN when the system has none. */
+#include <pthread.h>
+int thread_start(pthread_t *ret_thread, const char *name, void *(*main)(void *argument), void *argument);
+
+/* Log lines. The level is checked before the text is formatted. Never pass a credential. */
+void runtime_log(const shipopt_runtime *runtime, int level, const char *format, ...) PRINTF_LIKE(3, 4);
+
+#endif
