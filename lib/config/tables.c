@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/tables.h"
+
+#define INTEGER(name, value, minimum, maximum, help) {name, SETTING_INTEGER, value, minimum, maximum, NULL, help}
+#define BOOLEAN(name, value, help) {name, SETTING_BOOLEAN, value, 0, 1, NULL, help}
+#define MONEY(name, maximum, help) {name, SETTING_MONEY, 0, 0, maximum, NULL, help}
+#define TEXT(name, value, minimum, maximum, help) {name, SETTING_TEXT, 0, minimum, maximum, value, help}
+#define SECRET(name, minimum, maximum, help) {name, SETTING_SECRET, 0, minimum, maximum, NULL, help}
+#define TABLE(noun, settings, total)                                                                          \
+	_Static_assert(ARRAY_SIZE(settings) == total, "the table and its enumeration differ: " noun);         \
+	const struct settings_table
+
+static const struct setting runtime_table[] = {
+	INTEGER("workers", 0, 0, 256, "scheduler threads; 0: one per usable core"),
+	INTEGER("side_threads", 0, 0, 256, "most side pool threads; 0: min(40, 2 × cores)"),
+	INTEGER("reactors", 1, 1, 16, "event loop threads"),
+	INTEGER("log_level", 0, 0, 4, "0 silent, 1 error, 2 warning, 3 info, 4 debug"),
+};
+TABLE("runtime", runtime_table, RUNTIME_SETTING_COUNT)
+runtime_settings = {"runtime", runtime_table, ARRAY_SIZE(runtime_table)};
+
+static const struct setting carrier_table[] = {
+	SECRET("api_key", 1, 512, "the credential"),
+	TEXT("base_url", "https://api.easypost.com/v2", 8, 1024, "where the API is"),
+	TEXT("account", "default", 1, 64, "name of the carrier account in the purchase ledger"),
+	INTEGER("timeout_ms", 60000, 1, 600000, "longest time for one request on the wire"),
+	INTEGER("connect_timeout_ms", 10000, 1, 600000, "longest time to connect, TLS included"),
+	INTEGER("queue_timeout_ms", 600000, 0, 86400000, "longest wait for admission; 0: without end"),
+	INTEGER("queue_max", 4096, 1, 1048576, "calls waiting for admission"),
+	INTEGER("response_max_bytes", 8388608, 1024, 1073741824, "largest answer"),
+	INTEGER("concurrency_max", 64, 1, 4096, "most requests on the wire"),
+	INTEGER("concurrency_min", 1, 1, 4096, "floor of the adaptive limit"),
+	INTEGER("concurrency_start", 16, 1, 4096, "where the adaptive limit starts"),
+	BOOLEAN("adaptive", 1, "whether the limit adapts"),
+	INTEGER("list_per_second", 5, 0, 1000000, "requests per second to list endpoints; 0: no limit"),
+	INTEGER("requests_per_second", 0, 0, 1000000, "requests per second to each other endpoint class; 0: no limit"),
+	INTEGER("attempts_max", 4, 1, 100, "tries of one call, the first included"),
+	INTEGER("retry_base_ms", 100, 1, 60000, "full jitter: base of the delay"),
+	INTEGER("retry_cap_ms", 10000, 1, 600000, "full jitter: longest delay"),
+	INTEGER("retry_budget", 500, 0, 1000000, "tokens for retries"),
+	INTEGER("breaker_open_ms", 10000, 1, 600000, "how long the circuit breaker stays open"),
+	INTEGER("breaker_window", 100, 10, 10000, "outcomes that the circuit breaker looks at"),
+	INTEGER("settle_ms", 120000, 0, 3600000, "how long \"no postage\" proves nothing after a purchase was sent"),
+	TEXT("ca_file", NULL, 1, 4096, "PEM bundle of certificate authorities"),
+	TEXT("proxy", NULL, 0, 1024, "HTTP proxy; the environment is not read"),
+};
+TABLE("carrier", carrier_table, CARRIER_SETTING_COUNT)
+carrier_settings = {"carrier", carrier_table, ARRAY_SIZE(carrier_table)};
+
+static const struct setting store_table[] = {
+	TEXT("tenant", "default", 1, 64, "whose rows this handle sees"),
+	INTEGER("busy_timeout_ms", 10000, 0, 600000, "how long to wait for another process's write"),
+	INTEGER("queue_max", 16384, 16, 1048576, "requests waiting for the writer"),
+	INTEGER("group_max", 256, 1, 4096, "requests in one transaction"),
+};
+TABLE("store", store_table, STORE_SETTING_COUNT)
+store_settings = {"store", store_table, ARRAY_SIZE(store_table)};
+
+static const struct setting source_table[] = {
+	INTEGER("line_max_bytes", 1048576, 256, 16777216, "longest record of a file, in bytes"),
+	INTEGER("columns_max", 256, 1, 4096, "most columns of a file"),
+	INTEGER("push_max", 1024, 1, 1048576, "orders waiting in a push source"),
+};
+TABLE("source", source_table, SOURCE_SETTING_COUNT)
+source_settings = {"source", source_table, ARRAY_SIZE(source_table)};
+
+static const struct setting bulk_table[] = {
+	INTEGER("max_in_flight", 0, 0, 4096, "items at work at once; 0: 16 for writes, 32 for tracking"),
+	INTEGER("settling_max", 10000, 1, 1000000, "items that wait for a purchase in doubt to settle"),
+	INTEGER("item_timeout_ms", 600000, 1, 86400000, "an item's result comes within this time"),
+	INTEGER("lease_ms", 180000, 1000, 3600000, "how long a row is reserved for one process"),
+	BOOLEAN("in_order", 0, "results in the order of the input"),
+	INTEGER("order_window", 1024, 1, 1048576, "how far in_order may run ahead"),
+	TEXT("rate_choice", "cheapest", 1, 32, "cheapest, fastest or services"),
+	TEXT("services", NULL, 0, 4096, "comma separated names, best first: Carrier/Service or Service"),
+	TEXT("missing_carrier", "fail", 1, 16, "the wanted carrier has no rate now: wait, fallback or fail"),
+	INTEGER("fallback_percent", 20, 0, 10000, "most that a fallback may cost above the cheapest wanted rate seen before"),
+	INTEGER("ceiling_percent", 0, 0, 10000, "how much an approved price may grow before it needs review"),
+	TEXT("budget", "default", 1, 128, "name of the spend limit in the store"),
+	MONEY("spend_limit", INT64_MAX, "most to spend in this budget; 0: no limit"),
+	TEXT("currency", "USD", 3, 3, "currency of the spend limit"),
+	TEXT("purpose", "outbound", 1, 16, "outbound, return or replacement"),
+	INTEGER("progress_ms", 500, 10, 3600000, "time between progress reports"),
+};
+TABLE("bulk", bulk_table, BULK_SETTING_COUNT)
+bulk_settings = {"bulk", bulk_table, ARRAY_SIZE(bulk_table)};

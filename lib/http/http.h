@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HTTP_HTTP_H
+#define HTTP_HTTP_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "runtime/reactor.h"
+
+/*
+ * The HTTP engine: many transfers on one reactor, over libcurl's multi interface driven by socket_action.
+ *
+ * An engine belongs to one reactor thread; everything here is called there. Requests are embedded in their owners and
+ * are in nobody's queue: whoever calls http_send() has been admitted by a lane already, so every request is added to a multi
+ * at once. An engine holds as many multis as keep each at no more than HTTP_CONNECTIONS_PER_MULTI transfers: libcurl
+ * scans a host's connections one by one (at 1,000 that is two fifths of its time). Easy handles are kept for reuse.
+ *
+ * Sent once: libcurl silently sends a request again, POST included, when a kept-alive connection dies before the first
+ * byte of the answer. A request with `send_once` therefore gives its body through a read callback that cannot rewind, and
+ * an empty body goes over a fresh connection; libcurl then fails with CURLE_SEND_FAIL_REWIND instead of repeating,
+ * and the outcome is unknown. Such requests use HTTP/1.1.
+ *
+ * `sent` of a finished request says what is known: HTTP_NOT_SENT only when no byte of the request can have reached the
+ * server (resolving, connecting, TLS failed, or canceled before); everything else is HTTP_MAYBE_SENT.
+ */
+#define HTTP_CONNECTIONS_PER_MULTI 128
+#define HTTP_RESPONSE_LIMIT_DEFAULT ((size_t)8 << 20)
+#define HTTP_TIMEOUT_MS_DEFAULT 60000
+#define HTTP_CONNECT_TIMEOUT_MS_DEFAULT 10000
+#define HTTP_REQUEST_ID_SIZE 64
+
+struct http_engine;
+struct http_transfer;
+
+struct http_options {
+	const char *ca_file;    /* NULL: SSL_CERT_FILE, libcurl's own, then known paths */
+	const char *proxy;      /* NULL or "": none; the environment is never read */
+	const char *user_agent; /* NULL: "libshipopt/VERSION" */
+	int64_t connect_timeout_ms;
+	size_t connections_max; /* kept alive in all multis together */
+};
+
+/* Copies the options. SHIPOPT_ENOMEM, SHIPOPT_ETLS (no usable certificate bundle, with the places looked at),
+ * SHIPOPT_EUNSUPPORTED (libcurl too old or not thread-safe). May be called on any thread before the engine is used. */
+int http_engine_new(struct reactor *reactor, const struct http_options *options, struct http_engine **ret_engine,
+	shipopt_error **ret_error);
+/* Reactor thread; no request may be in flight. Accepts NULL. */
+void http_engine_free(struct http_engine *engine);
+
+enum http_sent { HTTP_NOT_SENT, HTTP_MAYBE_SENT };
+
+struct http_request {
+	/* The owner's, constant while in flight; texts and body are borrowed. */
+	const char *method;        /* GET, POST, PUT, PATCH, DELETE */
+	const char *url;           /* absolute */
+	const char *authorization; /* value of that header, or NULL; never logged */
+	const char *body;          /* JSON; NULL for none */
+	size_t body_length;
+	bool send_once;
+	int64_t timeout_ms;    /* total; 0: the default */
+	size_t response_limit; /* 0: the default */
+	void (*done)(struct http_request *request); /* reactor thread, never from inside http_send or http_cancel */
+
+	/* The answer, valid from `done` until http_request_clear(). */
+	int status;              /* 0: a whole answer was read (whatever its HTTP status); else SHIPOPT_E… */
+	shipopt_error *error;    /* detail of `status`; owned */
+	enum http_sent sent;
+	int http_status;
+	struct buffer response;  /* padded for the JSON reader */
+	int64_t retry_after_ms;  /* from Retry-After, both forms; -1 if absent or malformed; 0 is legal */
+	char request_id[HTTP_REQUEST_ID_SIZE]; /* x-ep-request-uuid, or "" */
+	int64_t duration_us;
+
+	struct http_transfer *transfer; /* the engine's own */
+};
+
+/* Zero, or the call is not taken: SHIPOPT_ENOMEM, SHIPOPT_EINVAL (URL, method). */
+int http_send(struct http_engine *engine, struct http_request *request);
+/* Ends it early: `done` runs in this or the next turn with SHIPOPT_ECANCELED and what is known in `sent`. Does nothing when
+ * not in flight. */
+void http_cancel(struct http_request *request);
+/* Frees what the answer holds, so that the struct can be sent again or forgotten. */
+void http_request_clear(struct http_request *request);
+
+struct http_statistics {
+	uint64_t requests, connections_opened, connections_reused, bytes_sent, bytes_received;
+	size_t in_flight;
+	bool certificate_cache_shared; /* false: libcurl's own store cache works; true: our shared X509_STORE is used */
+};
+void http_engine_statistics(const struct http_engine *engine, struct http_statistics *ret_statistics);
+
+/* "3" or an HTTP-date (RFC 9110 §10.2.3), relative to wall time `now_ms`; SHIPOPT_EPARSE. Capped at one day. */
+int http_parse_retry_after(const char *value, int64_t now_ms, int64_t *ret_ms);
+/* Checks an absolute http or https URL without user info, query and fragment; SHIPOPT_EPARSE with the reason. */
+int http_check_url(const char *url, shipopt_error **ret_error);
+
+#endif

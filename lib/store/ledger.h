@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STORE_LEDGER_H
+#define STORE_LEDGER_H
+
+#include <shipopt/store.h>
+
+#include "base/error.h"
+#include "runtime/reactor.h"
+
+/*
+ * The purchase ledger: the rows that make sure that a label is bought once.
+ *
+ * One row per purchase: (tenant, provider, account, mode, order key, piece, purpose, generation). The state machine that
+ * decides lives in bulk/purchase; here are the rows and the transitions they allow, each a compare-and-set on state and
+ * fencing token, each durable before its callback runs:
+ *
+ *   planned → created → buying → bought → documented
+ *                          ├→ in doubt → bought | failed
+ *                          └→ failed                       void requested → voided | void refused
+ *   any of planned, created ⇄ held; a new generation opens only after voided, or by explicit request
+ *
+ * Asynchronous: a `struct ledger_request` is embedded in its owner, filled, and submitted from any thread; its `done` runs
+ * on the reactor thread named in it. The store runs requests of many callers in one transaction (group commit), in the
+ * order of submission; a request that fails by its own rules does not undo its neighbours.
+ *
+ * Leases: a claim takes the row for `lease_ms` of the database's clock and a fresh fencing token; only the holder of the
+ * current token may change the row. A live lease of another holder gives LEDGER_BUSY; an expired one is taken over.
+ */
+enum ledger_state {
+	LEDGER_PLANNED = 1,
+	LEDGER_CREATED = 2,
+	LEDGER_BUYING = 3,
+	LEDGER_IN_DOUBT = 4,
+	LEDGER_BOUGHT = 5,
+	LEDGER_DOCUMENTED = 6,
+	LEDGER_FAILED = 7,
+	LEDGER_HELD = 8,
+	LEDGER_VOID_REQUESTED = 9,
+	LEDGER_VOIDED = 10,
+	LEDGER_VOID_REFUSED = 11
+};
+const char *ledger_state_name(int state);
+
+struct ledger_key {
+	const char *tenant, *provider, *account, *mode; /* mode: test, production */
+	const char *order_key;
+	int64_t piece;       /* from 1 */
+	const char *purpose; /* outbound, return, replacement */
+	int64_t generation;  /* 0: the newest (claim only); else from 1 */
+};
+
+/* A row as read; texts are owned by the row, NULL when null in the database. */
+struct ledger_row {
+	int64_t generation;
+	int state;
+	char *fingerprint;  /* of the normalised request */
+	char *request;      /* its JSON, for telling differences */
+	char *shipment_id;
+	char *rate_id, *carrier, *service, *currency;
+	int64_t amount;     /* of the chosen rate, millionths */
+	int64_t ceiling;    /* 0: none */
+	int64_t buying_at_ms; /* database clock, when `buying` was last written; 0: never */
+	int64_t first_buying_at_ms;
+	int64_t attempts;   /* purchases sent or about to be */
+	char *tracking_code, *label_url;
+	int64_t paid;       /* millionths, what the carrier charged */
+	char *budget;       /* name of the spend limit that holds a reservation */
+	char *reason;       /* why failed, held or in doubt */
+	int64_t lease_until_ms;
+	int64_t now_ms;     /* database clock at the read */
+	char *result;       /* JSON of the bought shipment, bounded to 256 KiB */
+};
+void ledger_row_done(struct ledger_row *row);
+
+enum ledger_operation {
+	LEDGER_CLAIM = 1, /* find or make the row and lease it */
+	LEDGER_PLAN,      /* planned, created, failed, held → planned with new content (fingerprint, request); clears the shipment.
+	                     Refused once a purchase was sent for the current shipment id, unless failed (proven). */
+	LEDGER_CREATE,    /* planned → created: shipment_id, rate, ceiling. Also created → created while no purchase was sent: a
+	                     re-rate (same shipment id) or a new shipment */
+	LEDGER_BUY,       /* created → buying; in doubt or buying → buying again (after settle). Reserves `amount` in `budget`, writes
+	                     buying_at, attempts + 1 */
+	LEDGER_DOUBT,     /* buying → in doubt: reason */
+	LEDGER_BOUGHT_,   /* buying, in doubt, failed → bought: tracking_code, label_url, paid, result; turns the reservation into spend */
+	LEDGER_FAIL,      /* planned, created, buying, in doubt → failed (proven): reason; releases the reservation */
+	LEDGER_HOLD,      /* planned, created → held: reason. buying → held is refused: a reservation was made, money may be spent */
+	LEDGER_REOPEN,    /* held → planned or created, as it was; failed → planned */
+	LEDGER_RENEW,     /* extends the lease, no other change */
+	LEDGER_RELEASE,   /* gives the lease up, no other change */
+	LEDGER_DOCUMENT,  /* bought → documented */
+	LEDGER_VOID       /* bought, documented → void requested → voided, void refused: `state` says which */
+};
+
+/* Outcomes beside 0 and errors. */
+enum ledger_outcome {
+	LEDGER_OK = 0,
+	LEDGER_BUSY = 1,     /* claim: another holder's lease is live; row has lease_until_ms */
+	LEDGER_LOST = 2,     /* the fencing token is not current any more: another holder took over; nothing was changed */
+	LEDGER_REFUSED = 3,  /* the row's state does not allow it; row is filled */
+	LEDGER_OVER_LIMIT = 4 /* LEDGER_BUY: the budget's limit would be passed; nothing was changed */
+};
+
+struct ledger_request {
+	/* the caller's; texts are borrowed until `done` */
+	enum ledger_operation operation;
+	struct ledger_key key;
+	int64_t token;      /* fencing token; written by a claim */
+	int64_t lease_ms;   /* claim, renew, buy */
+	const char *owner;  /* claim: who, for people to read */
+	const char *fingerprint, *request;                                    /* claim (new row), plan */
+	const char *shipment_id, *rate_id, *carrier, *service, *currency;     /* create */
+	int64_t amount, ceiling;                                              /* create, buy */
+	const char *budget;  /* buy: name of the spend limit, NULL: none */
+	int64_t budget_limit; /* buy: its limit in `currency`, millionths; written with the first reservation and when it changes */
+	const char *tracking_code, *label_url, *result;                       /* bought */
+	int64_t paid;
+	const char *reason;  /* doubt, fail, hold, void */
+	int state;           /* void, reopen: the target */
+	bool release;        /* also give up the lease in the same transition */
+	struct reactor *reactor;
+	void (*done)(struct ledger_request *request); /* on that reactor */
+
+	/* the store's */
+	int status;          /* ledger_outcome or SHIPOPT_E… (SHIPOPT_EDATABASE, SHIPOPT_EINDOUBT: commit in doubt, read again) */
+	shipopt_error *error; /* owned by the caller from `done` on */
+	struct ledger_row row; /* as it is after the operation; owned by the caller from `done` on */
+	bool created_row;    /* claim: the row is new */
+	struct task task;
+	struct ledger_request *next;
+};
+
+/* Any thread; never fails: what is wrong comes back in `done`. */
+void ledger_submit(shipopt_store *store, struct ledger_request *request);
+
+#endif
