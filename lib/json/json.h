@@ -8,13 +8,24 @@
 /*
  * JSON, read and written.
  *
- * Reading: `json_document_parse` hands the bytes to the parser (simdjson's DOM behind simdjson_shim.cc; the only
- * C++ in the library) and gives a document whose values are small handles, valid until `json_document_free`. One
- * document belongs to one thread at a time. Documents come from a small per-thread stock, as a parser's memory is
- * worth keeping; nothing above this layer keeps a value: records copy what they want.
+ * Reading: `json_document_parse` hands the bytes to the parser (simdjson behind simdjson_shim.cc; the only C++ in
+ * the library) and gives a document whose values are small handles, valid until `json_document_free`. One document
+ * belongs to one thread at a time. Nothing above this layer keeps a value: records copy what they want.
  *
- * Bounds: input up to the document's limit (default 8 MiB), depth 64. Numbers that are wanted as text come from
- * the source bytes, so that "34.15" never passes through a float.
+ * What a parse leaves is simdjson's tape, a documented array of 64-bit words: the top byte says what a word is
+ * ('{' '}' '[' ']' '"' 'l' 'u' 'd' 't' 'f' 'n'), the rest is a place: of an opening bracket the word behind its
+ * closing one, of a string its bytes in the string store. A value is a place on the tape, so reading is arithmetic
+ * and never fails for want of memory. The tape does not say where in the source a value stood; the places of
+ * all brackets, strings, numbers and atoms are still known from the parser's first stage, in the same order, and are
+ * matched up once, when the first source text is asked for. Numbers that are wanted as text come from there, so
+ * that "34.15" never passes through a float.
+ *
+ * A parser's memory is worth keeping: up to JSON_STOCK parsers with room for JSON_STOCK_CAPACITY bytes each wait
+ * in a stock that all threads share (some 2 MiB each when fully used); `json_stock_clear` empties it. They are
+ * made by `operator new`, not by the library's allocator: simdjson offers no choice.
+ *
+ * Bounds: input up to JSON_SIZE_MAX, depth JSON_DEPTH_MAX. A number beyond the range of a double, or an integer
+ * beyond 64 bits, is SHIPOPT_EPARSE for the whole document. A byte order mark in front is skipped.
  *
  * Input must be followed by JSON_PADDING readable bytes to be read in place (`json_document_parse_padded`, what
  * response buffers have); `json_document_parse` copies.
@@ -24,18 +35,21 @@
  */
 #define JSON_PADDING 64
 #define JSON_DEPTH_MAX 64
+#define JSON_SIZE_MAX ((size_t)8 << 20)
+#define JSON_STOCK 16
+#define JSON_STOCK_CAPACITY ((size_t)128 << 10)
 
 typedef struct json_document json_document;
 
 /* A value inside a document. Copy freely. */
 struct json_value {
 	json_document *document;
-	uint64_t handle[2]; /* the shim's own */
+	uint32_t place; /* on the tape */
 };
 
 enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
-/* SHIPOPT_EPARSE names the reason; SHIPOPT_EENCODING, SHIPOPT_ETOOLARGE (the limit), SHIPOPT_ENOMEM.
+/* SHIPOPT_EPARSE names the reason; SHIPOPT_EENCODING, SHIPOPT_ETOOLARGE (the size or the depth), SHIPOPT_ENOMEM.
  * The document borrows padded bytes until it is freed. */
 int json_document_parse(const char *bytes, size_t length, json_document **ret_document, shipopt_error **ret_error);
 int json_document_parse_padded(
@@ -43,6 +57,9 @@ int json_document_parse_padded(
 void json_document_free(json_document *document);
 DEFINE_CLEANUP(json_document, json_document_free, json_document_free)
 #define CLEANUP_JSON CLEANUP(json_document_free_cleanup)
+
+/* Frees the parsers in stock. Any thread. */
+void json_stock_clear(void);
 
 struct json_value json_root(json_document *document);
 enum json_type json_type(struct json_value value);
@@ -68,8 +85,8 @@ struct json_iterator {
 	struct json_value value;
 	const char *key;
 	size_t key_length;
-	uint64_t state[8]; /* the shim's own */
-	bool is_object, started, empty;
+	uint32_t next, end; /* places on the tape */
+	bool is_object;
 };
 void json_items(struct json_value array, struct json_iterator *iterator);
 void json_members(struct json_value object, struct json_iterator *iterator);

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+#include "json/json.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "json/simdjson_shim.h"
+
+#define CAPACITY_FIRST ((size_t)16 << 10)
+#define PLACE_MASK UINT32_MAX
+#define COUNT_SHIFT 32
+#define COUNT_MASK 0xffffffu /* simdjson's counts stop here */
+
+struct json_document {
+	struct json_parser *parser;
+	struct json_tape tape;
+	const char *source;
+	size_t source_length;
+	char *copy;        /* the source, if it was copied */
+	uint32_t *places;  /* of each word in the source; filled when first asked for */
+	bool placed;
+};
+
+static _Atomic(struct json_parser *) stock[JSON_STOCK];
+
+static struct json_parser *stock_take(size_t capacity)
+{
+	for (size_t i = 0; i < JSON_STOCK && capacity <= JSON_STOCK_CAPACITY; i++) {
+		if (!atomic_load_explicit(&stock[i], memory_order_relaxed))
+			continue;
+		struct json_parser *parser = atomic_exchange(&stock[i], NULL);
+		if (parser && json_parser_capacity(parser) >= capacity)
+			return parser;
+		json_parser_free(parser); /* too small: its successor takes the place */
+	}
+	return json_parser_new(capacity, JSON_DEPTH_MAX);
+}
+
+static void stock_put(struct json_parser *parser)
+{
+	if (parser && json_parser_capacity(parser) > JSON_STOCK_CAPACITY) {
+		json_parser_free(parser);
+		return;
+	}
+	for (size_t i = 0; i < JSON_STOCK && parser; i++) {
+		struct json_parser *empty = NULL;
+		if (atomic_compare_exchange_strong(&stock[i], &empty, parser))
+			return;
+	}
+	json_parser_free(parser);
+}
+
+void json_stock_clear(void)
+{
+	for (size_t i = 0; i < JSON_STOCK; i++)
+		json_parser_free(atomic_exchange(&stock[i], NULL));
+}
+
+/* The parser wants more room than the input has; powers of two make it likely to fit the next input. */
+static size_t capacity_for(size_t length)
+{
+	size_t capacity = CAPACITY_FIRST;
+	while (capacity <= length)
+		capacity *= 2;
+	return capacity;
+}
+
+static int parse_error(const struct json_document *document, enum json_parse_outcome outcome, shipopt_error **ret_error)
+{
+	switch (outcome) {
+	case JSON_PARSE_OK:
+		return 0;
+	case JSON_PARSE_NO_MEMORY:
+		return error_set(ret_error, SHIPOPT_ENOMEM, "out of memory for a JSON text of %zu bytes",
+			document->source_length);
+	case JSON_PARSE_NOT_UTF8:
+		return error_set(ret_error, SHIPOPT_EENCODING, "JSON text of %zu bytes is not UTF-8", document->source_length);
+	case JSON_PARSE_TOO_DEEP:
+		return error_set(ret_error, SHIPOPT_ETOOLARGE, "JSON text is nested deeper than %d", JSON_DEPTH_MAX);
+	case JSON_PARSE_SYNTAX:
+		break;
+	}
+	return error_set(ret_error, SHIPOPT_EPARSE, "JSON text of %zu bytes: %s", document->source_length,
+		document->tape.reason);
+}
+
+static int document_parse(struct json_document *document, shipopt_error **ret_error)
+{
+	if (document->source_length >= 3 && memcmp(document->source, "\xef\xbb\xbf", 3) == 0) {
+		document->source += 3;
+		document->source_length -= 3;
+	}
+	if (document->source_length == 0)
+		return error_set(ret_error, SHIPOPT_EPARSE, "JSON text is empty");
+	document->parser = stock_take(capacity_for(document->source_length));
+	if (!document->parser)
+		return parse_error(document, JSON_PARSE_NO_MEMORY, ret_error);
+	document->places = json_parser_places(document->parser);
+	return parse_error(document,
+		json_parser_parse(document->parser, document->source, document->source_length, &document->tape), ret_error);
+}
+
+static int document_new(
+	const char *bytes, size_t length, bool copy, json_document **ret_document, shipopt_error **ret_error)
+{
+	if (length > JSON_SIZE_MAX)
+		return error_set(
+			ret_error, SHIPOPT_ETOOLARGE, "JSON text has %zu bytes, the limit is %zu", length, JSON_SIZE_MAX);
+	json_document *document CLEANUP_JSON = mem_alloc_zero(sizeof(*document));
+	if (!document)
+		return SHIPOPT_ENOMEM;
+	document->source = bytes;
+	document->source_length = length;
+	if (copy) {
+		document->source = document->copy = mem_alloc(length + JSON_PADDING);
+		if (!document->copy)
+			return SHIPOPT_ENOMEM;
+		if (length)
+			memcpy(document->copy, bytes, length);
+		memset(document->copy + length, 0, JSON_PADDING);
+	}
+	int r = document_parse(document, ret_error);
+	if (r < 0)
+		return r;
+	*ret_document = TAKE(document);
+	return 0;
+}
+
+int json_document_parse(const char *bytes, size_t length, json_document **ret_document, shipopt_error **ret_error)
+{
+	return document_new(bytes, length, true, ret_document, ret_error);
+}
+
+int json_document_parse_padded(
+	const char *bytes, size_t length, json_document **ret_document, shipopt_error **ret_error)
+{
+	return document_new(bytes, length, false, ret_document, ret_error);
+}
+
+void json_document_free(json_document *document)
+{
+	if (!document)
+		return;
+	stock_put(document->parser);
+	mem_free(document->copy);
+	mem_free(document);
+}
+
+static inline uint64_t word_at(const json_document *document, uint32_t place)
+{
+	return document->tape.words[place];
+}
+
+static inline char word_tag(uint64_t word)
+{
+	return (char)(word >> 56);
+}
+
+static inline char value_tag(struct json_value value)
+{
+	return value.document ? word_tag(word_at(value.document, value.place)) : 'n';
+}
+
+/* The place behind the value that starts at `place`. */
+static inline uint32_t place_behind(const json_document *document, uint32_t place)
+{
+	uint64_t word = word_at(document, place);
+	switch (word_tag(word)) {
+	case '{':
+	case '[':
+		return (uint32_t)(word & PLACE_MASK);
+	case 'l':
+	case 'u':
+	case 'd':
+		return place + 2;
+	default:
+		return place + 1;
+	}
+}
+
+static const char *string_at(const json_document *document, uint32_t place, size_t *ret_length)
+{
+	const uint8_t *entry = document->tape.strings + (word_at(document, place) & (UINT64_MAX >> 8));
+	uint32_t length;
+	memcpy(&length, entry, sizeof(length));
+	*ret_length = length;
+	return (const char *)entry + sizeof(length);
+}
+
+struct json_value json_root(json_document *document)
+{
+	return (struct json_value){.document = document, .place = 1};
+}
+
+enum json_type json_type(struct json_value value)
+{
+	switch (value_tag(value)) {
+	case '{':
+		return JSON_OBJECT;
+	case '[':
+		return JSON_ARRAY;
+	case '"':
+		return JSON_STRING;
+	case 'l':
+	case 'u':
+	case 'd':
+		return JSON_NUMBER;
+	case 't':
+	case 'f':
+		return JSON_BOOL;
+	default:
+		return JSON_NULL;
+	}
+}
+
+static void iterate(struct json_value value, char tag, struct json_iterator *iterator)
+{
+	*iterator = (struct json_iterator){.value = value, .is_object = tag == '{'};
+	if (value_tag(value) != tag)
+		return;
+	iterator->next = value.place + 1;
+	iterator->end = place_behind(value.document, value.place) - 1;
+}
+
+void json_items(struct json_value array, struct json_iterator *iterator)
+{
+	iterate(array, '[', iterator);
+}
+
+void json_members(struct json_value object, struct json_iterator *iterator)
+{
+	iterate(object, '{', iterator);
+}
+
+bool json_next(struct json_iterator *iterator)
+{
+	if (iterator->next == iterator->end)
+		return false;
+	if (iterator->is_object)
+		iterator->key = string_at(iterator->value.document, iterator->next++, &iterator->key_length);
+	iterator->value.place = iterator->next;
+	iterator->next = place_behind(iterator->value.document, iterator->next);
+	return true;
+}
+
+bool json_get(struct json_value value, const char *key, struct json_value *ret_value)
+{
+	struct json_iterator iterator;
+	size_t length = strlen(key);
+	for (json_members(value, &iterator); json_next(&iterator);) {
+		if (iterator.key_length != length || memcmp(iterator.key, key, length) != 0)
+			continue;
+		*ret_value = iterator.value;
+		return true;
+	}
+	return false;
+}
+
+bool json_get2(struct json_value value, const char *key, const char *key2, struct json_value *ret_value)
+{
+	return json_get(value, key, &value) && json_get(value, key2, ret_value);
+}
+
+bool json_text(struct json_value value, const char **ret_text, size_t *ret_length)
+{
+	if (value_tag(value) != '"')
+		return false;
+	size_t length;
+	*ret_text = string_at(value.document, value.place, &length);
+	if (ret_length)
+		*ret_length = length;
+	return true;
+}
+
+const char *json_get_text(struct json_value value, const char *key)
+{
+	const char *text = NULL;
+	return json_get(value, key, &value) && json_text(value, &text, NULL) ? text : NULL;
+}
+
+bool json_bool(struct json_value value, bool *ret_value)
+{
+	char tag = value_tag(value);
+	if (tag != 't' && tag != 'f')
+		return false;
+	*ret_value = tag == 't';
+	return true;
+}
+
+bool json_i64(struct json_value value, int64_t *ret_value)
+{
+	if (value_tag(value) != 'l')
+		return false;
+	*ret_value = (int64_t)word_at(value.document, value.place + 1);
+	return true;
+}
+
+size_t json_count(struct json_value value)
+{
+	char tag = value_tag(value);
+	if (tag != '[' && tag != '{')
+		return 0;
+	size_t count = (word_at(value.document, value.place) >> COUNT_SHIFT) & COUNT_MASK;
+	if (count < COUNT_MASK)
+		return count;
+	struct json_iterator iterator;
+	iterate(value, tag, &iterator);
+	for (count = 0; json_next(&iterator);)
+		count++;
+	return count;
+}
+
+/* Every value and closing bracket on the tape has its structural; commas and colons have nothing on the tape. */
+static void document_place(json_document *document)
+{
+	const struct json_tape *tape = &document->tape;
+	uint32_t place = 1;
+	for (uint32_t i = 0; i < tape->structural_count; i++) {
+		uint32_t offset = tape->structurals[i];
+		char c = document->source[offset];
+		if (c == ',' || c == ':')
+			continue;
+		document->places[place] = offset;
+		char tag = word_tag(tape->words[place]);
+		place += tag == 'l' || tag == 'u' || tag == 'd' ? 2 : 1;
+	}
+	document->placed = true;
+}
+
+static size_t number_length(const char *begin, const char *end)
+{
+	const char *p = begin;
+	while (p < end && ((*p >= '0' && *p <= '9') || *p == '-' || *p == '+' || *p == '.' || *p == 'e' || *p == 'E'))
+		p++;
+	return (size_t)(p - begin);
+}
+
+/* With both quotes. */
+static size_t string_length(const char *begin, const char *end)
+{
+	const char *p = begin + 1;
+	while (p < end && *p != '"')
+		p += *p == '\\' ? 2 : 1;
+	return (size_t)(p - begin) + 1;
+}
+
+static size_t source_length(const json_document *document, uint32_t place, const char *begin)
+{
+	const char *end = document->source + document->source_length;
+	switch (word_tag(word_at(document, place))) {
+	case '{':
+	case '[':
+		return document->places[place_behind(document, place) - 1] - document->places[place] + 1;
+	case '"':
+		return string_length(begin, end);
+	case 'f':
+		return sizeof("false") - 1;
+	case 't':
+	case 'n':
+		return sizeof("true") - 1;
+	default:
+		return number_length(begin, end);
+	}
+}
+
+bool json_source(struct json_value value, const char **ret_bytes, size_t *ret_length)
+{
+	if (!value.document)
+		return false;
+	if (!value.document->placed)
+		document_place(value.document);
+	const char *begin = value.document->source + value.document->places[value.place];
+	*ret_length = source_length(value.document, value.place, begin);
+	*ret_bytes = begin;
+	return true;
+}
