@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BULK_ORDER_H
+#define BULK_ORDER_H
+
+#include <shipopt/bulk.h>
+
+#include "base/error.h"
+
+/*
+ * One order, as a source gives it and as an item carries it. A row that could not be read is an order too: with `status` and
+ * `error` set and whatever key and input could be told; it becomes one failed item. Owned by one holder at a time.
+ */
+#define ORDER_KEY_BYTES_MAX 200
+#define ORDER_PIECE_MAX 9999
+#define ORDER_INPUT_BYTES_MAX 4096 /* what is kept of a failed row's text */
+
+struct shipopt_order {
+	char *key;
+	shipopt_record *shipment;
+	char *tracking_code, *service, *carrier;
+	int64_t max_rate, piece;
+	int64_t line;   /* 0: not from a file */
+	uint64_t index; /* given by the run */
+	char *input;    /* the source's text, bounded; NULL if there is none */
+	int status;
+	shipopt_error *error;
+};
+
+int order_copy(const shipopt_order *order, shipopt_order **ret_copy);
+/* Empties a used order so that it can be filled again. */
+void order_reset(shipopt_order *order);
+
+#endif
