@@ -252,9 +252,9 @@ static void answer_fate(struct exchange *exchange)
 		break;
 	case FATE_GARBAGE:
 		work(exchange);
-		answer_status(answer, 520);
+		answer->body.length /= 2;
+		buffer_append_text(&answer->body, "]\x01}");
 		answer->status = 200;
-		answer->content_type = "application/json; charset=utf-8";
 		break;
 	default: work(exchange); break;
 	}
