@@ -3,7 +3,6 @@
 #define SHIPOPT_OP_H
 
 #include <shipopt/error.h>
-#include <shipopt/record.h>
 
 SHIPOPT_BEGIN_DECLS
 
@@ -24,6 +23,7 @@ SHIPOPT_BEGIN_DECLS
  * reference to the operation is held. All of this since 0.1.
  */
 typedef struct shipopt_op shipopt_op;
+struct shipopt_record; /* <shipopt/record.h> */
 
 typedef void (*shipopt_done_fn)(void *userdata, shipopt_op *op);
 
@@ -40,7 +40,7 @@ SHIPOPT_API int shipopt_op_is_done(const shipopt_op *op);
 /* The detail of a failure or NULL. Borrowed. */
 SHIPOPT_API const shipopt_error *shipopt_op_error(const shipopt_op *op);
 /* What the operation made, by kind of call; NULL or 0 if the call makes none. Borrowed. */
-SHIPOPT_API const shipopt_record *shipopt_op_record(const shipopt_op *op);
+SHIPOPT_API const struct shipopt_record *shipopt_op_record(const shipopt_op *op);
 SHIPOPT_API const char *shipopt_op_json(const shipopt_op *op);
 SHIPOPT_API int64_t shipopt_op_value(const shipopt_op *op);
 /* A number of the host's, carried by the operation and its queue event; 0 until set. Set it before the
@@ -78,7 +78,7 @@ SHIPOPT_API void shipopt_request_complete(shipopt_request *request, int64_t valu
  * SHIPOPT_EINVAL. */
 SHIPOPT_API void shipopt_request_fail(shipopt_request *request, int code, const char *message);
 /* The record that the question is about, or NULL. Borrowed until the answer. */
-SHIPOPT_API const shipopt_record *shipopt_request_record(const shipopt_request *request);
+SHIPOPT_API const struct shipopt_record *shipopt_request_record(const shipopt_request *request);
 /* The key that the question is about (an order key), or NULL. Borrowed until the answer. */
 SHIPOPT_API const char *shipopt_request_key(const shipopt_request *request);
 

@@ -33,7 +33,7 @@ typedef struct shipopt_event {
 	int32_t status;
 	uint32_t kind;
 	uint64_t value;       /* meaning by kind: the operation's value, or a handle for the function named above */
-	uint64_t reserved[2]; /* zero */
+	uint64_t reserved[2]; /* the library's own: give them back as they are */
 } shipopt_event;
 
 #define SHIPOPT_QUEUE_SLOTS_DEFAULT 1024
@@ -41,8 +41,8 @@ typedef struct shipopt_event {
 /* Makes a queue with `slots` slots (1 to 1,048,576; 0 takes the default). The caller owns *ret_queue. */
 SHIPOPT_API int shipopt_queue_new(shipopt_runtime *runtime, size_t slots, shipopt_queue **ret_queue);
 
-/* Drops the caller's reference; never blocks. Events that wait are dispatched in this call; what completes later runs on
- * a scheduler thread. Accepts NULL. */
+/* Drops the caller's reference; never blocks. Events that wait are dispatched in this call, those handed out by poll count as
+ * given back; what completes later runs on a scheduler thread. Accepts NULL. */
 SHIPOPT_API void shipopt_queue_free(shipopt_queue *queue);
 
 /* A descriptor that is readable while events wait (level-triggered); for poll, epoll, kqueue or an event loop. It belongs
@@ -58,8 +58,9 @@ SHIPOPT_API int shipopt_queue_dispatch(shipopt_queue *queue, size_t max, int64_t
 
 /*
  * Takes up to `max` events (at least 1) into the caller's array, waiting as above, and returns their number. Callbacks do
- * not run. Each event must be given back with shipopt_queue_release(), in any order and number; until then what it
- * refers to stays valid.
+ * not run. Each event must be given back, unchanged, with shipopt_queue_release(), in any order and number; until then what
+ * it refers to stays valid. Events that were not handed out, or were given back before, are SHIPOPT_EINVAL; the others
+ * of the same call are taken back all the same.
  */
 SHIPOPT_API int shipopt_queue_poll(shipopt_queue *queue, shipopt_event *events, size_t max, int64_t timeout_ms);
 SHIPOPT_API int shipopt_queue_release(shipopt_queue *queue, const shipopt_event *events, size_t count);

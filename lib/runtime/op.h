@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "base/reference.h"
 #include "runtime/queue.h"
-#include "runtime/task.h"
 
 /*
  * The core of every asynchronous call.
@@ -22,7 +21,9 @@
  * implementation before op_complete() and are immutable afterwards; op_complete() releases them to every reader.
  *
  * Cancel: shipopt_op_cancel() calls `cancel` of the class, on the caller's thread, at most once, never after
- * op_complete(). It must be quick (usually reactor_post) and leads to op_complete() some time.
+ * op_complete(). It must be quick (usually reactor_post) and leads to op_complete() some time, or calls it. With inline
+ * delivery op_complete() waits for a cancel that is under way on another thread: no lock that `cancel` takes may
+ * be held then (as `done` may not run under a lock anyway).
  */
 struct delivery {
 	int mode;             /* SHIPOPT_DELIVERY_… */
@@ -42,23 +43,22 @@ struct shipopt_op {
 	struct delivery delivery;
 	shipopt_done_fn done;
 	void *userdata;
-	uint64_t token;
+	_Atomic uint64_t token;
 
 	int status; /* written before op_complete() through it */
 	shipopt_error *error;
-	shipopt_record *record; /* results, owned; set by the implementation */
-	void (*free_record)(shipopt_record *record);
+	struct shipopt_record *record; /* results, owned; set by the implementation */
+	void (*free_record)(struct shipopt_record *record);
 	char *json;
 	int64_t value;
 
 	atomic_int state; /* the operation's own from here on */
 	struct queue_entry entry;
-	struct task task;
 };
 
 /* Makes a running operation of class->size zeroed bytes. With a non-NULL ret_caller the caller's reference is counted for it
  * (*ret_caller is not written here: write it when the whole call has succeeded, before anything can complete).
- * SHIPOPT_EAGAIN without a queue slot, SHIPOPT_ESHUTDOWN, SHIPOPT_EFORKED, SHIPOPT_ENOMEM. */
+ * SHIPOPT_EAGAIN without a queue slot or thread, SHIPOPT_ESHUTDOWN, SHIPOPT_EFORKED, SHIPOPT_ENOMEM. */
 int op_new(const struct op_class *class, shipopt_runtime *runtime, const struct delivery *delivery,
 	shipopt_done_fn done, void *userdata, shipopt_op **ret_caller, shipopt_op **ret_op);
 /* Undoes op_new() when the call fails before it was accepted: no `done`, all references of it dropped. */

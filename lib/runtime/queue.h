@@ -5,20 +5,28 @@
 #include <shipopt/queue.h>
 
 #include "base/list.h"
+#include "runtime/task.h"
 
 /*
  * The inside of a completion queue: a mutexed list of entries that are embedded in what they deliver, a descriptor
  * written only on empty to non-empty, and a count of reserved slots.
  *
+ * Events handed out by poll are kept in a table of as many places as there are slots; place and serial number travel in the
+ * event's reserved words, so that giving back what was not handed out is noticed.
+ *
  * An entry's slot is reserved (queue_reserve) when the thing is admitted and freed after its event was dispatched or
- * released. `run` is what dispatch calls; `finish` is called once after `run`, or at release, and gives up the entry's hold
- * on what it is embedded in.
+ * released. `run` is what dispatch calls; `taken` (may be NULL) is called instead when poll hands the event out; `finish` is
+ * called once after `run`, or at release, and gives up the entry's hold on what it is embedded in. The event's token is read
+ * from its operation when it is handed out.
  */
 struct queue_entry {
 	struct list_node node;
 	shipopt_event event;
 	void (*run)(struct queue_entry *entry);
+	void (*taken)(struct queue_entry *entry);
 	void (*finish)(struct queue_entry *entry);
+	struct task task; /* the queue's own */
+	shipopt_queue *queue;
 };
 
 /* SHIPOPT_EAGAIN when all slots are taken. */
@@ -31,5 +39,11 @@ shipopt_queue *queue_ref(shipopt_queue *queue);
 void queue_unref(shipopt_queue *queue);
 /* True inside a dispatch of this queue on this thread. */
 bool queue_is_dispatching(const shipopt_queue *queue);
+/* True inside a dispatch of any queue on this thread. */
+bool queue_is_any_dispatching(void);
+/* Dispatches on this thread, or waits while another one does, until `is_over`. False when the deadline has passed. */
+bool queue_wait(shipopt_queue *queue, bool (*is_over)(void *argument), void *argument, int64_t timeout_ms);
+/* What `is_over` looks at has changed. */
+void queue_notify(shipopt_queue *queue);
 
 #endif

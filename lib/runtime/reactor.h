@@ -13,7 +13,8 @@
  * runs). Watches and timers are embedded in their owners; starting and stopping them never allocates, so a timer can
  * always be set and always be stopped. Watches are level-triggered, one per descriptor. Stopping a watch or timer from
  * inside any callback is allowed and takes effect at once: it will not be called again, also if it was already due in
- * this turn.
+ * this turn. Stop a watch before its descriptor is closed. When a descriptor has failed or was hung up, the watch is told
+ * ERROR together with the events it asked for, so that whoever reads or writes meets the failure.
  *
  * One turn: run posted tasks (those posted meanwhile wait for the next turn), fire due timers, wait for descriptors, call
  * ready watches, and last the turn-end tasks. The back-end (epoll, kqueue, simulated) only waits and says which
@@ -30,14 +31,16 @@ struct watch {
 	int fd;
 	unsigned events;  /* the loop's own from here on */
 	unsigned ready_events;
-	struct watch *next_ready;
+	struct watch *next_ready, **ready_link; /* the list of ready ones; link NULL: not in it */
 	struct reactor *reactor;
 };
 
 struct timer {
 	void (*fire)(struct timer *timer);
 	int64_t due_us;   /* the loop's own from here on: an intrusive pairing heap */
+	uint64_t sequence; /* timers due at the same time fire in the order they were started */
 	struct timer *child, *sibling, *previous;
+	bool is_due;             /* waits in the list of this turn, no longer in the heap */
 	struct reactor *reactor; /* non-NULL while started */
 };
 
@@ -74,8 +77,15 @@ void reactor_at_turn_end(struct reactor *reactor, struct task *task);
 
 /* One turn; waits up to `timeout_us` (-1: until something happens). Returns the number of callbacks that ran. */
 int reactor_turn(struct reactor *reactor, int64_t timeout_us);
-/* Turns until reactor_stop(). */
+/* To be called before a thread is started for reactor_run(). Until then, and after reactor_run() has returned, whoever calls
+ * reactor_turn() is the loop's thread. */
+void reactor_set_threaded(struct reactor *reactor);
+/* Posts if a thread runs the loop or is about to; false otherwise. What was posted will run. */
+bool reactor_post_threaded(struct reactor *reactor, struct task *task);
+/* Turns until reactor_stop(), then runs what is still posted. */
 void reactor_run(struct reactor *reactor);
 void reactor_stop(struct reactor *reactor); /* any thread */
+/* True when nothing is posted, started or queued: without somebody else's doing, no turn will ever run a callback. */
+bool reactor_is_idle(struct reactor *reactor);
 
 #endif

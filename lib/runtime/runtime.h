@@ -8,6 +8,7 @@
 #include "runtime/op.h"
 #include "runtime/reactor.h"
 #include "runtime/task.h"
+#include "runtime/thread.h"
 
 /*
  * What the layers above see of the runtime.
@@ -21,7 +22,7 @@
  */
 struct runtime_member {
 	struct list_node node;
-	void (*cancel)(struct runtime_member *member);
+	void (*cancel)(struct runtime_member *member); /* each may be NULL */
 	void (*stop)(struct runtime_member *member);
 };
 
@@ -36,21 +37,27 @@ void runtime_unregister(shipopt_runtime *runtime, struct runtime_member *member)
 
 /* A reactor for a new handle (round robin), started if needed. SHIPOPT_ENOMEM, SHIPOPT_EIO (no thread). */
 int runtime_reactor(shipopt_runtime *runtime, struct reactor **ret_reactor);
-/* Runs `function(argument)` on the reactor's thread and returns when it is done; directly when already there. */
+/* Runs `function(argument)` on the reactor's thread and returns when it is done; directly when already there or when no
+ * thread runs the reactor. */
 void runtime_call(struct reactor *reactor, void (*function)(void *argument), void *argument);
-/* Queues a task for a worker; never fails (threads are started with the runtime's first operation). */
+/* Queues a task for a worker (or for the host's executor); never fails. After the close it runs on the calling thread. */
 void runtime_submit_task(shipopt_runtime *runtime, struct task *task);
 /* Queues a task for the side pool. `reserved`: the library's own work (name look-ups, connects, cancels), which has slots
- * kept free for it; else SHIPOPT_EAGAIN when too many wait. */
+ * kept free for it; else SHIPOPT_EAGAIN when too many wait. SHIPOPT_EAGAIN too when the system has no thread,
+ * SHIPOPT_ENOMEM, SHIPOPT_ESHUTDOWN after the close. */
 int runtime_submit_side(shipopt_runtime *runtime, struct task *task, bool reserved);
 /* True on any thread of any runtime (workers, reactors, side pool) and inside host executor tasks. */
 bool runtime_is_library_thread(void);
 /* Marks a thread that a layer above runs itself (the SQLite writer) as one of the library's. */
 void runtime_mark_library_thread(void);
 
-/* A thread with all signals blocked and a name of at most 15 characters. SHIPOPT_EAGAIN when the system has none. */
-#include <pthread.h>
-int thread_start(pthread_t *ret_thread, const char *name, void *(*main)(void *argument), void *argument);
+/*
+ * A runtime for tests without any thread: its one reactor has the simulated back-end (runtime/backend_simulated.h) and is
+ * turned by the test, on one thread; tasks for workers and for the side pool run at the end of the turn they are queued
+ * in (queued by a turn-end task: in the next one). shipopt_op_wait(), shipopt_queue_dispatch(), shipopt_queue_poll() and
+ * shipopt_runtime_close() turn the reactor themselves while they wait, in virtual time. Free it outside of a turn.
+ */
+int runtime_new_simulated(shipopt_runtime **ret_runtime);
 
 /* Log lines. The level is checked before the text is formatted. Never pass a credential. */
 void runtime_log(const shipopt_runtime *runtime, int level, const char *format, ...) PRINTF_LIKE(3, 4);

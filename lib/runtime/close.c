@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/runtime_private.h"
+
+/*
+ * The close: refuse what is new, let operations finish, cancel the rest, let members give up what they have on reactors,
+ * then end the threads in the order in which they hand work to each other: side pool, reactors, workers.
+ */
+
+int runtime_register(shipopt_runtime *runtime, struct runtime_member *member)
+{
+	pthread_mutex_lock(&runtime->lock);
+	int r = atomic_load(&runtime->state) == RUNTIME_OPEN ? 0 : SHIPOPT_ESHUTDOWN;
+	if (r == 0)
+		list_push_back(&runtime->members, &member->node);
+	else
+		list_init(&member->node);
+	pthread_mutex_unlock(&runtime->lock);
+	return r;
+}
+
+/* With the lock held: waits until the close does not call this member on another thread. */
+static void wait_uncalled(shipopt_runtime *runtime, const struct runtime_member *member)
+{
+	while (runtime->called == member && !pthread_equal(runtime->called_by, pthread_self()))
+		pthread_cond_wait(&runtime->changed, &runtime->lock);
+}
+
+void runtime_unregister(shipopt_runtime *runtime, struct runtime_member *member)
+{
+	pthread_mutex_lock(&runtime->lock);
+	wait_uncalled(runtime, member);
+	list_remove(&member->node);
+	pthread_mutex_unlock(&runtime->lock);
+}
+
+/* With the lock held, which is given up for the time of the call. */
+static void call_member(
+	shipopt_runtime *runtime, struct runtime_member *member, void (*function)(struct runtime_member *member))
+{
+	if (!function)
+		return;
+	runtime->called = member;
+	runtime->called_by = pthread_self();
+	pthread_mutex_unlock(&runtime->lock);
+	function(member);
+	pthread_mutex_lock(&runtime->lock);
+	runtime->called = NULL;
+	pthread_cond_broadcast(&runtime->changed);
+}
+
+static void cancel_members(shipopt_runtime *runtime)
+{
+	struct list_node waiting, *node;
+	list_init(&waiting);
+	pthread_mutex_lock(&runtime->lock);
+	list_splice_back(&waiting, &runtime->members);
+	while ((node = list_pop_front(&waiting))) {
+		struct runtime_member *member = LIST_MEMBER(node, struct runtime_member, node);
+		list_push_back(&runtime->members, node);
+		call_member(runtime, member, member->cancel);
+	}
+	pthread_mutex_unlock(&runtime->lock);
+}
+
+static void stop_members(shipopt_runtime *runtime)
+{
+	pthread_mutex_lock(&runtime->lock);
+	while (!list_is_empty(&runtime->members)) {
+		struct runtime_member *member = LIST_MEMBER(runtime->members.previous, struct runtime_member, node);
+		list_remove(&member->node);
+		call_member(runtime, member, member->stop);
+	}
+	pthread_mutex_unlock(&runtime->lock);
+}
+
+static bool nothing_runs(void *argument)
+{
+	shipopt_runtime *runtime = argument;
+	return atomic_load(&runtime->running) == 0;
+}
+
+static bool executor_is_empty(void *argument)
+{
+	shipopt_runtime *runtime = argument;
+	return atomic_load(&runtime->executor_tasks) == 0;
+}
+
+static bool wait_until(shipopt_runtime *runtime, bool (*is_over)(void *argument), int64_t timeout_ms)
+{
+	if (runtime->is_simulated)
+		return runtime_simulate(runtime, is_over, runtime, timeout_ms);
+	int64_t deadline = condition_deadline(timeout_ms);
+	bool in_time = true;
+	pthread_mutex_lock(&runtime->lock);
+	while (!is_over(runtime) && in_time)
+		in_time = condition_wait(&runtime->changed, &runtime->lock, deadline);
+	pthread_mutex_unlock(&runtime->lock);
+	return is_over(runtime);
+}
+
+static void end_reactors(shipopt_runtime *runtime)
+{
+	for (unsigned i = 0; i < RUNTIME_REACTORS_MAX; i++) {
+		struct runtime_reactor *slot = &runtime->reactors[i];
+		if (!slot->has_thread)
+			continue;
+		reactor_stop(slot->reactor);
+		pthread_join(slot->thread, NULL);
+		slot->has_thread = false;
+	}
+}
+
+static void end_threads(shipopt_runtime *runtime)
+{
+	side_pool_stop(runtime->side_pool);
+	side_pool_join(runtime->side_pool);
+	end_reactors(runtime);
+	wait_until(runtime, executor_is_empty, -1);
+	scheduler_stop(runtime->scheduler);
+	scheduler_join(runtime->scheduler);
+	runtime_drain(runtime);
+}
+
+static bool is_closed(void *argument)
+{
+	shipopt_runtime *runtime = argument;
+	return atomic_load(&runtime->state) == RUNTIME_CLOSED;
+}
+
+static int close_all(shipopt_runtime *runtime, int64_t timeout_ms)
+{
+	int r = 0;
+	if (!wait_until(runtime, nothing_runs, timeout_ms)) {
+		r = SHIPOPT_ETIMEDOUT;
+		cancel_members(runtime);
+		wait_until(runtime, nothing_runs, -1);
+	}
+	stop_members(runtime);
+	end_threads(runtime);
+	atomic_store(&runtime->state, RUNTIME_CLOSED);
+	runtime_notify(runtime);
+	runtime_drain(runtime); /* what came before the state was seen */
+	return r;
+}
+
+int shipopt_runtime_close(shipopt_runtime *runtime, int64_t timeout_ms)
+{
+	if (!runtime)
+		return SHIPOPT_EINVAL;
+	if (runtime_is_forked(runtime))
+		return SHIPOPT_EFORKED;
+	if (runtime_is_library_thread() || queue_is_any_dispatching())
+		return SHIPOPT_EDEADLK;
+	if (atomic_load(&runtime->is_exiting)) /* the reactors have ended: operations would never finish */
+		return SHIPOPT_ESHUTDOWN;
+	int open = RUNTIME_OPEN, r = 0;
+	runtime_ref(runtime);
+	/* Under the lock, so that nothing is registered or started any more once it is given up. */
+	pthread_mutex_lock(&runtime->lock);
+	bool is_first = atomic_compare_exchange_strong(&runtime->state, &open, RUNTIME_CLOSING);
+	pthread_mutex_unlock(&runtime->lock);
+	if (is_first)
+		r = close_all(runtime, timeout_ms);
+	else
+		wait_until(runtime, is_closed, -1);
+	runtime_unref(runtime);
+	return r;
+}

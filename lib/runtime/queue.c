@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime/queue.h"
+
+#include <limits.h>
+
+#include "base/memory.h"
+#include "runtime/runtime_private.h"
+#include "runtime/wake.h"
+
+#define QUEUE_SLOTS_MAX 1048576
+
+/* An event that poll has handed out. */
+struct place {
+	struct queue_entry *entry; /* NULL: free */
+	uint32_t serial;           /* grows with each use; never 0 while in use */
+	uint32_t next_free;        /* index + 1 */
+};
+
+struct shipopt_queue {
+	struct reference reference;
+	shipopt_runtime *runtime; /* a reference */
+	struct runtime_member member;
+	struct wake wake;
+	size_t slots;
+	atomic_size_t reserved;
+
+	pthread_mutex_t lock; /* for what follows */
+	pthread_cond_t changed;
+	struct list_node entries;
+	bool wants_fd; /* the descriptor was asked for: keep it up to date */
+	bool is_taken; /* a thread dispatches or polls */
+	bool is_freed;
+	bool is_closed;
+	struct place *places;
+	uint32_t place_count; /* those ever used */
+	uint32_t first_free;  /* index + 1 */
+};
+
+_Static_assert(sizeof(shipopt_event) == 48, "the event is frozen");
+
+/* What this thread dispatches, innermost first. */
+struct frame {
+	const shipopt_queue *queue;
+	struct frame *outer;
+};
+static _Thread_local struct frame *frames;
+
+bool queue_is_dispatching(const shipopt_queue *queue)
+{
+	for (struct frame *frame = frames; frame; frame = frame->outer)
+		if (frame->queue == queue)
+			return true;
+	return false;
+}
+
+bool queue_is_any_dispatching(void)
+{
+	return frames != NULL;
+}
+
+/* --- life --- */
+
+static void queue_member_stop(struct runtime_member *member)
+{
+	shipopt_queue *queue = CONTAINER_OF(member, shipopt_queue, member);
+	pthread_mutex_lock(&queue->lock);
+	queue->is_closed = true;
+	pthread_cond_broadcast(&queue->changed);
+	pthread_mutex_unlock(&queue->lock);
+}
+
+static void queue_destroy(shipopt_queue *queue)
+{
+	wake_close(&queue->wake);
+	pthread_cond_destroy(&queue->changed);
+	pthread_mutex_destroy(&queue->lock);
+	mem_free(queue->places);
+	mem_free(queue);
+}
+
+static int queue_make(size_t slots, shipopt_queue **ret_queue)
+{
+	shipopt_queue *queue = mem_alloc_zero(sizeof(*queue));
+	if (!queue)
+		return SHIPOPT_ENOMEM;
+	queue->places = mem_alloc_array(slots, sizeof(*queue->places));
+	int r = queue->places ? wake_open(&queue->wake) : SHIPOPT_ENOMEM;
+	if (r == 0 && (r = condition_init(&queue->changed)) < 0)
+		wake_close(&queue->wake);
+	if (r < 0) {
+		mem_free(queue->places);
+		mem_free(queue);
+		return r;
+	}
+	pthread_mutex_init(&queue->lock, NULL);
+	reference_init(&queue->reference);
+	list_init(&queue->entries);
+	queue->slots = slots;
+	*ret_queue = queue;
+	return 0;
+}
+
+int shipopt_queue_new(shipopt_runtime *runtime, size_t slots, shipopt_queue **ret_queue)
+{
+	shipopt_queue *queue = NULL;
+	if (!runtime || !ret_queue || slots > QUEUE_SLOTS_MAX)
+		return SHIPOPT_EINVAL;
+	int r = runtime_check(runtime);
+	if (r == 0)
+		r = queue_make(slots ? slots : SHIPOPT_QUEUE_SLOTS_DEFAULT, &queue);
+	if (r < 0)
+		return r;
+	queue->member.stop = queue_member_stop;
+	r = runtime_register(runtime, &queue->member);
+	if (r < 0) {
+		queue_destroy(queue);
+		return r;
+	}
+	queue->runtime = runtime_ref(runtime);
+	*ret_queue = queue;
+	return 0;
+}
+
+shipopt_queue *queue_ref(shipopt_queue *queue)
+{
+	if (queue)
+		reference_take(&queue->reference);
+	return queue;
+}
+
+void queue_unref(shipopt_queue *queue)
+{
+	if (!queue || runtime_is_forked(queue->runtime) || !reference_drop(&queue->reference))
+		return;
+	shipopt_runtime *runtime = queue->runtime;
+	runtime_unregister(runtime, &queue->member);
+	queue_destroy(queue);
+	runtime_unref(runtime);
+}
+
+/* --- slots --- */
+
+int queue_reserve(shipopt_queue *queue)
+{
+	size_t reserved = atomic_load(&queue->reserved);
+	do {
+		if (reserved >= queue->slots)
+			return SHIPOPT_EAGAIN;
+	} while (!atomic_compare_exchange_weak(&queue->reserved, &reserved, reserved + 1));
+	return 0;
+}
+
+void queue_unreserve(shipopt_queue *queue)
+{
+	size_t before = atomic_fetch_sub(&queue->reserved, 1);
+	ASSERT(before > 0);
+}
+
+/* --- entries --- */
+
+static void entry_finish(shipopt_queue *queue, struct queue_entry *entry)
+{
+	entry->finish(entry);
+	queue_unreserve(queue);
+}
+
+static void entry_task_run(struct task *task)
+{
+	struct queue_entry *entry = CONTAINER_OF(task, struct queue_entry, task);
+	shipopt_queue *queue = entry->queue;
+	entry->run(entry);
+	entry_finish(queue, entry);
+	queue_unref(queue);
+}
+
+void queue_push(shipopt_queue *queue, struct queue_entry *entry)
+{
+	queue_ref(queue); /* the entry's own hold may be gone as soon as the lock is */
+	pthread_mutex_lock(&queue->lock);
+	bool is_freed = queue->is_freed;
+	if (!is_freed) {
+		if (list_is_empty(&queue->entries) && queue->wants_fd)
+			wake_signal(&queue->wake);
+		list_push_back(&queue->entries, &entry->node);
+		pthread_cond_broadcast(&queue->changed);
+	}
+	pthread_mutex_unlock(&queue->lock);
+	if (is_freed) {
+		entry->queue = queue;
+		entry->task.run = entry_task_run;
+		runtime_submit_task(queue->runtime, &entry->task);
+		return; /* the task drops the reference */
+	}
+	queue_unref(queue);
+}
+
+/* With the lock held. */
+static struct queue_entry *entry_pop(shipopt_queue *queue)
+{
+	struct list_node *node = list_pop_front(&queue->entries);
+	if (node && list_is_empty(&queue->entries) && queue->wants_fd)
+		wake_drain(&queue->wake);
+	return node ? LIST_MEMBER(node, struct queue_entry, node) : NULL;
+}
+
+int shipopt_queue_fd(const shipopt_queue *queue)
+{
+	if (!queue || runtime_is_forked(queue->runtime))
+		return queue ? queue->wake.read_fd : SHIPOPT_EINVAL;
+	shipopt_queue *self = (shipopt_queue *)queue;
+	pthread_mutex_lock(&self->lock);
+	if (!self->wants_fd && !list_is_empty(&self->entries))
+		wake_signal(&self->wake);
+	self->wants_fd = true;
+	pthread_mutex_unlock(&self->lock);
+	return self->wake.read_fd;
+}
+
+/* --- taking --- */
+
+/* With the lock held, which is given up for the time of the callback. */
+static void run_one(shipopt_queue *queue, struct queue_entry *entry)
+{
+	struct frame frame = {.queue = queue, .outer = frames};
+	pthread_mutex_unlock(&queue->lock);
+	frames = &frame;
+	entry->run(entry);
+	entry_finish(queue, entry);
+	frames = frame.outer;
+	pthread_mutex_lock(&queue->lock);
+}
+
+static bool has_entries(void *argument)
+{
+	shipopt_queue *queue = argument;
+	pthread_mutex_lock(&queue->lock);
+	bool has = !list_is_empty(&queue->entries) || queue->is_closed;
+	pthread_mutex_unlock(&queue->lock);
+	return has;
+}
+
+/* With the lock held: waits until there is an entry and no other thread takes. 1, or 0 when the time is over. */
+static int wait_entries(shipopt_queue *queue, int64_t timeout_ms)
+{
+	int64_t deadline = condition_deadline(timeout_ms);
+	bool in_time = timeout_ms != 0;
+	while (list_is_empty(&queue->entries) || queue->is_taken) {
+		if (queue->is_closed && list_is_empty(&queue->entries))
+			return SHIPOPT_ESHUTDOWN;
+		if (!in_time)
+			return 0;
+		in_time = condition_wait(&queue->changed, &queue->lock, deadline);
+	}
+	return 1;
+}
+
+/* Claims the queue for this thread. 1 with the lock held; 0 or an error without. */
+static int take_begin(shipopt_queue *queue, int64_t timeout_ms)
+{
+	if (runtime_is_forked(queue->runtime))
+		return SHIPOPT_EFORKED;
+	if (queue_is_dispatching(queue))
+		return SHIPOPT_EDEADLK;
+	if (queue->runtime->is_simulated && timeout_ms != 0 && !runtime_is_library_thread()) {
+		runtime_simulate(queue->runtime, has_entries, queue, timeout_ms);
+		timeout_ms = 0;
+	}
+	pthread_mutex_lock(&queue->lock);
+	int r = timeout_ms != 0 && runtime_is_library_thread() ? wait_entries(queue, 0) : wait_entries(queue, timeout_ms);
+	if (r == 0 && timeout_ms != 0 && runtime_is_library_thread())
+		r = SHIPOPT_EDEADLK;
+	if (r == 1)
+		queue->is_taken = true;
+	else
+		pthread_mutex_unlock(&queue->lock);
+	return r;
+}
+
+static void take_end(shipopt_queue *queue)
+{
+	queue->is_taken = false;
+	pthread_cond_broadcast(&queue->changed);
+	pthread_mutex_unlock(&queue->lock);
+}
+
+int shipopt_queue_dispatch(shipopt_queue *queue, size_t max, int64_t timeout_ms)
+{
+	if (!queue)
+		return SHIPOPT_EINVAL;
+	int r = take_begin(queue, timeout_ms);
+	if (r <= 0)
+		return r;
+	queue_ref(queue); /* a callback may free it */
+	size_t most = max ? MIN(max, (size_t)INT_MAX) : 0;
+	LIST_FOREACH (node, &queue->entries)
+		most += max == 0; /* those that wait now: what callbacks add is for the next call */
+	int count = 0;
+	struct queue_entry *entry;
+	while ((size_t)count < most && (entry = entry_pop(queue))) {
+		run_one(queue, entry);
+		count++;
+	}
+	take_end(queue);
+	queue_unref(queue);
+	return count;
+}
+
+/* With the lock held. There is a place for each slot. */
+static void place_give(shipopt_queue *queue, struct queue_entry *entry, shipopt_event *event)
+{
+	uint32_t index = queue->first_free ? queue->first_free - 1 : queue->place_count++;
+	ASSERT(index < queue->slots);
+	struct place *place = &queue->places[index];
+	if (queue->first_free)
+		queue->first_free = place->next_free;
+	place->entry = entry;
+	place->serial++;
+	*event = entry->event;
+	if (event->op)
+		event->token = shipopt_op_token(event->op);
+	event->reserved[0] = index;
+	event->reserved[1] = place->serial;
+}
+
+/* With the lock held: the entry that an event stands for; NULL for one that was not handed out or was given back. */
+static struct queue_entry *place_take(shipopt_queue *queue, const shipopt_event *event)
+{
+	if (event->reserved[0] >= queue->place_count)
+		return NULL;
+	struct place *place = &queue->places[event->reserved[0]];
+	struct queue_entry *entry = place->entry;
+	if (!entry || place->serial != event->reserved[1])
+		return NULL;
+	place->entry = NULL;
+	place->next_free = queue->first_free;
+	queue->first_free = (uint32_t)event->reserved[0] + 1;
+	return entry;
+}
+
+int shipopt_queue_poll(shipopt_queue *queue, shipopt_event *events, size_t max, int64_t timeout_ms)
+{
+	if (!queue || !events || max == 0)
+		return SHIPOPT_EINVAL;
+	int r = take_begin(queue, timeout_ms);
+	if (r <= 0)
+		return r;
+	int count = 0;
+	struct queue_entry *entry;
+	while ((size_t)count < MIN(max, (size_t)INT_MAX) && (entry = entry_pop(queue)))
+		place_give(queue, entry, &events[count++]);
+	take_end(queue);
+	for (int i = 0; i < count; i++) {
+		entry = queue->places[events[i].reserved[0]].entry;
+		if (entry->taken)
+			entry->taken(entry);
+	}
+	return count;
+}
+
+int shipopt_queue_release(shipopt_queue *queue, const shipopt_event *events, size_t count)
+{
+	if (!queue || (!events && count > 0))
+		return SHIPOPT_EINVAL;
+	if (runtime_is_forked(queue->runtime))
+		return SHIPOPT_EFORKED;
+	int r = 0;
+	queue_ref(queue);
+	for (size_t i = 0; i < count; i++) {
+		pthread_mutex_lock(&queue->lock);
+		struct queue_entry *entry = place_take(queue, &events[i]);
+		pthread_mutex_unlock(&queue->lock);
+		if (entry)
+			entry_finish(queue, entry);
+		else
+			r = SHIPOPT_EINVAL;
+	}
+	queue_unref(queue);
+	return r;
+}
+
+void shipopt_queue_free(shipopt_queue *queue)
+{
+	if (!queue || runtime_is_forked(queue->runtime))
+		return;
+	struct queue_entry *entry;
+	pthread_mutex_lock(&queue->lock);
+	queue->is_freed = true;
+	while ((entry = entry_pop(queue)))
+		run_one(queue, entry);
+	/* Events that were handed out and not given back count as given back. */
+	for (uint32_t i = 0; i < queue->place_count; i++) {
+		entry = queue->places[i].entry;
+		queue->places[i].entry = NULL;
+		if (!entry)
+			continue;
+		pthread_mutex_unlock(&queue->lock);
+		entry_finish(queue, entry);
+		pthread_mutex_lock(&queue->lock);
+	}
+	pthread_mutex_unlock(&queue->lock);
+	queue_unref(queue);
+}
+
+/* --- for shipopt_op_wait() --- */
+
+void queue_notify(shipopt_queue *queue)
+{
+	pthread_mutex_lock(&queue->lock);
+	pthread_cond_broadcast(&queue->changed);
+	pthread_mutex_unlock(&queue->lock);
+}
+
+struct queue_wait_state {
+	shipopt_queue *queue;
+	bool (*is_over)(void *argument);
+	void *argument;
+};
+
+/* Dispatches one entry if there is one and no other thread takes. */
+static bool simulated_is_over(void *argument)
+{
+	struct queue_wait_state *wait = argument;
+	while (!wait->is_over(wait->argument) && shipopt_queue_dispatch(wait->queue, 1, 0) > 0)
+		;
+	return wait->is_over(wait->argument);
+}
+
+bool queue_wait(shipopt_queue *queue, bool (*is_over)(void *argument), void *argument, int64_t timeout_ms)
+{
+	struct queue_wait_state wait = {queue, is_over, argument};
+	if (queue->runtime->is_simulated)
+		return runtime_simulate(queue->runtime, simulated_is_over, &wait, timeout_ms);
+	int64_t deadline = condition_deadline(timeout_ms);
+	bool in_time = true;
+	queue_ref(queue);
+	pthread_mutex_lock(&queue->lock);
+	while (!is_over(argument) && in_time) {
+		struct queue_entry *entry = queue->is_taken ? NULL : entry_pop(queue);
+		if (!entry) {
+			in_time = condition_wait(&queue->changed, &queue->lock, deadline);
+			continue;
+		}
+		queue->is_taken = true;
+		run_one(queue, entry);
+		queue->is_taken = false;
+		pthread_cond_broadcast(&queue->changed);
+	}
+	pthread_mutex_unlock(&queue->lock);
+	queue_unref(queue);
+	return is_over(argument);
+}
+
+/* --- events --- */
+
+struct shipopt_item;
+
+const struct shipopt_item *shipopt_event_item(const shipopt_event *event)
+{
+	return event && event->kind == SHIPOPT_EVENT_ITEM ? (const struct shipopt_item *)(uintptr_t)event->value : NULL;
+}
+
+shipopt_request *shipopt_event_request(const shipopt_event *event)
+{
+	return event && event->kind == SHIPOPT_EVENT_REQUEST ? (shipopt_request *)(uintptr_t)event->value : NULL;
+}
