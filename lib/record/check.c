@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "record/country.h"
+#include "record/record.h"
+
+/*
+ * What a carrier would refuse, found before any call.
+ *
+ * Addresses (to and from; return if given): name or company, street1, city, a known country; a zip where the
+ * country's post uses one (of the list below), in the form of the US and Canada; a state for the US and Canada.
+ * Parcel: a weight above 0 and at most 150 lb; sides that are given from 0.1 to 999 in.
+ *
+ * Customs information is needed when the countries of from and to differ, except inside the EU's customs union,
+ * and for US military addresses (state AA, AE or AP), which are foreign soil to the customs although domestic to the
+ * post. US territories with a country code of their own count as that country. With customs information
+ * (needed or not): a signer and a certification, an explanation for contents "other", comments for a restriction,
+ * EEL/PFC if it leaves the US or is military, at least one item. Items: description, quantity, value, weight,
+ * country of origin, for borders between countries an HS code of 6 to 13 digits; their weights (of lines, as the
+ * carrier has them) together at most the parcel's.
+ *
+ * A child that is nothing but an id is known to the carrier and not looked into.
+ */
+#define WEIGHT_MAX_OZ 2400
+#define SIDE_MAX_IN 999
+#define SIDE_MIN_MILLIONTHS 100000
+#define MILLION INT64_C(1000000)
+#define NAME_SIZE 64
+#define MESSAGE_SIZE 96
+#define HS_DIGITS_MIN 6
+#define HS_DIGITS_MAX 13
+
+struct findings {
+	size_t count; /* kept ones */
+	struct error_field fields[ERROR_FIELDS_MAX];
+	char names[ERROR_FIELDS_MAX][NAME_SIZE];
+	char messages[ERROR_FIELDS_MAX][MESSAGE_SIZE];
+};
+
+static void find(struct findings *findings, const char *place, const char *field, const char *format, ...) PRINTF_LIKE(4, 5);
+
+static void find(struct findings *findings, const char *place, const char *field, const char *format, ...)
+{
+	va_list list;
+	if (findings->count == ERROR_FIELDS_MAX)
+		return;
+	size_t i = findings->count++;
+	snprintf(findings->names[i], NAME_SIZE, "%s%s%s", place, *place && *field ? "." : "", field);
+	va_start(list, format);
+	vsnprintf(findings->messages[i], MESSAGE_SIZE, format, list);
+	va_end(list);
+	findings->fields[i] = (struct error_field){findings->names[i], findings->messages[i], NULL};
+}
+
+static bool is_blank(const shipopt_record *record, int field)
+{
+	const char *text = shipopt_record_text(record, field);
+	size_t length = text ? strlen(text) : 0;
+	if (text)
+		text_trim(&text, &length);
+	return length == 0;
+}
+
+static void need_text(struct findings *findings, const shipopt_record *record, const char *place, int field)
+{
+	if (is_blank(record, field))
+		find(findings, place, shipopt_field_name(shipopt_record_kind(record), field), "is required");
+}
+
+static bool is_member(const char *code, const char *list)
+{
+	const char *found = strstr(list, code);
+	return found && (found - list) % 3 == 0;
+}
+
+static const char *country_of(const shipopt_record *address)
+{
+	const char *text = shipopt_record_text(address, SHIPOPT_ADDRESS_COUNTRY);
+	return text ? country_find(text) : NULL;
+}
+
+static bool needs_zip(const char *country)
+{
+	return is_member(country, "AR AT AU BE BG BR CA CH CN CY CZ DE DK EE ES FI FR GB GR HR HU ID IL IN IT JP KR LT LU LV "
+				  "MX MY NL NO NZ PH PL PR PT RO RU SE SG SI SK TH TR TW UA US VI ZA ");
+}
+
+static bool is_european_union(const char *country)
+{
+	return is_member(country, "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK ");
+}
+
+/* `form`: 9 stands for a digit, A for a letter, anything else for itself. */
+static bool has_form(const char *text, size_t length, const char *form)
+{
+	if (length != strlen(form))
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		char c = text[i], upper = (char)(c & ~0x20);
+		if (form[i] == '9' ? c < '0' || c > '9' : form[i] == 'A' ? upper < 'A' || upper > 'Z' : c != form[i])
+			return false;
+	}
+	return true;
+}
+
+static bool zip_is_possible(const char *country, const char *zip)
+{
+	static const struct {
+		const char *country, *form;
+	} forms[] = {{"US", "99999"}, {"US", "99999-9999"}, {"US", "999999999"}, {"CA", "A9A 9A9"}, {"CA", "A9A9A9"}};
+	bool any = false;
+	size_t length = strlen(zip);
+	text_trim(&zip, &length);
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+		if (!text_equal(forms[i].country, country))
+			continue;
+		if (has_form(zip, length, forms[i].form))
+			return true;
+		any = true;
+	}
+	return !any;
+}
+
+static void check_zip(struct findings *findings, const shipopt_record *address, const char *place, const char *country)
+{
+	if (is_blank(address, SHIPOPT_ADDRESS_ZIP)) {
+		if (needs_zip(country))
+			find(findings, place, "zip", "is required in %s", country);
+	} else if (!zip_is_possible(country, shipopt_record_text(address, SHIPOPT_ADDRESS_ZIP))) {
+		find(findings, place, "zip", "\"%.20s\" is not possible in %s", shipopt_record_text(address, SHIPOPT_ADDRESS_ZIP),
+			country);
+	}
+}
+
+static void check_address(struct findings *findings, const shipopt_record *address, const char *place)
+{
+	if (!address) {
+		find(findings, place, "", "is required");
+		return;
+	}
+	if (record_is_reference(address))
+		return;
+	if (is_blank(address, SHIPOPT_ADDRESS_NAME) && is_blank(address, SHIPOPT_ADDRESS_COMPANY))
+		find(findings, place, "name", "or company is required");
+	need_text(findings, address, place, SHIPOPT_ADDRESS_STREET1);
+	need_text(findings, address, place, SHIPOPT_ADDRESS_CITY);
+	need_text(findings, address, place, SHIPOPT_ADDRESS_COUNTRY);
+	if (is_blank(address, SHIPOPT_ADDRESS_COUNTRY))
+		return;
+	const char *country = country_of(address);
+	if (!country) {
+		find(findings, place, "country", "\"%.40s\" is no country", shipopt_record_text(address, SHIPOPT_ADDRESS_COUNTRY));
+		return;
+	}
+	check_zip(findings, address, place, country);
+	if (is_member(country, "US CA ") && is_blank(address, SHIPOPT_ADDRESS_STATE))
+		find(findings, place, "state", "is required in %s", country);
+}
+
+static void check_side(struct findings *findings, const shipopt_record *parcel, int field)
+{
+	int64_t side;
+	if (shipopt_record_get_decimal(parcel, field, &side) == 1 && (side < SIDE_MIN_MILLIONTHS || side > SIDE_MAX_IN * MILLION))
+		find(findings, "parcel", shipopt_field_name(SHIPOPT_RECORD_PARCEL, field), "must be from 0.1 to %d inches", SIDE_MAX_IN);
+}
+
+static void check_parcel(struct findings *findings, const shipopt_record *parcel)
+{
+	if (!parcel) {
+		find(findings, "parcel", "", "is required");
+		return;
+	}
+	if (record_is_reference(parcel))
+		return;
+	int64_t weight = shipopt_record_number(parcel, SHIPOPT_PARCEL_WEIGHT, 0);
+	if (weight <= 0)
+		find(findings, "parcel", "weight", "must be above 0 ounces");
+	else if (weight > WEIGHT_MAX_OZ * MILLION)
+		find(findings, "parcel", "weight", "must be at most %d ounces", WEIGHT_MAX_OZ);
+	check_side(findings, parcel, SHIPOPT_PARCEL_LENGTH);
+	check_side(findings, parcel, SHIPOPT_PARCEL_WIDTH);
+	check_side(findings, parcel, SHIPOPT_PARCEL_HEIGHT);
+}
+
+/* What lies between the two addresses, as far as they can be told. */
+struct border {
+	bool international, military, leaves_us;
+};
+
+static bool is_military(const shipopt_record *address, const char *country)
+{
+	const char *state = shipopt_record_text(address, SHIPOPT_ADDRESS_STATE);
+	return text_equal(country, "US") && state && (text_equal_ignore_case(state, "AA") ||
+		text_equal_ignore_case(state, "AE") || text_equal_ignore_case(state, "AP"));
+}
+
+static struct border border_of(const shipopt_record *from, const shipopt_record *to)
+{
+	struct border border = {0};
+	const char *from_country = country_of(from), *to_country = country_of(to);
+	if (!from_country || !to_country)
+		return border;
+	border.international = !text_equal(from_country, to_country) &&
+		!(is_european_union(from_country) && is_european_union(to_country));
+	border.military = is_military(from, from_country) || is_military(to, to_country);
+	border.leaves_us = text_equal(from_country, "US") && (border.international || border.military);
+	return border;
+}
+
+static bool hs_code_is_possible(const char *text)
+{
+	size_t digits = 0;
+	for (; *text; text++) {
+		if (*text >= '0' && *text <= '9')
+			digits++;
+		else if (*text != '.' && *text != ' ')
+			return false;
+	}
+	return digits >= HS_DIGITS_MIN && digits <= HS_DIGITS_MAX;
+}
+
+static void check_hs_code(struct findings *findings, const shipopt_record *item, const char *place, struct border border)
+{
+	if (is_blank(item, SHIPOPT_CUSTOMS_ITEM_HS_TARIFF_NUMBER)) {
+		if (border.international)
+			find(findings, place, "hs_tariff_number", "is required across a border");
+	} else if (!hs_code_is_possible(shipopt_record_text(item, SHIPOPT_CUSTOMS_ITEM_HS_TARIFF_NUMBER))) {
+		find(findings, place, "hs_tariff_number", "must have %d to %d digits", HS_DIGITS_MIN, HS_DIGITS_MAX);
+	}
+}
+
+static void check_item(struct findings *findings, const shipopt_record *item, const char *place, struct border border)
+{
+	static const int positive[] = {
+		SHIPOPT_CUSTOMS_ITEM_QUANTITY, SHIPOPT_CUSTOMS_ITEM_VALUE, SHIPOPT_CUSTOMS_ITEM_WEIGHT};
+	need_text(findings, item, place, SHIPOPT_CUSTOMS_ITEM_DESCRIPTION);
+	for (size_t i = 0; i < ARRAY_SIZE(positive); i++)
+		if (shipopt_record_number(item, positive[i], 0) <= 0)
+			find(findings, place, shipopt_field_name(SHIPOPT_RECORD_CUSTOMS_ITEM, positive[i]), "must be above 0");
+	check_hs_code(findings, item, place, border);
+	const char *origin = shipopt_record_text(item, SHIPOPT_CUSTOMS_ITEM_ORIGIN_COUNTRY);
+	if (is_blank(item, SHIPOPT_CUSTOMS_ITEM_ORIGIN_COUNTRY))
+		find(findings, place, "origin_country", "is required");
+	else if (!country_find(origin))
+		find(findings, place, "origin_country", "\"%.40s\" is no country", origin);
+}
+
+static void check_items(
+	struct findings *findings, const shipopt_record *customs, const shipopt_record *parcel, struct border border)
+{
+	size_t count = shipopt_record_count(customs, SHIPOPT_CUSTOMS_INFO_CUSTOMS_ITEMS);
+	int64_t total = 0, weight = shipopt_record_number(parcel, SHIPOPT_PARCEL_WEIGHT, 0);
+	bool overflow = false;
+	if (count == 0)
+		find(findings, "customs_info", "customs_items", "needs at least one item");
+	for (size_t i = 0; i < count; i++) {
+		char place[NAME_SIZE];
+		const shipopt_record *item = shipopt_record_item(customs, SHIPOPT_CUSTOMS_INFO_CUSTOMS_ITEMS, i);
+		if (record_is_reference(item))
+			continue;
+		snprintf(place, sizeof(place), "customs_info.customs_items[%zu]", i);
+		check_item(findings, item, place, border);
+		overflow = overflow ||
+			__builtin_add_overflow(total, shipopt_record_number(item, SHIPOPT_CUSTOMS_ITEM_WEIGHT, 0), &total);
+	}
+	if (weight > 0 && (overflow || total > weight)) {
+		char items[DECIMAL_TEXT_SIZE], whole[DECIMAL_TEXT_SIZE];
+		decimal_format(total, 0, items);
+		decimal_format(weight, 0, whole);
+		find(findings, "customs_info", "customs_items", "weigh %s ounces, the parcel only %s",
+			overflow ? "too many" : items, whole);
+	}
+}
+
+static void check_customs(
+	struct findings *findings, const shipopt_record *customs, const shipopt_record *parcel, struct border border)
+{
+	const char *place = "customs_info";
+	if (!customs) {
+		if (border.international || border.military)
+			find(findings, place, "", "is required for %s",
+				border.military ? "a US military address" : "an international shipment");
+		return;
+	}
+	if (record_is_reference(customs))
+		return;
+	need_text(findings, customs, place, SHIPOPT_CUSTOMS_INFO_CONTENTS_TYPE);
+	need_text(findings, customs, place, SHIPOPT_CUSTOMS_INFO_CUSTOMS_SIGNER);
+	if (shipopt_record_number(customs, SHIPOPT_CUSTOMS_INFO_CUSTOMS_CERTIFY, 0) == 0)
+		find(findings, place, "customs_certify", "must be true");
+	if (border.leaves_us)
+		need_text(findings, customs, place, SHIPOPT_CUSTOMS_INFO_EEL_PFC);
+	if (text_equal(shipopt_record_text(customs, SHIPOPT_CUSTOMS_INFO_CONTENTS_TYPE), "other"))
+		need_text(findings, customs, place, SHIPOPT_CUSTOMS_INFO_CONTENTS_EXPLANATION);
+	if (!is_blank(customs, SHIPOPT_CUSTOMS_INFO_RESTRICTION_TYPE) &&
+		!text_equal(shipopt_record_text(customs, SHIPOPT_CUSTOMS_INFO_RESTRICTION_TYPE), "none"))
+		need_text(findings, customs, place, SHIPOPT_CUSTOMS_INFO_RESTRICTION_COMMENTS);
+	check_items(findings, customs, parcel, border);
+}
+
+static int report(const struct findings *findings, shipopt_error **ret_error)
+{
+	char message[NAME_SIZE + MESSAGE_SIZE + 64];
+	if (findings->count == 0)
+		return 0;
+	snprintf(message, sizeof(message), "shipment has %zu finding%s: %s %s%s", findings->count,
+		findings->count == 1 ? "" : "s", findings->names[0], findings->messages[0], findings->count == 1 ? "" : ", …");
+	struct error_detail detail = {.code = SHIPOPT_EREFUSED,
+		.message = message,
+		.retry_after_ms = -1,
+		.fields = findings->fields,
+		.field_count = findings->count};
+	return error_set_detail(ret_error, &detail);
+}
+
+int shipopt_shipment_check(const shipopt_record *shipment, shipopt_error **ret_error)
+{
+	struct findings findings;
+	findings.count = 0;
+	if (shipopt_record_kind(shipment) != SHIPOPT_RECORD_SHIPMENT)
+		return error_set(ret_error, SHIPOPT_EINVAL, "a shipment is needed");
+	const shipopt_record *to = shipopt_record_child(shipment, SHIPOPT_SHIPMENT_TO_ADDRESS);
+	const shipopt_record *from = shipopt_record_child(shipment, SHIPOPT_SHIPMENT_FROM_ADDRESS);
+	const shipopt_record *back = shipopt_record_child(shipment, SHIPOPT_SHIPMENT_RETURN_ADDRESS);
+	const shipopt_record *parcel = shipopt_record_child(shipment, SHIPOPT_SHIPMENT_PARCEL);
+	const shipopt_record *customs = shipopt_record_child(shipment, SHIPOPT_SHIPMENT_CUSTOMS_INFO);
+	check_address(&findings, to, "to_address");
+	check_address(&findings, from, "from_address");
+	if (back)
+		check_address(&findings, back, "return_address");
+	check_parcel(&findings, parcel);
+	check_customs(&findings, customs, parcel, border_of(from, to));
+	int64_t insurance;
+	if (shipopt_record_get_money(shipment, SHIPOPT_SHIPMENT_INSURANCE, &insurance) == 1 && insurance < 0)
+		find(&findings, "insurance", "", "must not be negative");
+	return report(&findings, ret_error);
+}
