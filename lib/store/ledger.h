@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "runtime/reactor.h"
+#include "store/backend.h"
 
 /*
  * The purchase ledger: the rows that make sure that a label is bought once.
@@ -24,8 +25,26 @@
  * order of submission; a request that fails by its own rules does not undo its neighbours.
  *
  * Leases: a claim takes the row for `lease_ms` of the database's clock and a fresh fencing token; only the holder of the
- * current token may change the row. A live lease of another holder gives LEDGER_BUSY; an expired one is taken over.
+ * current token may change the row, also when its lease has expired, until another claim or a release. A live lease gives
+ * LEDGER_BUSY to every claim, its holder's included; an expired one is taken over. Rows in bought, documented, voided and
+ * void refused need no lease: a claim returns them as they are, with token 0, and DOCUMENT and VOID compare the state alone.
+ *
+ * A claim never compares content: the row comes back with its fingerprint and request, and the caller decides whether it
+ * replaces the plan (LEDGER_PLAN) or reports a conflict. Generation 0 claims the newest one and makes generation 1 where there is
+ * none; a number claims that one and makes it if it follows the newest: that is the explicit request, also after voided.
+ *
+ * Money: LEDGER_BUY reserves `amount` in the spend limit (tenant, budget, currency) in the transaction that writes buying.
+ * LEDGER_FAIL releases it. LEDGER_BOUGHT_ turns it into spend: `paid`, or the amount where `paid` is 0, as an unknown price must
+ * not loosen the limit. A purchase that is tried again keeps its reservation and pays only the difference.
+ *
+ * Bounds: key texts 1 to LEDGER_KEY_MAX bytes, other texts LEDGER_TEXT_MAX; a longer `result` is not kept (the purchase is what
+ * counts). Everything must be UTF-8. Lease 1 ms to a day. SHIPOPT_EINVAL, SHIPOPT_ETOOLARGE, SHIPOPT_EENCODING otherwise.
  */
+#define LEDGER_KEY_MAX 512
+#define LEDGER_TEXT_MAX ((size_t)1 << 20)
+#define LEDGER_RESULT_MAX ((size_t)256 << 10)
+#define LEDGER_LEASE_MAX_MS 86400000
+
 enum ledger_state {
 	LEDGER_PLANNED = 1,
 	LEDGER_CREATED = 2,
@@ -42,15 +61,17 @@ enum ledger_state {
 const char *ledger_state_name(int state);
 
 struct ledger_key {
-	const char *tenant, *provider, *account, *mode; /* mode: test, production */
+	const char *tenant;  /* NULL: the store view's; another one's is refused */
+	const char *provider, *account, *mode; /* mode: test, production */
 	const char *order_key;
 	int64_t piece;       /* from 1 */
 	const char *purpose; /* outbound, return, replacement */
-	int64_t generation;  /* 0: the newest (claim only); else from 1 */
+	int64_t generation;  /* 0: the newest (claim only, which writes the number here); else from 1 */
 };
 
 /* A row as read; texts are owned by the row, NULL when null in the database. */
 struct ledger_row {
+	int64_t id;         /* 0: not filled */
 	int64_t generation;
 	int state;
 	char *fingerprint;  /* of the normalised request */
@@ -64,7 +85,7 @@ struct ledger_row {
 	int64_t attempts;   /* purchases sent or about to be */
 	char *tracking_code, *label_url;
 	int64_t paid;       /* millionths, what the carrier charged */
-	char *budget;       /* name of the spend limit that holds a reservation */
+	char *budget;       /* name of the spend limit that counts this purchase */
 	char *reason;       /* why failed, held or in doubt */
 	int64_t lease_until_ms;
 	int64_t now_ms;     /* database clock at the read */
@@ -78,17 +99,19 @@ enum ledger_operation {
 	                     Refused once a purchase was sent for the current shipment id, unless failed (proven). */
 	LEDGER_CREATE,    /* planned → created: shipment_id, rate, ceiling. Also created → created while no purchase was sent: a
 	                     re-rate (same shipment id) or a new shipment */
-	LEDGER_BUY,       /* created → buying; in doubt or buying → buying again (after settle). Reserves `amount` in `budget`, writes
-	                     buying_at, attempts + 1 */
+	LEDGER_BUY,       /* created → buying; in doubt or buying → buying again (after settle), always of the shipment in the row: a
+	                     `shipment_id` that differs is refused. Reserves `amount` (0: the row's) in `budget`, writes buying_at,
+	                     attempts + 1 */
 	LEDGER_DOUBT,     /* buying → in doubt: reason */
 	LEDGER_BOUGHT_,   /* buying, in doubt, failed → bought: tracking_code, label_url, paid, result; turns the reservation into spend */
 	LEDGER_FAIL,      /* planned, created, buying, in doubt → failed (proven): reason; releases the reservation */
 	LEDGER_HOLD,      /* planned, created → held: reason. buying → held is refused: a reservation was made, money may be spent */
-	LEDGER_REOPEN,    /* held → planned or created, as it was; failed → planned */
+	LEDGER_REOPEN,    /* held → planned or created, as it was; failed → planned, without its shipment. `state` 0, or the target
+	                     that must come out */
 	LEDGER_RENEW,     /* extends the lease, no other change */
 	LEDGER_RELEASE,   /* gives the lease up, no other change */
 	LEDGER_DOCUMENT,  /* bought → documented */
-	LEDGER_VOID       /* bought, documented → void requested → voided, void refused: `state` says which */
+	LEDGER_VOID       /* bought, documented, void refused → void requested → voided, void refused: `state` says which */
 };
 
 /* Outcomes beside 0 and errors. */
@@ -111,7 +134,7 @@ struct ledger_request {
 	const char *shipment_id, *rate_id, *carrier, *service, *currency;     /* create */
 	int64_t amount, ceiling;                                              /* create, buy */
 	const char *budget;  /* buy: name of the spend limit, NULL: none */
-	int64_t budget_limit; /* buy: its limit in `currency`, millionths; written with the first reservation and when it changes */
+	int64_t budget_limit; /* buy: its limit in `currency`, millionths, 0: counted without a limit; kept with the budget */
 	const char *tracking_code, *label_url, *result;                       /* bought */
 	int64_t paid;
 	const char *reason;  /* doubt, fail, hold, void */
@@ -125,11 +148,21 @@ struct ledger_request {
 	shipopt_error *error; /* owned by the caller from `done` on */
 	struct ledger_row row; /* as it is after the operation; owned by the caller from `done` on */
 	bool created_row;    /* claim: the row is new */
-	struct task task;
-	struct ledger_request *next;
+	struct backend_work work;
 };
 
-/* Any thread; never fails: what is wrong comes back in `done`. */
+/*
+ * Any thread; never fails: what is wrong comes back in `done`, later, on the request's reactor. The caller holds the store
+ * until then. SHIPOPT_EAGAIN: the queue is full.
+ *
+ * Once the runtime's close has stopped the store (after the last operation has ended) nothing is taken any more and the
+ * reactor may be gone: then `done` runs with SHIPOPT_ESHUTDOWN inside this very call, on the calling thread.
+ */
 void ledger_submit(shipopt_store *store, struct ledger_request *request);
+
+/* Checks the request against the bounds above. Also fills in the tenant. */
+int ledger_request_check(struct ledger_request *request, const char *tenant, shipopt_error **ret_error);
+/* Forgets what an attempt wrote into the store's part, so that it can be tried again. */
+void ledger_request_clear(struct ledger_request *request);
 
 #endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/ledger.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+
+const char *ledger_state_name(int state)
+{
+	static const char *const names[] = {"unknown", "planned", "created", "buying", "in doubt", "bought", "documented",
+		"failed", "held", "void requested", "voided", "void refused"};
+	return state > 0 && (size_t)state < ARRAY_SIZE(names) ? names[state] : names[0];
+}
+
+const char *shipopt_ledger_state_name(int state)
+{
+	return ledger_state_name(state);
+}
+
+void ledger_row_done(struct ledger_row *row)
+{
+	char *const texts[] = {row->fingerprint, row->request, row->shipment_id, row->rate_id, row->carrier, row->service,
+		row->currency, row->tracking_code, row->label_url, row->budget, row->reason, row->result};
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		mem_free(texts[i]);
+	*row = (struct ledger_row){0};
+}
+
+void ledger_request_clear(struct ledger_request *request)
+{
+	ledger_row_done(&request->row);
+	shipopt_error_unref(TAKE(request->error));
+	request->status = 0;
+	request->created_row = false;
+	if (request->operation == LEDGER_CLAIM)
+		request->token = 0;
+}
+
+struct named_text {
+	const char *name, *text;
+};
+
+static int check_text(const struct named_text *text, size_t minimum, size_t maximum, shipopt_error **ret_error)
+{
+	size_t length = text->text ? strlen(text->text) : 0, offset = 0;
+	if (length < minimum)
+		return error_set(ret_error, SHIPOPT_EINVAL, "ledger: %s is missing", text->name);
+	if (length > maximum)
+		return error_set(ret_error, SHIPOPT_ETOOLARGE, "ledger: %s has %zu bytes, more than %zu", text->name, length,
+			maximum);
+	if (!text_is_utf8(text->text ? text->text : "", length, &offset))
+		return error_set(ret_error, SHIPOPT_EENCODING, "ledger: %s is not UTF-8 at byte %zu", text->name, offset);
+	return 0;
+}
+
+static int check_key(const struct ledger_key *key, bool is_claim, shipopt_error **ret_error)
+{
+	const struct named_text texts[] = {{"the tenant", key->tenant}, {"the provider", key->provider},
+		{"the account", key->account}, {"the mode", key->mode}, {"the order key", key->order_key},
+		{"the purpose", key->purpose}};
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		int r = check_text(&texts[i], 1, LEDGER_KEY_MAX, ret_error);
+		if (r < 0)
+			return r;
+	}
+	if (key->piece < 1)
+		return error_set(ret_error, SHIPOPT_EINVAL, "ledger: piece %lld is not 1 or more", (long long)key->piece);
+	/* Tokens are counted row by row: without the generation one could fit another row. */
+	if (key->generation < (is_claim ? 0 : 1))
+		return error_set(ret_error, SHIPOPT_EINVAL, "ledger: %lld is not a generation", (long long)key->generation);
+	return 0;
+}
+
+static int check_texts(const struct ledger_request *request, shipopt_error **ret_error)
+{
+	const struct named_text texts[] = {{"the owner", request->owner}, {"the fingerprint", request->fingerprint},
+		{"the request", request->request}, {"the shipment id", request->shipment_id},
+		{"the rate id", request->rate_id}, {"the carrier", request->carrier}, {"the service", request->service},
+		{"the currency", request->currency}, {"the budget", request->budget},
+		{"the tracking code", request->tracking_code}, {"the label URL", request->label_url},
+		{"the reason", request->reason}};
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		int r = check_text(&texts[i], 0, LEDGER_TEXT_MAX, ret_error);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int check_numbers(const struct ledger_request *request, shipopt_error **ret_error)
+{
+	bool needs_lease = request->operation == LEDGER_CLAIM || request->operation == LEDGER_RENEW;
+	if (request->lease_ms < (needs_lease ? 1 : 0) || request->lease_ms > LEDGER_LEASE_MAX_MS)
+		return error_set(ret_error, SHIPOPT_EINVAL, "ledger: a lease of %lld ms is not between 1 and %d",
+			(long long)request->lease_ms, LEDGER_LEASE_MAX_MS);
+	if (request->amount < 0 || request->ceiling < 0 || request->paid < 0 || request->budget_limit < 0)
+		return error_set(ret_error, SHIPOPT_EINVAL, "ledger: a negative amount");
+	return 0;
+}
+
+static int check_operation(const struct ledger_request *request, shipopt_error **ret_error)
+{
+	int state = request->state;
+	switch (request->operation) {
+	case LEDGER_CREATE:
+		return text_is_empty(request->shipment_id)
+			? error_set(ret_error, SHIPOPT_EINVAL, "ledger: the shipment id is missing")
+			: 0;
+	case LEDGER_VOID:
+		if (state != LEDGER_VOID_REQUESTED && state != LEDGER_VOIDED && state != LEDGER_VOID_REFUSED)
+			return error_set(ret_error, SHIPOPT_EINVAL, "ledger: a void cannot lead to state %d (%s)", state,
+				ledger_state_name(state));
+		return 0;
+	case LEDGER_CLAIM:
+	case LEDGER_PLAN:
+	case LEDGER_BUY:
+	case LEDGER_DOUBT:
+	case LEDGER_BOUGHT_:
+	case LEDGER_FAIL:
+	case LEDGER_HOLD:
+	case LEDGER_REOPEN:
+	case LEDGER_RENEW:
+	case LEDGER_RELEASE:
+	case LEDGER_DOCUMENT:
+		return 0;
+	}
+	return error_set(ret_error, SHIPOPT_EINVAL, "ledger: no operation %d", (int)request->operation);
+}
+
+int ledger_request_check(struct ledger_request *request, const char *tenant, shipopt_error **ret_error)
+{
+	if (request->key.tenant && strcmp(request->key.tenant, tenant) != 0)
+		return error_set(ret_error, SHIPOPT_EINVAL, "ledger: this view of the store is of another tenant");
+	request->key.tenant = tenant;
+	int r = check_operation(request, ret_error);
+	r = r < 0 ? r : check_key(&request->key, request->operation == LEDGER_CLAIM, ret_error);
+	r = r < 0 ? r : check_numbers(request, ret_error);
+	r = r < 0 ? r : check_texts(request, ret_error);
+	if (r < 0)
+		return r;
+	/* A purchase that was made is written down in any case. */
+	if (request->result && (strlen(request->result) > LEDGER_RESULT_MAX ||
+				       !text_is_utf8(request->result, strlen(request->result), NULL)))
+		request->result = NULL;
+	return 0;
+}

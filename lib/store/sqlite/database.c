@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/sqlite/database.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/memory.h"
+#include "store/sqlite/filesystem.h"
+#include "store/sqlite/schema.h"
+
+#define SLEEP_MAX_MS 10
+
+static const char *vfs_name;
+
+void database_set_vfs(const char *name)
+{
+	vfs_name = name;
+}
+
+int database_error(struct database *database, int code, shipopt_error **ret_error)
+{
+	int extended = database->handle ? sqlite3_extended_errcode(database->handle) : code;
+	if ((code & 0xff) == SQLITE_NOMEM)
+		return SHIPOPT_ENOMEM;
+	if ((code & 0xff) == SQLITE_BUSY)
+		return error_set(ret_error, SHIPOPT_EDATABASE, "%s is locked by another process (waited %lld ms)",
+			database->path, (long long)database->waited_ms);
+	return error_set(ret_error, SHIPOPT_EDATABASE, "%s: %s (SQLite %d)", database->path,
+		database->handle ? sqlite3_errmsg(database->handle) : sqlite3_errstr(code), extended);
+}
+
+static int injected(struct database *database, shipopt_error **ret_error)
+{
+	return error_set(ret_error, SHIPOPT_EDATABASE, "%s: injected failure", database->path);
+}
+
+/* --- statements --- */
+
+int database_statement(
+	struct database *database, enum statement which, sqlite3_stmt **ret_statement, shipopt_error **ret_error)
+{
+	sqlite3_stmt **slot = &database->statements[which];
+	if (!*slot) {
+		if (fault_point())
+			return injected(database, ret_error);
+		int code = sqlite3_prepare_v3(
+			database->handle, statement_texts[which], -1, SQLITE_PREPARE_PERSISTENT, slot, NULL);
+		if (code != SQLITE_OK)
+			return database_error(database, code, ret_error);
+	}
+	sqlite3_reset(*slot);
+	sqlite3_clear_bindings(*slot);
+	*ret_statement = *slot;
+	return 0;
+}
+
+int database_step(struct database *database, sqlite3_stmt *statement, shipopt_error **ret_error)
+{
+	if (fault_point())
+		return injected(database, ret_error);
+	int code = sqlite3_step(statement);
+	if (code == SQLITE_ROW)
+		return 1;
+	if (code == SQLITE_DONE) {
+		sqlite3_reset(statement);
+		return 0;
+	}
+	int r = database_error(database, code, ret_error);
+	sqlite3_reset(statement);
+	return r;
+}
+
+int database_do(struct database *database, enum statement which, shipopt_error **ret_error)
+{
+	sqlite3_stmt *statement;
+	int r = database_statement(database, which, &statement, ret_error);
+	return r < 0 ? r : database_step(database, statement, ret_error);
+}
+
+void database_rollback(struct database *database)
+{
+	for (size_t i = 0; i < STATEMENT_COUNT; i++)
+		if (database->statements[i])
+			sqlite3_reset(database->statements[i]);
+	/* SQLite itself rolls back after some failures, such as a full disk. */
+	if (!sqlite3_get_autocommit(database->handle))
+		sqlite3_exec(database->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+int database_run(struct database *database, const char *sql, shipopt_error **ret_error)
+{
+	if (fault_point())
+		return injected(database, ret_error);
+	int code = sqlite3_exec(database->handle, sql, NULL, NULL, NULL);
+	return code == SQLITE_OK ? 0 : database_error(database, code, ret_error);
+}
+
+int database_run_format(struct database *database, shipopt_error **ret_error, const char *format, ...)
+{
+	char sql[256];
+	va_list list;
+	va_start(list, format);
+	vsnprintf(sql, sizeof(sql), format, list);
+	va_end(list);
+	return database_run(database, sql, ret_error);
+}
+
+int database_number(struct database *database, const char *sql, int64_t *ret_value, shipopt_error **ret_error)
+{
+	sqlite3_stmt *statement;
+	if (fault_point())
+		return injected(database, ret_error);
+	int code = sqlite3_prepare_v2(database->handle, sql, -1, &statement, NULL);
+	if (code != SQLITE_OK)
+		return database_error(database, code, ret_error);
+	int r = database_step(database, statement, ret_error);
+	if (r == 1)
+		*ret_value = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	return r < 0 ? r : 0;
+}
+
+int column_copy(sqlite3_stmt *statement, int column, char **ret_text)
+{
+	const char *text = column_text(statement, column);
+	if (!text && sqlite3_column_type(statement, column) == SQLITE_NULL) {
+		*ret_text = NULL;
+		return 0;
+	}
+	char *copy = text ? mem_copy_bytes(text, (size_t)sqlite3_column_bytes(statement, column)) : NULL;
+	if (!copy)
+		return SHIPOPT_ENOMEM;
+	*ret_text = copy;
+	return 0;
+}
+
+/* --- opening --- */
+
+static void wall_ms(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	sqlite3_result_int64(context, clock_wall_ms());
+}
+
+static int wait_busy(void *argument, int times)
+{
+	struct database *database = argument;
+	if (times == 0)
+		database->waited_ms = 0;
+	if (database->waited_ms >= database->busy_timeout_ms || atomic_load(database->hurry))
+		return 0;
+	int64_t pause = MIN((int64_t)MIN(times + 1, SLEEP_MAX_MS), database->busy_timeout_ms - database->waited_ms);
+	usleep((useconds_t)pause * 1000);
+	database->waited_ms += pause;
+	return 1;
+}
+
+/* The switch to the write-ahead log needs the file alone and does not always ask the busy handler. */
+static int switch_to_wal(struct database *database, shipopt_error **ret_error)
+{
+	if (fault_point())
+		return injected(database, ret_error);
+	for (int times = 0;; times++) {
+		int code = sqlite3_exec(database->handle, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+		if (code == SQLITE_OK)
+			break;
+		if ((code & 0xff) != SQLITE_BUSY || !wait_busy(database, times))
+			return database_error(database, code, ret_error);
+	}
+	sqlite3_stmt *statement;
+	int code = sqlite3_prepare_v2(database->handle, "PRAGMA journal_mode", -1, &statement, NULL);
+	if (code != SQLITE_OK)
+		return database_error(database, code, ret_error);
+	bool is_wal = sqlite3_step(statement) == SQLITE_ROW && strcmp(column_text(statement, 0), "wal") == 0;
+	sqlite3_finalize(statement);
+	return is_wal ? 0 : error_set(ret_error, SHIPOPT_EDATABASE, "%s: no write-ahead log is possible here",
+				    database->path);
+}
+
+static int configure(struct database *database, bool writer, shipopt_error **ret_error)
+{
+	sqlite3 *handle = database->handle;
+	sqlite3_extended_result_codes(handle, 1);
+	sqlite3_busy_handler(handle, wait_busy, database);
+	sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	int code = sqlite3_create_function_v2(handle, "wall_ms", 0, SQLITE_UTF8, NULL, wall_ms, NULL, NULL, NULL);
+	if (code != SQLITE_OK)
+		return database_error(database, code, ret_error);
+	int r = schema_check(database, ret_error);
+	if (r == 0 && writer)
+		r = switch_to_wal(database, ret_error);
+	if (r == 0)
+		r = database_run(database,
+			"PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; "
+			"PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY",
+			ret_error);
+	if (r == 0 && writer)
+		r = schema_migrate(database, ret_error);
+	if (r == 0 && !writer)
+		r = database_run(database, "PRAGMA query_only = ON", ret_error);
+	return r;
+}
+
+int database_open(struct database *database, bool writer, shipopt_error **ret_error)
+{
+	int r = filesystem_check(database->path, ret_error);
+	if (r < 0)
+		return r;
+	if (fault_point())
+		return injected(database, ret_error);
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+	int code = sqlite3_open_v2(
+		database->path, &database->handle, flags | (writer ? SQLITE_OPEN_CREATE : 0), vfs_name);
+	r = code == SQLITE_OK ? 0 : database_error(database, code, ret_error);
+	/* SQLite opens a file read-only when it may not write it. */
+	if (r == 0 && sqlite3_db_readonly(database->handle, "main") == 1)
+		r = error_set(ret_error, SHIPOPT_EDATABASE, "%s cannot be written", database->path);
+	r = r < 0 ? r : configure(database, writer, ret_error);
+	if (r < 0)
+		database_close(database);
+	return r;
+}
+
+void database_close(struct database *database)
+{
+	for (size_t i = 0; i < STATEMENT_COUNT; i++)
+		sqlite3_finalize(TAKE(database->statements[i]));
+	sqlite3_close_v2(TAKE(database->handle));
+}

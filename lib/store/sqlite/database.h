@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STORE_SQLITE_DATABASE_H
+#define STORE_SQLITE_DATABASE_H
+
+#include <sqlite3.h>
+#include <stdatomic.h>
+
+#include "base/error.h"
+#include "store/sqlite/statements.h"
+
+/*
+ * One SQLite connection: opened, checked, migrated, with its statements prepared once and kept.
+ *
+ * A connection belongs to one thread at a time. Settings that make a commit mean something: write-ahead log,
+ * synchronous=FULL (each commit is followed by an fsync of the log), fullfsync where the system has it. Time in SQL comes
+ * from `wall_ms()`, a function of ours over base/clock.h, so that leases follow the virtual clock in tests.
+ *
+ * When another process writes, SQLite asks our busy handler, which sleeps 1 to 10 ms at a time until `busy_timeout_ms` of
+ * sleeping is over or `hurry` becomes true (the runtime is closing and has no time left).
+ *
+ * Failures: SHIPOPT_ENOMEM, else SHIPOPT_EDATABASE with the file, what was being done, and SQLite's own text.
+ */
+struct database {
+	sqlite3 *handle; /* NULL while closed */
+	const char *path; /* borrowed, absolute */
+	const atomic_bool *hurry; /* borrowed */
+	int64_t busy_timeout_ms, waited_ms;
+	sqlite3_stmt *statements[STATEMENT_COUNT];
+};
+
+/* `writer` makes and migrates the file; a reader finds it made. On failure the connection is closed. */
+int database_open(struct database *database, bool writer, shipopt_error **ret_error);
+void database_close(struct database *database); /* again: does nothing */
+
+/* For tests: the SQLite VFS to open with, NULL for the default. Set it before threads start. */
+void database_set_vfs(const char *name);
+
+/* A statement, reset and without bindings. */
+int database_statement(
+	struct database *database, enum statement which, sqlite3_stmt **ret_statement, shipopt_error **ret_error);
+/* 1 for a row, 0 when done. */
+int database_step(struct database *database, sqlite3_stmt *statement, shipopt_error **ret_error);
+/* Runs one that gives no rows and takes no parameters. */
+int database_do(struct database *database, enum statement which, shipopt_error **ret_error);
+/* Undoes what is open, if anything is; also resets every statement. */
+void database_rollback(struct database *database);
+/* The failure of the last call. */
+int database_error(struct database *database, int code, shipopt_error **ret_error);
+
+/* For what runs once: several statements in one text; one number out of one row. */
+int database_run(struct database *database, const char *sql, shipopt_error **ret_error);
+int database_run_format(struct database *database, shipopt_error **ret_error, const char *format, ...)
+	PRINTF_LIKE(3, 4);
+int database_number(struct database *database, const char *sql, int64_t *ret_value, shipopt_error **ret_error);
+
+/* A text column, copied; NULL stays NULL. SHIPOPT_ENOMEM. */
+int column_copy(sqlite3_stmt *statement, int column, char **ret_text);
+/* Borrowed until the statement's next step or reset. */
+static inline const char *column_text(sqlite3_stmt *statement, int column)
+{
+	return (const char *)sqlite3_column_text(statement, column);
+}
+/* NULL binds null. The text must live until the statement is reset. */
+static inline void bind_text(sqlite3_stmt *statement, int index, const char *text)
+{
+	sqlite3_bind_text(statement, index, text, -1, SQLITE_STATIC);
+}
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/sqlite/schema.h"
+
+/* One text a version. States are the numbers of enum ledger_state. Amounts are millionths. `sent` counts the purchases of the
+ * current shipment that are not proven to have bought nothing: with any, only the states behind `created` are possible. */
+static const char *const migrations[SCHEMA_VERSION] = {
+	"CREATE TABLE ledger ("
+	"id INTEGER PRIMARY KEY,"
+	"tenant_id TEXT NOT NULL, provider TEXT NOT NULL, account TEXT NOT NULL, mode TEXT NOT NULL,"
+	"order_key TEXT NOT NULL, piece INTEGER NOT NULL CHECK (piece >= 1), purpose TEXT NOT NULL,"
+	"generation INTEGER NOT NULL CHECK (generation >= 1),"
+	"state INTEGER NOT NULL CHECK (state BETWEEN 1 AND 11),"
+	"held_from INTEGER NOT NULL DEFAULT 0 CHECK (held_from IN (0, 1, 2)),"
+	"token INTEGER NOT NULL, lease_until_ms INTEGER NOT NULL, owner TEXT,"
+	"fingerprint TEXT, request TEXT,"
+	"shipment_id TEXT, rate_id TEXT, carrier TEXT, service TEXT,"
+	"currency TEXT, amount INTEGER NOT NULL DEFAULT 0, ceiling INTEGER NOT NULL DEFAULT 0,"
+	"buying_at_ms INTEGER NOT NULL DEFAULT 0, first_buying_at_ms INTEGER NOT NULL DEFAULT 0,"
+	"attempts INTEGER NOT NULL DEFAULT 0, sent INTEGER NOT NULL DEFAULT 0,"
+	"budget TEXT, reserved INTEGER NOT NULL DEFAULT 0 CHECK (reserved >= 0),"
+	"tracking_code TEXT, label_url TEXT, paid INTEGER NOT NULL DEFAULT 0,"
+	"reason TEXT, created_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL, result TEXT,"
+	"UNIQUE (tenant_id, provider, account, mode, order_key, piece, purpose, generation),"
+	"CHECK (sent = 0 OR state IN (3, 4, 5, 6, 9, 10, 11)), CHECK (reserved = 0 OR state IN (3, 4))"
+	") STRICT;"
+	"CREATE INDEX ledger_state ON ledger (tenant_id, state, id);"
+	"CREATE INDEX ledger_page ON ledger (tenant_id, id);"
+	"CREATE TABLE budget ("
+	"tenant_id TEXT NOT NULL, name TEXT NOT NULL, currency TEXT NOT NULL,"
+	"limit_amount INTEGER NOT NULL, reserved INTEGER NOT NULL CHECK (reserved >= 0), spent INTEGER NOT NULL,"
+	"updated_at_ms INTEGER NOT NULL, PRIMARY KEY (tenant_id, name, currency)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TABLE audit ("
+	"id INTEGER PRIMARY KEY, tenant_id TEXT NOT NULL, ledger_id INTEGER NOT NULL REFERENCES ledger (id),"
+	"at_ms INTEGER NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL,"
+	"old_state INTEGER NOT NULL, new_state INTEGER NOT NULL, tracking_code TEXT"
+	") STRICT;"
+	"CREATE INDEX audit_ledger ON audit (tenant_id, ledger_id, id);"
+	/* Written after a commit that failed: see writer.c. */
+	"CREATE TABLE settle (count INTEGER NOT NULL) STRICT;"
+	"INSERT INTO settle VALUES (0);",
+};
+
+static int read_version(struct database *database, int64_t *ret_version, shipopt_error **ret_error)
+{
+	int64_t application = 0, version = 0, tables = 0;
+	int r = database_number(database, "PRAGMA application_id", &application, ret_error);
+	r = r < 0 ? r : database_number(database, "PRAGMA user_version", &version, ret_error);
+	r = r < 0 ? r : database_number(database, "SELECT count(*) FROM sqlite_schema", &tables, ret_error);
+	if (r < 0)
+		return r;
+	if (application != SCHEMA_APPLICATION_ID && (application || version || tables))
+		return error_set(ret_error, SHIPOPT_EDATABASE, "%s is a database of another program (application id %lld)",
+			database->path, (long long)application);
+	if (version > SCHEMA_VERSION)
+		return error_set(ret_error, SHIPOPT_EDATABASE,
+			"%s has schema version %lld; this library knows versions up to %d", database->path,
+			(long long)version, SCHEMA_VERSION);
+	*ret_version = version;
+	return 0;
+}
+
+int schema_check(struct database *database, shipopt_error **ret_error)
+{
+	int64_t version;
+	return read_version(database, &version, ret_error);
+}
+
+static int migrate_from(struct database *database, int64_t version, shipopt_error **ret_error)
+{
+	for (; version < SCHEMA_VERSION; version++) {
+		int r = database_run(database, migrations[version], ret_error);
+		if (r < 0)
+			return r;
+	}
+	return database_run_format(database, ret_error, "PRAGMA application_id = %d; PRAGMA user_version = %d",
+		SCHEMA_APPLICATION_ID, SCHEMA_VERSION);
+}
+
+int schema_migrate(struct database *database, shipopt_error **ret_error)
+{
+	int64_t version = 0;
+	int r = read_version(database, &version, ret_error);
+	if (r < 0 || version == SCHEMA_VERSION)
+		return r;
+	r = database_run(database, "BEGIN IMMEDIATE", ret_error);
+	if (r < 0)
+		return r;
+	/* Another process may have been faster. */
+	r = read_version(database, &version, ret_error);
+	if (r == 0 && version < SCHEMA_VERSION)
+		r = migrate_from(database, version, ret_error);
+	r = r < 0 ? r : database_run(database, "COMMIT", ret_error);
+	if (r < 0)
+		database_rollback(database);
+	return r;
+}

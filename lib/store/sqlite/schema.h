@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STORE_SQLITE_SCHEMA_H
+#define STORE_SQLITE_SCHEMA_H
+
+#include "store/sqlite/database.h"
+
+/*
+ * The schema and its versions.
+ *
+ * `PRAGMA user_version` is the number of migrations a file has seen, `PRAGMA application_id` says that it is ours. Each
+ * migration is a list of statements; all that are missing run in one BEGIN IMMEDIATE transaction, so that of two
+ * processes which open a new file at once one migrates and the other finds it done. A migration that was released is
+ * never changed. A file with a higher version than SCHEMA_VERSION is refused, and so is a database that is not ours and not empty.
+ */
+#define SCHEMA_APPLICATION_ID 0x53484f50 /* "SHOP" */
+#define SCHEMA_VERSION 1
+
+/* SHIPOPT_EDATABASE if the file is another program's or of a newer library. Changes nothing. */
+int schema_check(struct database *database, shipopt_error **ret_error);
+int schema_migrate(struct database *database, shipopt_error **ret_error);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/sqlite/statements.h"
+
+#define KEY                                                                                                   \
+	"tenant_id = ?1 AND provider = ?2 AND account = ?3 AND mode = ?4 AND order_key = ?5 AND piece = ?6 "  \
+	"AND purpose = ?7"
+/* In the order of enum row_column. */
+#define ROW                                                                                                   \
+	"id, generation, state, fingerprint, request, shipment_id, rate_id, carrier, service, currency, "     \
+	"amount, ceiling, buying_at_ms, first_buying_at_ms, attempts, tracking_code, label_url, paid, "       \
+	"budget, reason, lease_until_ms, wall_ms(), result, token"
+/* In the order of enum find_column. */
+#define FIND                                                                                                  \
+	"SELECT id, generation, state, token, lease_until_ms, wall_ms(), held_from, sent, shipment_id, "      \
+	"amount, currency, budget, reserved FROM ledger WHERE "
+/* In the order of enum list_column. */
+#define LIST                                                                                                  \
+	"SELECT id, order_key, piece, purpose, generation, state, shipment_id, carrier, service, amount, "    \
+	"paid, currency, tracking_code, label_url, attempts, reason, updated_at_ms FROM ledger "
+
+#define MOVE(set)                                                                                             \
+	"UPDATE ledger SET " set "updated_at_ms = wall_ms(), token = token + ?4, lease_until_ms = "           \
+	"CASE WHEN ?4 THEN 0 WHEN ?5 > 0 THEN wall_ms() + ?5 ELSE lease_until_ms END "                        \
+	"WHERE id = ?1 AND token = ?2 AND state = ?3 RETURNING " ROW
+/* Back to planned: nothing of the shipment is kept. */
+#define NO_SHIPMENT                                                                                           \
+	"state = 1, held_from = 0, shipment_id = NULL, rate_id = NULL, carrier = NULL, service = NULL, "      \
+	"currency = NULL, amount = 0, ceiling = 0, budget = NULL, reason = NULL, "
+
+const char *const statement_texts[STATEMENT_COUNT] = {
+	[SQL_BEGIN] = "BEGIN IMMEDIATE",
+	[SQL_COMMIT] = "COMMIT",
+	[SQL_ROLLBACK] = "ROLLBACK",
+	[SQL_SETTLE] = "UPDATE settle SET count = count + 1",
+
+	[SQL_FIND] = FIND KEY " AND generation = ?8",
+	[SQL_FIND_NEWEST] = FIND KEY " ORDER BY generation DESC LIMIT 1",
+	[SQL_FIND_ID] = FIND "id = ?2 AND tenant_id = ?1",
+	[SQL_READ] = "SELECT " ROW " FROM ledger WHERE id = ?1",
+
+	[SQL_INSERT] = "INSERT INTO ledger (tenant_id, provider, account, mode, order_key, piece, purpose, generation, "
+		       "state, fingerprint, request, token, lease_until_ms, owner, created_at_ms, updated_at_ms) VALUES "
+		       "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9, ?10, 1, wall_ms() + ?11, ?12, wall_ms(), wall_ms()) "
+		       "RETURNING " ROW,
+	[SQL_LEASE] = "UPDATE ledger SET token = token + 1, lease_until_ms = wall_ms() + ?4, owner = ?5 "
+		      "WHERE id = ?1 AND token = ?2 AND state = ?3 AND lease_until_ms <= wall_ms() RETURNING " ROW,
+
+	[SQL_PLAN] = MOVE(NO_SHIPMENT "fingerprint = ?6, request = ?7, "),
+	[SQL_CREATE] = MOVE("state = 2, shipment_id = ?6, rate_id = ?7, carrier = ?8, service = ?9, currency = ?10, "
+			    "amount = ?11, ceiling = ?12, reason = NULL, "),
+	[SQL_BUY] = MOVE("state = 3, amount = ?6, currency = ?7, budget = ?8, reserved = ?9, "
+			 "ceiling = CASE WHEN ?10 > 0 THEN ?10 ELSE ceiling END, buying_at_ms = wall_ms(), "
+			 "first_buying_at_ms = CASE first_buying_at_ms WHEN 0 THEN wall_ms() ELSE first_buying_at_ms END, "
+			 "attempts = attempts + 1, sent = sent + 1, reason = NULL, "),
+	[SQL_DOUBT] = MOVE("state = 4, reason = ?6, "),
+	[SQL_BOUGHT] = MOVE("state = 5, tracking_code = ?6, label_url = ?7, paid = ?8, result = ?9, reserved = 0, "
+			    "held_from = 0, reason = ?10, "),
+	[SQL_FAIL] = MOVE("state = 7, reason = ?6, reserved = 0, sent = 0, held_from = 0, "),
+	[SQL_HOLD] = MOVE("held_from = state, state = 8, reason = ?6, "),
+	[SQL_UNHOLD] = MOVE("state = held_from, held_from = 0, reason = NULL, "),
+	[SQL_REPLAN] = MOVE(NO_SHIPMENT),
+	[SQL_RENEW] = MOVE(""),
+	[SQL_DOCUMENT] = MOVE("state = 6, "),
+	[SQL_VOID] = MOVE("state = ?6, reason = ?7, "),
+
+	[SQL_BUDGET_READ] = "SELECT reserved, spent FROM budget WHERE tenant_id = ?1 AND name = ?2 AND currency = ?3",
+	[SQL_BUDGET_WRITE] =
+		"INSERT INTO budget (tenant_id, name, currency, reserved, spent, limit_amount, updated_at_ms) "
+		"VALUES (?1, ?2, ?3, ?4, ?5, coalesce(?6, 0), wall_ms()) ON CONFLICT (tenant_id, name, currency) DO UPDATE "
+		"SET reserved = ?4, spent = ?5, limit_amount = coalesce(?6, limit_amount), updated_at_ms = wall_ms()",
+	[SQL_AUDIT] = "INSERT INTO audit (tenant_id, ledger_id, at_ms, actor, reason, old_state, new_state, tracking_code) "
+		      "VALUES (?1, ?2, wall_ms(), ?3, ?4, ?5, ?6, ?7)",
+
+	[SQL_LIST] = LIST "WHERE tenant_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+	[SQL_LIST_STATE] = LIST "WHERE tenant_id = ?1 AND state = ?4 AND id > ?2 ORDER BY id LIMIT ?3",
+	[SQL_COUNT] = "SELECT count(*) FROM ledger WHERE tenant_id = ?1",
+	[SQL_COUNT_STATE] = "SELECT count(*) FROM ledger WHERE tenant_id = ?1 AND state = ?4",
+};

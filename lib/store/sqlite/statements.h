@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STORE_SQLITE_STATEMENTS_H
+#define STORE_SQLITE_STATEMENTS_H
+
+/*
+ * Every SQL text that the store runs again and again, in one table (statements.c), so that all of them can be read in one
+ * place. Values are bound, never spliced.
+ *
+ * The transitions share their first parameters: ?1 row id, ?2 fencing token and ?3 state that the row must still have (the
+ * compare of the compare-and-set), ?4 whether to give the lease up (1 or 0), ?5 lease to set in ms (0: leave). Their own
+ * start at ?6. All return the row as it is afterwards, in the order of enum row_column.
+ */
+enum statement {
+	/* transactions */
+	SQL_BEGIN,
+	SQL_COMMIT,
+	SQL_ROLLBACK,
+	SQL_SETTLE,
+	/* finding a row: key in ?1 … ?7, generation in ?8; by id: ?1 tenant, ?2 id */
+	SQL_FIND,
+	SQL_FIND_NEWEST,
+	SQL_FIND_ID,
+	SQL_READ,
+	/* claims */
+	SQL_INSERT,
+	SQL_LEASE,
+	/* transitions */
+	SQL_PLAN,
+	SQL_CREATE,
+	SQL_BUY,
+	SQL_DOUBT,
+	SQL_BOUGHT,
+	SQL_FAIL,
+	SQL_HOLD,
+	SQL_UNHOLD,
+	SQL_REPLAN,
+	SQL_RENEW,
+	SQL_DOCUMENT,
+	SQL_VOID,
+	/* budgets: ?1 tenant, ?2 name, ?3 currency */
+	SQL_BUDGET_READ,
+	SQL_BUDGET_WRITE,
+	SQL_AUDIT,
+	/* pages: ?1 tenant, ?2 after, ?3 limit, ?4 state */
+	SQL_LIST,
+	SQL_LIST_STATE,
+	SQL_COUNT,
+	SQL_COUNT_STATE,
+	STATEMENT_COUNT
+};
+
+enum row_column {
+	ROW_ID, ROW_GENERATION, ROW_STATE, ROW_FINGERPRINT, ROW_REQUEST, ROW_SHIPMENT_ID, ROW_RATE_ID, ROW_CARRIER,
+	ROW_SERVICE, ROW_CURRENCY, ROW_AMOUNT, ROW_CEILING, ROW_BUYING_AT, ROW_FIRST_BUYING_AT, ROW_ATTEMPTS,
+	ROW_TRACKING_CODE, ROW_LABEL_URL, ROW_PAID, ROW_BUDGET, ROW_REASON, ROW_LEASE_UNTIL, ROW_NOW, ROW_RESULT, ROW_TOKEN
+};
+
+/* What the rules need to know of a row. */
+enum find_column {
+	FIND_ID, FIND_GENERATION, FIND_STATE, FIND_TOKEN, FIND_LEASE_UNTIL, FIND_NOW, FIND_HELD_FROM, FIND_SENT,
+	FIND_SHIPMENT_ID, FIND_AMOUNT, FIND_CURRENCY, FIND_BUDGET, FIND_RESERVED
+};
+
+enum list_column {
+	LIST_ID, LIST_ORDER_KEY, LIST_PIECE, LIST_PURPOSE, LIST_GENERATION, LIST_STATE, LIST_SHIPMENT_ID, LIST_CARRIER,
+	LIST_SERVICE, LIST_AMOUNT, LIST_PAID, LIST_CURRENCY, LIST_TRACKING_CODE, LIST_LABEL_URL, LIST_ATTEMPTS,
+	LIST_REASON, LIST_UPDATED_AT
+};
+
+extern const char *const statement_texts[STATEMENT_COUNT];
+
+#endif
