@@ -102,7 +102,7 @@ void answer_status(struct answer *answer, int status)
 }
 
 /* A shipment has some sixty dates, nearly all of the same second. */
-static const char *date_text(int64_t wall_ms)
+const char *answer_date_text(int64_t wall_ms)
 {
 	static _Thread_local char text[32];
 	static _Thread_local int64_t text_second = INT64_MIN;
@@ -118,7 +118,7 @@ static const char *date_text(int64_t wall_ms)
 static void write_date(struct json_writer *json, const char *key, int64_t wall_ms, const char *zone)
 {
 	char text[48];
-	snprintf(text, sizeof(text), "%s%s", date_text(wall_ms), zone);
+	snprintf(text, sizeof(text), "%s%s", answer_date_text(wall_ms), zone);
 	json_member_text(json, key, text);
 }
 

@@ -39,6 +39,8 @@ void answer_status(struct answer *answer, int status);
 /* Members in the API's date forms: 2025-11-07T18:00:55Z, and with +00:00 for addresses. */
 void answer_date(struct json_writer *json, const char *key, int64_t wall_ms);
 void answer_date_offset(struct json_writer *json, const char *key, int64_t wall_ms);
+/* 2025-11-07T18:00:55, without a zone; good until the thread's next call. */
+const char *answer_date_text(int64_t wall_ms);
 void answer_money(struct json_writer *json, const char *key, int64_t millionths, int places); /* as text */
 
 #endif

@@ -36,12 +36,12 @@
 
 #define FILE_MAX ((size_t)1 << 20)
 
-static int usage(FILE *file, int status)
+static int usage(void)
 {
 	struct buffer faults;
 	buffer_init(&faults, 65536);
 	faults_describe(&faults);
-	fprintf(file,
+	printf(
 		"usage: shipopt-sandbox [options]\n"
 		"An EasyPost-compatible carrier on this machine. Prints \"listening on URL\" when it is ready.\n\n"
 		"  --port N\n      0, the default: any free port of 127.0.0.1\n"
@@ -50,7 +50,7 @@ static int usage(FILE *file, int status)
 		"\nFaults, also by POST /sandbox/faults while it runs:\n%s",
 		buffer_text(&faults));
 	buffer_done(&faults);
-	return status;
+	return 0;
 }
 
 static char *read_file(const char *path)
@@ -130,12 +130,12 @@ int main(int argc, char **argv)
 	faults_init(&options.faults);
 	for (int i = 1, used; status == 0 && i < argc; i += used) {
 		if (strcmp(argv[i], "--help") == 0)
-			return usage(stdout, 0);
+			return usage();
 		used = read_option(&options, argv + i, argc - i);
 		if (used == 0) {
-			fprintf(stderr, "shipopt-sandbox: bad option or value: %s %s\n", argv[i],
+			fprintf(stderr, "shipopt-sandbox: bad option or value: %s %s (see --help)\n", argv[i],
 				i + 1 < argc ? argv[i + 1] : "");
-			status = usage(stderr, 2);
+			status = 2;
 			break;
 		}
 	}

@@ -15,6 +15,8 @@
 
 #define BACKLOG 1024
 #define DRIP_US 50000
+/* For the head of a request; cleared for each, so that more costs time. */
+#define CONNECTION_MEMORY 8192
 
 struct server {
 	struct sandbox sandbox;
@@ -230,7 +232,7 @@ static bool listen_on(struct server *server, const struct server_options *option
 	server->daemon = MHD_start_daemon(flags, options->port, NULL, NULL, on_request, server,
 		MHD_OPTION_SOCK_ADDR, &address,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVER_CONNECTIONS_MAX,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)32768,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 		MHD_OPTION_CONNECTION_TIMEOUT, 0u,
 		MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG,
 		MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
@@ -267,8 +269,11 @@ int server_start(const struct server_options *options, struct server **ret_serve
 	sandbox_init(&server->sandbox, options);
 	list_init(&server->suspended);
 	int r = delays_start(&server->sandbox.delays);
+	/* Requests may come before the URL is known: their work waits for the lock. */
+	pthread_mutex_lock(&server->sandbox.lock);
 	if (r == 0 && !listen_on(server, options))
 		r = SHIPOPT_EIO;
+	pthread_mutex_unlock(&server->sandbox.lock);
 	if (r < 0) {
 		server_stop(server);
 		return r;

@@ -97,13 +97,14 @@ SHIPOPT_API int shipopt_call_options_set_base_url(shipopt_call_options *options,
 /*
  * Any call of the API. `method`: GET, POST, PUT, PATCH, DELETE; `path` begins with "/" and is relative to the base URL,
  * query included; `json` is the body or NULL; `options` may be NULL. GET is repeated on failure; POST, PATCH, PUT and DELETE only
- * when it is certain that the server did no work (429, nothing sent). The answer is in shipopt_op_json().
+ * when it is certain that the server did no work (429, nothing sent); when what they did is not known they end as
+ * SHIPOPT_EINDOUBT. The answer is in shipopt_op_json().
  */
 SHIPOPT_API int shipopt_carrier_call(shipopt_carrier *carrier, const char *method, const char *path, const char *json,
 	const shipopt_call_options *options, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
 
-/* POST /shipments: makes a shipment and its rates; costs nothing. A lost answer is SHIPOPT_ENETWORK: repeating makes a second,
- * unpaid shipment. Result: shipment. */
+/* POST /shipments: makes a shipment and its rates; costs nothing. After SHIPOPT_EINDOUBT a repeat is harmless: at worst it leaves
+ * a second, unpaid shipment. Result: shipment. */
 SHIPOPT_API int shipopt_shipment_create(shipopt_carrier *carrier, const shipopt_record *shipment, shipopt_done_fn done,
 	void *userdata, shipopt_op **ret_op);
 /*

@@ -12,6 +12,7 @@
  */
 #define ORDER_KEY_BYTES_MAX 200
 #define ORDER_PIECE_MAX 9999
+#define ORDER_TEXT_BYTES_MAX 200   /* of tracking code, service and carrier */
 #define ORDER_INPUT_BYTES_MAX 4096 /* what is kept of a failed row's text */
 
 struct shipopt_order {
@@ -26,8 +27,13 @@ struct shipopt_order {
 	shipopt_error *error;
 };
 
+/* Without a key and with piece 1, to be filled. */
+int order_new_empty(shipopt_order **ret_order);
 int order_copy(const shipopt_order *order, shipopt_order **ret_copy);
 /* Empties a used order so that it can be filled again. */
 void order_reset(shipopt_order *order);
+
+DEFINE_CLEANUP(shipopt_order, order_free, shipopt_order_free)
+#define CLEANUP_ORDER CLEANUP(order_free_cleanup)
 
 #endif

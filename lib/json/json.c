@@ -162,21 +162,15 @@ static inline char value_tag(struct json_value value)
 	return value.document ? word_tag(word_at(value.document, value.place)) : 'n';
 }
 
+/* Words that a value which is no container takes. A table, as the order of types is nothing a branch can guess. */
+static const uint8_t tag_words[256] = {['"'] = 1, ['t'] = 1, ['f'] = 1, ['n'] = 1, ['l'] = 2, ['u'] = 2, ['d'] = 2};
+
 /* The place behind the value that starts at `place`. */
 static inline uint32_t place_behind(const json_document *document, uint32_t place)
 {
 	uint64_t word = word_at(document, place);
-	switch (word_tag(word)) {
-	case '{':
-	case '[':
-		return (uint32_t)(word & PLACE_MASK);
-	case 'l':
-	case 'u':
-	case 'd':
-		return place + 2;
-	default:
-		return place + 1;
-	}
+	uint8_t words = tag_words[word >> 56];
+	return words ? place + words : (uint32_t)(word & PLACE_MASK);
 }
 
 static const char *string_at(const json_document *document, uint32_t place, size_t *ret_length)
@@ -195,23 +189,9 @@ struct json_value json_root(json_document *document)
 
 enum json_type json_type(struct json_value value)
 {
-	switch (value_tag(value)) {
-	case '{':
-		return JSON_OBJECT;
-	case '[':
-		return JSON_ARRAY;
-	case '"':
-		return JSON_STRING;
-	case 'l':
-	case 'u':
-	case 'd':
-		return JSON_NUMBER;
-	case 't':
-	case 'f':
-		return JSON_BOOL;
-	default:
-		return JSON_NULL;
-	}
+	static const uint8_t types[256] = {['{'] = JSON_OBJECT, ['['] = JSON_ARRAY, ['"'] = JSON_STRING, ['l'] = JSON_NUMBER,
+		['u'] = JSON_NUMBER, ['d'] = JSON_NUMBER, ['t'] = JSON_BOOL, ['f'] = JSON_BOOL};
+	return types[(uint8_t)value_tag(value)];
 }
 
 static void iterate(struct json_value value, char tag, struct json_iterator *iterator)
@@ -311,19 +291,23 @@ size_t json_count(struct json_value value)
 	return count;
 }
 
-/* Every value and closing bracket on the tape has its structural; commas and colons have nothing on the tape. */
+/*
+ * Every value and closing bracket on the tape has its structural; commas and colons have nothing on the tape, numbers
+ * two words. All of that is told by the source's byte, without a look at the tape, so that the loop's only
+ * dependency from round to round is an addition.
+ */
 static void document_place(json_document *document)
 {
+	static const uint8_t words[256] = {[','] = 0, [':'] = 0, ['{'] = 1, ['}'] = 1, ['['] = 1, [']'] = 1, ['"'] = 1,
+		['t'] = 1, ['f'] = 1, ['n'] = 1, ['-'] = 2,
+		['0'] = 2, ['1'] = 2, ['2'] = 2, ['3'] = 2, ['4'] = 2, ['5'] = 2, ['6'] = 2, ['7'] = 2, ['8'] = 2, ['9'] = 2};
 	const struct json_tape *tape = &document->tape;
-	uint32_t place = 1;
+	const char *source = document->source;
+	uint32_t *places = document->places, place = 1;
 	for (uint32_t i = 0; i < tape->structural_count; i++) {
 		uint32_t offset = tape->structurals[i];
-		char c = document->source[offset];
-		if (c == ',' || c == ':')
-			continue;
-		document->places[place] = offset;
-		char tag = word_tag(tape->words[place]);
-		place += tag == 'l' || tag == 'u' || tag == 'd' ? 2 : 1;
+		places[place] = offset; /* a separator's is overwritten by what follows it */
+		place += words[(uint8_t)source[offset]];
 	}
 	document->placed = true;
 }

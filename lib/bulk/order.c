@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#include "bulk/order.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+
+int order_new_empty(shipopt_order **ret_order)
+{
+	shipopt_order *order = mem_alloc_zero(sizeof(*order));
+	if (!order)
+		return SHIPOPT_ENOMEM;
+	order->piece = 1;
+	*ret_order = order;
+	return 0;
+}
+
+int shipopt_order_new(const char *key, shipopt_order **ret_order)
+{
+	if (!ret_order)
+		return SHIPOPT_EINVAL;
+	shipopt_order *order CLEANUP_ORDER = NULL;
+	int r = order_new_empty(&order);
+	if (r == 0)
+		r = shipopt_order_set_key(order, key);
+	if (r < 0)
+		return r;
+	*ret_order = TAKE(order);
+	return 0;
+}
+
+void order_reset(shipopt_order *order)
+{
+	mem_free(order->key);
+	shipopt_record_free(order->shipment);
+	mem_free(order->tracking_code);
+	mem_free(order->service);
+	mem_free(order->carrier);
+	mem_free(order->input);
+	shipopt_error_unref(order->error);
+	*order = (shipopt_order){.piece = 1};
+}
+
+void shipopt_order_free(shipopt_order *order)
+{
+	if (!order)
+		return;
+	order_reset(order);
+	mem_free(order);
+}
+
+/* NULL and "" make the field empty. */
+static int set_text(char **field, const char *text, size_t bytes_max)
+{
+	size_t length = text ? strlen(text) : 0;
+	if (length > bytes_max)
+		return SHIPOPT_ETOOLARGE;
+	if (length > 0 && !text_is_utf8(text, length, NULL))
+		return SHIPOPT_EENCODING;
+	char *copy = length > 0 ? mem_copy_bytes(text, length) : NULL;
+	if (length > 0 && !copy)
+		return SHIPOPT_ENOMEM;
+	mem_free(*field);
+	*field = copy;
+	return 0;
+}
+
+int shipopt_order_set_key(shipopt_order *order, const char *key)
+{
+	return order && !text_is_empty(key) ? set_text(&order->key, key, ORDER_KEY_BYTES_MAX) : SHIPOPT_EINVAL;
+}
+
+int shipopt_order_set_shipment(shipopt_order *order, shipopt_record *shipment)
+{
+	if (!order || !shipment)
+		return SHIPOPT_EINVAL;
+	if (shipopt_record_kind(shipment) != SHIPOPT_RECORD_SHIPMENT)
+		return SHIPOPT_ETYPE;
+	if (order->shipment != shipment)
+		shipopt_record_free(order->shipment);
+	order->shipment = shipment;
+	return 0;
+}
+
+int shipopt_order_set_tracking_code(shipopt_order *order, const char *code)
+{
+	return order ? set_text(&order->tracking_code, code, ORDER_TEXT_BYTES_MAX) : SHIPOPT_EINVAL;
+}
+
+int shipopt_order_set_service(shipopt_order *order, const char *service)
+{
+	return order ? set_text(&order->service, service, ORDER_TEXT_BYTES_MAX) : SHIPOPT_EINVAL;
+}
+
+int shipopt_order_set_carrier(shipopt_order *order, const char *carrier)
+{
+	return order ? set_text(&order->carrier, carrier, ORDER_TEXT_BYTES_MAX) : SHIPOPT_EINVAL;
+}
+
+int shipopt_order_set_max_rate(shipopt_order *order, int64_t millionths)
+{
+	if (!order || millionths < 0)
+		return SHIPOPT_EINVAL;
+	order->max_rate = millionths;
+	return 0;
+}
+
+int shipopt_order_set_piece(shipopt_order *order, int64_t piece)
+{
+	if (!order || piece < 1 || piece > ORDER_PIECE_MAX)
+		return SHIPOPT_EINVAL;
+	order->piece = piece;
+	return 0;
+}
+
+const char *shipopt_order_key(const shipopt_order *order)
+{
+	return order && order->key ? order->key : "";
+}
+
+const shipopt_record *shipopt_order_shipment(const shipopt_order *order)
+{
+	return order ? order->shipment : NULL;
+}
+
+static int copy_text(char **to, const char *from)
+{
+	*to = mem_copy_text(from);
+	return from && !*to ? SHIPOPT_ENOMEM : 0;
+}
+
+int order_copy(const shipopt_order *order, shipopt_order **ret_copy)
+{
+	shipopt_order *copy CLEANUP_ORDER = NULL;
+	int r = order_new_empty(&copy);
+	r = r < 0 ? r : copy_text(&copy->key, order->key);
+	r = r < 0 ? r : copy_text(&copy->tracking_code, order->tracking_code);
+	r = r < 0 ? r : copy_text(&copy->service, order->service);
+	r = r < 0 ? r : copy_text(&copy->carrier, order->carrier);
+	r = r < 0 ? r : copy_text(&copy->input, order->input);
+	r = r < 0 || !order->shipment ? r : shipopt_record_copy(order->shipment, &copy->shipment);
+	if (r < 0)
+		return r;
+	copy->max_rate = order->max_rate;
+	copy->piece = order->piece;
+	copy->line = order->line;
+	copy->index = order->index;
+	copy->status = order->status;
+	copy->error = shipopt_error_ref(order->error);
+	*ret_copy = TAKE(copy);
+	return 0;
+}

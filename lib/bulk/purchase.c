@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: MIT */
+#include "bulk/purchase.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "bulk/purchase_steps.h"
+#include "record/record.h"
+
+#define CLAIMS_MAX 32             /* a row that keeps changing hands or state under us */
+#define BUSY_POLL_US 500000       /* another holder's lease is looked at this often at least */
+#define LEDGER_RETRIES_MAX 5      /* of the one write that says "bought" */
+#define LEDGER_RETRY_US 200000
+#define REQUEST_BYTES_MAX ((size_t)64 << 10)
+#define DIFFERENCES_BYTES_MAX 512
+
+struct purchase *purchase_of(struct exchange *exchange)
+{
+	return CONTAINER_OF(exchange, struct purchase, exchange);
+}
+
+/* ---- the end ----------------------------------------------------------------------------------------------- */
+
+static void finish(struct purchase *purchase)
+{
+	purchase->stage = STAGE_IDLE;
+	purchase->item->status = purchase->end_status;
+	if (purchase->end_error) {
+		shipopt_error_unref(purchase->item->error);
+		purchase->item->error = TAKE(purchase->end_error);
+	}
+	purchase->done(purchase);
+}
+
+static void released(struct ledger_request *request)
+{
+	struct purchase *purchase = CONTAINER_OF(request, struct purchase, ledger);
+	ledger_row_done(&request->row);
+	shipopt_error_unref(TAKE(request->error));
+	finish(purchase);
+}
+
+void purchase_end(struct purchase *purchase, int status, shipopt_error *error)
+{
+	purchase->end_status = status;
+	shipopt_error_unref(purchase->end_error);
+	purchase->end_error = error;
+	if (!purchase->holds_lease) {
+		finish(purchase);
+		return;
+	}
+	/* A lease that could not be given up ends by itself: the outcome does not matter. */
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_RELEASE);
+	purchase->holds_lease = false;
+	purchase->stage = STAGE_LEDGER;
+	request->done = released;
+	ledger_submit(purchase->rules->store, request);
+}
+
+int purchase_blame(struct purchase *purchase, int status)
+{
+	purchase->account_refused = purchase->account_refused || status == SHIPOPT_EAUTH;
+	return status;
+}
+
+/* ---- the ledger -------------------------------------------------------------------------------------------- */
+
+struct ledger_request *purchase_ledger(struct purchase *purchase, enum ledger_operation operation)
+{
+	const struct purchase_rules *rules = purchase->rules;
+	purchase->ledger = (struct ledger_request){
+		.operation = operation,
+		.key = {.provider = rules->carrier->provider->name,
+			.account = settings_text(&rules->carrier->settings, CARRIER_ACCOUNT),
+			.mode = rules->carrier->mode,
+			.order_key = purchase->order->key,
+			.piece = purchase->order->piece,
+			.purpose = rules->purpose,
+			.generation = operation == LEDGER_CLAIM ? 0 : purchase->row.generation},
+		.token = purchase->token,
+		.lease_ms = rules->lease_ms,
+		.reactor = purchase->reactor,
+	};
+	return &purchase->ledger;
+}
+
+static void claim_again(struct purchase *purchase, int64_t delay_us)
+{
+	if (++purchase->claims > CLAIMS_MAX) {
+		shipopt_error *error = NULL;
+		error_set(&error, SHIPOPT_EBUSY, "the order's ledger row keeps changing under us (%s)",
+			ledger_state_name(purchase->row.state));
+		purchase_end(purchase, SHIPOPT_EBUSY, error);
+		return;
+	}
+	purchase_park(purchase, delay_us, purchase_claim);
+}
+
+/* A store that fails while money may have been spent must not look like an order that failed. */
+static void store_failed(struct purchase *purchase, int status, shipopt_error *error)
+{
+	bool money = purchase->row.state == LEDGER_BUYING || purchase->row.state == LEDGER_IN_DOUBT;
+	if (money && purchase->ledger.operation == LEDGER_BOUGHT_ && purchase->ledger_retries++ < LEDGER_RETRIES_MAX) {
+		shipopt_error_unref(error);
+		purchase_park(purchase, LEDGER_RETRY_US, purchase_record_bought);
+		return;
+	}
+	purchase_end(purchase, money ? SHIPOPT_EINDOUBT : status, error);
+}
+
+static void ledger_outcome(struct purchase *purchase, int status, shipopt_error *error)
+{
+	int64_t lease_left_us = (purchase->row.lease_until_ms - purchase->row.now_ms) * 1000;
+	switch (status) {
+	case LEDGER_OK:
+		purchase->after_ledger(purchase);
+		break;
+	case LEDGER_BUSY:
+		claim_again(purchase, MAX(1000, MIN(lease_left_us, BUSY_POLL_US)));
+		break;
+	case LEDGER_LOST:
+	case LEDGER_REFUSED:
+		purchase->holds_lease = purchase->holds_lease && status == LEDGER_REFUSED;
+		claim_again(purchase, 0);
+		break;
+	case LEDGER_OVER_LIMIT: {
+		char limit[DECIMAL_TEXT_SIZE], amount[DECIMAL_TEXT_SIZE];
+		decimal_format(purchase->rules->spend_limit, 2, limit);
+		decimal_format(purchase->row.amount, 2, amount);
+		error_set(&error, SHIPOPT_ELIMIT, "the spend limit %s %s of budget \"%s\" would be passed by %s; nothing was bought",
+			limit, purchase->rules->currency, purchase->rules->budget, amount);
+		purchase_end(purchase, SHIPOPT_ELIMIT, error);
+		break;
+	}
+	case SHIPOPT_EINDOUBT: /* the commit itself: look at the row before anything else */
+		shipopt_error_unref(error);
+		claim_again(purchase, 0);
+		break;
+	default:
+		store_failed(purchase, status, error);
+	}
+}
+
+static void ledger_done(struct ledger_request *request)
+{
+	struct purchase *purchase = CONTAINER_OF(request, struct purchase, ledger);
+	shipopt_error *error = TAKE(request->error);
+	int status = request->status;
+	bool leased = request->operation == LEDGER_CLAIM || request->operation == LEDGER_RENEW ||
+		      request->operation == LEDGER_BUY;
+	purchase->stage = STAGE_IDLE;
+	if (status >= 0) {
+		ledger_row_done(&purchase->row);
+		purchase->row = request->row;
+		memset(&request->row, 0, sizeof(request->row));
+	}
+	if (status == LEDGER_OK) {
+		/* Counted from before it was asked for: never later than the database's own end. */
+		if (leased)
+			purchase->lease_until_us = purchase->ledger_sent_us + purchase->rules->lease_ms * 1000;
+		if (request->operation == LEDGER_CLAIM)
+			purchase->token = request->token;
+		purchase->holds_lease = !request->release;
+	}
+	ledger_row_done(&request->row);
+	ledger_outcome(purchase, status, error);
+}
+
+void purchase_submit(struct purchase *purchase, void (*then)(struct purchase *purchase))
+{
+	purchase->stage = STAGE_LEDGER;
+	purchase->after_ledger = then;
+	purchase->ledger_sent_us = clock_now_us();
+	purchase->ledger.done = ledger_done;
+	ledger_submit(purchase->rules->store, &purchase->ledger);
+}
+
+/* ---- waiting ----------------------------------------------------------------------------------------------- */
+
+static void deadline_passed(struct purchase *purchase)
+{
+	shipopt_error *error = TAKE(purchase->item->error);
+	bool doubt = purchase->row.state == LEDGER_BUYING || purchase->row.state == LEDGER_IN_DOUBT;
+	int status = doubt ? SHIPOPT_EINDOUBT : purchase->is_canceled ? SHIPOPT_ECANCELED : SHIPOPT_ETIMEDOUT;
+	if (!purchase->holds_lease && purchase->is_claimed && !purchase->is_canceled) {
+		shipopt_error_unref(TAKE(error));
+		status = SHIPOPT_EBUSY;
+		error_set(&error, status, "another process holds the order until its lease ends");
+	}
+	if (!error)
+		error_set(&error, status, doubt ? "a purchase was sent and its outcome is not known yet" : "nothing was bought");
+	purchase_end(purchase, status, error);
+}
+
+static void park_over(struct timer *timer)
+{
+	struct purchase *purchase = CONTAINER_OF(timer, struct purchase, timer);
+	purchase->stage = STAGE_IDLE;
+	purchase->parked(purchase, false);
+	if (purchase->is_canceled || clock_now_us() >= purchase->deadline_us)
+		deadline_passed(purchase);
+	else
+		purchase->after_park(purchase);
+}
+
+void purchase_park(struct purchase *purchase, int64_t delay_us, void (*then)(struct purchase *purchase))
+{
+	int64_t due_us = MIN(clock_now_us() + delay_us, purchase->deadline_us);
+	purchase->stage = STAGE_PARKED;
+	purchase->after_park = then;
+	purchase->timer.fire = park_over;
+	purchase->parked(purchase, true);
+	timer_start(purchase->reactor, &purchase->timer, purchase->is_canceled ? 0 : due_us);
+}
+
+/* ---- calls ------------------------------------------------------------------------------------------------- */
+
+struct call *purchase_new_call(struct purchase *purchase)
+{
+	exchange_clear(&purchase->exchange);
+	exchange_init(&purchase->exchange);
+	purchase->exchange.group = purchase->group;
+	purchase->exchange.patient = true;
+	purchase->exchange.deadline_us = purchase->deadline_us;
+	return &purchase->exchange.call;
+}
+
+void purchase_call(struct purchase *purchase, enum purchase_stage stage, void (*done)(struct exchange *exchange))
+{
+	purchase->exchange.done = done;
+	purchase->stage = stage;
+	int r = exchange_start(purchase->rules->carrier, &purchase->exchange);
+	if (r < 0) {
+		/* Not taken: nothing was sent. It comes back as an exchange that ended at once. */
+		purchase->exchange.status = r;
+		done(&purchase->exchange);
+	}
+}
+
+shipopt_error *purchase_take_answer(struct purchase *purchase)
+{
+	purchase->stage = STAGE_IDLE;
+	purchase->item->attempts += purchase->exchange.attempts;
+	if (purchase->exchange.record) {
+		shipopt_record_free(purchase->shipment);
+		purchase->shipment = TAKE(purchase->exchange.record);
+	}
+	return TAKE(purchase->exchange.error);
+}
+
+/* ---- the item ---------------------------------------------------------------------------------------------- */
+
+static int replace_text(char **slot, const char *text)
+{
+	char *copy = mem_copy_text(text);
+	if (text && !copy)
+		return SHIPOPT_ENOMEM;
+	mem_free(*slot);
+	*slot = copy;
+	return 0;
+}
+
+int purchase_fill_item(struct purchase *purchase)
+{
+	const struct ledger_row *row = &purchase->row;
+	shipopt_item *item = purchase->item;
+	int r = replace_text(&item->shipment_id, row->shipment_id);
+	r = r < 0 ? r : replace_text(&item->carrier, row->carrier);
+	r = r < 0 ? r : replace_text(&item->service, row->service);
+	r = r < 0 ? r : replace_text(&item->currency, row->currency);
+	r = r < 0 ? r : replace_text(&item->tracking_code, row->tracking_code);
+	r = r < 0 ? r : replace_text(&item->label_url, row->label_url);
+	bool is_bought = row->state == LEDGER_BOUGHT || row->state == LEDGER_DOCUMENTED;
+	item->amount = is_bought ? row->paid : row->rate_id ? row->amount : -1;
+	if (!item->record)
+		item->record = TAKE(purchase->shipment);
+	if (r == 0 && !item->record && row->result)
+		r = shipopt_record_decode(SHIPOPT_RECORD_SHIPMENT, row->result, strlen(row->result), &item->record, NULL);
+	return r == SHIPOPT_EPARSE ? 0 : r;
+}
+
+/* ---- claiming ---------------------------------------------------------------------------------------------- */
+
+static void end_already(struct purchase *purchase)
+{
+	int r = purchase_fill_item(purchase);
+	purchase_end(purchase, r < 0 ? r : 1, NULL);
+}
+
+static void end_with_row(struct purchase *purchase, int status, const char *what)
+{
+	shipopt_error *error = NULL;
+	error_set(&error, status, "%s%s%s", what, purchase->row.reason ? ": " : "",
+		purchase->row.reason ? purchase->row.reason : "");
+	int r = purchase_fill_item(purchase);
+	purchase_end(purchase, r < 0 ? r : status, error);
+}
+
+static void append_wishes(const shipopt_order *order, struct json_writer *writer)
+{
+	json_member_text(writer, "service", order->service);
+	json_member_text(writer, "carrier", order->carrier);
+}
+
+/* What was asked for, kept to tell differences later: {"shipment":{…},"service":…,"carrier":…}. */
+static int write_request(const shipopt_order *order, char **ret_request)
+{
+	struct buffer text;
+	struct json_writer writer;
+	buffer_init(&text, REQUEST_BYTES_MAX);
+	json_writer_init(&writer, &text);
+	json_begin_object(&writer);
+	json_write_key(&writer, "shipment");
+	record_encode(order->shipment, SHIPOPT_ENCODE_ALL, &writer);
+	append_wishes(order, &writer);
+	json_end_object(&writer);
+	int r = json_writer_finish(&writer);
+	*ret_request = r < 0 ? NULL : buffer_take(&text);
+	buffer_done(&text);
+	return r < 0 ? r : *ret_request ? 0 : SHIPOPT_ENOMEM;
+}
+
+static int write_fingerprint(const shipopt_order *order, char ret_hex[HASH_HEX_SIZE])
+{
+	struct buffer text;
+	struct json_writer writer;
+	char shipment[HASH_HEX_SIZE];
+	int r = record_fingerprint(order->shipment, shipment);
+	if (r < 0)
+		return r;
+	buffer_init(&text, REQUEST_BYTES_MAX);
+	json_writer_init(&writer, &text);
+	json_begin_object(&writer);
+	json_member_text(&writer, "shipment", shipment);
+	append_wishes(order, &writer);
+	json_end_object(&writer);
+	r = json_writer_finish(&writer);
+	r = r < 0 ? r : hash_sha256_hex(buffer_text(&text), text.length, ret_hex);
+	buffer_done(&text);
+	return r;
+}
+
+static void list_differences(const struct purchase *purchase, struct buffer *names)
+{
+	CLEANUP_JSON json_document *document = NULL;
+	CLEANUP_RECORD shipopt_record *stored = NULL;
+	struct json_value member;
+	const char *request = purchase->row.request;
+	if (!request || json_document_parse(request, strlen(request), &document, NULL) < 0)
+		return;
+	struct json_value root = json_root(document);
+	if (json_get(root, "shipment", &member) && record_decode_value(SHIPOPT_RECORD_SHIPMENT, member, &stored) == 0)
+		record_differences(stored, purchase->order->shipment, names);
+	if (!text_equal(json_get_text(root, "service"), purchase->order->service))
+		buffer_append_format(names, "%sservice", names->length ? ", " : "");
+	if (!text_equal(json_get_text(root, "carrier"), purchase->order->carrier))
+		buffer_append_format(names, "%scarrier", names->length ? ", " : "");
+}
+
+static void end_conflict(struct purchase *purchase)
+{
+	struct buffer names;
+	shipopt_error *error = NULL;
+	buffer_init(&names, DIFFERENCES_BYTES_MAX);
+	list_differences(purchase, &names);
+	error_set(&error, SHIPOPT_ECONFLICT, "the key \"%s\" is %s with other content; it differs in: %s", purchase->order->key,
+		ledger_state_name(purchase->row.state), names.length ? buffer_text(&names) : "the request");
+	buffer_done(&names);
+	purchase_end(purchase, SHIPOPT_ECONFLICT, error);
+}
+
+static void plan_anew(struct purchase *purchase)
+{
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_PLAN);
+	request->fingerprint = purchase->fingerprint;
+	request->request = purchase->request;
+	purchase_submit(purchase, purchase_create);
+}
+
+static void go_on_from(struct purchase *purchase, bool same)
+{
+	switch (purchase->row.state) {
+	case LEDGER_PLANNED:
+		(same ? purchase_create : plan_anew)(purchase);
+		break;
+	case LEDGER_CREATED:
+		if (!same)
+			plan_anew(purchase);
+		else if (purchase->rules->rate_only)
+			end_already(purchase);
+		else
+			purchase_buy(purchase);
+		break;
+	case LEDGER_BUYING:
+	case LEDGER_IN_DOUBT:
+		if (same)
+			purchase_read_back(purchase);
+		else
+			end_conflict(purchase);
+		break;
+	case LEDGER_BOUGHT:
+	case LEDGER_DOCUMENTED:
+		(same ? end_already : end_conflict)(purchase);
+		break;
+	case LEDGER_FAILED: /* proven: nothing was bought; asked for again, it is tried again */
+		plan_anew(purchase);
+		break;
+	case LEDGER_HELD:
+		if (same)
+			end_with_row(purchase, SHIPOPT_EHELD, "held for review");
+		else
+			plan_anew(purchase); /* other content is the correction it waited for */
+		break;
+	default:
+		end_with_row(purchase, SHIPOPT_ESTATE, ledger_state_name(purchase->row.state));
+	}
+}
+
+static void claimed(struct purchase *purchase)
+{
+	const struct ledger_row *row = &purchase->row;
+	/* A row that needs no lease is given none. */
+	purchase->holds_lease = row->lease_until_ms > row->now_ms;
+	if (row->buying_at_ms) {
+		int64_t left_ms = row->buying_at_ms + purchase->rules->settle_ms - row->now_ms;
+		purchase->settle_due_us = clock_now_us() + left_ms * 1000;
+	}
+	if (purchase->is_canceled)
+		deadline_passed(purchase);
+	else
+		go_on_from(purchase, text_equal(row->fingerprint, purchase->fingerprint));
+}
+
+void purchase_claim(struct purchase *purchase)
+{
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_CLAIM);
+	request->owner = "libshipopt";
+	request->fingerprint = purchase->fingerprint;
+	request->request = purchase->request;
+	purchase->is_claimed = true;
+	purchase_submit(purchase, claimed);
+}
+
+/* ---- start and cancel -------------------------------------------------------------------------------------- */
+
+static int prepare(struct purchase *purchase, shipopt_error **ret_error)
+{
+	const shipopt_order *order = purchase->order;
+	if (!order->shipment)
+		return error_set(ret_error, SHIPOPT_EINVAL, "the order has no shipment");
+	int r = shipopt_shipment_check(order->shipment, ret_error);
+	r = r < 0 ? r : write_fingerprint(order, purchase->fingerprint);
+	return r < 0 ? r : write_request(order, &purchase->request);
+}
+
+static void start(struct task *task)
+{
+	struct purchase *purchase = CONTAINER_OF(task, struct purchase, start_task);
+	shipopt_error *error = NULL;
+	int r = prepare(purchase, &error);
+	if (r < 0)
+		purchase_end(purchase, r, error);
+	else if (purchase->is_canceled)
+		purchase_end(purchase, SHIPOPT_ECANCELED, NULL);
+	else if (purchase->rules->store)
+		purchase_claim(purchase);
+	else
+		purchase_create(purchase);
+}
+
+void purchase_start(struct purchase *purchase)
+{
+	purchase->reactor = purchase->rules->carrier->reactor;
+	exchange_init(&purchase->exchange);
+	random_init_system(&purchase->random);
+	purchase->start_task.run = start;
+	reactor_post(purchase->reactor, &purchase->start_task);
+}
+
+void purchase_cancel(struct purchase *purchase)
+{
+	purchase->is_canceled = true;
+	switch (purchase->stage) {
+	case STAGE_CALL:
+		exchange_cancel(&purchase->exchange);
+		break;
+	case STAGE_BUY:
+		/* On the wire it is waited for: the answer says what was bought. */
+		if (!exchange_is_on_wire(&purchase->exchange))
+			exchange_cancel(&purchase->exchange);
+		break;
+	case STAGE_PARKED:
+	case STAGE_HOST:
+		timer_start(purchase->reactor, &purchase->timer, 0);
+		break;
+	default:
+		break; /* the ledger's answer comes soon, and every step looks at is_canceled */
+	}
+}
+
+void purchase_clear(struct purchase *purchase)
+{
+	exchange_clear(&purchase->exchange);
+	ledger_row_done(&purchase->row);
+	shipopt_record_free(TAKE(purchase->shipment));
+	shipopt_error_unref(TAKE(purchase->end_error));
+	mem_free(TAKE(purchase->request));
+	mem_free(TAKE(purchase->approved_carrier));
+	mem_free(TAKE(purchase->approved_service));
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BULK_PURCHASE_STEPS_H
+#define BULK_PURCHASE_STEPS_H
+
+#include "bulk/purchase.h"
+
+/* The steps of a purchase, shared between its files; see purchase.h for the model. */
+
+/* ---- purchase.c ---- */
+/* Fills the key, token and lease of the ledger request, zeroes the rest. */
+struct ledger_request *purchase_ledger(struct purchase *purchase, enum ledger_operation operation);
+/* Submits it; `then` runs with status LEDGER_OK and the row taken over. Lost leases, refusals and failures of the store are
+ * seen to here. */
+void purchase_submit(struct purchase *purchase, void (*then)(struct purchase *purchase));
+void purchase_claim(struct purchase *purchase);
+/* Waits `delay_us`, then goes on; or ends in doubt, busy or timed out when the item's deadline comes first. */
+void purchase_park(struct purchase *purchase, int64_t delay_us, void (*then)(struct purchase *purchase));
+/* Ends with this result, after giving up the lease if it is held. Consumes `error`. */
+void purchase_end(struct purchase *purchase, int status, shipopt_error *error);
+/* Sends the exchange that was filled. */
+void purchase_call(struct purchase *purchase, enum purchase_stage stage, void (*done)(struct exchange *exchange));
+/* Prepares an exchange of this purchase for a new call. */
+struct call *purchase_new_call(struct purchase *purchase);
+/* Takes the exchange's record as the shipment and its error. */
+shipopt_error *purchase_take_answer(struct purchase *purchase);
+/* Copies what the row and the shipment say of the label into the item. SHIPOPT_ENOMEM. */
+int purchase_fill_item(struct purchase *purchase);
+struct purchase *purchase_of(struct exchange *exchange);
+/* The item's status for a failed exchange, and whether the account is to blame. */
+int purchase_blame(struct purchase *purchase, int status);
+
+/* ---- purchase_plan.c ---- */
+void purchase_create(struct purchase *purchase); /* planned: make the shipment */
+void purchase_rerate(struct purchase *purchase); /* planned again after an expired rate, same shipment */
+
+/* ---- purchase_buy.c ---- */
+void purchase_buy(struct purchase *purchase); /* created, or settled: reserve, write buying, send */
+void purchase_record_bought(struct purchase *purchase); /* the shipment shows the label */
+
+/* ---- purchase_doubt.c ---- */
+void purchase_doubt(struct purchase *purchase, shipopt_error *reason); /* the outcome of a purchase is unknown; consumes */
+void purchase_read_back(struct purchase *purchase);
+
+#endif

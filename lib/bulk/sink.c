@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include "bulk/sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "bulk/source_file.h"
+
+#define REASON_SIZE 128
+
+static int sink_fail(shipopt_sink *sink, const char *verb, int number, shipopt_error **ret_error)
+{
+	char reason[REASON_SIZE];
+	sink->status = error_set(ret_error, SHIPOPT_EIO, "cannot %s \"%s\": %s", verb, sink->path,
+		system_reason(number, reason, sizeof(reason)));
+	return sink->status;
+}
+
+static int open_path(shipopt_sink *sink, shipopt_error **ret_error)
+{
+	sink->is_owned = !text_equal(sink->path, "-");
+	errno = EMFILE; /* what an injected failure gives as its reason */
+	sink->fd = !sink->is_owned ? STDOUT_FILENO
+		: fault_point()    ? -1
+				   : open(sink->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+	return sink->fd < 0 ? sink_fail(sink, "create", errno, ret_error) : 0;
+}
+
+int sink_open(const struct sink_format *format, const char *path, bool guard, shipopt_sink **ret_sink, shipopt_error **ret_error)
+{
+	if (!path || !ret_sink)
+		return error_set(ret_error, SHIPOPT_EINVAL, "a sink needs a path and a place for the result");
+	shipopt_sink *sink = mem_alloc_zero(sizeof(*sink));
+	if (!sink)
+		return SHIPOPT_ENOMEM;
+	sink->format = format;
+	sink->guard = guard;
+	sink->fd = -1;
+	buffer_init(&sink->buffer, SINK_FLUSH_BYTES + SINK_ROW_BYTES_MAX);
+	sink->path = mem_copy_text(path);
+	int r = sink->path ? 0 : SHIPOPT_ENOMEM;
+	if (r == 0 && format->begin)
+		r = format->begin(&sink->buffer);
+	/* Last, so that no failure before it has cut a file. */
+	r = r < 0 ? r : open_path(sink, ret_error);
+	if (r < 0) {
+		sink->status = r;
+		shipopt_sink_free(sink);
+		return r;
+	}
+	*ret_sink = sink;
+	return 0;
+}
+
+static ssize_t write_some(int fd, const char *bytes, size_t length)
+{
+	for (;;) {
+		errno = ENOSPC;
+		ssize_t n = fault_point() ? -1 : write(fd, bytes, length);
+		if (n >= 0)
+			return n;
+		if (errno == EAGAIN || errno == EWOULDBLOCK)
+			poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, -1);
+		else if (errno != EINTR)
+			return -1;
+	}
+}
+
+int sink_flush(shipopt_sink *sink, shipopt_error **ret_error)
+{
+	if (sink->status < 0)
+		return error_set(ret_error, sink->status, "\"%s\" failed before", sink->path);
+	for (size_t at = 0; at < sink->buffer.length;) {
+		ssize_t n = write_some(sink->fd, sink->buffer.data + at, sink->buffer.length - at);
+		if (n < 0)
+			return sink_fail(sink, "write", errno, ret_error);
+		at += (size_t)n;
+	}
+	buffer_clear(&sink->buffer);
+	return 0;
+}
+
+int sink_write(shipopt_sink *sink, const shipopt_item *item, shipopt_error **ret_error)
+{
+	if (sink->status < 0)
+		return error_set(ret_error, sink->status, "\"%s\" failed before", sink->path);
+	size_t length = sink->buffer.length;
+	int r = sink->format->row(&sink->buffer, item, sink->guard);
+	if (r < 0) {
+		sink->buffer.length = length; /* what was written of the row before it failed */
+		sink->status = r;
+		return error_set(ret_error, r, "cannot format item %llu for \"%s\": %s",
+			(unsigned long long)shipopt_item_index(item), sink->path, shipopt_strerror(r));
+	}
+	return sink->buffer.length < SINK_FLUSH_BYTES ? 0 : sink_flush(sink, ret_error);
+}
+
+int shipopt_sink_free(shipopt_sink *sink)
+{
+	if (!sink)
+		return 0;
+	/* Whole rows that were collected before a row could not be formatted still go out. */
+	int status = sink->status;
+	if (sink->fd >= 0 && status != SHIPOPT_EIO) {
+		sink->status = 0;
+		sink_flush(sink, NULL);
+		status = status < 0 ? status : sink->status;
+	}
+	/* A close that was interrupted has closed; what it says of delayed writes counts. */
+	if (sink->fd >= 0 && sink->is_owned && (close(sink->fd) < 0 && errno != EINTR))
+		status = SHIPOPT_EIO;
+	buffer_done(&sink->buffer);
+	mem_free(sink->path);
+	mem_free(sink);
+	return status < 0 ? SHIPOPT_EIO : 0;
+}
+
+const char *sink_status_text(const shipopt_item *item)
+{
+	int status = shipopt_item_status(item);
+	return status == 0 ? "done" : status > 0 ? "already" : shipopt_error_name(status);
+}
+
+const char *sink_reason_text(const shipopt_item *item)
+{
+	const char *message = shipopt_error_message(shipopt_item_error(item));
+	int status = shipopt_item_status(item);
+	return message ? message : status < 0 ? shipopt_strerror(status) : NULL;
+}

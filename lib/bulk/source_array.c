@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/memory.h"
+#include "bulk/source.h"
+
+struct array_source {
+	shipopt_source source;
+	shipopt_order **orders; /* those from `at` on are owned */
+	size_t count, at;
+};
+
+static int array_next(shipopt_source *source, shipopt_order **ret_order, shipopt_error **ret_error)
+{
+	struct array_source *array = CONTAINER_OF(source, struct array_source, source);
+	if (array->at == array->count)
+		return SOURCE_END;
+	*ret_order = TAKE(array->orders[array->at]);
+	array->at++;
+	return SOURCE_ORDER;
+}
+
+static void array_destroy(shipopt_source *source)
+{
+	struct array_source *array = CONTAINER_OF(source, struct array_source, source);
+	for (size_t i = array->at; i < array->count; i++)
+		shipopt_order_free(array->orders[i]);
+	mem_free(array->orders);
+}
+
+static const struct source_class array_class = {.next = array_next, .destroy = array_destroy};
+
+int shipopt_source_new_array(shipopt_order *const *orders, size_t count, shipopt_source **ret_source)
+{
+	if (!ret_source || (count > 0 && !orders))
+		return SHIPOPT_EINVAL;
+	for (size_t i = 0; i < count; i++)
+		if (!orders[i])
+			return SHIPOPT_EINVAL;
+	shipopt_order **copy = mem_alloc_array(count, sizeof(*copy));
+	if (!copy)
+		return SHIPOPT_ENOMEM;
+	shipopt_source *source = NULL;
+	int r = source_new(&array_class, sizeof(struct array_source), &source);
+	if (r < 0) {
+		mem_free(copy);
+		return r;
+	}
+	struct array_source *array = CONTAINER_OF(source, struct array_source, source);
+	for (size_t i = 0; i < count; i++)
+		copy[i] = orders[i];
+	array->orders = copy;
+	array->count = count;
+	atomic_store(&source->expected, (int64_t)count);
+	*ret_source = source;
+	return 0;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+#include "bulk/source_columns.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "record/record.h"
+
+#define SHOWN_BYTES_MAX 64
+
+static const char *const own_names[] = {
+	[COLUMN_ORDER_KEY] = "order_key",
+	[COLUMN_SERVICE] = "service",
+	[COLUMN_CARRIER] = "carrier",
+	[COLUMN_MAX_RATE] = "max_rate",
+	[COLUMN_TRACKING_CODE] = "tracking_code",
+	[COLUMN_PIECE] = "piece",
+};
+
+/* How many bytes of a text a message shows, whole characters of valid UTF-8. */
+static int shown(const char *text)
+{
+	size_t length = strlen(text);
+	if (length <= SHOWN_BYTES_MAX)
+		return (int)length;
+	length = SHOWN_BYTES_MAX;
+	while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
+		length--;
+	return (int)length;
+}
+
+/* Empty text sets nothing but tells whether there is such a column. */
+static int shipment_has_column(const char *name)
+{
+	shipopt_record *scratch CLEANUP_RECORD = NULL;
+	int r = shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &scratch);
+	return r < 0 ? r : shipopt_shipment_set_column(scratch, name, "", NULL);
+}
+
+static int unknown_column(const char *name, shipopt_error **ret_error)
+{
+	char nearest[COLUMN_NAME_SIZE];
+	if (order_column_suggest(name, nearest))
+		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%.*s\" is not known; did you mean \"%s\"?",
+			shown(name), name, nearest);
+	return error_set(ret_error, SHIPOPT_EPARSE,
+		"column \"%.*s\" is not known; known are order_key, service, carrier, max_rate, tracking_code, piece and those of "
+		"a shipment, such as to_name or weight_oz",
+		shown(name), name);
+}
+
+int order_column_find(char *name, enum column_kind *ret_kind, shipopt_error **ret_error)
+{
+	if (strlen(name) >= COLUMN_NAME_SIZE)
+		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%.*s…\": a name has at most %d bytes", shown(name), name,
+			COLUMN_NAME_SIZE - 1);
+	for (char *p = name; *p; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p + 32);
+	for (size_t i = 0; i < ARRAY_SIZE(own_names); i++) {
+		if (text_equal(name, own_names[i])) {
+			*ret_kind = (enum column_kind)i;
+			return 0;
+		}
+	}
+	int r = shipment_has_column(name);
+	if (r == 0)
+		*ret_kind = COLUMN_SHIPMENT;
+	return r == SHIPOPT_ENOTFOUND ? unknown_column(name, ret_error) : r;
+}
+
+static int set_shipment(shipopt_order *order, const char *name, const char *text, shipopt_error **ret_error)
+{
+	if (!order->shipment) {
+		int r = shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &order->shipment);
+		if (r < 0)
+			return r;
+	}
+	return shipopt_shipment_set_column(order->shipment, name, text, ret_error);
+}
+
+static int set_number(shipopt_order *order, enum column_kind kind, const char *name, const char *text,
+	shipopt_error **ret_error)
+{
+	int64_t value;
+	int r = kind == COLUMN_PIECE ? text_parse_i64(text, &value) : decimal_parse(text, strlen(text), &value);
+	if (r < 0)
+		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": \"%.*s\" is not %s", name, shown(text), text,
+			kind == COLUMN_PIECE ? "an integer" : "an amount");
+	r = kind == COLUMN_PIECE ? shipopt_order_set_piece(order, value) : shipopt_order_set_max_rate(order, value);
+	if (r < 0 && kind == COLUMN_PIECE)
+		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": %.*s is not between 1 and %d", name, shown(text),
+			text, ORDER_PIECE_MAX);
+	if (r < 0)
+		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": %.*s is below 0", name, shown(text), text);
+	return 0;
+}
+
+static int set_text(shipopt_order *order, enum column_kind kind, const char *text)
+{
+	switch (kind) {
+	case COLUMN_ORDER_KEY:
+		return shipopt_order_set_key(order, text);
+	case COLUMN_SERVICE:
+		return shipopt_order_set_service(order, text);
+	case COLUMN_CARRIER:
+		return shipopt_order_set_carrier(order, text);
+	default:
+		return shipopt_order_set_tracking_code(order, text);
+	}
+}
+
+int order_column_set(shipopt_order *order, enum column_kind kind, const char *name, const char *text, shipopt_error **ret_error)
+{
+	if (!*text)
+		return 0;
+	if (kind == COLUMN_SHIPMENT)
+		return set_shipment(order, name, text, ret_error);
+	if (kind == COLUMN_MAX_RATE || kind == COLUMN_PIECE)
+		return set_number(order, kind, name, text, ret_error);
+	int r = set_text(order, kind, text);
+	if (r == SHIPOPT_ETOOLARGE)
+		return error_set(ret_error, r, "column \"%s\": %zu bytes are more than %d", name, strlen(text),
+			kind == COLUMN_ORDER_KEY ? ORDER_KEY_BYTES_MAX : ORDER_TEXT_BYTES_MAX);
+	return r;
+}
+
+void columns_done(struct columns *columns)
+{
+	for (size_t i = 0; columns->names && i < columns->count; i++)
+		mem_free(columns->names[i]);
+	mem_free(TAKE(columns->names));
+	mem_free(TAKE(columns->kinds));
+}
+
+static int column_parse(struct columns *columns, size_t index, const char *name, shipopt_error **ret_error)
+{
+	if (!*name)
+		return error_set(ret_error, SHIPOPT_EPARSE, "column %zu has no name", index + 1);
+	columns->names[index] = mem_copy_text(name);
+	if (!columns->names[index])
+		return SHIPOPT_ENOMEM;
+	int r = order_column_find(columns->names[index], &columns->kinds[index], ret_error);
+	for (size_t i = 0; i < index && r == 0; i++)
+		if (text_equal(columns->names[i], columns->names[index]))
+			r = error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\" stands twice, as number %zu and %zu",
+				columns->names[index], i + 1, index + 1);
+	if (r == 0 && columns->kinds[index] == COLUMN_ORDER_KEY)
+		columns->key = index;
+	return r;
+}
+
+/* A file without a header line has data where the names should be. */
+static int add_hint(int status, const char *hint, shipopt_error **error)
+{
+	if (!*error)
+		return status;
+	shipopt_error *hinted = NULL;
+	error_set(&hinted, status, "%s (%s)", shipopt_error_message(*error), hint);
+	if (hinted) {
+		shipopt_error_unref(*error);
+		*error = hinted;
+	}
+	return status;
+}
+
+int columns_parse(struct columns *columns, struct row_reader *reader, shipopt_error **ret_error)
+{
+	shipopt_error *error = NULL;
+	size_t count = reader->cells_kept;
+	*columns = (struct columns){.count = count, .key = SIZE_MAX};
+	int r = row_check(reader, NULL, 0, &error);
+	if (r == 0) {
+		columns->names = mem_alloc_array(count, sizeof(*columns->names));
+		columns->kinds = mem_alloc_array(count, sizeof(*columns->kinds));
+		r = columns->names && columns->kinds ? 0 : SHIPOPT_ENOMEM;
+	}
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = column_parse(columns, i, row_cell_trimmed(reader, i), &error);
+	if (r == 0 && columns->key == SIZE_MAX)
+		r = error_set(&error, SHIPOPT_EPARSE, "column \"order_key\" is missing");
+	if (r == SHIPOPT_EPARSE)
+		add_hint(r, "the first line must be a header that names the columns", &error);
+	if (r < 0) {
+		row_error(reader, r, error, ret_error);
+		columns_done(columns);
+	}
+	return r;
+}
+
+/* Best effort for a row that failed: a key that is whole and text. */
+static int fill_key(const struct columns *columns, struct row_reader *reader, shipopt_order *order)
+{
+	if (columns->key >= reader->cells_kept)
+		return 0;
+	const struct row_cell *cell = &reader->cells[columns->key];
+	const char *bytes = reader->text.data + cell->begin;
+	if (!text_is_utf8(bytes, cell->length, NULL) || memchr(bytes, '\0', cell->length))
+		return 0;
+	int r = shipopt_order_set_key(order, row_cell_trimmed(reader, columns->key));
+	return r == SHIPOPT_ENOMEM ? r : 0;
+}
+
+int columns_fill(const struct columns *columns, struct row_reader *reader, shipopt_order *order, shipopt_error **ret_error)
+{
+	int r = fill_key(columns, reader, order);
+	r = r < 0 ? r : row_check(reader, columns->names, columns->count, ret_error);
+	if (r < 0)
+		return r;
+	if (reader->cell_count != columns->count)
+		return error_set(ret_error, SHIPOPT_EPARSE, "%zu cells, the header has %zu", reader->cell_count, columns->count);
+	for (size_t i = 0; i < columns->count && r == 0; i++)
+		r = order_column_set(order, columns->kinds[i], columns->names[i], row_cell_trimmed(reader, i), ret_error);
+	if (r == 0 && !order->key)
+		r = error_set(ret_error, SHIPOPT_EPARSE, "column \"order_key\" is empty");
+	return r;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BULK_SOURCE_CONFIG_H
+#define BULK_SOURCE_CONFIG_H
+
+#include <shipopt/bulk.h>
+
+#include "config/tables.h"
+
+/* The settings of a source, read once when it is made; nothing keeps a reference to the object. */
+struct shipopt_source_config {
+	struct settings settings;
+};
+
+/* The setting's value, or its default without an object. */
+int64_t source_config_number(const shipopt_source_config *config, enum source_setting index);
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "bulk/source.h"
+#include "bulk/source_columns.h"
+#include "bulk/source_config.h"
+#include "bulk/source_table.h"
+#include "json/json.h"
+#include "record/record.h"
+
+/*
+ * JSON lines: the rows are whole lines, each one object. A file without a line is a file without orders: there is no header
+ * to miss.
+ */
+struct json_lines_source {
+	shipopt_source source;
+	struct row_reader rows;
+	size_t members_max;
+	int64_t count;
+};
+
+static struct json_lines_source *lines_of(shipopt_source *source)
+{
+	return CONTAINER_OF(source, struct json_lines_source, source);
+}
+
+/* What a cell of a CSV file would say: strings as they are, numbers as they stand, true, false; null is an empty cell. */
+static int member_text(const struct json_iterator *member, char **ret_text, shipopt_error **ret_error)
+{
+	const char *begin = "";
+	size_t length = 0;
+	switch (json_type(member->value)) {
+	case JSON_STRING:
+		json_text(member->value, &begin, &length);
+		break;
+	case JSON_NUMBER:
+	case JSON_BOOL:
+		json_source(member->value, &begin, &length);
+		break;
+	case JSON_NULL:
+		break;
+	default:
+		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%.64s\" is an object or a list, not a text or number", member->key);
+	}
+	if (memchr(begin, '\0', length))
+		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%.64s\" has a NUL character in its text", member->key);
+	text_trim(&begin, &length);
+	*ret_text = mem_copy_bytes(begin, length);
+	return *ret_text ? 0 : SHIPOPT_ENOMEM;
+}
+
+static int member_fill(const struct json_iterator *member, shipopt_order *order, shipopt_error **ret_error)
+{
+	char *name CLEANUP_FREE = mem_copy_text(member->key), *text CLEANUP_FREE = NULL;
+	enum column_kind kind;
+	if (!name)
+		return SHIPOPT_ENOMEM;
+	int r = order_column_find(name, &kind, ret_error);
+	r = r < 0 ? r : member_text(member, &text, ret_error);
+	return r < 0 ? r : order_column_set(order, kind, name, text, ret_error);
+}
+
+static bool is_shipment(const struct json_iterator *member)
+{
+	return text_equal(member->key, "shipment");
+}
+
+/* Two members of one name would leave it to chance which of them counts. */
+static int check_members(struct json_value root, size_t members_max, shipopt_error **ret_error)
+{
+	struct json_iterator a, b;
+	if (json_count(root) > members_max)
+		return error_set(ret_error, SHIPOPT_ETOOLARGE, "%zu members are more than columns_max, %zu", json_count(root),
+			members_max);
+	for (json_members(root, &a); json_next(&a);) {
+		if (strlen(a.key) != a.key_length)
+			return error_set(ret_error, SHIPOPT_EPARSE, "a NUL character in a member's name");
+		for (b = a; json_next(&b);)
+			if (a.key_length == b.key_length && text_equal_ignore_case(a.key, b.key))
+				return error_set(ret_error, SHIPOPT_EPARSE, "column \"%.64s\" stands twice", a.key);
+	}
+	return 0;
+}
+
+/* The shipment comes first, so that the other members add to it wherever they stand. */
+static int fill_shipment(struct json_value root, shipopt_order *order, shipopt_error **ret_error)
+{
+	struct json_value value;
+	if (!json_get(root, "shipment", &value) || json_type(value) == JSON_NULL)
+		return 0;
+	int r = record_decode_value(SHIPOPT_RECORD_SHIPMENT, value, &order->shipment);
+	if (r < 0 && r != SHIPOPT_ENOMEM)
+		return error_set(ret_error, r, "column \"shipment\": %s",
+			json_type(value) == JSON_OBJECT ? shipopt_strerror(r) : "not an object");
+	return r;
+}
+
+static int fill_key(struct json_value root, shipopt_order *order)
+{
+	struct json_iterator member;
+	for (json_members(root, &member); json_next(&member);) {
+		char *text CLEANUP_FREE = NULL;
+		if (!text_equal_ignore_case(member.key, "order_key"))
+			continue;
+		int r = member_text(&member, &text, NULL);
+		r = r < 0 ? r : shipopt_order_set_key(order, text);
+		return r == SHIPOPT_ENOMEM ? r : 0;
+	}
+	return 0;
+}
+
+static int fill_order(struct json_value root, size_t members_max, shipopt_order *order, shipopt_error **ret_error)
+{
+	struct json_iterator member;
+	if (json_type(root) != JSON_OBJECT)
+		return error_set(ret_error, SHIPOPT_EPARSE, "the line is no JSON object");
+	int r = fill_key(root, order);
+	r = r < 0 ? r : check_members(root, members_max, ret_error);
+	r = r < 0 ? r : fill_shipment(root, order, ret_error);
+	for (json_members(root, &member); r == 0 && json_next(&member);)
+		if (!is_shipment(&member))
+			r = member_fill(&member, order, ret_error);
+	if (r == 0 && !order->key)
+		r = error_set(ret_error, SHIPOPT_EPARSE, "column \"order_key\" is missing or empty");
+	return r;
+}
+
+static int line_fill(struct json_lines_source *lines, shipopt_order *order, shipopt_error **ret_error)
+{
+	json_document *document CLEANUP_JSON = NULL;
+	int r = row_check(&lines->rows, NULL, 0, ret_error);
+	if (r == 0)
+		r = json_document_parse(
+			buffer_text(&lines->rows.text), lines->rows.cells[0].length, &document, ret_error);
+	return r < 0 ? r : fill_order(json_root(document), lines->members_max, order, ret_error);
+}
+
+static int json_lines_next(shipopt_source *source, shipopt_order **ret_order, shipopt_error **ret_error)
+{
+	struct json_lines_source *lines = lines_of(source);
+	int r = row_reader_next(&lines->rows, ret_error);
+	lines->count += r > 0;
+	atomic_store(&source->expected, row_reader_expected(&lines->rows, lines->count, 0, r == 0));
+	if (r <= 0)
+		return r;
+	shipopt_order *order = NULL;
+	shipopt_error *error = NULL;
+	r = row_order_begin(&lines->rows, &order);
+	r = r < 0 ? r : line_fill(lines, order, &error);
+	return row_order_end(&lines->rows, r, error, order, ret_order);
+}
+
+static void json_lines_destroy(shipopt_source *source)
+{
+	row_reader_close(&lines_of(source)->rows);
+}
+
+static const struct source_class json_lines_class = {.next = json_lines_next, .destroy = json_lines_destroy};
+
+int json_lines_source_open(const char *path, size_t block_bytes, const shipopt_source_config *config,
+	shipopt_source **ret_source, shipopt_error **ret_error)
+{
+	if (!path || !ret_source)
+		return error_set(ret_error, SHIPOPT_EINVAL, "a source of orders needs a path and a place for the result");
+	shipopt_source *source = NULL;
+	int r = source_new(&json_lines_class, sizeof(struct json_lines_source), &source);
+	if (r < 0)
+		return r;
+	struct json_lines_source *lines = lines_of(source);
+	lines->members_max = (size_t)source_config_number(config, SOURCE_COLUMNS_MAX);
+	r = row_reader_open(&lines->rows, path, FORMAT_LINES, block_bytes, config, ret_error);
+	if (r < 0) {
+		mem_free(source);
+		return r;
+	}
+	*ret_source = source;
+	return 0;
+}
+
+int shipopt_source_open_json_lines(const char *path, const shipopt_source_config *config, shipopt_source **ret_source,
+	shipopt_error **ret_error)
+{
+	return json_lines_source_open(path, FILE_BLOCK_BYTES, config, ret_source, ret_error);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "bulk/source_columns.h"
+#include "record/record.h"
+
+/* The names that a wrong one is compared with come from the field table of lib/record, so that there is one list of them. */
+
+struct search {
+	const char *name;
+	size_t best_distance;
+	char *best;
+};
+
+/* Levenshtein, "Binary codes capable of correcting deletions, insertions, and reversals", 1966; one row of the table. */
+static size_t edit_distance(const char *a, const char *b)
+{
+	size_t row[COLUMN_NAME_SIZE], length = strlen(b);
+	for (size_t j = 0; j <= length; j++)
+		row[j] = j;
+	for (size_t i = 0; a[i]; i++) {
+		size_t diagonal = row[0];
+		row[0] = i + 1;
+		for (size_t j = 0; j < length; j++) {
+			size_t change = diagonal + (a[i] != b[j]);
+			diagonal = row[j + 1];
+			row[j + 1] = MIN(change, MIN(row[j], diagonal) + 1);
+		}
+	}
+	return row[length];
+}
+
+static void consider(struct search *search, const char *prefix, const char *column)
+{
+	char candidate[COLUMN_NAME_SIZE];
+	int length = snprintf(candidate, sizeof(candidate), "%s%s", prefix, column);
+	if (length < 0 || (size_t)length >= sizeof(candidate))
+		return;
+	size_t distance = edit_distance(search->name, candidate);
+	if (distance < search->best_distance) {
+		search->best_distance = distance;
+		memcpy(search->best, candidate, (size_t)length + 1);
+	}
+}
+
+static bool is_header(const struct record_kind *kind, const struct record_field *field)
+{
+	return shipopt_field_column(kind->number, field->number) != NULL;
+}
+
+static void consider_fields(struct search *search, int kind_number, const char *prefix);
+
+static void consider_below(struct search *search, const struct record_field *field)
+{
+	char prefix[COLUMN_NAME_SIZE];
+	size_t length = strlen(field->column);
+	/* "item" stands in front of a number: the one that the wrong name has there, else 1. */
+	if (field->codec == RECORD_CODEC_LIST) {
+		bool same = length > 0 && text_has_prefix(search->name, field->column);
+		int number = 0;
+		for (const char *p = search->name + length; same && *p >= '0' && *p <= '9' && number < 10; p++)
+			number = number * 10 + *p - '0';
+		snprintf(prefix, sizeof(prefix), "%s%d_", field->column, number > 0 ? number : 1);
+	} else {
+		snprintf(prefix, sizeof(prefix), "%s", field->column);
+	}
+	consider_fields(search, field->child_kind, prefix);
+}
+
+static void consider_fields(struct search *search, int kind_number, const char *prefix)
+{
+	const struct record_kind *kind = record_kind_find(kind_number);
+	for (size_t i = 0; i < kind->field_count; i++) {
+		const struct record_field *field = &kind->fields[i];
+		if (is_header(kind, field))
+			consider(search, prefix, field->column);
+		else if (field->child_kind && field->column)
+			consider_below(search, field);
+	}
+}
+
+bool order_column_suggest(const char *name, char ret_name[COLUMN_NAME_SIZE])
+{
+	static const char *const own[] = {"order_key", "service", "carrier", "max_rate", "tracking_code", "piece"};
+	char best[COLUMN_NAME_SIZE];
+	struct search search = {.name = name, .best_distance = SIZE_MAX, .best = best};
+	if (strlen(name) >= COLUMN_NAME_SIZE)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		consider(&search, "", own[i]);
+	consider_fields(&search, SHIPOPT_RECORD_SHIPMENT, "");
+	if (search.best_distance > MAX(strlen(name), strlen(best)) / 2)
+		return false;
+	memcpy(ret_name, best, sizeof(best));
+	return true;
+}

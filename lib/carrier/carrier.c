@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+#include "carrier/carrier.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "carrier/exchange.h"
+#include "runtime/delivery.h"
+
+/* ---- configuration ----------------------------------------------------------------------------------------- */
+
+int shipopt_carrier_config_new(shipopt_carrier_config **ret_config)
+{
+	shipopt_carrier_config *config = ret_config ? mem_alloc_zero(sizeof(*config)) : NULL;
+	if (!config)
+		return ret_config ? SHIPOPT_ENOMEM : SHIPOPT_EINVAL;
+	int r = settings_init(&config->settings, &carrier_settings);
+	if (r < 0) {
+		mem_free(config);
+		return r;
+	}
+	*ret_config = config;
+	return 0;
+}
+
+void shipopt_carrier_config_free(shipopt_carrier_config *config)
+{
+	if (!config)
+		return;
+	queue_unref(config->delivery.queue);
+	settings_done(&config->settings);
+	mem_free(config);
+}
+
+SETTINGS_PUBLIC(carrier)
+SETTING_PUBLIC_TEXT(carrier, api_key, CARRIER_API_KEY)
+SETTING_PUBLIC_TEXT(carrier, base_url, CARRIER_BASE_URL)
+SETTING_PUBLIC_TEXT(carrier, account, CARRIER_ACCOUNT)
+SETTING_PUBLIC_NUMBER(carrier, timeout_ms, CARRIER_TIMEOUT_MS)
+SETTING_PUBLIC_NUMBER(carrier, connect_timeout_ms, CARRIER_CONNECT_TIMEOUT_MS)
+SETTING_PUBLIC_NUMBER(carrier, queue_timeout_ms, CARRIER_QUEUE_TIMEOUT_MS)
+SETTING_PUBLIC_NUMBER(carrier, queue_max, CARRIER_QUEUE_MAX)
+SETTING_PUBLIC_NUMBER(carrier, response_max_bytes, CARRIER_RESPONSE_MAX_BYTES)
+SETTING_PUBLIC_NUMBER(carrier, concurrency_max, CARRIER_CONCURRENCY_MAX)
+SETTING_PUBLIC_NUMBER(carrier, concurrency_min, CARRIER_CONCURRENCY_MIN)
+SETTING_PUBLIC_NUMBER(carrier, concurrency_start, CARRIER_CONCURRENCY_START)
+SETTING_PUBLIC_NUMBER(carrier, adaptive, CARRIER_ADAPTIVE)
+SETTING_PUBLIC_NUMBER(carrier, attempts_max, CARRIER_ATTEMPTS_MAX)
+SETTING_PUBLIC_NUMBER(carrier, settle_ms, CARRIER_SETTLE_MS)
+SETTING_PUBLIC_TEXT(carrier, ca_file, CARRIER_CA_FILE)
+
+int shipopt_carrier_config_set_delivery(shipopt_carrier_config *config, int delivery)
+{
+	return config ? delivery_set_mode(&config->delivery, delivery) : SHIPOPT_EINVAL;
+}
+
+int shipopt_carrier_config_set_queue(shipopt_carrier_config *config, shipopt_queue *queue)
+{
+	return config ? delivery_set_queue(&config->delivery, queue) : SHIPOPT_EINVAL;
+}
+
+/* ---- the handle -------------------------------------------------------------------------------------------- */
+
+char *carrier_authorization(const char *api_key)
+{
+	static const char scheme[] = "Bearer ";
+	size_t length = strlen(api_key);
+	char *value = mem_alloc(sizeof(scheme) + length);
+	if (!value)
+		return NULL;
+	memcpy(value, scheme, sizeof(scheme) - 1);
+	memcpy(value + sizeof(scheme) - 1, api_key, length + 1);
+	return value;
+}
+
+static void release_reactor_parts(void *argument)
+{
+	shipopt_carrier *carrier = argument;
+	ASSERT(list_is_empty(&carrier->exchanges));
+	http_engine_free(TAKE(carrier->engine));
+	lane_free(TAKE(carrier->lane));
+}
+
+static void carrier_free_memory(shipopt_carrier *carrier)
+{
+	shipopt_runtime *runtime = carrier->runtime;
+	queue_unref(carrier->delivery.queue);
+	settings_done(&carrier->settings);
+	mem_free_secret(carrier->authorization);
+	mem_free(carrier->base_url);
+	mem_free(carrier);
+	runtime_unref(runtime);
+}
+
+static void destroy_task(struct task *task)
+{
+	shipopt_carrier *carrier = CONTAINER_OF(task, shipopt_carrier, destroy_task);
+	runtime_unregister(carrier->runtime, &carrier->member);
+	release_reactor_parts(carrier);
+	carrier_free_memory(carrier);
+}
+
+shipopt_carrier *carrier_ref(shipopt_carrier *carrier)
+{
+	if (carrier)
+		reference_take(&carrier->reference);
+	return carrier;
+}
+
+void carrier_unref(shipopt_carrier *carrier)
+{
+	if (!carrier || !reference_drop(&carrier->reference))
+		return;
+	/* Without a thread on the reactor (after the close, or before the first call) nothing can be in its way. */
+	if (!reactor_post_threaded(carrier->reactor, &carrier->destroy_task))
+		destroy_task(&carrier->destroy_task);
+}
+
+void shipopt_carrier_free(shipopt_carrier *carrier)
+{
+	if (carrier && !runtime_is_forked(carrier->runtime))
+		carrier_unref(carrier);
+}
+
+static void cancel_task(struct task *task)
+{
+	shipopt_carrier *carrier = CONTAINER_OF(task, shipopt_carrier, cancel_task);
+	LIST_FOREACH(node, &carrier->exchanges)
+		exchange_cancel(LIST_MEMBER(node, struct exchange, node));
+	carrier_unref(carrier);
+}
+
+static void member_cancel(struct runtime_member *member)
+{
+	shipopt_carrier *carrier = CONTAINER_OF(member, shipopt_carrier, member);
+	carrier_ref(carrier);
+	reactor_post(carrier->reactor, &carrier->cancel_task);
+}
+
+static void member_stop(struct runtime_member *member)
+{
+	shipopt_carrier *carrier = CONTAINER_OF(member, shipopt_carrier, member);
+	runtime_call(carrier->reactor, release_reactor_parts, carrier);
+}
+
+static void fill_lane_options(const struct settings *settings, struct lane_options *options)
+{
+	lane_options_default(options);
+	options->is_adaptive = settings_number(settings, CARRIER_ADAPTIVE) != 0;
+	options->limit_maximum = (size_t)settings_number(settings, CARRIER_CONCURRENCY_MAX);
+	options->limit_minimum = MIN((size_t)settings_number(settings, CARRIER_CONCURRENCY_MIN), options->limit_maximum);
+	options->limit_initial = (size_t)settings_number(settings, CARRIER_CONCURRENCY_START);
+	options->limit_initial = MAX(options->limit_minimum, MIN(options->limit_initial, options->limit_maximum));
+	double rate = (double)settings_number(settings, CARRIER_REQUESTS_PER_SECOND);
+	for (size_t i = 0; i < LANE_ENDPOINT_COUNT; i++)
+		options->tokens_per_second[i] = rate;
+	options->tokens_per_second[LANE_ENDPOINT_LIST] = (double)settings_number(settings, CARRIER_LIST_PER_SECOND);
+	options->waiting_max = (size_t)settings_number(settings, CARRIER_QUEUE_MAX);
+	options->retry_base_ms = settings_number(settings, CARRIER_RETRY_BASE_MS);
+	options->retry_cap_ms = settings_number(settings, CARRIER_RETRY_CAP_MS);
+	options->retry_budget = settings_number(settings, CARRIER_RETRY_BUDGET);
+	options->breaker_open_ms = settings_number(settings, CARRIER_BREAKER_OPEN_MS);
+	options->breaker_window = settings_number(settings, CARRIER_BREAKER_WINDOW);
+}
+
+static int make_reactor_parts(shipopt_carrier *carrier, shipopt_error **ret_error)
+{
+	struct lane_options lane_options;
+	uint64_t seed;
+	struct http_options http_options = {
+		.ca_file = settings_text(&carrier->settings, CARRIER_CA_FILE),
+		.proxy = settings_text(&carrier->settings, CARRIER_PROXY),
+		.connect_timeout_ms = settings_number(&carrier->settings, CARRIER_CONNECT_TIMEOUT_MS),
+		.connections_max = (size_t)settings_number(&carrier->settings, CARRIER_CONCURRENCY_MAX),
+	};
+	fill_lane_options(&carrier->settings, &lane_options);
+	int r = random_bytes(&seed, sizeof(seed));
+	r = r < 0 ? r : runtime_reactor(carrier->runtime, &carrier->reactor);
+	r = r < 0 ? r : lane_new(carrier->reactor, &lane_options, seed, &carrier->lane);
+	return r < 0 ? r : http_engine_new(carrier->reactor, &http_options, &carrier->engine, ret_error);
+}
+
+static int check_config(const shipopt_carrier_config *config, shipopt_error **ret_error)
+{
+	const char *url = settings_text(&config->settings, CARRIER_BASE_URL);
+	if (!settings_text(&config->settings, CARRIER_API_KEY))
+		return error_set(ret_error, SHIPOPT_EINVAL, "carrier setting api_key: it is required and was not set");
+	if (http_check_url(url, ret_error) < 0) {
+		if (ret_error && *ret_error)
+			*ret_error = error_prefix(*ret_error, "carrier setting base_url");
+		return SHIPOPT_EINVAL;
+	}
+	return delivery_check(&config->delivery, "carrier", ret_error);
+}
+
+static int copy_config(shipopt_carrier *carrier, const shipopt_carrier_config *config)
+{
+	int r = settings_copy(&carrier->settings, &config->settings);
+	if (r < 0)
+		return r;
+	const char *key = settings_text(&carrier->settings, CARRIER_API_KEY);
+	const char *url = settings_text(&carrier->settings, CARRIER_BASE_URL);
+	size_t length = strlen(url);
+	while (length && url[length - 1] == '/')
+		length--;
+	carrier->mode = carrier->provider->mode_of_key(key);
+	carrier->authorization = carrier_authorization(key);
+	carrier->base_url = mem_copy_bytes(url, length);
+	carrier->delivery = config->delivery;
+	queue_ref(carrier->delivery.queue);
+	return carrier->authorization && carrier->base_url ? 0 : SHIPOPT_ENOMEM;
+}
+
+int shipopt_carrier_new(shipopt_runtime *runtime, const shipopt_carrier_config *config, shipopt_carrier **ret_carrier,
+	shipopt_error **ret_error)
+{
+	if (!runtime || !config || !ret_carrier)
+		return error_set(ret_error, SHIPOPT_EINVAL, "carrier: runtime, config and ret_carrier must not be NULL");
+	int r = runtime_check(runtime);
+	r = r < 0 ? r : check_config(config, ret_error);
+	if (r < 0)
+		return r;
+	shipopt_carrier *carrier = mem_alloc_zero(sizeof(*carrier));
+	if (!carrier)
+		return SHIPOPT_ENOMEM;
+	reference_init(&carrier->reference);
+	list_init(&carrier->exchanges);
+	list_init(&carrier->member.node);
+	lane_group_init(&carrier->single_calls, 1);
+	carrier->runtime = runtime_ref(runtime);
+	carrier->provider = &provider_easypost;
+	carrier->cancel_task.run = cancel_task;
+	carrier->destroy_task.run = destroy_task;
+	carrier->member.cancel = member_cancel;
+	carrier->member.stop = member_stop;
+	r = copy_config(carrier, config);
+	r = r < 0 ? r : make_reactor_parts(carrier, ret_error);
+	r = r < 0 ? r : runtime_register(runtime, &carrier->member);
+	if (r < 0) {
+		/* Nothing has used the engine and the lane yet: they may go from this thread. */
+		release_reactor_parts(carrier);
+		carrier_free_memory(carrier);
+		return r;
+	}
+	*ret_carrier = carrier;
+	return 0;
+}
+
+/* ---- statistics -------------------------------------------------------------------------------------------- */
+
+void carrier_publish_stats(shipopt_carrier *carrier)
+{
+	struct lane_statistics lane;
+	struct http_statistics http;
+	if (!carrier->engine)
+		return;
+	lane_statistics(carrier->lane, &lane);
+	http_engine_statistics(carrier->engine, &http);
+	carrier->stats[SHIPOPT_CARRIER_STAT_LIMIT] = (int64_t)lane.limit;
+	carrier->stats[SHIPOPT_CARRIER_STAT_ON_WIRE] = (int64_t)lane.on_wire;
+	carrier->stats[SHIPOPT_CARRIER_STAT_WAITING] = (int64_t)lane.waiting;
+	carrier->stats[SHIPOPT_CARRIER_STAT_BREAKER_OPENED] = (int64_t)lane.breaker_opened;
+	carrier->stats[SHIPOPT_CARRIER_STAT_CONNECTIONS_OPENED] = (int64_t)http.connections_opened;
+	carrier->stats[SHIPOPT_CARRIER_STAT_CERTIFICATE_CACHE] = http.certificate_cache_shared;
+}
+
+int shipopt_carrier_stat(shipopt_carrier *carrier, int stat, int64_t *ret_value)
+{
+	if (!carrier || !ret_value || stat < SHIPOPT_CARRIER_STAT_REQUESTS || stat > SHIPOPT_CARRIER_STAT_CERTIFICATE_CACHE)
+		return SHIPOPT_EINVAL;
+	if (runtime_is_forked(carrier->runtime))
+		return SHIPOPT_EFORKED;
+	*ret_value = carrier->stats[stat];
+	return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CARRIER_CARRIER_H
+#define CARRIER_CARRIER_H
+
+#include <shipopt/carrier.h>
+#include <stdatomic.h>
+
+#include "base/reference.h"
+#include "carrier/health.h"
+#include "carrier/provider.h"
+#include "config/tables.h"
+#include "http/http.h"
+#include "lane/lane.h"
+#include "runtime/runtime.h"
+
+/*
+ * The inside of a carrier client.
+ *
+ * A client lives on one reactor. Its HTTP engine, its lane, its health table and its exchanges are touched there only;
+ * `settings`, the texts and the provider are constant after creation; `pending` and the statistics are atomics. References
+ * are held by the host, by bulk executors and by every exchange under way. When the last goes, a task on the reactor takes
+ * the client apart, as the engine must end on its own thread; when the runtime closes first, `stop` has done that part.
+ */
+struct shipopt_carrier_config {
+	struct settings settings;
+	struct delivery delivery; /* holds a queue reference */
+};
+
+struct shipopt_carrier {
+	struct reference reference;
+	shipopt_runtime *runtime;
+	struct reactor *reactor;
+	struct settings settings;
+	struct delivery delivery;
+	const struct provider *provider;
+	const char *mode;    /* test or production; static */
+	char *authorization; /* header value; secret */
+	char *base_url;      /* without a trailing slash */
+
+	struct http_engine *engine;
+	struct lane *lane;
+	struct health health;
+	struct list_node exchanges; /* under way */
+	struct lane_group single_calls;
+
+	atomic_size_t pending; /* calls taken and not finished */
+	atomic_int_fast64_t stats[SHIPOPT_CARRIER_STAT_CERTIFICATE_CACHE + 1];
+	struct runtime_member member;
+	struct task cancel_task, destroy_task;
+};
+
+shipopt_carrier *carrier_ref(shipopt_carrier *carrier);
+void carrier_unref(shipopt_carrier *carrier); /* any thread */
+/* Copies lane and engine numbers to where any thread may read them. Reactor thread. */
+void carrier_publish_stats(shipopt_carrier *carrier);
+/* "Bearer KEY", owned by the caller as a secret. NULL when out of memory. */
+char *carrier_authorization(const char *api_key);
+
+#endif

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+#include "carrier/exchange.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "carrier/answer.h"
+#include "record/record.h"
+
+/* Up to this size an answer is parsed on the reactor (a few microseconds); larger ones go to a worker. */
+#define READ_INLINE_BYTES_MAX 32768
+/* A patient exchange repeats what shows that the server lives this many times as often as others. */
+#define PATIENT_FACTOR 8
+#define REENTRY_DELAY_US 50000
+#define URL_BYTES_MAX 8192
+
+static void exchange_finish(struct exchange *exchange);
+static void exchange_read_done(struct exchange *exchange);
+static void exchange_enter(struct exchange *exchange);
+
+void exchange_init(struct exchange *exchange)
+{
+	memset(exchange, 0, sizeof(*exchange));
+	call_init(&exchange->call);
+	list_init(&exchange->node);
+}
+
+void exchange_clear(struct exchange *exchange)
+{
+	ASSERT(!exchange_is_under_way(exchange));
+	json_document_free(TAKE(exchange->document));
+	shipopt_record_free(TAKE(exchange->record));
+	shipopt_error_unref(TAKE(exchange->error));
+	http_request_clear(&exchange->http);
+	mem_free(TAKE(exchange->url));
+	call_done(&exchange->call);
+}
+
+static void describe(const struct exchange *exchange, char *text, size_t size)
+{
+	snprintf(text, size, "%s %.200s", exchange->call.method, buffer_text(&exchange->call.path));
+}
+
+/* Ends with a failure of our own making. */
+static void exchange_fail(struct exchange *exchange, int status, const char *what)
+{
+	char call[256];
+	describe(exchange, call, sizeof(call));
+	shipopt_error_unref(TAKE(exchange->error));
+	exchange->status = error_set(&exchange->error, status, "%s: %s", call, what);
+	exchange_finish(exchange);
+}
+
+static void finish_task(struct task *task)
+{
+	exchange_finish(CONTAINER_OF(task, struct exchange, task));
+}
+
+static void exchange_finish(struct exchange *exchange)
+{
+	shipopt_carrier *carrier = exchange->carrier;
+	timer_stop(&exchange->timer);
+	list_remove(&exchange->node);
+	exchange->state = EXCHANGE_IDLE;
+	exchange->carrier = NULL;
+	carrier_publish_stats(carrier);
+	exchange->done(exchange); /* may free the exchange */
+	carrier_unref(carrier);
+}
+
+/* ---- the answer -------------------------------------------------------------------------------------------- */
+
+static enum lane_outcome lane_outcome_of(const struct http_request *http)
+{
+	switch (http->status) {
+	case 0:
+		break;
+	case SHIPOPT_ETIMEDOUT:
+		return LANE_OVERLOADED;
+	case SHIPOPT_ECANCELED:
+	case SHIPOPT_ENOMEM:
+		return LANE_NEUTRAL;
+	case SHIPOPT_ETOOLARGE:
+		return LANE_OK;
+	default:
+		return LANE_FAILED;
+	}
+	if (http->http_status == 429)
+		return LANE_RATE_LIMITED;
+	if (http->http_status == 503)
+		return LANE_OVERLOADED;
+	return http->http_status >= 500 ? LANE_FAILED : LANE_OK;
+}
+
+static void parse_answer(struct exchange *exchange)
+{
+	struct buffer *body = &exchange->http.response;
+	if (exchange->http.status == 0 && body->length)
+		json_document_parse_padded(body->data, body->length, &exchange->document, NULL);
+}
+
+static void parsed_task(struct task *task)
+{
+	exchange_read_done(CONTAINER_OF(task, struct exchange, task));
+}
+
+static void parse_task(struct task *task)
+{
+	struct exchange *exchange = CONTAINER_OF(task, struct exchange, task);
+	parse_answer(exchange);
+	exchange->task.run = parsed_task;
+	reactor_post(exchange->carrier->reactor, &exchange->task);
+}
+
+static bool is_success(const struct exchange *exchange)
+{
+	return exchange->http.status == 0 && exchange->http.http_status >= 200 && exchange->http.http_status < 300;
+}
+
+/* A 2xx whose body is no JSON, or whose record is not there. An empty body is legal where no record is wanted. */
+static bool is_garbage(const struct exchange *exchange)
+{
+	if (!is_success(exchange))
+		return false;
+	return exchange->call.record_kind ? !exchange->record : exchange->http.response.length && !exchange->document;
+}
+
+struct json_value exchange_answer(const struct exchange *exchange)
+{
+	struct json_value value = json_root(exchange->document);
+	if (exchange->call.record_member)
+		json_get(value, exchange->call.record_member, &value);
+	return value;
+}
+
+static void decode_record(struct exchange *exchange)
+{
+	if (!exchange->call.record_kind || !exchange->document || !is_success(exchange))
+		return;
+	int r = record_decode_value(exchange->call.record_kind, exchange_answer(exchange), &exchange->record);
+	if (r == SHIPOPT_ENOMEM)
+		exchange->http.status = r; /* not the server's fault, and not to be taken for garbage */
+}
+
+static bool is_unsent(const struct exchange *exchange)
+{
+	const struct http_request *http = &exchange->http;
+	return http->sent == HTTP_NOT_SENT || (http->status == 0 && http->http_status == 429);
+}
+
+static bool is_transient(const struct exchange *exchange)
+{
+	const struct http_request *http = &exchange->http;
+	if (http->status < 0)
+		return http->status == SHIPOPT_ENETWORK || http->status == SHIPOPT_ECONNECT ||
+		       http->status == SHIPOPT_ETIMEDOUT || http->status == SHIPOPT_EPROTOCOL;
+	return http->http_status == 429 || http->http_status == 408 || http->http_status >= 500 || is_garbage(exchange);
+}
+
+static unsigned attempts_allowed(const struct exchange *exchange)
+{
+	unsigned allowed = exchange->attempts_max
+				   ? exchange->attempts_max
+				   : (unsigned)settings_number(&exchange->carrier->settings, CARRIER_ATTEMPTS_MAX);
+	/* A server that cannot be reached at all is reported soon, also to the patient: the URL may be wrong. */
+	return exchange->patient && exchange->http.status != SHIPOPT_ECONNECT ? allowed * PATIENT_FACTOR : allowed;
+}
+
+static bool may_repeat(const struct exchange *exchange)
+{
+	if (exchange->is_canceled || !is_transient(exchange) || exchange->attempts >= attempts_allowed(exchange))
+		return false;
+	if (exchange->deadline_us && clock_now_us() >= exchange->deadline_us)
+		return false;
+	return exchange->call.repeat == REPEAT_ALWAYS || is_unsent(exchange);
+}
+
+static void forget_answer(struct exchange *exchange)
+{
+	json_document_free(TAKE(exchange->document));
+	shipopt_record_free(TAKE(exchange->record));
+	http_request_clear(&exchange->http);
+}
+
+static void delay(struct exchange *exchange, int64_t delay_us)
+{
+	exchange->state = EXCHANGE_DELAYED;
+	timer_start(exchange->carrier->reactor, &exchange->timer, clock_now_us() + delay_us);
+}
+
+/* True if the exchange goes on. */
+static bool try_repeat(struct exchange *exchange)
+{
+	int64_t delay_us = 0;
+	if (!may_repeat(exchange))
+		return false;
+	/* After a 429 the lane's own pause is the delay. */
+	bool rate_limited = exchange->http.status == 0 && exchange->http.http_status == 429;
+	if (!lane_retry_take(exchange->carrier->lane, exchange->attempts - 1, &delay_us)) {
+		if (!exchange->patient)
+			return false;
+		delay_us = lane_retry_wait_us(exchange->carrier->lane);
+	} else if (rate_limited) {
+		delay_us = 0;
+	}
+	exchange->carrier->stats[SHIPOPT_CARRIER_STAT_RETRIES]++;
+	forget_answer(exchange);
+	delay(exchange, delay_us);
+	return true;
+}
+
+static int final_status(const struct exchange *exchange)
+{
+	const struct http_request *http = &exchange->http;
+	int status = http->status < 0 ? http->status
+		     : is_garbage(exchange) ? SHIPOPT_EPROTOCOL
+		     : is_success(exchange) ? 0
+					    : answer_status(http->http_status);
+	bool definite = is_success(exchange) ? !is_garbage(exchange)
+					     : http->status == 0 && http->http_status >= 400 &&
+						       http->http_status < 500 && http->http_status != 408;
+	bool unknown = status < 0 && exchange->call.repeat == REPEAT_UNSENT && !is_unsent(exchange) && !definite;
+	return unknown ? SHIPOPT_EINDOUBT : status;
+}
+
+static void set_result(struct exchange *exchange)
+{
+	char call[256];
+	exchange->http_status = exchange->http.http_status;
+	exchange->status = final_status(exchange);
+	if (exchange->status == 0)
+		return;
+	describe(exchange, call, sizeof(call));
+	struct json_value root;
+	if (exchange->document)
+		root = json_root(exchange->document);
+	if (exchange->http.status == 0 && is_success(exchange))
+		error_set(&exchange->error, exchange->status,
+			"%s: HTTP %d, but the answer is not what was asked for (%zu bytes)", call, exchange->http_status,
+			exchange->http.response.length);
+	else
+		answer_error(&exchange->http, exchange->document ? &root : NULL, call, exchange->status, &exchange->error);
+}
+
+static void exchange_read_done(struct exchange *exchange)
+{
+	decode_record(exchange);
+	if (try_repeat(exchange))
+		return;
+	set_result(exchange);
+	exchange_finish(exchange);
+}
+
+static void http_done(struct http_request *http)
+{
+	struct exchange *exchange = CONTAINER_OF(http, struct exchange, http);
+	if (!is_unsent(exchange))
+		exchange->maybe_sent = true;
+	if (http->status == 0 && http->http_status == 429)
+		exchange->carrier->stats[SHIPOPT_CARRIER_STAT_RATE_LIMITED]++;
+	lane_leave(&exchange->ticket, lane_outcome_of(http), http->retry_after_ms);
+	exchange->state = EXCHANGE_READING;
+	if (http->response.length > READ_INLINE_BYTES_MAX) {
+		exchange->task.run = parse_task;
+		runtime_submit_task(exchange->carrier->runtime, &exchange->task);
+		return;
+	}
+	parse_answer(exchange);
+	exchange_read_done(exchange);
+}
+
+/* ---- admission and sending --------------------------------------------------------------------------------- */
+
+static void fill_request(struct exchange *exchange)
+{
+	shipopt_carrier *carrier = exchange->carrier;
+	exchange->http = (struct http_request){
+		.method = exchange->call.method,
+		.url = exchange->url,
+		.authorization = exchange->authorization ? exchange->authorization : carrier->authorization,
+		.body = exchange->call.has_body ? buffer_text(&exchange->call.body) : NULL,
+		.body_length = exchange->call.has_body ? exchange->call.body.length : 0,
+		.send_once = strcmp(exchange->call.method, "GET") != 0,
+		.timeout_ms = exchange->timeout_ms ? exchange->timeout_ms
+						   : settings_number(&carrier->settings, CARRIER_TIMEOUT_MS),
+		.response_limit = (size_t)settings_number(&carrier->settings, CARRIER_RESPONSE_MAX_BYTES),
+		.done = http_done,
+	};
+}
+
+static void admitted(struct lane_ticket *ticket)
+{
+	struct exchange *exchange = CONTAINER_OF(ticket, struct exchange, ticket);
+	timer_stop(&exchange->timer);
+	if (exchange->deadline_us && clock_now_us() >= exchange->deadline_us) {
+		/* A purchase admitted too late could outlive its lease. */
+		lane_leave(ticket, LANE_NEUTRAL, -1);
+		exchange_fail(exchange, SHIPOPT_ETIMEDOUT, "admitted after its deadline; nothing was sent");
+		return;
+	}
+	fill_request(exchange);
+	exchange->state = EXCHANGE_SENDING;
+	exchange->attempts++;
+	exchange->carrier->stats[SHIPOPT_CARRIER_STAT_REQUESTS]++;
+	int r = http_send(exchange->carrier->engine, &exchange->http);
+	if (r < 0) {
+		lane_leave(ticket, LANE_NEUTRAL, -1);
+		exchange_fail(exchange, r, "the request could not be sent");
+	}
+}
+
+static void timer_fired(struct timer *timer)
+{
+	struct exchange *exchange = CONTAINER_OF(timer, struct exchange, timer);
+	if (exchange->state == EXCHANGE_DELAYED) {
+		exchange_enter(exchange);
+		return;
+	}
+	lane_withdraw(&exchange->ticket);
+	exchange_fail(exchange, SHIPOPT_ETIMEDOUT, "waited too long for admission; nothing was sent");
+}
+
+static void start_queue_timer(struct exchange *exchange)
+{
+	int64_t queue_ms = settings_number(&exchange->carrier->settings, CARRIER_QUEUE_TIMEOUT_MS);
+	int64_t due_us = queue_ms ? clock_now_us() + queue_ms * 1000 : INT64_MAX;
+	if (exchange->deadline_us)
+		due_us = MIN(due_us, exchange->deadline_us);
+	if (due_us != INT64_MAX)
+		timer_start(exchange->carrier->reactor, &exchange->timer, due_us);
+}
+
+static int try_enter(struct exchange *exchange)
+{
+	exchange->ticket = (struct lane_ticket){
+		.class = exchange->call.class,
+		.endpoint = exchange->call.endpoint,
+		.group = exchange->group ? exchange->group : &exchange->carrier->single_calls,
+		.admitted = admitted,
+	};
+	exchange->state = EXCHANGE_WAITING;
+	int r = lane_enter(exchange->carrier->lane, &exchange->ticket);
+	if (r == 0)
+		start_queue_timer(exchange);
+	return r;
+}
+
+/* Again, after a delay. */
+static void exchange_enter(struct exchange *exchange)
+{
+	int r = try_enter(exchange);
+	if (r < 0 && exchange->patient && !exchange->is_canceled)
+		delay(exchange, REENTRY_DELAY_US);
+	else if (r < 0)
+		exchange_fail(exchange, r, "too many calls wait for admission");
+}
+
+static char *make_url(const shipopt_carrier *carrier, const struct exchange *exchange)
+{
+	struct buffer url;
+	buffer_init(&url, URL_BYTES_MAX);
+	int r = buffer_append_text(&url, exchange->base_url ? exchange->base_url : carrier->base_url);
+	r = r < 0 ? r : buffer_append(&url, buffer_text(&exchange->call.path), exchange->call.path.length);
+	char *text = r < 0 ? NULL : buffer_take(&url);
+	buffer_done(&url);
+	return text;
+}
+
+int exchange_start(shipopt_carrier *carrier, struct exchange *exchange)
+{
+	ASSERT(!exchange_is_under_way(exchange));
+	if (!carrier->engine)
+		return SHIPOPT_ESHUTDOWN;
+	exchange->url = make_url(carrier, exchange);
+	if (!exchange->url)
+		return SHIPOPT_ENOMEM;
+	exchange->carrier = carrier;
+	exchange->timer.fire = timer_fired;
+	if (!exchange->patient && lane_breaker_open_us(carrier->lane) > 0) {
+		exchange->state = EXCHANGE_ENDING;
+		exchange->task.run = finish_task;
+		exchange->status = error_set(&exchange->error, SHIPOPT_EUNAVAILABLE,
+			"%s: the carrier keeps failing; nothing was sent", exchange->call.method);
+		reactor_post(carrier->reactor, &exchange->task);
+	} else {
+		int r = try_enter(exchange);
+		if (r < 0) {
+			exchange->state = EXCHANGE_IDLE;
+			mem_free(TAKE(exchange->url));
+			return r;
+		}
+	}
+	carrier_ref(carrier);
+	list_push_back(&carrier->exchanges, &exchange->node);
+	return 0;
+}
+
+void exchange_cancel(struct exchange *exchange)
+{
+	if (!exchange_is_under_way(exchange) || exchange->is_canceled)
+		return;
+	exchange->is_canceled = true;
+	if (exchange->state == EXCHANGE_SENDING)
+		http_cancel(&exchange->http);
+	if (exchange->state != EXCHANGE_WAITING && exchange->state != EXCHANGE_DELAYED)
+		return;
+	lane_withdraw(&exchange->ticket);
+	timer_stop(&exchange->timer);
+	exchange->state = EXCHANGE_ENDING;
+	exchange->status = error_set(&exchange->error, SHIPOPT_ECANCELED, "canceled; nothing was sent");
+	exchange->task.run = finish_task;
+	reactor_post(exchange->carrier->reactor, &exchange->task);
+}

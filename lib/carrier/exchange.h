@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CARRIER_EXCHANGE_H
+#define CARRIER_EXCHANGE_H
+
+#include "carrier/carrier.h"
+
+/*
+ * One call from the wish to the answer: admission, sending, reading, repeating.
+ *
+ *   waiting for admission → on the wire → (delay → waiting …) → done
+ *
+ * An exchange is embedded in its owner and lives on the carrier's reactor thread. What is repeated is decided here and only
+ * here: a call that may be repeated always (REPEAT_ALWAYS) on every transient failure; another (REPEAT_UNSENT) only when
+ * it is certain that the server did no work: nothing was sent, or the answer was 429. A repeat takes a token of the lane's retry
+ * budget; without one the call ends with its failure, unless it is `patient` (a ledgered item), which waits for a token
+ * and repeats until its deadline.
+ *
+ * `done` runs on the reactor thread, never from inside exchange_start() or exchange_cancel(). There the answer can be read;
+ * it is gone after exchange_clear().
+ */
+struct exchange {
+	/* the owner's; constant while under way */
+	struct call call;              /* owned by the exchange */
+	struct lane_group *group;      /* NULL: the client's single calls */
+	int64_t timeout_ms;            /* one request; 0: the client's */
+	int64_t deadline_us;           /* of the whole on the monotonic clock; 0: none */
+	unsigned attempts_max;         /* 0: the client's */
+	bool patient;
+	const char *authorization;     /* NULL: the client's */
+	const char *base_url;          /* NULL: the client's */
+	void (*done)(struct exchange *exchange);
+
+	/* the answer */
+	int status;
+	shipopt_error *error; /* owned */
+	int http_status;
+	unsigned attempts;    /* requests sent */
+	bool maybe_sent;      /* some request may have reached the server */
+	json_document *document; /* NULL: the body was empty or no JSON */
+	shipopt_record *record;  /* decoded, if the call names a kind; owned */
+
+	/* the exchange's own */
+	shipopt_carrier *carrier;
+	enum { EXCHANGE_IDLE, EXCHANGE_WAITING, EXCHANGE_SENDING, EXCHANGE_READING, EXCHANGE_DELAYED, EXCHANGE_ENDING } state;
+	bool is_canceled;
+	char *url;
+	struct http_request http;
+	struct lane_ticket ticket;
+	struct timer timer;
+	struct task task;
+	struct list_node node;
+	int64_t entered_us;
+};
+
+/* Zeroes it and initialises its call. */
+void exchange_init(struct exchange *exchange);
+/* Starts it. Errors: SHIPOPT_EAGAIN (the lane's queue is full), SHIPOPT_ENOMEM, SHIPOPT_ESHUTDOWN; `done` then never runs. */
+int exchange_start(shipopt_carrier *carrier, struct exchange *exchange);
+/* Ends it early; what is on the wire is given up. `done` comes with SHIPOPT_ECANCELED, or SHIPOPT_EINDOUBT for a purchase that
+ * may have been sent. Does nothing when not under way. */
+void exchange_cancel(struct exchange *exchange);
+/* Frees the answer and the call's buffers. Not while under way. */
+void exchange_clear(struct exchange *exchange);
+/* Where the record stands in the answer; only with a record. */
+struct json_value exchange_answer(const struct exchange *exchange);
+/* True while a request is on the wire: from here on a purchase must be waited for. */
+static inline bool exchange_is_on_wire(const struct exchange *exchange)
+{
+	return exchange->state == EXCHANGE_SENDING || exchange->state == EXCHANGE_READING;
+}
+static inline bool exchange_is_under_way(const struct exchange *exchange)
+{
+	return exchange->state != EXCHANGE_IDLE;
+}
+
+#endif

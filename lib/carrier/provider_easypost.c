@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+#include "carrier/provider.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "record/record.h"
+
+/*
+ * The EasyPost API: paths, bodies and codes as in its public documentation and in recorded exchanges. There is no
+ * idempotency key; the guard is that a shipment id is bought once (a second time gives SHIPMENT.POSTAGE.EXISTS).
+ */
+
+static const char *easypost_mode_of_key(const char *api_key)
+{
+	return text_has_prefix(api_key, "EZAK") ? "production" : "test";
+}
+
+/* Ids and codes come from files and servers: whatever is not plainly a path segment is percent-encoded (RFC 3986). */
+static int append_segment(struct buffer *path, const char *segment)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	int r = 0;
+	for (const char *p = segment; r == 0 && *p; p++) {
+		unsigned char c = (unsigned char)*p;
+		bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
+			     c == '_' || c == '~' || (c == '.' && p != segment);
+		if (plain) {
+			r = buffer_append_byte(path, *p);
+			continue;
+		}
+		char encoded[3] = {'%', digits[c >> 4], digits[c & 15]};
+		r = buffer_append(path, encoded, sizeof(encoded));
+	}
+	return r;
+}
+
+/* "/shipments/{id}/buy" from its three parts; `action` may be NULL. */
+static int set_path(struct call *call, const char *collection, const char *id, const char *action)
+{
+	int r = buffer_append_format(&call->path, "/%s", collection);
+	if (r == 0 && id) {
+		if (text_is_empty(id))
+			return SHIPOPT_EINVAL;
+		r = buffer_append_byte(&call->path, '/');
+		r = r < 0 ? r : append_segment(&call->path, id);
+	}
+	return r == 0 && action ? buffer_append_format(&call->path, "/%s", action) : r;
+}
+
+static void set_kind(struct call *call, const char *method, enum lane_class class, enum lane_endpoint endpoint,
+	enum call_repeat repeat, int record_kind)
+{
+	call->method = method;
+	call->class = class;
+	call->endpoint = endpoint;
+	call->repeat = repeat;
+	call->record_kind = record_kind;
+	call->has_body = strcmp(method, "GET") != 0;
+}
+
+static int finish_body(struct call *call, struct json_writer *writer)
+{
+	call->has_body = true;
+	return json_writer_finish(writer);
+}
+
+static int set_empty_body(struct call *call)
+{
+	call->has_body = true;
+	return buffer_append_text(&call->body, "{}");
+}
+
+static int easypost_create_shipment(struct call *call, const shipopt_record *shipment)
+{
+	struct json_writer writer;
+	set_kind(call, "POST", LANE_CREATE, LANE_ENDPOINT_CREATE, REPEAT_UNSENT, SHIPOPT_RECORD_SHIPMENT);
+	json_writer_init(&writer, &call->body);
+	json_begin_object(&writer);
+	json_write_key(&writer, "shipment");
+	int r = record_encode(shipment, SHIPOPT_ENCODE_ALL, &writer);
+	json_end_object(&writer);
+	int finished = finish_body(call, &writer);
+	r = r < 0 ? r : finished;
+	return r < 0 ? r : set_path(call, "shipments", NULL, NULL);
+}
+
+static int easypost_buy_shipment(struct call *call, const char *id, const char *rate_id, int64_t insurance)
+{
+	struct json_writer writer;
+	if (text_is_empty(rate_id))
+		return SHIPOPT_EINVAL;
+	set_kind(call, "POST", LANE_BUY, LANE_ENDPOINT_BUY, REPEAT_UNSENT, SHIPOPT_RECORD_SHIPMENT);
+	call->is_purchase = true;
+	json_writer_init(&writer, &call->body);
+	json_begin_object(&writer);
+	json_write_key(&writer, "rate");
+	json_begin_object(&writer);
+	json_member_text(&writer, "id", rate_id);
+	json_end_object(&writer);
+	if (insurance >= 0) {
+		char amount[DECIMAL_TEXT_SIZE];
+		decimal_format(insurance, 2, amount);
+		json_member_text(&writer, "insurance", amount);
+	}
+	json_end_object(&writer);
+	int r = finish_body(call, &writer);
+	return r < 0 ? r : set_path(call, "shipments", id, "buy");
+}
+
+static int easypost_retrieve_shipment(struct call *call, const char *id)
+{
+	set_kind(call, "GET", LANE_READ, LANE_ENDPOINT_READ, REPEAT_ALWAYS, SHIPOPT_RECORD_SHIPMENT);
+	return set_path(call, "shipments", id, NULL);
+}
+
+static int easypost_rerate_shipment(struct call *call, const char *id)
+{
+	set_kind(call, "POST", LANE_CREATE, LANE_ENDPOINT_CREATE, REPEAT_ALWAYS, SHIPOPT_RECORD_SHIPMENT);
+	int r = set_empty_body(call);
+	return r < 0 ? r : set_path(call, "shipments", id, "rerate");
+}
+
+static int easypost_refund_shipment(struct call *call, const char *id)
+{
+	set_kind(call, "POST", LANE_CREATE, LANE_ENDPOINT_CREATE, REPEAT_UNSENT, SHIPOPT_RECORD_SHIPMENT);
+	int r = set_empty_body(call);
+	return r < 0 ? r : set_path(call, "shipments", id, "refund");
+}
+
+static int easypost_create_tracker(struct call *call, const char *tracking_code, const char *carrier_name)
+{
+	struct json_writer writer;
+	if (text_is_empty(tracking_code))
+		return SHIPOPT_EINVAL;
+	set_kind(call, "POST", LANE_READ, LANE_ENDPOINT_READ, REPEAT_ALWAYS, SHIPOPT_RECORD_TRACKER);
+	json_writer_init(&writer, &call->body);
+	json_begin_object(&writer);
+	json_write_key(&writer, "tracker");
+	json_begin_object(&writer);
+	json_member_text(&writer, "tracking_code", tracking_code);
+	if (!text_is_empty(carrier_name))
+		json_member_text(&writer, "carrier", carrier_name);
+	json_end_object(&writer);
+	json_end_object(&writer);
+	int r = finish_body(call, &writer);
+	return r < 0 ? r : set_path(call, "trackers", NULL, NULL);
+}
+
+static int easypost_retrieve_tracker(struct call *call, const char *id)
+{
+	set_kind(call, "GET", LANE_READ, LANE_ENDPOINT_READ, REPEAT_ALWAYS, SHIPOPT_RECORD_TRACKER);
+	return set_path(call, "trackers", id, NULL);
+}
+
+static int easypost_create_address(struct call *call, const shipopt_record *address, int verify)
+{
+	struct json_writer writer;
+	/* An address costs nothing and a second copy harms nobody. */
+	set_kind(call, "POST", LANE_CREATE, LANE_ENDPOINT_CREATE, REPEAT_ALWAYS, SHIPOPT_RECORD_ADDRESS);
+	json_writer_init(&writer, &call->body);
+	json_begin_object(&writer);
+	json_write_key(&writer, "address");
+	int r = record_encode(address, SHIPOPT_ENCODE_ALL, &writer);
+	if (verify == SHIPOPT_VERIFY_SOFT)
+		json_member_bool(&writer, "verify", true);
+	if (verify == SHIPOPT_VERIFY_STRICT)
+		json_member_bool(&writer, "verify_strict", true);
+	json_end_object(&writer);
+	int finished = finish_body(call, &writer);
+	r = r < 0 ? r : finished;
+	return r < 0 ? r : set_path(call, "addresses", NULL, NULL);
+}
+
+static int easypost_verify_address(struct call *call, const char *id)
+{
+	set_kind(call, "GET", LANE_READ, LANE_ENDPOINT_READ, REPEAT_ALWAYS, SHIPOPT_RECORD_ADDRESS);
+	call->record_member = "address";
+	return set_path(call, "addresses", id, "verify");
+}
+
+static int easypost_has_postage(const shipopt_record *shipment, const char *id)
+{
+	if (!shipment || !text_equal(shipopt_record_text(shipment, SHIPOPT_SHIPMENT_ID), id))
+		return SHIPOPT_EPROTOCOL;
+	return shipopt_record_child(shipment, SHIPOPT_SHIPMENT_POSTAGE_LABEL) ||
+	       !text_is_empty(shipopt_record_text(shipment, SHIPOPT_SHIPMENT_TRACKING_CODE));
+}
+
+/* Codes that say that a purchase went on without telling how it ended. */
+static bool is_unknown_code(const char *code)
+{
+	static const char *const codes[] = {"SHIPMENT.PURCHASE.IN_PROGRESS", "SHIPMENT.POSTAGE.NO_RESPONSE",
+		"SHIPMENT.POSTAGE.TIMED_OUT", "SHIPMENT.PURCHASE.NO_RESPONSE", "SHIPMENT.PURCHASE.TIMED_OUT"};
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
+		if (text_equal(code, codes[i]))
+			return true;
+	return false;
+}
+
+static bool is_rate_code(const char *code)
+{
+	return text_equal(code, "RATE.EXPIRED") || text_equal(code, "SHIPMENT.RATE.EXPIRED") ||
+	       text_equal(code, "RATE.UNAVAILABLE") || text_equal(code, "SHIPMENT.RATE.UNAVAILABLE");
+}
+
+static enum purchase_verdict easypost_judge_purchase(
+	int status, const shipopt_error *error, const shipopt_record *shipment, const char *id)
+{
+	const char *code = shipopt_error_carrier_code(error);
+	int http_status = shipopt_error_http_status(error);
+	if (status == 0)
+		return easypost_has_postage(shipment, id) == 1 ? PURCHASE_BOUGHT : PURCHASE_UNKNOWN;
+	if (text_equal(code, "SHIPMENT.POSTAGE.EXISTS"))
+		return PURCHASE_EXISTS;
+	if (status == SHIPOPT_EINDOUBT || is_unknown_code(code))
+		return PURCHASE_UNKNOWN;
+	if (is_rate_code(code))
+		return PURCHASE_RATE_EXPIRED;
+	/* A refusal is proof only when the API itself wrote it: a well-formed error with a code. A proxy's bare 404 is not. */
+	bool refused = http_status >= 400 && http_status < 500 && http_status != 408 && http_status != 409 && code;
+	/* Without an HTTP status, all but the in-doubt one above is the exchange's word that nothing was sent. */
+	bool unsent = http_status == 0 || status == SHIPOPT_ERATELIMIT;
+	return refused || unsent ? PURCHASE_REFUSED : PURCHASE_UNKNOWN;
+}
+
+const struct provider provider_easypost = {
+	.name = "easypost",
+	.purchase_guard = GUARD_ONCE_BY_ID,
+	.mode_of_key = easypost_mode_of_key,
+	.create_shipment = easypost_create_shipment,
+	.buy_shipment = easypost_buy_shipment,
+	.retrieve_shipment = easypost_retrieve_shipment,
+	.rerate_shipment = easypost_rerate_shipment,
+	.refund_shipment = easypost_refund_shipment,
+	.create_tracker = easypost_create_tracker,
+	.retrieve_tracker = easypost_retrieve_tracker,
+	.create_address = easypost_create_address,
+	.verify_address = easypost_verify_address,
+	.judge_purchase = easypost_judge_purchase,
+	.has_postage = easypost_has_postage,
+};
+
+void call_init(struct call *call)
+{
+	*call = (struct call){.method = "GET"};
+	buffer_init(&call->path, CALL_PATH_BYTES_MAX);
+	buffer_init(&call->body, CALL_BODY_BYTES_MAX);
+}
+
+void call_done(struct call *call)
+{
+	buffer_done(&call->path);
+	buffer_done(&call->body);
+}
