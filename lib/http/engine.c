@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: MIT */
+#include "http/engine.h"
+
+#include <pthread.h>
+#include <shipopt/version.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "http/transfer.h"
+#include "http/url.h"
+
+#define LIBCURL_VERSION_MINIMUM 0x075700
+
+void engine_schedule(struct http_engine *engine, int64_t due_us)
+{
+	if (!timer_is_started(&engine->timer) || engine->timer.due_us > due_us)
+		timer_start(engine->reactor, &engine->timer, due_us);
+}
+
+/* Ends the transfer of `easy` in the next turn. Handles of libcurl's own have no transfer. */
+static void mark_failure(CURL *easy, int status)
+{
+	struct http_transfer *transfer = NULL;
+	if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer) != CURLE_OK || !transfer)
+		return;
+	transfer->failure = status;
+	transfer->engine->has_marked = true;
+	engine_schedule(transfer->engine, 0);
+}
+
+/* --- descriptors --- */
+
+static void socket_ready(struct watch *watch, unsigned events)
+{
+	struct http_socket *socket = CONTAINER_OF(watch, struct http_socket, watch);
+	struct http_multi *multi = socket->multi;
+	int flags = (events & REACTOR_READ ? CURL_CSELECT_IN : 0) | (events & REACTOR_WRITE ? CURL_CSELECT_OUT : 0) |
+		    (events & REACTOR_ERROR ? CURL_CSELECT_ERR : 0);
+	int running;
+	multi->is_touched = true;
+	engine_schedule(multi->engine, 0);
+	/* The only errors are our own mistakes and a multi that a callback killed, which ours never do. */
+	CURLMcode code = curl_multi_socket_action(multi->handle, watch->fd, flags, &running);
+	ASSERT(code == CURLM_OK || code == CURLM_OUT_OF_MEMORY || code == CURLM_INTERNAL_ERROR);
+}
+
+static int socket_open(struct http_multi *multi, curl_socket_t fd, unsigned events)
+{
+	struct http_engine *engine = multi->engine;
+	struct list_node *node = list_pop_front(&engine->sockets_spare);
+	struct http_socket *socket = node ? LIST_MEMBER(node, struct http_socket, node) : mem_alloc_zero(sizeof(*socket));
+	if (!socket)
+		return SHIPOPT_ENOMEM;
+	if (!node)
+		list_init(&socket->node);
+	socket->multi = multi;
+	socket->watch = (struct watch){.ready = socket_ready};
+	int r = fault_point() ? SHIPOPT_EIO : watch_start(engine->reactor, &socket->watch, fd, events);
+	if (r == 0 && curl_multi_assign(multi->handle, fd, socket) != CURLM_OK) {
+		watch_stop(&socket->watch);
+		r = SHIPOPT_EIO;
+	}
+	list_push_front(r == 0 ? &engine->sockets : &engine->sockets_spare, &socket->node);
+	return r;
+}
+
+static void socket_close(struct http_socket *socket)
+{
+	struct http_engine *engine = socket->multi->engine;
+	watch_stop(&socket->watch);
+	list_remove(&socket->node);
+	list_push_front(&engine->sockets_spare, &socket->node);
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, void *socket_pointer)
+{
+	struct http_multi *multi = userdata;
+	struct http_socket *socket = socket_pointer;
+	if (what == CURL_POLL_REMOVE) {
+		if (socket)
+			socket_close(socket);
+		return 0;
+	}
+	unsigned events = (what & CURL_POLL_IN ? REACTOR_READ : 0U) | (what & CURL_POLL_OUT ? REACTOR_WRITE : 0U);
+	int r = 0;
+	if (!socket)
+		r = socket_open(multi, fd, events);
+	else if (socket->watch.events != events)
+		r = fault_point() ? SHIPOPT_EIO : watch_change(&socket->watch, events);
+	if (r < 0)
+		mark_failure(easy, r);
+	return 0;
+}
+
+/* --- multis --- */
+
+static int on_timer(CURLM *handle, long timeout_ms, void *userdata)
+{
+	struct http_multi *multi = userdata;
+	if (timeout_ms < 0) {
+		multi->due_us = INT64_MAX;
+		return 0;
+	}
+	multi->due_us = timeout_ms == 0 ? 0 : clock_now_us() + (int64_t)timeout_ms * 1000;
+	engine_schedule(multi->engine, multi->due_us);
+	return 0;
+}
+
+static void multi_free(struct http_multi *multi)
+{
+	if (!multi)
+		return;
+	ASSERT(list_is_empty(&multi->transfers));
+	curl_multi_cleanup(multi->handle);
+	mem_free(multi);
+}
+
+#define SET(option, value) (ok = ok && !fault_point() && curl_multi_setopt(multi->handle, option, value) == CURLM_OK)
+
+static int multi_new(struct http_engine *engine, struct http_multi **ret_multi)
+{
+	struct http_multi *multi = mem_alloc_zero(sizeof(*multi));
+	if (!multi)
+		return SHIPOPT_ENOMEM;
+	list_init(&multi->transfers);
+	multi->engine = engine;
+	multi->due_us = INT64_MAX;
+	multi->handle = fault_point() ? NULL : curl_multi_init();
+	bool ok = multi->handle != NULL;
+	SET(CURLMOPT_SOCKETFUNCTION, on_socket);
+	SET(CURLMOPT_SOCKETDATA, multi);
+	SET(CURLMOPT_TIMERFUNCTION, on_timer);
+	SET(CURLMOPT_TIMERDATA, multi);
+	SET(CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+	if (!ok) {
+		multi_free(multi);
+		return SHIPOPT_ENOMEM;
+	}
+	*ret_multi = multi;
+	return 0;
+}
+
+/* The bound on kept connections is for all multis together; it is shared out again when there is one more. */
+static bool engine_share_connections(struct http_engine *engine)
+{
+	long each = (long)MAX(engine->connections_max / engine->multi_count, (size_t)1);
+	bool ok = true;
+	for (size_t i = 0; i < engine->multi_count; i++) {
+		struct http_multi *multi = engine->multis[i];
+		SET(CURLMOPT_MAXCONNECTS, each);
+	}
+	return ok;
+}
+
+/* The first with room: few multis with warm connections are better than many. */
+static int engine_multi(struct http_engine *engine, struct http_multi **ret_multi)
+{
+	for (size_t i = 0; i < engine->multi_count; i++) {
+		if (engine->multis[i]->in_flight < HTTP_CONNECTIONS_PER_MULTI) {
+			*ret_multi = engine->multis[i];
+			return 0;
+		}
+	}
+	if (engine->multi_count == HTTP_MULTIS_MAX)
+		return SHIPOPT_EAGAIN;
+	struct http_multi *multi = NULL;
+	int r = multi_new(engine, &multi);
+	if (r < 0)
+		return r;
+	engine->multis[engine->multi_count++] = multi;
+	if (!engine_share_connections(engine)) {
+		engine->multi_count--;
+		multi_free(multi);
+		return SHIPOPT_ENOMEM;
+	}
+	*ret_multi = multi;
+	return 0;
+}
+
+/* --- transfers --- */
+
+/* Back to the stock, where its easy handle waits for the next request. */
+static void transfer_give_back(struct http_transfer *transfer)
+{
+	struct http_engine *engine = transfer->engine;
+	transfer_clear(transfer);
+	list_remove(&transfer->node);
+	if (engine->stock_count >= HTTP_STOCK_MAX) {
+		transfer_free(transfer);
+		return;
+	}
+	list_push_front(&engine->stock, &transfer->node);
+	engine->stock_count++;
+}
+
+static int transfer_take(struct http_engine *engine, struct http_transfer **ret_transfer)
+{
+	struct list_node *node = list_pop_front(&engine->stock);
+	if (!node)
+		return transfer_new(engine, ret_transfer);
+	engine->stock_count--;
+	*ret_transfer = LIST_MEMBER(node, struct http_transfer, node);
+	return 0;
+}
+
+static int transfer_add(struct http_transfer *transfer, struct http_multi *multi)
+{
+	struct http_engine *engine = multi->engine;
+	CURLMcode code = fault_point() ? CURLM_OUT_OF_MEMORY : curl_multi_add_handle(multi->handle, transfer->easy);
+	if (code != CURLM_OK)
+		return code == CURLM_OUT_OF_MEMORY ? SHIPOPT_ENOMEM : SHIPOPT_EINTERNAL;
+	transfer->multi = multi;
+	list_push_back(&multi->transfers, &transfer->node);
+	multi->in_flight++;
+	engine->statistics.in_flight++;
+	engine->statistics.requests++;
+	return 0;
+}
+
+/* Takes it off the wire; `done` runs in the next turn. */
+static void transfer_finish(struct http_transfer *transfer, CURLcode code)
+{
+	struct http_engine *engine = transfer->engine;
+	struct http_multi *multi = TAKE(transfer->multi);
+	transfer_conclude(transfer, code);
+	CURLMcode removed = curl_multi_remove_handle(multi->handle, transfer->easy);
+	ASSERT(removed == CURLM_OK);
+	list_remove(&transfer->node);
+	list_push_back(&engine->finished, &transfer->node);
+	multi->in_flight--;
+	engine->statistics.in_flight--;
+	engine_schedule(engine, 0);
+}
+
+static int check_request(const struct http_request *request)
+{
+	static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
+	bool is_known = false;
+	for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
+		is_known = is_known || text_equal(request->method, methods[i]);
+	bool has_body = request->body_length > 0;
+	if (!is_known || (has_body && (!request->body || text_equal(request->method, "GET"))))
+		return SHIPOPT_EINVAL;
+	/* A line break would let the credential end the header and begin another. */
+	for (const char *c = request->authorization; c && *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return SHIPOPT_EINVAL;
+	return url_check(request->url, NULL) < 0 ? SHIPOPT_EINVAL : 0;
+}
+
+int http_send(struct http_engine *engine, struct http_request *request)
+{
+	struct http_multi *multi = NULL;
+	struct http_transfer *transfer = NULL;
+	ASSERT(!request->transfer);
+	int r = check_request(request);
+	r = r < 0 ? r : engine_multi(engine, &multi);
+	r = r < 0 ? r : transfer_take(engine, &transfer);
+	if (r < 0)
+		return r;
+	r = transfer_prepare(transfer, request);
+	r = r < 0 ? r : transfer_add(transfer, multi);
+	if (r < 0) {
+		transfer_give_back(transfer);
+		return r;
+	}
+	request->transfer = transfer;
+	return 0;
+}
+
+void http_cancel(struct http_request *request)
+{
+	struct http_transfer *transfer = request->transfer;
+	if (!transfer || !transfer->multi)
+		return;
+	transfer->failure = SHIPOPT_ECANCELED;
+	transfer_finish(transfer, CURLE_OK);
+}
+
+void http_request_clear(struct http_request *request)
+{
+	ASSERT(!request->transfer);
+	buffer_done(&request->response);
+	shipopt_error_unref(TAKE(request->error));
+	request->status = request->http_status = 0;
+	request->sent = HTTP_NOT_SENT;
+	request->request_id[0] = '\0';
+	request->retry_after_ms = -1;
+	request->duration_us = 0;
+}
+
+/* --- the turn --- */
+
+static void multi_run(struct http_multi *multi)
+{
+	int running;
+	multi->due_us = INT64_MAX;
+	multi->is_touched = true;
+	CURLMcode code = curl_multi_socket_action(multi->handle, CURL_SOCKET_TIMEOUT, 0, &running);
+	ASSERT(code == CURLM_OK || code == CURLM_OUT_OF_MEMORY || code == CURLM_INTERNAL_ERROR);
+	/* libcurl reports a time only when it changed. Were we a tick early by its clock, it would have done nothing
+	 * and would say nothing more: so ask. */
+	long timeout_ms = -1;
+	if (multi->due_us == INT64_MAX && curl_multi_timeout(multi->handle, &timeout_ms) == CURLM_OK && timeout_ms >= 0)
+		on_timer(multi->handle, timeout_ms, multi);
+}
+
+static void multi_collect(struct http_multi *multi)
+{
+	int left;
+	CURLMsg *message;
+	multi->is_touched = false;
+	while ((message = curl_multi_info_read(multi->handle, &left))) {
+		struct http_transfer *transfer = NULL;
+		CURLcode code = message->data.result;
+		(void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
+		ASSERT(message->msg == CURLMSG_DONE && transfer && transfer->multi == multi);
+		transfer_finish(transfer, code);
+	}
+}
+
+static void engine_end_marked(struct http_engine *engine)
+{
+	engine->has_marked = false;
+	for (size_t i = 0; i < engine->multi_count; i++) {
+		LIST_FOREACH(node, &engine->multis[i]->transfers)
+		{
+			struct http_transfer *transfer = LIST_MEMBER(node, struct http_transfer, node);
+			if (transfer->failure)
+				transfer_finish(transfer, CURLE_OK);
+		}
+	}
+}
+
+/* Those that finish while owners are told wait for the next turn. */
+static void engine_deliver(struct http_engine *engine)
+{
+	struct list_node finished, *node;
+	list_init(&finished);
+	list_splice_back(&finished, &engine->finished);
+	while ((node = list_pop_front(&finished))) {
+		struct http_transfer *transfer = LIST_MEMBER(node, struct http_transfer, node);
+		struct http_request *request = transfer->request;
+		transfer_give_back(transfer);
+		request->transfer = NULL;
+		request->done(request);
+	}
+}
+
+static void engine_turn(struct timer *timer)
+{
+	struct http_engine *engine = CONTAINER_OF(timer, struct http_engine, timer);
+	int64_t now_us = clock_now_us(), next_us = INT64_MAX;
+	for (size_t i = 0; i < engine->multi_count; i++)
+		if (engine->multis[i]->due_us <= now_us)
+			multi_run(engine->multis[i]);
+	for (size_t i = 0; i < engine->multi_count; i++)
+		if (engine->multis[i]->is_touched)
+			multi_collect(engine->multis[i]);
+	if (engine->has_marked)
+		engine_end_marked(engine);
+	engine_deliver(engine);
+	for (size_t i = 0; i < engine->multi_count; i++)
+		next_us = MIN(next_us, engine->multis[i]->due_us);
+	if (!list_is_empty(&engine->finished))
+		next_us = 0;
+	if (next_us != INT64_MAX)
+		engine_schedule(engine, next_us);
+	else if (!engine->has_marked)
+		timer_stop(&engine->timer);
+}
+
+/* --- the engine --- */
+
+/* libcurl is set up once and never torn down: others in the process may use it. */
+static int library_init(shipopt_error **ret_error)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static bool is_ready;
+	const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
+	if (version->version_num < LIBCURL_VERSION_MINIMUM)
+		return error_set(ret_error, SHIPOPT_EUNSUPPORTED, "libcurl %s is older than 7.87", version->version);
+	if (!(version->features & CURL_VERSION_THREADSAFE) || !(version->features & CURL_VERSION_SSL))
+		return error_set(ret_error, SHIPOPT_EUNSUPPORTED, "libcurl %s was built without TLS or without a thread-safe "
+								   "curl_global_init()", version->version);
+	pthread_mutex_lock(&lock);
+	if (!is_ready)
+		is_ready = !fault_point() && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+	bool ok = is_ready;
+	pthread_mutex_unlock(&lock);
+	return ok ? 0 : error_set(ret_error, SHIPOPT_ENOMEM, "curl_global_init() failed");
+}
+
+static void engine_init(struct http_engine *engine, struct reactor *reactor, const struct http_options *options)
+{
+	int64_t connect_ms = options->connect_timeout_ms;
+	engine->reactor = reactor;
+	engine->connect_timeout_ms = connect_ms > 0 ? MIN(connect_ms, (int64_t)INT32_MAX) : HTTP_CONNECT_TIMEOUT_MS_DEFAULT;
+	engine->connections_max = options->connections_max ? options->connections_max : HTTP_CONNECTIONS_DEFAULT;
+	engine->proxy = mem_copy_text(options->proxy ? options->proxy : "");
+	engine->user_agent = mem_copy_text(options->user_agent ? options->user_agent : "libshipopt/" SHIPOPT_VERSION_STRING);
+	engine->timer.fire = engine_turn;
+	/* An empty "Expect:" takes away libcurl's wait for a 100. */
+	engine->expect = (struct curl_slist){.data = (char *)"Expect:"};
+	engine->accept = (struct curl_slist){.data = (char *)"Accept: application/json", .next = &engine->expect};
+	list_init(&engine->sockets);
+	list_init(&engine->sockets_spare);
+	list_init(&engine->stock);
+	list_init(&engine->finished);
+}
+
+int http_engine_new(struct reactor *reactor, const struct http_options *options, struct http_engine **ret_engine,
+	shipopt_error **ret_error)
+{
+	int r = library_init(ret_error);
+	if (r < 0)
+		return r;
+	struct http_engine *engine = mem_alloc_zero(sizeof(*engine));
+	if (!engine)
+		return error_set(ret_error, SHIPOPT_ENOMEM, "out of memory while making the HTTP engine");
+	engine_init(engine, reactor, options);
+	if (!engine->proxy || !engine->user_agent)
+		r = error_set(ret_error, SHIPOPT_ENOMEM, "out of memory while making the HTTP engine");
+	r = r < 0 ? r : certificate_bundle_load(&engine->bundle, options->ca_file, ret_error);
+	if (r < 0) {
+		http_engine_free(engine);
+		return r;
+	}
+	engine->statistics.certificate_cache_shared = engine->bundle.is_shared;
+	*ret_engine = engine;
+	return 0;
+}
+
+static void free_sockets(struct list_node *sockets)
+{
+	struct list_node *node;
+	while ((node = list_pop_front(sockets))) {
+		struct http_socket *socket = LIST_MEMBER(node, struct http_socket, node);
+		watch_stop(&socket->watch);
+		mem_free(socket);
+	}
+}
+
+void http_engine_free(struct http_engine *engine)
+{
+	if (!engine)
+		return;
+	ASSERT(engine->statistics.in_flight == 0 && list_is_empty(&engine->finished));
+	struct list_node *node;
+	while ((node = list_pop_front(&engine->stock)))
+		transfer_free(LIST_MEMBER(node, struct http_transfer, node));
+	for (size_t i = 0; i < engine->multi_count; i++)
+		multi_free(engine->multis[i]);
+	free_sockets(&engine->sockets);
+	free_sockets(&engine->sockets_spare);
+	timer_stop(&engine->timer);
+	certificate_bundle_free(&engine->bundle);
+	mem_free(engine->proxy);
+	mem_free(engine->user_agent);
+	mem_free(engine);
+}
+
+void http_engine_statistics(const struct http_engine *engine, struct http_statistics *ret_statistics)
+{
+	*ret_statistics = engine->statistics;
+}

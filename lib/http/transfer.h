@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HTTP_TRANSFER_H
+#define HTTP_TRANSFER_H
+
+#include "http/engine.h"
+
+/*
+ * One request on its way through libcurl: an easy handle and what our callbacks note.
+ *
+ * A transfer outlives its request: the options that are the same for all requests are set once, those of the request
+ * each time, and finished transfers are kept in the engine's stock. The credential's header line is ours alone: made for one
+ * request, cleansed and freed after it. (libcurl's own copy lives in its send buffer.)
+ *
+ * `attempts` counts how often libcurl was about to send the request: its prerequisite callback runs on a ready
+ * connection, before the first byte. 0 is the proof behind HTTP_NOT_SENT. For a request that may be sent once, the callback
+ * refuses the second time, whatever libcurl's reason; that the body cannot be rewound is the second lock on the same door.
+ */
+struct http_transfer {
+	struct list_node node; /* in its multi, the finished list, or the stock */
+	struct http_engine *engine;
+	struct http_multi *multi; /* non-NULL: in flight */
+	struct http_request *request;
+	CURL *easy;
+	char error_text[CURL_ERROR_SIZE];
+
+	struct curl_slist authorization, content_type;
+	char *authorization_line;
+	size_t body_offset;
+	size_t header_bytes;
+	char retry_after[64];
+	unsigned attempts;
+	bool is_repeat_refused;
+	int failure; /* ours, from inside a callback: SHIPOPT_E…; 0: none */
+	int64_t started_us;
+};
+
+/* SHIPOPT_ENOMEM. */
+int transfer_new(struct http_engine *engine, struct http_transfer **ret_transfer);
+void transfer_free(struct http_transfer *transfer);
+/* Sets the request's options. On failure the transfer is as after transfer_clear(). SHIPOPT_ENOMEM. */
+int transfer_prepare(struct http_transfer *transfer, struct http_request *request);
+/* Forgets the request, cleanses its credential. */
+void transfer_clear(struct http_transfer *transfer);
+/* Fills in the request's answer. `code` is libcurl's verdict; a `failure` of the transfer goes before it. */
+void transfer_conclude(struct http_transfer *transfer, CURLcode code);
+
+#endif
