@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -250,6 +251,11 @@ static void *server_main(void *argument)
 {
 	struct script_server *server = argument;
 	static _Thread_local struct pollfd entries[SCRIPT_CONNECTIONS_MAX + 2];
+	/* Clients go away; the library's own threads keep the signal, so that tests see it. */
+	sigset_t broken_pipe;
+	sigemptyset(&broken_pipe);
+	sigaddset(&broken_pipe, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &broken_pipe, NULL);
 	while (!is_stopping(server)) {
 		size_t count = server->connection_count;
 		for (size_t i = 0; i < count; i++)

@@ -20,7 +20,7 @@
  * No callback of libcurl can fail without taking its multi with it; one that cannot watch a descriptor marks the
  * transfer, which the next turn ends.
  */
-#define HTTP_MULTIS_MAX 64
+#define HTTP_MULTIS_MAX (HTTP_IN_FLIGHT_MAX / HTTP_CONNECTIONS_PER_MULTI)
 #define HTTP_STOCK_MAX 128
 #define HTTP_CONNECTIONS_DEFAULT 256
 

@@ -17,7 +17,8 @@
  * Sent once: libcurl silently sends a request again, POST included, when a kept-alive connection dies before the first
  * byte of the answer. A request with `send_once` therefore gives its body through a read callback that cannot rewind, and
  * an empty body goes over a fresh connection; libcurl then fails with CURLE_SEND_FAIL_REWIND instead of repeating,
- * and the outcome is unknown. Such requests use HTTP/1.1.
+ * and the outcome is unknown. Should libcurl ever come to send it again all the same, the callback that it asks before each
+ * sending refuses. All requests use HTTP/1.1.
  *
  * `sent` of a finished request says what is known: HTTP_NOT_SENT only when no byte of the request can have reached the
  * server (resolving, connecting, TLS failed, or canceled before); everything else is HTTP_MAYBE_SENT.
@@ -27,6 +28,7 @@
 #define HTTP_TIMEOUT_MS_DEFAULT 60000
 #define HTTP_CONNECT_TIMEOUT_MS_DEFAULT 10000
 #define HTTP_REQUEST_ID_SIZE 64
+#define HTTP_IN_FLIGHT_MAX 8192
 
 struct http_engine;
 struct http_transfer;
@@ -43,7 +45,7 @@ struct http_options {
  * SHIPOPT_EUNSUPPORTED (libcurl too old or not thread-safe). May be called on any thread before the engine is used. */
 int http_engine_new(struct reactor *reactor, const struct http_options *options, struct http_engine **ret_engine,
 	shipopt_error **ret_error);
-/* Reactor thread; no request may be in flight. Accepts NULL. */
+/* Reactor thread, not from inside `done`; no request may be in flight. Accepts NULL. */
 void http_engine_free(struct http_engine *engine);
 
 enum http_sent { HTTP_NOT_SENT, HTTP_MAYBE_SENT };
@@ -73,7 +75,8 @@ struct http_request {
 	struct http_transfer *transfer; /* the engine's own */
 };
 
-/* Zero, or the call is not taken: SHIPOPT_ENOMEM, SHIPOPT_EINVAL (URL, method). */
+/* Zero, or the call is not taken: SHIPOPT_ENOMEM, SHIPOPT_EINVAL (URL, method, a GET with a body, control characters in the
+ * credential), SHIPOPT_EAGAIN (HTTP_IN_FLIGHT_MAX are in flight). */
 int http_send(struct http_engine *engine, struct http_request *request);
 /* Ends it early: `done` runs in this or the next turn with SHIPOPT_ECANCELED and what is known in `sent`. Does nothing when
  * not in flight. */
@@ -84,7 +87,7 @@ void http_request_clear(struct http_request *request);
 struct http_statistics {
 	uint64_t requests, connections_opened, connections_reused, bytes_sent, bytes_received;
 	size_t in_flight;
-	bool certificate_cache_shared; /* false: libcurl's own store cache works; true: our shared X509_STORE is used */
+	bool certificate_cache_shared; /* one X509_STORE for all connections; false: libcurl's own cache (certificate.h) */
 };
 void http_engine_statistics(const struct http_engine *engine, struct http_statistics *ret_statistics);
 

@@ -76,7 +76,10 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *userdata)
 		/* After an interim answer (100, 103) comes another block; only the last one counts. */
 		transfer->retry_after[0] = '\0';
 		transfer->request->request_id[0] = '\0';
+		transfer->is_head_whole = false;
 	}
+	if (length > 0 && (bytes[0] == '\r' || bytes[0] == '\n'))
+		transfer->is_head_whole = true;
 	header_take(bytes, length, "retry-after", transfer->retry_after, sizeof(transfer->retry_after));
 	header_take(bytes, length, "x-ep-request-uuid", transfer->request->request_id, HTTP_REQUEST_ID_SIZE);
 	return length;
@@ -262,7 +265,7 @@ void transfer_clear(struct http_transfer *transfer)
 	transfer->error_text[0] = transfer->retry_after[0] = '\0';
 	transfer->body_offset = transfer->header_bytes = 0;
 	transfer->attempts = 0;
-	transfer->is_repeat_refused = false;
+	transfer->is_repeat_refused = transfer->is_head_whole = false;
 	transfer->failure = 0;
 }
 
@@ -310,6 +313,9 @@ void transfer_conclude(struct http_transfer *transfer, CURLcode code)
 	struct http_request *request = transfer->request;
 	char text[128];
 	long http_status = 0;
+	/* For libcurl a connection that ends inside the headers ends an answer without a body. */
+	if (code == CURLE_OK && !transfer->is_head_whole)
+		code = CURLE_PARTIAL_FILE;
 	count(transfer);
 	(void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &http_status);
 	request->http_status = (int)http_status;

@@ -30,6 +30,7 @@ struct http_transfer {
 	char retry_after[64];
 	unsigned attempts;
 	bool is_repeat_refused;
+	bool is_head_whole; /* the empty line after the headers was seen */
 	int failure; /* ours, from inside a callback: SHIPOPT_E…; 0: none */
 	int64_t started_us;
 };
