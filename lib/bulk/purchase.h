@@ -39,9 +39,6 @@ struct purchase_rules { /* of a run; constant while purchases run */
 	struct choice choice; /* rule and services; the order's wishes are added */
 	shipopt_request_fn choose;
 	void *choose_userdata;
-	/* Hands a question to the host, wherever its delivery says; consumes the request. */
-	void (*ask)(void *argument, shipopt_request_fn function, void *userdata, shipopt_request *request);
-	void *ask_argument;
 	enum { MISSING_FAIL, MISSING_WAIT, MISSING_FALLBACK } missing_carrier;
 	int64_t fallback_percent, ceiling_percent;
 	int64_t lease_ms, settle_ms, timeout_ms;
@@ -67,6 +64,7 @@ struct purchase {
 	int64_t deadline_us; /* a result by then */
 	void (*done)(struct purchase *purchase);
 	void (*parked)(struct purchase *purchase, bool is_parked);
+	void (*ask)(struct purchase *purchase, shipopt_request *request); /* hands the rate choice to the host */
 
 	/* the result: into the owner's item */
 	shipopt_item *item;
@@ -86,7 +84,7 @@ struct purchase {
 	size_t rate_index;
 	int64_t lease_until_us, ledger_sent_us, settle_due_us, read_started_us;
 	unsigned read_backs, claims, ledger_retries, missing_waits;
-	char *approved_carrier, *approved_service; /* what was chosen before its rate expired */
+	char *approved_carrier, *approved_service, *approved_shipment_id; /* what was chosen before its rate expired */
 	int64_t approved_ceiling;                  /* 0: nothing approved yet */
 	struct random random;
 	int end_status;

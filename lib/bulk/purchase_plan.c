@@ -180,7 +180,6 @@ static void host_too_late(struct timer *timer)
 
 static void ask_host(struct purchase *purchase)
 {
-	const struct purchase_rules *rules = purchase->rules;
 	shipopt_request *request = NULL;
 	struct purchase_question *question = mem_alloc_zero(sizeof(*question));
 	int r = question ? shipopt_record_copy(purchase->shipment, &question->shipment) : SHIPOPT_ENOMEM;
@@ -198,7 +197,7 @@ static void ask_host(struct purchase *purchase)
 	purchase->stage = STAGE_HOST;
 	purchase->timer.fire = host_too_late;
 	timer_start(purchase->reactor, &purchase->timer, purchase->deadline_us);
-	rules->ask(rules->ask_argument, rules->choose, rules->choose_userdata, request);
+	purchase->ask(purchase, request);
 }
 
 /* ---- our own choice ---------------------------------------------------------------------------------------- */
@@ -328,7 +327,7 @@ void purchase_rerate(struct purchase *purchase)
 {
 	const char *id = purchase->shipment ? shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID) : NULL;
 	struct call *call = purchase_new_call(purchase);
-	int r = purchase->rules->carrier->provider->rerate_shipment(call, id ? id : purchase->row.shipment_id);
+	int r = purchase->rules->carrier->provider->rerate_shipment(call, id ? id : purchase->approved_shipment_id);
 	if (r < 0)
 		purchase_end(purchase, r, NULL);
 	else

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "bulk/run.h"
+#include "runtime/delivery.h"
+#include "store/store.h"
+
+/* The bulk executor's handle: its configuration, its birth and the public runs. The work is in run.c and purchase.c. */
+
+/* The least that a lease must outlast: a request's own time twice, so that a purchase never outlives its lease. */
+#define LEASE_TIMEOUTS_MIN 2
+
+int shipopt_bulk_config_new(shipopt_bulk_config **ret_config)
+{
+	shipopt_bulk_config *config = ret_config ? mem_alloc_zero(sizeof(*config)) : NULL;
+	if (!config)
+		return ret_config ? SHIPOPT_ENOMEM : SHIPOPT_EINVAL;
+	int r = settings_init(&config->settings, &bulk_settings);
+	if (r < 0) {
+		mem_free(config);
+		return r;
+	}
+	*ret_config = config;
+	return 0;
+}
+
+void shipopt_bulk_config_free(shipopt_bulk_config *config)
+{
+	if (!config)
+		return;
+	queue_unref(config->delivery.queue);
+	settings_done(&config->settings);
+	mem_free(config);
+}
+
+SETTINGS_PUBLIC(bulk)
+SETTING_PUBLIC_NUMBER(bulk, max_in_flight, BULK_MAX_IN_FLIGHT)
+SETTING_PUBLIC_NUMBER(bulk, item_timeout_ms, BULK_ITEM_TIMEOUT_MS)
+SETTING_PUBLIC_NUMBER(bulk, lease_ms, BULK_LEASE_MS)
+SETTING_PUBLIC_NUMBER(bulk, in_order, BULK_IN_ORDER)
+SETTING_PUBLIC_TEXT(bulk, rate_choice, BULK_RATE_CHOICE)
+SETTING_PUBLIC_TEXT(bulk, services, BULK_SERVICES)
+
+int shipopt_bulk_config_set_spend_limit(
+	shipopt_bulk_config *config, const char *budget, const char *currency, int64_t millionths)
+{
+	if (!config || !budget || !currency)
+		return SHIPOPT_EINVAL;
+	int r = settings_set_text(&config->settings, BULK_BUDGET, budget);
+	r = r < 0 ? r : settings_set_text(&config->settings, BULK_CURRENCY, currency);
+	return r < 0 ? r : settings_set_number(&config->settings, BULK_SPEND_LIMIT, millionths);
+}
+
+int shipopt_bulk_config_set_delivery(shipopt_bulk_config *config, int delivery)
+{
+	return config ? delivery_set_mode(&config->delivery, delivery) : SHIPOPT_EINVAL;
+}
+
+int shipopt_bulk_config_set_queue(shipopt_bulk_config *config, shipopt_queue *queue)
+{
+	return config ? delivery_set_queue(&config->delivery, queue) : SHIPOPT_EINVAL;
+}
+
+int shipopt_bulk_config_set_item(shipopt_bulk_config *config, shipopt_item_fn item, void *userdata)
+{
+	if (!config)
+		return SHIPOPT_EINVAL;
+	config->callbacks.item = item;
+	config->callbacks.item_userdata = userdata;
+	return 0;
+}
+
+int shipopt_bulk_config_set_progress(shipopt_bulk_config *config, shipopt_progress_fn progress, void *userdata)
+{
+	if (!config)
+		return SHIPOPT_EINVAL;
+	config->callbacks.progress = progress;
+	config->callbacks.progress_userdata = userdata;
+	return 0;
+}
+
+int shipopt_bulk_config_set_choose(shipopt_bulk_config *config, shipopt_request_fn choose, void *userdata)
+{
+	if (!config)
+		return SHIPOPT_EINVAL;
+	config->callbacks.choose = choose;
+	config->callbacks.choose_userdata = userdata;
+	return 0;
+}
+
+/* ---- the handle -------------------------------------------------------------------------------------------- */
+
+static int parse_missing_carrier(const char *name, int *ret_rule)
+{
+	static const char *const names[] = {[MISSING_FAIL] = "fail", [MISSING_WAIT] = "wait", [MISSING_FALLBACK] = "fallback"};
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (text_equal(name, names[i])) {
+			*ret_rule = (int)i;
+			return 0;
+		}
+	}
+	return SHIPOPT_EINVAL;
+}
+
+static int check_texts(shipopt_bulk *bulk, shipopt_error **ret_error)
+{
+	const struct settings *settings = &bulk->settings;
+	const char *choice = settings_text(settings, BULK_RATE_CHOICE);
+	const char *purpose = settings_text(settings, BULK_PURPOSE);
+	if (choice_rule_parse(choice, &bulk->rule) < 0)
+		return error_set(ret_error, SHIPOPT_EINVAL,
+			"bulk setting rate_choice: \"%s\" is not cheapest, fastest or services", choice);
+	if (bulk->rule == CHOICE_SERVICES && !settings_text(settings, BULK_SERVICES))
+		return error_set(ret_error, SHIPOPT_EINVAL, "bulk setting services: rate_choice is services, and none is set");
+	if (parse_missing_carrier(settings_text(settings, BULK_MISSING_CARRIER), &bulk->missing_carrier) < 0)
+		return error_set(ret_error, SHIPOPT_EINVAL, "bulk setting missing_carrier: \"%s\" is not wait, fallback or fail",
+			settings_text(settings, BULK_MISSING_CARRIER));
+	if (!text_equal(purpose, "outbound") && !text_equal(purpose, "return") && !text_equal(purpose, "replacement"))
+		return error_set(ret_error, SHIPOPT_EINVAL,
+			"bulk setting purpose: \"%s\" is not outbound, return or replacement", purpose);
+	return delivery_check(&bulk->delivery, "bulk", ret_error);
+}
+
+static int check_lease(const shipopt_bulk *bulk, shipopt_error **ret_error)
+{
+	if (!bulk->carrier || !bulk->store)
+		return 0;
+	int64_t lease_ms = settings_number(&bulk->settings, BULK_LEASE_MS);
+	int64_t least_ms = LEASE_TIMEOUTS_MIN * settings_number(&bulk->carrier->settings, CARRIER_TIMEOUT_MS);
+	if (lease_ms >= least_ms)
+		return 0;
+	return error_set(ret_error, SHIPOPT_EINVAL,
+		"bulk setting lease_ms: %lld is less than twice the carrier's timeout_ms, %lld: a purchase could outlive its lease",
+		(long long)lease_ms, (long long)least_ms);
+}
+
+static int copy_config(shipopt_bulk *bulk, const shipopt_bulk_config *config)
+{
+	if (!config)
+		return settings_init(&bulk->settings, &bulk_settings);
+	int r = settings_copy(&bulk->settings, &config->settings);
+	if (r < 0)
+		return r;
+	bulk->callbacks = config->callbacks;
+	bulk->delivery = config->delivery;
+	queue_ref(bulk->delivery.queue);
+	return 0;
+}
+
+static void bulk_destroy(shipopt_bulk *bulk)
+{
+	shipopt_runtime *runtime = bulk->runtime;
+	carrier_unref(bulk->carrier);
+	shipopt_store_free(bulk->store);
+	queue_unref(bulk->delivery.queue);
+	settings_done(&bulk->settings);
+	mem_free(bulk);
+	runtime_unref(runtime);
+}
+
+int shipopt_bulk_new(shipopt_runtime *runtime, shipopt_carrier *carrier, shipopt_store *store,
+	const shipopt_bulk_config *config, shipopt_bulk **ret_bulk, shipopt_error **ret_error)
+{
+	if (!runtime || !ret_bulk)
+		return error_set(ret_error, SHIPOPT_EINVAL, "bulk: runtime and ret_bulk must not be NULL");
+	int r = runtime_check(runtime);
+	if (r < 0)
+		return r;
+	shipopt_bulk *bulk = mem_alloc_zero(sizeof(*bulk));
+	if (!bulk)
+		return SHIPOPT_ENOMEM;
+	reference_init(&bulk->reference);
+	bulk->runtime = runtime_ref(runtime);
+	bulk->carrier = carrier_ref(carrier);
+	bulk->store = store ? store_ref(store) : NULL;
+	r = copy_config(bulk, config);
+	r = r < 0 ? r : check_texts(bulk, ret_error);
+	r = r < 0 ? r : check_lease(bulk, ret_error);
+	if (r < 0) {
+		bulk_destroy(bulk);
+		return r;
+	}
+	*ret_bulk = bulk;
+	return 0;
+}
+
+shipopt_bulk *bulk_ref(shipopt_bulk *bulk)
+{
+	reference_take(&bulk->reference);
+	return bulk;
+}
+
+void shipopt_bulk_free(shipopt_bulk *bulk)
+{
+	if (bulk && !runtime_is_forked(bulk->runtime) && reference_drop(&bulk->reference))
+		bulk_destroy(bulk);
+}
+
+void bulk_rules(shipopt_bulk *bulk, struct purchase_rules *rules)
+{
+	const struct settings *settings = &bulk->settings;
+	*rules = (struct purchase_rules){
+		.carrier = bulk->carrier,
+		.store = bulk->store,
+		.choice = {.rule = bulk->rule, .services = settings_text(settings, BULK_SERVICES)},
+		.choose = bulk->callbacks.choose,
+		.choose_userdata = bulk->callbacks.choose_userdata,
+		.missing_carrier = bulk->missing_carrier,
+		.fallback_percent = settings_number(settings, BULK_FALLBACK_PERCENT),
+		.ceiling_percent = settings_number(settings, BULK_CEILING_PERCENT),
+		.lease_ms = settings_number(settings, BULK_LEASE_MS),
+		.purpose = settings_text(settings, BULK_PURPOSE),
+		.budget = settings_text(settings, BULK_BUDGET),
+		.currency = settings_text(settings, BULK_CURRENCY),
+		.spend_limit = settings_number(settings, BULK_SPEND_LIMIT),
+	};
+	if (bulk->carrier) {
+		rules->settle_ms = settings_number(&bulk->carrier->settings, CARRIER_SETTLE_MS);
+		rules->timeout_ms = settings_number(&bulk->carrier->settings, CARRIER_TIMEOUT_MS);
+	}
+}
+
+/* ---- runs -------------------------------------------------------------------------------------------------- */
+
+int shipopt_bulk_buy(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
+	void *userdata, shipopt_op **ret_run)
+{
+	if (!bulk || !source || !bulk->carrier || !bulk->store)
+		return SHIPOPT_EINVAL;
+	/* Without a guard of the provider's a lost answer could not be settled. */
+	if (bulk->carrier->provider->purchase_guard == GUARD_NONE)
+		return SHIPOPT_EUNSUPPORTED;
+	return run_new(bulk, RUN_BUY, source, sink, NULL, NULL, done, userdata, ret_run);
+}
+
+int shipopt_bulk_rate(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
+	void *userdata, shipopt_op **ret_run)
+{
+	if (!bulk || !source || !bulk->carrier)
+		return SHIPOPT_EINVAL;
+	return run_new(bulk, RUN_RATE, source, sink, NULL, NULL, done, userdata, ret_run);
+}
+
+int shipopt_bulk_track(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
+	void *userdata, shipopt_op **ret_run)
+{
+	if (!bulk || !source || !bulk->carrier)
+		return SHIPOPT_EINVAL;
+	return run_new(bulk, RUN_TRACK, source, sink, NULL, NULL, done, userdata, ret_run);
+}
+
+int shipopt_bulk_verify(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
+	void *userdata, shipopt_op **ret_run)
+{
+	if (!bulk || !source || !bulk->carrier)
+		return SHIPOPT_EINVAL;
+	return run_new(bulk, RUN_VERIFY, source, sink, NULL, NULL, done, userdata, ret_run);
+}
+
+int shipopt_bulk_call(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_request_fn call,
+	void *call_userdata, shipopt_done_fn done, void *userdata, shipopt_op **ret_run)
+{
+	if (!bulk || !source || !call)
+		return SHIPOPT_EINVAL;
+	return run_new(bulk, RUN_CALL, source, sink, call, call_userdata, done, userdata, ret_run);
+}

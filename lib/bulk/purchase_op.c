@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/clock.h"
+#include "bulk/ask.h"
+#include "bulk/run.h"
+
+/* shipopt_purchase(): one order through the same state machine that bulk runs use, as an operation of its own. */
+
+struct purchase_op {
+	shipopt_op op;
+	shipopt_bulk *bulk;
+	struct purchase_rules rules;
+	struct purchase purchase;
+	shipopt_item item;
+	struct lane_group group;
+	struct runtime_member member;
+	struct task start_task, cancel_task;
+	bool is_started;
+};
+
+static void purchase_op_destroy(shipopt_op *op)
+{
+	struct purchase_op *self = CONTAINER_OF(op, struct purchase_op, op);
+	if (self->is_started)
+		purchase_clear(&self->purchase);
+	item_done(&self->item);
+	shipopt_bulk_free(self->bulk);
+}
+
+static void cancel_on_reactor(struct task *task)
+{
+	struct purchase_op *self = CONTAINER_OF(task, struct purchase_op, cancel_task);
+	purchase_cancel(&self->purchase);
+	shipopt_op_unref(&self->op);
+}
+
+static void purchase_op_cancel(shipopt_op *op)
+{
+	struct purchase_op *self = CONTAINER_OF(op, struct purchase_op, op);
+	shipopt_op_ref(op);
+	reactor_post(self->bulk->carrier->reactor, &self->cancel_task);
+}
+
+static void member_cancel(struct runtime_member *member)
+{
+	shipopt_op_cancel(&CONTAINER_OF(member, struct purchase_op, member)->op);
+}
+
+static const struct op_class purchase_op_class = {sizeof(struct purchase_op), purchase_op_cancel, purchase_op_destroy};
+
+static void purchase_done(struct purchase *purchase)
+{
+	struct purchase_op *self = CONTAINER_OF(purchase, struct purchase_op, purchase);
+	int status = self->item.status;
+	runtime_unregister(self->op.runtime, &self->member);
+	self->op.record = TAKE(self->item.record);
+	self->op.free_record = shipopt_record_free;
+	self->op.value = status == 1;
+	op_complete(&self->op, MIN(status, 0), TAKE(self->item.error));
+}
+
+static void purchase_parked(struct purchase *purchase, bool is_parked)
+{
+	/* A single purchase holds no slot. */
+}
+
+static void purchase_ask(struct purchase *purchase, shipopt_request *request)
+{
+	struct purchase_op *self = CONTAINER_OF(purchase, struct purchase_op, purchase);
+	ask_host(&self->op, purchase->reactor, false, self->rules.choose, self->rules.choose_userdata, request);
+}
+
+static void start_on_reactor(struct task *task)
+{
+	struct purchase_op *self = CONTAINER_OF(task, struct purchase_op, start_task);
+	purchase_start(&self->purchase);
+}
+
+static int purchase_op_init(struct purchase_op *self, shipopt_bulk *bulk, const shipopt_order *order)
+{
+	self->bulk = bulk_ref(bulk);
+	self->item.amount = -1;
+	list_init(&self->member.node);
+	int r = order_copy(order, &self->item.order);
+	if (r < 0)
+		return r;
+	bulk_rules(bulk, &self->rules);
+	lane_group_init(&self->group, 1);
+	self->purchase.rules = &self->rules;
+	self->purchase.order = self->item.order;
+	self->purchase.item = &self->item;
+	self->purchase.group = &self->group;
+	self->purchase.deadline_us = clock_now_us() + settings_number(&bulk->settings, BULK_ITEM_TIMEOUT_MS) * 1000;
+	self->purchase.done = purchase_done;
+	self->purchase.parked = purchase_parked;
+	self->purchase.ask = purchase_ask;
+	self->start_task.run = start_on_reactor;
+	self->cancel_task.run = cancel_on_reactor;
+	self->member.cancel = member_cancel;
+	return runtime_register(bulk->runtime, &self->member);
+}
+
+int shipopt_purchase(shipopt_bulk *bulk, const shipopt_order *order, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_op)
+{
+	shipopt_op *op;
+	if (!bulk || !order || !bulk->carrier || !bulk->store)
+		return SHIPOPT_EINVAL;
+	if (bulk->carrier->provider->purchase_guard == GUARD_NONE)
+		return SHIPOPT_EUNSUPPORTED;
+	int r = runtime_check(bulk->runtime);
+	r = r < 0 ? r : op_new(&purchase_op_class, bulk->runtime, &bulk->delivery, done, userdata, ret_op, &op);
+	if (r < 0)
+		return r;
+	struct purchase_op *self = CONTAINER_OF(op, struct purchase_op, op);
+	r = purchase_op_init(self, bulk, order);
+	if (r < 0) {
+		op_abandon(op, ret_op != NULL);
+		return r;
+	}
+	self->is_started = true;
+	if (ret_op)
+		*ret_op = op;
+	reactor_post(bulk->carrier->reactor, &self->start_task);
+	return 0;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BULK_RUN_H
+#define BULK_RUN_H
+
+#include <shipopt/bulk.h>
+
+#include "bulk/item.h"
+#include "bulk/purchase.h"
+#include "bulk/source.h"
+#include "bulk/summary.h"
+#include "config/tables.h"
+#include "runtime/op.h"
+#include "runtime/runtime.h"
+
+/*
+ * One bulk run: source → items → outlet.
+ *
+ *   reader   a task on the side pool fills a batch of at most RUN_BATCH orders; one at a time
+ *   pump     on the reactor: starts items while there is a slot (max_in_flight, parked items not counted), room among the
+ *            settling, room in the outlet, and in the host's queue; asks for the next batch before this one is used up
+ *   items    work on the reactor, each by its kind (run_item.c)
+ *   outlet   takes ended items, in order if asked, to the sink and the host: batches on a scheduler thread, callbacks where the
+ *            handle's delivery says; one batch at a time, so that callbacks never overlap (run_outlet.c)
+ *
+ * Everything of a run belongs to its reactor thread, except: `batch` while the reader runs, `outgoing` while the outlet's
+ * batch is out, and the summary (atomics). Hand-over is by posting a task, which orders the memory. The run is an
+ * operation; items that wait in the host's queue each hold a reference to it.
+ */
+#define RUN_BATCH 64
+#define RUN_UNDELIVERED_MAX 1024
+#define RUN_SLOT_RETRY_US 5000
+
+enum run_kind { RUN_BUY, RUN_RATE, RUN_TRACK, RUN_VERIFY, RUN_CALL };
+
+struct bulk_callbacks {
+	shipopt_item_fn item;
+	void *item_userdata;
+	shipopt_progress_fn progress;
+	void *progress_userdata;
+	shipopt_request_fn choose;
+	void *choose_userdata;
+};
+
+struct shipopt_bulk_config {
+	struct settings settings;
+	struct delivery delivery;
+	struct bulk_callbacks callbacks;
+};
+
+struct shipopt_bulk { /* constant after creation */
+	struct reference reference;
+	shipopt_runtime *runtime;
+	shipopt_carrier *carrier;
+	shipopt_store *store;
+	struct settings settings;
+	struct delivery delivery;
+	struct bulk_callbacks callbacks;
+	enum choice_rule rule;
+	int missing_carrier;
+};
+
+struct run {
+	shipopt_op op;
+	shipopt_bulk *bulk;
+	enum run_kind kind;
+	struct reactor *reactor;
+	struct purchase_rules rules;
+	struct lane_group group;
+	shipopt_request_fn call;
+	void *call_userdata;
+	struct runtime_member member;
+	struct task start_task, cancel_task, pause_task;
+	atomic_bool wants_pause, pause_posted, is_over;
+
+	shipopt_source *source;
+	struct task reader_task, read_task, wake_task;
+	shipopt_order *batch[RUN_BATCH];
+	size_t batch_count, batch_next;
+	int read_status; /* SOURCE_ORDER: more may come; SOURCE_END; SHIPOPT_EAGAIN: waits for a wake; an error */
+	shipopt_error *read_error;
+	int64_t batch_expected;
+	bool is_reading, is_woken, source_ended;
+
+	bool is_canceled, is_paused, is_ending;
+	int status;           /* what ends the run early */
+	shipopt_error *error;
+	uint64_t next_index;
+	size_t max_in_flight, in_flight, settling, settling_max, active;
+	struct list_node items; /* at work */
+	struct timer pump_timer;
+
+	shipopt_sink *sink;
+	struct list_node ended, outgoing; /* waiting for the outlet; out with its batch */
+	struct run_item **window;         /* in_order: ended items by index modulo its size */
+	size_t window_size, undelivered;
+	uint64_t next_delivered;
+	bool outlet_is_out, progress_due, progress_out;
+	int sink_status;
+	shipopt_error *sink_error;
+	struct task outlet_task, outlet_back_task;
+	struct timer progress_timer;
+	struct queue_entry progress_entry;
+	atomic_bool progress_queued;
+	struct summary summary;
+};
+
+struct run_item {
+	shipopt_item item;
+	struct run *run;
+	struct list_node node;
+	struct queue_entry entry;
+	bool has_slot, has_ask_slot, is_parked;
+	void (*cancel)(struct run_item *item);
+	void (*clear)(struct run_item *item); /* frees what the kind holds */
+};
+
+/* ---- run.c ---- */
+int run_new(shipopt_bulk *bulk, enum run_kind kind, shipopt_source *source, shipopt_sink *sink, shipopt_request_fn call,
+	void *call_userdata, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
+/* NULL if the operation is no run. */
+struct run *run_of(shipopt_op *op);
+void run_pump(struct run *run);
+/* Stops the reading for good; what is at work goes on to its end. The first reason stays. Consumes `error`. */
+void run_stop(struct run *run, int status, shipopt_error *error);
+/* An item has ended: its item.status says how. */
+void run_item_ended(struct run_item *item);
+void run_item_parked(struct run_item *item, bool is_parked);
+
+/* ---- run_item.c ---- */
+/* NULL when out of memory. Takes the order over on success. */
+struct run_item *run_item_new(struct run *run, shipopt_order *order);
+void run_item_start(struct run_item *item);
+void run_item_free(struct run_item *item);
+
+/* ---- run_outlet.c ---- */
+int run_outlet_init(struct run *run);
+void run_outlet_done(struct run *run);
+bool run_outlet_has_room(const struct run *run);
+void run_outlet_add(struct run *run, struct run_item *item);
+bool run_outlet_is_empty(const struct run *run);
+
+/* Fills rules from a bulk handle. */
+void bulk_rules(shipopt_bulk *bulk, struct purchase_rules *rules);
+shipopt_bulk *bulk_ref(shipopt_bulk *bulk);
+
+#endif

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "bulk/ask.h"
+#include "bulk/run.h"
+#include "runtime/request.h"
+
+/* The kinds of items: what one order goes through, by the kind of its run. Each embeds the common part first. */
+
+static void ended(struct run_item *item, int status, shipopt_error *error)
+{
+	item->item.status = status;
+	if (error) {
+		shipopt_error_unref(item->item.error);
+		item->item.error = error;
+	}
+	run_item_ended(item);
+}
+
+static int64_t item_deadline(const struct run *run)
+{
+	return clock_now_us() + settings_number(&run->bulk->settings, BULK_ITEM_TIMEOUT_MS) * 1000;
+}
+
+/* ---- buy and rate ------------------------------------------------------------------------------------------ */
+
+struct buy_item {
+	struct run_item common;
+	struct purchase purchase;
+};
+
+static void buy_done(struct purchase *purchase)
+{
+	struct buy_item *self = CONTAINER_OF(purchase, struct buy_item, purchase);
+	struct run *run = self->common.run;
+	/* Every other order would be refused as this one was: the run says so once instead of ten thousand times. */
+	if (purchase->account_refused)
+		run_stop(run, SHIPOPT_EAUTH, shipopt_error_ref(self->common.item.error));
+	run_item_ended(&self->common);
+}
+
+static void buy_parked(struct purchase *purchase, bool is_parked)
+{
+	run_item_parked(&CONTAINER_OF(purchase, struct buy_item, purchase)->common, is_parked);
+}
+
+static void buy_ask(struct purchase *purchase, shipopt_request *request)
+{
+	struct run_item *item = &CONTAINER_OF(purchase, struct buy_item, purchase)->common;
+	struct run *run = item->run;
+	bool has_slot = item->has_ask_slot;
+	item->has_ask_slot = false; /* the question uses it up */
+	ask_host(&run->op, run->reactor, has_slot, run->rules.choose, run->rules.choose_userdata, request);
+}
+
+static void buy_start(struct run_item *item)
+{
+	struct buy_item *self = CONTAINER_OF(item, struct buy_item, common);
+	struct run *run = item->run;
+	self->purchase.rules = &run->rules;
+	self->purchase.order = item->item.order;
+	self->purchase.item = &item->item;
+	self->purchase.group = &run->group;
+	self->purchase.deadline_us = item_deadline(run);
+	self->purchase.done = buy_done;
+	self->purchase.parked = buy_parked;
+	self->purchase.ask = buy_ask;
+	purchase_start(&self->purchase);
+}
+
+static void buy_cancel(struct run_item *item)
+{
+	purchase_cancel(&CONTAINER_OF(item, struct buy_item, common)->purchase);
+}
+
+static void buy_clear(struct run_item *item)
+{
+	purchase_clear(&CONTAINER_OF(item, struct buy_item, common)->purchase);
+}
+
+/* ---- track and verify: one exchange ------------------------------------------------------------------------ */
+
+struct exchange_item {
+	struct run_item common;
+	struct exchange exchange;
+	struct task task;
+	int status;
+};
+
+static void exchange_ended(struct exchange *exchange)
+{
+	struct exchange_item *self = CONTAINER_OF(exchange, struct exchange_item, exchange);
+	struct run *run = self->common.run;
+	shipopt_item *item = &self->common.item;
+	item->attempts = exchange->attempts;
+	item->record = TAKE(exchange->record);
+	if (run->kind == RUN_TRACK && item->order->tracking_code)
+		item->tracking_code = mem_copy_text(item->order->tracking_code);
+	if (run->kind == RUN_TRACK && item->record)
+		item->carrier = mem_copy_text(shipopt_record_text(item->record, SHIPOPT_TRACKER_CARRIER));
+	if (exchange->status == SHIPOPT_EAUTH)
+		run_stop(run, SHIPOPT_EAUTH, shipopt_error_ref(exchange->error));
+	ended(&self->common, exchange->status, TAKE(exchange->error));
+}
+
+static int write_call(struct exchange_item *self)
+{
+	struct run *run = self->common.run;
+	const shipopt_order *order = self->common.item.order;
+	const struct provider *provider = run->bulk->carrier->provider;
+	struct call *call = &self->exchange.call;
+	if (run->kind == RUN_TRACK)
+		return provider->create_tracker(call, order->tracking_code, order->carrier);
+	const shipopt_record *address =
+		order->shipment ? shipopt_record_child(order->shipment, SHIPOPT_SHIPMENT_TO_ADDRESS) : NULL;
+	return address ? provider->create_address(call, address, SHIPOPT_VERIFY_STRICT) : SHIPOPT_EINVAL;
+}
+
+static void could_not_start(struct task *task)
+{
+	struct exchange_item *self = CONTAINER_OF(task, struct exchange_item, task);
+	shipopt_error *error = NULL;
+	bool track = self->common.run->kind == RUN_TRACK;
+	if (self->status == SHIPOPT_EINVAL)
+		error_set(&error, SHIPOPT_EINVAL, track ? "the order has no tracking code" : "the order has no to_address");
+	ended(&self->common, self->status, error);
+}
+
+static void exchange_item_start(struct run_item *item)
+{
+	struct exchange_item *self = CONTAINER_OF(item, struct exchange_item, common);
+	exchange_init(&self->exchange);
+	self->exchange.group = &item->run->group;
+	self->exchange.patient = true;
+	self->exchange.deadline_us = item_deadline(item->run);
+	self->exchange.done = exchange_ended;
+	self->status = write_call(self);
+	if (self->status == 0)
+		self->status = exchange_start(item->run->bulk->carrier, &self->exchange);
+	if (self->status < 0) {
+		self->task.run = could_not_start;
+		reactor_post(item->run->reactor, &self->task);
+	}
+}
+
+static void exchange_item_cancel(struct run_item *item)
+{
+	exchange_cancel(&CONTAINER_OF(item, struct exchange_item, common)->exchange);
+}
+
+static void exchange_item_clear(struct run_item *item)
+{
+	exchange_clear(&CONTAINER_OF(item, struct exchange_item, common)->exchange);
+}
+
+/* ---- host calls -------------------------------------------------------------------------------------------- */
+
+struct host_item {
+	struct run_item common;
+	struct task task;
+	int status;
+	int64_t value;
+	shipopt_error *error;
+};
+
+static void host_ended(struct task *task)
+{
+	struct host_item *self = CONTAINER_OF(task, struct host_item, task);
+	self->common.item.value = self->value;
+	ended(&self->common, MIN(self->status, 0), TAKE(self->error));
+}
+
+/* On the host's thread. */
+static void host_answered(void *userdata, int status, int64_t value, shipopt_error *error)
+{
+	struct host_item *self = userdata;
+	self->status = status;
+	self->value = value;
+	self->error = error;
+	reactor_post(self->common.run->reactor, &self->task);
+}
+
+static void host_start(struct run_item *item)
+{
+	struct host_item *self = CONTAINER_OF(item, struct host_item, common);
+	struct run *run = item->run;
+	shipopt_request *request;
+	self->task.run = host_ended;
+	self->status = request_new(item->item.order->key, item->item.order->shipment, host_answered, self, &request);
+	if (self->status < 0) {
+		reactor_post(run->reactor, &self->task);
+		return;
+	}
+	item->item.attempts = 1;
+	bool has_slot = item->has_ask_slot;
+	item->has_ask_slot = false; /* the question uses it up */
+	ask_host(&run->op, run->reactor, has_slot, run->call, run->call_userdata, request);
+}
+
+/* The host's code has it: its answer is waited for. */
+static void host_cancel(struct run_item *item)
+{
+}
+
+static void host_clear(struct run_item *item)
+{
+	shipopt_error_unref(TAKE(CONTAINER_OF(item, struct host_item, common)->error));
+}
+
+/* ---- common ------------------------------------------------------------------------------------------------ */
+
+static const struct {
+	size_t size;
+	void (*start)(struct run_item *item);
+	void (*cancel)(struct run_item *item);
+	void (*clear)(struct run_item *item);
+} kinds[] = {
+	[RUN_BUY] = {sizeof(struct buy_item), buy_start, buy_cancel, buy_clear},
+	[RUN_RATE] = {sizeof(struct buy_item), buy_start, buy_cancel, buy_clear},
+	[RUN_TRACK] = {sizeof(struct exchange_item), exchange_item_start, exchange_item_cancel, exchange_item_clear},
+	[RUN_VERIFY] = {sizeof(struct exchange_item), exchange_item_start, exchange_item_cancel, exchange_item_clear},
+	[RUN_CALL] = {sizeof(struct host_item), host_start, host_cancel, host_clear},
+};
+
+/* A row that could not be read ends here, in a turn of its own so that admission is not re-entered. */
+struct bad_item {
+	struct run_item common;
+	struct task task;
+};
+
+static void bad_ended(struct task *task)
+{
+	struct bad_item *self = CONTAINER_OF(task, struct bad_item, task);
+	shipopt_order *order = self->common.item.order;
+	ended(&self->common, order->status, TAKE(order->error));
+}
+
+static void bad_cancel(struct run_item *item)
+{
+}
+
+static void bad_clear(struct run_item *item)
+{
+}
+
+struct run_item *run_item_new(struct run *run, shipopt_order *order)
+{
+	size_t size = order->status < 0 ? sizeof(struct bad_item) : kinds[run->kind].size;
+	struct run_item *item = mem_alloc_zero(size);
+	if (!item)
+		return NULL;
+	item->run = run;
+	item->item.order = order;
+	item->item.amount = -1;
+	item->item.started_us = clock_now_us();
+	item->cancel = order->status < 0 ? bad_cancel : kinds[run->kind].cancel;
+	item->clear = bad_clear; /* until it is started */
+	list_init(&item->node);
+	return item;
+}
+
+void run_item_start(struct run_item *item)
+{
+	if (item->item.order->status < 0) {
+		struct bad_item *bad = CONTAINER_OF(item, struct bad_item, common);
+		bad->task.run = bad_ended;
+		reactor_post(item->run->reactor, &bad->task);
+		return;
+	}
+	item->clear = kinds[item->run->kind].clear;
+	kinds[item->run->kind].start(item);
+}
+
+void run_item_free(struct run_item *item)
+{
+	item->clear(item);
+	if (item->has_ask_slot)
+		queue_unreserve(item->run->op.delivery.queue);
+	if (item->has_slot)
+		queue_unreserve(item->run->op.delivery.queue);
+	item_done(&item->item);
+	mem_free(item);
+}

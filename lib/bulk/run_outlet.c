@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/clock.h"
+#include "base/memory.h"
+#include "bulk/run.h"
+#include "bulk/sink.h"
+
+/*
+ * The way of ended items out of a run; see run.h.
+ *
+ * Items that have ended wait in `ended`. One batch at a time is `outgoing`: it passes a scheduler thread when there is a sink to
+ * write or when callbacks run there, else the end of the reactor's turn. Back on the reactor, inline callbacks run, and what was
+ * not handed to the host's queue is freed. In the queue's case each item is freed when its event is released.
+ */
+static void send_batch(struct run *run);
+
+static bool is_queued(const struct run *run)
+{
+	return run->op.delivery.mode == SHIPOPT_DELIVERY_QUEUE;
+}
+
+static void call_item(struct run *run, struct run_item *item)
+{
+	if (run->bulk->callbacks.item)
+		run->bulk->callbacks.item(run->bulk->callbacks.item_userdata, &item->item);
+}
+
+static void call_progress(struct run *run)
+{
+	if (run->bulk->callbacks.progress)
+		run->bulk->callbacks.progress(run->bulk->callbacks.progress_userdata, &run->op);
+}
+
+/* ---- the host's queue -------------------------------------------------------------------------------------- */
+
+static void item_entry_run(struct queue_entry *entry)
+{
+	struct run_item *item = CONTAINER_OF(entry, struct run_item, entry);
+	call_item(item->run, item);
+}
+
+static void item_entry_finish(struct queue_entry *entry)
+{
+	struct run_item *item = CONTAINER_OF(entry, struct run_item, entry);
+	struct run *run = item->run;
+	item->has_slot = false; /* freed by the queue */
+	run_item_free(item);
+	shipopt_op_unref(&run->op);
+}
+
+static void push_item(struct run *run, struct run_item *item)
+{
+	item->entry.event = (shipopt_event){
+		.op = &run->op,
+		.status = item->item.status,
+		.kind = SHIPOPT_EVENT_ITEM,
+		.value = (uint64_t)(uintptr_t)&item->item,
+	};
+	item->entry.run = item_entry_run;
+	item->entry.finish = item_entry_finish;
+	shipopt_op_ref(&run->op);
+	queue_push(run->op.delivery.queue, &item->entry);
+}
+
+static void progress_entry_run(struct queue_entry *entry)
+{
+	call_progress(CONTAINER_OF(entry, struct run, progress_entry));
+}
+
+static void progress_entry_finish(struct queue_entry *entry)
+{
+	struct run *run = CONTAINER_OF(entry, struct run, progress_entry);
+	run->progress_queued = false;
+	shipopt_op_unref(&run->op);
+}
+
+/* A report that finds no slot, or the one before still unread, is left out: the next says more. */
+static void push_progress(struct run *run)
+{
+	if (run->progress_queued || queue_reserve(run->op.delivery.queue) < 0)
+		return;
+	run->progress_queued = true;
+	run->progress_entry.event = (shipopt_event){.op = &run->op, .kind = SHIPOPT_EVENT_PROGRESS};
+	run->progress_entry.run = progress_entry_run;
+	run->progress_entry.finish = progress_entry_finish;
+	shipopt_op_ref(&run->op);
+	queue_push(run->op.delivery.queue, &run->progress_entry);
+}
+
+/* ---- the batch --------------------------------------------------------------------------------------------- */
+
+static void write_sink(struct run *run)
+{
+	if (!run->sink)
+		return;
+	LIST_FOREACH(node, &run->outgoing) {
+		struct run_item *item = LIST_MEMBER(node, struct run_item, node);
+		if (run->sink_status == 0)
+			run->sink_status = sink_write(run->sink, &item->item, &run->sink_error);
+	}
+	/* What is delivered is also on its way to the file: a killed program leaves no half told batch behind. */
+	if (run->sink_status == 0)
+		run->sink_status = sink_flush(run->sink, &run->sink_error);
+}
+
+static void deliver(struct run *run)
+{
+	LIST_FOREACH(node, &run->outgoing) {
+		struct run_item *item = LIST_MEMBER(node, struct run_item, node);
+		call_item(run, item);
+	}
+	if (run->progress_out)
+		call_progress(run);
+}
+
+/* Scheduler thread. */
+static void outlet_task(struct task *task)
+{
+	struct run *run = CONTAINER_OF(task, struct run, outlet_task);
+	write_sink(run);
+	if (run->op.delivery.mode == SHIPOPT_DELIVERY_SCHEDULER)
+		deliver(run);
+	reactor_post(run->reactor, &run->outlet_back_task);
+}
+
+static void hand_on(struct run *run)
+{
+	struct list_node *node;
+	while ((node = list_pop_front(&run->outgoing))) {
+		struct run_item *item = LIST_MEMBER(node, struct run_item, node);
+		run->undelivered--;
+		if (is_queued(run))
+			push_item(run, item);
+		else
+			run_item_free(item);
+	}
+	if (run->progress_out && is_queued(run))
+		push_progress(run);
+	run->progress_out = false;
+}
+
+/* Reactor thread. */
+static void outlet_back(struct task *task)
+{
+	struct run *run = CONTAINER_OF(task, struct run, outlet_back_task);
+	if (run->op.delivery.mode == SHIPOPT_DELIVERY_INLINE)
+		deliver(run);
+	hand_on(run);
+	run->outlet_is_out = false;
+	if (run->sink_status < 0)
+		run_stop(run, run->sink_status, TAKE(run->sink_error));
+	send_batch(run);
+	run_pump(run);
+}
+
+static void send_batch(struct run *run)
+{
+	if (run->outlet_is_out || (list_is_empty(&run->ended) && !run->progress_due))
+		return;
+	list_splice_back(&run->outgoing, &run->ended);
+	run->progress_out = run->progress_due;
+	run->progress_due = false;
+	run->outlet_is_out = true;
+	if (run->sink || run->op.delivery.mode == SHIPOPT_DELIVERY_SCHEDULER)
+		runtime_submit_task(run->op.runtime, &run->outlet_task);
+	else
+		reactor_at_turn_end(run->reactor, &run->outlet_back_task);
+}
+
+/* ---- order and room ---------------------------------------------------------------------------------------- */
+
+bool run_outlet_has_room(const struct run *run)
+{
+	if (run->undelivered >= RUN_UNDELIVERED_MAX)
+		return false;
+	return !run->window || run->next_index < run->next_delivered + run->window_size;
+}
+
+bool run_outlet_is_empty(const struct run *run)
+{
+	return run->undelivered == 0 && !run->outlet_is_out;
+}
+
+void run_outlet_add(struct run *run, struct run_item *item)
+{
+	run->undelivered++;
+	if (!run->window) {
+		list_push_back(&run->ended, &item->node);
+	} else {
+		run->window[item->item.order->index % run->window_size] = item;
+		struct run_item **next;
+		while (*(next = &run->window[run->next_delivered % run->window_size])) {
+			list_push_back(&run->ended, &(*next)->node);
+			*next = NULL;
+			run->next_delivered++;
+		}
+	}
+	send_batch(run);
+}
+
+static void progress_is_due(struct timer *timer)
+{
+	struct run *run = CONTAINER_OF(timer, struct run, progress_timer);
+	run->progress_due = true;
+	timer_start(run->reactor, timer, clock_now_us() + settings_number(&run->bulk->settings, BULK_PROGRESS_MS) * 1000);
+	send_batch(run);
+}
+
+int run_outlet_init(struct run *run)
+{
+	list_init(&run->ended);
+	list_init(&run->outgoing);
+	run->outlet_task.run = outlet_task;
+	run->outlet_back_task.run = outlet_back;
+	run->progress_timer.fire = progress_is_due;
+	if (!settings_number(&run->bulk->settings, BULK_IN_ORDER))
+		return 0;
+	run->window_size = (size_t)settings_number(&run->bulk->settings, BULK_ORDER_WINDOW);
+	run->window = mem_alloc_array(run->window_size, sizeof(*run->window));
+	return run->window ? 0 : SHIPOPT_ENOMEM;
+}
+
+void run_outlet_done(struct run *run)
+{
+	mem_free(run->window);
+	shipopt_error_unref(run->sink_error);
+}

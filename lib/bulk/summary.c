@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+#include "bulk/summary.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "bulk/item.h"
+
+void summary_init(struct summary *summary)
+{
+	memset(summary, 0, sizeof(*summary));
+	pthread_mutex_init(&summary->lock, NULL);
+	summary->started_us = clock_now_us();
+	summary->expected = -1;
+}
+
+void summary_done(struct summary *summary)
+{
+	pthread_mutex_destroy(&summary->lock);
+}
+
+/* Values below 16 have a bucket each; above, the four bits behind the leading one choose among 16 per power of two. */
+static size_t bucket_of(int64_t value)
+{
+	uint64_t v = value < 0 ? 0 : (uint64_t)value;
+	if (v < 16)
+		return (size_t)v;
+	int exponent = 63 - __builtin_clzll(v);
+	size_t bucket = (size_t)(exponent - 3) * 16 + (size_t)((v >> (exponent - 4)) & 15);
+	return MIN(bucket, (size_t)SUMMARY_BUCKETS - 1);
+}
+
+static int64_t bucket_middle(size_t bucket)
+{
+	if (bucket < 16)
+		return (int64_t)bucket;
+	int exponent = (int)(bucket / 16) + 3;
+	int64_t low = ((int64_t)16 + (int64_t)(bucket % 16)) << (exponent - 4);
+	return low + (((int64_t)1 << (exponent - 4)) / 2);
+}
+
+static int64_t percentile(const struct summary *summary, unsigned per_mille)
+{
+	uint64_t samples = summary->samples;
+	uint64_t wanted = (samples * per_mille + 999) / 1000, seen = 0;
+	for (size_t i = 0; samples && i < SUMMARY_BUCKETS; i++) {
+		seen += summary->buckets[i];
+		if (seen >= wanted)
+			return bucket_middle(i);
+	}
+	return 0;
+}
+
+static struct summary_money *money_line(struct summary *summary, const char *carrier, const char *currency)
+{
+	size_t count = summary->money_count;
+	for (size_t i = 0; i < count; i++)
+		if (text_equal(summary->money[i].carrier, carrier) && text_equal(summary->money[i].currency, currency))
+			return &summary->money[i];
+	if (count == SUMMARY_CARRIERS_MAX)
+		carrier = "other";
+	struct summary_money *line = &summary->money[MIN(count, (size_t)SUMMARY_CARRIERS_MAX)];
+	if (count <= SUMMARY_CARRIERS_MAX && line->labels == 0) {
+		strncpy(line->carrier, carrier, sizeof(line->carrier) - 1);
+		strncpy(line->currency, currency, sizeof(line->currency) - 1);
+		summary->money_count = MIN(count + 1, (size_t)SUMMARY_CARRIERS_MAX + 1);
+	}
+	return line;
+}
+
+static void add_money(struct summary *summary, const shipopt_item *item)
+{
+	pthread_mutex_lock(&summary->lock);
+	struct summary_money *line = money_line(
+		summary, item->carrier ? item->carrier : "unknown", item->currency ? item->currency : "");
+	line->labels++;
+	line->amount += MAX(item->amount, 0);
+	pthread_mutex_unlock(&summary->lock);
+}
+
+static atomic_int_fast64_t *counter_of(struct summary *summary, int status)
+{
+	switch (status) {
+	case 0:
+		return &summary->done;
+	case 1:
+		return &summary->already;
+	case SHIPOPT_EINDOUBT:
+		return &summary->in_doubt;
+	case SHIPOPT_EHELD:
+		return &summary->held;
+	case SHIPOPT_ECANCELED:
+		return &summary->canceled;
+	default:
+		return &summary->failed;
+	}
+}
+
+void summary_add(struct summary *summary, const shipopt_item *item, bool spends)
+{
+	atomic_fetch_add_explicit(counter_of(summary, item->status), 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&summary->requests, item->attempts, memory_order_relaxed);
+	if (item->status == 0) {
+		atomic_fetch_add_explicit(&summary->buckets[bucket_of(item->latency_us)], 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&summary->samples, 1, memory_order_relaxed);
+	}
+	if (item->status == 0 && spends)
+		add_money(summary, item);
+}
+
+static int64_t ended_items(const struct summary *summary)
+{
+	return summary->done + summary->already + summary->failed + summary->in_doubt + summary->held + summary->canceled;
+}
+
+static int64_t elapsed_us(const struct summary *summary)
+{
+	int64_t ended_us = summary->ended_us;
+	return MAX((ended_us ? ended_us : clock_now_us()) - summary->started_us, 1);
+}
+
+static int64_t eta_ms(const struct summary *summary)
+{
+	int64_t ended = ended_items(summary), expected = summary->expected;
+	if (summary->ended_us)
+		return 0;
+	if (expected < 0 || ended == 0)
+		return -1;
+	return (int64_t)((double)elapsed_us(summary) / 1000.0 / (double)ended * (double)MAX(expected - ended, 0));
+}
+
+int summary_stat(const struct summary *summary, int stat, int64_t *ret_value)
+{
+	switch (stat) {
+	case SHIPOPT_RUN_READ: *ret_value = summary->read; break;
+	case SHIPOPT_RUN_DONE: *ret_value = summary->done; break;
+	case SHIPOPT_RUN_ALREADY: *ret_value = summary->already; break;
+	case SHIPOPT_RUN_FAILED: *ret_value = summary->failed; break;
+	case SHIPOPT_RUN_IN_DOUBT: *ret_value = summary->in_doubt; break;
+	case SHIPOPT_RUN_HELD: *ret_value = summary->held; break;
+	case SHIPOPT_RUN_CANCELED: *ret_value = summary->canceled; break;
+	case SHIPOPT_RUN_IN_FLIGHT: *ret_value = summary->in_flight; break;
+	case SHIPOPT_RUN_SETTLING: *ret_value = summary->settling; break;
+	case SHIPOPT_RUN_ELAPSED_MS: *ret_value = elapsed_us(summary) / 1000; break;
+	case SHIPOPT_RUN_RATE_MILLIS:
+		*ret_value = (int64_t)((double)ended_items(summary) * 1e9 / (double)elapsed_us(summary));
+		break;
+	case SHIPOPT_RUN_ETA_MS: *ret_value = eta_ms(summary); break;
+	case SHIPOPT_RUN_P50_US: *ret_value = percentile(summary, 500); break;
+	case SHIPOPT_RUN_P95_US: *ret_value = percentile(summary, 950); break;
+	case SHIPOPT_RUN_P99_US: *ret_value = percentile(summary, 990); break;
+	case SHIPOPT_RUN_REQUESTS: *ret_value = summary->requests; break;
+	default: return SHIPOPT_EINVAL;
+	}
+	return 0;
+}
+
+int summary_spend(struct summary *summary, size_t index, const char **ret_carrier, const char **ret_currency,
+	int64_t *ret_labels, int64_t *ret_amount)
+{
+	int r = SHIPOPT_ENOTFOUND;
+	pthread_mutex_lock(&summary->lock);
+	if (index < summary->money_count) {
+		/* Lines never move or change their names: the texts stay valid behind the lock. */
+		const struct summary_money *line = &summary->money[index];
+		*ret_carrier = line->carrier;
+		*ret_currency = line->currency;
+		*ret_labels = line->labels;
+		*ret_amount = line->amount;
+		r = 0;
+	}
+	pthread_mutex_unlock(&summary->lock);
+	return r;
+}
