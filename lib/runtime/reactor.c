@@ -300,7 +300,7 @@ static int64_t time_to_wait(struct reactor *reactor, int64_t timeout_us)
 	return timeout_us < 0 ? left : MIN(left, timeout_us);
 }
 
-int reactor_turn(struct reactor *reactor, int64_t timeout_us)
+static int turn(struct reactor *reactor, int64_t timeout_us, bool waits_always)
 {
 	ASSERT(!reactor->in_turn);
 	struct reactor *outer = current;
@@ -309,13 +309,18 @@ int reactor_turn(struct reactor *reactor, int64_t timeout_us)
 	reactor->in_turn = true;
 	int ran = run_posted(reactor);
 	ran += fire_timers(reactor);
-	reactor->class->wait(reactor->backend, time_to_wait(reactor, timeout_us));
+	reactor->class->wait(reactor->backend, time_to_wait(reactor, ran > 0 && !waits_always ? 0 : timeout_us));
 	ran += call_ready(reactor);
 	ran += run_tasks(task_list_take(&reactor->turn_end));
 	reactor->in_turn = false;
 	current = outer;
 	thread_mark(was_marked);
 	return ran;
+}
+
+int reactor_turn(struct reactor *reactor, int64_t timeout_us)
+{
+	return turn(reactor, timeout_us, false);
 }
 
 /* From then on nobody can post to this thread. False while something is posted. */
@@ -332,7 +337,7 @@ static bool leave(struct reactor *reactor, bool is_forced)
 void reactor_run(struct reactor *reactor)
 {
 	while (!atomic_load(&reactor->stopped))
-		reactor_turn(reactor, -1);
+		turn(reactor, -1, true);
 	for (int i = 0; !leave(reactor, i == DRAIN_TURNS_MAX); i++)
 		reactor_turn(reactor, 0);
 }

@@ -75,7 +75,8 @@ static inline bool timer_is_started(const struct timer *timer)
 /* Queues `task` for the end of this turn (again when queued from a turn-end task: next turn). Loop thread only. */
 void reactor_at_turn_end(struct reactor *reactor, struct task *task);
 
-/* One turn; waits up to `timeout_us` (-1: until something happens). Returns the number of callbacks that ran. */
+/* One turn; waits up to `timeout_us` (-1: until something happens), not at all once a task or timer has run in it. Returns the
+ * number of callbacks that ran. */
 int reactor_turn(struct reactor *reactor, int64_t timeout_us);
 /* To be called before a thread is started for reactor_run(). Until then, and after reactor_run() has returned, whoever calls
  * reactor_turn() is the loop's thread. */
