@@ -46,13 +46,28 @@ static struct submission *submission_new(shipopt_task_fn function, void *const *
 	return submission;
 }
 
+/* Admitted like an operation while it is queued, so that a close on another thread comes before or after; and with a reference,
+ * as the task may free the runtime before the call returns. */
+static int submit_begin(shipopt_runtime *runtime)
+{
+	int r = runtime_admit(runtime);
+	if (r == 0)
+		runtime_ref(runtime);
+	return r;
+}
+
+static void submit_end(shipopt_runtime *runtime)
+{
+	runtime_release(runtime);
+	runtime_unref(runtime);
+}
+
 int shipopt_runtime_submit_batch(
 	shipopt_runtime *runtime, shipopt_task_fn task, void *const *userdata_list, size_t count)
 {
 	if (!runtime || !task || (!userdata_list && count > 0))
 		return SHIPOPT_EINVAL;
-	/* Admitted like an operation while it is queued, so that a close on another thread comes before or after. */
-	int r = runtime_admit(runtime);
+	int r = submit_begin(runtime);
 	if (r < 0)
 		return r;
 	r = count > 0 ? runtime_start_workers(runtime) : 0;
@@ -65,7 +80,7 @@ int shipopt_runtime_submit_batch(
 	} else if (r == 0 && count > 0) {
 		r = SHIPOPT_ENOMEM;
 	}
-	runtime_release(runtime);
+	submit_end(runtime);
 	return r;
 }
 
@@ -78,13 +93,13 @@ int shipopt_runtime_submit_blocking(shipopt_runtime *runtime, shipopt_task_fn ta
 {
 	if (!runtime || !task)
 		return SHIPOPT_EINVAL;
-	int r = runtime_admit(runtime);
+	int r = submit_begin(runtime);
 	if (r < 0)
 		return r;
 	struct submission *submission = submission_new(task, &userdata, 1);
 	r = submission ? runtime_submit_side(runtime, &submission->tasks[0].task, false) : SHIPOPT_ENOMEM;
 	if (r < 0)
 		mem_free(submission);
-	runtime_release(runtime);
+	submit_end(runtime);
 	return r;
 }

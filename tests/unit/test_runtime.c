@@ -230,9 +230,16 @@ static void free_here(void *runtime)
 	shipopt_runtime_free(runtime);
 }
 
-static void free_on_reactor(void *runtime)
+struct free_task {
+	struct task task;
+	shipopt_runtime *runtime;
+};
+
+/* After the poster has given up its own reference. */
+static void free_on_reactor(struct task *task)
 {
-	shipopt_runtime_free(runtime);
+	gate_wait(1);
+	shipopt_runtime_free(CONTAINER_OF(task, struct free_task, task)->runtime);
 }
 
 static void expect_gone(void)
@@ -256,7 +263,11 @@ static void a_runtime_may_be_freed_from_its_own_threads(void **state)
 
 	runtime = runtime_with(2, 2);
 	assert_int_equal(runtime_reactor(runtime, &reactor), 0);
-	runtime_call(reactor, free_on_reactor, runtime);
+	struct free_task last = {{.run = free_on_reactor}, runtime_ref(runtime)};
+	gate_reset();
+	reactor_post(reactor, &last.task);
+	shipopt_runtime_free(runtime);
+	gate_pass(NULL);
 	expect_gone();
 }
 
@@ -310,6 +321,9 @@ static int child_checks(shipopt_runtime *runtime, shipopt_op *op, shipopt_queue 
 	shipopt_runtime_free(runtime);
 	if (shipopt_op_status(op) != SHIPOPT_EAGAIN) /* nothing was freed */
 		return 5;
+#ifdef SHIPOPT_TSAN
+	return 0; /* ThreadSanitizer forbids new threads in a child of a threaded process */
+#endif
 	shipopt_runtime *own; /* a new one works */
 	if (shipopt_runtime_new(NULL, &own) < 0)
 		return 6;
@@ -351,6 +365,8 @@ static void exit_stops_a_busy_reactor(void **state)
 	int64_t start = clock_now_us();
 	pid_t child = fork();
 	if (child == 0) {
+		/* The reactor has ended but nobody is there to join it. */
+		setenv("TSAN_OPTIONS", "report_thread_leaks=0", 1);
 		execl(helper, helper, (char *)NULL);
 		_exit(127);
 	}
