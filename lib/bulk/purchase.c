@@ -456,10 +456,14 @@ void purchase_claim(struct purchase *purchase)
 
 static int prepare(struct purchase *purchase, shipopt_error **ret_error)
 {
-	const shipopt_order *order = purchase->order;
+	shipopt_order *order = purchase->order;
 	if (!order->shipment)
 		return error_set(ret_error, SHIPOPT_EINVAL, "the order has no shipment");
-	int r = shipopt_shipment_check(order->shipment, ret_error);
+	int r = 0;
+	/* So that a person finds the order at the carrier by the name it has here. */
+	if (shipopt_record_state(order->shipment, SHIPOPT_SHIPMENT_REFERENCE) != SHIPOPT_FIELD_SET)
+		r = shipopt_record_set_text(order->shipment, SHIPOPT_SHIPMENT_REFERENCE, order->key);
+	r = r < 0 ? r : shipopt_shipment_check(order->shipment, ret_error);
 	r = r < 0 ? r : write_fingerprint(order, purchase->fingerprint);
 	return r < 0 ? r : write_request(order, &purchase->request);
 }

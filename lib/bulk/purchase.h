@@ -59,7 +59,7 @@ enum purchase_stage { /* what a cancel or a deadline may do */
 struct purchase {
 	/* the owner's */
 	const struct purchase_rules *rules;
-	const shipopt_order *order;
+	shipopt_order *order; /* its shipment gets the key as reference if it has none */
 	struct lane_group *group;
 	int64_t deadline_us; /* a result by then */
 	void (*done)(struct purchase *purchase);

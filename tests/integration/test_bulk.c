@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmocka_test.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "bulk_fixture.h"
+
+/* Short times for everything that a lost answer makes one wait for. */
+#define QUICK "carrier.timeout_ms=1000 carrier.settle_ms=1200 bulk.lease_ms=3000 carrier.retry_base_ms=5 carrier.retry_cap_ms=100"
+
+static void every_order_is_bought_once_and_a_second_run_buys_nothing(void **state)
+{
+	struct bulk_fixture fixture;
+	struct fixture_result result;
+	fixture_start(&fixture, NULL);
+	fixture_open(&fixture, QUICK);
+	fixture_buy(&fixture, fixture_orders(60, "order"), &result);
+	assert_int_equal(result.status, 0);
+	assert_int_equal(result.done, 60);
+	assert_int_equal(result.requests, 120);
+	assert_int_equal(fixture_compare(&fixture), 0);
+	fixture_close(&fixture);
+	fixture_open(&fixture, QUICK);
+	fixture_buy(&fixture, fixture_orders(60, "order"), &result);
+	assert_int_equal(result.done, 0);
+	assert_int_equal(result.already, 60);
+	assert_int_equal(sandbox_count(&fixture.sandbox, "labels"), 60);
+	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_BOUGHT), 60);
+	fixture_stop(&fixture);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void duplicate_keys_in_one_input_are_one_purchase(void **state)
+{
+	struct bulk_fixture fixture;
+	struct fixture_result result;
+	shipopt_order *orders[8];
+	shipopt_source *source;
+	fixture_start(&fixture, NULL);
+	fixture_open(&fixture, QUICK);
+	for (size_t i = 0; i < 8; i++)
+		orders[i] = fixture_order("same", 1);
+	assert_int_equal(shipopt_source_new_array(orders, 8, &source), 0);
+	fixture_buy(&fixture, source, &result);
+	assert_int_equal(result.done, 1);
+	assert_int_equal(result.already, 7);
+	assert_int_equal(sandbox_count(&fixture.sandbox, "labels"), 1);
+	fixture_stop(&fixture);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void with_faults(const char *faults, int64_t count, bool guard_dropped)
+{
+	static const char *const options[] = {"--no-exists-guard", NULL};
+	struct bulk_fixture fixture;
+	struct fixture_result result;
+	fixture_start(&fixture, guard_dropped ? options : NULL);
+	assert_int_equal(sandbox_set_faults(&fixture.sandbox, faults), 0);
+	fixture_open(&fixture, QUICK);
+	fixture_buy(&fixture, fixture_orders((size_t)count, "order"), &result);
+	assert_int_equal(result.status, 0);
+	assert_int_equal(sandbox_set_faults(&fixture.sandbox, "{\"reset\": true}"), 0);
+	struct fixture_result again;
+	fixture_buy(&fixture, fixture_orders((size_t)count, "order"), &again);
+	print_message("%s: first run %lld bought %lld failed %lld in doubt, second %lld bought\n", faults,
+		(long long)result.done, (long long)result.failed, (long long)result.in_doubt, (long long)again.done);
+	assert_int_equal(again.done + again.already, count);
+	assert_int_equal(sandbox_duplicates(&fixture.sandbox), 0);
+	assert_int_equal(fixture_compare(&fixture), 0);
+	fixture_stop(&fixture);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void no_fault_buys_twice(void **state)
+{
+	with_faults("{\"lost-answer\": 0.3}", 40, false);
+	with_faults("{\"lost-answer\": 0.3}", 40, true);
+	with_faults("{\"late-effect\": \"0.3:0.2-0.8\"}", 40, false);
+	with_faults("{\"late-effect\": \"0.3:0.2-0.8\"}", 40, true);
+	with_faults("{\"reset\": 0.2}", 40, true);
+	with_faults("{\"close\": 0.2}", 40, true);
+	with_faults("{\"truncate\": 0.2}", 40, true);
+	with_faults("{\"garbage\": 0.2}", 40, true);
+	with_faults("{\"in-progress\": 0.3}", 40, false);
+	with_faults("{\"timed-out\": 0.3}", 40, true);
+	with_faults("{\"error-rate\": {\"500\": 0.1, \"503\": 0.1, \"429\": 0.1}}", 40, true);
+}
+
+static void a_refused_order_fails_with_the_carriers_reason(void **state)
+{
+	static const char *const options[] = {"--unpurchasable", "never", NULL};
+	struct bulk_fixture fixture;
+	struct fixture_result result;
+	fixture_start(&fixture, options);
+	fixture_open(&fixture, QUICK);
+	fixture_buy(&fixture, fixture_orders(5, "never"), &result);
+	assert_int_equal(result.failed, 5);
+	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_FAILED), 5);
+	assert_int_equal(sandbox_count(&fixture.sandbox, "labels"), 0);
+	fixture_stop(&fixture);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void a_bad_key_ends_the_run_with_one_clear_error(void **state)
+{
+	struct bulk_fixture fixture;
+	struct fixture_result result;
+	fixture_start(&fixture, NULL);
+	fixture_open(&fixture, "carrier.api_key=wrong " QUICK);
+	fixture_buy(&fixture, fixture_orders(1000, "order"), &result);
+	assert_int_equal(result.status, SHIPOPT_EAUTH);
+	assert_true(result.failed < 200);
+	assert_null(strstr(result.message, "wrong"));
+	fixture_stop(&fixture);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void a_spend_limit_is_never_passed(void **state)
+{
+	struct bulk_fixture fixture;
+	struct fixture_result result;
+	int64_t money;
+	fixture_start(&fixture, NULL);
+	fixture_open_handles(&fixture, QUICK);
+	assert_int_equal(shipopt_bulk_config_set_spend_limit(fixture.bulk_config, "spring", "USD", 60000000), 0);
+	fixture_open_bulk(&fixture);
+	fixture_buy(&fixture, fixture_orders(40, "order"), &result);
+	assert_true(result.done > 0 && result.failed > 0);
+	struct buffer counts;
+	buffer_init(&counts, 1 << 20);
+	assert_int_equal(sandbox_get(&fixture.sandbox, "/sandbox/counts?brief=1", &counts), 200);
+	const char *charged = strstr(buffer_text(&counts), "\"charged\":");
+	assert_non_null(charged);
+	charged += strcspn(charged, "0123456789");
+	double value = 0;
+	assert_int_equal(sscanf(charged, "%lf", &value), 1);
+	money = (int64_t)(value * 1e6);
+	assert_true(money <= 60000000);
+	buffer_done(&counts);
+	fixture_stop(&fixture);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void orders_rated_first_are_bought_at_the_stored_rate(void **state)
+{
+	struct bulk_fixture fixture;
+	struct fixture_result result;
+	fixture_start(&fixture, NULL);
+	fixture_open(&fixture, QUICK);
+	fixture_run(&fixture, shipopt_bulk_rate, fixture_orders(20, "order"), &result);
+	assert_int_equal(result.done, 20);
+	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_CREATED), 20);
+	assert_int_equal(sandbox_count(&fixture.sandbox, "labels"), 0);
+	fixture_buy(&fixture, fixture_orders(20, "order"), &result);
+	assert_int_equal(result.done, 20);
+	assert_int_equal(result.requests, 20);
+	assert_int_equal(fixture_compare(&fixture), 0);
+	fixture_stop(&fixture);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void other_content_under_a_bought_key_is_a_conflict_that_names_the_fields(void **state)
+{
+	struct bulk_fixture fixture;
+	shipopt_op *op;
+	shipopt_order *order = fixture_order("key", 1);
+	fixture_start(&fixture, NULL);
+	fixture_open(&fixture, QUICK);
+	assert_int_equal(shipopt_purchase(fixture.bulk, order, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_op_wait(op, -1), 0);
+	assert_int_equal(shipopt_op_value(op), 0);
+	assert_non_null(shipopt_record_text(shipopt_op_record(op), SHIPOPT_SHIPMENT_TRACKING_CODE));
+	shipopt_op_unref(op);
+	assert_int_equal(shipopt_purchase(fixture.bulk, order, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_op_wait(op, -1), 0);
+	assert_int_equal(shipopt_op_value(op), 1);
+	assert_non_null(shipopt_record_text(shipopt_op_record(op), SHIPOPT_SHIPMENT_TRACKING_CODE));
+	shipopt_op_unref(op);
+	shipopt_order_free(order);
+	order = fixture_order("key", 2);
+	assert_int_equal(shipopt_order_set_key(order, "key-1"), 0);
+	assert_int_equal(shipopt_purchase(fixture.bulk, order, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_ECONFLICT);
+	assert_non_null(strstr(shipopt_error_message(shipopt_op_error(op)), "parcel.weight"));
+	shipopt_op_unref(op);
+	shipopt_order_free(order);
+	assert_int_equal(sandbox_count(&fixture.sandbox, "labels"), 1);
+	fixture_stop(&fixture);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+struct seen {
+	shipopt_op *run;
+	atomic_int items, inside, overlaps;
+	uint64_t next_index;
+	bool in_order;
+};
+
+static void see_item(void *userdata, const shipopt_item *item)
+{
+	struct seen *seen = userdata;
+	seen->overlaps += seen->inside++ != 0;
+	seen->in_order = seen->in_order && shipopt_item_index(item) == seen->next_index++;
+	seen->items++;
+	seen->inside--;
+}
+
+static void results_come_in_the_order_of_the_input_when_asked(void **state)
+{
+	static const char *const options[] = {"--latency-ms", "1-20", NULL};
+	struct bulk_fixture fixture;
+	struct fixture_result result;
+	struct seen seen = {.in_order = true};
+	fixture_start(&fixture, options);
+	fixture_open_handles(&fixture, QUICK " bulk.in_order=1 bulk.order_window=32");
+	assert_int_equal(shipopt_bulk_config_set_item(fixture.bulk_config, see_item, &seen), 0);
+	fixture_open_bulk(&fixture);
+	fixture_buy(&fixture, fixture_orders(100, "order"), &result);
+	assert_int_equal(seen.items, 100);
+	assert_int_equal(seen.overlaps, 0);
+	assert_true(seen.in_order);
+	fixture_stop(&fixture);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void a_canceled_run_ends_and_a_later_one_finishes_it(void **state)
+{
+	static const char *const options[] = {"--latency-ms", "30", NULL};
+	struct bulk_fixture fixture;
+	struct fixture_result result;
+	shipopt_op *run;
+	fixture_start(&fixture, options);
+	fixture_open(&fixture, QUICK);
+	assert_int_equal(shipopt_bulk_buy(fixture.bulk, fixture_orders(100, "order"), NULL, NULL, NULL, &run), 0);
+	while (sandbox_count(&fixture.sandbox, "labels") < 10)
+		;
+	assert_int_equal(shipopt_op_cancel(run), 0);
+	assert_int_equal(shipopt_op_wait(run, -1), SHIPOPT_ECANCELED);
+	shipopt_op_unref(run);
+	assert_int_equal(fixture_compare(&fixture), 0);
+	fixture_buy(&fixture, fixture_orders(100, "order"), &result);
+	assert_int_equal(result.done + result.already, 100);
+	assert_int_equal(fixture_compare(&fixture), 0);
+	fixture_stop(&fixture);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void answer_length(void *userdata, shipopt_request *request)
+{
+	shipopt_request_complete(request, (int64_t)strlen(shipopt_request_key(request)));
+}
+
+static void add_value(void *userdata, const shipopt_item *item)
+{
+	*(int64_t *)userdata += shipopt_item_value(item);
+}
+
+static void a_host_call_runs_for_every_order(void **state)
+{
+	struct bulk_fixture fixture;
+	shipopt_op *run;
+	int64_t sum = 0, done;
+	fixture_start(&fixture, NULL);
+	fixture_open_handles(&fixture, QUICK);
+	assert_int_equal(shipopt_bulk_config_set_item(fixture.bulk_config, add_value, &sum), 0);
+	fixture_open_bulk(&fixture);
+	assert_int_equal(shipopt_bulk_call(fixture.bulk, fixture_orders(1000, "k"), NULL, answer_length, NULL, NULL, NULL, &run), 0);
+	assert_int_equal(shipopt_op_wait(run, -1), 0);
+	assert_int_equal(shipopt_run_stat(run, SHIPOPT_RUN_DONE, &done), 0);
+	assert_int_equal(done, 1000);
+	assert_int_equal(sum, 10 * 3 + 90 * 4 + 900 * 5);
+	shipopt_op_unref(run);
+	fixture_stop(&fixture);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void the_whole_run_can_be_driven_through_a_polled_queue(void **state)
+{
+	struct bulk_fixture fixture;
+	shipopt_queue *queue;
+	shipopt_op *run;
+	shipopt_event events[16];
+	int items = 0, ended = 0;
+	fixture_start(&fixture, NULL);
+	fixture_open_handles(&fixture, QUICK);
+	assert_int_equal(shipopt_queue_new(fixture.runtime, 20, &queue), 0);
+	assert_int_equal(shipopt_bulk_config_set_queue(fixture.bulk_config, queue), 0);
+	fixture_open_bulk(&fixture);
+	assert_int_equal(shipopt_bulk_buy(fixture.bulk, fixture_orders(100, "order"), NULL, NULL, NULL, &run), 0);
+	shipopt_op_set_token(run, 7);
+	while (!ended) {
+		int count = shipopt_queue_poll(queue, events, 16, -1);
+		assert_true(count > 0);
+		for (int i = 0; i < count; i++) {
+			if (events[i].kind == SHIPOPT_EVENT_ITEM) {
+				const shipopt_item *item = shipopt_event_item(&events[i]);
+				assert_int_equal(shipopt_item_status(item), 0);
+				assert_non_null(shipopt_item_tracking_code(item));
+				items++;
+			} else if (events[i].kind == SHIPOPT_EVENT_OP) {
+				assert_int_equal(events[i].token, 7);
+				ended++;
+			}
+		}
+		assert_int_equal(shipopt_queue_release(queue, events, (size_t)count), 0);
+	}
+	assert_int_equal(items, 100);
+	shipopt_op_unref(run);
+	fixture_close(&fixture);
+	shipopt_queue_free(queue);
+	fixture_stop(&fixture);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_order_is_bought_once_and_a_second_run_buys_nothing),
+		cmocka_unit_test(duplicate_keys_in_one_input_are_one_purchase),
+		cmocka_unit_test(a_refused_order_fails_with_the_carriers_reason),
+		cmocka_unit_test(a_bad_key_ends_the_run_with_one_clear_error),
+		cmocka_unit_test(a_spend_limit_is_never_passed),
+		cmocka_unit_test(orders_rated_first_are_bought_at_the_stored_rate),
+		cmocka_unit_test(other_content_under_a_bought_key_is_a_conflict_that_names_the_fields),
+		cmocka_unit_test(results_come_in_the_order_of_the_input_when_asked),
+		cmocka_unit_test(a_canceled_run_ends_and_a_later_one_finishes_it),
+		cmocka_unit_test(a_host_call_runs_for_every_order),
+		cmocka_unit_test(the_whole_run_can_be_driven_through_a_polled_queue),
+		cmocka_unit_test(no_fault_buys_twice),
+	};
+	return cmocka_run_group_tests_name("bulk", tests, NULL, NULL);
+}
