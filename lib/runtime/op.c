@@ -99,25 +99,27 @@ static void op_entry_finish(struct queue_entry *entry)
 	shipopt_op_unref(CONTAINER_OF(entry, shipopt_op, entry));
 }
 
-static void op_push(shipopt_op *op)
+static void op_push(shipopt_op *op, shipopt_runtime *runtime)
 {
-	/* Once pushed, the operation may be gone before the call returns. */
-	shipopt_runtime *runtime = runtime_ref(op->runtime);
 	op->entry.event = (shipopt_event){
 		.op = op, .status = op->status, .kind = SHIPOPT_EVENT_OP, .value = (uint64_t)op->value};
 	queue_push(op->delivery.queue, &op->entry);
 	runtime_release(runtime);
-	runtime_unref(runtime);
 }
 
 static void op_deliver(shipopt_op *op)
 {
-	if (uses_queue(op))
-		op_push(op);
-	else if (op->delivery.mode == SHIPOPT_DELIVERY_INLINE)
+	if (op->delivery.mode == SHIPOPT_DELIVERY_INLINE) {
 		op_deliver_here(op);
+		return;
+	}
+	/* Once handed over, the operation and its hold on the runtime may be gone before the call returns. */
+	shipopt_runtime *runtime = runtime_ref(op->runtime);
+	if (uses_queue(op))
+		op_push(op, runtime);
 	else
-		runtime_submit_task(op->runtime, &op->entry.task);
+		runtime_submit_task(runtime, &op->entry.task);
+	runtime_unref(runtime);
 }
 
 void op_complete(shipopt_op *op, int status, shipopt_error *error)

@@ -35,8 +35,10 @@ static struct {
 
 static void gate_reset(void)
 {
+	pthread_mutex_lock(&gate.lock);
 	gate.ran = 0;
 	gate.is_open = false;
+	pthread_mutex_unlock(&gate.lock);
 }
 
 static void gate_count(void)
@@ -81,6 +83,12 @@ static void block(struct task *task)
 {
 	gate_count();
 	gate_wait_open();
+}
+
+static void block_and_count(struct task *task)
+{
+	block(task);
+	gate_count();
 }
 
 static void count_and_repeat(struct task *task)
@@ -181,13 +189,17 @@ static void a_batch_reaches_all_workers_though_it_wakes_one(void **state)
 	struct scheduler *scheduler = start(4);
 	struct counted tasks[4];
 	struct task_list list = {0};
-	for (int i = 0; i < 4; i++) {
-		tasks[i] = (struct counted){.task.run = block};
-		task_list_push(&list, &tasks[i].task);
+	for (int round = 0; round < 300; round++) { /* in all but the first the workers sleep */
+		gate_reset();
+		for (int i = 0; i < 4; i++) {
+			tasks[i] = (struct counted){.task.run = block_and_count};
+			task_list_push(&list, &tasks[i].task);
+		}
+		scheduler_submit_list(scheduler, &list);
+		gate_wait_ran(4); /* all four block at the same time */
+		gate_open();
+		gate_wait_ran(8); /* and have left */
 	}
-	scheduler_submit_list(scheduler, &list);
-	gate_wait_ran(4); /* all four block at the same time */
-	gate_open();
 	end(scheduler);
 }
 
