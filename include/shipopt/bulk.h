@@ -121,7 +121,9 @@ SHIPOPT_API int64_t shipopt_item_value(const shipopt_item *item);  /* of a host 
 /* A place for results. Used by one run at a time and outlives it; the caller frees it after the run is done. Files are
  * created or cut; a failing write (SHIPOPT_EIO) stops the run. "-" is standard output. The CSV columns: index, line,
  * order_key, status, reason, tracking_code, carrier, service, amount, currency, shipment_id, label_url, attempts,
- * latency_ms. `guard_formulas` 1 puts ' before a text that a spreadsheet would run as a formula. */
+ * latency_ms. `guard_formulas` 1 puts ' before a text that a spreadsheet would run as a formula. JSON lines have the same
+ * members, where there is something to say, and `input` of a failed item and the whole `record`. Status is "done", "already"
+ * or the error's name. What was written is handed to the system, not forced to the disk. */
 typedef struct shipopt_sink shipopt_sink;
 SHIPOPT_API int shipopt_sink_open_csv(
 	const char *path, int guard_formulas, shipopt_sink **ret_sink, shipopt_error **ret_error);
