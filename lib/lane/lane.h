@@ -14,8 +14,9 @@
  * reactor thread; nothing allocates.
  *
  * Order: four admission classes with priority (read-back, buy, read, create), FIFO inside; inside a class the runs (groups)
- * take turns. Aging: a ticket that waited LANE_AGING_MS counts as one class higher, once per such time, so that no class
- * starves.
+ * take turns, in proportion to their weights. Aging: a ticket that waited LANE_AGING_MS counts as one class higher, once per
+ * such time, so that no class starves; of two that count the same the older goes first. Waiting tickets stand in queues by
+ * class and endpoint class, so that finding the next one costs the same however many wait.
  *
  * What holds a ticket back, in this order: the breaker (open: nobody; half open: a few probes), a pause of the lane, a pause of
  * its endpoint class (429: until Retry-After), the endpoint class's token bucket, the limit on requests on the wire. A ticket
@@ -30,7 +31,8 @@
  * `breaker_open_ms`, then lets `breaker_probes` through; all succeed: closed, one fails: open again.
  *
  * Retry budget: a bucket of `retry_budget` tokens; a retry takes one, a success gives back `retry_refill_millis` thousandths.
- * Empty: the retry is not allowed; a caller that must not fail (a ledgered item) waits for the budget (lane_retry_wait).
+ * Empty: the retry is not allowed; a caller that must not fail (a ledgered item) waits for the budget (lane_retry_wait_us).
+ * So that a lane in which all wait comes back by itself, one token per `retry_cap_ms` is given also without a success.
  * Delays are full jitter: random between 0 and min(cap, base × 2^attempt).
  *
  * The whole is bounded: `waiting_max` tickets wait, then lane_enter() gives SHIPOPT_EAGAIN.
@@ -52,14 +54,16 @@ struct lane_options {
 };
 void lane_options_default(struct lane_options *options);
 
-/* Groups of tickets that share fairly: a bulk run, or all single calls (NULL group). Embedded in the run; zero-initialise. */
+/* Groups of tickets that share fairly: a bulk run, or all single calls (NULL group). Embedded in the run, begun with
+ * lane_group_init(); forgotten when no ticket of it waits. */
+#define LANE_WEIGHT_MAX 1000
 struct lane_group {
-	uint64_t weight; /* 0 counts as 1: shares inside a class are in proportion */
-	struct list_node node[LANE_CLASS_COUNT]; /* the lane's own */
-	struct list_node waiting[LANE_CLASS_COUNT];
-	int64_t credit[LANE_CLASS_COUNT];
-	size_t count;
-	struct lane *lane;
+	uint64_t weight; /* 0 counts as 1, more than LANE_WEIGHT_MAX as that */
+	struct lane_queue {
+		struct list_node node, waiting;
+		uint64_t credit; /* admissions left in its turn */
+	} queues[LANE_CLASS_COUNT][LANE_ENDPOINT_COUNT]; /* the lane's own */
+	size_t count; /* tickets that wait */
 };
 
 struct lane_ticket {
@@ -69,24 +73,25 @@ struct lane_ticket {
 	struct lane_group *group;
 	void (*admitted)(struct lane_ticket *ticket); /* reactor thread, never from inside lane_enter() */
 	/* the lane's own */
+	struct lane *lane;       /* non-NULL while it waits or is admitted; zero-initialise */
 	struct list_node node;
 	int64_t entered_us, admitted_us;
-	int state;
-	uint64_t epoch;
+	bool is_admitted;
+	uint64_t limit_epoch, breaker_epoch;
 	bool is_probe;
-	struct lane *lane;
 };
 
 enum lane_outcome {
 	LANE_OK,             /* an answer that says nothing against the server, 4xx included */
 	LANE_FAILED,         /* transport error or 5xx */
-	LANE_OVERLOADED,     /* 503 or timeout: failed, and the limit is cut */
+	LANE_OVERLOADED,     /* 503 or timeout: failed, and the limit is cut; a Retry-After pauses its endpoint class */
 	LANE_RATE_LIMITED,   /* 429 */
 	LANE_NEUTRAL         /* canceled or never sent: counts for nothing */
 };
 
+/* Options out of their bounds are brought to the nearest bound. SHIPOPT_ENOMEM. */
 int lane_new(struct reactor *reactor, const struct lane_options *options, uint64_t seed, struct lane **ret_lane);
-/* No ticket may wait or be admitted. Accepts NULL. */
+/* No ticket may wait or be admitted; not from inside `admitted`. Accepts NULL. */
 void lane_free(struct lane *lane);
 void lane_group_init(struct lane_group *group, uint64_t weight);
 
