@@ -33,8 +33,7 @@ void ledger_request_clear(struct ledger_request *request)
 	shipopt_error_unref(TAKE(request->error));
 	request->status = 0;
 	request->created_row = false;
-	if (request->operation == LEDGER_CLAIM)
-		request->token = 0;
+	request->claimed_token = 0;
 }
 
 struct named_text {

@@ -26,7 +26,8 @@
  *
  * Leases: a claim takes the row for `lease_ms` of the database's clock and a fresh fencing token; only the holder of the
  * current token may change the row, also when its lease has expired, until another claim or a release. A live lease gives
- * LEDGER_BUSY to every claim, its holder's included; an expired one is taken over. Rows in bought, documented, voided and
+ * LEDGER_BUSY, except to a claim that brings the current token: the holder may claim again; an expired one is taken over.
+ * Tokens start at a random number and count up, so that no two rows share one. Rows in bought, documented, voided and
  * void refused need no lease: a claim returns them as they are, with token 0, and DOCUMENT and VOID compare the state alone.
  *
  * A claim never compares content: the row comes back with its fingerprint and request, and the caller decides whether it
@@ -127,7 +128,7 @@ struct ledger_request {
 	/* the caller's; texts are borrowed until `done` */
 	enum ledger_operation operation;
 	struct ledger_key key;
-	int64_t token;      /* fencing token; written by a claim */
+	int64_t token;      /* fencing token; written by a claim that does not fail. Claim: 0, or the one held */
 	int64_t lease_ms;   /* claim, renew, buy */
 	const char *owner;  /* claim: who, for people to read */
 	const char *fingerprint, *request;                                    /* claim (new row), plan */
@@ -148,6 +149,7 @@ struct ledger_request {
 	shipopt_error *error; /* owned by the caller from `done` on */
 	struct ledger_row row; /* as it is after the operation; owned by the caller from `done` on */
 	bool created_row;    /* claim: the row is new */
+	int64_t claimed_token; /* claim: written to `token` once durable */
 	struct backend_work work;
 };
 

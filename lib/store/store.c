@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "runtime/delivery.h"
 #include "runtime/runtime_private.h"
 #include "store/ledger.h"
 #include "store/store_config.h"
@@ -137,6 +138,9 @@ int shipopt_store_open(shipopt_runtime *runtime, const char *url, const shipopt_
 	int r = runtime_check(runtime);
 	if (r < 0)
 		return r;
+	r = config ? delivery_check(&config->delivery, "store", ret_error) : 0;
+	if (r < 0)
+		return r;
 	struct settings settings;
 	r = config ? settings_copy(&settings, &config->settings) : settings_init(&settings, &store_settings);
 	if (r < 0)
@@ -182,6 +186,7 @@ void ledger_submit(shipopt_store *store, struct ledger_request *request)
 	request->error = NULL;
 	request->row = (struct ledger_row){0};
 	request->created_row = false;
+	request->claimed_token = 0;
 	request->work.kind = BACKEND_LEDGER;
 	int r = ledger_request_check(request, store->tenant, &request->error);
 	request->status = 0;

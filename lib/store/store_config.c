@@ -2,6 +2,7 @@
 #include "store/store_config.h"
 
 #include "base/memory.h"
+#include "runtime/delivery.h"
 
 int shipopt_store_config_new(shipopt_store_config **ret_config)
 {
@@ -34,19 +35,10 @@ SETTING_PUBLIC_NUMBER(store, group_max, STORE_GROUP_MAX)
 
 int shipopt_store_config_set_delivery(shipopt_store_config *config, int delivery)
 {
-	if (!config || (delivery != SHIPOPT_DELIVERY_SCHEDULER && delivery != SHIPOPT_DELIVERY_INLINE))
-		return SHIPOPT_EINVAL;
-	queue_unref(TAKE(config->delivery.queue));
-	config->delivery.mode = delivery;
-	return 0;
+	return config ? delivery_set_mode(&config->delivery, delivery) : SHIPOPT_EINVAL;
 }
 
 int shipopt_store_config_set_queue(shipopt_store_config *config, shipopt_queue *queue)
 {
-	if (!config || !queue)
-		return SHIPOPT_EINVAL;
-	queue_ref(queue);
-	queue_unref(config->delivery.queue);
-	config->delivery = (struct delivery){SHIPOPT_DELIVERY_QUEUE, queue};
-	return 0;
+	return config ? delivery_set_queue(&config->delivery, queue) : SHIPOPT_EINVAL;
 }

@@ -150,6 +150,14 @@ static void a_claim_makes_the_row_and_a_second_one_is_busy(void **state)
 	assert_int_equal(other.token, 0);
 	assert_string_equal(other.row.fingerprint, "f1");
 	fixture_forget(&other);
+
+	/* Its holder may claim again, and has the new token from then on. */
+	struct ledger_request again = fixture_request(LEDGER_CLAIM, "a", request.token);
+	assert_int_equal(run(&again), LEDGER_OK);
+	assert_true(again.token != request.token);
+	assert_int_equal(quick(fixture_request(LEDGER_RENEW, "a", request.token), NULL), LEDGER_LOST);
+	assert_int_equal(quick(fixture_request(LEDGER_RENEW, "a", again.token), NULL), LEDGER_OK);
+	fixture_forget(&again);
 }
 
 static void an_expired_lease_is_taken_over_and_its_holder_has_lost(void **state)

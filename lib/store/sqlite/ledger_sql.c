@@ -3,10 +3,12 @@
 
 #include <string.h>
 
+#include "base/random.h"
 #include "base/text.h"
 #include "store/sqlite/budget.h"
 
 #define BIT(state) (1u << (state))
+#define TOKEN_START_MAX (INT64_MAX >> 1) /* leaves as many to count up */
 
 /* --- rows --- */
 
@@ -144,7 +146,12 @@ static int insert_row(
 	struct database *database, struct ledger_request *request, int64_t generation, shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
-	int r = database_statement(database, SQL_INSERT, &statement, ret_error);
+	int64_t token;
+	int r = random_bytes(&token, sizeof(token));
+	if (r < 0)
+		return error_set(ret_error, r, "%s: no random numbers", database->path);
+	token = (token & TOKEN_START_MAX) + 1;
+	r = database_statement(database, SQL_INSERT, &statement, ret_error);
 	if (r < 0)
 		return r;
 	bind_key(statement, &request->key);
@@ -153,7 +160,8 @@ static int insert_row(
 	bind_text(statement, 10, request->request);
 	sqlite3_bind_int64(statement, 11, request->lease_ms);
 	bind_text(statement, 12, request->owner);
-	r = take_row(database, statement, request, &request->token, ret_error);
+	sqlite3_bind_int64(statement, 13, token);
+	r = take_row(database, statement, request, &request->claimed_token, ret_error);
 	if (r == 0)
 		request->created_row = true;
 	return r;
@@ -171,7 +179,8 @@ static int lease_row(struct database *database, struct ledger_request *request, 
 	sqlite3_bind_int(statement, 3, found->state);
 	sqlite3_bind_int64(statement, 4, request->lease_ms);
 	bind_text(statement, 5, request->owner);
-	return take_row(database, statement, request, &request->token, ret_error);
+	sqlite3_bind_int(statement, 6, request->token == found->token);
+	return take_row(database, statement, request, &request->claimed_token, ret_error);
 }
 
 /* No such generation: the first one is made for anybody, another only right behind the newest. */
@@ -202,7 +211,6 @@ static int claim(struct database *database, struct ledger_request *request, ship
 		BIT(LEDGER_BOUGHT) | BIT(LEDGER_DOCUMENTED) | BIT(LEDGER_VOIDED) | BIT(LEDGER_VOID_REFUSED);
 	struct ledger_found found;
 	sqlite3_stmt *statement;
-	request->token = 0;
 	int r = find(database, &request->key, request->key.generation, &found, &statement, ret_error);
 	if (r < 0)
 		return r;
@@ -211,7 +219,7 @@ static int claim(struct database *database, struct ledger_request *request, ship
 	sqlite3_reset(statement);
 	if (BIT(found.state) & needs_no_lease)
 		return answer(database, request, &found, LEDGER_OK, ret_error);
-	if (found.lease_until_ms > found.now_ms)
+	if (found.lease_until_ms > found.now_ms && request->token != found.token)
 		return answer(database, request, &found, LEDGER_BUSY, ret_error);
 	return lease_row(database, request, &found, ret_error);
 }

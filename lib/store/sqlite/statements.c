@@ -40,10 +40,10 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 
 	[SQL_INSERT] = "INSERT INTO ledger (tenant_id, provider, account, mode, order_key, piece, purpose, generation, "
 		       "state, fingerprint, request, token, lease_until_ms, owner, created_at_ms, updated_at_ms) VALUES "
-		       "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9, ?10, 1, wall_ms() + ?11, ?12, wall_ms(), wall_ms()) "
+		       "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9, ?10, ?13, wall_ms() + ?11, ?12, wall_ms(), wall_ms()) "
 		       "RETURNING " ROW,
 	[SQL_LEASE] = "UPDATE ledger SET token = token + 1, lease_until_ms = wall_ms() + ?4, owner = ?5 "
-		      "WHERE id = ?1 AND token = ?2 AND state = ?3 AND lease_until_ms <= wall_ms() RETURNING " ROW,
+		      "WHERE id = ?1 AND token = ?2 AND state = ?3 AND (?6 OR lease_until_ms <= wall_ms()) RETURNING " ROW,
 
 	[SQL_PLAN] = MOVE(NO_SHIPMENT "fingerprint = ?6, request = ?7, "),
 	[SQL_CREATE] = MOVE("state = 2, shipment_id = ?6, rate_id = ?7, carrier = ?8, service = ?9, currency = ?10, "

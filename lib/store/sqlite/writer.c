@@ -26,8 +26,10 @@ void work_complete(struct backend_work *work)
 		return;
 	}
 	struct ledger_request *request = WORK_LEDGER(work);
-	if (request->operation == LEDGER_CLAIM && request->row.id)
+	if (request->operation == LEDGER_CLAIM && request->status >= 0) {
+		request->token = request->claimed_token;
 		request->key.generation = request->row.generation;
+	}
 	work->task.run = ledger_done;
 	reactor_post(request->reactor, &work->task);
 }
