@@ -326,6 +326,7 @@ static void generations_follow_each_other(void **state)
 	assert_true(request.created_row);
 	fixture_forget(&request);
 	request.key.generation = 0;
+	request.token = 0;
 	assert_int_equal(run(&request), LEDGER_BUSY);
 	assert_int_equal(request.row.generation, 2);
 	fixture_forget(&request);
