@@ -14,9 +14,9 @@
  * overtake writes) and completes each exactly once, from a thread of its own: a `struct ledger_request` by posting its task to
  * the reactor named in it, a `struct backend_query` by calling its `done`. A write is completed only after it is durable.
  *
- * Ends: either `close`, which finishes what was submitted and returns when no thread of the back-end is left, or
- * `abandon`, which returns at once and leads to a call of `ended` on some thread after all is finished; not both
- * for the same back-end at the same time: the store sees to that (store.c). Neither frees: that is `free`, afterwards.
+ * Ends: `close` finishes what was submitted and returns when no thread of the back-end is left. `abandon` goes before
+ * it where nobody may wait: it returns at once, and `ended` is called once everything is finished, so that the close that
+ * follows elsewhere is short. `free` comes last.
  */
 struct backend;
 
@@ -51,7 +51,7 @@ struct backend_query {
 struct backend_options {
 	shipopt_runtime *runtime;
 	int64_t busy_timeout_ms, queue_max, group_max;
-	void (*ended)(void *argument); /* after `abandon` */
+	void (*ended)(void *argument); /* after `abandon`, on a thread of the back-end that is about to leave */
 	void *argument;
 };
 
@@ -64,7 +64,8 @@ struct backend_class {
 	int (*submit)(struct backend *backend, struct backend_work *work);
 	void (*hurry)(struct backend *backend); /* stop waiting for other processes: fail instead. Any thread */
 	void (*close)(struct backend *backend);
-	void (*abandon)(struct backend *backend);
+	/* False: nothing runs, `ended` is not called. */
+	bool (*abandon)(struct backend *backend);
 	void (*free)(struct backend *backend);
 };
 

@@ -24,27 +24,44 @@ static void core_free(struct store_core *core)
 	runtime_unref(runtime);
 }
 
-/* The back-end has ended after `abandon`, on its last thread. */
+static void core_close(struct store_core *core)
+{
+	runtime_unregister(core->runtime, &core->member);
+	core->backend->class->close(core->backend);
+	core_free(core);
+}
+
+static void core_close_task(struct task *task)
+{
+	struct store_core *core = CONTAINER_OF(task, struct store_core, close_task);
+	shipopt_runtime *runtime = runtime_ref(core->runtime);
+	core_close(core);
+	runtime_release(runtime);
+	runtime_unref(runtime);
+}
+
+/* On the back-end's last thread, which a worker joins: so all is gone when the runtime's close has joined the workers. */
 static void core_ended(void *argument)
 {
 	struct store_core *core = argument;
-	shipopt_runtime *runtime = runtime_ref(core->runtime);
-	runtime_unregister(runtime, &core->member);
-	core_free(core);
-	runtime_release(runtime);
-	runtime_unref(runtime);
+	core->close_task.run = core_close_task;
+	runtime_submit_task(core->runtime, &core->close_task);
 }
 
 /* The last view is gone. */
 static void core_end(struct store_core *core)
 {
-	if (runtime_admit(core->runtime) == 0) {
-		core->backend->class->abandon(core->backend);
+	shipopt_runtime *runtime = core->runtime;
+	if (runtime_admit(runtime) < 0) {
+		core_close(core);
 		return;
 	}
-	runtime_unregister(core->runtime, &core->member);
-	core->backend->class->close(core->backend);
-	core_free(core);
+	if (core->backend->class->abandon(core->backend))
+		return;
+	runtime_ref(runtime);
+	core_close(core);
+	runtime_release(runtime);
+	runtime_unref(runtime);
 }
 
 static void core_cancel(struct runtime_member *member)

@@ -15,9 +15,9 @@
  * completions are delivered; it lives until the last view is gone (operations hold theirs) and the back-end has ended.
  *
  * Ends. The runtime's close calls the member's `stop` when no operation runs any more: the back-end finishes what was
- * submitted and joins. The last view's end tells the back-end to finish and returns at once; the back-end's last
- * thread frees the core. From that moment until then it counts as a running operation, so that a close waits for it
- * and never sees half of it. Where the close has already begun, the last view waits for `stop` instead (it is short: nothing
+ * submitted and joins. The last view's end tells the back-end to finish and returns at once; once it has, a
+ * worker joins it and frees the core. From that moment until then it counts as a running operation, so that a close waits
+ * for it and never sees half of it. Where the close has already begun, the last view waits for `stop` instead (it is short: nothing
  * runs any more) and frees the core itself.
  */
 struct store_core {
@@ -26,6 +26,7 @@ struct store_core {
 	struct runtime_member member;
 	struct delivery delivery;
 	struct backend *backend;
+	struct task close_task;
 };
 
 struct shipopt_store {

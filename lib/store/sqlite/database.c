@@ -11,7 +11,7 @@
 #include "store/sqlite/filesystem.h"
 #include "store/sqlite/schema.h"
 
-#define SLEEP_MAX_MS 10
+#define SLEEP_MAX_MS 4
 
 static const char *vfs_name;
 

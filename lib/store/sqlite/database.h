@@ -15,7 +15,7 @@
  * synchronous=FULL (each commit is followed by an fsync of the log), fullfsync where the system has it. Time in SQL comes
  * from `wall_ms()`, a function of ours over base/clock.h, so that leases follow the virtual clock in tests.
  *
- * When another process writes, SQLite asks our busy handler, which sleeps 1 to 10 ms at a time until `busy_timeout_ms` of
+ * When another process writes, SQLite asks our busy handler, which sleeps 1 to 4 ms at a time until `busy_timeout_ms` of
  * sleeping is over or `hurry` becomes true (the runtime is closing and has no time left).
  *
  * Failures: SHIPOPT_ENOMEM, else SHIPOPT_EDATABASE with the file, what was being done, and SQLite's own text.

@@ -63,7 +63,11 @@ static int read_version(struct database *database, int64_t *ret_version, shipopt
 int schema_check(struct database *database, shipopt_error **ret_error)
 {
 	int64_t version;
-	return read_version(database, &version, ret_error);
+	/* One snapshot: another process may be making the file. */
+	int r = database_run(database, "BEGIN", ret_error);
+	r = r < 0 ? r : read_version(database, &version, ret_error);
+	database_rollback(database);
+	return r;
 }
 
 static int migrate_from(struct database *database, int64_t version, shipopt_error **ret_error)
@@ -80,7 +84,7 @@ static int migrate_from(struct database *database, int64_t version, shipopt_erro
 int schema_migrate(struct database *database, shipopt_error **ret_error)
 {
 	int64_t version = 0;
-	int r = read_version(database, &version, ret_error);
+	int r = database_number(database, "PRAGMA user_version", &version, ret_error);
 	if (r < 0 || version == SCHEMA_VERSION)
 		return r;
 	r = database_run(database, "BEGIN IMMEDIATE", ret_error);

@@ -121,10 +121,8 @@ static void *writer_main(void *argument)
 	pthread_mutex_lock(&backend->lock);
 	bool is_abandoned = backend->is_abandoned;
 	pthread_mutex_unlock(&backend->lock);
-	if (is_abandoned) {
-		pthread_detach(pthread_self());
+	if (is_abandoned)
 		backend->options.ended(backend->options.argument);
-	}
 	return NULL;
 }
 
@@ -193,17 +191,15 @@ static void sqlite_close(struct backend *base)
 		pthread_join(backend->thread, NULL);
 }
 
-static void sqlite_abandon(struct backend *base)
+static bool sqlite_abandon(struct backend *base)
 {
 	struct sqlite_backend *backend = BACKEND(base);
-	struct backend_options options = backend->options;
 	pthread_mutex_lock(&backend->lock);
 	backend->is_closing = backend->is_abandoned = true;
 	bool has_thread = backend->has_thread;
 	pthread_cond_broadcast(&backend->changed);
 	pthread_mutex_unlock(&backend->lock);
-	if (!has_thread)
-		options.ended(options.argument);
+	return has_thread;
 }
 
 const struct backend_class sqlite_backend = {"sqlite", sqlite_new, sqlite_submit, sqlite_hurry, sqlite_close,

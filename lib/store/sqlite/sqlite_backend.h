@@ -18,8 +18,8 @@
  * only while something waits. Readers never wait for the writer: that is what the write-ahead log gives. Reads that come before
  * the file was opened run with the writes, on the writer's connection.
  *
- * Ending: no more is taken (SHIPOPT_ESHUTDOWN), both queues are finished, the connections are closed, each where it was
- * used; the writer's thread is joined, or detaches itself after an `abandon`.
+ * Ending: no more is taken (SHIPOPT_ESHUTDOWN), both queues are finished, the connections are closed, the
+ * writer's thread is joined.
  */
 struct sqlite_backend {
 	struct backend base;
@@ -37,7 +37,7 @@ struct sqlite_backend {
 	bool is_open;      /* the writer has opened the file once */
 	bool is_reading;   /* reader_task is queued or runs */
 	bool is_closing;
-	bool is_abandoned; /* nobody joins */
+	bool is_abandoned; /* the thread says when it ends */
 	struct task reader_task;
 };
 
