@@ -32,4 +32,9 @@ bool fault_fired(void)
 	return target >= 0 && atomic_load(&fault_passed) > target;
 }
 
+#else
+
+/* A translation unit must not be empty (C11 6.9). */
+typedef int fault_points_are_not_compiled_in;
+
 #endif

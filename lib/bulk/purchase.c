@@ -86,12 +86,7 @@ struct ledger_request *purchase_ledger(struct purchase *purchase, enum ledger_op
 	return &purchase->ledger;
 }
 
-static void released_to_claim(struct purchase *purchase)
-{
-	purchase_park(purchase, 0, purchase_claim);
-}
-
-/* A claim is refused while any lease lives, our own included: that one is given up first. */
+/* With our token, if we still hold the row; a lease of another's is waited for. */
 static void claim_again(struct purchase *purchase, int64_t delay_us)
 {
 	if (++purchase->claims > CLAIMS_MAX) {
@@ -99,12 +94,9 @@ static void claim_again(struct purchase *purchase, int64_t delay_us)
 		error_set(&error, SHIPOPT_EBUSY, "the order's ledger row keeps changing under us (%s)",
 			ledger_state_name(purchase->row.state));
 		purchase_end(purchase, SHIPOPT_EBUSY, error);
-	} else if (purchase->holds_lease) {
-		purchase_ledger(purchase, LEDGER_RELEASE)->release = true;
-		purchase_submit(purchase, released_to_claim);
-	} else {
-		purchase_park(purchase, delay_us, purchase_claim);
+		return;
 	}
+	purchase_park(purchase, delay_us, purchase_claim);
 }
 
 /* A store that fails while money may have been spent must not look like an order that failed. */

@@ -92,12 +92,21 @@ static void carrier_free_memory(shipopt_carrier *carrier)
 	runtime_unref(runtime);
 }
 
-static void destroy_task(struct task *task)
+static void free_task(struct task *task)
 {
 	shipopt_carrier *carrier = CONTAINER_OF(task, shipopt_carrier, destroy_task);
 	runtime_unregister(carrier->runtime, &carrier->member);
-	release_reactor_parts(carrier);
 	carrier_free_memory(carrier);
+}
+
+/* On the reactor, which must not wait: a close may be inside member_stop() and wait for this very thread, so the rest, which
+ * waits for the close to leave there, goes to a worker. */
+static void destroy_task(struct task *task)
+{
+	shipopt_carrier *carrier = CONTAINER_OF(task, shipopt_carrier, destroy_task);
+	release_reactor_parts(carrier);
+	task->run = free_task;
+	runtime_submit_task(carrier->runtime, task);
 }
 
 shipopt_carrier *carrier_ref(shipopt_carrier *carrier)

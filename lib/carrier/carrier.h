@@ -19,7 +19,8 @@
  * A client lives on one reactor. Its HTTP engine, its lane, its health table and its exchanges are touched there only;
  * `settings`, the texts and the provider are constant after creation; `pending` and the statistics are atomics. References
  * are held by the host, by bulk executors and by every exchange under way. When the last goes, a task on the reactor takes
- * the client apart, as the engine must end on its own thread; when the runtime closes first, `stop` has done that part.
+ * the client apart, as the engine must end on its own thread, and a worker frees it; when the runtime closes first, `stop` has
+ * done the reactor's part.
  */
 struct shipopt_carrier_config {
 	struct settings settings;
