@@ -17,10 +17,11 @@ static void without_password(const char *url, char *text, size_t size)
 		if (*p == '@')
 			at = p;
 	const char *colon = at ? memchr(begin, ':', (size_t)(at - begin)) : NULL;
-	size_t length = colon ? (size_t)(colon - url) : 0;
 	/* A password may also be a parameter: nothing behind the question mark is shown. */
-	const char *rest = colon ? at : url;
-	snprintf(text, size, "%.*s%s%.*s", (int)length, url, colon ? ":***" : "", (int)strcspn(rest, "?"), rest);
+	if (colon)
+		snprintf(text, size, "%.*s:***%.*s", (int)(colon - url), url, (int)strcspn(at, "?"), at);
+	else
+		snprintf(text, size, "%.*s", (int)strcspn(url, "?"), url);
 }
 
 int store_url_open(const char *url, const struct backend_options *options, struct backend **ret_backend,
