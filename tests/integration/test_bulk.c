@@ -3,7 +3,6 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -333,6 +332,5 @@ int main(void)
 		cmocka_unit_test(the_whole_run_can_be_driven_through_a_polled_queue),
 		cmocka_unit_test(no_fault_buys_twice),
 	};
-	cmocka_set_test_filter(getenv("FILTER"));
 	return cmocka_run_group_tests_name("bulk", tests, NULL, NULL);
 }
