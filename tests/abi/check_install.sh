@@ -28,7 +28,7 @@ echo "shipopt $(pkg-config --modversion shipopt): $flags"
 awk '/^```c$/ { on = 1; next } /^```$/ { if (on) exit } on' "$readme" >"$work/example.c"
 [ -s "$work/example.c" ] || { echo "README.md has no C example"; exit 1; }
 # shellcheck disable=SC2086 # a list of words
-${CC:-cc} -std=c11 -Wall -Wextra -pedantic -Werror "$work/example.c" $flags -o "$work/example"
+${CC:-cc} -std=c11 -Wall -Wextra -Wno-unused-parameter -pedantic -Werror "$work/example.c" $flags -o "$work/example"
 LD_LIBRARY_PATH=$(dirname "$(find "$work/root" -name 'libshipopt.so')")
 export LD_LIBRARY_PATH
 
