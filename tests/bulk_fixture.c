@@ -136,8 +136,8 @@ shipopt_order *fixture_order(const char *prefix, size_t number)
 }
 
 struct generator {
-	size_t next, count;
-	char prefix[32];
+	size_t next, count, every;
+	char prefix[32], planted[32];
 };
 
 /* One at a time, and freed with the last order: a test has one or two. */
@@ -146,21 +146,28 @@ static int generate(void *userdata, shipopt_order *order)
 	struct generator *generator = userdata;
 	if (generator->next == generator->count)
 		return 0;
-	fill_order(order, generator->prefix, generator->next++);
+	bool is_planted = generator->every && generator->next % generator->every == 0;
+	fill_order(order, is_planted ? generator->planted : generator->prefix, generator->next++);
 	return 1;
 }
 
 static struct generator generators[64];
 static size_t generator_next;
 
-shipopt_source *fixture_orders(size_t count, const char *prefix)
+shipopt_source *fixture_orders_planted(size_t count, const char *prefix, const char *planted, size_t every)
 {
 	shipopt_source *source;
 	struct generator *generator = &generators[generator_next++ % ARRAY_SIZE(generators)];
-	*generator = (struct generator){.count = count};
+	*generator = (struct generator){.count = count, .every = every};
 	snprintf(generator->prefix, sizeof(generator->prefix), "%s", prefix);
+	snprintf(generator->planted, sizeof(generator->planted), "%s", planted);
 	assert_int_equal(shipopt_source_new_callback(generate, generator, &source), 0);
 	return source;
+}
+
+shipopt_source *fixture_orders(size_t count, const char *prefix)
+{
+	return fixture_orders_planted(count, prefix, "", 0);
 }
 
 /* ---- runs -------------------------------------------------------------------------------------------------- */
@@ -172,12 +179,9 @@ static int64_t stat_of(shipopt_op *run, int stat)
 	return value;
 }
 
-void fixture_run(struct bulk_fixture *fixture, fixture_run_fn run, shipopt_source *source, struct fixture_result *ret_result)
+void fixture_collect(shipopt_op *op, struct fixture_result *result)
 {
-	shipopt_op *op;
-	struct fixture_result ignored, *result = ret_result ? ret_result : &ignored;
 	memset(result, 0, sizeof(*result));
-	must(run(fixture->bulk, source, NULL, NULL, NULL, &op), NULL, "run");
 	result->status = shipopt_op_wait(op, -1);
 	result->done = stat_of(op, SHIPOPT_RUN_DONE);
 	result->already = stat_of(op, SHIPOPT_RUN_ALREADY);
@@ -192,6 +196,14 @@ void fixture_run(struct bulk_fixture *fixture, fixture_run_fn run, shipopt_sourc
 		snprintf(result->message, sizeof(result->message), "%s", message ? message : "");
 	}
 	shipopt_op_unref(op);
+}
+
+void fixture_run(struct bulk_fixture *fixture, fixture_run_fn run, shipopt_source *source, struct fixture_result *ret_result)
+{
+	shipopt_op *op;
+	struct fixture_result ignored;
+	must(run(fixture->bulk, source, NULL, NULL, NULL, &op), NULL, "run");
+	fixture_collect(op, ret_result ? ret_result : &ignored);
 }
 
 void fixture_buy(struct bulk_fixture *fixture, shipopt_source *source, struct fixture_result *ret_result)

@@ -51,8 +51,8 @@ static inline void read_order(const struct buffer *body, struct order *ret_order
 	copy_text(it.value, "id", NULL, ret_order->rate, sizeof(ret_order->rate));
 	copy_text(it.value, "carrier", NULL, ret_order->carrier, sizeof(ret_order->carrier));
 	copy_text(it.value, "rate", NULL, ret_order->price, sizeof(ret_order->price));
-	snprintf(ret_order->path, sizeof(ret_order->path), "/v2/shipments/%s/buy", ret_order->id);
-	snprintf(ret_order->buy, sizeof(ret_order->buy), "{\"rate\":{\"id\":\"%s\"}}", ret_order->rate);
+	snprintf(ret_order->path, sizeof(ret_order->path), "/v2/shipments/%.63s/buy", ret_order->id);
+	snprintf(ret_order->buy, sizeof(ret_order->buy), "{\"rate\":{\"id\":\"%.63s\"}}", ret_order->rate);
 	json_document_free(document);
 }
 
@@ -103,7 +103,7 @@ static inline bool is_bought(struct sandbox *sandbox, const struct order *order)
 	struct json_value value;
 	struct buffer body;
 	buffer_init(&body, 1 << 20);
-	snprintf(path, sizeof(path), "/v2/shipments/%s", order->id);
+	snprintf(path, sizeof(path), "/v2/shipments/%.63s", order->id);
 	assert_int_equal(sandbox_get(sandbox, path, &body), 200);
 	json_document *document = parse(&body);
 	assert_true(json_get(json_root(document), "postage_label", &value));

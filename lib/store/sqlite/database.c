@@ -75,7 +75,7 @@ int database_step(struct database *database, sqlite3_stmt *statement, shipopt_er
 
 int database_do(struct database *database, enum statement which, shipopt_error **ret_error)
 {
-	sqlite3_stmt *statement;
+	sqlite3_stmt *statement = NULL;
 	int r = database_statement(database, which, &statement, ret_error);
 	return r < 0 ? r : database_step(database, statement, ret_error);
 }
