@@ -86,8 +86,8 @@ struct ledger_request *purchase_ledger(struct purchase *purchase, enum ledger_op
 	return &purchase->ledger;
 }
 
-/* With our token, if we still hold the row; a lease of another's is waited for. */
-static void claim_again(struct purchase *purchase, int64_t delay_us)
+/* With our token, if we still hold the row. */
+static void claim_again(struct purchase *purchase)
 {
 	if (++purchase->claims > CLAIMS_MAX) {
 		shipopt_error *error = NULL;
@@ -96,7 +96,7 @@ static void claim_again(struct purchase *purchase, int64_t delay_us)
 		purchase_end(purchase, SHIPOPT_EBUSY, error);
 		return;
 	}
-	purchase_park(purchase, delay_us, purchase_claim);
+	purchase_park(purchase, 0, purchase_claim);
 }
 
 /* A store that fails while money may have been spent must not look like an order that failed. */
@@ -118,13 +118,13 @@ static void ledger_outcome(struct purchase *purchase, int status, shipopt_error 
 	case LEDGER_OK:
 		purchase->after_ledger(purchase);
 		break;
-	case LEDGER_BUSY:
-		claim_again(purchase, MAX(1000, MIN(lease_left_us, BUSY_POLL_US)));
+	case LEDGER_BUSY: /* its holder may be long dead: waited for until the item's own deadline */
+		purchase_park(purchase, MAX(1000, MIN(lease_left_us, BUSY_POLL_US)), purchase_claim);
 		break;
 	case LEDGER_LOST:
 	case LEDGER_REFUSED:
 		purchase->holds_lease = purchase->holds_lease && status == LEDGER_REFUSED;
-		claim_again(purchase, 0);
+		claim_again(purchase);
 		break;
 	case LEDGER_OVER_LIMIT: {
 		char limit[DECIMAL_TEXT_SIZE], amount[DECIMAL_TEXT_SIZE];
@@ -137,7 +137,7 @@ static void ledger_outcome(struct purchase *purchase, int status, shipopt_error 
 	}
 	case SHIPOPT_EINDOUBT: /* the commit itself: look at the row before anything else */
 		shipopt_error_unref(error);
-		claim_again(purchase, 0);
+		claim_again(purchase);
 		break;
 	default:
 		store_failed(purchase, status, error);

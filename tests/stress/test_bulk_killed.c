@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmocka_test.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "buy_worker.h"
+
+/*
+ * Buying under all faults by programs that are killed at random moments, and by two programs at once on one store. Whatever
+ * they left behind, one undisturbed run finishes it, and the books of both sides agree label by label.
+ *
+ * Four kills over 400 orders in the normal run; SHIPOPT_LONG=1 makes it twenty over 10,000.
+ */
+/* The shortest lease there may be: a killed program's rows are free again after it. */
+#define SETTINGS BUY_WORKER_SETTINGS " bulk.lease_ms=2000"
+#define KILL_AFTER_MS_MAX 1500
+
+static bool is_long(void)
+{
+	const char *value = getenv("SHIPOPT_LONG");
+	return value && *value == '1';
+}
+
+static void start(struct bulk_fixture *fixture)
+{
+	static const char *const options[] = {
+		"--latency-ms", "10", "--unpurchasable", "never", "--no-exists-guard", NULL};
+	fixture_start(fixture, options);
+	assert_int_equal(sandbox_set_faults(&fixture->sandbox, BUY_WORKER_FAULTS), 0);
+}
+
+static pid_t start_worker(const struct bulk_fixture *fixture, size_t count)
+{
+	const char *program = getenv("SHIPOPT_BUY_WORKER");
+	char text[32];
+	assert_non_null(program);
+	snprintf(text, sizeof(text), "%zu", count);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid > 0)
+		return pid;
+	execl(program, program, fixture->sandbox.url, fixture->store_url, text, SETTINGS, (char *)NULL);
+	_exit(127);
+}
+
+/* The exit status, or -1 if a signal ended it. */
+static int await_worker(pid_t pid)
+{
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void finish_and_compare(struct bulk_fixture *fixture, size_t count)
+{
+	int64_t planted = (int64_t)((count + BUY_WORKER_PLANTED_EVERY - 1) / BUY_WORKER_PLANTED_EVERY);
+	int64_t valid = (int64_t)count - planted;
+	assert_int_equal(sandbox_set_faults(&fixture->sandbox, BUY_WORKER_NO_FAULTS), 0);
+	assert_int_equal(await_worker(start_worker(fixture, count)), 0);
+	fixture_open(fixture, SETTINGS);
+	assert_int_equal(fixture_ledger_count(fixture, 0), count);
+	assert_int_equal(fixture_ledger_count(fixture, SHIPOPT_LEDGER_BOUGHT), valid);
+	assert_int_equal(fixture_ledger_count(fixture, SHIPOPT_LEDGER_FAILED), planted);
+	assert_int_equal(sandbox_count(&fixture->sandbox, "labels"), valid);
+	assert_int_equal(sandbox_duplicates(&fixture->sandbox), 0);
+	assert_int_equal(fixture_compare(fixture), 0);
+	fixture_stop(fixture);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void a_program_killed_at_random_moments_loses_nothing_and_buys_nothing_twice(void **state)
+{
+	struct bulk_fixture fixture;
+	struct random random;
+	size_t count = is_long() ? 10000 : 400;
+	int kills = is_long() ? 20 : 4, killed = 0;
+	random_init_system(&random);
+	start(&fixture);
+	for (int i = 0; i < kills; i++) {
+		pid_t pid = start_worker(&fixture, count);
+		int64_t after_ms = 1 + (int64_t)random_below(&random, KILL_AFTER_MS_MAX);
+		struct timespec wait = {after_ms / 1000, after_ms % 1000 * 1000000};
+		nanosleep(&wait, NULL);
+		kill(pid, SIGKILL);
+		bool was_killed = await_worker(pid) == -1;
+		killed += was_killed;
+		print_message("after %lld ms %s with %lld labels\n", (long long)after_ms, was_killed ? "killed" : "had ended",
+			(long long)sandbox_count(&fixture.sandbox, "labels"));
+	}
+	assert_true(killed > 0);
+	finish_and_compare(&fixture, count);
+}
+
+static void two_programs_on_one_store_share_the_work_and_buy_nothing_twice(void **state)
+{
+	struct bulk_fixture fixture;
+	size_t count = is_long() ? 10000 : 400;
+	start(&fixture);
+	pid_t first = start_worker(&fixture, count), second = start_worker(&fixture, count);
+	assert_int_equal(await_worker(first), 0);
+	assert_int_equal(await_worker(second), 0);
+	finish_and_compare(&fixture, count);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_program_killed_at_random_moments_loses_nothing_and_buys_nothing_twice),
+		cmocka_unit_test(two_programs_on_one_store_share_the_work_and_buy_nothing_twice),
+	};
+	cmocka_set_test_filter(getenv("FILTER"));
+	return cmocka_run_group_tests_name("bulk killed", tests, NULL, NULL);
+}
