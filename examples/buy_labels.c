@@ -258,6 +258,27 @@ static int open_store(struct job *job)
 	return status;
 }
 
+/*
+ * One harmless read before the first order: a wrong address, a refused key or a bad certificate is told at once and whole, where a
+ * run would wait for the carrier to come back. What may pass by itself (too many requests, a failing server) is the run's business.
+ */
+static int reach_carrier(struct job *job)
+{
+	shipopt_op *op = NULL;
+	int status = 0;
+	int r = shipopt_carrier_call(job->carrier, "GET", "/trackers?page_size=1", NULL, NULL, NULL, NULL, &op);
+	if (r >= 0)
+		r = shipopt_op_wait(op, -1);
+	if (r == SHIPOPT_ECONNECT || r == SHIPOPT_ETLS || r == SHIPOPT_ENETWORK || r == SHIPOPT_ETIMEDOUT || r == SHIPOPT_EAUTH) {
+		const char *message = shipopt_error_message(shipopt_op_error(op));
+		fprintf(stderr, "buy_labels: cannot work with the carrier: %s\nbuy_labels: %s\nbuy_labels: no order was sent to the"
+			" carrier, nothing was bought\n", message ? message : shipopt_strerror(r), shipopt_error_advice(r));
+		status = 1;
+	}
+	shipopt_op_unref(op);
+	return status;
+}
+
 static int open_out(struct job *job)
 {
 	const char *path = job->options.out;
@@ -396,11 +417,17 @@ static void print_progress(const struct job *job, int on_terminal)
 	fflush(stderr);
 }
 
+static int64_t ended_items(const struct job *job)
+{
+	return number(job, SHIPOPT_RUN_DONE) + number(job, SHIPOPT_RUN_ALREADY) + number(job, SHIPOPT_RUN_FAILED) +
+		number(job, SHIPOPT_RUN_HELD) + number(job, SHIPOPT_RUN_IN_DOUBT);
+}
+
 /* Waits for the end; shows progress; turns Ctrl-C and a pointless run into a cancel. Returns the run's status. */
 static int watch(struct job *job)
 {
 	int on_terminal = isatty(STDERR_FILENO), canceled = 0;
-	int64_t shown_ms = 0;
+	int64_t shown_ms = 0, shown_ended = -1;
 	for (;;) {
 		int r = shipopt_op_wait(job->run, TICK_MS);
 		if (shipopt_op_is_done(job->run)) {
@@ -414,9 +441,11 @@ static int watch(struct job *job)
 				on_terminal ? "\r\033[K" : "", interrupted ? " (Ctrl-C again ends at once: that is safe too)" : "");
 			shipopt_op_cancel(job->run);
 		}
-		int64_t now_ms = number(job, SHIPOPT_RUN_ELAPSED_MS);
-		if (now_ms - shown_ms >= (on_terminal ? TICK_MS : 1000)) {
-			shown_ms = now_ms;
+		/* A terminal sees it move; a log gets a line each second in which something ended, else one in ten. */
+		int64_t since_ms = number(job, SHIPOPT_RUN_ELAPSED_MS) - shown_ms, ended = ended_items(job);
+		if (since_ms >= (on_terminal ? TICK_MS : ended != shown_ended ? 1000 : 10000)) {
+			shown_ms += since_ms;
+			shown_ended = ended;
 			print_progress(job, on_terminal);
 		}
 	}
@@ -512,6 +541,8 @@ static int buy(struct job *job)
 		status = open_carrier(job);
 	if (status == 0)
 		status = open_store(job);
+	if (status == 0)
+		status = reach_carrier(job);
 	if (status == 0)
 		status = open_out(job);
 	if (status == 0)

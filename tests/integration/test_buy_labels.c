@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmocka_test.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "certificates.h"
+#include "sandbox_process.h"
+#include "store_fixture.h"
+
+/*
+ * The program buy_labels as a user runs it, against the sandbox: its messages, its exit status, what the sandbox saw. Programs and
+ * orders come from the environment: SHIPOPT_BUY_LABELS, SHIPOPT_ORDERS. Each test has a folder and a sandbox of its own.
+ */
+#define OUTPUT_MAX 65536
+#define HEADER "order_key,to_name,to_street1,to_city,to_state,to_zip,to_country,from_name,from_street1,from_city,from_state," \
+	       "from_zip,from_country,weight_oz\n"
+#define ROW(key, country, weight) key ",Museum of Science,1 Science Park,Boston,MA,02114," country \
+				      ",New York Public Library,476 5th Ave,New York,NY,10018,US," weight "\n"
+
+static struct sandbox sandbox;
+static char folder[128], output[OUTPUT_MAX];
+static uint64_t live_before;
+
+static int set_up(void **state)
+{
+	live_before = mem_live_count();
+	folder_make(folder, sizeof(folder));
+	setenv("SHIPOPT_CARRIER_API_KEY", "EZTKtest", 1);
+	return sandbox_start(&sandbox, NULL);
+}
+
+static int tear_down(void **state)
+{
+	int status = sandbox_stop(&sandbox);
+	folder_remove(folder);
+	return status == 0 && mem_live_count() == live_before ? 0 : -1;
+}
+
+/* Runs a shell command and keeps what it printed; its exit status. */
+static int shell(const char *command)
+{
+	FILE *pipe = popen(command, "r");
+	assert_non_null(pipe);
+	size_t length = fread(output, 1, sizeof(output) - 1, pipe);
+	output[length] = '\0';
+	int status = pclose(pipe);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* buy_labels over `orders` (a file of the folder, or a path), the folder's store, with more arguments. */
+static int buy(const char *orders, const char *arguments)
+{
+	char command[2048], path[512], url[160] = "";
+	snprintf(path, sizeof(path), "%s%s%s", *orders == '/' ? "" : folder, *orders == '/' ? "" : "/", orders);
+	if (!strstr(arguments, "--carrier-url"))
+		snprintf(url, sizeof(url), "--carrier-url %s/v2", sandbox.url);
+	snprintf(command, sizeof(command), "exec '%s' --orders '%s' --store 'sqlite:%s/ship.db' --out '%s/labels.csv' %s %s 2>&1",
+		getenv("SHIPOPT_BUY_LABELS"), path, folder, folder, url, arguments);
+	return shell(command);
+}
+
+static void write_file(const char *name, const char *content)
+{
+	char path[256];
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	assert_true(fputs(content, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void assert_says(const char *text)
+{
+	if (!strstr(output, text))
+		fail_msg("\"%s\" is not in:\n%s", text, output);
+}
+
+static void assert_nothing_was_sent(void)
+{
+	assert_says("nothing was sent to the carrier, nothing was bought");
+	assert_int_equal(sandbox_requests(&sandbox, "POST /shipments"), 0);
+	assert_int_equal(sandbox_count(&sandbox, "labels"), 0);
+}
+
+static int64_t count_lines(const char *name, const char *part)
+{
+	char path[256], line[8192];
+	int64_t count = 0;
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	FILE *file = fopen(path, "r");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		count += strstr(line, part) != NULL;
+	fclose(file);
+	return count;
+}
+
+static void orders_are_bought_and_a_second_run_buys_nothing(void **state)
+{
+	const char *orders = getenv("SHIPOPT_ORDERS");
+	assert_int_equal(buy(orders, ""), 0);
+	assert_says("\n300 bought, 0 already bought, 3 failed, 0 in doubt, 0 held\n");
+	assert_says("line 302, order bad-country");
+	assert_says("\"Atlantis\" is not a country");
+	assert_says("line 303, order bad-weight");
+	assert_says("weight must be above 0");
+	assert_says("line 304, order bad-customs");
+	assert_says("customs_info is required");
+	assert_says("p99");
+	assert_says("  spent: USPS ");
+	assert_int_equal(count_lines("labels.csv", ",done,"), 300);
+	assert_int_equal(sandbox_count(&sandbox, "labels"), 300);
+	assert_int_equal(buy(orders, ""), 0);
+	assert_says("\n0 bought, 300 already bought, 3 failed, 0 in doubt, 0 held\n");
+	assert_int_equal(count_lines("labels.csv", ",already,"), 300);
+	assert_int_equal(sandbox_count(&sandbox, "labels"), 300);
+	assert_int_equal(sandbox_requests(&sandbox, "POST /shipments/buy"), 300);
+	assert_int_equal(sandbox_duplicates(&sandbox), 0);
+}
+
+static void rates_are_chosen_first_and_bought_later(void **state)
+{
+	write_file("orders.csv", HEADER ROW("A-1", "US", "12") ROW("A-2", "US", "20"));
+	assert_int_equal(buy("orders.csv", "--rates-only --service Express UPS/Ground"), 0);
+	assert_says("\n0 bought, 2 rated, 0 already bought, 0 failed");
+	assert_int_equal(sandbox_count(&sandbox, "labels"), 0);
+	assert_int_equal(buy("orders.csv", ""), 0);
+	assert_says("\n2 bought, 0 already bought, 0 failed");
+	assert_int_equal(count_lines("labels.csv", ",USPS,Express,"), 2);
+	assert_int_equal(sandbox_requests(&sandbox, "POST /shipments"), 2);
+}
+
+static void spend_limit_stops_the_rest(void **state)
+{
+	write_file("orders.csv", HEADER ROW("A-1", "US", "12") ROW("A-2", "US", "12"));
+	assert_int_equal(buy("orders.csv", "--spend-limit 6.00 --max-in-flight 1"), 1);
+	assert_says("\n1 bought, 0 already bought, 1 failed");
+	assert_says("spend limit");
+	assert_int_equal(sandbox_count(&sandbox, "labels"), 1);
+	assert_int_equal(buy("orders.csv", "--spend-limit 100"), 0);
+	assert_says("\n1 bought, 1 already bought, 0 failed");
+}
+
+static void key_comes_from_a_file(void **state)
+{
+	char arguments[256];
+	unsetenv("SHIPOPT_CARRIER_API_KEY");
+	write_file("orders.csv", HEADER ROW("A-1", "US", "12"));
+	write_file("key", "EZTKfile\n");
+	snprintf(arguments, sizeof(arguments), "--api-key-file %s/key", folder);
+	assert_int_equal(buy("orders.csv", arguments), 0);
+	assert_says("\n1 bought");
+	write_file("key", "\n");
+	assert_int_equal(buy("orders.csv", arguments), 1);
+	assert_says("/key: it is empty");
+	snprintf(arguments, sizeof(arguments), "--api-key-file %s/nothing", folder);
+	assert_int_equal(buy("orders.csv", arguments), 1);
+	assert_says("/nothing: No such file");
+}
+
+static void empty_or_no_key_is_named_and_nothing_is_sent(void **state)
+{
+	write_file("orders.csv", HEADER ROW("A-1", "US", "12"));
+	setenv("SHIPOPT_CARRIER_API_KEY", "", 1);
+	assert_int_equal(buy("orders.csv", ""), 1);
+	assert_says("SHIPOPT_CARRIER_API_KEY");
+	assert_nothing_was_sent();
+	unsetenv("SHIPOPT_CARRIER_API_KEY");
+	assert_int_equal(buy("orders.csv", ""), 1);
+	assert_says("api_key");
+	assert_nothing_was_sent();
+}
+
+static void refused_key_stops_the_run_and_is_not_printed(void **state)
+{
+	setenv("SHIPOPT_CARRIER_API_KEY", "WRONGsecret", 1);
+	assert_int_equal(buy(getenv("SHIPOPT_ORDERS"), ""), 1);
+	assert_says("cannot work with the carrier");
+	assert_says("401");
+	assert_null(strstr(output, "WRONGsecret"));
+	assert_int_equal(sandbox_requests(&sandbox, "POST /shipments"), 0);
+}
+
+static void bad_usage_is_told(void **state)
+{
+	char command[1024];
+	snprintf(command, sizeof(command), "'%s' --help", getenv("SHIPOPT_BUY_LABELS"));
+	assert_int_equal(shell(command), 0);
+	assert_says("usage: buy_labels");
+	snprintf(command, sizeof(command), "'%s' --orders x 2>&1", getenv("SHIPOPT_BUY_LABELS"));
+	assert_int_equal(shell(command), 2);
+	assert_says("--orders, --store and --out are required");
+	assert_int_equal(buy("orders.csv", "--key EZTKsecret"), 2);
+	assert_says("unknown option --key");
+	assert_int_equal(buy("orders.csv", "--spend-limit"), 2);
+	assert_says("--spend-limit needs a value");
+}
+
+static void bad_numbers_are_told(void **state)
+{
+	write_file("orders.csv", HEADER ROW("A-1", "US", "12"));
+	assert_int_equal(buy("orders.csv", "--spend-limit much"), 1);
+	assert_says("spend_limit");
+	assert_nothing_was_sent();
+	assert_int_equal(buy("orders.csv", "--max-in-flight 5000"), 1);
+	assert_says("max_in_flight");
+	assert_says("4096");
+	assert_nothing_was_sent();
+}
+
+static void missing_orders_file_is_named_and_makes_no_store(void **state)
+{
+	char path[256];
+	assert_int_equal(buy("nothing.csv", ""), 1);
+	assert_says("cannot read the orders");
+	assert_says("nothing.csv");
+	assert_says("No such file");
+	assert_nothing_was_sent();
+	snprintf(path, sizeof(path), "%s/ship.db", folder);
+	assert_int_not_equal(access(path, F_OK), 0);
+}
+
+static void wrong_header_is_named(void **state)
+{
+	write_file("orders.csv", "order_key,to_street,weight_oz\nA-1,x,1\n");
+	assert_int_equal(buy("orders.csv", ""), 1);
+	assert_says("cannot read the orders");
+	assert_says("\"to_street\"");
+	assert_nothing_was_sent();
+	write_file("orders.csv", "to_name,weight_oz\nx,1\n");
+	assert_int_equal(buy("orders.csv", ""), 1);
+	assert_says("order_key");
+	assert_nothing_was_sent();
+	write_file("orders.csv", "");
+	assert_int_equal(buy("orders.csv", ""), 1);
+	assert_says("cannot read the orders");
+	assert_nothing_was_sent();
+}
+
+static void text_that_is_not_utf8_fails_its_row_only(void **state)
+{
+	write_file("orders.csv", HEADER ROW("A-1", "US", "12") "A-2,Caf\xe9,1 Science Park,Boston,MA,02114,US,N,476 5th Ave,"
+		"New York,NY,10018,US,5\n" ROW("A-3", "US", "12"));
+	assert_int_equal(buy("orders.csv", ""), 0);
+	assert_says("\n2 bought, 0 already bought, 1 failed");
+	assert_says("line 3");
+	assert_says("UTF-8");
+	write_file("orders.csv", "order_key,\xff\xfe\nA-1,x\n");
+	assert_int_equal(buy("orders.csv", ""), 1);
+	assert_says("UTF-8");
+}
+
+static void line_of_100_megabytes_fails_alone(void **state)
+{
+	char path[256];
+	static char chunk[1 << 20];
+	memset(chunk, 'a', sizeof(chunk));
+	snprintf(path, sizeof(path), "%s/orders.csv", folder);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(HEADER ROW("A-1", "US", "12"), file);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(fwrite(chunk, 1, sizeof(chunk), file), sizeof(chunk));
+	fputs("\n" ROW("A-3", "US", "12"), file);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(buy("orders.csv", ""), 0);
+	assert_says("\n2 bought, 0 already bought, 1 failed");
+	assert_says("line 3");
+	assert_says("1048576");
+}
+
+/* The key is taken back while the run is on: 401 from then on. */
+static void key_that_is_refused_later_stops_the_run(void **state)
+{
+	assert_int_equal(sandbox_set_faults(&sandbox, "{\"error-rate\": {\"401\": 1}, \"fault-paths\": \"buy\"}"), 0);
+	assert_int_equal(buy(getenv("SHIPOPT_ORDERS"), ""), 1);
+	assert_says("stopped, as it would go on like this");
+	assert_says("401");
+	assert_says("\n0 bought");
+	assert_true(sandbox_requests(&sandbox, "POST /shipments") < 250);
+	assert_int_equal(sandbox_set_faults(&sandbox, "{\"error-rate\": {\"401\": 0}}"), 0);
+	assert_int_equal(buy(getenv("SHIPOPT_ORDERS"), ""), 0);
+	assert_says("\n300 bought, 0 already bought, 3 failed");
+}
+
+static void wrong_url_is_named(void **state)
+{
+	write_file("orders.csv", HEADER ROW("A-1", "US", "12"));
+	assert_int_equal(buy("orders.csv", "--carrier-url gopher://example.com"), 1);
+	assert_says("cannot use the carrier's API");
+	assert_says("must begin with https:// or http://");
+	assert_nothing_was_sent();
+	assert_int_equal(buy("orders.csv", "--carrier-url http://shipopt.invalid/v2"), 1);
+	assert_says("Could not resolve host: shipopt.invalid");
+	assert_says("nothing was bought");
+}
+
+static void refused_connection_ends_the_run(void **state)
+{
+	assert_int_equal(buy(getenv("SHIPOPT_ORDERS"), "--carrier-url http://127.0.0.1:1/v2"), 1);
+	assert_says("cannot work with the carrier");
+	assert_says("127.0.0.1");
+	assert_says("no order was sent to the carrier, nothing was bought");
+	/* The same command with a good URL goes on. */
+	assert_int_equal(buy(getenv("SHIPOPT_ORDERS"), ""), 0);
+	assert_says("\n300 bought, 0 already bought, 3 failed");
+}
+
+static void expired_certificate_is_refused(void **state)
+{
+	struct certificates certificates;
+	struct sandbox tls;
+	char arguments[128];
+	write_file("orders.csv", HEADER ROW("A-1", "US", "12"));
+	assert_int_equal(certificates_make(&certificates), 0);
+	const char *options[] = {"--tls", certificates.expired, certificates.key, NULL};
+	assert_int_equal(sandbox_start(&tls, options), 0);
+	setenv("SHIPOPT_CARRIER_CA_FILE", certificates.ca, 1);
+	snprintf(arguments, sizeof(arguments), "--carrier-url %s/v2", tls.url);
+	assert_int_equal(buy("orders.csv", arguments), 1);
+	unsetenv("SHIPOPT_CARRIER_CA_FILE");
+	assert_says("expired");
+	assert_says("nothing was bought");
+	assert_int_equal(sandbox_stop(&tls), 0);
+	certificates_remove(&certificates);
+}
+
+static void store_that_is_none_is_refused(void **state)
+{
+	write_file("orders.csv", HEADER ROW("A-1", "US", "12"));
+	write_file("ship.db", "this is no database, but long enough to be looked at as one; this is no database, this is none\n");
+	assert_int_equal(buy("orders.csv", ""), 1);
+	assert_says("cannot open the store");
+	assert_nothing_was_sent();
+}
+
+static void results_that_cannot_be_written_stop_it(void **state)
+{
+	char command[1024];
+	write_file("orders.csv", HEADER ROW("A-1", "US", "12"));
+	snprintf(command, sizeof(command), "'%s' --orders '%s/orders.csv' --store 'sqlite:%s/ship.db' --out '%s/no/labels.csv'"
+		" --carrier-url %s/v2 2>&1", getenv("SHIPOPT_BUY_LABELS"), folder, folder, folder, sandbox.url);
+	assert_int_equal(shell(command), 1);
+	assert_says("cannot write the results");
+	assert_nothing_was_sent();
+}
+
+/* The program starts, its first purchase reaches the sandbox, then comes the signal. */
+static void interrupt_ends_in_a_summary_and_the_next_run_goes_on(void **state)
+{
+	char printed[160], store[160], out[160], url[160];
+	assert_int_equal(sandbox_set_faults(&sandbox, "{\"latency-ms\": \"30\"}"), 0);
+	snprintf(printed, sizeof(printed), "%s/output", folder);
+	snprintf(store, sizeof(store), "sqlite:%s/ship.db", folder);
+	snprintf(out, sizeof(out), "%s/labels.csv", folder);
+	snprintf(url, sizeof(url), "%s/v2", sandbox.url);
+	pid_t child = fork();
+	if (child == 0) {
+		if (!freopen(printed, "w", stdout) || dup2(STDOUT_FILENO, STDERR_FILENO) < 0)
+			_exit(126);
+		execl(getenv("SHIPOPT_BUY_LABELS"), "buy_labels", "--orders", getenv("SHIPOPT_ORDERS"), "--store", store, "--out",
+			out, "--carrier-url", url, "--max-in-flight", "4", (char *)NULL);
+		_exit(127);
+	}
+	assert_true(child > 0);
+	while (sandbox_count(&sandbox, "labels") < 5)
+		assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
+	assert_int_equal(kill(child, SIGINT), 0);
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 1);
+	assert_int_equal(count_lines("output", "interrupted; run the same command again"), 1);
+	assert_int_equal(count_lines("output", " bought, 0 already bought,"), 1);
+	int64_t labels = sandbox_count(&sandbox, "labels");
+	assert_true(labels >= 5 && labels < 300);
+	assert_int_equal(count_lines("labels.csv", ",done,"), labels);
+	assert_int_equal(buy(getenv("SHIPOPT_ORDERS"), "--max-in-flight 64"), 0);
+	assert_int_equal(sandbox_count(&sandbox, "labels"), 300);
+	assert_int_equal(sandbox_duplicates(&sandbox), 0);
+}
+
+static void lost_answers_are_told_as_in_doubt_and_settled_by_the_next_run(void **state)
+{
+	write_file("orders.csv", HEADER ROW("A-1", "US", "12") ROW("A-2", "US", "12"));
+	assert_int_equal(sandbox_set_faults(&sandbox, "{\"late-effect\": \"1:1\", \"fault-paths\": \"buy\"}"), 0);
+	setenv("SHIPOPT_BULK_ITEM_TIMEOUT_MS", "300", 1);
+	int status = buy("orders.csv", "");
+	unsetenv("SHIPOPT_BULK_ITEM_TIMEOUT_MS");
+	assert_int_equal(status, 1);
+	assert_says("0 bought, 0 already bought, 0 failed, 2 in doubt");
+	assert_says("run the same command again later");
+	assert_int_equal(buy("orders.csv", ""), 0);
+	assert_says("2 bought, 0 already bought, 0 failed, 0 in doubt");
+	assert_int_equal(sandbox_count(&sandbox, "labels"), 2);
+	assert_int_equal(sandbox_requests(&sandbox, "POST /shipments/buy"), 2);
+}
+
+#define PROGRAM_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		PROGRAM_TEST(orders_are_bought_and_a_second_run_buys_nothing),
+		PROGRAM_TEST(rates_are_chosen_first_and_bought_later),
+		PROGRAM_TEST(spend_limit_stops_the_rest),
+		PROGRAM_TEST(key_comes_from_a_file),
+		PROGRAM_TEST(empty_or_no_key_is_named_and_nothing_is_sent),
+		PROGRAM_TEST(refused_key_stops_the_run_and_is_not_printed),
+		PROGRAM_TEST(bad_usage_is_told),
+		PROGRAM_TEST(bad_numbers_are_told),
+		PROGRAM_TEST(missing_orders_file_is_named_and_makes_no_store),
+		PROGRAM_TEST(wrong_header_is_named),
+		PROGRAM_TEST(text_that_is_not_utf8_fails_its_row_only),
+		PROGRAM_TEST(line_of_100_megabytes_fails_alone),
+		PROGRAM_TEST(key_that_is_refused_later_stops_the_run),
+		PROGRAM_TEST(wrong_url_is_named),
+		PROGRAM_TEST(refused_connection_ends_the_run),
+		PROGRAM_TEST(expired_certificate_is_refused),
+		PROGRAM_TEST(store_that_is_none_is_refused),
+		PROGRAM_TEST(results_that_cannot_be_written_stop_it),
+		PROGRAM_TEST(interrupt_ends_in_a_summary_and_the_next_run_goes_on),
+		PROGRAM_TEST(lost_answers_are_told_as_in_doubt_and_settled_by_the_next_run),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
