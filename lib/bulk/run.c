@@ -17,40 +17,36 @@ struct run *run_of(shipopt_op *op)
 static void reader_task(struct task *task)
 {
 	struct run *run = CONTAINER_OF(task, struct run, reader_task);
-	int r = SOURCE_ORDER;
-	run->batch_count = 0;
-	while (run->batch_count < RUN_BATCH && r == SOURCE_ORDER) {
-		r = source_next(run->source, &run->batch[run->batch_count], &run->read_error);
-		run->batch_count += r == SOURCE_ORDER;
+	struct run_batch *batch = &run->incoming;
+	batch->count = 0;
+	batch->status = SOURCE_ORDER;
+	while (batch->count < RUN_BATCH && batch->status == SOURCE_ORDER) {
+		batch->status = source_next(run->source, &batch->orders[batch->count], &batch->error);
+		batch->count += batch->status == SOURCE_ORDER;
 	}
-	run->read_status = r;
-	run->batch_expected = source_expected(run->source);
+	batch->expected = source_expected(run->source);
 	reactor_post(run->reactor, &run->read_task);
-}
-
-static void end_of_reading(struct run *run)
-{
-	run->source_ended = true;
-	if (run->read_status < 0 && run->read_status != SHIPOPT_EAGAIN)
-		run_stop(run, run->read_status, TAKE(run->read_error));
 }
 
 static void batch_was_read(struct task *task)
 {
 	struct run *run = CONTAINER_OF(task, struct run, read_task);
+	int status = run->incoming.status;
 	run->is_reading = false;
-	run->batch_next = 0;
-	run->summary.read += (int64_t)run->batch_count;
-	run->summary.expected = run->batch_expected;
-	if (run->read_status == SOURCE_END || (run->read_status < 0 && run->read_status != SHIPOPT_EAGAIN))
-		end_of_reading(run);
+	run->summary.read += (int64_t)run->incoming.count;
+	run->summary.expected = run->incoming.expected;
+	if (status == SOURCE_END || (status < 0 && status != SHIPOPT_EAGAIN))
+		run->source_ended = true;
+	if (status < 0 && status != SHIPOPT_EAGAIN)
+		run_stop(run, status, TAKE(run->incoming.error));
 	run_pump(run);
 }
 
 static void start_reader(struct run *run)
 {
-	bool waits = run->read_status == SHIPOPT_EAGAIN && !run->is_woken;
-	if (run->is_reading || run->source_ended || run->batch_next < run->batch_count || waits)
+	if (run->is_reading || run->source_ended || run->incoming.count)
+		return;
+	if (run->incoming.status == SHIPOPT_EAGAIN && !run->is_woken)
 		return;
 	run->is_reading = true;
 	run->is_woken = false;
@@ -60,6 +56,16 @@ static void start_reader(struct run *run)
 		run->source_ended = true;
 		run_stop(run, r, NULL);
 	}
+}
+
+/* The batch that was read takes the place of the one that is used up. */
+static void take_incoming(struct run *run)
+{
+	if (run->is_reading || run->batch_next < run->batch.count || !run->incoming.count)
+		return;
+	run->batch = run->incoming;
+	run->batch_next = 0;
+	run->incoming.count = 0;
 }
 
 /* A push source has orders again. It wakes once for each time that it had none; the reference is for a wake that is on its way
@@ -111,7 +117,7 @@ static void start_item(struct run *run, struct run_item *item)
 /* The next order becomes an item; false if there is no slot or memory for it now. */
 static bool admit_one(struct run *run)
 {
-	shipopt_order *order = run->batch[run->batch_next];
+	shipopt_order *order = run->batch.orders[run->batch_next];
 	struct run_item *item = run_item_new(run, order);
 	if (item) {
 		item->item.order->index = run->next_index;
@@ -129,16 +135,18 @@ static bool admit_one(struct run *run)
 
 static bool may_admit(const struct run *run)
 {
-	return run->batch_next < run->batch_count && !run->is_paused && run->in_flight < run->max_in_flight &&
+	return run->batch_next < run->batch.count && !run->is_paused && run->in_flight < run->max_in_flight &&
 	       run->settling < run->settling_max && run_outlet_has_room(run);
 }
 
-static void drop_batch(struct run *run)
+/* Orders that were read and will not be begun are as if never read. */
+static void drop_batches(struct run *run)
 {
-	while (run->batch_next < run->batch_count) {
-		shipopt_order_free(run->batch[run->batch_next++]);
-		run->summary.read--;
-	}
+	run->summary.read -= (int64_t)(run->batch.count - run->batch_next + run->incoming.count);
+	while (run->batch_next < run->batch.count)
+		shipopt_order_free(run->batch.orders[run->batch_next++]);
+	while (run->incoming.count)
+		shipopt_order_free(run->incoming.orders[--run->incoming.count]);
 }
 
 static void complete(struct run *run)
@@ -159,14 +167,17 @@ void run_pump(struct run *run)
 	if (run->is_ending)
 		return;
 	if ((run->is_canceled || run->status < 0) && !run->is_reading) {
-		drop_batch(run);
+		drop_batches(run);
 		run->source_ended = true;
 	}
-	while (may_admit(run) && admit_one(run))
-		;
-	start_reader(run);
-	bool read_all = run->source_ended && !run->is_reading && run->batch_next == run->batch_count;
-	if (read_all && run->active == 0 && run_outlet_is_empty(run))
+	do {
+		take_incoming(run);
+		start_reader(run);
+	} while (may_admit(run) && admit_one(run));
+	if (run->is_reading || !run->source_ended)
+		return;
+	bool used_up = !run->incoming.count && run->batch_next == run->batch.count;
+	if (used_up && run->active == 0 && run_outlet_is_empty(run))
 		complete(run);
 }
 
@@ -230,7 +241,7 @@ static void cancel_on_reactor(struct task *task)
 			item->cancel(item);
 		}
 		/* A push source that waits for its host will not wake any more. */
-		if (run->read_status == SHIPOPT_EAGAIN && !run->is_reading)
+		if (!run->is_reading)
 			run->source_ended = true;
 		run_pump(run);
 	}
@@ -312,7 +323,7 @@ static void run_destroy(shipopt_op *op)
 	struct run *run = CONTAINER_OF(op, struct run, op);
 	run_outlet_done(run);
 	source_unref(run->source);
-	shipopt_error_unref(run->read_error);
+	shipopt_error_unref(run->incoming.error);
 	shipopt_error_unref(run->error);
 	summary_done(&run->summary);
 	shipopt_bulk_free(run->bulk);
@@ -342,7 +353,6 @@ static void run_init(struct run *run, shipopt_bulk *bulk, enum run_kind kind, sh
 	run->sink = sink;
 	run->max_in_flight = wanted ? wanted : default_in_flight(kind);
 	run->settling_max = (size_t)settings_number(&bulk->settings, BULK_SETTLING_MAX);
-	run->read_status = SOURCE_ORDER;
 	list_init(&run->items);
 	lane_group_init(&run->group, 1);
 	summary_init(&run->summary);

@@ -17,12 +17,12 @@
  *
  *   reader   a task on the side pool fills a batch of at most RUN_BATCH orders; one at a time
  *   pump     on the reactor: starts items while there is a slot (max_in_flight, parked items not counted), room among the
- *            settling, room in the outlet, and in the host's queue; asks for the next batch before this one is used up
+ *            settling, room in the outlet, and in the host's queue; the next batch is read while this one is used up
  *   items    work on the reactor, each by its kind (run_item.c)
  *   outlet   takes ended items, in order if asked, to the sink and the host: batches on a scheduler thread, callbacks where the
  *            handle's delivery says; one batch at a time, so that callbacks never overlap (run_outlet.c)
  *
- * Everything of a run belongs to its reactor thread, except: `batch` while the reader runs, `outgoing` while the outlet's
+ * Everything of a run belongs to its reactor thread, except: `incoming` while the reader runs, `outgoing` while the outlet's
  * batch is out, and the summary (atomics). Hand-over is by posting a task, which orders the memory. The run is an
  * operation; items that wait in the host's queue each hold a reference to it.
  */
@@ -59,6 +59,14 @@ struct shipopt_bulk { /* constant after creation */
 	int missing_carrier;
 };
 
+struct run_batch {
+	shipopt_order *orders[RUN_BATCH];
+	size_t count;
+	int status; /* SOURCE_ORDER: more may come; SOURCE_END; SHIPOPT_EAGAIN: waits for a wake; an error */
+	shipopt_error *error;
+	int64_t expected;
+};
+
 struct run {
 	shipopt_op op;
 	shipopt_bulk *bulk;
@@ -74,12 +82,10 @@ struct run {
 
 	shipopt_source *source;
 	struct task reader_task, read_task, wake_task;
-	shipopt_order *batch[RUN_BATCH];
-	size_t batch_count, batch_next;
-	int read_status; /* SOURCE_ORDER: more may come; SOURCE_END; SHIPOPT_EAGAIN: waits for a wake; an error */
-	shipopt_error *read_error;
-	int64_t batch_expected;
-	bool is_reading, is_woken, source_ended;
+	struct run_batch incoming; /* the reader's while is_reading, then ready to be taken */
+	struct run_batch batch;    /* being admitted */
+	size_t batch_next;
+	bool is_reading, is_woken, source_ended; /* ended: nothing will come behind `incoming` */
 
 	bool is_canceled, is_paused, is_ending;
 	int status;           /* what ends the run early */
