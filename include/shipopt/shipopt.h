@@ -4,6 +4,7 @@
 
 /* Everything. A program may include single headers instead. */
 #include <shipopt/bulk.h>
+#include <shipopt/cache.h>
 #include <shipopt/carrier.h>
 #include <shipopt/error.h>
 #include <shipopt/memory.h>

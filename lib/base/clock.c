@@ -26,6 +26,15 @@ int64_t clock_now_us(void)
 	return read_us(CLOCK_MONOTONIC);
 }
 
+int64_t clock_coarse_us(void)
+{
+#ifdef CLOCK_MONOTONIC_COARSE
+	if (!atomic_load_explicit(&virtual_enabled, memory_order_relaxed))
+		return read_us(CLOCK_MONOTONIC_COARSE);
+#endif
+	return clock_now_us();
+}
+
 int64_t clock_wall_ms(void)
 {
 	if (UNLIKELY(atomic_load_explicit(&virtual_enabled, memory_order_relaxed)))

@@ -12,6 +12,8 @@
  * do), and moves both clocks together. One for the process; switching is for tests only, before threads start.
  */
 int64_t clock_now_us(void);     /* monotonic */
+/* The same clock read cheaply: it may be behind by a few milliseconds. For times to live, not for measuring. */
+int64_t clock_coarse_us(void);
 int64_t clock_wall_ms(void);    /* since 1970-01-01 UTC */
 
 static inline int64_t clock_now_ms(void)

@@ -84,3 +84,22 @@ static const struct setting bulk_table[] = {
 };
 TABLE("bulk", bulk_table, BULK_SETTING_COUNT)
 bulk_settings = {"bulk", bulk_table, ARRAY_SIZE(bulk_table)};
+
+static const struct setting cache_table[] = {
+	TEXT("policy", "s3fifo", 1, 16, "s3fifo or lru"),
+	INTEGER("entries_max", 10000, 0, 1073741824, "most entries; 0: bounded by bytes only"),
+	INTEGER("bytes_max", 67108864, 4096, 1099511627776, "most bytes, overhead included"),
+	INTEGER("value_max_bytes", 0, 0, 4294967295, "largest weight of one entry; 0: an eighth of bytes_max"),
+	INTEGER("ttl_ms", 60000, 0, 315360000000, "time to live; 0: without end"),
+	INTEGER("soft_ttl_ms", 0, 0, 315360000000, "after this a value is due for a refresh; 0: never"),
+	INTEGER("access_ttl_ms", 0, 0, 315360000000, "an entry dies when not read for so long; 0: none"),
+	INTEGER("negative_ttl_ms", 5000, 1, 315360000000, "time to live of what is known not to exist"),
+	INTEGER("jitter_percent", 0, 0, 90, "random part by which times to live are shortened"),
+	INTEGER("error_backoff_ms", 0, 0, 3600000, "how long the error of a failed load answers instead of another load"),
+	INTEGER("load_timeout_ms", 30000, 0, 86400000, "longest wait for another's load"),
+	INTEGER("loads_max", 4096, 1, 1048576, "loads at once, those in back-off included"),
+	INTEGER("tags_max", 65536, 1, 16777216, "different tags in use"),
+	INTEGER("shards", 0, 0, 64, "parts with a lock of their own; 0: chosen from the bounds"),
+};
+TABLE("cache", cache_table, CACHE_SETTING_COUNT)
+cache_settings = {"cache", cache_table, ARRAY_SIZE(cache_table)};

@@ -58,6 +58,25 @@ enum bulk_setting {
 	BULK_SETTING_COUNT
 };
 
+enum cache_setting {
+	CACHE_POLICY,
+	CACHE_ENTRIES_MAX,
+	CACHE_BYTES_MAX,
+	CACHE_VALUE_MAX_BYTES,
+	CACHE_TTL_MS,
+	CACHE_SOFT_TTL_MS,
+	CACHE_ACCESS_TTL_MS,
+	CACHE_NEGATIVE_TTL_MS,
+	CACHE_JITTER_PERCENT,
+	CACHE_ERROR_BACKOFF_MS,
+	CACHE_LOAD_TIMEOUT_MS,
+	CACHE_LOADS_MAX,
+	CACHE_TAGS_MAX,
+	CACHE_SHARDS,
+	CACHE_SETTING_COUNT
+};
+
+extern const struct settings_table cache_settings;
 extern const struct settings_table runtime_settings;
 extern const struct settings_table carrier_settings;
 extern const struct settings_table store_settings;

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SHIPOPT_CACHE_H
+#define SHIPOPT_CACHE_H
+
+#include <shipopt/error.h>
+
+SHIPOPT_BEGIN_DECLS
+
+/*
+ * A cache in memory: bytes by bytes, bounded by entries and by bytes, with times to live, tags and single flight.
+ *
+ * All calls may be made from any thread unless their comment says otherwise. Reading takes no lock (with policy "lru" a hit
+ * takes one of several, to keep the order). Values are handed out as reference counted handles, without a copy: a handle
+ * stays valid whatever happens to the cache.
+ *
+ * An entry dies by its time, by shipopt_cache_remove(), by the invalidation of one of its tags or its registered prefix, or by
+ * shipopt_cache_clear(). All of these are effective when the call returns, for readers, and for loads that were begun
+ * before: what these bring is handed to those who waited, and not stored. Dead entries are not found any more; their
+ * memory comes back little by little with later writes, or with shipopt_cache_maintain().
+ *
+ * Keys are 1 to 65,535 bytes, values up to the setting value_max_bytes. Outcomes that are not errors are zero or positive.
+ * Common errors: SHIPOPT_EINVAL (NULL, a key without bytes or too long), SHIPOPT_ENOMEM, SHIPOPT_EFORKED. Any call that changes the cache
+ * may run the removal listener and free functions, on the calling thread, with no lock held.
+ *
+ * Times are monotonic. All of this since 0.1.
+ */
+typedef struct shipopt_cache shipopt_cache;
+typedef struct shipopt_cache_config shipopt_cache_config;
+typedef struct shipopt_cache_options shipopt_cache_options;
+typedef struct shipopt_value shipopt_value;
+
+enum { /* outcomes of looking for a key */
+	SHIPOPT_CACHE_ABSENT = 0,
+	SHIPOPT_CACHE_FOUND = 1,
+	SHIPOPT_CACHE_STALE = 2,    /* found, but its soft time to live is over: still good to use, due for a refresh */
+	SHIPOPT_CACHE_NEGATIVE = 3  /* it is known that there is no such thing; no value is handed out */
+};
+
+enum { /* why a value left the cache */
+	SHIPOPT_CAUSE_EXPIRED = 1,
+	SHIPOPT_CAUSE_EVICTED = 2,
+	SHIPOPT_CAUSE_REPLACED = 3,
+	SHIPOPT_CAUSE_REMOVED = 4, /* shipopt_cache_remove() and _remove_pattern() */
+	SHIPOPT_CAUSE_TAG = 5,     /* its tag or prefix was invalidated or the cache cleared */
+	SHIPOPT_CAUSE_CLOSED = 6   /* the cache was freed */
+};
+
+/* A time to live without end. */
+#define SHIPOPT_CACHE_FOREVER INT64_MAX
+
+/* Frees memory that was handed over with shipopt_cache_put_owned(). Any thread, once, no lock held. */
+typedef void (*shipopt_cache_free_fn)(void *userdata, void *value, size_t value_length);
+/* Told once for each value that leaves, after it has left: a SHIPOPT_CAUSE_… . Key and value are borrowed. May call
+ * the cache; removals that this causes are told after it has returned. */
+typedef void (*shipopt_cache_removed_fn)(void *userdata, const void *key, size_t key_length, shipopt_value *value, int cause);
+/* Microseconds of a clock that should not go back; if it does, entries live longer. */
+typedef int64_t (*shipopt_cache_clock_fn)(void *userdata);
+
+/*
+ * Settings, as in <shipopt/runtime.h>; environment SHIPOPT_CACHE_….
+ *
+ *   policy            "s3fifo" (default) or "lru"
+ *   entries_max       most entries; default 10,000, 0: bounded by bytes only
+ *   bytes_max         most bytes: keys, values and overhead (about 80 bytes an entry); default 67,108,864, at least 4,096
+ *   value_max_bytes   largest weight of one entry; 0 (default): an eighth of bytes_max, and never more than bytes_max
+ *   ttl_ms            time to live; default 60,000, 0: without end
+ *   soft_ttl_ms       after this a value is stale: still handed out, but due for a refresh; default 0: never
+ *   access_ttl_ms     an entry dies when not read for so long; default 0: none
+ *   negative_ttl_ms   time to live of "there is no such thing"; default 5,000
+ *   jitter_percent    times to live are shortened by a random part up to this; default 0, at most 90
+ *   error_backoff_ms  after a failed load its error answers for so long instead of another load; default 0: not at all
+ *   load_timeout_ms   longest wait for another's load; default 30,000
+ *   loads_max         loads at once, those in back-off included; default 4,096
+ *   tags_max          different tags in use; default 65,536
+ *   shards            0 (default): chosen from the bounds, so that each has about 250 entries or more
+ */
+SHIPOPT_API int shipopt_cache_config_new(shipopt_cache_config **ret_config);
+SHIPOPT_API void shipopt_cache_config_free(shipopt_cache_config *config);
+SHIPOPT_API int shipopt_cache_config_set(shipopt_cache_config *config, const char *name, const char *value);
+SHIPOPT_API int shipopt_cache_config_from_env(shipopt_cache_config *config);
+SHIPOPT_API const shipopt_error *shipopt_cache_config_error(const shipopt_cache_config *config);
+SHIPOPT_API int shipopt_cache_config_set_policy(shipopt_cache_config *config, const char *policy);
+SHIPOPT_API int shipopt_cache_config_set_entries_max(shipopt_cache_config *config, int64_t entries);
+SHIPOPT_API int shipopt_cache_config_set_bytes_max(shipopt_cache_config *config, int64_t bytes);
+SHIPOPT_API int shipopt_cache_config_set_value_max_bytes(shipopt_cache_config *config, int64_t bytes);
+SHIPOPT_API int shipopt_cache_config_set_ttl_ms(shipopt_cache_config *config, int64_t ttl_ms);
+SHIPOPT_API int shipopt_cache_config_set_soft_ttl_ms(shipopt_cache_config *config, int64_t ttl_ms);
+SHIPOPT_API int shipopt_cache_config_set_access_ttl_ms(shipopt_cache_config *config, int64_t ttl_ms);
+SHIPOPT_API int shipopt_cache_config_set_negative_ttl_ms(shipopt_cache_config *config, int64_t ttl_ms);
+SHIPOPT_API int shipopt_cache_config_set_jitter_percent(shipopt_cache_config *config, int64_t percent);
+SHIPOPT_API int shipopt_cache_config_set_error_backoff_ms(shipopt_cache_config *config, int64_t backoff_ms);
+SHIPOPT_API int shipopt_cache_config_set_load_timeout_ms(shipopt_cache_config *config, int64_t timeout_ms);
+/* A prefix whose entries shipopt_cache_remove_prefix() can kill at once, as "rate:"; 1 to 1,024 bytes, at most 64 of them.
+ * SHIPOPT_ETOOLARGE. */
+SHIPOPT_API int shipopt_cache_config_add_prefix(shipopt_cache_config *config, const char *prefix);
+/* Who is told of removals; NULL: nobody. */
+SHIPOPT_API int shipopt_cache_config_set_listener(
+	shipopt_cache_config *config, shipopt_cache_removed_fn listener, void *userdata);
+/* A clock of the host's; NULL: the system's monotonic one, to a few milliseconds. Called from any thread. */
+SHIPOPT_API int shipopt_cache_config_set_clock(shipopt_cache_config *config, shipopt_cache_clock_fn clock, void *userdata);
+
+/* Makes a cache; `config` is copied and may be NULL. Starts no thread, ever. SHIPOPT_EINVAL names the setting that is wrong.
+ * *ret_error may be NULL, and is the caller's to unref. */
+SHIPOPT_API int shipopt_cache_new(const shipopt_cache_config *config, shipopt_cache **ret_cache, shipopt_error **ret_error);
+/* Drops the caller's reference; never blocks. No call on the handle may be running. What is left is told to the listener when loads
+ * in flight have ended. Accepts NULL. */
+SHIPOPT_API void shipopt_cache_free(shipopt_cache *cache);
+
+/* A held value: immutable, readable from any thread, until _unref; also after the cache is gone. Value data is aligned to 8 bytes.
+ * All but `ref` accept NULL only where it says so. */
+SHIPOPT_API const void *shipopt_value_data(const shipopt_value *value);
+SHIPOPT_API size_t shipopt_value_length(const shipopt_value *value);
+SHIPOPT_API const void *shipopt_value_key(const shipopt_value *value);
+SHIPOPT_API size_t shipopt_value_key_length(const shipopt_value *value);
+/* Never the same for two writings in one cache. */
+SHIPOPT_API uint64_t shipopt_value_version(const shipopt_value *value);
+/* Both accept NULL; `ref` returns its argument. */
+SHIPOPT_API shipopt_value *shipopt_value_ref(shipopt_value *value);
+SHIPOPT_API void shipopt_value_unref(shipopt_value *value);
+/* How old the entry is (to a second), and how long it has to live; SHIPOPT_CACHE_FOREVER for without end, 0 when over. */
+SHIPOPT_API int64_t shipopt_value_age_ms(const shipopt_value *value, const shipopt_cache *cache);
+SHIPOPT_API int64_t shipopt_value_ttl_ms(const shipopt_value *value, const shipopt_cache *cache);
+
+/* What one writing or load has of its own. Opaque, reusable, copied by the calls that take it; not for two threads at once. Times:
+ * at least 1 ms or SHIPOPT_CACHE_FOREVER; SHIPOPT_EINVAL otherwise. Without a call to a setter the cache's own setting holds. */
+SHIPOPT_API int shipopt_cache_options_new(shipopt_cache_options **ret_options);
+SHIPOPT_API void shipopt_cache_options_free(shipopt_cache_options *options);
+SHIPOPT_API int shipopt_cache_options_set_ttl_ms(shipopt_cache_options *options, int64_t ttl_ms);
+SHIPOPT_API int shipopt_cache_options_set_soft_ttl_ms(shipopt_cache_options *options, int64_t ttl_ms);
+SHIPOPT_API int shipopt_cache_options_set_access_ttl_ms(shipopt_cache_options *options, int64_t ttl_ms);
+SHIPOPT_API int shipopt_cache_options_set_jitter_percent(shipopt_cache_options *options, int64_t percent); /* 0 to 90 */
+/* How long to wait for another's load; 0: not at all. */
+SHIPOPT_API int shipopt_cache_options_set_timeout_ms(shipopt_cache_options *options, int64_t timeout_ms);
+/* At most 8 tags of 1 to 255 bytes; SHIPOPT_ETOOLARGE. `clear_tags` forgets them. */
+SHIPOPT_API int shipopt_cache_options_add_tag(shipopt_cache_options *options, const char *tag);
+SHIPOPT_API int shipopt_cache_options_clear_tags(shipopt_cache_options *options);
+
+/* Looks a key up: one of the outcomes above. For FOUND and STALE *ret_value is a handle of the caller's. */
+SHIPOPT_API int shipopt_cache_get(
+	shipopt_cache *cache, const void *key, size_t key_length, shipopt_value **ret_value);
+/* Copies the value into `buffer`; *ret_length is its length. SHIPOPT_ETOOLARGE if it does not fit: then *ret_length says what is
+ * needed and nothing is copied. */
+SHIPOPT_API int shipopt_cache_get_copy(shipopt_cache *cache, const void *key, size_t key_length, void *buffer,
+	size_t buffer_size, size_t *ret_length);
+/* Shows the value to `borrow` without a handle: the quickest way. The callback must be short, must not block, and must not call the
+ * cache. Its result is not looked at. */
+typedef void (*shipopt_cache_borrow_fn)(void *userdata, const void *value, size_t value_length);
+SHIPOPT_API int shipopt_cache_borrow(
+	shipopt_cache *cache, const void *key, size_t key_length, shipopt_cache_borrow_fn borrow, void *userdata);
+/*
+ * Looks up many keys at once, faster than one by one: memory is fetched ahead. ret_outcomes[i] and ret_values[i] are as for
+ * shipopt_cache_get(), ret_values[i] is NULL without a value. Returns how many have one.
+ */
+SHIPOPT_API int shipopt_cache_get_many(shipopt_cache *cache, size_t count, const void *const *keys,
+	const size_t *key_lengths, int *ret_outcomes, shipopt_value **ret_values);
+/* The outcome without a value, a hit counted or a statistic. */
+SHIPOPT_API int shipopt_cache_peek(shipopt_cache *cache, const void *key, size_t key_length);
+
+/*
+ * Stores a copy. `options` may be NULL. 0; SHIPOPT_ETOOLARGE if it is too large for this cache (setting value_max_bytes): then
+ * what was stored for the key before stays; SHIPOPT_EAGAIN if more than tags_max tags are in use.
+ */
+SHIPOPT_API int shipopt_cache_put(shipopt_cache *cache, const void *key, size_t key_length, const void *value,
+	size_t value_length, const shipopt_cache_options *options);
+/* The same without a copy: `free_value` (may be NULL) is called when the cache and all readers are done with it; on failure of
+ * this call it is not called and `value` stays the caller's. */
+SHIPOPT_API int shipopt_cache_put_owned(shipopt_cache *cache, const void *key, size_t key_length, void *value,
+	size_t value_length, shipopt_cache_free_fn free_value, void *userdata, const shipopt_cache_options *options);
+/* Stores that there is no such thing; lives for negative_ttl_ms if `options` say nothing. */
+SHIPOPT_API int shipopt_cache_put_negative(
+	shipopt_cache *cache, const void *key, size_t key_length, const shipopt_cache_options *options);
+enum {
+	SHIPOPT_CACHE_IF_ABSENT = 1,
+	SHIPOPT_CACHE_IF_PRESENT = 2,
+	SHIPOPT_CACHE_IF_VERSION = 3 /* the stored value has this version */
+};
+/* Stores a copy if the condition holds. 1: stored, 0: the condition does not hold. `version` counts for IF_VERSION only. A
+ * negative entry counts as absent. */
+SHIPOPT_API int shipopt_cache_put_if(shipopt_cache *cache, const void *key, size_t key_length, const void *value,
+	size_t value_length, int condition, uint64_t version, const shipopt_cache_options *options);
+/* Gives an entry a new time to live from now on, also an end where it had none. 1, or 0 if it is absent. The soft time to live
+ * keeps its distance from the end. */
+SHIPOPT_API int shipopt_cache_touch(shipopt_cache *cache, const void *key, size_t key_length, int64_t ttl_ms);
+
+/* Removes an entry; a load of it in flight is not stored and not waited for by later callers. 1, or 0 if it was absent. */
+SHIPOPT_API int shipopt_cache_remove(shipopt_cache *cache, const void *key, size_t key_length);
+/* Kills all entries with the tag, at once, however many. */
+SHIPOPT_API int shipopt_cache_remove_tag(shipopt_cache *cache, const char *tag);
+/* Kills all entries whose key begins with `prefix`: at once if the prefix is registered, else as _remove_pattern(). */
+SHIPOPT_API int shipopt_cache_remove_prefix(shipopt_cache *cache, const char *prefix);
+/*
+ * Removes the entries whose key matches: "*" stands for any bytes, "?" for one, a backslash takes the next byte as it is.
+ * Goes through the whole cache in this call, a few hundred entries at a time, never holding a lock for longer than one
+ * of them takes; entries written after the call began stay. *ret_removed (may be NULL) is how many live ones it removed.
+ */
+SHIPOPT_API int shipopt_cache_remove_pattern(shipopt_cache *cache, const char *pattern, uint64_t *ret_removed);
+/* Kills everything, at once. */
+SHIPOPT_API int shipopt_cache_clear(shipopt_cache *cache);
+/* Gives back the memory of all that is dead, and ends waiting that is out of time. For caches that are rarely written
+ * to. Takes time in proportion to the entries. */
+SHIPOPT_API int shipopt_cache_maintain(shipopt_cache *cache);
+
+/* Called for one live entry; other than 0 ends the walk. `value` is borrowed. */
+typedef int (*shipopt_cache_visit_fn)(void *userdata, shipopt_value *value);
+/* Walks live entries that have a value, at most `limit` (0: all), in no order, while others may write: what is there all the time is
+ * visited once. Does not count as reading. Returns how many were visited, at most INT_MAX. The callback may call the cache. */
+SHIPOPT_API int shipopt_cache_visit(shipopt_cache *cache, size_t limit, shipopt_cache_visit_fn visit, void *userdata);
+/* The same for those used most of late, best first as far as the policy tells them apart. */
+SHIPOPT_API int shipopt_cache_visit_hottest(
+	shipopt_cache *cache, size_t limit, shipopt_cache_visit_fn visit, void *userdata);
+
+/* Counters and gauges, read without stopping anybody; SHIPOPT_EINVAL for an unknown one. */
+enum {
+	SHIPOPT_CACHE_STAT_ENTRIES = 1, /* dead ones whose memory has not come back included */
+	SHIPOPT_CACHE_STAT_BYTES = 2,
+	SHIPOPT_CACHE_STAT_HELD_BYTES = 3, /* of entries that left but are still held by readers */
+	SHIPOPT_CACHE_STAT_LIMBO_BYTES = 4, /* of entries that left and wait to be freed */
+	SHIPOPT_CACHE_STAT_INDEX_BYTES = 5, /* index and ghost */
+	SHIPOPT_CACHE_STAT_SHARDS = 6,
+	SHIPOPT_CACHE_STAT_TAGS = 7,
+	SHIPOPT_CACHE_STAT_HITS = 10, /* stale ones included, negative ones not */
+	SHIPOPT_CACHE_STAT_STALE_HITS = 11,
+	SHIPOPT_CACHE_STAT_NEGATIVE_HITS = 12,
+	SHIPOPT_CACHE_STAT_MISSES = 13,
+	SHIPOPT_CACHE_STAT_LOADS = 14,
+	SHIPOPT_CACHE_STAT_LOAD_FAILURES = 15,
+	SHIPOPT_CACHE_STAT_COALESCED = 16, /* callers that waited for another's load */
+	SHIPOPT_CACHE_STAT_REFUSED = 17,   /* too large */
+	SHIPOPT_CACHE_STAT_STORED = 18,
+	SHIPOPT_CACHE_STAT_LOADS_DROPPED = 19, /* results not stored, as their key or tag was invalidated meanwhile */
+	SHIPOPT_CACHE_STAT_EXPIRED = 20, /* from here on: entries that left, by cause */
+	SHIPOPT_CACHE_STAT_EVICTED = 21,
+	SHIPOPT_CACHE_STAT_REPLACED = 22,
+	SHIPOPT_CACHE_STAT_REMOVED = 23,
+	SHIPOPT_CACHE_STAT_TAGGED = 24,
+	SHIPOPT_CACHE_STAT_EXPIRED_BYTES = 30, /* and their weight */
+	SHIPOPT_CACHE_STAT_EVICTED_BYTES = 31,
+	SHIPOPT_CACHE_STAT_REPLACED_BYTES = 32,
+	SHIPOPT_CACHE_STAT_REMOVED_BYTES = 33,
+	SHIPOPT_CACHE_STAT_TAGGED_BYTES = 34
+};
+SHIPOPT_API int shipopt_cache_stat(shipopt_cache *cache, int stat, int64_t *ret_value);
+
+SHIPOPT_END_DECLS
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#include "cache/entry.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+_Static_assert(sizeof(struct entry) == 48, "the header is what each entry pays");
+_Static_assert(sizeof(struct entry_timing) % 8 == 0, "the header behind it is aligned");
+
+static size_t head_size(bool is_timed)
+{
+	return is_timed ? sizeof(struct entry_timing) : 0;
+}
+
+static size_t tags_size(unsigned count)
+{
+	return count ? sizeof(struct entry_tags) + count * sizeof(struct tag *) : 0;
+}
+
+static size_t block_size(const struct entry_content *content)
+{
+	size_t body = content->is_external ? sizeof(struct entry_external) : content->value_length;
+	return head_size(content->is_timed) + sizeof(struct entry) + ((content->key_length + 7) & ~(size_t)7) +
+		tags_size(content->tag_count) + body;
+}
+
+size_t entry_weight_of(const struct entry_content *content)
+{
+	return block_size(content) + (content->is_external ? content->value_length : 0) + ENTRY_INDEX_BYTES;
+}
+
+size_t entry_weight(const struct entry *entry)
+{
+	struct entry_content content = {.key_length = entry->key_length, .value_length = entry->value_length,
+		.is_external = entry->flags & ENTRY_EXTERNAL, .is_timed = entry->flags & ENTRY_TIMED};
+	if (entry->flags & ENTRY_TAGGED)
+		content.tag_count = (unsigned)entry_tags(entry)->count;
+	return entry_weight_of(&content);
+}
+
+static void fill_body(struct entry *entry, const struct entry_content *content)
+{
+	char *body = entry_body(entry);
+	if (content->is_external)
+		*(struct entry_external *)(void *)body = (struct entry_external){content->value, content->free,
+			content->userdata};
+	else if (content->value_length)
+		memcpy(body, content->value, content->value_length);
+}
+
+struct entry *entry_new(const struct entry_content *content)
+{
+	char *block = mem_alloc(block_size(content));
+	if (!block)
+		return NULL;
+	struct entry *entry = (struct entry *)(void *)(block + head_size(content->is_timed));
+	*entry = (struct entry){.value_length = (uint32_t)content->value_length,
+		.key_length = (uint16_t)content->key_length,
+		.flags = (uint8_t)((content->is_negative ? ENTRY_NEGATIVE : 0) |
+			(content->is_external ? ENTRY_EXTERNAL : 0) | (content->is_timed ? ENTRY_TIMED : 0) |
+			(content->tag_count ? ENTRY_TAGGED : 0))};
+	atomic_init(&entry->references, 1);
+	atomic_init(&entry->mark, 0);
+	atomic_init(&entry->expires_us, ENTRY_NEVER);
+	list_init(&entry->link.queue);
+	if (content->is_timed) {
+		struct entry_timing *timing = entry_timing(entry);
+		list_init(&timing->wheel);
+		atomic_init(&timing->soft_us, ENTRY_NEVER);
+		atomic_init(&timing->hard_us, ENTRY_NEVER);
+		atomic_init(&timing->access_us, 0);
+	}
+	memcpy((char *)(entry + 1), content->key, content->key_length);
+	if (content->tag_count) {
+		struct entry_tags *tags = (struct entry_tags *)(void *)entry_tail(entry);
+		tags->count = content->tag_count;
+		memcpy(tags->list, content->tags, content->tag_count * sizeof(struct tag *));
+	}
+	fill_body(entry, content);
+	return entry;
+}
+
+void account_unref(struct account *account)
+{
+	if (atomic_fetch_sub_explicit(&account->references, 1, memory_order_acq_rel) == 1)
+		mem_free(account);
+}
+
+void entry_free(struct entry *entry)
+{
+	if (atomic_load_explicit(&entry->mark, memory_order_relaxed) & ENTRY_HELD) {
+		struct account *account = entry->link.account;
+		atomic_fetch_sub(&account->bytes, (int64_t)entry_weight(entry));
+		account_unref(account);
+	}
+	if (entry->flags & ENTRY_EXTERNAL) {
+		const struct entry_external *external = (const struct entry_external *)(const void *)entry_body(entry);
+		if (external->free)
+			external->free(external->userdata, (void *)(uintptr_t)external->data, entry->value_length);
+	}
+	mem_free((char *)entry - head_size(entry->flags & ENTRY_TIMED));
+}
+
+void entry_release(struct entry *entry, struct account *account)
+{
+	/* Nobody can find the entry any more: a count of one is final. The mark is written before the drop, which hands it
+	 * to whoever drops last. */
+	if (atomic_load_explicit(&entry->references, memory_order_acquire) > 1) {
+		atomic_fetch_add(&account->references, 1);
+		atomic_fetch_add(&account->bytes, (int64_t)entry_weight(entry));
+		entry->link.account = account;
+		entry_set_mark(entry, ENTRY_HELD);
+	}
+	entry_unref(entry);
+}

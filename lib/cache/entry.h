@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CACHE_ENTRY_H
+#define CACHE_ENTRY_H
+
+#include <shipopt/cache.h>
+#include <stdatomic.h>
+
+#include "base/list.h"
+
+struct tag;
+
+/*
+ * An entry: a key, a value and what the cache knows about them, in one allocation.
+ *
+ *	[timing, if it can expire] [header, 48 bytes] [key] [padding to 8] [tags] [value, or where a value of the host's is]
+ *
+ * Entries are reference counted and immutable once published, except for what is marked below. One reference belongs to
+ * the cache. It is dropped only when the entry was unlinked and no read section can see it any more, so a reader inside a
+ * section takes a reference with a plain increment. A handle (shipopt_value) is an entry with a reference held, and outlives
+ * the cache.
+ *
+ * Marks: `mark` holds the hit count (2 bits, set by readers) and the queue that the entry stands in; after unlinking the
+ * cause. The union belongs to the queue, then to the limbo, then to the account of bytes that readers still hold. Both the
+ * queue and `timing` need the shard's lock, except for the atomic times.
+ */
+#define ENTRY_NEVER INT64_MAX /* a time that does not come */
+#define ENTRY_TAGS_MAX 8
+#define ENTRY_KEY_MAX 65535
+/* The share of the index and the ghost in an entry's weight. */
+#define ENTRY_INDEX_BYTES 20
+
+enum { ENTRY_NEGATIVE = 1, ENTRY_EXTERNAL = 2, ENTRY_TIMED = 4, ENTRY_TAGGED = 8 };
+enum { /* mark */
+	ENTRY_FREQUENCY = 3,
+	ENTRY_PLACE = 12,
+	ENTRY_SMALL = 4,
+	ENTRY_MAIN = 8,
+	ENTRY_CAUSE_SHIFT = 4, /* after unlinking */
+	ENTRY_HELD = 128       /* unlinked, and `account` counts it */
+};
+
+/* Bytes of unlinked entries that readers hold. Outlives the cache as long as one is held. */
+struct account {
+	atomic_uint references;
+	_Atomic(int64_t) bytes;
+};
+
+struct entry_timing {
+	struct list_node wheel;
+	_Atomic(int64_t) soft_us;
+	_Atomic(int64_t) hard_us; /* where the access TTL cannot push it beyond */
+	_Atomic(int64_t) access_us; /* 0: none */
+};
+
+struct entry {
+	atomic_uint references;
+	uint32_t value_length;
+	uint16_t key_length;
+	_Atomic(uint8_t) mark;
+	uint8_t flags;
+	uint32_t created_s; /* since the cache was made */
+	union {
+		struct list_node queue;
+		struct {
+			struct entry *next;
+			uint64_t tag;
+		} limbo;
+		struct account *account;
+	} link;
+	uint64_t stamp; /* the ticket of its writing, shifted by 8, and its prefix */
+	_Atomic(int64_t) expires_us;
+};
+
+struct entry_external {
+	const void *data;
+	shipopt_cache_free_fn free;
+	void *userdata;
+};
+
+struct entry_tags {
+	uint64_t count;
+	struct tag *list[];
+};
+
+/* What an entry is made from. */
+struct entry_content {
+	const void *key;
+	size_t key_length;
+	const void *value;
+	size_t value_length;
+	bool is_external, is_negative, is_timed;
+	shipopt_cache_free_fn free;
+	void *userdata;
+	unsigned tag_count;
+	struct tag *const *tags;
+};
+
+/* One reference, not published, never expiring. With an external value the entry owns it from here on. NULL: out of memory. */
+struct entry *entry_new(const struct entry_content *content);
+void entry_free(struct entry *entry);
+/* Bytes that it counts for: all of its allocation, the value, its share of the index. */
+size_t entry_weight(const struct entry *entry);
+size_t entry_weight_of(const struct entry_content *content);
+/* Drops the cache's own reference; `account` counts what readers still hold. */
+void entry_release(struct entry *entry, struct account *account);
+void account_unref(struct account *account);
+
+static inline void entry_ref(struct entry *entry)
+{
+	atomic_fetch_add_explicit(&entry->references, 1, memory_order_relaxed);
+}
+
+static inline void entry_unref(struct entry *entry)
+{
+	if (atomic_fetch_sub_explicit(&entry->references, 1, memory_order_acq_rel) == 1)
+		entry_free(entry);
+}
+
+static inline const char *entry_key(const struct entry *entry)
+{
+	return (const char *)(entry + 1);
+}
+
+static inline char *entry_tail(const struct entry *entry)
+{
+	return (char *)(uintptr_t)(entry_key(entry) + (((size_t)entry->key_length + 7) & ~(size_t)7));
+}
+
+static inline const struct entry_tags *entry_tags(const struct entry *entry)
+{
+	return (const struct entry_tags *)(const void *)entry_tail(entry);
+}
+
+static inline struct entry_timing *entry_timing(const struct entry *entry)
+{
+	return (struct entry_timing *)(void *)((char *)(uintptr_t)entry - sizeof(struct entry_timing));
+}
+
+static inline char *entry_body(const struct entry *entry)
+{
+	char *tail = entry_tail(entry);
+	if (UNLIKELY(entry->flags & ENTRY_TAGGED))
+		tail += sizeof(struct entry_tags) + entry_tags(entry)->count * sizeof(struct tag *);
+	return tail;
+}
+
+static inline const void *entry_value(const struct entry *entry)
+{
+	char *body = entry_body(entry);
+	if (entry->flags & ENTRY_EXTERNAL)
+		return ((const struct entry_external *)(const void *)body)->data;
+	return body;
+}
+
+static inline uint64_t entry_stamp(const struct entry *entry)
+{
+	return entry->stamp >> 8;
+}
+
+static inline unsigned entry_place(const struct entry *entry)
+{
+	return atomic_load_explicit(&entry->mark, memory_order_relaxed) & ENTRY_PLACE;
+}
+
+/* Shard's lock held: readers only count up. */
+static inline void entry_set_mark(struct entry *entry, unsigned mark)
+{
+	atomic_store_explicit(&entry->mark, (uint8_t)mark, memory_order_relaxed);
+}
+
+#endif

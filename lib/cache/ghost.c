@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "cache/ghost.h"
+
+#include "base/macro.h"
+#include "base/memory.h"
+
+#define BUCKET_MEMBERS 8
+#define BUCKETS_MIN 64
+#define TICKS 8192 /* of a lap of 65536, so that outdated and young cannot be confused */
+
+static uint64_t mix(uint64_t hash)
+{
+	hash *= UINT64_C(0x9e3779b97f4a7c15);
+	return hash ^ (hash >> 29);
+}
+
+static uint32_t *bucket_of(const struct ghost *ghost, uint64_t mixed)
+{
+	return &ghost->members[(mixed & (ghost->buckets - 1)) * BUCKET_MEMBERS];
+}
+
+static uint32_t print_of(uint64_t mixed)
+{
+	uint32_t print = (uint32_t)(mixed >> 48);
+	return print ? print : 1;
+}
+
+static uint16_t now(const struct ghost *ghost)
+{
+	return (uint16_t)(ghost->added / ghost->unit);
+}
+
+static uint64_t age(const struct ghost *ghost, uint32_t member)
+{
+	return (uint64_t)(uint16_t)(now(ghost) - (uint16_t)member) * ghost->unit;
+}
+
+static bool is_outdated(const struct ghost *ghost, uint32_t member, size_t capacity)
+{
+	return member && age(ghost, member) >= capacity;
+}
+
+static void resize(struct ghost *ghost, size_t capacity)
+{
+	size_t buckets = BUCKETS_MIN;
+	while (buckets * BUCKET_MEMBERS * 4 < capacity * 5)
+		buckets *= 2;
+	uint32_t *members = mem_alloc_array(buckets * BUCKET_MEMBERS, sizeof(*members));
+	if (!members)
+		return;
+	mem_free(ghost->members);
+	*ghost = (struct ghost){.members = members, .buckets = buckets, .capacity = capacity,
+		.unit = MAX(1, capacity / TICKS)};
+}
+
+static void sweep(struct ghost *ghost, size_t capacity)
+{
+	uint32_t *bucket = &ghost->members[ghost->sweep * BUCKET_MEMBERS];
+	for (int i = 0; i < BUCKET_MEMBERS; i++)
+		if (is_outdated(ghost, bucket[i], capacity))
+			bucket[i] = 0;
+	ghost->sweep = (ghost->sweep + 1) & (ghost->buckets - 1);
+}
+
+void ghost_add(struct ghost *ghost, uint64_t hash, size_t capacity)
+{
+	if (capacity == 0)
+		return;
+	if (!ghost->members || capacity > 2 * ghost->capacity)
+		resize(ghost, capacity);
+	if (!ghost->members)
+		return;
+	capacity = MIN(capacity, 2 * ghost->capacity);
+	sweep(ghost, capacity);
+	ghost->added++;
+	uint64_t mixed = mix(hash);
+	uint32_t *bucket = bucket_of(ghost, mixed), *chosen = bucket;
+	for (int i = 0; i < BUCKET_MEMBERS; i++) {
+		if (!bucket[i] || bucket[i] >> 16 == print_of(mixed)) {
+			chosen = &bucket[i];
+			break;
+		}
+		if (age(ghost, bucket[i]) > age(ghost, *chosen))
+			chosen = &bucket[i];
+	}
+	*chosen = print_of(mixed) << 16 | now(ghost);
+}
+
+bool ghost_take(struct ghost *ghost, uint64_t hash, size_t capacity)
+{
+	if (!ghost->members)
+		return false;
+	uint64_t mixed = mix(hash);
+	uint32_t *bucket = bucket_of(ghost, mixed);
+	for (int i = 0; i < BUCKET_MEMBERS; i++) {
+		if (!bucket[i] || bucket[i] >> 16 != print_of(mixed))
+			continue;
+		bool is_member = !is_outdated(ghost, bucket[i], capacity);
+		bucket[i] = 0;
+		return is_member;
+	}
+	return false;
+}
+
+void ghost_done(struct ghost *ghost)
+{
+	mem_free(TAKE(ghost->members));
+}
+
+size_t ghost_bytes(const struct ghost *ghost)
+{
+	return ghost->buckets * BUCKET_MEMBERS * sizeof(*ghost->members);
+}

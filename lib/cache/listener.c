@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#include "cache/listener.h"
+
+struct drain {
+	struct drain *outer;
+	shipopt_cache *cache;
+	struct list_node *removed;
+};
+
+static _Thread_local struct drain *innermost;
+
+static struct drain *find_drain(const shipopt_cache *cache)
+{
+	struct drain *drain = innermost;
+	while (drain && drain->cache != cache)
+		drain = drain->outer;
+	return drain;
+}
+
+static void tell(shipopt_cache *cache, struct entry *entry)
+{
+	int cause = atomic_load_explicit(&entry->mark, memory_order_relaxed) >> ENTRY_CAUSE_SHIFT;
+	cache->listener(cache->listener_userdata, entry_key(entry), entry->key_length, entry_handle(entry), cause);
+	struct shard *shard = cache_shard(cache, table_hash(&cache->hashing, entry_key(entry), entry->key_length));
+	shard_lock(shard);
+	entry_set_mark(entry, 0);
+	limbo_add_entry(&shard->limbo, entry);
+	shard_unlock(shard);
+}
+
+void listener_tell(shipopt_cache *cache, struct list_node *removed)
+{
+	struct drain *running = find_drain(cache);
+	if (running) {
+		list_splice_back(running->removed, removed);
+		return;
+	}
+	struct drain drain = {innermost, cache, removed};
+	innermost = &drain;
+	for (struct list_node *node; (node = list_pop_front(removed));)
+		tell(cache, LIST_MEMBER(node, struct entry, link.queue));
+	innermost = drain.outer;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#include "cache/policy.h"
+
+#define PROMOTE_AT 2
+
+/* As many as the main queue's share: nine tenths. A shard without a bound on entries takes what it holds for its share. */
+static size_t ghost_capacity(const struct queues *queues)
+{
+	size_t held = queues->small.count + queues->main.count;
+	size_t share = queues->ghost_max == SIZE_MAX ? held : queues->ghost_max;
+	return MAX(1, share - share / 10);
+}
+
+static void admit(struct queues *queues, struct entry *entry, uint64_t hash)
+{
+	bool is_back = ghost_take(&queues->ghost, hash, ghost_capacity(queues));
+	bool is_filling = !queues->has_evicted &&
+		(queues->small.count >= queues->small_count || queues->small.bytes >= queues->small_bytes);
+	if (is_back || is_filling)
+		fifo_push(&queues->main, entry, ENTRY_MAIN);
+	else
+		fifo_push(&queues->small, entry, ENTRY_SMALL);
+}
+
+/* What is left belongs to the small queue: a tenth, and never nothing. */
+static bool takes_from_main(const struct queues *queues, bool by_bytes)
+{
+	size_t small = by_bytes ? queues->small.bytes : queues->small.count;
+	size_t main = by_bytes ? queues->main.bytes : queues->main.count;
+	return queues->small.count == 0 || main > 9 * small;
+}
+
+static void requeue(struct queues *queues, struct entry *entry, unsigned place, unsigned frequency)
+{
+	queues_remove(queues, entry);
+	fifo_push(&queues->main, entry, place | frequency);
+}
+
+static struct entry *victim(struct queues *queues, const struct entry *keep, bool by_bytes,
+	bool (*is_dead)(void *context, const struct entry *entry), void *context)
+{
+	size_t held = queues->small.count + queues->main.count;
+	if (held <= (keep != NULL))
+		return NULL;
+	queues->has_evicted = true;
+	for (;;) {
+		/* A lone entry to be kept must not hide those of the other queue. */
+		bool main_is_kept = keep && queues->main.count == 1 && fifo_oldest(&queues->main) == keep;
+		bool from_main = !main_is_kept && takes_from_main(queues, by_bytes);
+		struct entry *entry = fifo_oldest(from_main ? &queues->main : &queues->small);
+		unsigned frequency = atomic_load_explicit(&entry->mark, memory_order_relaxed) & ENTRY_FREQUENCY;
+		if (entry != keep && is_dead(context, entry))
+			return entry;
+		if (entry == keep)
+			requeue(queues, entry, ENTRY_MAIN, frequency);
+		else if (from_main && frequency > 0)
+			requeue(queues, entry, ENTRY_MAIN, frequency - 1);
+		else if (!from_main && frequency >= PROMOTE_AT)
+			requeue(queues, entry, ENTRY_MAIN, 0);
+		else
+			return entry;
+	}
+}
+
+static void forget(struct queues *queues, const struct entry *entry, uint64_t hash)
+{
+	if (entry_place(entry) == ENTRY_SMALL)
+		ghost_add(&queues->ghost, hash, ghost_capacity(queues));
+}
+
+const struct policy policy_s3fifo = {.name = "s3fifo", .admit = admit, .victim = victim, .forget = forget};
