@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <cstddef>
 #include <cstdio>
 #include <cstring>
 
@@ -7,6 +8,8 @@
 /* A C++ program that uses the umbrella header and the shared library, and nothing else of ours. */
 
 static_assert(sizeof(shipopt_event) == 48, "shipopt_event is frozen");
+static_assert(offsetof(shipopt_event, op) == 8 && offsetof(shipopt_event, status) == 16 && offsetof(shipopt_event, kind) == 20 &&
+	offsetof(shipopt_event, value) == 24 && offsetof(shipopt_event, reserved) == 32, "shipopt_event is frozen");
 
 static void count(void *userdata, size_t begin, size_t end)
 {
