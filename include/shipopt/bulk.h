@@ -96,7 +96,7 @@ SHIPOPT_API void shipopt_source_free(shipopt_source *source);
 /*
  * The result of one order. Borrowed for the time of the callback (or until its queue event is released).
  *
- * status: 0 done; 1 nothing to do, it was bought before; negative: what failed. SHIPOPT_EINDOUBT: a purchase was sent and its
+ * status: 0 done; 1 nothing to do, it was bought (for rate: rated) before; negative: what failed. SHIPOPT_EINDOUBT: a purchase was sent and its
  * outcome is not known yet: run the same source again later. SHIPOPT_EHELD: needs review.
  */
 typedef struct shipopt_item shipopt_item;
@@ -147,7 +147,8 @@ typedef void (*shipopt_request_fn)(void *userdata, shipopt_request *request);
  *   max_in_flight     items at work at once; 0 (default): 16, for tracking 32; at most 4,096
  *   settling_max      items that wait for a purchase in doubt, beside those; default 10,000
  *   item_timeout_ms   an item's result comes within this time (in doubt being one); default 600,000
- *   lease_ms          how long a ledger row is reserved for one process; default 180,000
+ *   lease_ms          how long a ledger row is reserved for one process; default 180,000, at least twice the carrier's
+ *                     timeout_ms. After a crash, orders that were at work are taken up again when it has passed
  *   in_order          1: results in the order of the input, at most order_window (1,024) ahead
  *   rate_choice       cheapest (default), fastest, services (the first of `services` that has a rate)
  *   services          comma separated: "USPS/Priority,UPS/Ground" or "Ground"

@@ -50,7 +50,8 @@ typedef struct shipopt_carrier_config shipopt_carrier_config;
  *   retry_base_ms        default 100; retry_cap_ms default 10,000: full jitter between 0 and min(cap, base × 2^n)
  *   retry_budget         tokens; default 500
  *   breaker_open_ms      default 10,000; breaker_window default 100 outcomes
- *   settle_ms            how long after a purchase was sent "no postage" proves nothing; default 120,000, 0 to 3,600,000
+ *   settle_ms            how long after a purchase was sent "no postage" proves nothing; default 120,000, 0 to 3,600,000; for
+ *                        purchases through the ledger at least 1.2 × timeout_ms
  *   ca_file              PEM bundle; default: SSL_CERT_FILE, libcurl's own, then the usual places
  *   proxy                default none; the environment is not read
  */

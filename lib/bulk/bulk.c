@@ -123,12 +123,18 @@ static int check_texts(shipopt_bulk *bulk, shipopt_error **ret_error)
 	return delivery_check(&bulk->delivery, "bulk", ret_error);
 }
 
-static int check_lease(const shipopt_bulk *bulk, shipopt_error **ret_error)
+static int check_times(const shipopt_bulk *bulk, shipopt_error **ret_error)
 {
 	if (!bulk->carrier || !bulk->store)
 		return 0;
 	int64_t lease_ms = settings_number(&bulk->settings, BULK_LEASE_MS);
 	int64_t least_ms = LEASE_TIMEOUTS_MIN * settings_number(&bulk->carrier->settings, CARRIER_TIMEOUT_MS);
+	int64_t settle_ms = settings_number(&bulk->carrier->settings, CARRIER_SETTLE_MS);
+	int64_t settle_least_ms = least_ms / LEASE_TIMEOUTS_MIN * PURCHASE_SETTLE_SHARES / (PURCHASE_SETTLE_SHARES - 1);
+	if (settle_ms < settle_least_ms)
+		return error_set(ret_error, SHIPOPT_EINVAL,
+			"carrier setting settle_ms: %lld is less than %lld, 1.2 times timeout_ms: a purchase could take effect after it",
+			(long long)settle_ms, (long long)settle_least_ms);
 	if (lease_ms >= least_ms)
 		return 0;
 	return error_set(ret_error, SHIPOPT_EINVAL,
@@ -177,7 +183,7 @@ int shipopt_bulk_new(shipopt_runtime *runtime, shipopt_carrier *carrier, shipopt
 	bulk->store = store ? store_ref(store) : NULL;
 	r = copy_config(bulk, config);
 	r = r < 0 ? r : check_texts(bulk, ret_error);
-	r = r < 0 ? r : check_lease(bulk, ret_error);
+	r = r < 0 ? r : check_times(bulk, ret_error);
 	if (r < 0) {
 		bulk_destroy(bulk);
 		return r;

@@ -305,7 +305,7 @@ static void append_wishes(const shipopt_order *order, struct json_writer *writer
 	json_member_text(writer, "carrier", order->carrier);
 }
 
-/* What was asked for, kept to tell differences later: {"shipment":{…},"service":…,"carrier":…}. */
+/* What was asked for, kept to tell differences later: {"shipment":{…},"service":…,"carrier":…,"max_rate":…}. */
 static int write_request(const shipopt_order *order, char **ret_request)
 {
 	struct buffer text;
@@ -316,6 +316,7 @@ static int write_request(const shipopt_order *order, char **ret_request)
 	json_write_key(&writer, "shipment");
 	record_encode(order->shipment, SHIPOPT_ENCODE_ALL, &writer);
 	append_wishes(order, &writer);
+	json_member_i64(&writer, "max_rate", order->max_rate);
 	json_end_object(&writer);
 	int r = json_writer_finish(&writer);
 	*ret_request = r < 0 ? NULL : buffer_take(&text);
@@ -358,6 +359,19 @@ static void list_differences(const struct purchase *purchase, struct buffer *nam
 		buffer_append_format(names, "%sservice", names->length ? ", " : "");
 	if (!text_equal(json_get_text(root, "carrier"), purchase->order->carrier))
 		buffer_append_format(names, "%scarrier", names->length ? ", " : "");
+}
+
+/* A price that was too high may be approved by a new max_rate, which is no part of what is bought. */
+static bool max_rate_was_changed(const struct purchase *purchase)
+{
+	CLEANUP_JSON json_document *document = NULL;
+	struct json_value member;
+	const char *request = purchase->row.request;
+	int64_t stored;
+	if (!request || json_document_parse(request, strlen(request), &document, NULL) < 0)
+		return false;
+	return json_get(json_root(document), "max_rate", &member) && json_i64(member, &stored) &&
+	       stored != purchase->order->max_rate;
 }
 
 static void end_conflict(struct purchase *purchase)
@@ -409,10 +423,10 @@ static void go_on_from(struct purchase *purchase, bool same)
 		plan_anew(purchase);
 		break;
 	case LEDGER_HELD:
-		if (same)
+		if (same && !max_rate_was_changed(purchase))
 			end_with_row(purchase, SHIPOPT_EHELD, "held for review");
 		else
-			plan_anew(purchase); /* other content is the correction it waited for */
+			plan_anew(purchase); /* the correction that it waited for */
 		break;
 	default:
 		end_with_row(purchase, SHIPOPT_ESTATE, ledger_state_name(purchase->row.state));

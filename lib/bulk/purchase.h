@@ -33,6 +33,10 @@
  * Files: purchase.c (claim and end), purchase_plan.c (create, choose), purchase_buy.c (buy, verdict), purchase_doubt.c
  * (read back, settle).
  */
+/* A purchase is put on the wire within this part of settle_ms after `buying` was written, or not at all: so that what settle_ms
+ * allows for (the request's own time and the carrier's limit) is counted from a moment close to the sending. */
+#define PURCHASE_SETTLE_SHARES 6
+
 struct purchase_rules { /* of a run; constant while purchases run */
 	shipopt_carrier *carrier;
 	shipopt_store *store; /* NULL: rates only, not kept */

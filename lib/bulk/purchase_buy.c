@@ -7,10 +7,6 @@
 /* The part that spends money: reserve, write `buying`, send once, and read the verdict. */
 
 #define RESULT_BYTES_MAX ((size_t)256 << 10)
-/* A purchase is put on the wire within this share of settle_ms after `buying` was written, or not at all: so that what
- * settle_ms allows for (the purchase deadline and the carrier's own limit) is counted from a moment close to the sending. */
-#define ADMISSION_SHARE 6
-
 static void bought(struct purchase *purchase);
 
 /* ---- bought ------------------------------------------------------------------------------------------------ */
@@ -155,7 +151,7 @@ static int64_t send_deadline(const struct purchase *purchase)
 {
 	const struct purchase_rules *rules = purchase->rules;
 	int64_t by_lease_us = purchase->lease_until_us - rules->timeout_ms * 1000;
-	int64_t by_settle_us = purchase->ledger_sent_us + rules->settle_ms * 1000 / ADMISSION_SHARE;
+	int64_t by_settle_us = purchase->ledger_sent_us + rules->settle_ms * 1000 / PURCHASE_SETTLE_SHARES;
 	/* Written down a moment ago, a purchase deserves its chance also when settle_ms is tiny. */
 	by_settle_us = MAX(by_settle_us, clock_now_us() + 1000);
 	return MIN(MIN(by_lease_us, by_settle_us), purchase->deadline_us);

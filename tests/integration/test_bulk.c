@@ -193,8 +193,60 @@ static void other_content_under_a_bought_key_is_a_conflict_that_names_the_fields
 	assert_int_equal(mem_live_count(), 0);
 }
 
+static int purchase(struct bulk_fixture *fixture, const shipopt_order *order, char *message, size_t size)
+{
+	shipopt_op *op;
+	assert_int_equal(shipopt_purchase(fixture->bulk, order, NULL, NULL, &op), 0);
+	int status = shipopt_op_wait(op, -1);
+	const char *text = shipopt_error_message(shipopt_op_error(op));
+	snprintf(message, size, "%s", text ? text : "");
+	shipopt_op_unref(op);
+	return status;
+}
+
+static void a_price_above_the_orders_ceiling_is_held_until_the_ceiling_is_raised(void **state)
+{
+	struct bulk_fixture fixture;
+	char message[256];
+	shipopt_order *order = fixture_order("dear", 1);
+	fixture_start(&fixture, NULL);
+	fixture_open(&fixture, QUICK);
+	assert_int_equal(shipopt_order_set_max_rate(order, 10000), 0);
+	assert_int_equal(purchase(&fixture, order, message, sizeof(message)), SHIPOPT_EHELD);
+	assert_non_null(strstr(message, "max_rate 0.01"));
+	assert_int_equal(purchase(&fixture, order, message, sizeof(message)), SHIPOPT_EHELD);
+	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_HELD), 1);
+	assert_int_equal(shipopt_order_set_max_rate(order, 500000000), 0);
+	assert_int_equal(purchase(&fixture, order, message, sizeof(message)), 0);
+	assert_int_equal(fixture_compare(&fixture), 0);
+	shipopt_order_free(order);
+	fixture_stop(&fixture);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void times_that_could_buy_twice_are_refused(void **state)
+{
+	struct bulk_fixture fixture;
+	shipopt_error *error = NULL;
+	fixture_start(&fixture, NULL);
+	fixture_open_handles(&fixture, "carrier.timeout_ms=1000 carrier.settle_ms=1199 bulk.lease_ms=3000");
+	assert_int_equal(shipopt_bulk_new(fixture.runtime, fixture.carrier, fixture.store, fixture.bulk_config, &fixture.bulk,
+				 &error),
+		SHIPOPT_EINVAL);
+	assert_non_null(strstr(shipopt_error_message(error), "settle_ms: 1199 is less than 1200"));
+	shipopt_error_unref(TAKE(error));
+	fixture_close(&fixture);
+	fixture_open_handles(&fixture, "carrier.timeout_ms=1000 carrier.settle_ms=1200 bulk.lease_ms=1999");
+	assert_int_equal(shipopt_bulk_new(fixture.runtime, fixture.carrier, fixture.store, fixture.bulk_config, &fixture.bulk,
+				 &error),
+		SHIPOPT_EINVAL);
+	assert_non_null(strstr(shipopt_error_message(error), "lease_ms"));
+	shipopt_error_unref(error);
+	fixture_stop(&fixture);
+	assert_int_equal(mem_live_count(), 0);
+}
+
 struct seen {
-	shipopt_op *run;
 	atomic_int items, inside, overlaps;
 	uint64_t next_index;
 	bool in_order;
@@ -326,6 +378,8 @@ int main(void)
 		cmocka_unit_test(a_spend_limit_is_never_passed),
 		cmocka_unit_test(orders_rated_first_are_bought_at_the_stored_rate),
 		cmocka_unit_test(other_content_under_a_bought_key_is_a_conflict_that_names_the_fields),
+		cmocka_unit_test(a_price_above_the_orders_ceiling_is_held_until_the_ceiling_is_raised),
+		cmocka_unit_test(times_that_could_buy_twice_are_refused),
 		cmocka_unit_test(results_come_in_the_order_of_the_input_when_asked),
 		cmocka_unit_test(a_canceled_run_ends_and_a_later_one_finishes_it),
 		cmocka_unit_test(a_host_call_runs_for_every_order),
