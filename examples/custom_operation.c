@@ -3,8 +3,8 @@
 /*
  * custom_operation: the bulk executor with an operation of your own.
  *
- *	$ custom_operation orders.csv sums.csv
- *	304 orders, 0 failed, heaviest 55.00 oz
+ *	$ custom_operation orders.csv weights.jsonl
+ *	303 orders, 2 failed, heaviest 193.00 oz
  *
  * shipopt_bulk_call() reads any source, keeps a bounded number of orders at work and writes any sink, as a buying run
  * does; what is done with an order is the host's. Here: its weight. The callback gets a request and answers it, once, now or
@@ -13,6 +13,13 @@
 #include <inttypes.h>
 #include <shipopt/shipopt.h>
 #include <stdio.h>
+
+/* An error object has the detail; where a code says it all there is none. */
+static const char *reason(const shipopt_error *error, int code)
+{
+	const char *message = shipopt_error_message(error);
+	return message ? message : shipopt_strerror(code);
+}
 
 struct totals {
 	int64_t orders, failed, heaviest;
@@ -38,7 +45,7 @@ static void on_item(void *userdata, const shipopt_item *item)
 	if (shipopt_item_status(item) < 0) {
 		totals->failed++;
 		fprintf(stderr, "line %" PRId64 ", order %s: %s\n", shipopt_item_line(item), shipopt_item_key(item),
-			shipopt_error_message(shipopt_item_error(item)));
+			reason(shipopt_item_error(item), shipopt_item_status(item)));
 	} else if (shipopt_item_value(item) > totals->heaviest) {
 		totals->heaviest = shipopt_item_value(item);
 	}
@@ -55,12 +62,12 @@ int main(int argc, char **argv)
 	shipopt_op *run = NULL;
 	shipopt_error *error = NULL;
 	if (argc != 3) {
-		fprintf(stderr, "usage: custom_operation ORDERS.csv OUT.csv\n");
+		fprintf(stderr, "usage: custom_operation ORDERS.csv OUT.jsonl\n");
 		return 2;
 	}
 	int r = shipopt_runtime_new(NULL, &runtime);
 	r = r < 0 ? r : shipopt_source_open_csv(argv[1], NULL, &source, &error);
-	r = r < 0 ? r : shipopt_sink_open_csv(argv[2], 1, &sink, &error);
+	r = r < 0 ? r : shipopt_sink_open_json_lines(argv[2], &sink, &error);
 	r = r < 0 ? r : shipopt_bulk_config_new(&config);
 	r = r < 0 ? r : shipopt_bulk_config_set_max_in_flight(config, 64);
 	r = r < 0 ? r : shipopt_bulk_config_set_item(config, on_item, &totals);
@@ -72,7 +79,7 @@ int main(int argc, char **argv)
 		r = shipopt_op_wait(run, -1);
 	}
 	if (r < 0)
-		fprintf(stderr, "custom_operation: %s\n", error ? shipopt_error_message(error) : shipopt_strerror(r));
+		fprintf(stderr, "custom_operation: %s\n", reason(error ? error : run ? shipopt_op_error(run) : NULL, r));
 	else
 		printf("%" PRId64 " orders, %" PRId64 " failed, heaviest %" PRId64 ".%02" PRId64 " oz\n", totals.orders, totals.failed,
 			totals.heaviest / 1000000, totals.heaviest / 10000 % 100);

@@ -16,6 +16,13 @@
 #include <string.h>
 #include <unistd.h>
 
+/* An error object has the detail; where a code says it all there is none. */
+static const char *reason(const shipopt_error *error, int code)
+{
+	const char *message = shipopt_error_message(error);
+	return message ? message : shipopt_strerror(code);
+}
+
 struct host {
 	shipopt_carrier *carrier;
 	shipopt_queue *queue;
@@ -31,7 +38,7 @@ static void on_tracker(void *userdata, shipopt_op *op)
 	host->running--;
 	if (shipopt_op_status(op) < 0) {
 		host->failed++;
-		printf("failed: %s\n", shipopt_error_message(shipopt_op_error(op)));
+		printf("failed: %s\n", reason(shipopt_op_error(op), shipopt_op_status(op)));
 		return;
 	}
 	const char *status = shipopt_record_text(tracker, SHIPOPT_TRACKER_STATUS);
@@ -92,7 +99,7 @@ int main(int argc, char **argv)
 	r = r < 0 ? r : shipopt_carrier_config_set_delivery(config, SHIPOPT_DELIVERY_QUEUE);
 	r = r < 0 ? r : shipopt_carrier_new(runtime, config, &host.carrier, &error);
 	if (r < 0)
-		fprintf(stderr, "host_loop: %s\n", error ? shipopt_error_message(error) : shipopt_strerror(r));
+		fprintf(stderr, "host_loop: %s\n", reason(error, r));
 	for (int i = 1; r >= 0 && i < argc; i++)
 		ask(&host, argv[i]);
 	if (r >= 0)

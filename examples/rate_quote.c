@@ -13,6 +13,13 @@
 #include <shipopt/shipopt.h>
 #include <stdio.h>
 
+/* An error object has the detail; where a code says it all there is none. */
+static const char *reason(const shipopt_error *error, int code)
+{
+	const char *message = shipopt_error_message(error);
+	return message ? message : shipopt_strerror(code);
+}
+
 static int make_shipment(shipopt_record **ret_shipment)
 {
 	/* The column names of order files are the shortest way to fill a shipment; setters by field do the same. */
@@ -63,7 +70,7 @@ static int quote(shipopt_carrier *carrier)
 	if (r >= 0)
 		print_rates(shipopt_op_record(op)); /* borrowed from the operation */
 	else
-		fprintf(stderr, "rate_quote: %s\n", op ? shipopt_error_message(shipopt_op_error(op)) : shipopt_strerror(r));
+		fprintf(stderr, "rate_quote: %s\n", reason(op ? shipopt_op_error(op) : NULL, r));
 	shipopt_op_unref(op);
 	shipopt_record_free(shipment);
 	return r;
@@ -85,7 +92,7 @@ int main(void)
 	if (r >= 0)
 		r = quote(carrier);
 	else
-		fprintf(stderr, "rate_quote: %s\n", error ? shipopt_error_message(error) : shipopt_strerror(r));
+		fprintf(stderr, "rate_quote: %s\n", reason(error, r));
 	shipopt_error_unref(error);
 	shipopt_carrier_free(carrier);
 	shipopt_carrier_config_free(config);

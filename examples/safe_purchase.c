@@ -16,6 +16,13 @@
 #include <shipopt/shipopt.h>
 #include <stdio.h>
 
+/* An error object has the detail; where a code says it all there is none. */
+static const char *reason(const shipopt_error *error, int code)
+{
+	const char *message = shipopt_error_message(error);
+	return message ? message : shipopt_strerror(code);
+}
+
 static int make_order(const char *key, shipopt_order **ret_order)
 {
 	static const char *const columns[][2] = {
@@ -47,7 +54,7 @@ static int report(const shipopt_op *op, int status)
 {
 	if (status < 0) {
 		/* The advice says what to do: SHIPOPT_EINDOUBT, for one, is no failure but "ask again later". */
-		fprintf(stderr, "safe_purchase: %s\n%s\n", shipopt_error_message(shipopt_op_error(op)), shipopt_error_advice(status));
+		fprintf(stderr, "safe_purchase: %s\n%s\n", reason(shipopt_op_error(op), status), shipopt_error_advice(status));
 		return status;
 	}
 	const shipopt_record *shipment = shipopt_op_record(op);
@@ -95,7 +102,7 @@ int main(int argc, char **argv)
 	r = r < 0 ? r : shipopt_store_open(runtime, argv[1], NULL, &store, &error);
 	r = r < 0 ? r : shipopt_bulk_new(runtime, carrier, store, NULL, &bulk, &error);
 	if (r < 0)
-		fprintf(stderr, "safe_purchase: %s\n", error ? shipopt_error_message(error) : shipopt_strerror(r));
+		fprintf(stderr, "safe_purchase: %s\n", reason(error, r));
 	else
 		r = purchase(bulk, argv[2]);
 	shipopt_error_unref(error);

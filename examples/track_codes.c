@@ -12,6 +12,13 @@
 #include <shipopt/shipopt.h>
 #include <stdio.h>
 
+/* An error object has the detail; where a code says it all there is none. */
+static const char *reason(const shipopt_error *error, int code)
+{
+	const char *message = shipopt_error_message(error);
+	return message ? message : shipopt_strerror(code);
+}
+
 struct codes {
 	char **next; /* NULL at the end, as argv is */
 	int failed;
@@ -35,7 +42,7 @@ static void on_item(void *userdata, const shipopt_item *item)
 	struct codes *codes = userdata;
 	if (shipopt_item_status(item) < 0) {
 		codes->failed++;
-		fprintf(stderr, "%-22s %s\n", shipopt_item_key(item), shipopt_error_message(shipopt_item_error(item)));
+		fprintf(stderr, "%-22s %s\n", shipopt_item_key(item), reason(shipopt_item_error(item), shipopt_item_status(item)));
 		return;
 	}
 	const shipopt_record *tracker = shipopt_item_record(item);
@@ -82,7 +89,7 @@ int main(int argc, char **argv)
 	r = r < 0 ? r : shipopt_carrier_config_from_env(config);
 	r = r < 0 ? r : shipopt_carrier_new(runtime, config, &carrier, &error);
 	if (r < 0)
-		fprintf(stderr, "track_codes: %s\n", error ? shipopt_error_message(error) : shipopt_strerror(r));
+		fprintf(stderr, "track_codes: %s\n", reason(error, r));
 	else
 		r = track(runtime, carrier, &codes);
 	shipopt_error_unref(error);

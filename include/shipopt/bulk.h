@@ -96,8 +96,10 @@ SHIPOPT_API void shipopt_source_free(shipopt_source *source);
 /*
  * The result of one order. Borrowed for the time of the callback (or until its queue event is released).
  *
- * status: 0 done; 1 nothing to do, it was bought (for rate: rated) before; negative: what failed. SHIPOPT_EINDOUBT: a purchase was sent and its
- * outcome is not known yet: run the same source again later. SHIPOPT_EHELD: needs review.
+ * status: 0 done; 1 nothing to do, it was bought (for rate: rated) before; negative: what failed. SHIPOPT_EINDOUBT: a
+ * purchase was sent and its outcome is not known yet: run the same source again later. SHIPOPT_EHELD: needs review.
+ * SHIPOPT_ELIMIT: a spend limit or a ceiling. SHIPOPT_ECANCELED: the run was canceled first. The error may be NULL where the
+ * status says it all.
  */
 typedef struct shipopt_item shipopt_item;
 SHIPOPT_API uint64_t shipopt_item_index(const shipopt_item *item);      /* place in the source, from 0 */
@@ -122,7 +124,7 @@ SHIPOPT_API int64_t shipopt_item_value(const shipopt_item *item);  /* of a host 
  * created or cut; a failing write (SHIPOPT_EIO) stops the run. "-" is standard output. The CSV columns: index, line,
  * order_key, status, reason, tracking_code, carrier, service, amount, currency, shipment_id, label_url, attempts,
  * latency_ms. `guard_formulas` 1 puts ' before a text that a spreadsheet would run as a formula. JSON lines have the same
- * members, where there is something to say, and `input` of a failed item and the whole `record`. Status is "done", "already"
+ * members, where there is something to say, the `value` of a host call, `input` of a failed item and the whole `record`. Status is "done", "already"
  * or the error's name. What was written is handed to the system, not forced to the disk. */
 typedef struct shipopt_sink shipopt_sink;
 SHIPOPT_API int shipopt_sink_open_csv(
@@ -221,7 +223,7 @@ SHIPOPT_API int shipopt_run_resume(shipopt_op *run);
 /* Numbers of a run, during and after it; SHIPOPT_EINVAL for an operation that is no run or an unknown number. */
 enum {
 	SHIPOPT_RUN_READ = 1,      /* orders read from the source */
-	SHIPOPT_RUN_DONE = 2,      /* succeeded in this run; bought, for buy */
+	SHIPOPT_RUN_DONE = 2,      /* succeeded in this run; for buy: bought, or found to be by a doubt settled in it */
 	SHIPOPT_RUN_ALREADY = 3,   /* were bought before */
 	SHIPOPT_RUN_FAILED = 4,
 	SHIPOPT_RUN_IN_DOUBT = 5,

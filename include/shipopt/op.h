@@ -37,7 +37,7 @@ enum { /* where completions are delivered */
 SHIPOPT_API int shipopt_op_status(const shipopt_op *op);
 /* 1 once the results are readable. Any thread. */
 SHIPOPT_API int shipopt_op_is_done(const shipopt_op *op);
-/* The detail of a failure or NULL. Borrowed. */
+/* The detail of a failure; NULL where the code says it all (SHIPOPT_ECANCELED, say). Borrowed. */
 SHIPOPT_API const shipopt_error *shipopt_op_error(const shipopt_op *op);
 /* What the operation made, by kind of call; NULL or 0 if the call makes none. Borrowed. */
 SHIPOPT_API const struct shipopt_record *shipopt_op_record(const shipopt_op *op);
@@ -57,7 +57,7 @@ SHIPOPT_API int shipopt_op_cancel(shipopt_op *op);
 
 /*
  * Waits until `done` has returned and gives the operation's status. `timeout_ms` -1 waits without end;
- * SHIPOPT_ETIMEDOUT when it passes. SHIPOPT_EDEADLK on a thread of the library and inside the dispatch of the queue the
+ * SHIPOPT_ETIMEDOUT when it passes (or as the operation's own status: shipopt_op_is_done() tells which). SHIPOPT_EDEADLK on a thread of the library and inside the dispatch of the queue the
  * operation would be delivered to; elsewhere it dispatches that queue itself meanwhile. SHIPOPT_EFORKED in a child.
  */
 SHIPOPT_API int shipopt_op_wait(shipopt_op *op, int64_t timeout_ms);

@@ -28,6 +28,8 @@ static void write_result(struct json_writer *writer, const shipopt_item *item)
 	member_if(writer, "currency", shipopt_item_currency(item));
 	member_if(writer, "shipment_id", shipopt_item_shipment_id(item));
 	member_if(writer, "label_url", shipopt_item_label_url(item));
+	if (shipopt_item_value(item) != 0)
+		json_member_i64(writer, "value", shipopt_item_value(item));
 }
 
 static int json_row(struct buffer *buffer, const shipopt_item *item, bool guard)

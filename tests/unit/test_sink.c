@@ -74,7 +74,7 @@ static void csv_quotes_and_guards(void **state)
 static void json_lines_say_what_there_is(void **state)
 {
 	struct shipopt_order order;
-	struct shipopt_item failed, already = {.order = &order, .status = 1, .amount = -1};
+	struct shipopt_item failed, already = {.order = &order, .status = 1, .amount = -1, .value = 41};
 	shipopt_sink *sink = NULL;
 	make_failed(&order, &failed);
 	assert_int_equal(shipopt_record_decode(SHIPOPT_RECORD_ADDRESS, "{\"zip\":\"1\"}", 11, &already.record, NULL), 0);
@@ -88,7 +88,7 @@ static void json_lines_say_what_there_is(void **state)
 		    "\"shipment_id\":\"shp_1\",\"label_url\":\"https://l/1\",\"attempts\":2,\"latency_ms\":12.345}\n"
 		    "{\"index\":7,\"order_key\":\"\",\"status\":\"SHIPOPT_EPARSE\",\"reason\":\"orders.csv line 3:\\r\\n\\\"abc\\\" is "
 		    "bad\",\"attempts\":0,\"latency_ms\":0,\"input\":\"a,\\\"b\"}\n"
-		    "{\"index\":7,\"order_key\":\"\",\"status\":\"already\",\"attempts\":0,\"latency_ms\":0,\"record\":{\"zip\":\"1\"}}\n");
+		    "{\"index\":7,\"order_key\":\"\",\"status\":\"already\",\"value\":41,\"attempts\":0,\"latency_ms\":0,\"record\":{\"zip\":\"1\"}}\n");
 	item_done(&(struct shipopt_item){.error = failed.error, .record = already.record});
 	json_stock_clear();
 	assert_int_equal(mem_live_count(), 0);
