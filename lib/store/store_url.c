@@ -7,21 +7,19 @@
 
 #define URL_MAX_BYTES 8192
 
-/* "postgresql://user:secret@host/db" → "postgresql://user:***@host/db"; cut to `size`. */
+/* "postgresql://user:secret@host/db" → "postgresql://user:***@host/db"; cut to `size`. A password may hold what should have been
+ * escaped, may be a parameter behind the question mark, or a word of "host=… password=…", which is no URL. */
 static void without_password(const char *url, char *text, size_t size)
 {
 	const char *authority = strstr(url, "://");
 	const char *begin = authority ? authority + 3 : url;
-	const char *end = authority ? begin + strcspn(begin, "/?#") : begin, *at = NULL;
-	for (const char *p = begin; p < end; p++)
-		if (*p == '@')
-			at = p;
+	const char *end = url + strcspn(url, authority ? "?#" : "?#=");
+	const char *at = strrchr(begin, '@');
 	const char *colon = at ? memchr(begin, ':', (size_t)(at - begin)) : NULL;
-	/* A password may also be a parameter: nothing behind the question mark is shown. */
-	if (colon)
-		snprintf(text, size, "%.*s:***%.*s", (int)(colon - url), url, (int)strcspn(at, "?"), at);
+	if (colon && colon < end)
+		snprintf(text, size, "%.*s:***%.*s", (int)(colon - url), url, at < end ? (int)(end - at) : 0, at);
 	else
-		snprintf(text, size, "%.*s", (int)strcspn(url, "?"), url);
+		snprintf(text, size, "%.*s", (int)(end - url), url);
 }
 
 int store_url_open(const char *url, const struct backend_options *options, struct backend **ret_backend,

@@ -58,6 +58,12 @@ static void urls_are_checked_and_passwords_not_repeated(void **state)
 	assert_int_equal(open_url("oracle:x", "\"oracle:x\""), SHIPOPT_EUNSUPPORTED);
 	assert_int_equal(
 		open_url("postgresql://me:se:cr@t@host/db?password=x", "postgresql://me:***@host/db\""), SHIPOPT_EUNSUPPORTED);
+	assert_int_equal(open_url("postgresql://me:s/e?c@ret@host/db", "\"postgresql://me:***\""), SHIPOPT_EUNSUPPORTED);
+	assert_int_equal(open_url("postgresql://me:s/ecret@host/db", "\"postgresql://me:***@host/db\""), SHIPOPT_EUNSUPPORTED);
+	assert_int_equal(open_url("postgresql://h/db?password=se:cr@t", "\"postgresql://h/db\""), SHIPOPT_EUNSUPPORTED);
+	assert_int_equal(open_url("me:secret@host/db", "\"me:***@host/db\""), SHIPOPT_EUNSUPPORTED);
+	assert_int_equal(open_url("password=secret host=db", "\"password\" is not a store URL"), SHIPOPT_EPARSE);
+	assert_int_equal(open_url("host=[::1] password=secret", "\"host\": no store"), SHIPOPT_EUNSUPPORTED);
 	assert_int_equal(open_url("postgresql://host/db", "postgresql://host/db\""), SHIPOPT_EUNSUPPORTED);
 	assert_int_equal(open_url("sqlite:///tmp/never-opened.db", ""), 0);
 	assert_int_equal(open_url("sqlite:never-opened.db", ""), 0);
