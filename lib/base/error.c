@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/memory.h"
 #include "base/reference.h"
+#include "base/text.h"
 
 #define ERROR_MESSAGE_LIMIT 4096
 
@@ -96,10 +97,13 @@ struct shipopt_error {
 	struct error_field *fields;
 };
 
+/* Messages quote what others wrote and are cut to their bounds; the ledger and the sinks take nothing but UTF-8. */
 static char *owned(const char *text, bool *ok)
 {
 	char *copy = mem_copy_text(text);
 	*ok = *ok && (copy || !text);
+	if (copy)
+		text_make_utf8(copy, strlen(copy));
 	return copy;
 }
 

@@ -15,7 +15,8 @@
  *
  *	return error_set(ret_error, SHIPOPT_EPARSE, "orders.csv line %d, column \"%s\": …", line, column);
  *
- * Messages name the place, the value and the bound; they never contain a credential.
+ * Messages name the place, the value and the bound; they never contain a credential. All texts of the object are UTF-8: what
+ * is not becomes question marks.
  */
 struct error_field {
 	const char *name, *message, *suggestion; /* each may be NULL; copied */

@@ -43,6 +43,12 @@ bool text_is_utf8(const char *bytes, size_t length, size_t *ret_offset)
 	return true;
 }
 
+void text_make_utf8(char *text, size_t length)
+{
+	for (size_t at = 0, bad; !text_is_utf8(text + at, length - at, &bad); at += bad + 1)
+		text[at + bad] = '?';
+}
+
 bool text_equal(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);

@@ -11,6 +11,8 @@
 /* The whole text must be UTF-8: no overlong forms, no surrogates (RFC 3629). `ret_offset` (may be NULL) gets the
  * place of the first bad byte. */
 bool text_is_utf8(const char *bytes, size_t length, size_t *ret_offset);
+/* Puts a question mark in the place of each byte that is not UTF-8, such as those of a character that was cut. */
+void text_make_utf8(char *text, size_t length);
 bool text_equal(const char *a, const char *b);             /* both NULL is equal */
 bool text_equal_ignore_case(const char *a, const char *b); /* ASCII only */
 bool text_has_prefix(const char *text, const char *prefix);

@@ -109,10 +109,7 @@ static char *input_text(const struct row_reader *reader)
 	char *text = mem_copy_bytes(reader->input, length);
 	if (!text)
 		return NULL;
-	for (size_t at = 0, bad; at < length && !text_is_utf8(text + at, length - at, &bad);) {
-		at += bad;
-		text[at++] = '?';
-	}
+	text_make_utf8(text, length);
 	for (size_t i = 0; i < length; i++)
 		if (text[i] == '\0')
 			text[i] = '?';

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/text.h"
 #include "runtime/runtime_private.h"
 
 #define LOG_LINE_SIZE 1024 /* longer lines are cut */
@@ -15,6 +17,7 @@ void runtime_log(const shipopt_runtime *runtime, int level, const char *format, 
 	va_start(list, format);
 	vsnprintf(line, sizeof(line), format, list);
 	va_end(list);
+	text_make_utf8(line, strlen(line));
 	for (char *c = line; *c; c++)
 		if (*c == '\n' || *c == '\r')
 			*c = ' '; /* one line each: a name from outside cannot forge another */

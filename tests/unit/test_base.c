@@ -56,6 +56,26 @@ static void error_object_keeps_its_detail(void **state)
 	assert_int_equal(mem_live_count(), 0);
 }
 
+static void error_texts_are_utf8_whatever_was_quoted_and_wherever_it_was_cut(void **state)
+{
+	char longest[5000];
+	shipopt_error *error = NULL;
+	error_set(&error, SHIPOPT_EIO, "cannot open \"%s\"", "caf\xe9.csv");
+	assert_string_equal(shipopt_error_message(error), "cannot open \"caf?.csv\"");
+	shipopt_error_unref(error);
+	error_set(&error, SHIPOPT_EPARSE, "\"%.4s\"", "abc\xc3\xa9");
+	assert_string_equal(shipopt_error_message(error), "\"abc?\"");
+	shipopt_error_unref(error);
+	for (size_t i = 0; i < sizeof(longest) - 2; i += 2)
+		memcpy(longest + i, "\xc3\xa9", 3);
+	error_set(&error, SHIPOPT_EREFUSED, "%s", longest);
+	const char *message = shipopt_error_message(error);
+	assert_true(strlen(message) < strlen(longest));
+	assert_true(text_is_utf8(message, strlen(message), NULL));
+	shipopt_error_unref(error);
+	assert_int_equal(mem_live_count(), 0);
+}
+
 static void buffer_stops_at_its_limit_and_keeps_its_content(void **state)
 {
 	struct buffer buffer;
@@ -231,6 +251,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(error_codes_have_their_own_names),
 		cmocka_unit_test(error_object_keeps_its_detail),
+		cmocka_unit_test(error_texts_are_utf8_whatever_was_quoted_and_wherever_it_was_cut),
 		cmocka_unit_test(buffer_stops_at_its_limit_and_keeps_its_content),
 		cmocka_unit_test(decimals),
 		cmocka_unit_test(integers),

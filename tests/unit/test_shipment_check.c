@@ -74,6 +74,9 @@ static void good_shipments_pass(void **state)
 static void addresses_are_checked(void **state)
 {
 	assert_cell_finding("to_zip", "2114", "to_address.zip: \"2114\" is not possible in US");
+	/* Cut in the middle of the tenth é. */
+	assert_cell_finding("to_zip", "1\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9",
+		"to_address.zip: \"1\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9?\" is not possible in US");
 	assert_cell_finding("from_zip", "ABCDE", "from_address.zip: \"ABCDE\" is not possible in US");
 	static const struct {
 		int field;
