@@ -104,7 +104,6 @@ static void write_all(struct sqlite_backend *backend)
 		pthread_mutex_unlock(&backend->lock);
 		writer_run(backend, &group);
 		pthread_mutex_lock(&backend->lock);
-		backend->is_open = backend->is_open || backend->writer.handle;
 	}
 	while (backend->is_reading)
 		pthread_cond_wait(&backend->changed, &backend->lock);

@@ -173,11 +173,25 @@ static void run_singly(struct database *database, struct task_list *group)
 	}
 }
 
+/* Said before anything is completed: who has seen a completion may count on reads that do not wait for writers. */
+static int open_writer(struct sqlite_backend *backend, shipopt_error **ret_error)
+{
+	if (backend->writer.handle)
+		return 0;
+	int r = database_open(&backend->writer, true, ret_error);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&backend->lock);
+	backend->is_open = true;
+	pthread_mutex_unlock(&backend->lock);
+	return 0;
+}
+
 void writer_run(struct sqlite_backend *backend, struct task_list *group)
 {
 	struct database *database = &backend->writer;
 	shipopt_error *error = NULL;
-	int status = database->handle ? 0 : database_open(database, true, &error);
+	int status = open_writer(backend, &error);
 	enum group_outcome outcome = status < 0 ? GROUP_FAILED : run_group(database, group, &status, &error);
 	if (outcome == GROUP_DONE) {
 		complete_all(group);
