@@ -528,5 +528,5 @@ void purchase_clear(struct purchase *purchase)
 	mem_free(TAKE(purchase->request));
 	mem_free(TAKE(purchase->approved_carrier));
 	mem_free(TAKE(purchase->approved_service));
-	mem_free(TAKE(purchase->approved_shipment_id));
+	mem_free(TAKE(purchase->rerate_id));
 }

@@ -88,7 +88,8 @@ struct purchase {
 	size_t rate_index;
 	int64_t lease_until_us, ledger_sent_us, settle_due_us, read_started_us;
 	unsigned read_backs, claims, ledger_retries, missing_waits;
-	char *approved_carrier, *approved_service, *approved_shipment_id; /* what was chosen before its rate expired */
+	char *approved_carrier, *approved_service; /* what was chosen before its rate expired */
+	char *rerate_id; /* the shipment that is rated again; NULL while one is made */
 	int64_t approved_ceiling;                  /* 0: nothing approved yet */
 	struct random random;
 	int end_status;

@@ -90,9 +90,10 @@ static void rate_expired(struct purchase *purchase, shipopt_error *error)
 	shipopt_error_unref(error);
 	purchase->approved_carrier = mem_copy_text(purchase->row.carrier);
 	purchase->approved_service = mem_copy_text(purchase->row.service);
-	purchase->approved_shipment_id = mem_copy_text(purchase->row.shipment_id);
+	mem_free(purchase->rerate_id);
+	purchase->rerate_id = mem_copy_text(purchase->row.shipment_id);
 	purchase->approved_ceiling = purchase->row.ceiling ? purchase->row.ceiling : purchase->row.amount;
-	if (!purchase->approved_carrier || !purchase->approved_service || !purchase->approved_shipment_id) {
+	if (!purchase->approved_carrier || !purchase->approved_service || !purchase->rerate_id) {
 		refused(purchase, SHIPOPT_ENOMEM, NULL);
 		return;
 	}

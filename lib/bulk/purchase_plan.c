@@ -288,13 +288,32 @@ static bool is_refusal(int status)
 	return status == SHIPOPT_EREFUSED || status == SHIPOPT_ENOTFOUND;
 }
 
+/* An answer that was mixed up on its way would make this order pay for another one's shipment: what was asked for again must have
+ * its id, what was made anew the reference that it was given (an API that gives none back cannot be checked). */
+static int check_shipment(const struct purchase *purchase, shipopt_error **ret_error)
+{
+	const char *id = shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
+	const char *wanted = shipopt_record_text(purchase->order->shipment, SHIPOPT_SHIPMENT_REFERENCE);
+	const char *given = shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_REFERENCE);
+	if (text_is_empty(id))
+		return error_set(ret_error, SHIPOPT_EPROTOCOL, "the carrier's answer has no shipment id");
+	if (purchase->rerate_id && !text_equal(id, purchase->rerate_id))
+		return error_set(ret_error, SHIPOPT_EPROTOCOL, "the carrier answered about shipment %.64s instead of %.64s", id,
+			purchase->rerate_id);
+	if (!purchase->rerate_id && !text_is_empty(given) && !text_equal(given, wanted))
+		return error_set(ret_error, SHIPOPT_EPROTOCOL,
+			"the carrier answered about a shipment with reference \"%.64s\" instead of \"%.64s\"", given,
+			wanted ? wanted : "");
+	return 0;
+}
+
 static void rated(struct exchange *exchange)
 {
 	struct purchase *purchase = purchase_of(exchange);
 	shipopt_error *error = purchase_take_answer(purchase);
 	int status = exchange->status;
-	if (status == 0 && text_is_empty(shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID)))
-		status = error_set(&error, SHIPOPT_EPROTOCOL, "the carrier's answer has no shipment id");
+	if (status == 0)
+		status = check_shipment(purchase, &error);
 	if (status == 0) {
 		shipopt_error_unref(TAKE(purchase->item->error));
 		health_observe_shipment(&purchase->rules->carrier->health, purchase->shipment);
@@ -313,6 +332,7 @@ void purchase_create(struct purchase *purchase)
 		purchase_end(purchase, SHIPOPT_ECANCELED, NULL);
 		return;
 	}
+	mem_free(TAKE(purchase->rerate_id));
 	struct call *call = purchase_new_call(purchase);
 	int r = purchase->rules->carrier->provider->create_shipment(call, purchase->order->shipment);
 	if (r < 0) {
@@ -325,9 +345,11 @@ void purchase_create(struct purchase *purchase)
 
 void purchase_rerate(struct purchase *purchase)
 {
-	const char *id = purchase->shipment ? shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID) : NULL;
+	if (!purchase->rerate_id)
+		purchase->rerate_id = mem_copy_text(shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID));
 	struct call *call = purchase_new_call(purchase);
-	int r = purchase->rules->carrier->provider->rerate_shipment(call, id ? id : purchase->approved_shipment_id);
+	int r = purchase->rerate_id ? purchase->rules->carrier->provider->rerate_shipment(call, purchase->rerate_id)
+				    : SHIPOPT_ENOMEM;
 	if (r < 0)
 		purchase_end(purchase, r, NULL);
 	else

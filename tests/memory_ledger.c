@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: MIT */
+#include "memory_ledger.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/text.h"
+
+#define BIT(state) (1u << (state))
+#define PLANNED BIT(LEDGER_PLANNED)
+#define CREATED BIT(LEDGER_CREATED)
+#define BUYING BIT(LEDGER_BUYING)
+#define IN_DOUBT BIT(LEDGER_IN_DOUBT)
+#define BOUGHT BIT(LEDGER_BOUGHT)
+#define DOCUMENTED BIT(LEDGER_DOCUMENTED)
+#define FAILED BIT(LEDGER_FAILED)
+#define HELD BIT(LEDGER_HELD)
+#define VOID_REFUSED BIT(LEDGER_VOID_REFUSED)
+#define VOIDED BIT(LEDGER_VOIDED)
+
+/* The rules: from which states, to which, and what must hold beside. */
+static const struct rule {
+	unsigned from;
+	int to;            /* 0: as it is, or by the operation */
+	bool needs_token;
+	bool needs_unsent; /* no purchase of the current shipment that is not proven to have failed */
+	bool leases;
+} rules[] = {
+	[LEDGER_PLAN] = {PLANNED | CREATED | FAILED | HELD, LEDGER_PLANNED, true, true, false},
+	[LEDGER_CREATE] = {PLANNED | CREATED, LEDGER_CREATED, true, true, false},
+	[LEDGER_BUY] = {CREATED | BUYING | IN_DOUBT, LEDGER_BUYING, true, false, true},
+	[LEDGER_DOUBT] = {BUYING, LEDGER_IN_DOUBT, true, false, false},
+	[LEDGER_BOUGHT_] = {BUYING | IN_DOUBT | FAILED, LEDGER_BOUGHT, true, false, false},
+	[LEDGER_FAIL] = {PLANNED | CREATED | BUYING | IN_DOUBT, LEDGER_FAILED, true, false, false},
+	[LEDGER_HOLD] = {PLANNED | CREATED, LEDGER_HELD, true, false, false},
+	[LEDGER_REOPEN] = {HELD | FAILED, 0, true, false, false},
+	[LEDGER_RENEW] = {~0u, 0, true, false, true},
+	[LEDGER_RELEASE] = {~0u, 0, true, false, false},
+	[LEDGER_DOCUMENT] = {BOUGHT, LEDGER_DOCUMENTED, false, false, false},
+	[LEDGER_VOID] = {0, 0, false, false, false},
+};
+
+/* ---- memory ------------------------------------------------------------------------------------------------ */
+
+static char *copy(const char *text)
+{
+	char *copied = text ? strdup(text) : NULL;
+	if (text && !copied)
+		abort();
+	return copied;
+}
+
+static void *grown(void *array, size_t count, size_t *capacity, size_t size)
+{
+	if (count < *capacity)
+		return array;
+	*capacity = *capacity ? *capacity * 2 : 16;
+	void *larger = realloc(array, *capacity * size);
+	if (!larger)
+		abort();
+	return larger;
+}
+
+#define ROW_TEXTS 12
+static void list_texts(struct ledger_row *row, char ***texts)
+{
+	char **const all[ROW_TEXTS] = {&row->fingerprint, &row->request, &row->shipment_id, &row->rate_id, &row->carrier,
+		&row->service, &row->currency, &row->tracking_code, &row->label_url, &row->budget, &row->reason, &row->result};
+	memcpy(texts, all, sizeof(all));
+}
+
+static void row_free(struct ledger_row *row)
+{
+	char **texts[ROW_TEXTS];
+	list_texts(row, texts);
+	for (size_t i = 0; i < ROW_TEXTS; i++)
+		free(*texts[i]);
+}
+
+static void set(char **slot, const char *text)
+{
+	char *copied = copy(text);
+	free(*slot);
+	*slot = copied;
+}
+
+/* Into the library's memory. */
+static int hand_out(const struct ledger_row *row, struct ledger_row *ret_row)
+{
+	struct ledger_row given = *row;
+	char **texts[ROW_TEXTS];
+	int r = 0;
+	list_texts(&given, texts);
+	for (size_t i = 0; i < ROW_TEXTS; i++) {
+		const char *text = *texts[i];
+		*texts[i] = r == 0 ? mem_copy_text(text) : NULL;
+		if (text && !*texts[i])
+			r = SHIPOPT_ENOMEM;
+	}
+	given.now_ms = clock_wall_ms();
+	if (r < 0)
+		ledger_row_done(&given);
+	else
+		*ret_row = given;
+	return r;
+}
+
+void memory_ledger_init(struct memory_ledger *ledger)
+{
+	*ledger = (struct memory_ledger){.next_token = 1000};
+}
+
+void memory_ledger_done(struct memory_ledger *ledger)
+{
+	for (size_t i = 0; i < ledger->row_count; i++) {
+		row_free(&ledger->rows[i].row);
+		free(ledger->rows[i].key);
+		free(ledger->rows[i].order_key);
+	}
+	for (size_t i = 0; i < ledger->budget_count; i++)
+		free(ledger->budgets[i].key);
+	free(ledger->rows);
+	free(ledger->budgets);
+}
+
+/* ---- finding ----------------------------------------------------------------------------------------------- */
+
+static void join_key(const struct ledger_key *key, char *text, size_t size)
+{
+	snprintf(text, size, "%s\n%s\n%s\n%s\n%s\n%lld\n%s", key->tenant, key->provider, key->account, key->mode,
+		key->order_key, (long long)key->piece, key->purpose);
+}
+
+static struct memory_row *find(struct memory_ledger *ledger, const struct ledger_key *key, int64_t generation)
+{
+	char text[4096];
+	struct memory_row *newest = NULL;
+	join_key(key, text, sizeof(text));
+	for (size_t i = 0; i < ledger->row_count; i++) {
+		struct memory_row *row = &ledger->rows[i];
+		if (strcmp(row->key, text) != 0 || (generation && row->generation != generation))
+			continue;
+		if (!newest || row->generation > newest->generation)
+			newest = row;
+	}
+	return newest;
+}
+
+const struct memory_row *memory_ledger_find(const struct memory_ledger *ledger, const char *order_key)
+{
+	const struct memory_row *newest = NULL;
+	for (size_t i = 0; i < ledger->row_count; i++) {
+		const struct memory_row *row = &ledger->rows[i];
+		if (row->piece == 1 && strcmp(row->order_key, order_key) == 0 &&
+			(!newest || row->generation > newest->generation))
+			newest = row;
+	}
+	return newest;
+}
+
+size_t memory_ledger_count(const struct memory_ledger *ledger, int state)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < ledger->row_count; i++)
+		count += state == 0 || ledger->rows[i].row.state == state;
+	return count;
+}
+
+/* ---- budgets ----------------------------------------------------------------------------------------------- */
+
+static struct memory_budget *budget_of(
+	struct memory_ledger *ledger, const char *tenant, const char *name, const char *currency)
+{
+	char text[2048];
+	if (!name || !currency)
+		return NULL;
+	snprintf(text, sizeof(text), "%s\n%s\n%s", tenant, name, currency);
+	for (size_t i = 0; i < ledger->budget_count; i++)
+		if (strcmp(ledger->budgets[i].key, text) == 0)
+			return &ledger->budgets[i];
+	ledger->budgets = grown(ledger->budgets, ledger->budget_count, &ledger->budget_capacity, sizeof(*ledger->budgets));
+	struct memory_budget *budget = &ledger->budgets[ledger->budget_count++];
+	*budget = (struct memory_budget){.key = copy(text)};
+	return budget;
+}
+
+const struct memory_budget *memory_ledger_budget(const struct memory_ledger *ledger, const char *name)
+{
+	for (size_t i = 0; i < ledger->budget_count; i++) {
+		const char *begin = strchr(ledger->budgets[i].key, '\n') + 1;
+		if (strncmp(begin, name, strlen(name)) == 0 && begin[strlen(name)] == '\n')
+			return &ledger->budgets[i];
+	}
+	return NULL;
+}
+
+static void settle(struct memory_ledger *ledger, const struct ledger_request *request, struct memory_row *row, int64_t spent)
+{
+	struct memory_budget *budget = budget_of(ledger, request->key.tenant, row->row.budget, row->row.currency);
+	if (budget) {
+		budget->reserved = MAX(budget->reserved - row->reserved, 0);
+		budget->spent += spent;
+	}
+	row->reserved = 0;
+}
+
+static bool is_over(struct memory_ledger *ledger, const struct ledger_request *request, struct memory_row *row, int64_t amount,
+	const char *currency)
+{
+	struct memory_budget *budget = budget_of(ledger, request->key.tenant, request->budget, currency);
+	bool same = text_equal(request->budget, row->row.budget) && text_equal(currency, row->row.currency);
+	int64_t more = amount - (same ? row->reserved : 0);
+	return budget && more > 0 && request->budget_limit > 0 &&
+	       budget->reserved + budget->spent + more > request->budget_limit;
+}
+
+/* ---- what each operation writes ---------------------------------------------------------------------------- */
+
+static void forget_shipment(struct memory_row *row)
+{
+	struct ledger_row *r = &row->row;
+	char **const texts[] = {&r->shipment_id, &r->rate_id, &r->carrier, &r->service, &r->currency, &r->budget, &r->reason};
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		set(texts[i], NULL);
+	r->amount = r->ceiling = 0;
+	row->held_from = 0;
+}
+
+static void write_created(const struct ledger_request *request, struct ledger_row *row)
+{
+	set(&row->shipment_id, request->shipment_id);
+	set(&row->rate_id, request->rate_id);
+	set(&row->carrier, request->carrier);
+	set(&row->service, request->service);
+	set(&row->currency, request->currency);
+	set(&row->reason, NULL);
+	row->amount = request->amount;
+	row->ceiling = request->ceiling;
+}
+
+static void write_buying(struct memory_ledger *ledger, const struct ledger_request *request, struct memory_row *found)
+{
+	struct ledger_row *row = &found->row;
+	int64_t amount = request->amount ? request->amount : row->amount;
+	const char *currency = request->currency ? request->currency : row->currency;
+	settle(ledger, request, found, 0);
+	set(&row->currency, currency);
+	set(&row->budget, request->budget);
+	set(&row->reason, NULL);
+	struct memory_budget *budget = budget_of(ledger, request->key.tenant, row->budget, row->currency);
+	if (budget) {
+		budget->reserved += amount;
+		budget->limit = request->budget_limit;
+	}
+	found->reserved = request->budget ? amount : 0;
+	found->sent++;
+	row->amount = amount;
+	row->ceiling = request->ceiling > 0 ? request->ceiling : row->ceiling;
+	row->buying_at_ms = clock_wall_ms();
+	row->first_buying_at_ms = row->first_buying_at_ms ? row->first_buying_at_ms : row->buying_at_ms;
+	row->attempts++;
+}
+
+static void write_bought(struct memory_ledger *ledger, const struct ledger_request *request, struct memory_row *found)
+{
+	settle(ledger, request, found, request->paid ? request->paid : found->row.amount);
+	set(&found->row.tracking_code, request->tracking_code);
+	set(&found->row.label_url, request->label_url);
+	set(&found->row.result, request->result);
+	set(&found->row.reason, NULL);
+	found->row.paid = request->paid;
+	found->held_from = 0;
+}
+
+static void write(struct memory_ledger *ledger, const struct ledger_request *request, struct memory_row *found)
+{
+	struct ledger_row *row = &found->row;
+	switch (request->operation) {
+	case LEDGER_PLAN:
+		forget_shipment(found);
+		set(&row->fingerprint, request->fingerprint);
+		set(&row->request, request->request);
+		break;
+	case LEDGER_CREATE:
+		write_created(request, row);
+		break;
+	case LEDGER_BUY:
+		write_buying(ledger, request, found);
+		break;
+	case LEDGER_BOUGHT_:
+		write_bought(ledger, request, found);
+		break;
+	case LEDGER_FAIL:
+		settle(ledger, request, found, 0);
+		found->sent = 0;
+		found->held_from = 0;
+		set(&row->reason, request->reason);
+		break;
+	case LEDGER_HOLD:
+		found->held_from = row->state;
+		set(&row->reason, request->reason);
+		break;
+	case LEDGER_REOPEN:
+		if (row->state == LEDGER_HELD) {
+			row->state = found->held_from;
+			found->held_from = 0;
+			set(&row->reason, NULL);
+		} else {
+			forget_shipment(found);
+			row->state = LEDGER_PLANNED;
+		}
+		break;
+	case LEDGER_DOUBT:
+		set(&row->reason, request->reason);
+		break;
+	case LEDGER_VOID:
+		row->state = request->state;
+		set(&row->reason, request->reason);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- operations -------------------------------------------------------------------------------------------- */
+
+static bool is_allowed(const struct ledger_request *request, const struct memory_row *found)
+{
+	const struct rule *rule = &rules[request->operation];
+	unsigned from = rule->from;
+	if (request->operation == LEDGER_VOID)
+		from = request->state == LEDGER_VOID_REQUESTED ? BOUGHT | DOCUMENTED | VOID_REFUSED : BIT(LEDGER_VOID_REQUESTED);
+	if (!(from & BIT(found->row.state)) || (rule->needs_unsent && found->sent))
+		return false;
+	if (request->operation == LEDGER_BUY)
+		return found->row.shipment_id &&
+		       (!request->shipment_id || strcmp(request->shipment_id, found->row.shipment_id) == 0);
+	if (request->operation == LEDGER_REOPEN)
+		return !request->state ||
+		       request->state == (found->row.state == LEDGER_HELD ? found->held_from : LEDGER_PLANNED);
+	return true;
+}
+
+static void look(struct ledger_request *request, const struct memory_row *found, int outcome)
+{
+	int r = hand_out(&found->row, &request->row);
+	request->status = r < 0 ? r : outcome;
+}
+
+static void lease(struct memory_row *row, const struct ledger_request *request, bool leases)
+{
+	bool release = request->release || request->operation == LEDGER_RELEASE;
+	row->token += release;
+	if (release)
+		row->row.lease_until_ms = 0;
+	else if (leases && request->lease_ms > 0)
+		row->row.lease_until_ms = clock_wall_ms() + request->lease_ms;
+}
+
+static void transition(struct memory_ledger *ledger, struct ledger_request *request)
+{
+	const struct rule *rule = &rules[request->operation];
+	struct memory_row *found = find(ledger, &request->key, request->key.generation);
+	if (!found) {
+		request->status = error_set(&request->error, SHIPOPT_ENOTFOUND, "no such row");
+		return;
+	}
+	if (rule->needs_token && request->token != found->token) {
+		look(request, found, LEDGER_LOST);
+		return;
+	}
+	if (!is_allowed(request, found)) {
+		look(request, found, LEDGER_REFUSED);
+		return;
+	}
+	if (request->operation == LEDGER_BUY) {
+		const char *currency = request->currency ? request->currency : found->row.currency;
+		if (request->budget && !currency) {
+			request->status = error_set(&request->error, SHIPOPT_EINVAL, "a budget without a currency");
+			return;
+		}
+		if (is_over(ledger, request, found, request->amount ? request->amount : found->row.amount, currency)) {
+			look(request, found, LEDGER_OVER_LIMIT);
+			return;
+		}
+	}
+	/* What may fail comes first: the row as it will be is tried out on a copy. */
+	struct ledger_row trial;
+	if (hand_out(&found->row, &trial) < 0) {
+		request->status = SHIPOPT_ENOMEM;
+		return;
+	}
+	ledger_row_done(&trial);
+	write(ledger, request, found);
+	found->row.state = rule->to ? rule->to : found->row.state;
+	lease(found, request, rule->leases);
+	look(request, found, LEDGER_OK);
+	if (request->status < 0) /* one failure at a time */
+		look(request, found, LEDGER_OK);
+}
+
+static void insert(struct memory_ledger *ledger, struct ledger_request *request, int64_t generation)
+{
+	char text[4096];
+	join_key(&request->key, text, sizeof(text));
+	ledger->rows = grown(ledger->rows, ledger->row_count, &ledger->row_capacity, sizeof(*ledger->rows));
+	struct memory_row *row = &ledger->rows[ledger->row_count];
+	*row = (struct memory_row){.key = copy(text), .order_key = copy(request->key.order_key), .piece = request->key.piece,
+		.generation = generation, .token = ledger->next_token};
+	row->row = (struct ledger_row){.id = (int64_t)ledger->row_count + 1, .generation = generation, .state = LEDGER_PLANNED,
+		.fingerprint = copy(request->fingerprint), .request = copy(request->request),
+		.lease_until_ms = clock_wall_ms() + request->lease_ms};
+	look(request, row, LEDGER_OK);
+	if (request->status < 0) {
+		row_free(&row->row);
+		free(row->key);
+		free(row->order_key);
+		return;
+	}
+	ledger->next_token += 1000000;
+	ledger->row_count++;
+	request->claimed_token = row->token;
+	request->created_row = true;
+}
+
+static void claim(struct memory_ledger *ledger, struct ledger_request *request)
+{
+	struct memory_row *found = find(ledger, &request->key, request->key.generation);
+	if (!found) {
+		struct memory_row *newest = request->key.generation > 1 ? find(ledger, &request->key, 0) : NULL;
+		int64_t last = newest ? newest->generation : 0;
+		if (request->key.generation > last + 1)
+			request->status = error_set(&request->error, SHIPOPT_EINVAL, "a gap between generations");
+		else
+			insert(ledger, request, last + 1);
+		return;
+	}
+	if (BIT(found->row.state) & (BOUGHT | DOCUMENTED | VOIDED | VOID_REFUSED)) {
+		look(request, found, LEDGER_OK);
+		return;
+	}
+	if (found->row.lease_until_ms > clock_wall_ms() && request->token != found->token) {
+		look(request, found, LEDGER_BUSY);
+		return;
+	}
+	struct memory_row before = *found;
+	found->token++;
+	found->row.lease_until_ms = clock_wall_ms() + request->lease_ms;
+	look(request, found, LEDGER_OK);
+	if (request->status < 0) {
+		found->token = before.token;
+		found->row.lease_until_ms = before.row.lease_until_ms;
+		return;
+	}
+	request->claimed_token = found->token;
+}
+
+void memory_ledger_apply(struct memory_ledger *ledger, struct ledger_request *request)
+{
+	if (request->operation == LEDGER_CLAIM)
+		claim(ledger, request);
+	else
+		transition(ledger, request);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#include "sim.h"
+
+#include "cmocka_test.h"
+
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/text.h"
+
+struct world sim_world;
+struct memory_database sim_database;
+static struct random system_random;
+
+/* In place of libcrypto's, which the library asks for jitter seeds. */
+int RAND_bytes(unsigned char *bytes, int length)
+{
+	for (int i = 0; i < length; i++)
+		bytes[i] = (unsigned char)random_u64(&system_random);
+	return 1;
+}
+
+void sim_begin(uint64_t seed)
+{
+	random_init(&system_random, seed);
+	clock_set_virtual(true);
+	world_init(&sim_world, seed + 1);
+	memory_database_init(&sim_database, seed + 2);
+	fake_http_world = &sim_world;
+	memory_database = &sim_database;
+}
+
+void sim_end(void)
+{
+	world_done(&sim_world);
+	memory_database_done(&sim_database);
+	clock_set_virtual(false);
+}
+
+/* ---- processes --------------------------------------------------------------------------------------------- */
+
+static void see_item(void *userdata, const shipopt_item *item)
+{
+	struct sim_process *process = userdata;
+	uint64_t index = shipopt_item_index(item);
+	process->items++;
+	world_note(&sim_world, index << 8 | (uint8_t)-shipopt_item_status(item));
+	if (index >= SIM_ITEMS_MAX)
+		return;
+	struct sim_result *result = &process->results[index];
+	const char *message = shipopt_error_message(shipopt_item_error(item));
+	result->status = shipopt_item_status(item);
+	result->attempts = shipopt_item_attempts(item);
+	result->amount = shipopt_item_amount(item);
+	result->has_tracking_code = shipopt_item_tracking_code(item) != NULL;
+	snprintf(result->message, sizeof(result->message), "%s", message ? message : "");
+}
+
+static int set_one(struct sim_process *process, char *word)
+{
+	char *dot = strchr(word, '.'), *equal = strchr(word, '=');
+	assert_true(dot && equal && dot < equal);
+	*dot = *equal = '\0';
+	if (strcmp(word, "carrier") == 0)
+		return shipopt_carrier_config_set(process->carrier_config, dot + 1, equal + 1);
+	return shipopt_bulk_config_set(process->bulk_config, dot + 1, equal + 1);
+}
+
+static int set_all(struct sim_process *process, const char *settings)
+{
+	char copy[1024], *rest = copy, *word;
+	int r = 0;
+	snprintf(copy, sizeof(copy), "%s", settings ? settings : "");
+	while (r == 0 && (word = strsep(&rest, " ")))
+		if (*word)
+			r = set_one(process, word);
+	return r;
+}
+
+int sim_try_open(struct sim_process *process, const char *settings)
+{
+	*process = (struct sim_process){.run_status = SHIPOPT_EAGAIN};
+	int r = runtime_new_simulated(&process->runtime);
+	r = r < 0 ? r : shipopt_carrier_config_new(&process->carrier_config);
+	r = r < 0 ? r : shipopt_bulk_config_new(&process->bulk_config);
+	r = r < 0 ? r : shipopt_carrier_config_set_base_url(process->carrier_config, "http://carrier.invalid/v2");
+	r = r < 0 ? r : shipopt_carrier_config_set_api_key(process->carrier_config, "EZTKsimulated");
+	r = r < 0 ? r : set_all(process, settings);
+	r = r < 0 ? r : shipopt_bulk_config_set_item(process->bulk_config, see_item, process);
+	r = r < 0 ? r : shipopt_carrier_new(process->runtime, process->carrier_config, &process->carrier, NULL);
+	r = r < 0 ? r : shipopt_store_open(process->runtime, "sqlite:memory", NULL, &process->store, NULL);
+	return r < 0 ? r : shipopt_bulk_new(process->runtime, process->carrier, process->store, process->bulk_config,
+				   &process->bulk, NULL);
+}
+
+void sim_open(struct sim_process *process, const char *settings)
+{
+	assert_int_equal(sim_try_open(process, settings), 0);
+}
+
+void sim_close(struct sim_process *process)
+{
+	shipopt_op_unref(TAKE(process->run));
+	shipopt_bulk_free(TAKE(process->bulk));
+	shipopt_store_free(TAKE(process->store));
+	shipopt_carrier_free(TAKE(process->carrier));
+	shipopt_bulk_config_free(TAKE(process->bulk_config));
+	shipopt_carrier_config_free(TAKE(process->carrier_config));
+	if (process->runtime)
+		assert_int_equal(shipopt_runtime_close(process->runtime, 1000), 0);
+	shipopt_runtime_free(TAKE(process->runtime));
+}
+
+void sim_crash(struct sim_process *process)
+{
+	*process = (struct sim_process){0};
+}
+
+/* ---- orders ------------------------------------------------------------------------------------------------ */
+
+static const char *const columns[][2] = {
+	{"to_company", "Boston Public Library"}, {"to_street1", "700 Boylston St"}, {"to_city", "Boston"},
+	{"to_state", "MA"}, {"to_zip", "02116"}, {"to_country", "US"}, {"from_company", "New York Public Library"},
+	{"from_street1", "476 5th Ave"}, {"from_city", "New York"}, {"from_state", "NY"}, {"from_zip", "10018"},
+	{"from_country", "US"}, {"length_in", "10"}, {"width_in", "8"}, {"height_in", "4"},
+};
+
+shipopt_order *sim_order(const char *key, int weight)
+{
+	char text[32];
+	shipopt_order *order = NULL;
+	shipopt_record *shipment = NULL;
+	int r = shipopt_order_new(key, &order);
+	r = r < 0 ? r : shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &shipment);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(columns); i++)
+		r = shipopt_shipment_set_column(shipment, columns[i][0], columns[i][1], NULL);
+	snprintf(text, sizeof(text), "%d.5", weight);
+	r = r < 0 ? r : shipopt_shipment_set_column(shipment, "weight_oz", text, NULL);
+	r = r < 0 ? r : shipopt_order_set_shipment(order, shipment);
+	if (r < 0) {
+		shipopt_record_free(shipment);
+		shipopt_order_free(order);
+		return NULL;
+	}
+	return order;
+}
+
+int sim_start(struct sim_process *process, shipopt_order **orders, size_t count)
+{
+	shipopt_source *source = NULL;
+	process->items = 0;
+	memset(process->results, 0, sizeof(process->results));
+	int r = shipopt_source_new_array(orders, count, &source);
+	if (r < 0) {
+		for (size_t i = 0; i < count; i++)
+			shipopt_order_free(orders[i]);
+		return r;
+	}
+	r = shipopt_bulk_buy(process->bulk, source, NULL, NULL, NULL, &process->run);
+	if (r < 0)
+		shipopt_source_free(source);
+	return r;
+}
+
+void sim_start_orders(struct sim_process *process, size_t count)
+{
+	shipopt_order *orders[SIM_ITEMS_MAX];
+	char key[32];
+	for (size_t i = 0; i < count; i++) {
+		snprintf(key, sizeof(key), "o-%zu", i);
+		orders[i] = sim_order(key, 1 + (int)i);
+	}
+	assert_int_equal(sim_start(process, orders, count), 0);
+}
+
+/* ---- turning ----------------------------------------------------------------------------------------------- */
+
+void sim_turn(struct sim_process *process, int64_t most_us)
+{
+	reactor_turn(process->runtime->reactors[0].reactor, most_us);
+}
+
+bool sim_is_over(struct sim_process *process)
+{
+	return shipopt_op_is_done(process->run);
+}
+
+int sim_finish(struct sim_process *process)
+{
+	process->run_status = shipopt_op_wait(process->run, -1);
+	shipopt_op_unref(TAKE(process->run));
+	return process->run_status;
+}
+
+int sim_wait(struct sim_process *process)
+{
+	return sim_finish(process);
+}
+
+int sim_buy(struct sim_process *process, size_t count)
+{
+	sim_start_orders(process, count);
+	return sim_wait(process);
+}
+
+/* ---- the books --------------------------------------------------------------------------------------------- */
+
+size_t sim_compare(void)
+{
+	size_t differences = 0, bought = 0;
+	int64_t paid = 0, world_paid = 0;
+	int labels = 0;
+	for (size_t i = 0; i < sim_database.ledger.row_count; i++) {
+		const struct memory_row *row = &sim_database.ledger.rows[i];
+		char tracking_code[32] = "";
+		int64_t price = 0;
+		int made = world_labels(&sim_world, row->order_key, &price, tracking_code, sizeof(tracking_code));
+		bool is_bought = row->row.state == LEDGER_BOUGHT || row->row.state == LEDGER_DOCUMENTED;
+		bool agrees = made == is_bought;
+		if (is_bought)
+			agrees = agrees && text_equal(row->row.tracking_code, tracking_code) && row->row.paid == price;
+		if (!agrees) {
+			print_error("%s is %s with %s at %lld; the carrier made %d labels, %s at %lld\n", row->order_key,
+				ledger_state_name(row->row.state), row->row.tracking_code ? row->row.tracking_code : "nothing",
+				(long long)row->row.paid, made, tracking_code, (long long)price);
+			differences++;
+		}
+		bought += is_bought;
+		paid += is_bought ? row->row.paid : 0;
+	}
+	for (size_t i = 0; i < sim_world.shipment_count; i++) {
+		world_paid += sim_world.shipments[i].total_paid;
+		labels += sim_world.shipments[i].labels;
+	}
+	if ((size_t)labels != bought || paid != world_paid) {
+		print_error("%zu rows bought for %lld, %d labels made for %lld\n", bought, (long long)paid, labels,
+			(long long)world_paid);
+		differences++;
+	}
+	return differences;
+}
