@@ -184,10 +184,14 @@ static void forget_answer(struct exchange *exchange)
 	http_request_clear(&exchange->http);
 }
 
+/* No longer than to the deadline, where the exchange ends while it waits. */
 static void delay(struct exchange *exchange, int64_t delay_us)
 {
+	int64_t due_us = clock_now_us() + delay_us;
+	if (exchange->deadline_us)
+		due_us = MIN(due_us, exchange->deadline_us);
 	exchange->state = EXCHANGE_DELAYED;
-	timer_start(exchange->carrier->reactor, &exchange->timer, clock_now_us() + delay_us);
+	timer_start(exchange->carrier->reactor, &exchange->timer, due_us);
 }
 
 /* True if the exchange goes on. */
@@ -273,6 +277,17 @@ static void http_done(struct http_request *http)
 
 /* ---- admission and sending --------------------------------------------------------------------------------- */
 
+/* A call that spends nothing is given up when its deadline comes. A purchase on the wire is waited for. */
+static int64_t request_timeout_ms(const struct exchange *exchange)
+{
+	int64_t timeout_ms = exchange->timeout_ms ? exchange->timeout_ms
+						  : settings_number(&exchange->carrier->settings, CARRIER_TIMEOUT_MS);
+	if (!exchange->deadline_us || exchange->call.is_purchase)
+		return timeout_ms;
+	int64_t left_us = exchange->deadline_us - clock_now_us();
+	return MAX(MIN(timeout_ms, (left_us + 999) / 1000), 1);
+}
+
 static void fill_request(struct exchange *exchange)
 {
 	shipopt_carrier *carrier = exchange->carrier;
@@ -283,8 +298,7 @@ static void fill_request(struct exchange *exchange)
 		.body = exchange->call.has_body ? buffer_text(&exchange->call.body) : NULL,
 		.body_length = exchange->call.has_body ? exchange->call.body.length : 0,
 		.send_once = strcmp(exchange->call.method, "GET") != 0,
-		.timeout_ms = exchange->timeout_ms ? exchange->timeout_ms
-						   : settings_number(&carrier->settings, CARRIER_TIMEOUT_MS),
+		.timeout_ms = request_timeout_ms(exchange),
 		.response_limit = (size_t)settings_number(&carrier->settings, CARRIER_RESPONSE_MAX_BYTES),
 		.done = http_done,
 	};
@@ -347,11 +361,18 @@ static int try_enter(struct exchange *exchange)
 	return r;
 }
 
+static bool is_late(const struct exchange *exchange)
+{
+	return exchange->deadline_us && clock_now_us() >= exchange->deadline_us;
+}
+
 /* Again, after a delay. */
 static void exchange_enter(struct exchange *exchange)
 {
 	int r = try_enter(exchange);
-	if (r < 0 && exchange->patient && !exchange->is_canceled)
+	if (r < 0 && is_late(exchange))
+		exchange_fail(exchange, SHIPOPT_ETIMEDOUT, "too many calls wait for admission");
+	else if (r < 0 && exchange->patient && !exchange->is_canceled)
 		delay(exchange, REENTRY_DELAY_US);
 	else if (r < 0)
 		exchange_fail(exchange, r, "too many calls wait for admission");
@@ -386,7 +407,9 @@ int exchange_start(shipopt_carrier *carrier, struct exchange *exchange)
 		reactor_post(carrier->reactor, &exchange->task);
 	} else {
 		int r = try_enter(exchange);
-		if (r < 0) {
+		if (r == SHIPOPT_EAGAIN && exchange->patient) {
+			delay(exchange, REENTRY_DELAY_US);
+		} else if (r < 0) {
 			exchange->state = EXCHANGE_IDLE;
 			mem_free(TAKE(exchange->url));
 			return r;

@@ -13,7 +13,8 @@
  * here: a call that may be repeated always (REPEAT_ALWAYS) on every transient failure; another (REPEAT_UNSENT) only when
  * it is certain that the server did no work: nothing was sent, or the answer was 429. A repeat takes a token of the lane's retry
  * budget; without one the call ends with its failure, unless it is `patient` (a ledgered item), which waits for a token
- * and repeats until its deadline.
+ * and repeats until its deadline. At its deadline a call ends wherever it is, but for a purchase on the wire, which has its own
+ * timeout: there the deadline is one of sending.
  *
  * `done` runs on the reactor thread, never from inside exchange_start() or exchange_cancel(). There the answer can be read;
  * it is gone after exchange_clear().
@@ -54,7 +55,8 @@ struct exchange {
 
 /* Zeroes it and initialises its call. */
 void exchange_init(struct exchange *exchange);
-/* Starts it. Errors: SHIPOPT_EAGAIN (the lane's queue is full), SHIPOPT_ENOMEM, SHIPOPT_ESHUTDOWN; `done` then never runs. */
+/* Starts it. Errors: SHIPOPT_EAGAIN (the lane's queue is full; the patient wait for it), SHIPOPT_ENOMEM, SHIPOPT_ESHUTDOWN;
+ * `done` then never runs. */
 int exchange_start(shipopt_carrier *carrier, struct exchange *exchange);
 /* Ends it early; what is on the wire is given up. `done` comes with SHIPOPT_ECANCELED, or SHIPOPT_EINDOUBT for a purchase that
  * may have been sent. Does nothing when not under way. */
