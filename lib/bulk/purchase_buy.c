@@ -7,6 +7,9 @@
 /* The part that spends money: reserve, write `buying`, send once, and read the verdict. */
 
 #define RESULT_BYTES_MAX ((size_t)256 << 10)
+/* A purchase has this long to get onto the wire also where settle_ms is tiny, so that it is sent at all. */
+#define ADMISSION_LEAST_US 50000
+
 static void bought(struct purchase *purchase);
 
 /* ---- bought ------------------------------------------------------------------------------------------------ */
@@ -152,9 +155,9 @@ static int64_t send_deadline(const struct purchase *purchase)
 {
 	const struct purchase_rules *rules = purchase->rules;
 	int64_t by_lease_us = purchase->lease_until_us - rules->timeout_ms * 1000;
-	int64_t by_settle_us = purchase->ledger_sent_us + rules->settle_ms * 1000 / PURCHASE_SETTLE_SHARES;
-	/* Written down a moment ago, a purchase deserves its chance also when settle_ms is tiny. */
-	by_settle_us = MAX(by_settle_us, clock_now_us() + 1000);
+	/* Counted from before `buying` was asked for. Later than that it is written down anew: see may_begin_anew(). */
+	int64_t by_settle_us =
+		purchase->ledger_sent_us + MAX(rules->settle_ms * 1000 / PURCHASE_SETTLE_SHARES, ADMISSION_LEAST_US);
 	return MIN(MIN(by_lease_us, by_settle_us), purchase->deadline_us);
 }
 
