@@ -406,7 +406,7 @@ static void go_on_from(struct purchase *purchase, bool same)
 		else if (purchase->rules->rate_only)
 			end_already(purchase);
 		else
-			purchase_buy(purchase);
+			purchase_buy_created(purchase);
 		break;
 	case LEDGER_BUYING:
 	case LEDGER_IN_DOUBT:
@@ -442,7 +442,8 @@ static void claimed(struct purchase *purchase)
 		int64_t left_ms = row->buying_at_ms + purchase->rules->settle_ms - row->now_ms;
 		purchase->settle_due_us = clock_now_us() + left_ms * 1000;
 	}
-	if (purchase->is_canceled)
+	bool has_label = row->state == LEDGER_BOUGHT || row->state == LEDGER_DOCUMENTED;
+	if (purchase->is_canceled && !has_label)
 		deadline_passed(purchase);
 	else
 		go_on_from(purchase, text_equal(row->fingerprint, purchase->fingerprint));

@@ -80,6 +80,14 @@ static int64_t ceiling_for(const struct purchase *purchase, int64_t amount)
 	return purchase->order->max_rate > 0 ? purchase->order->max_rate : ceiling;
 }
 
+/* The most that the order itself allows for, a fallback to another carrier included; 0: anything. */
+static int64_t price_bound(const struct purchase *purchase)
+{
+	const struct purchase_rules *rules = purchase->rules;
+	int64_t bound = purchase->order->max_rate;
+	return rules->missing_carrier == MISSING_FALLBACK ? grown(bound, rules->fallback_percent) : bound;
+}
+
 static void hold_above(struct purchase *purchase, int64_t amount, int64_t ceiling)
 {
 	char now[DECIMAL_TEXT_SIZE], approved[DECIMAL_TEXT_SIZE];
@@ -101,13 +109,14 @@ static void use_rate(struct purchase *purchase)
 		fail(purchase, LEDGER_FAIL, SHIPOPT_ENORATE, error);
 		return;
 	}
-	if (!purchase->rules->store) {
-		end_rated(purchase);
+	int64_t approved = purchase->approved_ceiling;
+	int64_t bound = approved > 0 ? approved : price_bound(purchase);
+	if (bound > 0 && amount > bound) { /* also what the host chose */
+		hold_above(purchase, amount, bound);
 		return;
 	}
-	int64_t approved = purchase->approved_ceiling;
-	if (approved > 0 && amount > approved) {
-		hold_above(purchase, amount, approved);
+	if (!purchase->rules->store) {
+		end_rated(purchase);
 		return;
 	}
 	struct ledger_request *request = purchase_ledger(purchase, LEDGER_CREATE);
@@ -117,8 +126,18 @@ static void use_rate(struct purchase *purchase)
 	request->service = shipopt_record_text(rate, SHIPOPT_RATE_SERVICE);
 	request->currency = shipopt_record_text(rate, SHIPOPT_RATE_CURRENCY);
 	request->amount = amount;
-	request->ceiling = approved > 0 ? approved : ceiling_for(purchase, amount);
+	/* A fallback within its bound may be above the order's max_rate: then its own price is what was approved. */
+	request->ceiling = approved > 0 ? approved : MAX(ceiling_for(purchase, amount), amount);
 	purchase_submit(purchase, created);
+}
+
+void purchase_buy_created(struct purchase *purchase)
+{
+	int64_t bound = price_bound(purchase);
+	if (bound > 0 && purchase->row.amount > bound)
+		hold_above(purchase, purchase->row.amount, bound);
+	else
+		purchase_buy(purchase);
 }
 
 /* ---- the host's choice ------------------------------------------------------------------------------------- */

@@ -32,6 +32,7 @@ int purchase_blame(struct purchase *purchase, int status);
 /* ---- purchase_plan.c ---- */
 void purchase_create(struct purchase *purchase); /* planned: make the shipment */
 void purchase_rerate(struct purchase *purchase); /* planned again after an expired rate, same shipment */
+void purchase_buy_created(struct purchase *purchase); /* rated earlier: bought, if that is still within the order's bound */
 
 /* ---- purchase_buy.c ---- */
 void purchase_buy(struct purchase *purchase); /* created, or settled: reserve, write buying, send */
