@@ -11,6 +11,10 @@
 #include "base/memory.h"
 #include "base/text.h"
 
+#define AFTERMATH_US INT64_C(3600000000)
+
+sim_run_fn sim_run;
+void (*sim_configure)(struct sim_process *process);
 struct world sim_world;
 struct memory_database sim_database;
 static struct random system_random;
@@ -31,6 +35,8 @@ void sim_begin(uint64_t seed)
 	memory_database_init(&sim_database, seed + 2);
 	fake_http_world = &sim_world;
 	memory_database = &sim_database;
+	sim_run = shipopt_bulk_buy;
+	sim_configure = NULL;
 }
 
 void sim_end(void)
@@ -90,6 +96,8 @@ int sim_try_open(struct sim_process *process, const char *settings)
 	r = r < 0 ? r : shipopt_carrier_config_set_api_key(process->carrier_config, "EZTKsimulated");
 	r = r < 0 ? r : set_all(process, settings);
 	r = r < 0 ? r : shipopt_bulk_config_set_item(process->bulk_config, see_item, process);
+	if (r == 0 && sim_configure)
+		sim_configure(process);
 	r = r < 0 ? r : shipopt_carrier_new(process->runtime, process->carrier_config, &process->carrier, NULL);
 	r = r < 0 ? r : shipopt_store_open(process->runtime, "sqlite:memory", NULL, &process->store, NULL);
 	return r < 0 ? r : shipopt_bulk_new(process->runtime, process->carrier, process->store, process->bulk_config,
@@ -159,7 +167,7 @@ int sim_start(struct sim_process *process, shipopt_order **orders, size_t count)
 			shipopt_order_free(orders[i]);
 		return r;
 	}
-	r = shipopt_bulk_buy(process->bulk, source, NULL, NULL, NULL, &process->run);
+	r = sim_run(process->bulk, source, NULL, NULL, NULL, &process->run);
 	if (r < 0)
 		shipopt_source_free(source);
 	return r;
@@ -213,6 +221,9 @@ size_t sim_compare(void)
 	size_t differences = 0, bought = 0;
 	int64_t paid = 0, world_paid = 0;
 	int labels = 0;
+	/* What is still under way in the world comes to its end first. */
+	clock_advance_us(AFTERMATH_US);
+	world_catch_up(&sim_world);
 	for (size_t i = 0; i < sim_database.ledger.row_count; i++) {
 		const struct memory_row *row = &sim_database.ledger.rows[i];
 		char tracking_code[32] = "";

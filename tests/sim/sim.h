@@ -42,6 +42,13 @@ struct sim_process {
 	struct sim_result results[SIM_ITEMS_MAX]; /* by index */
 };
 
+typedef int (*sim_run_fn)(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
+	void *userdata, shipopt_op **ret_run);
+
+/* What the next runs do, shipopt_bulk_buy() after sim_begin(); and what else is to be configured before handles are made. */
+extern sim_run_fn sim_run;
+extern void (*sim_configure)(struct sim_process *process);
+
 extern struct world sim_world;
 extern struct memory_database sim_database;
 
@@ -69,7 +76,8 @@ bool sim_is_over(struct sim_process *process);
 /* Takes the run's status and forgets the run. */
 int sim_finish(struct sim_process *process);
 
-/* Compares the ledger with the world, label by label and price by price; prints what differs and returns how much. */
+/* Compares the ledger with the world, label by label and price by price; prints what differs and returns how much. An
+ * hour later, so that late effects count too. */
 size_t sim_compare(void);
 
 #endif

@@ -20,7 +20,7 @@
  *	SHIPOPT_SEED=17      plays one seed, and says what happens
  *	SHIPOPT_LONG=1       many more seeds
  */
-#define SEEDS_SHORT 3000
+#define SEEDS_SHORT 2000
 #define SEEDS_LONG 200000
 #define STEPS_MAX 3000000
 #define PROCESSES 2
