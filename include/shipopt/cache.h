@@ -33,7 +33,9 @@ enum { /* outcomes of looking for a key */
 	SHIPOPT_CACHE_ABSENT = 0,
 	SHIPOPT_CACHE_FOUND = 1,
 	SHIPOPT_CACHE_STALE = 2,    /* found, but its soft time to live is over: still good to use, due for a refresh */
-	SHIPOPT_CACHE_NEGATIVE = 3  /* it is known that there is no such thing; no value is handed out */
+	SHIPOPT_CACHE_NEGATIVE = 3, /* it is known that there is no such thing; no value is handed out */
+	SHIPOPT_CACHE_LEAD = 4,     /* the caller has to load it: shipopt_cache_get_or_begin() */
+	SHIPOPT_CACHE_WAITING = 5   /* another loads it; the callback will be called */
 };
 
 enum { /* why a value left the cache */
@@ -181,6 +183,73 @@ SHIPOPT_API int shipopt_cache_put_if(shipopt_cache *cache, const void *key, size
 /* Gives an entry a new time to live from now on, also an end where it had none. 1, or 0 if it is absent. The soft time to live
  * keeps its distance from the end. */
 SHIPOPT_API int shipopt_cache_touch(shipopt_cache *cache, const void *key, size_t key_length, int64_t ttl_ms);
+
+/*
+ * Single flight: however many ask for a key that is absent, one loads it and the others wait for the result.
+ *
+ * The one who leads holds a token, shipopt_load, and answers it exactly once, from any thread: complete, not_found, fail or abandon.
+ * Nothing is locked meanwhile: other keys, eviction and even the same key (by put and remove) go on. Those who wait have a
+ * time limit of their own (options, else load_timeout_ms), which ends their waiting and not the load. If the leader abandons, one of
+ * those who wait leads. What was invalidated while it was loaded is handed to those who waited and not stored; who asks after the
+ * invalidation begins another load. Name the tags in the options of the question, not only in those of the answer: then
+ * the invalidation of other tags does not count.
+ */
+typedef struct shipopt_load shipopt_load;
+
+/* The key to load. Borrowed until the answer. */
+SHIPOPT_API const void *shipopt_load_key(const shipopt_load *load);
+SHIPOPT_API size_t shipopt_load_key_length(const shipopt_load *load);
+/* Answers with a value, which is copied and stored. `options` NULL: those of the question. If it cannot be stored (too large), those
+ * who wait get it all the same. SHIPOPT_ENOMEM, SHIPOPT_EAGAIN (tags_max): then the load has failed with that. Consumes the token. */
+SHIPOPT_API int shipopt_load_complete(
+	shipopt_load *load, const void *value, size_t value_length, const shipopt_cache_options *options);
+/* There is no such thing: stored as a negative entry. `options` NULL: negative_ttl_ms and the tags of the question. */
+SHIPOPT_API int shipopt_load_not_found(shipopt_load *load, const shipopt_cache_options *options);
+/* The load failed: all who wait get `status` (negative; else it counts as SHIPOPT_EINVAL) and `message` (copied, may be NULL). Consumes. */
+SHIPOPT_API void shipopt_load_fail(shipopt_load *load, int status, const char *message);
+/* Gives up: another one leads. Consumes the token. Accepts NULL. */
+SHIPOPT_API void shipopt_load_abandon(shipopt_load *load);
+
+/*
+ * Loads one key. 0: it has answered the token, or will, from any thread; negative: the load failed with that code and the token
+ * is not answered. May call the cache, for other keys.
+ */
+typedef int (*shipopt_cache_load_fn)(void *userdata, shipopt_load *load);
+/*
+ * Finds a value or has it loaded, by `load` on this thread or by whoever leads. FOUND, STALE and NEGATIVE as for
+ * shipopt_cache_get(); otherwise the failure of the load, with its detail in *ret_error (may be NULL; the caller's to unref);
+ * SHIPOPT_ETIMEDOUT; SHIPOPT_EDEADLK if this thread is loading this very key; SHIPOPT_EAGAIN if loads_max are in flight. A stale
+ * value is refreshed by one caller, the others get it as it is; if the refresh fails, so does he.
+ */
+SHIPOPT_API int shipopt_cache_get_or_load(shipopt_cache *cache, const void *key, size_t key_length,
+	shipopt_cache_load_fn load, void *userdata, const shipopt_cache_options *options, shipopt_value **ret_value,
+	shipopt_error **ret_error);
+
+/*
+ * Told once how waiting ended: `outcome` FOUND or NEGATIVE, or LEAD with a token in `load` (the leader gave up), or
+ * the failure. `value` and `error` are borrowed. Called on the thread of the one who answered, or of shipopt_cache_maintain().
+ */
+typedef void (*shipopt_cache_ready_fn)(
+	void *userdata, int outcome, shipopt_value *value, shipopt_load *load, const shipopt_error *error);
+/*
+ * For loads that go on elsewhere. FOUND and NEGATIVE as for shipopt_cache_get(). STALE: the value is good to use, and if *ret_load
+ * is not NULL the caller also has to refresh it. LEAD: *ret_load is to be answered. WAITING: `ready` will be called. Else the failure of a
+ * load that is in its back-off, or SHIPOPT_EAGAIN. Time limits of waiters with a callback are looked at by
+ * shipopt_cache_maintain().
+ */
+SHIPOPT_API int shipopt_cache_get_or_begin(shipopt_cache *cache, const void *key, size_t key_length,
+	const shipopt_cache_options *options, shipopt_cache_ready_fn ready, void *userdata, shipopt_value **ret_value,
+	shipopt_load **ret_load);
+
+/* Loads many keys in one call: `loads` are to be answered as by shipopt_cache_load_fn; negative fails those not yet answered. */
+typedef int (*shipopt_cache_load_many_fn)(void *userdata, shipopt_load *const *loads, size_t count);
+/*
+ * shipopt_cache_get_or_load() for many keys: `load` is called once with those that this caller leads; those that others load
+ * are waited for afterwards. ret_outcomes[i] is an outcome or a failure, ret_values[i] a handle or NULL. Returns how many have a value.
+ */
+SHIPOPT_API int shipopt_cache_get_or_load_many(shipopt_cache *cache, size_t count, const void *const *keys,
+	const size_t *key_lengths, shipopt_cache_load_many_fn load, void *userdata, const shipopt_cache_options *options,
+	int *ret_outcomes, shipopt_value **ret_values);
 
 /* Removes an entry; a load of it in flight is not stored and not waited for by later callers. 1, or 0 if it was absent. */
 SHIPOPT_API int shipopt_cache_remove(shipopt_cache *cache, const void *key, size_t key_length);

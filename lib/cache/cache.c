@@ -141,7 +141,7 @@ static void destroy(shipopt_cache *cache)
 		struct aftermath aftermath = AFTERMATH_INIT(aftermath);
 		shard_close(cache, &cache->shards[i], &aftermath);
 		cache_settle(cache, &aftermath);
-		flights_close(cache, &cache->shards[i]);
+		flights_close(&cache->shards[i]);
 	}
 	for (unsigned i = 0; cache->shards && i < cache->shard_count; i++) {
 		empty_limbo(cache, &cache->shards[i].limbo);
@@ -212,7 +212,7 @@ static bool is_over(const shipopt_cache *cache)
 		atomic_load_explicit(&cache->entries, memory_order_relaxed) > cache->entries_max;
 }
 
-void cache_trim(shipopt_cache *cache)
+void cache_trim(shipopt_cache *cache, const struct entry *keep)
 {
 	/* A round in which no shard has anything to give ends it: then others are at it. */
 	for (unsigned idle = 0; is_over(cache) && idle < cache->shard_count;) {
@@ -220,7 +220,7 @@ void cache_trim(shipopt_cache *cache)
 		struct shard *shard = &cache->shards[next & (cache->shard_count - 1)];
 		struct aftermath aftermath = AFTERMATH_INIT(aftermath);
 		shard_lock(shard);
-		size_t evicted = shard_evict(cache, shard, NULL, TRIM_BATCH, &aftermath);
+		size_t evicted = shard_evict(cache, shard, keep, TRIM_BATCH, &aftermath);
 		shard_reclaim(cache, shard, false, &aftermath);
 		shard_unlock(shard);
 		cache_settle(cache, &aftermath);

@@ -99,8 +99,8 @@ struct aftermath {
 };
 #define AFTERMATH_INIT(name) {.removed = {&(name).removed, &(name).removed}}
 void cache_settle(shipopt_cache *cache, struct aftermath *aftermath);
-/* Evicts, from all shards in turn, until the bounds hold. No lock held. */
-void cache_trim(shipopt_cache *cache);
+/* Evicts, from all shards in turn and never `keep`, until the bounds hold. No lock held; `keep` is only compared. */
+void cache_trim(shipopt_cache *cache, const struct entry *keep);
 
 static inline struct entry *value_entry(const shipopt_value *value)
 {

@@ -6,6 +6,13 @@
 #include "base/memory.h"
 #include "base/random.h"
 
+void options_init(shipopt_cache_options *options)
+{
+	options->ttl_ms = options->soft_ttl_ms = options->access_ttl_ms = OPTION_UNSET;
+	options->jitter_percent = options->timeout_ms = OPTION_UNSET;
+	options->tag_count = 0;
+}
+
 int shipopt_cache_options_new(shipopt_cache_options **ret_options)
 {
 	if (!ret_options)
@@ -13,8 +20,7 @@ int shipopt_cache_options_new(shipopt_cache_options **ret_options)
 	shipopt_cache_options *options = mem_alloc_zero(sizeof(*options));
 	if (!options)
 		return SHIPOPT_ENOMEM;
-	options->ttl_ms = options->soft_ttl_ms = options->access_ttl_ms = OPTION_UNSET;
-	options->jitter_percent = options->timeout_ms = OPTION_UNSET;
+	options_init(options);
 	*ret_options = options;
 	return 0;
 }

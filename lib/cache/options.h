@@ -16,6 +16,8 @@ struct shipopt_cache_options {
 	char tags[ENTRY_TAGS_MAX][TAG_NAME_MAX + 1];
 };
 
+/* Everything unset. */
+void options_init(shipopt_cache_options *options);
 /* Times in milliseconds with the cache's settings filled in; SHIPOPT_CACHE_FOREVER for none. */
 struct lifetime {
 	int64_t ttl_ms, soft_ttl_ms, access_ttl_ms, jitter_percent;

@@ -40,7 +40,8 @@ static struct entry *victim(struct queues *queues, const struct entry *keep, boo
 	bool (*is_dead)(void *context, const struct entry *entry), void *context)
 {
 	size_t held = queues->small.count + queues->main.count;
-	if (held <= (keep != NULL))
+	const struct entry *first = fifo_oldest(queues->small.count ? &queues->small : &queues->main);
+	if (held == 0 || (held == 1 && first == keep))
 		return NULL;
 	queues->has_evicted = true;
 	for (;;) {

@@ -10,7 +10,7 @@ static void stamp(const shipopt_cache *cache, struct entry *entry, uint64_t tick
 }
 
 int cache_make(shipopt_cache *cache, struct entry_content *content, const shipopt_cache_options *options,
-	uint64_t ticket, struct entry **ret_entry)
+	uint64_t ticket, bool any_size, struct entry **ret_entry)
 {
 	struct lifetime lifetime = options_lifetime(cache, options, content->is_negative);
 	/* A value of the host's cannot be copied into an entry with times when it gets some later. */
@@ -18,7 +18,8 @@ int cache_make(shipopt_cache *cache, struct entry_content *content, const shipop
 	content->tag_count = options ? options->tag_count : 0;
 	if (content->value_length > UINT32_MAX || entry_weight_of(content) > cache->weight_max) {
 		atomic_fetch_add_explicit(&cache->stats.refused, 1, memory_order_relaxed);
-		return SHIPOPT_ETOOLARGE;
+		if (!any_size || content->value_length > UINT32_MAX)
+			return SHIPOPT_ETOOLARGE;
 	}
 	struct tag *tags[ENTRY_TAGS_MAX];
 	int r = options_acquire_tags(cache, options, tags);
@@ -54,7 +55,7 @@ int cache_store(shipopt_cache *cache, uint64_t hash, struct entry *entry, enum s
 	int r = shard_store(cache, shard, hash, entry, when, version, &aftermath);
 	shard_unlock(shard);
 	cache_settle(cache, &aftermath);
-	cache_trim(cache);
+	cache_trim(cache, entry);
 	return r;
 }
 
@@ -65,7 +66,7 @@ static int put(shipopt_cache *cache, struct entry_content *content, enum store_w
 	if (r < 0 || (!content->value && content->value_length))
 		return r < 0 ? r : SHIPOPT_EINVAL;
 	struct entry *entry;
-	r = cache_make(cache, content, options, 0, &entry);
+	r = cache_make(cache, content, options, 0, false, &entry);
 	if (r < 0)
 		return r;
 	uint64_t hash = table_hash(&cache->hashing, content->key, content->key_length);
@@ -180,6 +181,6 @@ int shipopt_cache_touch(shipopt_cache *cache, const void *key, size_t key_length
 	shard_reclaim(cache, shard, false, &aftermath);
 	shard_unlock(shard);
 	cache_settle(cache, &aftermath);
-	cache_trim(cache);
+	cache_trim(cache, NULL);
 	return r;
 }

@@ -111,7 +111,7 @@ static uint64_t remove_matching(shipopt_cache *cache, const struct pattern *patt
 	for (unsigned i = 0; i < cache->shard_count; i++) {
 		struct shard *shard = &cache->shards[i];
 		shard_lock(shard);
-		flights_detach_matching(shard, pattern, ticket);
+		flights_detach_matching(shard, pattern);
 		shard_unlock(shard);
 		uint64_t position = 0;
 		do {
