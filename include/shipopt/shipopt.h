@@ -9,6 +9,7 @@
 #include <shipopt/error.h>
 #include <shipopt/memory.h>
 #include <shipopt/op.h>
+#include <shipopt/pool.h>
 #include <shipopt/queue.h>
 #include <shipopt/record.h>
 #include <shipopt/runtime.h>

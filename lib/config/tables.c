@@ -47,6 +47,35 @@ static const struct setting carrier_table[] = {
 TABLE("carrier", carrier_table, CARRIER_SETTING_COUNT)
 carrier_settings = {"carrier", carrier_table, ARRAY_SIZE(carrier_table)};
 
+static const struct setting pool_table[] = {
+	SECRET("conninfo", 0, 4096, "libpq connection string or URL; empty: libpq's own defaults"),
+	INTEGER("min", 0, 0, 1024, "connections kept open"),
+	INTEGER("max", 8, 1, 1024, "connections kept for reuse, at most"),
+	INTEGER("overflow", 0, 0, 1024, "connections beyond max while there are waiters"),
+	INTEGER("queue_max", 4096, 1, 1048576, "calls waiting for a connection"),
+	INTEGER("acquire_timeout_ms", 30000, 1, 3600000, "longest wait for a connection"),
+	INTEGER("connect_timeout_ms", 10000, 100, 600000, "longest time to connect to one host, TLS and authentication included"),
+	INTEGER("connects_max", 2, 1, 64, "connects under way at once"),
+	INTEGER("backoff_min_ms", 10, 1, 60000, "pause after the first failed connect"),
+	INTEGER("backoff_max_ms", 5000, 1, 600000, "longest pause after failed connects"),
+	INTEGER("lifetime_ms", 1800000, 0, 604800000, "age at which a connection is replaced, give or take a tenth; 0: never"),
+	INTEGER("idle_timeout_ms", 300000, 0, 604800000, "idle time after which a connection above min is closed; 0: never"),
+	INTEGER("ping_idle_ms", 1000, 0, 604800000, "idle time after which a connection is pinged before use"),
+	BOOLEAN("pre_ping", 0, "ping before every use"),
+	BOOLEAN("poll_acquire", 0, "look at the socket before every use"),
+	INTEGER("command_timeout_ms", 60000, 0, 86400000, "longest time for a command; 0: without end"),
+	INTEGER("cancel_grace_ms", 5000, 10, 600000, "time a cancel has before the connection is closed"),
+	INTEGER("statements_max", 256, 0, 65536, "prepared statements kept per connection"),
+	BOOLEAN("named_statements", 1, "whether statements are prepared under names; no for poolers that cannot"),
+	INTEGER("pipeline_statements", 256, 1, 65536, "statements sent ahead of their answers"),
+	INTEGER("pipeline_bytes", 262144, 1024, 1073741824, "bytes sent ahead of their answers"),
+	INTEGER("reset", 1, 0, 2, "clean the session on release: 0 never, 1 when it was changed, 2 always"),
+	INTEGER("leak_ms", 0, 0, 86400000, "age at which a lease is reported as leaked; 0: never"),
+	INTEGER("slow_ms", 0, 0, 86400000, "duration from which a command is reported as slow; 0: never"),
+};
+TABLE("pool", pool_table, POOL_SETTING_COUNT)
+pool_settings = {"pool", pool_table, ARRAY_SIZE(pool_table)};
+
 static const struct setting store_table[] = {
 	TEXT("tenant", "default", 1, 64, "whose rows this handle sees"),
 	INTEGER("busy_timeout_ms", 10000, 0, 600000, "how long to wait for another process's write"),

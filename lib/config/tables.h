@@ -34,6 +34,34 @@ enum carrier_setting {
 	CARRIER_SETTING_COUNT
 };
 
+enum pool_setting {
+	POOL_CONNINFO,
+	POOL_MIN,
+	POOL_MAX,
+	POOL_OVERFLOW,
+	POOL_QUEUE_MAX,
+	POOL_ACQUIRE_TIMEOUT_MS,
+	POOL_CONNECT_TIMEOUT_MS,
+	POOL_CONNECTS_MAX,
+	POOL_BACKOFF_MIN_MS,
+	POOL_BACKOFF_MAX_MS,
+	POOL_LIFETIME_MS,
+	POOL_IDLE_TIMEOUT_MS,
+	POOL_PING_IDLE_MS,
+	POOL_PRE_PING,
+	POOL_POLL_ACQUIRE,
+	POOL_COMMAND_TIMEOUT_MS,
+	POOL_CANCEL_GRACE_MS,
+	POOL_STATEMENTS_MAX,
+	POOL_NAMED_STATEMENTS,
+	POOL_PIPELINE_STATEMENTS,
+	POOL_PIPELINE_BYTES,
+	POOL_RESET,
+	POOL_LEAK_MS,
+	POOL_SLOW_MS,
+	POOL_SETTING_COUNT
+};
+
 enum store_setting { STORE_TENANT, STORE_BUSY_TIMEOUT_MS, STORE_QUEUE_MAX, STORE_GROUP_MAX, STORE_SETTING_COUNT };
 
 enum source_setting { SOURCE_LINE_MAX_BYTES, SOURCE_COLUMNS_MAX, SOURCE_PUSH_MAX, SOURCE_SETTING_COUNT };
@@ -79,6 +107,7 @@ enum cache_setting {
 extern const struct settings_table cache_settings;
 extern const struct settings_table runtime_settings;
 extern const struct settings_table carrier_settings;
+extern const struct settings_table pool_settings;
 extern const struct settings_table store_settings;
 extern const struct settings_table source_settings;
 extern const struct settings_table bulk_settings;

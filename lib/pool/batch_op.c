@@ -1,0 +1,669 @@
+/* SPDX-License-Identifier: MIT */
+#include "pool/batch_op.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/memory.h"
+#include "base/text.h"
+
+#define STACK_VALUES 32
+#define DEALLOCATES_AT_ONCE 4
+#define REPEAT_BASE_US 10000
+#define REPEAT_DOUBLINGS_MAX 7
+
+static struct connection *connection_of(struct batch_op *batch)
+{
+	return batch->command.lease->connection;
+}
+
+/* ---- sending ------------------------------------------------------------------------------------------------- */
+
+static struct expected *expect(struct batch_op *batch, enum expected_kind kind, size_t item)
+{
+	ASSERT(batch->ring_length < batch->ring_size);
+	struct expected *place = &batch->ring[(batch->ring_head + batch->ring_length++) % batch->ring_size];
+	*place = (struct expected){.kind = kind, .item = (uint32_t)item};
+	return place;
+}
+
+static bool send_sync(struct batch_op *batch, size_t item)
+{
+	if (fault_point() || !PQpipelineSync(connection_of(batch)->pg))
+		return false;
+	expect(batch, EXPECT_SYNC, item);
+	return true;
+}
+
+/* A statement of the pool's own, whose answer does not matter. */
+static bool send_own(struct batch_op *batch, const char *sql)
+{
+	if (fault_point() || !PQsendQueryParams(connection_of(batch)->pg, sql, 0, NULL, NULL, NULL, NULL, 0))
+		return false;
+	expect(batch, EXPECT_OWN, 0);
+	return true;
+}
+
+struct value_arrays {
+	const char *values[STACK_VALUES];
+	int lengths[STACK_VALUES], formats[STACK_VALUES];
+	Oid types[STACK_VALUES];
+	const char **value;
+	int *length, *format;
+	Oid *type;
+	void *block;
+};
+
+static bool arrays_fill(struct value_arrays *arrays, const struct shipopt_query *query)
+{
+	arrays->block = NULL;
+	arrays->value = arrays->values;
+	arrays->length = arrays->lengths;
+	arrays->format = arrays->formats;
+	arrays->type = arrays->types;
+	if (query->count > STACK_VALUES) {
+		arrays->block = mem_alloc_array(query->count, sizeof(char *) + 2 * sizeof(int) + sizeof(Oid));
+		if (!arrays->block)
+			return false;
+		arrays->value = arrays->block;
+		arrays->length = (int *)(void *)(arrays->value + query->count);
+		arrays->format = arrays->length + query->count;
+		arrays->type = (Oid *)(arrays->format + query->count);
+	}
+	for (size_t i = 0; i < query->count; i++) {
+		const struct parameter *parameter = &query->parameters[i];
+		arrays->value[i] = parameter->offset == SIZE_MAX ? NULL : query->bytes + parameter->offset;
+		arrays->length[i] = (int)parameter->length;
+		arrays->format[i] = parameter->format;
+		arrays->type[i] = parameter->type;
+	}
+	return true;
+}
+
+/* The name to run it under, prepared on the way if need be; NULL: without a name. */
+static bool find_statement(struct batch_op *batch, size_t index, const Oid *types, struct statement **ret_statement)
+{
+	struct connection *connection = connection_of(batch);
+	const struct shipopt_query *query = &batch->items[index].query;
+	*ret_statement = NULL;
+	if (query->is_unnamed || (query->sql->marks & SQL_ONE_SHOT) || !pool_setting(batch->command.pool, POOL_NAMED_STATEMENTS))
+		return true;
+	struct statement *statement = statements_find(&connection->statements, query);
+	if (!statement) {
+		statement = statements_add(&connection->statements, query);
+		if (statement && !statement->is_confirmed) {
+			if (fault_point() || !PQsendPrepare(connection->pg, statement->name, query->sql->text, (int)query->count, types))
+				return false;
+			pool_count(batch->command.pool, SHIPOPT_POOL_STAT_PREPARES, 1);
+			expect(batch, EXPECT_PREPARE, index)->statement = statement;
+		}
+	}
+	*ret_statement = statement;
+	return true;
+}
+
+static bool send_item(struct batch_op *batch, size_t index)
+{
+	struct connection *connection = connection_of(batch);
+	struct batch_item *item = &batch->items[index];
+	const struct shipopt_query *query = &item->query;
+	struct value_arrays arrays;
+	if (!arrays_fill(&arrays, query))
+		return false;
+	bool ok = find_statement(batch, index, arrays.type, &item->statement) && !fault_point();
+	if (ok && item->statement)
+		ok = PQsendQueryPrepared(connection->pg, item->statement->name, (int)query->count, arrays.value, arrays.length,
+			arrays.format, query->is_binary);
+	else if (ok)
+		ok = PQsendQueryParams(connection->pg, query->sql->text, (int)query->count, arrays.type, arrays.value,
+			arrays.length, arrays.format, query->is_binary);
+	mem_free(arrays.block);
+	if (!ok)
+		return false;
+	expect(batch, EXPECT_EXECUTE, index);
+	connection->is_dirty = connection->is_dirty || (query->sql->marks & SQL_DIRTIES);
+	batch->statements_out++;
+	batch->bytes_out += query->length + (item->statement ? 0 : query->sql->length);
+	batch->was_sent = true;
+	return true;
+}
+
+static bool has_room(const struct batch_op *batch)
+{
+	const shipopt_pool *pool = batch->command.pool;
+	return batch->statements_out == 0 || (batch->statements_out < (size_t)pool_setting(pool, POOL_PIPELINE_STATEMENTS) &&
+						     batch->bytes_out < (size_t)pool_setting(pool, POOL_PIPELINE_BYTES));
+}
+
+/* Names that are no longer wanted go with the last group, each in a group of its own, as a pooler may not know them. */
+static bool send_deallocates(struct batch_op *batch)
+{
+	struct connection *connection = connection_of(batch);
+	for (int i = 0; i < DEALLOCATES_AT_ONCE && !batch->was_in_block; i++) {
+		char sql[STATEMENT_NAME_SIZE + 16] = "DEALLOCATE ";
+		struct statement *statement = statements_take_unwanted(&connection->statements);
+		if (!statement)
+			break;
+		strcat(sql, statement->name);
+		mem_free(statement);
+		if (!send_own(batch, sql) || !send_sync(batch, batch->count - 1))
+			return false;
+	}
+	return true;
+}
+
+static bool send_more(struct batch_op *batch)
+{
+	size_t begun = batch->next;
+	while (batch->next < batch->count && has_room(batch)) {
+		if (!send_item(batch, batch->next))
+			return false;
+		if (batch->items[batch->next].ends_group && !send_sync(batch, batch->next))
+			return false;
+		batch->next++;
+	}
+	if (batch->next == begun)
+		return true;
+	if (batch->next == batch->count)
+		return send_deallocates(batch);
+	return batch->items[batch->next - 1].ends_group || PQsendFlushRequest(connection_of(batch)->pg);
+}
+
+/* From the first statement on, or once more. */
+static bool begin(struct batch_op *batch)
+{
+	PGconn *pg = connection_of(batch)->pg;
+	batch->next = batch->statements_out = batch->bytes_out = batch->group_start = 0;
+	batch->ring_length = 0;
+	batch->has_answer = false;
+	batch->was_in_block = PQtransactionStatus(pg) != PQTRANS_IDLE;
+	if (fault_point() || !PQenterPipelineMode(pg))
+		return false;
+	if (batch->is_transaction && batch->was_in_block) { /* the attempt before this one */
+		if (!send_own(batch, "ROLLBACK") || !send_sync(batch, 0))
+			return false;
+		batch->was_in_block = false;
+	}
+	return send_more(batch) && connection_flush(connection_of(batch));
+}
+
+static int batch_start(struct command *command)
+{
+	struct batch_op *batch = CONTAINER_OF(command, struct batch_op, command);
+	struct connection *connection = connection_of(batch);
+	if (begin(batch))
+		return 0;
+	if (!batch->was_sent && batch->ring_length == 0 && PQpipelineStatus(connection->pg) == PQ_PIPELINE_OFF)
+		return SHIPOPT_ENOMEM;
+	/* Half of a pipeline is of no use to anybody. */
+	connection_lose(connection, "a statement could not be sent");
+	return 0;
+}
+
+/* ---- receiving ----------------------------------------------------------------------------------------------- */
+
+static void item_fail(struct batch_item *item, int status, shipopt_error *error)
+{
+	if (item->status == 0) {
+		item->status = status;
+		item->error = error;
+	} else {
+		shipopt_error_unref(error);
+	}
+}
+
+static bool has_sqlstate(const shipopt_error *error, const char *sqlstate)
+{
+	return text_equal(shipopt_error_sqlstate(error), sqlstate);
+}
+
+/* What an error says about the prepared statement it came from. */
+static void correct_statements(struct batch_op *batch, const struct expected *answered, const shipopt_error *error)
+{
+	struct connection *connection = connection_of(batch);
+	struct batch_item *item = &batch->items[answered->item];
+	if (answered->kind == EXPECT_PREPARE) {
+		if (has_sqlstate(error, "42P05"))
+			answered->statement->is_confirmed = true; /* the name comes from the text: it is this very statement */
+		else
+			statements_remove(&connection->statements, answered->statement, false);
+		if (item->statement == answered->statement)
+			item->statement = NULL;
+	} else if (item->statement && (has_sqlstate(error, "0A000") || has_sqlstate(error, "26000"))) {
+		struct statement *known = statements_find(&connection->statements, &item->query);
+		if (known == item->statement)
+			statements_remove(&connection->statements, known, has_sqlstate(error, "0A000"));
+		item->statement = NULL;
+	}
+}
+
+static void take_error(struct batch_op *batch, const struct expected *answered, const PGresult *result)
+{
+	shipopt_error *error = NULL;
+	int code = command_result_error(&batch->command, result, &error);
+	correct_statements(batch, answered, error);
+	item_fail(&batch->items[answered->item], code, error);
+}
+
+static bool is_rolled_back(const struct batch_item *item, const PGresult *result)
+{
+	return (item->query.sql->marks & SQL_COMMITS) && strcmp(PQcmdStatus((PGresult *)(uintptr_t)result), "ROLLBACK") == 0;
+}
+
+/* The answer to what is first in the ring. Takes the result. False for one that makes no sense. */
+static bool take_result(struct batch_op *batch, const struct expected *answered, PGresult *result)
+{
+	struct batch_item *item = &batch->items[answered->item];
+	ExecStatusType status = PQresultStatus(result);
+	bool is_good = true;
+	if (answered->kind == EXPECT_OWN) {
+		/* nothing to keep */
+	} else if (status == PGRES_PIPELINE_ABORTED) {
+		if (answered->kind == EXPECT_PREPARE)
+			statements_remove(&connection_of(batch)->statements, answered->statement, false);
+		else
+			item_fail(item, SHIPOPT_ECANCELED, NULL);
+	} else if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) {
+		take_error(batch, answered, result);
+	} else if (answered->kind == EXPECT_PREPARE) {
+		answered->statement->is_confirmed = true;
+	} else if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY) {
+		shipopt_error *error = NULL;
+		if (is_rolled_back(item, result)) {
+			error_set(&error, SHIPOPT_ESTATE, "a statement of the transaction had failed: the server rolled back");
+			item_fail(item, SHIPOPT_ESTATE, error);
+		}
+		PQclear(item->rows.result);
+		item->rows.result = TAKE(result);
+		item->is_executed = true;
+	} else {
+		is_good = false; /* COPY among them: it has calls of its own */
+	}
+	PQclear(result);
+	return is_good;
+}
+
+static void pop_expected(struct batch_op *batch)
+{
+	const struct expected *first = &batch->ring[batch->ring_head];
+	if (first->kind == EXPECT_EXECUTE) {
+		const struct batch_item *item = &batch->items[first->item];
+		batch->statements_out--;
+		batch->bytes_out -= MIN(batch->bytes_out, item->query.length + (item->statement ? 0 : item->query.sql->length));
+	}
+	batch->ring_head = (batch->ring_head + 1) % batch->ring_size;
+	batch->ring_length--;
+	batch->has_answer = false;
+	if (batch->statements_out == 0)
+		batch->bytes_out = 0;
+}
+
+static void take_sync(struct batch_op *batch)
+{
+	const struct expected *first = &batch->ring[batch->ring_head];
+	for (; batch->group_start <= first->item && batch->items[first->item].ends_group && batch->group_start < batch->next;
+		batch->group_start++)
+		batch->items[batch->group_start].is_synced = true;
+	pop_expected(batch);
+}
+
+enum progress { PROGRESS_WAIT, PROGRESS_DONE, PROGRESS_LOST };
+
+static enum progress receive(struct batch_op *batch)
+{
+	struct connection *connection = connection_of(batch);
+	while (batch->ring_length) {
+		if (!connection->is_broken && PQisBusy(connection->pg))
+			return PROGRESS_WAIT;
+		const struct expected *first = &batch->ring[batch->ring_head];
+		PGresult *result = PQgetResult(connection->pg);
+		if (connection->is_broken && !result)
+			return PROGRESS_LOST;
+		if (!result && !batch->has_answer)
+			return PQstatus(connection->pg) == CONNECTION_BAD ? PROGRESS_LOST : PROGRESS_WAIT;
+		if (!result) {
+			pop_expected(batch);
+		} else if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+			PQclear(result);
+			if (first->kind != EXPECT_SYNC)
+				return PROGRESS_LOST;
+			take_sync(batch);
+		} else {
+			bool is_end = PQstatus(connection->pg) == CONNECTION_BAD;
+			batch->has_answer = true;
+			if (is_end)
+				PQclear(result);
+			if (is_end || first->kind == EXPECT_SYNC || !take_result(batch, first, result)) {
+				return PROGRESS_LOST;
+			}
+		}
+	}
+	return batch->next == batch->count ? PROGRESS_DONE : PROGRESS_WAIT;
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------------- */
+
+static struct batch_item *first_failure(struct batch_op *batch)
+{
+	struct batch_item *canceled = NULL;
+	for (size_t i = 0; i < batch->count; i++) {
+		struct batch_item *item = &batch->items[i];
+		if (item->status < 0 && item->error)
+			return item;
+		if (item->status < 0 && !canceled)
+			canceled = item;
+	}
+	return canceled;
+}
+
+static void forget_answers(struct batch_op *batch)
+{
+	for (size_t i = 0; i < batch->count; i++) {
+		struct batch_item *item = &batch->items[i];
+		PQclear(TAKE(item->rows.result));
+		shipopt_error_unref(TAKE(item->error));
+		item->status = 0;
+		item->is_executed = item->is_synced = false;
+		item->statement = NULL;
+	}
+	pool_count(batch->command.pool, SHIPOPT_POOL_STAT_RETRIES, 1);
+}
+
+static void begin_again(struct batch_op *batch)
+{
+	forget_answers(batch);
+	batch->was_sent = false;
+	if (!begin(batch))
+		connection_lose(connection_of(batch), "a statement could not be sent");
+}
+
+static void pause_fire(struct timer *timer)
+{
+	begin_again(CONTAINER_OF(timer, struct batch_op, pause));
+}
+
+static bool wants_repeat(struct batch_op *batch, const struct batch_item *failed)
+{
+	const struct command *command = &batch->command;
+	if (!failed || command->is_canceled || command->has_timed_out)
+		return false;
+	if (batch->may_repeat_statement && !batch->has_repeated_statement && !batch->was_in_block &&
+		(has_sqlstate(failed->error, "0A000") || has_sqlstate(failed->error, "26000") || has_sqlstate(failed->error, "42P05"))) {
+		batch->has_repeated_statement = true;
+		return true;
+	}
+	return batch->is_transaction && batch->attempts_left > 0 &&
+	       (has_sqlstate(failed->error, "40001") || has_sqlstate(failed->error, "40P01"));
+}
+
+static void repeat(struct batch_op *batch, const struct batch_item *failed)
+{
+	shipopt_pool *pool = batch->command.pool;
+	if (!text_has_prefix(shipopt_error_sqlstate(failed->error), "40")) {
+		begin_again(batch);
+		return;
+	}
+	batch->attempts_left--;
+	uint64_t top = (uint64_t)REPEAT_BASE_US << MIN(batch->repeats, (unsigned)REPEAT_DOUBLINGS_MAX);
+	batch->repeats++;
+	timer_start(pool->reactor, &batch->pause, clock_now_us() + (int64_t)random_below(&pool->random, top));
+}
+
+static void set_value(struct batch_op *batch)
+{
+	const struct batch_item *last = &batch->items[batch->count - 1 - batch->hidden];
+	if (last->is_executed)
+		batch->command.op.value = shipopt_rows_affected(&last->rows);
+}
+
+static void finish(struct batch_op *batch)
+{
+	struct connection *connection = connection_of(batch);
+	struct batch_item *failed = first_failure(batch);
+	if (!PQexitPipelineMode(connection->pg)) {
+		connection_lose(connection, "the pipeline did not end");
+		return;
+	}
+	if (wants_repeat(batch, failed)) {
+		repeat(batch, failed);
+		return;
+	}
+	set_value(batch);
+	command_end(&batch->command, failed ? failed->status : 0, failed ? shipopt_error_ref(failed->error) : NULL);
+}
+
+static void batch_progress(struct command *command)
+{
+	struct batch_op *batch = CONTAINER_OF(command, struct batch_op, command);
+	struct connection *connection = connection_of(batch);
+	if (timer_is_started(&batch->pause)) { /* between two attempts */
+		if (connection->is_broken)
+			connection_lose(connection, "the server closed the connection");
+		return;
+	}
+	enum progress progress = receive(batch);
+	if (progress == PROGRESS_DONE)
+		finish(batch);
+	else if (progress == PROGRESS_LOST || connection->is_broken)
+		connection_lose(connection, "the connection failed during a command");
+	else if (!send_more(batch) || !connection_flush(connection))
+		connection_lose(connection, "a statement could not be sent");
+}
+
+/* What may have been committed without our knowing: see <shipopt/pool.h>. */
+static int batch_loss(struct command *command)
+{
+	struct batch_op *batch = CONTAINER_OF(command, struct batch_op, command);
+	bool is_in_doubt = false;
+	timer_stop(&batch->pause);
+	if (batch->is_transaction)
+		is_in_doubt = batch->was_sent && batch->next == batch->count && !(batch->items[0].query.is_read_only);
+	for (size_t i = batch->group_start; !batch->is_transaction && i < batch->next; i++) {
+		const struct shipopt_query *query = &batch->items[i].query;
+		bool commits = query->sql->marks & SQL_COMMITS;
+		is_in_doubt = is_in_doubt || (batch->was_in_block ? commits : commits || !query->is_read_only);
+	}
+	int status = is_in_doubt ? SHIPOPT_EINDOUBT : SHIPOPT_ENETWORK;
+	for (size_t i = batch->group_start; i < batch->count; i++)
+		item_fail(&batch->items[i], i < batch->next ? status : SHIPOPT_ECANCELED, NULL);
+	return status;
+}
+
+static bool batch_canceled(struct command *command)
+{
+	struct batch_op *batch = CONTAINER_OF(command, struct batch_op, command);
+	if (!timer_is_started(&batch->pause))
+		return false;
+	timer_stop(&batch->pause);
+	command_end(command, command->is_canceled ? SHIPOPT_ECANCELED : SHIPOPT_ETIMEDOUT, NULL);
+	return true;
+}
+
+static const char *batch_sql(struct command *command)
+{
+	struct batch_op *batch = CONTAINER_OF(command, struct batch_op, command);
+	return batch->items[batch->hidden].query.sql->text;
+}
+
+/* ---- life ---------------------------------------------------------------------------------------------------- */
+
+static void batch_destroy(shipopt_op *op)
+{
+	struct batch_op *batch = CONTAINER_OF(op, struct batch_op, command.op);
+	for (size_t i = 0; batch->items && i < batch->count; i++) {
+		PQclear(batch->items[i].rows.result);
+		shipopt_error_unref(batch->items[i].error);
+		query_done(&batch->items[i].query);
+	}
+	if (batch->items != &batch->single)
+		mem_free(batch->items);
+	if (batch->ring != batch->ring_inline)
+		mem_free(batch->ring);
+	command_destroy(&batch->command);
+}
+
+static const struct op_class batch_op_class = {sizeof(struct batch_op), command_cancel, batch_destroy};
+static const struct command_class batch_class = {
+	.start = batch_start, .progress = batch_progress, .loss = batch_loss, .canceled = batch_canceled, .sql = batch_sql};
+
+static int make_ring(struct batch_op *batch, size_t statements)
+{
+	size_t window = MIN(statements, (size_t)pool_setting(batch->command.pool, POOL_PIPELINE_STATEMENTS));
+	batch->ring_size = 3 * window + 2 * DEALLOCATES_AT_ONCE + 4;
+	batch->ring = batch->ring_size <= RING_INLINE ? batch->ring_inline : mem_alloc_array(batch->ring_size, sizeof(*batch->ring));
+	return batch->ring ? 0 : SHIPOPT_ENOMEM;
+}
+
+static int batch_op_new(shipopt_pool *pool, shipopt_lease *lease, size_t count, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_caller, struct batch_op **ret_batch)
+{
+	struct command *command;
+	int r = command_new(&batch_op_class, &batch_class, pool, lease, done, userdata, ret_caller, &command);
+	if (r < 0)
+		return r;
+	struct batch_op *batch = CONTAINER_OF(command, struct batch_op, command);
+	batch->items = count == 1 ? &batch->single : mem_alloc_array(count, sizeof(*batch->items));
+	batch->pause.fire = pause_fire;
+	*ret_batch = batch;
+	r = batch->items ? make_ring(batch, count) : SHIPOPT_ENOMEM;
+	return r == 0 ? 0 : command_submit(command, r, ret_caller);
+}
+
+static int add_item(struct batch_op *batch, const struct shipopt_query *query)
+{
+	int r = query_copy(&batch->items[batch->count].query, query);
+	batch->count += r == 0;
+	return r;
+}
+
+static int add_hidden(struct batch_op *batch, const char *sql, bool is_read_only)
+{
+	int r = query_init(&batch->items[batch->count].query, sql);
+	if (r < 0)
+		return r;
+	batch->items[batch->count].is_hidden = true;
+	batch->items[batch->count++].query.is_read_only = is_read_only;
+	return 0;
+}
+
+static int run_query(shipopt_pool *pool, shipopt_lease *lease, const shipopt_query *query, shipopt_done_fn done,
+	void *userdata, shipopt_op **ret_op)
+{
+	struct batch_op *batch;
+	if (!query)
+		return SHIPOPT_EINVAL;
+	int r = batch_op_new(pool, lease, 1, done, userdata, ret_op, &batch);
+	if (r < 0)
+		return r;
+	r = add_item(batch, query);
+	batch->items[0].ends_group = true;
+	batch->command.timeout_ms = query->timeout_ms;
+	batch->may_repeat_statement = true;
+	return command_submit(&batch->command, r, ret_op);
+}
+
+int shipopt_pool_query(
+	shipopt_pool *pool, const shipopt_query *query, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+{
+	return pool ? run_query(pool, NULL, query, done, userdata, ret_op) : SHIPOPT_EINVAL;
+}
+
+int shipopt_lease_query(
+	shipopt_lease *lease, const shipopt_query *query, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+{
+	return lease ? run_query(NULL, lease, query, done, userdata, ret_op) : SHIPOPT_EINVAL;
+}
+
+static int fill_batch(struct batch_op *batch, const shipopt_batch *given)
+{
+	char begin_sql[128];
+	int r = 0;
+	bool is_read_only = given->transaction & SHIPOPT_TRANSACTION_READ_ONLY;
+	if (given->attempts) {
+		r = add_hidden(batch, transaction_begin_sql(given->transaction, begin_sql, sizeof(begin_sql)), is_read_only);
+		batch->is_transaction = true;
+		batch->attempts_left = given->attempts - 1;
+		batch->hidden = 1;
+	}
+	size_t groups = 1;
+	for (size_t i = 0; r == 0 && i < given->count; i++) {
+		r = add_item(batch, &given->entries[i].query);
+		bool ends = given->entries[i].ends_group && !given->attempts;
+		groups += ends && i + 1 < given->count;
+		batch->items[batch->hidden + i].ends_group = ends;
+	}
+	if (r == 0 && given->attempts)
+		r = add_hidden(batch, "COMMIT", is_read_only);
+	if (r == 0)
+		batch->items[batch->count - 1].ends_group = true;
+	batch->may_repeat_statement = groups == 1;
+	batch->command.timeout_ms = given->timeout_ms;
+	return r;
+}
+
+static int run_batch(shipopt_pool *pool, shipopt_lease *lease, const shipopt_batch *given, shipopt_done_fn done,
+	void *userdata, shipopt_op **ret_op)
+{
+	struct batch_op *batch;
+	if (!given || given->count == 0 || (lease && given->attempts))
+		return SHIPOPT_EINVAL;
+	int r = batch_op_new(pool, lease, given->count + (given->attempts ? 2 : 0), done, userdata, ret_op, &batch);
+	return r < 0 ? r : command_submit(&batch->command, fill_batch(batch, given), ret_op);
+}
+
+int shipopt_pool_batch(
+	shipopt_pool *pool, const shipopt_batch *batch, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+{
+	return pool ? run_batch(pool, NULL, batch, done, userdata, ret_op) : SHIPOPT_EINVAL;
+}
+
+int shipopt_lease_batch(
+	shipopt_lease *lease, const shipopt_batch *batch, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+{
+	return lease ? run_batch(NULL, lease, batch, done, userdata, ret_op) : SHIPOPT_EINVAL;
+}
+
+/* ---- results ------------------------------------------------------------------------------------------------- */
+
+static const struct batch_op *done_batch(const shipopt_op *op)
+{
+	if (!op || op->class != &batch_op_class || !shipopt_op_is_done(op))
+		return NULL;
+	return CONTAINER_OF((shipopt_op *)(uintptr_t)op, struct batch_op, command.op);
+}
+
+static const struct batch_item *done_item(const shipopt_op *op, size_t index)
+{
+	const struct batch_op *batch = done_batch(op);
+	return batch && index < shipopt_op_statement_count(op) ? &batch->items[batch->hidden + index] : NULL;
+}
+
+size_t shipopt_op_statement_count(const shipopt_op *op)
+{
+	const struct batch_op *batch = done_batch(op);
+	return batch ? batch->count - 2 * batch->hidden : 0;
+}
+
+const shipopt_rows *shipopt_op_statement_rows(const shipopt_op *op, size_t index)
+{
+	const struct batch_item *item = done_item(op, index);
+	return item && item->rows.result ? &item->rows : NULL;
+}
+
+const shipopt_rows *shipopt_op_rows(const shipopt_op *op)
+{
+	return shipopt_op_statement_rows(op, 0);
+}
+
+int shipopt_op_statement_status(const shipopt_op *op, size_t index)
+{
+	const struct batch_item *item = done_item(op, index);
+	return item ? item->status : SHIPOPT_ENOTFOUND;
+}
+
+const shipopt_error *shipopt_op_statement_error(const shipopt_op *op, size_t index)
+{
+	const struct batch_item *item = done_item(op, index);
+	return item ? item->error : NULL;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POOL_BATCH_OP_H
+#define POOL_BATCH_OP_H
+
+#include "pool/batch.h"
+#include "pool/command.h"
+#include "pool/rows.h"
+
+/*
+ * Statements on the wire: libpq's pipeline mode, for one statement as for many.
+ *
+ * What was sent and is not answered yet is a ring of expectations, in the order of the answers: PREPARE, EXECUTE, SYNC, and
+ * what the pool sends for itself. Each statement has one answer and a NULL behind it, a SYNC has one and no NULL. Sending
+ * goes on while fewer than pipeline_statements statements and pipeline_bytes bytes are unanswered; when that ends inside
+ * a group a flush is asked for, so that the server does not wait for a SYNC that cannot come yet.
+ *
+ * A statement that the connection does not have is prepared in the same round trip. When a batch of one group, outside of a
+ * transaction, fails because a plan is out of date, or a name is unknown or taken (0A000, 26000, 42P05), the cache is
+ * corrected and the batch sent once more: such a group was rolled back as a whole. A transaction batch that fails with 40001
+ * or 40P01 is rolled back and repeated after a pause.
+ */
+enum expected_kind { EXPECT_PREPARE, EXPECT_EXECUTE, EXPECT_OWN, EXPECT_SYNC };
+
+struct expected {
+	enum expected_kind kind;
+	uint32_t item;
+	struct statement *statement; /* of a PREPARE */
+};
+
+struct batch_item {
+	struct shipopt_query query;
+	bool ends_group, is_hidden;
+	bool is_executed; /* an answer came */
+	bool is_synced;   /* and its group is over */
+	int status;
+	shipopt_error *error;
+	struct shipopt_rows rows;
+	struct statement *statement; /* the name it was sent with */
+};
+
+#define RING_INLINE 24
+
+struct batch_op {
+	struct command command;
+	struct batch_item *items, single;
+	size_t count;
+	size_t hidden; /* in front */
+	int attempts_left;
+	unsigned repeats; /* of the transaction */
+	bool is_transaction, may_repeat_statement, has_repeated_statement;
+	struct timer pause;
+
+	struct expected *ring, ring_inline[RING_INLINE];
+	size_t ring_size, ring_head, ring_length;
+	size_t next;  /* item to send */
+	size_t statements_out, bytes_out, group_start; /* group_start: first item without its SYNC answered */
+	bool is_sync_due, was_in_block, was_sent, has_answer, is_over;
+};
+
+#endif

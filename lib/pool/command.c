@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+#include "pool/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/text.h"
+
+/* ---- outcome ------------------------------------------------------------------------------------------------- */
+
+static void settle_lease(struct command *command, int status)
+{
+	shipopt_lease *lease = TAKE(command->lease);
+	atomic_fetch_sub(&lease->commands, 1);
+	if (status >= 0 && command->class->keeps_lease)
+		atomic_store(&command->taken_lease, lease);
+	else
+		lease_unref(lease);
+}
+
+/* The connection is given on before the host hears of the outcome: the next waiter's query is on its way meanwhile. */
+static void deliver(struct command *command, int status, shipopt_error *error)
+{
+	timer_stop(&command->deadline);
+	command->is_running = false;
+	command->is_finished = true;
+	if (command->is_pool_call)
+		atomic_fetch_sub(&command->pool->pending, 1);
+	settle_lease(command, status);
+	op_complete(&command->op, status, error);
+}
+
+/* Keeps what other threads may ask about the session. */
+static void note_session(struct connection *connection)
+{
+	bool is_clean = connection->pg && PQtransactionStatus(connection->pg) == PQTRANS_IDLE && !connection->is_dirty &&
+			!connection->is_retiring && pool_setting(connection->pool, POOL_RESET) != 2;
+	atomic_store(&connection->is_clean, is_clean);
+}
+
+static void report_slow(struct command *command)
+{
+	shipopt_pool *pool = command->pool;
+	int64_t least_us = pool_setting(pool, POOL_SLOW_MS) * 1000, duration = clock_now_us() - command->started_us;
+	if (least_us == 0 || duration < least_us || !command->class->sql)
+		return;
+	const char *sql = command->class->sql(command);
+	pool_count(pool, SHIPOPT_POOL_STAT_SLOW, 1);
+	runtime_log(pool->runtime, SHIPOPT_LOG_WARNING, "pool: slow command, %lld ms: %.1024s", (long long)(duration / 1000), sql);
+	if (pool->slow_query)
+		pool->slow_query(pool->slow_userdata, sql, duration);
+}
+
+void command_finish(struct connection *connection)
+{
+	struct command *command = TAKE(connection->ended);
+	shipopt_error *error = TAKE(command->error);
+	int status = command->status;
+	timer_stop(&connection->timer);
+	connection->cancel.deadline_us = 0;
+	shipopt_pool *pool = pool_ref(command->pool);
+	command_next(connection);
+	deliver(command, status, error);
+	pool_unref(pool);
+}
+
+void command_end(struct command *command, int status, shipopt_error *error)
+{
+	struct connection *connection = command->lease->connection;
+	report_slow(command);
+	note_session(connection);
+	connection->command = NULL;
+	connection->ended = command;
+	command->status = status;
+	command->error = error;
+	timer_stop(&command->deadline);
+	if (!connection->cancel.is_running)
+		command_finish(connection);
+}
+
+/* ---- on the connection --------------------------------------------------------------------------------------- */
+
+static void deadline_fire(struct timer *timer)
+{
+	struct command *command = CONTAINER_OF(timer, struct command, deadline);
+	command->has_timed_out = true;
+	if (command->class->canceled && command->class->canceled(command))
+		return;
+	connection_cancel(command->lease->connection);
+}
+
+static void run(struct command *command, struct connection *connection)
+{
+	int64_t now = clock_now_us();
+	int64_t timeout_ms = command->timeout_ms < 0 ? pool_setting(command->pool, POOL_COMMAND_TIMEOUT_MS) : command->timeout_ms;
+	connection->command = command;
+	command->is_running = true;
+	command->started_us = now;
+	if (timeout_ms > 0)
+		timer_start(command->pool->reactor, &command->deadline, now + timeout_ms * 1000);
+	int r = command->class->start(command);
+	if (r >= 0)
+		return;
+	/* Nothing was sent. */
+	char message[POOL_MESSAGE_SIZE];
+	shipopt_error *error = NULL;
+	connection_error_text(connection, message, sizeof(message));
+	if (message[0])
+		error_set(&error, r, "the command could not be sent: %s", message);
+	bool is_lost = PQstatus(connection->pg) == CONNECTION_BAD;
+	note_session(connection);
+	connection->command = NULL;
+	lease_ref(command->lease);
+	shipopt_lease *lease = command->lease;
+	deliver(command, r, error);
+	if (is_lost)
+		connection_lose(connection, "a command could not be sent");
+	lease_unref(lease);
+}
+
+void command_next(struct connection *connection)
+{
+	while (connection->state == CONNECTION_LEASED && !connection->command && !connection->ended) {
+		struct list_node *node = list_pop_front(&connection->commands);
+		if (!node)
+			return;
+		run(LIST_MEMBER(node, struct command, node), connection);
+	}
+}
+
+static void fail_lost(struct command *command, int status, const char *reason)
+{
+	shipopt_error *error = NULL;
+	error_set(&error, status, "%s", reason);
+	deliver(command, status, error);
+}
+
+void command_enter(struct command *command, struct connection *connection)
+{
+	if (connection->state == CONNECTION_LOST) {
+		fail_lost(command, SHIPOPT_ENETWORK, "the lease's connection is lost");
+		return;
+	}
+	list_push_back(&connection->commands, &command->node);
+	command_next(connection);
+}
+
+void command_lose_all(struct connection *connection, const char *reason)
+{
+	struct command *running = TAKE(connection->command), *ended = TAKE(connection->ended);
+	struct list_node waiting, *node;
+	list_init(&waiting);
+	list_splice_back(&waiting, &connection->commands);
+	if (ended) {
+		shipopt_error *error = TAKE(ended->error);
+		deliver(ended, ended->status, error);
+	}
+	if (running) {
+		int status = running->class->loss(running);
+		/* A cancel that could not be delivered, or was not answered: the deadline is why this ends, unless it is in doubt. */
+		if (status == SHIPOPT_ENETWORK && running->has_timed_out)
+			status = SHIPOPT_ETIMEDOUT;
+		fail_lost(running, status, reason);
+	}
+	while ((node = list_pop_front(&waiting)))
+		fail_lost(LIST_MEMBER(node, struct command, node), SHIPOPT_ENETWORK, reason);
+}
+
+/* ---- errors of the server ------------------------------------------------------------------------------------ */
+
+static int code_of(const struct command *command, const char *sqlstate)
+{
+	static const struct {
+		const char *prefix;
+		int code;
+	} codes[] = {
+		{"57P", SHIPOPT_ENETWORK}, {"08", SHIPOPT_ENETWORK}, {"40", SHIPOPT_EBUSY}, {"23", SHIPOPT_ECONFLICT},
+		{"22", SHIPOPT_EINVAL}, {"42501", SHIPOPT_EAUTH}, {"42", SHIPOPT_EINVAL}, {"28", SHIPOPT_EAUTH},
+		{"25", SHIPOPT_ESTATE}, {"0A", SHIPOPT_EUNSUPPORTED}, {"55P03", SHIPOPT_EBUSY},
+	};
+	if (strcmp(sqlstate, "57014") == 0)
+		return command->has_timed_out && !command->is_canceled ? SHIPOPT_ETIMEDOUT : SHIPOPT_ECANCELED;
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
+		if (text_has_prefix(sqlstate, codes[i].prefix))
+			return codes[i].code;
+	return SHIPOPT_EDATABASE;
+}
+
+/* 25006 on a server that says it is read-only as a whole means a failover: connections made before are of no use. */
+static void note_read_only(struct connection *connection)
+{
+	const char *standby = PQparameterStatus(connection->pg, "in_hot_standby");
+	const char *preset = PQparameterStatus(connection->pg, "default_transaction_read_only");
+	if (standby && preset && !text_equal(standby, "on") && !text_equal(preset, "on"))
+		return;
+	shipopt_pool *pool = connection->pool;
+	connection->is_retiring = true;
+	pthread_mutex_lock(&pool->lock);
+	pool->generation++;
+	pthread_mutex_unlock(&pool->lock);
+}
+
+static void note_sqlstate(struct connection *connection, const char *sqlstate)
+{
+	if (strcmp(sqlstate, "25006") == 0) {
+		note_read_only(connection);
+	} else if (text_has_prefix(sqlstate, "57P") || text_has_prefix(sqlstate, "08")) {
+		shipopt_pool *pool = connection->pool;
+		connection->is_retiring = true;
+		pthread_mutex_lock(&pool->lock);
+		pool->suspect_before_us = clock_now_us();
+		pthread_mutex_unlock(&pool->lock);
+	}
+}
+
+int command_result_error(struct command *command, const PGresult *result, shipopt_error **ret_error)
+{
+	struct connection *connection = command->lease->connection;
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+	char message[1024];
+	if (!sqlstate) { /* libpq's own: the connection is lost, or it is out of memory */
+		connection_error_text(connection, message, sizeof(message));
+		return error_set(ret_error, SHIPOPT_ENETWORK, "%s", message);
+	}
+	snprintf(message, sizeof(message), "%s%s%s", primary ? primary : "no message", detail ? ": " : "", detail ? detail : "");
+	conninfo_redact(&command->pool->conninfo, message);
+	note_sqlstate(connection, sqlstate);
+	struct error_detail error = {.code = code_of(command, sqlstate), .message = message, .sqlstate = sqlstate, .retry_after_ms = -1};
+	return error_set_detail(ret_error, &error);
+}
+
+/* ---- life ---------------------------------------------------------------------------------------------------- */
+
+static void waiter_granted(struct waiter *waiter)
+{
+	struct command *command = CONTAINER_OF(waiter, struct command, waiter);
+	command->is_waiting = false;
+	command_enter(command, command->lease->connection);
+}
+
+static void waiter_failed(struct waiter *waiter, int status, shipopt_error *error)
+{
+	struct command *command = CONTAINER_OF(waiter, struct command, waiter);
+	command->is_waiting = false;
+	deliver(command, status, error);
+}
+
+static void start_on_reactor(struct task *task)
+{
+	struct command *command = CONTAINER_OF(task, struct command, start_task);
+	if (op_is_canceled(&command->op)) {
+		deliver(command, SHIPOPT_ECANCELED, NULL);
+	} else if (command->is_pool_call) {
+		command->is_waiting = true;
+		pool_wait(command->pool, &command->waiter);
+	} else {
+		command_enter(command, command->lease->connection);
+	}
+}
+
+static void cancel_here(struct command *command)
+{
+	command->is_canceled = true;
+	if (command->is_waiting) {
+		command->is_waiting = false;
+		pool_leave(command->pool, &command->waiter);
+		pool_count(command->pool, SHIPOPT_POOL_STAT_CANCELED_ACQUIRES, 1);
+		deliver(command, SHIPOPT_ECANCELED, NULL);
+	} else if (command->is_running) {
+		if (!command->class->canceled || !command->class->canceled(command))
+			connection_cancel(command->lease->connection);
+	} else if (list_is_linked(&command->node)) {
+		list_remove(&command->node);
+		deliver(command, SHIPOPT_ECANCELED, NULL);
+	}
+}
+
+void command_cancel_all(struct connection *connection)
+{
+	struct list_node *node;
+	while ((node = list_first(&connection->commands)))
+		cancel_here(LIST_MEMBER(node, struct command, node));
+	if (connection->command)
+		cancel_here(connection->command);
+}
+
+static void cancel_on_reactor(struct task *task)
+{
+	struct command *command = CONTAINER_OF(task, struct command, cancel_task);
+	struct connection *connection = command->is_finished ? NULL : command->lease->connection;
+	if (!command->is_finished && !(connection && connection->ended == command))
+		cancel_here(command);
+	shipopt_op_unref(&command->op);
+}
+
+void command_cancel(shipopt_op *op)
+{
+	struct command *command = CONTAINER_OF(op, struct command, op);
+	shipopt_op_ref(op);
+	reactor_post(command->pool->reactor, &command->cancel_task);
+}
+
+void command_destroy(struct command *command)
+{
+	lease_unref(atomic_exchange(&command->taken_lease, NULL));
+	lease_unref(TAKE(command->lease)); /* only there when the call was never accepted */
+	shipopt_error_unref(TAKE(command->error));
+	pool_unref(command->pool);
+}
+
+static int admit(shipopt_pool *pool, shipopt_lease *lease)
+{
+	if (lease) {
+		if (atomic_fetch_add(&lease->commands, 1) < LEASE_COMMANDS_MAX)
+			return 0;
+		atomic_fetch_sub(&lease->commands, 1);
+		return SHIPOPT_EAGAIN;
+	}
+	if (atomic_fetch_add(&pool->pending, 1) < (size_t)pool_setting(pool, POOL_QUEUE_MAX) + pool->most)
+		return 0;
+	atomic_fetch_sub(&pool->pending, 1);
+	return SHIPOPT_EAGAIN;
+}
+
+static void unadmit(shipopt_pool *pool, shipopt_lease *lease)
+{
+	if (lease)
+		atomic_fetch_sub(&lease->commands, 1);
+	else
+		atomic_fetch_sub(&pool->pending, 1);
+}
+
+int command_new(const struct op_class *op_class, const struct command_class *class, shipopt_pool *pool,
+	shipopt_lease *lease, shipopt_done_fn done, void *userdata, shipopt_op **ret_caller, struct command **ret_command)
+{
+	shipopt_op *op;
+	shipopt_lease *own = NULL;
+	pool = lease ? lease->pool : pool;
+	if (!pool)
+		return SHIPOPT_EINVAL;
+	int r = runtime_check(pool->runtime);
+	r = r < 0 ? r : admit(pool, lease);
+	if (r < 0)
+		return r;
+	if (!lease) {
+		r = lease_new(pool, NULL, 0, &own);
+		if (r == 0)
+			atomic_store(&own->commands, 1);
+	}
+	r = r < 0 ? r : op_new(op_class, pool->runtime, &pool->delivery, done, userdata, ret_caller, &op);
+	if (r < 0) {
+		unadmit(pool, lease);
+		lease_unref(own);
+		return r;
+	}
+	struct command *command = CONTAINER_OF(op, struct command, op);
+	command->class = class;
+	command->pool = pool_ref(pool);
+	command->lease = lease ? lease_ref(lease) : own;
+	command->is_pool_call = !lease;
+	command->timeout_ms = -1;
+	list_init(&command->node);
+	list_init(&command->waiter.node);
+	command->waiter.pool = pool;
+	command->waiter.lease = command->lease;
+	command->waiter.granted = waiter_granted;
+	command->waiter.failed = waiter_failed;
+	command->deadline.fire = deadline_fire;
+	command->start_task.run = start_on_reactor;
+	command->cancel_task.run = cancel_on_reactor;
+	*ret_command = command;
+	return 0;
+}
+
+int command_submit(struct command *command, int prepared, shipopt_op **ret_op)
+{
+	if (prepared < 0) {
+		unadmit(command->pool, command->is_pool_call ? NULL : command->lease);
+		op_abandon(&command->op, ret_op != NULL);
+		return prepared;
+	}
+	if (ret_op)
+		*ret_op = &command->op;
+	reactor_post(command->pool->reactor, &command->start_task);
+	return 0;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+#include "pool/connection.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/memory.h"
+#include "pool/command.h"
+
+/* ---- texts --------------------------------------------------------------------------------------------------- */
+
+void connection_error_text(struct connection *connection, char *text, size_t size)
+{
+	snprintf(text, size, "%s", connection->pg ? PQerrorMessage(connection->pg) : "");
+	conninfo_redact(&connection->pool->conninfo, text);
+	for (char *p = text; *p; p++)
+		if (*p == '\n' || *p == '\r' || *p == '\t')
+			*p = ' ';
+	for (size_t length = strlen(text); length && text[length - 1] == ' '; length--)
+		text[length - 1] = '\0';
+}
+
+void connection_describe_loss(struct connection *connection, const char *reason, char *text, size_t size)
+{
+	char said[POOL_MESSAGE_SIZE];
+	connection_error_text(connection, said, sizeof(said));
+	snprintf(text, size, "%s%s%s", reason, connection->notice[0] || said[0] ? ": " : "",
+		connection->notice[0] ? connection->notice : said);
+}
+
+/* ---- events -------------------------------------------------------------------------------------------------- */
+
+bool connection_is_readable(const struct connection *connection)
+{
+	struct pollfd entry = {.fd = connection->fd, .events = POLLIN};
+	return poll(&entry, 1, 0) != 0;
+}
+
+/* Nobody asked anything: a notification, a changed parameter, or the end. */
+static void idle_readable(struct connection *connection)
+{
+	PGnotify *notice;
+	while ((notice = PQnotifies(connection->pg)))
+		PQfreemem(notice);
+	/* The message of the end is read first, and libpq calls the connection good until it reads the end itself. */
+	if (!connection->is_broken && connection_is_readable(connection) && !PQconsumeInput(connection->pg))
+		connection->is_broken = true;
+	if (connection->is_broken || PQstatus(connection->pg) == CONNECTION_BAD)
+		connection_lose(connection, "the server closed the connection");
+}
+
+static void on_ready(struct watch *watch, unsigned events)
+{
+	struct connection *connection = CONTAINER_OF(watch, struct connection, watch);
+	if ((events & (REACTOR_READ | REACTOR_ERROR)) && !PQconsumeInput(connection->pg))
+		connection->is_broken = true;
+	if (!connection->is_broken && (events & REACTOR_WRITE) && !connection_flush(connection))
+		connection->is_broken = true;
+	/* Each of these may end the connection: nothing is touched after them. */
+	if (connection->command)
+		connection->command->class->progress(connection->command);
+	else if (connection->state == CONNECTION_CHECKING || connection->state == CONNECTION_CLEANING)
+		session_progress(connection);
+	else
+		idle_readable(connection);
+}
+
+bool connection_flush(struct connection *connection)
+{
+	int r = PQflush(connection->pg);
+	if (r < 0)
+		return false;
+	unsigned events = REACTOR_READ | (r ? REACTOR_WRITE : 0u);
+	if (!watch_is_started(&connection->watch)) /* a stream that paused reading */
+		return r == 0 || watch_start(connection->pool->reactor, &connection->watch, connection->fd, events) == 0;
+	return watch_change(&connection->watch, events) == 0;
+}
+
+/* ---- life ---------------------------------------------------------------------------------------------------- */
+
+static int64_t jittered_lifetime_us(shipopt_pool *pool)
+{
+	int64_t us = pool_setting(pool, POOL_LIFETIME_MS) * 1000;
+	return us == 0 ? INT64_MAX / 2 : us - us / 10 + (int64_t)random_below(&pool->random, (uint64_t)(us / 5 + 1));
+}
+
+void connection_start(struct connection *connection)
+{
+	shipopt_pool *pool = connection->pool;
+	int64_t now = clock_now_us();
+	connection->fd = PQsocket(connection->pg);
+	connection->backend_pid = PQbackendPID(connection->pg);
+	connection->watch.ready = on_ready;
+	connection->born_us = now;
+	connection->expires_us = now + jittered_lifetime_us(pool);
+	if (fault_point() || PQsetnonblocking(connection->pg, 1) != 0 ||
+		watch_start(pool->reactor, &connection->watch, connection->fd, REACTOR_READ) < 0) {
+		connection_close(connection);
+		pool_note_connect_failure(pool, "the socket cannot be watched");
+		return;
+	}
+	pthread_mutex_lock(&pool->lock);
+	connection->state = CONNECTION_CLEANING;
+	pool->leased++; /* as any connection that is being cleaned */
+	pthread_mutex_unlock(&pool->lock);
+	atomic_store(&connection->is_clean, true);
+	connection_return(connection);
+}
+
+/* The PGconn goes, and with it the place at the server. */
+static void finish(struct connection *connection)
+{
+	shipopt_pool *pool = connection->pool;
+	watch_stop(&connection->watch);
+	timer_stop(&connection->timer);
+	pthread_mutex_lock(&pool->lock);
+	if (connection->state == CONNECTION_IDLE) {
+		list_remove(&connection->idle_node);
+		pool->idle_count--;
+	} else if (connection->state == CONNECTION_LEASED || connection->state == CONNECTION_CLEANING) {
+		pool->leased--;
+	}
+	pool->checking -= connection->state == CONNECTION_CHECKING;
+	connection->state = CONNECTION_LOST;
+	atomic_store(&connection->is_clean, false);
+	pthread_mutex_unlock(&pool->lock);
+	PQfinish(TAKE(connection->pg));
+}
+
+void connection_settle(struct connection *connection)
+{
+	shipopt_pool *pool = connection->pool;
+	if (connection->state != CONNECTION_LOST || connection->cancel.is_running)
+		return;
+	pthread_mutex_lock(&pool->lock);
+	if (!connection->cancel.is_closing) {
+		connection->cancel.is_closing = true;
+		pool->total--;
+	}
+	bool is_held = connection->lease != NULL;
+	pthread_mutex_unlock(&pool->lock);
+	if (is_held)
+		return;
+	list_remove(&connection->node);
+	statements_done(&connection->statements);
+	mem_free(connection);
+}
+
+void connection_close(struct connection *connection)
+{
+	shipopt_pool *pool = connection->pool;
+	finish(connection);
+	connection_settle(connection);
+	pool_balance(pool);
+}
+
+void connection_lose(struct connection *connection, const char *reason)
+{
+	shipopt_pool *pool = connection->pool;
+	char text[2 * POOL_MESSAGE_SIZE];
+	if (connection->state == CONNECTION_LOST)
+		return;
+	connection_describe_loss(connection, reason, text, sizeof(text));
+	pool_count(pool, SHIPOPT_POOL_STAT_LOST, 1);
+	runtime_log(pool->runtime, SHIPOPT_LOG_WARNING, "pool: connection lost: %s", text);
+	pool_ref(pool);
+	finish(connection);
+	pthread_mutex_lock(&pool->lock);
+	pool->suspect_before_us = clock_now_us();
+	pthread_mutex_unlock(&pool->lock);
+	command_lose_all(connection, text);
+	connection_settle(connection);
+	pool_balance(pool);
+	pool_unref(pool);
+}

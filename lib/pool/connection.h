@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POOL_CONNECTION_H
+#define POOL_CONNECTION_H
+
+#include "pool/libpq.h"
+#include "pool/pool.h"
+#include "pool/statement.h"
+
+/*
+ * One connection to the server.
+ *
+ *   connecting → idle ⇄ checking          checking: a ping runs; then it is idle and good, or closed
+ *                 ⇅
+ *               leased → cleaning → idle  cleaning: rolls back or resets the session
+ *   any → lost                            the PGconn is gone; the memory goes when the lease and a cancel under way have ended
+ *
+ * State, list and lease change under the pool's lock; everything else is the reactor's. The socket stays registered for
+ * readability all its life, so that the end of an idle or leased connection is seen when it happens. `total` of the pool
+ * counts the connection until the PGconn is finished and no cancel is under way.
+ *
+ * `command` runs now, `commands` wait. A command that has ended while a cancel request is still under way is kept as `ended`:
+ * the connection is not used and the command not delivered before the request is closed, so that it can hit nothing else.
+ */
+enum connection_state {
+	CONNECTION_CONNECTING,
+	CONNECTION_IDLE,
+	CONNECTION_CHECKING,
+	CONNECTION_LEASED,
+	CONNECTION_CLEANING,
+	CONNECTION_LOST
+};
+
+struct command;
+
+struct connection {
+	struct list_node node; /* in pool.connections */
+	struct list_node idle_node;
+	struct shipopt_pool *pool;
+	PGconn *pg;
+	int fd, backend_pid;
+	_Atomic int state; /* enum connection_state */
+	struct watch watch;
+	bool is_broken;          /* reading failed: results are fetched without asking whether they are there */
+	shipopt_lease *lease;    /* borrowed */
+	struct command *command;
+	struct list_node commands;
+	struct command *ended;
+
+	atomic_bool is_clean;   /* idle in the session's own state: nothing to undo */
+	bool is_dirty;          /* the session was changed */
+	bool is_retiring;       /* to be closed instead of used again */
+	bool is_replacement;    /* made for one that is about to retire */
+	int64_t born_us, expires_us, idle_since_us, checked_us; /* checked: the last ping's answer */
+	uint64_t generation;
+	struct statements statements;
+	char notice[POOL_MESSAGE_SIZE]; /* the last serious one */
+	char notice_sqlstate[6];
+
+	struct timer timer; /* of a ping or a reset, or of a cancel's grace */
+	struct {
+		bool is_running;
+		bool is_closing; /* no longer counted */
+		int64_t deadline_us; /* the grace ends; 0: none began */
+		struct task task;
+		struct libpq_cancel *request;
+	} cancel;
+
+	/* of the connect, on the side thread */
+	struct task connect_task;
+	char connect_error[POOL_MESSAGE_SIZE];
+	int64_t connect_us;
+};
+
+/* ---- connect.c ---- */
+/* Begins a connect on the side pool and counts it in `total` and `connecting`. */
+int connection_connect(shipopt_pool *pool, bool is_replacement);
+
+/* ---- connection.c ---- */
+/* A connected PGconn enters the pool. */
+void connection_start(struct connection *connection);
+/* Sends what libpq still holds and watches for room if it cannot. False: the connection is lost. */
+bool connection_flush(struct connection *connection);
+/* The connection has failed: its command and those that wait are told, the PGconn is finished. */
+void connection_lose(struct connection *connection, const char *reason);
+/* Closes one that nobody uses. */
+void connection_close(struct connection *connection);
+/* Frees the memory and the slot if nothing holds it any more. */
+void connection_settle(struct connection *connection);
+/* What is known about the end of this connection, for a message. */
+void connection_describe_loss(struct connection *connection, const char *reason, char *text, size_t size);
+bool connection_is_readable(const struct connection *connection);
+/* Reads PQerrorMessage() without its line end and without secrets. */
+void connection_error_text(struct connection *connection, char *text, size_t size);
+
+/* ---- session.c ---- */
+void connection_check(struct connection *connection);
+/* The lease is gone: cleans if needed, then gives the connection to the next, or closes it. */
+void connection_return(struct connection *connection);
+void session_progress(struct connection *connection);
+void session_fire(struct connection *connection);
+
+/* ---- cancel.c ---- */
+/* Asks the server to cancel what runs. When it does not help within the grace, the connection is lost. */
+void connection_cancel(struct connection *connection);
+void connection_timer_fire(struct timer *timer);
+
+#endif

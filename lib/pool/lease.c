@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include "pool/lease.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "pool/command.h"
+
+static void lease_free(shipopt_lease *lease)
+{
+	shipopt_pool *pool = lease->pool;
+	mem_free(lease);
+	pool_unref(pool);
+}
+
+/* On the reactor: the connection and the lease part. */
+static void return_on_reactor(struct task *task)
+{
+	shipopt_lease *lease = CONTAINER_OF(task, shipopt_lease, return_task);
+	shipopt_pool *pool = lease->pool;
+	struct connection *connection = lease->connection;
+	pthread_mutex_lock(&pool->lock);
+	list_remove(&lease->node);
+	connection->lease = NULL;
+	bool is_lost = connection->state == CONNECTION_LOST;
+	if (!is_lost)
+		connection->state = CONNECTION_CLEANING;
+	pthread_mutex_unlock(&pool->lock);
+	if (pool_setting(pool, POOL_RESET) == 2)
+		connection->is_dirty = true;
+	if (is_lost)
+		connection_settle(connection);
+	else
+		connection_return(connection);
+	lease_free(lease);
+}
+
+/* With the lock held: whether the connection can go on the idle list as it is. */
+static bool is_returnable(const shipopt_pool *pool, const struct connection *connection)
+{
+	return connection->state == CONNECTION_LEASED && atomic_load(&connection->is_clean) && pool->waiting == 0 &&
+	       pool->total <= pool->max && !pool->is_stopped && connection->generation == pool->generation;
+}
+
+static bool return_here(shipopt_lease *lease)
+{
+	shipopt_pool *pool = lease->pool;
+	struct connection *connection = lease->connection;
+	int64_t now = clock_now_us();
+	pthread_mutex_lock(&pool->lock);
+	bool is_done = is_returnable(pool, connection) && now < connection->expires_us;
+	if (is_done) {
+		list_remove(&lease->node);
+		connection->lease = NULL;
+		connection->state = CONNECTION_IDLE;
+		connection->idle_since_us = now;
+		list_push_front(&pool->idle, &connection->idle_node);
+		pool->idle_count++;
+		pool->leased--;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return is_done;
+}
+
+int lease_new(shipopt_pool *pool, const char *name, uint64_t owner, shipopt_lease **ret_lease)
+{
+	shipopt_lease *lease = mem_alloc_zero(sizeof(*lease));
+	if (!lease)
+		return SHIPOPT_ENOMEM;
+	reference_init(&lease->reference);
+	list_init(&lease->node);
+	lease->pool = pool_ref(pool);
+	lease->owner = owner;
+	lease->return_task.run = return_on_reactor;
+	if (name)
+		snprintf(lease->name, sizeof(lease->name), "%s", name);
+	*ret_lease = lease;
+	return 0;
+}
+
+void lease_bind(shipopt_lease *lease, struct connection *connection, int64_t now_us)
+{
+	shipopt_pool *pool = lease->pool;
+	list_remove(&connection->idle_node);
+	pool->idle_count--;
+	pool->leased++;
+	connection->state = CONNECTION_LEASED;
+	connection->lease = lease;
+	lease->connection = connection;
+	lease->acquired_us = now_us;
+	list_push_back(&pool->leases, &lease->node);
+	if (pool_setting(pool, POOL_RESET) == 2)
+		atomic_store(&connection->is_clean, false);
+}
+
+shipopt_lease *lease_ref(shipopt_lease *lease)
+{
+	reference_take(&lease->reference);
+	return lease;
+}
+
+void lease_unref(shipopt_lease *lease)
+{
+	if (!lease || !reference_drop(&lease->reference))
+		return;
+	shipopt_pool *pool = lease->pool;
+	if (!lease->connection) {
+		lease_free(lease);
+	} else if (reactor_is_current(pool->reactor)) {
+		return_on_reactor(&lease->return_task);
+	} else if (return_here(lease)) {
+		lease_free(lease);
+	} else if (!reactor_post_threaded(pool->reactor, &lease->return_task)) {
+		/* The runtime is closed: the reactor's part was done then. */
+		return_on_reactor(&lease->return_task);
+	}
+}
+
+void shipopt_lease_release(shipopt_lease *lease)
+{
+	if (lease && !runtime_is_forked(lease->pool->runtime))
+		lease_unref(lease);
+}
+
+int shipopt_lease_backend_pid(const shipopt_lease *lease)
+{
+	if (!lease || !lease->connection)
+		return 0;
+	pthread_mutex_lock(&lease->pool->lock);
+	int pid = lease->connection->state == CONNECTION_LOST ? 0 : lease->connection->backend_pid;
+	pthread_mutex_unlock(&lease->pool->lock);
+	return pid;
+}
+
+/* ---- acquiring without waiting ------------------------------------------------------------------------------- */
+
+/* With the lock held: an idle connection that needs no ping. The one used last is the least stale. */
+static struct connection *usable(shipopt_pool *pool, int64_t now_us)
+{
+	struct list_node *node = pool->waiting ? NULL : list_first(&pool->idle);
+	if (!node || pool->is_stopped)
+		return NULL;
+	struct connection *connection = LIST_MEMBER(node, struct connection, idle_node);
+	bool needs_ping = pool->pings_always || now_us - connection->idle_since_us > pool->ping_idle_us ||
+			  connection->idle_since_us < pool->suspect_before_us || connection->generation != pool->generation;
+	return needs_ping || (pool->polls_acquire && connection_is_readable(connection)) ? NULL : connection;
+}
+
+int shipopt_pool_try_acquire(shipopt_pool *pool, const char *name, uint64_t owner, shipopt_lease **ret_lease)
+{
+	shipopt_lease *lease;
+	if (!pool || !ret_lease)
+		return SHIPOPT_EINVAL;
+	int r = runtime_check(pool->runtime);
+	r = r < 0 ? r : lease_new(pool, name, owner, &lease);
+	if (r < 0)
+		return r;
+	int64_t now = clock_now_us();
+	pthread_mutex_lock(&pool->lock);
+	struct connection *connection = usable(pool, now);
+	if (connection)
+		lease_bind(lease, connection, now);
+	pthread_mutex_unlock(&pool->lock);
+	if (!connection) {
+		lease_free(lease);
+		return SHIPOPT_EAGAIN;
+	}
+	pool_count(pool, SHIPOPT_POOL_STAT_ACQUIRES, 1);
+	*ret_lease = lease;
+	return 0;
+}
+
+/* ---- acquiring ----------------------------------------------------------------------------------------------- */
+
+/* An operation that ends with a lease. It is a pool command that never runs on the connection. */
+static void acquire_destroy(shipopt_op *op)
+{
+	command_destroy(CONTAINER_OF(op, struct command, op));
+}
+
+static int acquire_start(struct command *command)
+{
+	command_end(command, 0, NULL);
+	return 0;
+}
+
+static const struct op_class acquire_op_class = {sizeof(struct command), command_cancel, acquire_destroy};
+static const struct command_class acquire_class = {.start = acquire_start, .keeps_lease = true};
+
+int shipopt_pool_acquire(shipopt_pool *pool, const char *name, uint64_t owner, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_op)
+{
+	struct command *command;
+	int r = command_new(&acquire_op_class, &acquire_class, pool, NULL, done, userdata, ret_op, &command);
+	if (r < 0)
+		return r;
+	command->lease->owner = owner;
+	if (name)
+		snprintf(command->lease->name, sizeof(command->lease->name), "%s", name);
+	return command_submit(command, 0, ret_op);
+}
+
+shipopt_lease *shipopt_op_take_lease(shipopt_op *op)
+{
+	if (!op || op->class != &acquire_op_class || !shipopt_op_is_done(op) || op->status < 0)
+		return NULL;
+	struct command *command = CONTAINER_OF(op, struct command, op);
+	return atomic_exchange(&command->taken_lease, NULL);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POOL_LIBPQ_H
+#define POOL_LIBPQ_H
+
+#include <libpq-fe.h>
+
+#include "base/macro.h"
+
+/*
+ * What differs between versions of libpq at run time. The library is built against libpq 15 and looks newer functions up by
+ * name once, so that one binary runs with every later version.
+ *
+ * A cancel request of libpq 17 (PQcancelCreate and on) uses TLS and the connection's options; before that PQcancel() sends
+ * it in the clear. Both block, so a side thread runs them; making and freeing the request is for the reactor.
+ */
+struct libpq_cancel {
+	PGcancel *old;
+	void *new; /* PGcancelConn */
+};
+
+/* NULL when out of memory. */
+struct libpq_cancel *libpq_cancel_new(PGconn *connection);
+/* Blocks. False when the request could not be delivered. */
+bool libpq_cancel_send(struct libpq_cancel *request);
+void libpq_cancel_free(struct libpq_cancel *request); /* accepts NULL */
+/* Single-row mode, or chunks of up to `rows` rows where libpq has them. False when it is refused. */
+bool libpq_set_rows_mode(PGconn *connection, int rows);
+/* PGRES_TUPLES_CHUNK of libpq 17. */
+enum { LIBPQ_TUPLES_CHUNK = 12 };
+
+#endif

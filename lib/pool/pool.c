@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+#include "pool/pool.h"
+
+#include "base/memory.h"
+#include "pool/command.h"
+
+/* ---- the end ------------------------------------------------------------------------------------------------- */
+
+/* Leases may still be held when the runtime closes: their connections are lost to them. */
+static void release_reactor_parts(void *argument)
+{
+	shipopt_pool *pool = argument;
+	if (pool->is_torn_down)
+		return;
+	pool_fail_waiters(pool, SHIPOPT_ESHUTDOWN, "the pool is closing");
+	pthread_mutex_lock(&pool->lock);
+	pool->is_stopped = true;
+	pthread_mutex_unlock(&pool->lock);
+	pool->is_torn_down = true;
+	atomic_store(&pool->is_closing, true);
+	timer_stop(&pool->backoff);
+	timer_stop(&pool->upkeep);
+	LIST_FOREACH(node, &pool->connections) {
+		struct connection *connection = LIST_MEMBER(node, struct connection, node);
+		if (connection->state != CONNECTION_CONNECTING && connection->state != CONNECTION_LOST)
+			connection_close(connection);
+	}
+}
+
+static void pool_free_memory(shipopt_pool *pool)
+{
+	shipopt_runtime *runtime = pool->runtime;
+	queue_unref(pool->delivery.queue);
+	settings_done(&pool->settings);
+	conninfo_done(&pool->conninfo);
+	pthread_mutex_destroy(&pool->lock);
+	mem_free(pool);
+	runtime_unref(runtime);
+}
+
+static void free_task(struct task *task)
+{
+	shipopt_pool *pool = CONTAINER_OF(task, shipopt_pool, destroy_task);
+	runtime_unregister(pool->runtime, &pool->member);
+	pool_free_memory(pool);
+}
+
+/* On the reactor, which must not wait: a close may be inside member_stop() and wait for this very thread, so the rest, which
+ * waits for the close to leave there, goes to a worker. */
+static void destroy_task(struct task *task)
+{
+	shipopt_pool *pool = CONTAINER_OF(task, shipopt_pool, destroy_task);
+	release_reactor_parts(pool);
+	task->run = free_task;
+	runtime_submit_task(pool->runtime, task);
+}
+
+shipopt_pool *pool_ref(shipopt_pool *pool)
+{
+	reference_take(&pool->reference);
+	return pool;
+}
+
+void pool_unref(shipopt_pool *pool)
+{
+	if (!pool || !reference_drop(&pool->reference))
+		return;
+	if (!reactor_post_threaded(pool->reactor, &pool->destroy_task))
+		destroy_task(&pool->destroy_task);
+}
+
+/* Connects under way hold references of their own, and nobody needs their outcome any more. */
+void shipopt_pool_free(shipopt_pool *pool)
+{
+	if (pool && !runtime_is_forked(pool->runtime))
+		pool_unref(pool);
+}
+
+static void cancel_task(struct task *task)
+{
+	shipopt_pool *pool = CONTAINER_OF(task, shipopt_pool, cancel_task);
+	pool_fail_waiters(pool, SHIPOPT_ECANCELED, "the runtime is closing");
+	LIST_FOREACH(node, &pool->connections) {
+		struct connection *connection = LIST_MEMBER(node, struct connection, node);
+		command_cancel_all(connection);
+	}
+	pool_unref(pool);
+}
+
+static void member_cancel(struct runtime_member *member)
+{
+	shipopt_pool *pool = CONTAINER_OF(member, shipopt_pool, member);
+	pool_ref(pool);
+	atomic_store(&pool->is_closing, true);
+	reactor_post(pool->reactor, &pool->cancel_task);
+}
+
+static void member_stop(struct runtime_member *member)
+{
+	shipopt_pool *pool = CONTAINER_OF(member, shipopt_pool, member);
+	runtime_call(pool->reactor, release_reactor_parts, pool);
+}
+
+/* ---- birth --------------------------------------------------------------------------------------------------- */
+
+static int check_config(const shipopt_pool_config *config, shipopt_error **ret_error)
+{
+	int64_t min = settings_number(&config->settings, POOL_MIN), max = settings_number(&config->settings, POOL_MAX);
+	if (min > max)
+		return error_set(ret_error, SHIPOPT_EINVAL, "pool setting min: %lld is above max, %lld", (long long)min, (long long)max);
+	return delivery_check(&config->delivery, "pool", ret_error);
+}
+
+static void start_task(struct task *task)
+{
+	shipopt_pool *pool = CONTAINER_OF(task, shipopt_pool, start_task);
+	if (!pool->is_torn_down) {
+		pool_upkeep_start(pool);
+		pool_balance(pool);
+	}
+	pool_unref(pool);
+}
+
+static void init_members(shipopt_pool *pool)
+{
+	reference_init(&pool->reference);
+	pthread_mutex_init(&pool->lock, NULL);
+	list_init(&pool->idle);
+	list_init(&pool->leases);
+	list_init(&pool->waiters);
+	list_init(&pool->connections);
+	list_init(&pool->member.node);
+	random_init_system(&pool->random);
+	pool->backoff.fire = pool_backoff_fire;
+	pool->upkeep.fire = pool_upkeep_fire;
+	pool->cancel_task.run = cancel_task;
+	pool->destroy_task.run = destroy_task;
+	pool->start_task.run = start_task;
+	pool->member.cancel = member_cancel;
+	pool->member.stop = member_stop;
+}
+
+static int copy_config(shipopt_pool *pool, const shipopt_pool_config *config, shipopt_error **ret_error)
+{
+	int r = settings_copy(&pool->settings, &config->settings);
+	if (r < 0)
+		return r;
+	pool->min = (size_t)pool_setting(pool, POOL_MIN);
+	pool->max = (size_t)pool_setting(pool, POOL_MAX);
+	pool->most = pool->max + (size_t)pool_setting(pool, POOL_OVERFLOW);
+	pool->polls_acquire = pool_setting(pool, POOL_POLL_ACQUIRE) != 0;
+	pool->pings_always = pool_setting(pool, POOL_PRE_PING) != 0;
+	pool->ping_idle_us = pool_setting(pool, POOL_PING_IDLE_MS) * 1000;
+	pool->delivery = config->delivery;
+	queue_ref(pool->delivery.queue);
+	pool->slow_query = config->slow_query;
+	pool->slow_userdata = config->slow_userdata;
+	return conninfo_init(&pool->conninfo, settings_text(&pool->settings, POOL_CONNINFO), ret_error);
+}
+
+int shipopt_pool_new(
+	shipopt_runtime *runtime, const shipopt_pool_config *config, shipopt_pool **ret_pool, shipopt_error **ret_error)
+{
+	if (!runtime || !config || !ret_pool)
+		return error_set(ret_error, SHIPOPT_EINVAL, "pool: runtime, config and ret_pool must not be NULL");
+	int r = runtime_check(runtime);
+	r = r < 0 ? r : check_config(config, ret_error);
+	if (r < 0)
+		return r;
+	shipopt_pool *pool = mem_alloc_zero(sizeof(*pool));
+	if (!pool)
+		return SHIPOPT_ENOMEM;
+	init_members(pool);
+	pool->runtime = runtime_ref(runtime);
+	r = copy_config(pool, config, ret_error);
+	r = r < 0 ? r : runtime_reactor(runtime, &pool->reactor);
+	r = r < 0 ? r : runtime_register(runtime, &pool->member);
+	if (r < 0) {
+		pool_free_memory(pool);
+		return r;
+	}
+	pool_ref(pool);
+	reactor_post(pool->reactor, &pool->start_task);
+	*ret_pool = pool;
+	return 0;
+}
+
+/* ---- statistics ---------------------------------------------------------------------------------------------- */
+
+static int64_t gauge(shipopt_pool *pool, int stat)
+{
+	int64_t value = pool->stats[stat];
+	pthread_mutex_lock(&pool->lock);
+	switch (stat) {
+	case SHIPOPT_POOL_STAT_LEASED:
+		value = (int64_t)pool->leased;
+		break;
+	case SHIPOPT_POOL_STAT_IDLE:
+		value = (int64_t)pool->idle_count;
+		break;
+	case SHIPOPT_POOL_STAT_TOTAL:
+		value = (int64_t)pool->total;
+		break;
+	case SHIPOPT_POOL_STAT_WAITING:
+		value = (int64_t)pool->waiting;
+		break;
+	case SHIPOPT_POOL_STAT_MAX:
+		value = (int64_t)pool->most;
+		break;
+	case SHIPOPT_POOL_STAT_CONNECTING:
+		value = (int64_t)pool->connecting;
+		break;
+	default:
+		break;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return value;
+}
+
+int shipopt_pool_stat(shipopt_pool *pool, int stat, int64_t *ret_value)
+{
+	if (!pool || !ret_value || stat < SHIPOPT_POOL_STAT_ACQUIRES || stat > SHIPOPT_POOL_STAT_RETRIES)
+		return SHIPOPT_EINVAL;
+	if (runtime_is_forked(pool->runtime))
+		return SHIPOPT_EFORKED;
+	*ret_value = gauge(pool, stat);
+	return 0;
+}
+
+int shipopt_pool_histogram(shipopt_pool *pool, int histogram, int bucket, int64_t *ret_count)
+{
+	bool is_wait = histogram == SHIPOPT_POOL_HISTOGRAM_WAIT;
+	if (!pool || !ret_count || bucket < 0 || bucket >= POOL_BUCKETS || (!is_wait && histogram != SHIPOPT_POOL_HISTOGRAM_CONNECT))
+		return SHIPOPT_EINVAL;
+	*ret_count = is_wait ? pool->wait_histogram[bucket] : pool->connect_histogram[bucket];
+	return 0;
+}

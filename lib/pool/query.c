@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+#include "pool/query.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/text.h"
+
+/* The first word, in lower case, comments and white space skipped. */
+static void first_word(const char *sql, char *word, size_t size)
+{
+	size_t length = 0;
+	for (;;) {
+		sql += strspn(sql, " \t\r\n(");
+		if (strncmp(sql, "--", 2) == 0)
+			sql += strcspn(sql, "\n");
+		else if (strncmp(sql, "/*", 2) == 0 && strstr(sql, "*/"))
+			sql = strstr(sql, "*/") + 2;
+		else
+			break;
+	}
+	while (length + 1 < size && isalpha((unsigned char)sql[length])) {
+		word[length] = (char)tolower((unsigned char)sql[length]);
+		length++;
+	}
+	word[length] = '\0';
+}
+
+static bool contains(const char *text, const char *lower)
+{
+	size_t length = strlen(lower);
+	for (; *text; text++) {
+		size_t i = 0;
+		while (i < length && tolower((unsigned char)text[i]) == lower[i])
+			i++;
+		if (i == length)
+			return true;
+	}
+	return false;
+}
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+	for (; *words; words++)
+		if (strcmp(word, *words) == 0)
+			return true;
+	return false;
+}
+
+/* Errs towards a reset too many: what looks as if it changed the session counts as if it did. */
+static unsigned read_marks(const char *sql)
+{
+	static const char *const prepared[] = {"select", "insert", "update", "delete", "merge", "with", "values", NULL};
+	static const char *const dirties[] = {"set", "listen", "declare", "prepare", "load", "discard", "deallocate", NULL};
+	static const char *const commits[] = {"commit", "end", NULL};
+	static const char *const traces[] = {"advisory_lock", "set_config", "temp", "setseed", NULL};
+	char word[16];
+	unsigned marks = 0;
+	first_word(sql, word, sizeof(word));
+	if (!is_one_of(word, prepared))
+		marks |= SQL_ONE_SHOT;
+	if (is_one_of(word, commits) || (strcmp(word, "prepare") == 0 && contains(sql, "transaction")))
+		marks |= SQL_COMMITS;
+	if (is_one_of(word, dirties))
+		marks |= SQL_DIRTIES;
+	for (size_t i = 0; traces[i]; i++)
+		if (contains(sql, traces[i]))
+			marks |= SQL_DIRTIES;
+	return marks;
+}
+
+static int sql_text_new(const char *sql, struct sql_text **ret_text)
+{
+	char hex[HASH_HEX_SIZE];
+	size_t length = strlen(sql);
+	if (length == 0 || length > QUERY_SQL_BYTES_MAX)
+		return length ? SHIPOPT_ETOOLARGE : SHIPOPT_EINVAL;
+	if (!text_is_utf8(sql, length, NULL))
+		return SHIPOPT_EENCODING;
+	int r = hash_sha256_hex(sql, length, hex);
+	if (r < 0)
+		return r;
+	struct sql_text *text = mem_alloc(sizeof(*text) + length + 1);
+	if (!text)
+		return SHIPOPT_ENOMEM;
+	reference_init(&text->reference);
+	for (size_t i = 0; i < 2; i++) {
+		char part[17];
+		memcpy(part, hex + 16 * i, 16);
+		part[16] = '\0';
+		text->key[i] = strtoull(part, NULL, 16);
+	}
+	text->marks = read_marks(sql);
+	text->length = length;
+	memcpy(text->text, sql, length + 1);
+	*ret_text = text;
+	return 0;
+}
+
+int query_init(struct shipopt_query *query, const char *sql)
+{
+	struct sql_text *text;
+	int r = sql_text_new(sql, &text);
+	if (r == 0)
+		*query = (struct shipopt_query){.sql = text, .timeout_ms = -1};
+	return r;
+}
+
+void query_done(struct shipopt_query *query)
+{
+	struct sql_text *text = TAKE(query->sql);
+	if (text && reference_drop(&text->reference))
+		mem_free(text);
+	mem_free(TAKE(query->parameters));
+	mem_free(TAKE(query->bytes));
+}
+
+int query_copy(struct shipopt_query *to, const struct shipopt_query *from)
+{
+	*to = *from;
+	to->parameters = from->count ? mem_alloc(from->count * sizeof(*to->parameters)) : NULL;
+	to->bytes = from->length ? mem_alloc(from->length) : NULL;
+	to->capacity = from->count;
+	to->room = from->length;
+	reference_take(&to->sql->reference);
+	if ((from->count && !to->parameters) || (from->length && !to->bytes)) {
+		query_done(to);
+		return SHIPOPT_ENOMEM;
+	}
+	if (from->count)
+		memcpy(to->parameters, from->parameters, from->count * sizeof(*to->parameters));
+	if (from->length)
+		memcpy(to->bytes, from->bytes, from->length);
+	return 0;
+}
+
+static int reserve_parameter(struct shipopt_query *query)
+{
+	if (query->count == QUERY_VALUES_MAX)
+		return SHIPOPT_ETOOLARGE;
+	if (query->count < query->capacity)
+		return 0;
+	size_t capacity = query->capacity ? query->capacity * 2 : 8;
+	struct parameter *grown = mem_realloc(query->parameters, capacity * sizeof(*grown));
+	if (!grown)
+		return SHIPOPT_ENOMEM;
+	query->parameters = grown;
+	query->capacity = capacity;
+	return 0;
+}
+
+static int reserve_bytes(struct shipopt_query *query, size_t length)
+{
+	if (length > QUERY_VALUE_BYTES_MAX || query->length > QUERY_VALUE_BYTES_MAX - length)
+		return SHIPOPT_ETOOLARGE;
+	size_t needed = query->length + length;
+	if (needed <= query->room)
+		return 0;
+	size_t room = MAX(needed, MAX(query->room * 2, (size_t)64));
+	char *grown = mem_realloc(query->bytes, room);
+	if (!grown)
+		return SHIPOPT_ENOMEM;
+	query->bytes = grown;
+	query->room = room;
+	return 0;
+}
+
+int query_add(struct shipopt_query *query, Oid type, int format, size_t length, char **ret_bytes)
+{
+	int r = reserve_parameter(query);
+	r = r < 0 ? r : reserve_bytes(query, length);
+	if (r < 0)
+		return r;
+	query->parameters[query->count++] =
+		(struct parameter){.type = type, .format = format, .offset = query->length, .length = length};
+	*ret_bytes = query->bytes + query->length;
+	query->length += length;
+	return 0;
+}
+
+/* ---- public -------------------------------------------------------------------------------------------------- */
+
+int shipopt_query_new(const char *sql, shipopt_query **ret_query)
+{
+	if (!sql || !ret_query)
+		return SHIPOPT_EINVAL;
+	shipopt_query *query = mem_alloc_zero(sizeof(*query));
+	int r = query ? query_init(query, sql) : SHIPOPT_ENOMEM;
+	if (r < 0) {
+		mem_free(query);
+		return r;
+	}
+	*ret_query = query;
+	return 0;
+}
+
+void shipopt_query_free(shipopt_query *query)
+{
+	if (!query)
+		return;
+	query_done(query);
+	mem_free(query);
+}
+
+int shipopt_query_clear(shipopt_query *query)
+{
+	if (!query)
+		return SHIPOPT_EINVAL;
+	query->count = 0;
+	query->length = 0;
+	return 0;
+}
+
+int shipopt_query_set_timeout_ms(shipopt_query *query, int64_t timeout_ms)
+{
+	if (!query || timeout_ms < -1 || timeout_ms > 86400000)
+		return SHIPOPT_EINVAL;
+	query->timeout_ms = timeout_ms;
+	return 0;
+}
+
+#define FLAG_SETTER(name, member, when)                                                                       \
+	int shipopt_query_set_##name(shipopt_query *query, int value)                                         \
+	{                                                                                                     \
+		if (!query)                                                                                   \
+			return SHIPOPT_EINVAL;                                                                \
+		query->member = (value != 0) == (when);                                                       \
+		return 0;                                                                                     \
+	}
+FLAG_SETTER(binary, is_binary, true)
+FLAG_SETTER(read_only, is_read_only, true)
+FLAG_SETTER(named, is_unnamed, false)

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POOL_STATEMENT_H
+#define POOL_STATEMENT_H
+
+#include "base/list.h"
+#include "pool/query.h"
+
+/*
+ * The prepared statements of one connection: a hash table with the least recently used one evicted.
+ *
+ * The key is the SHA-256 of the text (128 bits of it) and a hash of the parameter types; the name is made of both, so it
+ * is the same on every connection of every process and a pooler that tracks names can share the plan. An entry is made when the
+ * PREPARE is sent, so that the next use in the same pipeline finds it, and confirmed or dropped by the answer. Evicted and
+ * invalidated names wait in `unwanted` until the connection can send DEALLOCATE without a round trip of its own; beyond
+ * STATEMENTS_UNWANTED_MAX new ones are not prepared. Reactor thread only.
+ */
+#define STATEMENT_NAME_SIZE 56
+#define STATEMENTS_UNWANTED_MAX 64
+
+struct statement {
+	struct list_node age; /* in statements.recent or .unwanted */
+	struct statement *next; /* in its chain */
+	uint64_t key[3];
+	bool is_confirmed;
+	char name[STATEMENT_NAME_SIZE];
+};
+
+struct statements {
+	struct statement **chains;
+	size_t chain_count; /* a power of two */
+	size_t count, most;
+	struct list_node recent; /* most recently used first */
+	struct list_node unwanted;
+	size_t unwanted_count;
+};
+
+void statements_init(struct statements *statements, size_t most);
+void statements_done(struct statements *statements);
+/* NULL when it is not there; else it is the most recent now. */
+struct statement *statements_find(struct statements *statements, const struct shipopt_query *query);
+/* A new unconfirmed one; may evict another. NULL when the cache holds none or memory is short: run without a name then. */
+struct statement *statements_add(struct statements *statements, const struct shipopt_query *query);
+/* Forgets it; with `is_known` the server still has it, and it goes to `unwanted`. */
+void statements_remove(struct statements *statements, struct statement *statement, bool is_known);
+/* The next name to deallocate, to be freed with mem_free(); NULL when there is none. */
+struct statement *statements_take_unwanted(struct statements *statements);
+
+#endif
