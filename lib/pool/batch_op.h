@@ -39,6 +39,7 @@ struct batch_item {
 };
 
 #define RING_INLINE 24
+#define DEALLOCATES_AT_ONCE 4
 
 struct batch_op {
 	struct command command;
@@ -56,5 +57,8 @@ struct batch_op {
 	size_t statements_out, bytes_out, group_start; /* group_start: first item without its SYNC answered */
 	bool is_sync_due, was_in_block, was_sent, has_answer, is_over;
 };
+
+extern const struct command_class batch_class;
+void batch_init(struct batch_op *batch);
 
 #endif
