@@ -113,7 +113,7 @@ static const char *const columns[][2] = {
 	{"from_country", "US"}, {"length_in", "10"}, {"width_in", "8"}, {"height_in", "4"},
 };
 
-static void fill_order(shipopt_order *order, const char *prefix, size_t number)
+void fixture_fill_order(shipopt_order *order, const char *prefix, size_t number)
 {
 	char text[64];
 	shipopt_record *shipment;
@@ -131,7 +131,7 @@ shipopt_order *fixture_order(const char *prefix, size_t number)
 {
 	shipopt_order *order;
 	assert_int_equal(shipopt_order_new("x", &order), 0);
-	fill_order(order, prefix, number);
+	fixture_fill_order(order, prefix, number);
 	return order;
 }
 
@@ -147,7 +147,7 @@ static int generate(void *userdata, shipopt_order *order)
 	if (generator->next == generator->count)
 		return 0;
 	bool is_planted = generator->every && generator->next % generator->every == 0;
-	fill_order(order, is_planted ? generator->planted : generator->prefix, generator->next++);
+	fixture_fill_order(order, is_planted ? generator->planted : generator->prefix, generator->next++);
 	return 1;
 }
 

@@ -48,6 +48,8 @@ void fixture_stop(struct bulk_fixture *fixture);
 
 /* A domestic order that passes every check; the caller owns it. The weight depends on the number. */
 shipopt_order *fixture_order(const char *prefix, size_t number);
+/* The same into an order that is there. */
+void fixture_fill_order(shipopt_order *order, const char *prefix, size_t number);
 /* A source of `count` such orders named "<prefix>-<number>", made one at a time. */
 shipopt_source *fixture_orders(size_t count, const char *prefix);
 /* The same, but every `every`-th order is named "<planted>-<number>" instead. */
