@@ -146,7 +146,7 @@ static int multi_new(struct http_engine *engine, struct http_multi **ret_multi)
 /* The bound on kept connections is for all multis together; it is shared out again when there is one more. */
 static bool engine_share_connections(struct http_engine *engine)
 {
-	long each = (long)MAX(engine->connections_max / engine->multi_count, (size_t)1);
+	long each = (long)((engine->connections_max + engine->multi_count - 1) / engine->multi_count);
 	bool ok = true;
 	for (size_t i = 0; i < engine->multi_count; i++) {
 		struct http_multi *multi = engine->multis[i];
@@ -159,7 +159,7 @@ static bool engine_share_connections(struct http_engine *engine)
 static int engine_multi(struct http_engine *engine, struct http_multi **ret_multi)
 {
 	for (size_t i = 0; i < engine->multi_count; i++) {
-		if (engine->multis[i]->in_flight < HTTP_CONNECTIONS_PER_MULTI) {
+		if (engine->multis[i]->in_flight < engine->transfers_per_multi) {
 			*ret_multi = engine->multis[i];
 			return 0;
 		}
@@ -394,12 +394,21 @@ static int library_init(shipopt_error **ret_error)
 	return ok ? 0 : error_set(ret_error, SHIPOPT_ENOMEM, "curl_global_init() failed");
 }
 
+/* As many as leave each multi its share of the kept connections when all of them are in use: a multi with more transfers than
+ * connections to keep closes one after each answer. */
+static size_t transfers_per_multi(size_t connections_max)
+{
+	size_t multis = (connections_max + HTTP_CONNECTIONS_PER_MULTI - 1) / HTTP_CONNECTIONS_PER_MULTI;
+	return multis > 1 ? (connections_max + multis - 1) / multis : HTTP_CONNECTIONS_PER_MULTI;
+}
+
 static void engine_init(struct http_engine *engine, struct reactor *reactor, const struct http_options *options)
 {
 	int64_t connect_ms = options->connect_timeout_ms;
 	engine->reactor = reactor;
 	engine->connect_timeout_ms = connect_ms > 0 ? MIN(connect_ms, (int64_t)INT32_MAX) : HTTP_CONNECT_TIMEOUT_MS_DEFAULT;
 	engine->connections_max = options->connections_max ? options->connections_max : HTTP_CONNECTIONS_DEFAULT;
+	engine->transfers_per_multi = transfers_per_multi(engine->connections_max);
 	engine->proxy = mem_copy_text(options->proxy ? options->proxy : "");
 	engine->user_agent = mem_copy_text(options->user_agent ? options->user_agent : "libshipopt/" SHIPOPT_VERSION_STRING);
 	engine->timer.fire = engine_turn;

@@ -44,7 +44,7 @@ struct http_engine {
 	struct certificate_bundle bundle;
 	char *proxy, *user_agent; /* never NULL */
 	int64_t connect_timeout_ms;
-	size_t connections_max;
+	size_t connections_max, transfers_per_multi;
 	struct curl_slist accept, expect; /* headers of every request, one after the other */
 
 	struct http_multi *multis[HTTP_MULTIS_MAX];

@@ -38,7 +38,7 @@ struct http_options {
 	const char *proxy;      /* NULL or "": none; the environment is never read */
 	const char *user_agent; /* NULL: "libshipopt/VERSION" */
 	int64_t connect_timeout_ms;
-	size_t connections_max; /* kept alive in all multis together */
+	size_t connections_max; /* kept alive in all multis together; rounded up to the same number for each */
 };
 
 /* Copies the options. SHIPOPT_ENOMEM, SHIPOPT_ETLS (no usable certificate bundle, with the places looked at),
