@@ -661,6 +661,25 @@ static void a_bounded_number_of_connections_is_kept(void **state)
 	assert_true(script_server_connections(plain) >= 30);
 }
 
+static void with_hundreds_in_flight_every_connection_is_kept(void **state)
+{
+	enum { KEPT = 258 };
+	static struct exchange many[KEPT];
+	http_engine_free(engine);
+	engine_start(&(struct http_options){.ca_file = certificates.ca, .connections_max = KEPT});
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < KEPT; i++) {
+			prepare(&many[i], plain, "GET", "/late", NULL, false);
+			assert_int_equal(http_send(engine, &many[i].request), 0);
+		}
+		for (size_t i = 0; i < KEPT; i++) {
+			finish(&many[i]);
+			expect(&many[i], 0, HTTP_MAYBE_SENT, NULL);
+		}
+	}
+	assert_int_equal(script_server_connections(plain), KEPT);
+}
+
 /* --- faults --- */
 
 #ifdef SHIPOPT_FAULTS
@@ -747,6 +766,7 @@ int main(void)
 		TEST(a_done_callback_may_send_again),
 		TEST(many_requests_run_in_parallel_over_three_multis),
 		TEST(a_bounded_number_of_connections_is_kept),
+		TEST(with_hundreds_in_flight_every_connection_is_kept),
 #ifdef SHIPOPT_FAULTS
 		TEST(every_failing_call_is_survived_and_nothing_leaks),
 #endif
