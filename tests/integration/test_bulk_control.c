@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmocka_test.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "bulk_fixture.h"
+
+/* Runs that are paused, fed, told to wait, and cut off: what is on the wire meanwhile. */
+
+#define QUICK "carrier.timeout_ms=1000 carrier.settle_ms=1200 bulk.lease_ms=3000 carrier.retry_base_ms=5 carrier.retry_cap_ms=100"
+#define LOOKS 100
+
+static int64_t number_of(shipopt_op *run, int stat)
+{
+	int64_t value = -1;
+	assert_int_equal(shipopt_run_stat(run, stat, &value), 0);
+	return value;
+}
+
+static void a_paused_run_starts_nothing_and_goes_on_when_resumed(void **state)
+{
+	static const char *const options[] = {"--latency-ms", "10", NULL};
+	struct bulk_fixture fixture;
+	struct fixture_result result;
+	shipopt_op *run;
+	fixture_start(&fixture, options);
+	fixture_open(&fixture, QUICK " bulk.max_in_flight=4");
+	assert_int_equal(shipopt_bulk_buy(fixture.bulk, fixture_orders(60, "order"), NULL, NULL, NULL, &run), 0);
+	while (sandbox_count(&fixture.sandbox, "labels") < 5)
+		;
+	assert_int_equal(shipopt_run_pause(run), 0);
+	while (number_of(run, SHIPOPT_RUN_IN_FLIGHT) > 0)
+		;
+	int64_t creations = sandbox_requests(&fixture.sandbox, "POST /shipments");
+	assert_true(creations < 60);
+	assert_int_equal(sandbox_count(&fixture.sandbox, "labels"), creations);
+	for (int i = 0; i < LOOKS; i++)
+		assert_int_equal(sandbox_requests(&fixture.sandbox, "POST /shipments"), creations);
+	assert_int_equal(shipopt_op_is_done(run), 0);
+	assert_int_equal(shipopt_run_resume(run), 0);
+	assert_int_equal(shipopt_op_wait(run, -1), 0);
+	assert_int_equal(shipopt_run_pause(run), SHIPOPT_ESTATE);
+	fixture_collect(run, &result);
+	assert_int_equal(result.done, 60);
+	assert_int_equal(fixture_compare(&fixture), 0);
+	fixture_stop(&fixture);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+struct pusher {
+	shipopt_source *source;
+	size_t count, refused;
+};
+
+static void *push_orders(void *userdata)
+{
+	struct pusher *pusher = userdata;
+	for (size_t i = 0; i < pusher->count; i++) {
+		shipopt_order *order = fixture_order("pushed", i);
+		int r;
+		while ((r = shipopt_source_push(pusher->source, order)) == SHIPOPT_EAGAIN) {
+			pusher->refused++;
+			sched_yield();
+		}
+		assert_int_equal(r, 0);
+	}
+	assert_int_equal(shipopt_source_finish(pusher->source), 0);
+	return NULL;
+}
+
+static void orders_are_pushed_into_a_run_from_another_thread(void **state)
+{
+	struct bulk_fixture fixture;
+	struct fixture_result result;
+	struct pusher pusher = {.count = 200};
+	shipopt_source_config *config;
+	shipopt_op *run;
+	pthread_t thread;
+	fixture_start(&fixture, NULL);
+	fixture_open(&fixture, QUICK);
+	assert_int_equal(shipopt_source_config_new(&config), 0);
+	assert_int_equal(shipopt_source_config_set(config, "push_max", "4"), 0);
+	assert_int_equal(shipopt_source_new_push(config, &pusher.source), 0);
+	shipopt_source_config_free(config);
+	assert_int_equal(shipopt_bulk_buy(fixture.bulk, pusher.source, NULL, NULL, NULL, &run), 0);
+	assert_int_equal(pthread_create(&thread, NULL, push_orders, &pusher), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	fixture_collect(run, &result);
+	assert_int_equal(result.status, 0);
+	assert_int_equal(result.done, 200);
+	assert_true(pusher.refused > 0);
+	shipopt_order *late = fixture_order("late", 1);
+	assert_true(shipopt_source_push(pusher.source, late) < 0);
+	shipopt_order_free(late);
+	shipopt_source_free(pusher.source);
+	assert_int_equal(fixture_compare(&fixture), 0);
+	fixture_stop(&fixture);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void a_retry_after_of_two_seconds_holds_its_calls_back_and_no_others(void **state)
+{
+	struct bulk_fixture fixture;
+	struct fixture_result result;
+	shipopt_op *run;
+	fixture_start(&fixture, NULL);
+	assert_int_equal(sandbox_set_faults(&fixture.sandbox,
+				 "{\"error-rate\": {\"429\": 1}, \"retry-after\": \"2\", \"fault-paths\": \"buy\"}"),
+		0);
+	fixture_open(&fixture, "bulk.max_in_flight=40 carrier.concurrency_start=1 carrier.concurrency_max=1");
+	assert_int_equal(shipopt_bulk_buy(fixture.bulk, fixture_orders(40, "order"), NULL, NULL, NULL, &run), 0);
+	while (sandbox_requests(&fixture.sandbox, "POST /shipments/buy") == 0)
+		;
+	/* One request at a time: the refusal is the answer to this one, and the next purchase knows. */
+	int64_t refused_us = clock_now_us();
+	assert_int_equal(sandbox_set_faults(&fixture.sandbox, "{\"reset\": true}"), 0);
+	while (clock_now_us() < refused_us + 1500000)
+		assert_int_equal(sandbox_requests(&fixture.sandbox, "POST /shipments/buy"), 1);
+	assert_int_equal(sandbox_requests(&fixture.sandbox, "POST /shipments"), 40);
+	fixture_collect(run, &result);
+	assert_int_equal(result.done, 40);
+	assert_true(result.elapsed_ms >= 2000);
+	assert_int_equal(sandbox_requests(&fixture.sandbox, "POST /shipments/buy"), 41);
+	assert_int_equal(fixture_compare(&fixture), 0);
+	fixture_stop(&fixture);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void a_purchase_whose_kept_connection_dies_unanswered_is_on_the_wire_once(void **state)
+{
+	static const char *const options[] = {"--close-kept-alive", "--no-exists-guard", NULL};
+	struct bulk_fixture fixture;
+	shipopt_op *op;
+	shipopt_order *order = fixture_order("order", 1);
+	fixture_start(&fixture, options);
+	fixture_open(&fixture, QUICK);
+	assert_int_equal(shipopt_purchase(fixture.bulk, order, NULL, NULL, &op), 0);
+	while (sandbox_requests(&fixture.sandbox, "POST /shipments/buy") == 0)
+		;
+	/* Until it has settled it may not be sent again; it is read back instead. */
+	int64_t sent_us = clock_now_us();
+	while (clock_now_us() < sent_us + 900000)
+		assert_int_equal(sandbox_requests(&fixture.sandbox, "POST /shipments/buy"), 1);
+	assert_true(sandbox_requests(&fixture.sandbox, "GET /shipments/id") > 0);
+	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_IN_DOUBT), 1);
+	assert_int_equal(sandbox_count(&fixture.sandbox, "labels"), 0);
+	assert_int_equal(sandbox_set_faults(&fixture.sandbox, "{\"reset\": true}"), 0);
+	assert_int_equal(shipopt_op_wait(op, -1), 0);
+	assert_int_equal(shipopt_op_value(op), 0);
+	shipopt_op_unref(op);
+	shipopt_order_free(order);
+	assert_int_equal(sandbox_requests(&fixture.sandbox, "POST /shipments/buy"), 2);
+	assert_int_equal(sandbox_count(&fixture.sandbox, "labels"), 1);
+	assert_int_equal(fixture_compare(&fixture), 0);
+	fixture_stop(&fixture);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_paused_run_starts_nothing_and_goes_on_when_resumed),
+		cmocka_unit_test(orders_are_pushed_into_a_run_from_another_thread),
+		cmocka_unit_test(a_retry_after_of_two_seconds_holds_its_calls_back_and_no_others),
+		cmocka_unit_test(a_purchase_whose_kept_connection_dies_unanswered_is_on_the_wire_once),
+	};
+	cmocka_set_test_filter(getenv("FILTER"));
+	return cmocka_run_group_tests_name("bulk control", tests, NULL, NULL);
+}
