@@ -326,11 +326,23 @@ static int check_shipment(const struct purchase *purchase, shipopt_error **ret_e
 	return 0;
 }
 
+/* The answer to a re-rate has rates alone, which say whose they are. */
+static int name_rerated(struct purchase *purchase)
+{
+	if (!purchase->rerate_id || shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID))
+		return 0;
+	const shipopt_record *rate = shipopt_record_item(purchase->shipment, SHIPOPT_SHIPMENT_RATES, 0);
+	const char *id = rate ? shipopt_record_text(rate, SHIPOPT_RATE_SHIPMENT_ID) : NULL;
+	return shipopt_record_set_text(purchase->shipment, SHIPOPT_SHIPMENT_ID, id ? id : purchase->rerate_id);
+}
+
 static void rated(struct exchange *exchange)
 {
 	struct purchase *purchase = purchase_of(exchange);
 	shipopt_error *error = purchase_take_answer(purchase);
 	int status = exchange->status;
+	if (status == 0)
+		status = name_rerated(purchase);
 	if (status == 0)
 		status = check_shipment(purchase, &error);
 	if (status == 0) {
