@@ -22,7 +22,7 @@ SHIPOPT_BEGIN_DECLS
  *
  * A record is used by one thread at a time; a `const` one may be read from several.
  *
- * Common errors: SHIPOPT_EINVAL for a NULL record or a number that is no field of the kind, SHIPOPT_ETYPE for a
+ * Common errors: SHIPOPT_EINVAL for a NULL record or output or a number that is no field of the kind, SHIPOPT_ETYPE for a
  * getter or setter of another type, SHIPOPT_ENOMEM. Getters return 1 with the value, 0 if the field is absent or
  * null (the output is untouched). All of this since 0.1.
  */

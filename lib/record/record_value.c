@@ -202,7 +202,7 @@ int shipopt_record_append(shipopt_record *record, int field, shipopt_record *ite
 int shipopt_record_make_child(shipopt_record *record, int field, shipopt_record **ret_child)
 {
 	struct record_value *value;
-	int r = record_value_find_mutable(record, field, SHIPOPT_TYPE_CHILD, &value);
+	int r = ret_child ? record_value_find_mutable(record, field, SHIPOPT_TYPE_CHILD, &value) : SHIPOPT_EINVAL;
 	if (r < 0)
 		return r;
 	if (!value->child) {
@@ -220,7 +220,7 @@ int shipopt_record_make_item(shipopt_record *record, int field, shipopt_record *
 {
 	shipopt_record *item CLEANUP_RECORD = NULL;
 	struct record_value *value;
-	int r = record_value_find_mutable(record, field, SHIPOPT_TYPE_LIST, &value);
+	int r = ret_item ? record_value_find_mutable(record, field, SHIPOPT_TYPE_LIST, &value) : SHIPOPT_EINVAL;
 	if (r == 0)
 		r = shipopt_record_new(record->kind->fields[field - 1].child_kind, &item);
 	if (r == 0)
@@ -232,16 +232,23 @@ int shipopt_record_make_item(shipopt_record *record, int field, shipopt_record *
 }
 
 /* 1 with the value if the field is set. */
-static int get_value(const shipopt_record *record, int field, int type, const struct record_value **ret_value)
+static int find_set(const shipopt_record *record, int field, int type, const struct record_value **ret_value)
 {
 	int r = record_value_find(record, field, type, ret_value);
 	return r < 0 ? r : (*ret_value)->state == SHIPOPT_FIELD_SET;
 }
 
+/* The same for a getter, which needs a place for what it finds. */
+static int get_value(
+	const shipopt_record *record, int field, int type, const void *output, const struct record_value **ret_value)
+{
+	return output ? find_set(record, field, type, ret_value) : SHIPOPT_EINVAL;
+}
+
 static int get_text(const shipopt_record *record, int field, int type, const char **ret_text)
 {
 	const struct record_value *value;
-	int r = get_value(record, field, type, &value);
+	int r = get_value(record, field, type, ret_text, &value);
 	if (r == 1)
 		*ret_text = value->text;
 	return r;
@@ -250,7 +257,7 @@ static int get_text(const shipopt_record *record, int field, int type, const cha
 static int get_number(const shipopt_record *record, int field, int type, int64_t *ret_number)
 {
 	const struct record_value *value;
-	int r = get_value(record, field, type, &value);
+	int r = get_value(record, field, type, ret_number, &value);
 	if (r == 1)
 		*ret_number = value->number;
 	return r;
@@ -289,7 +296,7 @@ int shipopt_record_get_time_ms(const shipopt_record *record, int field, int64_t 
 int shipopt_record_get_boolean(const shipopt_record *record, int field, int *ret_value)
 {
 	int64_t number;
-	int r = get_number(record, field, SHIPOPT_TYPE_BOOLEAN, &number);
+	int r = ret_value ? get_number(record, field, SHIPOPT_TYPE_BOOLEAN, &number) : SHIPOPT_EINVAL;
 	if (r == 1)
 		*ret_value = (int)number;
 	return r;
@@ -303,7 +310,7 @@ static bool type_has_source_text(int type)
 int shipopt_record_get_source_text(const shipopt_record *record, int field, const char **ret_text)
 {
 	const struct record_value *value;
-	int r = get_value(record, field, 0, &value);
+	int r = get_value(record, field, 0, ret_text, &value);
 	if (r < 0)
 		return r;
 	if (!type_has_source_text(record_codec_type(record->kind->fields[field - 1].codec)))
@@ -317,7 +324,7 @@ int shipopt_record_get_source_text(const shipopt_record *record, int field, cons
 int shipopt_record_get_child(const shipopt_record *record, int field, const shipopt_record **ret_child)
 {
 	const struct record_value *value;
-	int r = get_value(record, field, SHIPOPT_TYPE_CHILD, &value);
+	int r = get_value(record, field, SHIPOPT_TYPE_CHILD, ret_child, &value);
 	if (r == 1)
 		*ret_child = value->child;
 	return r;
@@ -326,14 +333,14 @@ int shipopt_record_get_child(const shipopt_record *record, int field, const ship
 size_t shipopt_record_count(const shipopt_record *record, int field)
 {
 	const struct record_value *value;
-	int r = get_value(record, field, SHIPOPT_TYPE_LIST, &value);
+	int r = find_set(record, field, SHIPOPT_TYPE_LIST, &value);
 	return r == 1 && value->list ? value->list->count : 0;
 }
 
 int shipopt_record_get_item(const shipopt_record *record, int field, size_t index, const shipopt_record **ret_item)
 {
 	const struct record_value *value;
-	int r = get_value(record, field, SHIPOPT_TYPE_LIST, &value);
+	int r = get_value(record, field, SHIPOPT_TYPE_LIST, ret_item, &value);
 	if (r != 1)
 		return r;
 	if (!value->list || index >= value->list->count)
@@ -353,7 +360,7 @@ const char *shipopt_record_text(const shipopt_record *record, int field)
 int64_t shipopt_record_number(const shipopt_record *record, int field, int64_t absent)
 {
 	const struct record_value *value;
-	if (get_value(record, field, 0, &value) != 1)
+	if (find_set(record, field, 0, &value) != 1)
 		return absent;
 	int type = record_codec_type(record->kind->fields[field - 1].codec);
 	bool numeric = type_has_source_text(type) || type == SHIPOPT_TYPE_INTEGER || type == SHIPOPT_TYPE_BOOLEAN;

@@ -130,6 +130,15 @@ static void wrong_fields_types_and_texts_are_refused(void **state)
 	assert_int_equal(shipopt_record_set_json(shipment, SHIPOPT_SHIPMENT_OPTIONS, NULL), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_RATES, &out), SHIPOPT_ETYPE);
 	assert_int_equal(shipopt_record_make_item(shipment, SHIPOPT_SHIPMENT_PARCEL, &out), SHIPOPT_ETYPE);
+	assert_int_equal(shipopt_record_get_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_record_get_json(shipment, SHIPOPT_SHIPMENT_OPTIONS, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_record_get_money(shipment, SHIPOPT_SHIPMENT_INSURANCE, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_record_get_boolean(shipment, SHIPOPT_SHIPMENT_IS_RETURN, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_record_get_source_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_record_get_child(shipment, SHIPOPT_SHIPMENT_PARCEL, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_record_get_item(shipment, SHIPOPT_SHIPMENT_RATES, 0, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_PARCEL, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_record_make_item(shipment, SHIPOPT_SHIPMENT_RATES, NULL), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_record_new(0, &out), SHIPOPT_EINVAL);
 	assert_null(out);
 	char *long_text = malloc(RECORD_TEXT_MAX + 2);
