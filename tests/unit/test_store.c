@@ -197,6 +197,28 @@ static void a_lock_that_another_process_keeps_is_an_error_in_time(void **state)
 	shipopt_store_free(store);
 }
 
+static void a_file_that_was_moved_or_replaced_is_not_written(void **state)
+{
+	char away[256];
+	snprintf(away, sizeof(away), "%s.away", fixture.path);
+	struct ledger_request request = fixture_request(LEDGER_CLAIM, "a", 0);
+	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OK);
+	fixture_forget(&request);
+	assert_int_equal(rename(fixture.path, away), 0);
+	for (int i = 0; i < 2; i++) {
+		request = fixture_request(LEDGER_CLAIM, "b", 0);
+		assert_int_equal(fixture_run(&fixture, fixture.store, &request), SHIPOPT_EDATABASE);
+		assert_non_null(strstr(shipopt_error_message(request.error), "was moved, deleted or replaced"));
+		fixture_forget(&request);
+		fclose(fopen(fixture.path, "w"));
+	}
+	assert_int_equal(rename(away, fixture.path), 0);
+	request = fixture_request(LEDGER_CLAIM, "b", 0);
+	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OK);
+	assert_true(request.created_row);
+	fixture_forget(&request);
+}
+
 static void a_full_disk_is_an_error_that_changes_nothing(void **state)
 {
 	assert_int_equal(ready(fixture.path, ""), 0);
@@ -436,6 +458,7 @@ int main(void)
 		TEST(a_folder_that_may_not_be_written_is_an_error),
 		TEST(network_file_systems_are_refused),
 		TEST(a_lock_that_another_process_keeps_is_an_error_in_time),
+		TEST(a_file_that_was_moved_or_replaced_is_not_written),
 		TEST(a_full_disk_is_an_error_that_changes_nothing),
 		TEST(rows_are_listed_in_pages_and_counted),
 		TEST(a_person_settles_rows_and_each_is_audited),

@@ -2,12 +2,12 @@
 #include "store/sqlite/database.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "store/sqlite/filesystem.h"
 #include "store/sqlite/schema.h"
 
@@ -78,6 +78,16 @@ int database_do(struct database *database, enum statement which, shipopt_error *
 	sqlite3_stmt *statement = NULL;
 	int r = database_statement(database, which, &statement, ret_error);
 	return r < 0 ? r : database_step(database, statement, ret_error);
+}
+
+int database_check_place(struct database *database, shipopt_error **ret_error)
+{
+	int has_moved = 0;
+	/* A VFS that does not know the question leaves the answer as it was. */
+	(void)sqlite3_file_control(database->handle, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
+	return has_moved ? error_set(ret_error, SHIPOPT_EDATABASE, "%s was moved, deleted or replaced while it was in use",
+				   database->path)
+			 : 0;
 }
 
 void database_rollback(struct database *database)
@@ -173,7 +183,7 @@ static int switch_to_wal(struct database *database, shipopt_error **ret_error)
 	int code = sqlite3_prepare_v2(database->handle, "PRAGMA journal_mode", -1, &statement, NULL);
 	if (code != SQLITE_OK)
 		return database_error(database, code, ret_error);
-	bool is_wal = sqlite3_step(statement) == SQLITE_ROW && strcmp(column_text(statement, 0), "wal") == 0;
+	bool is_wal = sqlite3_step(statement) == SQLITE_ROW && text_equal(column_text(statement, 0), "wal");
 	sqlite3_finalize(statement);
 	return is_wal ? 0 : error_set(ret_error, SHIPOPT_EDATABASE, "%s: no write-ahead log is possible here",
 				    database->path);

@@ -42,6 +42,8 @@ int database_statement(
 int database_step(struct database *database, sqlite3_stmt *statement, shipopt_error **ret_error);
 /* Runs one that gives no rows and takes no parameters. */
 int database_do(struct database *database, enum statement which, shipopt_error **ret_error);
+/* Whether the file is still where others would look for it: what is written into a deleted one is remembered by nobody. */
+int database_check_place(struct database *database, shipopt_error **ret_error);
 /* Undoes what is open, if anything is; also resets every statement. */
 void database_rollback(struct database *database);
 /* The failure of the last call. */

@@ -54,7 +54,8 @@ int filesystem_check(const char *path, shipopt_error **ret_error)
 	if (!folder)
 		return SHIPOPT_ENOMEM;
 	struct statfs status = {0};
-	int failure = statfs(folder, &status) < 0 ? errno : 0;
+	/* The file may be a link to another file system; before it is made, its folder has to do. */
+	int failure = statfs(path, &status) < 0 && statfs(folder, &status) < 0 ? errno : 0;
 	mem_free(folder);
 	if (failure)
 		return error_set(ret_error, SHIPOPT_EDATABASE, "%s: its folder: %s", path, strerror(failure));

@@ -131,7 +131,8 @@ enum group_outcome { GROUP_DONE, GROUP_REPEAT, GROUP_FAILED };
 static enum group_outcome run_group(
 	struct database *database, struct task_list *group, int *ret_status, shipopt_error **ret_error)
 {
-	int r = database_do(database, SQL_BEGIN, ret_error);
+	int r = database_check_place(database, ret_error);
+	r = r < 0 ? r : database_do(database, SQL_BEGIN, ret_error);
 	if (r < 0) {
 		database_rollback(database);
 		*ret_status = r;
