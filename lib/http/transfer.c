@@ -122,6 +122,9 @@ static bool set_fixed(struct http_transfer *transfer)
 	bool ok = set_callbacks(transfer);
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_NOPROGRESS, 1L);
+	/* A transfer that ends while its host's name is looked up would make the whole loop wait for the resolver; with this
+	 * its thread is left to end by itself. */
+	SET(CURLOPT_QUICK_EXIT, 1L);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_HTTP09_ALLOWED, 0L);

@@ -2,6 +2,9 @@
 #include "cmocka_test.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
+#include <netdb.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +114,46 @@ static void engine_start(const struct http_options *options)
 	shipopt_error *error = NULL;
 	if (http_engine_new(reactor, options, &engine, &error) < 0)
 		fail_msg("%s", shipopt_error_message(error));
+}
+
+/* --- a resolver that can be made to hang: stands in front of the system's, also for libcurl --- */
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool hangs;
+	unsigned waiting;
+} resolver = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **ret_list)
+{
+	static int (*system_function)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+	pthread_mutex_lock(&resolver.lock);
+	if (!system_function)
+		*(void **)&system_function = dlsym(RTLD_NEXT, "getaddrinfo");
+	resolver.waiting += resolver.hangs;
+	bool hung = resolver.hangs;
+	while (resolver.hangs)
+		pthread_cond_wait(&resolver.changed, &resolver.lock);
+	pthread_mutex_unlock(&resolver.lock);
+	return hung ? EAI_AGAIN : system_function(node, service, hints, ret_list);
+}
+
+static void resolver_hang(bool hangs)
+{
+	pthread_mutex_lock(&resolver.lock);
+	resolver.hangs = hangs;
+	resolver.waiting = 0;
+	pthread_cond_broadcast(&resolver.changed);
+	pthread_mutex_unlock(&resolver.lock);
+}
+
+static bool resolver_is_waited_for(void)
+{
+	pthread_mutex_lock(&resolver.lock);
+	bool is = resolver.waiting > 0;
+	pthread_mutex_unlock(&resolver.lock);
+	return is;
 }
 
 static int set_up(void **state)
@@ -578,6 +621,31 @@ static void turn_until_seen(struct script_server *server, const char *path, unsi
 		reactor_turn(reactor, 1000);
 }
 
+static void a_name_that_is_not_resolved_holds_up_nobody(void **state)
+{
+	struct exchange canceled, late, other;
+	resolver_hang(true);
+	prepare(&canceled, plain, "POST", "/ok", "{}", true);
+	snprintf(canceled.url, sizeof(canceled.url), "http://slow.example/");
+	assert_int_equal(http_send(engine, &canceled.request), 0);
+	while (!resolver_is_waited_for())
+		reactor_turn(reactor, 1000);
+	http_cancel(&canceled.request);
+	finish(&canceled);
+	expect(&canceled, SHIPOPT_ECANCELED, HTTP_NOT_SENT, "canceled");
+	prepare(&late, plain, "POST", "/ok", "{}", true);
+	late.request.timeout_ms = 20;
+	snprintf(late.url, sizeof(late.url), "http://slow.example/");
+	run(&late);
+	expect(&late, SHIPOPT_ECONNECT, HTTP_NOT_SENT, "nothing was sent");
+	/* An address needs no look-up. */
+	prepare(&other, plain, "GET", "/ok", NULL, false);
+	snprintf(other.url, sizeof(other.url), "http://127.0.0.1:%d/ok", script_server_port(plain));
+	run(&other);
+	expect(&other, 0, HTTP_MAYBE_SENT, NULL);
+	resolver_hang(false);
+}
+
 static void a_cancel_after_sending_leaves_the_outcome_open(void **state)
 {
 	struct exchange exchange;
@@ -762,6 +830,7 @@ int main(void)
 		TEST(a_missing_bundle_is_an_error_that_names_the_place),
 		TEST(the_bundle_of_the_environment_is_used_without_a_setting),
 		TEST(a_cancel_before_sending_sent_nothing),
+		TEST(a_name_that_is_not_resolved_holds_up_nobody),
 		TEST(a_cancel_after_sending_leaves_the_outcome_open),
 		TEST(a_done_callback_may_send_again),
 		TEST(many_requests_run_in_parallel_over_three_multis),
