@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include "purchase_test.h"
+
+#include "cmocka_test.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+static struct world_step script_of_test[8];
+
+void purchase_script(size_t count, const struct world_step *steps)
+{
+	memcpy(script_of_test, steps, count * sizeof(*steps));
+	sim_world.script = script_of_test;
+	sim_world.script_count = count;
+	sim_world.script_used = 0;
+}
+
+const struct ledger_row *purchase_row(const char *key)
+{
+	const struct memory_row *row = memory_ledger_find(&sim_database.ledger, key);
+	assert_non_null(row);
+	return &row->row;
+}
+
+void purchase_begin(struct sim_process *process, const char *settings)
+{
+	sim_begin(1);
+	sim_world.guard = false;
+	sim_open(process, settings);
+}
+
+void purchase_finish(struct sim_process *process)
+{
+	assert_int_equal(sim_compare(), 0);
+	assert_int_equal(sim_world.strangers, 0);
+	sim_close(process);
+	sim_end();
+	assert_int_equal(mem_live_count(), 0);
+}
+
+int purchase_one(struct sim_process *process, int weight, int64_t max_rate, const char *carrier)
+{
+	shipopt_order *order = sim_order("o-0", weight);
+	assert_int_equal(shipopt_order_set_max_rate(order, max_rate), 0);
+	assert_int_equal(shipopt_order_set_carrier(order, carrier), 0);
+	assert_int_equal(sim_start(process, &order, 1), 0);
+	assert_int_equal(sim_wait(process), 0);
+	return process->results[0].status;
+}
+
+void purchase_turn_until(struct sim_process *process, int state)
+{
+	for (int i = 0; i < 1000; i++) {
+		const struct memory_row *row = memory_ledger_find(&sim_database.ledger, "o-0");
+		if (row && row->row.state == state)
+			return;
+		sim_turn(process, 100000);
+	}
+	fail_msg("the row never was %s", ledger_state_name(state));
+}
