@@ -52,20 +52,28 @@ static int64_t percentile(const struct summary *summary, unsigned per_mille)
 	return 0;
 }
 
+static bool is_line_of(const struct summary_money *line, const char *carrier, const char *currency)
+{
+	/* As far as they are kept. */
+	return strncmp(line->carrier, carrier, sizeof(line->carrier) - 1) == 0 &&
+	       strncmp(line->currency, currency, sizeof(line->currency) - 1) == 0;
+}
+
 static struct summary_money *money_line(struct summary *summary, const char *carrier, const char *currency)
 {
 	size_t count = summary->money_count;
 	for (size_t i = 0; i < count; i++)
-		if (text_equal(summary->money[i].carrier, carrier) && text_equal(summary->money[i].currency, currency))
+		if (is_line_of(&summary->money[i], carrier, currency))
 			return &summary->money[i];
-	if (count == SUMMARY_CARRIERS_MAX)
-		carrier = "other";
 	struct summary_money *line = &summary->money[MIN(count, (size_t)SUMMARY_CARRIERS_MAX)];
-	if (count <= SUMMARY_CARRIERS_MAX && line->labels == 0) {
-		strncpy(line->carrier, carrier, sizeof(line->carrier) - 1);
-		strncpy(line->currency, currency, sizeof(line->currency) - 1);
-		summary->money_count = MIN(count + 1, (size_t)SUMMARY_CARRIERS_MAX + 1);
+	if (count > SUMMARY_CARRIERS_MAX) {
+		if (strncmp(line->currency, currency, sizeof(line->currency) - 1) != 0)
+			memcpy(line->currency, "mixed", sizeof("mixed"));
+		return line;
 	}
+	strncpy(line->carrier, count == SUMMARY_CARRIERS_MAX ? "other" : carrier, sizeof(line->carrier) - 1);
+	strncpy(line->currency, currency, sizeof(line->currency) - 1);
+	summary->money_count++;
 	return line;
 }
 

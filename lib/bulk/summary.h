@@ -11,7 +11,7 @@
  * The numbers of a run: counts by outcome, latencies, money by carrier.
  *
  * Written by the reactor, read by any thread at any time: counts and the histogram are relaxed atomics, the money table
- * (SUMMARY_CARRIERS_MAX lines, beyond which all is summed under "other") has a lock that is taken once per bought label.
+ * (SUMMARY_CARRIERS_MAX lines, beyond which all is summed under "other", in "mixed" currency if they differ) has a lock that is taken once per bought label.
  * Latencies go into a log-linear histogram, 16 steps per power of two: percentiles are right to within 6 %.
  */
 #define SUMMARY_CARRIERS_MAX 64
