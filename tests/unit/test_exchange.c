@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmocka_test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../sim/sim.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "carrier/exchange.h"
+#include "json/json.h"
+
+/* One call from the wish to the answer, in virtual time over the world of sim/world.h. */
+
+struct try {
+	struct exchange exchange;
+	int done;
+	int64_t done_us;
+};
+
+static struct sim_process process;
+static struct world_step script[16];
+
+static void on_done(struct exchange *exchange)
+{
+	struct try *try = CONTAINER_OF(exchange, struct try, exchange);
+	try->done++;
+	try->done_us = clock_now_us();
+}
+
+static void begin(size_t steps, const char *settings)
+{
+	sim_begin(1);
+	sim_world.script = script;
+	sim_world.script_count = steps;
+	sim_open(&process, settings);
+}
+
+static void finish(void)
+{
+	sim_close(&process);
+	sim_end();
+	json_stock_clear();
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void fill_script(size_t from, size_t count, enum world_call call, enum world_fault fault, int64_t ms)
+{
+	for (size_t i = from; i < from + count; i++)
+		script[i] = (struct world_step){call, fault, ms};
+}
+
+/* A shipment to buy and to read: shp_0, made without the script. */
+static void make_shipment(void)
+{
+	struct world_visit visit;
+	uint64_t used = sim_world.script_used;
+	sim_world.script_used = ~UINT64_C(0);
+	world_arrive(&sim_world, "POST", "/shipments", "{\"shipment\":{\"reference\":\"r\"}}", &visit);
+	sim_world.script_used = used;
+}
+
+static void prepare(struct try *try, enum world_call call)
+{
+	const struct provider *provider = process.carrier->provider;
+	memset(try, 0, sizeof(*try));
+	exchange_init(&try->exchange);
+	try->exchange.done = on_done;
+	int r = call == WORLD_BUY ? provider->buy_shipment(&try->exchange.call, "shp_0", "rate_0_1_0", -1)
+				  : provider->retrieve_shipment(&try->exchange.call, "shp_0");
+	assert_int_equal(r, 0);
+}
+
+static void turn_until_done(struct try *try)
+{
+	for (int i = 0; i < 100000 && !try->done; i++)
+		sim_turn(&process, -1);
+	assert_int_equal(try->done, 1);
+}
+
+static int run(struct try *try, enum world_call call)
+{
+	prepare(try, call);
+	assert_int_equal(exchange_start(process.carrier, &try->exchange), 0);
+	assert_int_equal(try->done, 0);
+	turn_until_done(try);
+	return try->exchange.status;
+}
+
+static void what_reads_is_repeated_and_what_buys_only_when_nothing_was_done(void **state)
+{
+	static const struct {
+		enum world_fault fault;
+		int read_attempts, buy_attempts, buy;
+	} cases[] = {
+		{FAULT_NONE, 1, 1, 0},
+		{FAULT_REFUSED_CONNECTION, 2, 2, 0},
+		{FAULT_LOST_BEFORE, 2, 1, SHIPOPT_EINDOUBT},
+		{FAULT_HANG, 2, 1, SHIPOPT_EINDOUBT},
+		{FAULT_TRUNCATED, 2, 1, SHIPOPT_EINDOUBT},
+		{FAULT_GARBAGE, 2, 1, SHIPOPT_EINDOUBT},
+		{FAULT_EMPTY, 2, 1, SHIPOPT_EINDOUBT},
+		{FAULT_500, 2, 1, SHIPOPT_EINDOUBT},
+		{FAULT_503, 2, 1, SHIPOPT_EINDOUBT},
+		{FAULT_408, 2, 1, SHIPOPT_EINDOUBT},
+		{FAULT_429, 2, 2, 0},
+		{FAULT_401, 1, 1, SHIPOPT_EAUTH},
+		{FAULT_402, 1, 1, SHIPOPT_EPAYMENT},
+		{FAULT_404, 1, 1, SHIPOPT_ENOTFOUND},
+		{FAULT_REFUSED, 1, 1, SHIPOPT_EREFUSED},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct try try;
+		script[0] = (struct world_step){WORLD_READ, cases[i].fault, 0};
+		script[1] = (struct world_step){WORLD_BUY, cases[i].fault, 0};
+		begin(2, NULL);
+		make_shipment();
+		run(&try, WORLD_READ);
+		if ((int)try.exchange.attempts != cases[i].read_attempts)
+			fail_msg("%s: read %u times", world_fault_name(cases[i].fault), try.exchange.attempts);
+		assert_int_equal(try.exchange.status == 0, try.exchange.record != NULL);
+		exchange_clear(&try.exchange);
+		int status = run(&try, WORLD_BUY);
+		if (status != cases[i].buy || (int)try.exchange.attempts != cases[i].buy_attempts)
+			fail_msg("%s: bought %u times, %s", world_fault_name(cases[i].fault), try.exchange.attempts,
+				shipopt_error_name(status));
+		assert_int_equal(status == 0, try.exchange.error == NULL);
+		if (status == SHIPOPT_EINDOUBT)
+			assert_true(try.exchange.maybe_sent);
+		exchange_clear(&try.exchange);
+		finish();
+	}
+}
+
+static void attempts_are_bounded_and_the_patient_get_more(void **state)
+{
+	struct try try;
+	fill_script(0, 16, WORLD_READ, FAULT_500, 0);
+	begin(16, "carrier.attempts_max=2 carrier.breaker_window=10000");
+	make_shipment();
+	assert_int_equal(run(&try, WORLD_READ), SHIPOPT_ESERVER);
+	assert_int_equal(try.exchange.attempts, 2);
+	exchange_clear(&try.exchange);
+	prepare(&try, WORLD_READ);
+	try.exchange.patient = true;
+	assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
+	turn_until_done(&try);
+	assert_int_equal(try.exchange.status, 0); /* the script was over first */
+	assert_int_equal(try.exchange.attempts, 15);
+	exchange_clear(&try.exchange);
+	finish();
+	/* A server that is not there at all is reported soon, also to the patient. */
+	fill_script(0, 16, WORLD_READ, FAULT_REFUSED_CONNECTION, 0);
+	begin(16, "carrier.attempts_max=2");
+	make_shipment();
+	prepare(&try, WORLD_READ);
+	try.exchange.patient = true;
+	assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
+	turn_until_done(&try);
+	assert_int_equal(try.exchange.status, SHIPOPT_ECONNECT);
+	assert_int_equal(try.exchange.attempts, 2);
+	assert_false(try.exchange.maybe_sent);
+	exchange_clear(&try.exchange);
+	finish();
+}
+
+static void without_a_retry_token_a_call_fails_and_a_patient_one_waits(void **state)
+{
+	for (int patient = 0; patient < 2; patient++) {
+		struct try try;
+		fill_script(0, 1, WORLD_READ, FAULT_500, 0);
+		begin(1, "carrier.retry_budget=0");
+		make_shipment();
+		prepare(&try, WORLD_READ);
+		try.exchange.patient = patient;
+		assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
+		turn_until_done(&try);
+		assert_int_equal(try.exchange.status, patient ? 0 : SHIPOPT_ESERVER);
+		exchange_clear(&try.exchange);
+		finish();
+	}
+}
+
+static void a_call_ends_at_its_deadline_in_every_state(void **state)
+{
+	static const struct {
+		enum world_fault fault;
+		int64_t ms;
+	} cases[] = {{FAULT_HANG, 0}, {FAULT_429, 3600000}, {FAULT_500, 0}, {FAULT_503, 3600000}};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		for (int64_t ms = 1; ms < 30000; ms = ms * 3 / 2 + 1) {
+			struct try try;
+			fill_script(0, 16, WORLD_READ, cases[i].fault, cases[i].ms);
+			begin(16, "carrier.breaker_window=10000");
+			make_shipment();
+			int64_t deadline_us = clock_now_us() + ms * 1000;
+			prepare(&try, WORLD_READ);
+			try.exchange.patient = true;
+			try.exchange.deadline_us = deadline_us;
+			assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
+			turn_until_done(&try);
+			if (try.exchange.status == 0 || try.done_us > deadline_us + 2000)
+				fail_msg("%s, deadline %lld ms: %s, %lld us late", world_fault_name(cases[i].fault), (long long)ms,
+					shipopt_error_name(try.exchange.status), (long long)(try.done_us - deadline_us));
+			exchange_clear(&try.exchange);
+			finish();
+		}
+	}
+}
+
+static void a_purchase_is_not_sent_after_its_deadline(void **state)
+{
+	struct try try;
+	begin(0, NULL);
+	make_shipment();
+	prepare(&try, WORLD_BUY);
+	try.exchange.deadline_us = clock_now_us() + 1000;
+	assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
+	clock_advance_us(1000);
+	turn_until_done(&try);
+	assert_int_equal(try.exchange.status, SHIPOPT_ETIMEDOUT);
+	assert_false(try.exchange.maybe_sent);
+	assert_int_equal(sim_world.calls[WORLD_BUY], 0);
+	exchange_clear(&try.exchange);
+	finish();
+}
+
+static void a_purchase_on_the_wire_is_waited_for_beyond_its_deadline(void **state)
+{
+	struct try try;
+	begin(0, NULL);
+	make_shipment();
+	prepare(&try, WORLD_BUY);
+	try.exchange.deadline_us = clock_now_us() + 1000;
+	assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
+	turn_until_done(&try);
+	assert_int_equal(try.exchange.status, 0);
+	exchange_clear(&try.exchange);
+	finish();
+}
+
+static void canceling_tells_what_may_have_been_done(void **state)
+{
+	for (int turns = 0; turns < 6; turns++) {
+		for (int call = WORLD_BUY; call <= WORLD_READ; call++) {
+			struct try try;
+			begin(0, NULL);
+			make_shipment();
+			prepare(&try, (enum world_call)call);
+			assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
+			for (int i = 0; i < turns; i++)
+				sim_turn(&process, 0);
+			bool sent = sim_world.calls[call] > 0;
+			exchange_cancel(&try.exchange);
+			exchange_cancel(&try.exchange);
+			assert_int_equal(try.done, 0);
+			turn_until_done(&try);
+			assert_int_equal(try.exchange.status, sent && call == WORLD_BUY ? SHIPOPT_EINDOUBT : SHIPOPT_ECANCELED);
+			assert_int_equal(try.exchange.maybe_sent, sent);
+			exchange_cancel(&try.exchange);
+			exchange_clear(&try.exchange);
+			finish();
+		}
+	}
+}
+
+static void a_full_queue_refuses_calls_and_lets_the_patient_wait(void **state)
+{
+	struct try tries[4];
+	begin(0, "carrier.queue_max=1 carrier.concurrency_max=1");
+	make_shipment();
+	for (size_t i = 0; i < ARRAY_SIZE(tries); i++) {
+		prepare(&tries[i], WORLD_READ);
+		tries[i].exchange.patient = i == 2;
+		if (i == 3)
+			assert_int_equal(exchange_start(process.carrier, &tries[i].exchange), SHIPOPT_EAGAIN);
+		else
+			assert_int_equal(exchange_start(process.carrier, &tries[i].exchange), 0);
+		sim_turn(&process, 0); /* the first is on the wire, the second waits */
+		sim_turn(&process, 0);
+	}
+	turn_until_done(&tries[0]);
+	turn_until_done(&tries[1]);
+	turn_until_done(&tries[2]);
+	assert_int_equal(tries[3].done, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(tries); i++) {
+		assert_int_equal(tries[i].exchange.status, 0);
+		exchange_clear(&tries[i].exchange);
+	}
+	finish();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_reads_is_repeated_and_what_buys_only_when_nothing_was_done),
+		cmocka_unit_test(attempts_are_bounded_and_the_patient_get_more),
+		cmocka_unit_test(without_a_retry_token_a_call_fails_and_a_patient_one_waits),
+		cmocka_unit_test(a_call_ends_at_its_deadline_in_every_state),
+		cmocka_unit_test(a_purchase_is_not_sent_after_its_deadline),
+		cmocka_unit_test(a_purchase_on_the_wire_is_waited_for_beyond_its_deadline),
+		cmocka_unit_test(canceling_tells_what_may_have_been_done),
+		cmocka_unit_test(a_full_queue_refuses_calls_and_lets_the_patient_wait),
+	};
+	cmocka_set_test_filter(getenv("FILTER"));
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
