@@ -78,13 +78,15 @@ SHIPOPT_API int shipopt_source_open_tsv(const char *path, const shipopt_source_c
 	shipopt_source **ret_source, shipopt_error **ret_error);
 SHIPOPT_API int shipopt_source_open_json_lines(const char *path, const shipopt_source_config *config,
 	shipopt_source **ret_source, shipopt_error **ret_error);
-/* Takes the orders over on success (the array itself stays the caller's). */
+/* Takes the orders over on success (the array itself stays the caller's). SHIPOPT_ESTATE if an order stands in it twice or was
+ * handed over before. */
 SHIPOPT_API int shipopt_source_new_array(shipopt_order *const *orders, size_t count, shipopt_source **ret_source);
 /* `next` fills the order it is given and returns 1, or 0 at the end, or a negative code, which ends the run with it. */
 typedef int (*shipopt_source_fn)(void *userdata, shipopt_order *order);
 SHIPOPT_API int shipopt_source_new_callback(shipopt_source_fn next, void *userdata, shipopt_source **ret_source);
 /* A source that the host fills while the run goes on, from any thread. `_push` takes the order over on success and gives
- * SHIPOPT_EAGAIN when push_max wait, SHIPOPT_ESTATE after `_finish`, SHIPOPT_ECANCELED when the run is over. `_free` of a push
+ * SHIPOPT_EAGAIN when push_max wait, SHIPOPT_ESTATE after `_finish` or for an order handed over before, SHIPOPT_ECANCELED when the
+ * run is over (also after `_finish`). Orders that still wait in the source when a run is canceled are freed without a result. `_free` of a push
  * source given to a run drops the host's hold on it, and must be called. */
 SHIPOPT_API int shipopt_source_new_push(const shipopt_source_config *config, shipopt_source **ret_source);
 SHIPOPT_API int shipopt_source_push(shipopt_source *source, shipopt_order *order);
@@ -173,17 +175,19 @@ SHIPOPT_API int shipopt_bulk_config_set_lease_ms(shipopt_bulk_config *config, in
 SHIPOPT_API int shipopt_bulk_config_set_in_order(shipopt_bulk_config *config, int64_t value);
 SHIPOPT_API int shipopt_bulk_config_set_rate_choice(shipopt_bulk_config *config, const char *choice);
 SHIPOPT_API int shipopt_bulk_config_set_services(shipopt_bulk_config *config, const char *services);
-/* `millionths` of `currency` in the budget named `budget`; 0 lifts the limit. */
+/* `millionths` of `currency` in the budget named `budget`, none of them NULL; 0 lifts the limit. A budget never resets: name a new
+ * one for a new period ("2026-11"). */
 SHIPOPT_API int shipopt_bulk_config_set_spend_limit(
 	shipopt_bulk_config *config, const char *budget, const char *currency, int64_t millionths);
 SHIPOPT_API int shipopt_bulk_config_set_delivery(shipopt_bulk_config *config, int delivery);
 SHIPOPT_API int shipopt_bulk_config_set_queue(shipopt_bulk_config *config, shipopt_queue *queue);
-/* Callbacks; each may be NULL. With delivery to a queue that is polled, items come as events instead. */
+/* Callbacks; each may be NULL. With delivery to a queue that is polled, items come as events instead, always; progress and rate
+ * choices come as events if a callback is set, which is then not called. A last progress report comes after the last item. */
 SHIPOPT_API int shipopt_bulk_config_set_item(shipopt_bulk_config *config, shipopt_item_fn item, void *userdata);
 SHIPOPT_API int shipopt_bulk_config_set_progress(
 	shipopt_bulk_config *config, shipopt_progress_fn progress, void *userdata);
 /* Chooses the rate: shipopt_request_record() is the shipment with its rates; the answer's value is the index of the chosen
- * one. SHIPOPT_ENORATE as a failure fails the order, SHIPOPT_EHELD holds it for review. Replaces rate_choice. */
+ * one, from 0; any other number fails the order with SHIPOPT_EINVAL. SHIPOPT_ENORATE as a failure fails the order, SHIPOPT_EHELD holds it for review. Replaces rate_choice. */
 SHIPOPT_API int shipopt_bulk_config_set_choose(shipopt_bulk_config *config, shipopt_request_fn choose, void *userdata);
 
 /* Makes an executor. `carrier` may be NULL for host calls only, `store` may be NULL for all but buying. References are kept.
@@ -195,10 +199,13 @@ SHIPOPT_API void shipopt_bulk_free(shipopt_bulk *bulk);
 
 /*
  * Runs. Each takes the source over on success; `sink` may be NULL and stays the caller's. The operation completes when every
- * item has been delivered: 0, also if items failed; an error if the run itself could not go on (source, sink, store).
+ * item has been delivered: 0, also if items failed; an error if the run itself could not go on: SHIPOPT_ECANCELED, SHIPOPT_EAUTH
+ * (the carrier refused the credential: every order would fail), or what the source or sink failed with. Every order read gives
+ * one item; those that the run did not begin are canceled. SHIPOPT_EINVAL at once: no store or carrier where one is needed, or a
+ * queue with fewer than 2 slots (3 where the host is asked), of which each run holds one for its own completion.
  * Canceling stops reading; purchases on the wire are waited for, everything else ends as canceled or in doubt.
  *
- * buy     through the ledger: create a shipment, choose a rate, buy it once. A run over the same store and keys goes on where an
+ * buy     through the ledger: check the order (shipopt_shipment_check()), create a shipment, choose a rate, buy it once. A run over the same store and keys goes on where an
  *         earlier one ended, whatever ended it. Orders rated before are bought at the stored rate, under its ceiling.
  * rate    create a shipment and choose a rate, to be reviewed and bought later. With a store the choice is kept there.
  * track   create or find the tracker of each tracking code. Result: tracker.

@@ -17,6 +17,7 @@ SHIPOPT_BEGIN_DECLS
  * and may be read from any thread.
  */
 enum {
+	SHIPOPT_ALREADY = 1,        /* of items and shipopt_purchase(): it was done before, nothing to do */
 	SHIPOPT_OK = 0,
 	SHIPOPT_EINVAL = -1,        /* an argument or a setting is out of its bounds */
 	SHIPOPT_ENOMEM = -2,        /* out of memory; nothing was changed */

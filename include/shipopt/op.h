@@ -11,8 +11,8 @@ SHIPOPT_BEGIN_DECLS
  *
  * Every asynchronous function ends in `shipopt_done_fn done, void *userdata, shipopt_op **ret_op`. If it returns 0,
  * `done` (may be NULL) runs exactly once, later, never from inside the call and never under a lock of the library, also
- * when the operation is canceled or the runtime closes. If it returns an error, `done` never runs. *ret_op (ret_op may be
- * NULL) is written before the operation can complete and is a reference of the caller's, to be dropped with
+ * when the operation is canceled or the runtime closes. (One exception: an event taken with shipopt_queue_poll() stands for
+ * `done`, which then does not run.) If it returns an error, `done` never runs. *ret_op (ret_op may be NULL) is written before the operation can complete and is a reference of the caller's, to be dropped with
  * shipopt_op_unref(); `done` borrows one for the time of its call.
  *
  * Where `done` runs is a setting of the handle (`…_config_set_delivery`): on a scheduler thread (default), inline on

@@ -23,7 +23,7 @@ enum { /* kinds of events */
 	SHIPOPT_EVENT_OP = 1,      /* an operation is done */
 	SHIPOPT_EVENT_ITEM = 2,    /* an item of a bulk run is done: shipopt_event_item() */
 	SHIPOPT_EVENT_REQUEST = 3, /* the host is asked: shipopt_event_request() */
-	SHIPOPT_EVENT_PROGRESS = 4 /* a bulk run tells how far it is: read it with shipopt_run_progress() */
+	SHIPOPT_EVENT_PROGRESS = 4 /* a bulk run tells how far it is: read it with shipopt_run_stat() */
 };
 
 /* Frozen: 48 bytes, the only public struct. `op` is borrowed until the event is released. */

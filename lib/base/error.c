@@ -61,6 +61,8 @@ struct error_entry {
 
 #define ERROR_ENTRY(code, retriable, text, advice) {SHIPOPT_##code, retriable, "SHIPOPT_" #code, text, advice},
 static const struct error_entry error_table[] = {ERROR_TABLE(ERROR_ENTRY)};
+static const struct error_entry error_already = {
+	SHIPOPT_ALREADY, FINAL, "SHIPOPT_ALREADY", "done before", "Nothing to do."};
 static const struct error_entry error_unknown = {0, FINAL, "SHIPOPT_E?", "unknown error", "Report it."};
 
 _Static_assert(ARRAY_SIZE(error_table) == 1 - SHIPOPT_EINTERNAL, "a code is missing from ERROR_TABLE");
@@ -68,6 +70,8 @@ _Static_assert(ARRAY_SIZE(error_table) == 1 - SHIPOPT_EINTERNAL, "a code is miss
 static const struct error_entry *error_find(int code)
 {
 	/* The table is in the order of the codes, which the unit test checks. */
+	if (code == SHIPOPT_ALREADY)
+		return &error_already;
 	return code <= 0 && code >= SHIPOPT_EINTERNAL ? &error_table[-code] : &error_unknown;
 }
 

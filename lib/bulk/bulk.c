@@ -120,7 +120,12 @@ static int check_texts(shipopt_bulk *bulk, shipopt_error **ret_error)
 	if (!text_equal(purpose, "outbound") && !text_equal(purpose, "return") && !text_equal(purpose, "replacement"))
 		return error_set(ret_error, SHIPOPT_EINVAL,
 			"bulk setting purpose: \"%s\" is not outbound, return or replacement", purpose);
-	return delivery_check(&bulk->delivery, "bulk", ret_error);
+	int r = delivery_check(&bulk->delivery, "bulk", ret_error);
+	size_t needed = RUN_SLOTS_MIN + (bulk->callbacks.choose != NULL);
+	if (r == 0 && bulk->delivery.mode == SHIPOPT_DELIVERY_QUEUE && queue_slots(bulk->delivery.queue) < needed)
+		return error_set(ret_error, SHIPOPT_EINVAL, "bulk: the queue has %zu slots, a run needs at least %zu",
+			queue_slots(bulk->delivery.queue), needed);
+	return r;
 }
 
 static int check_times(const shipopt_bulk *bulk, shipopt_error **ret_error)

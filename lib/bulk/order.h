@@ -25,6 +25,7 @@ struct shipopt_order {
 	char *input;    /* the source's text, bounded; NULL if there is none */
 	int status;
 	shipopt_error *error;
+	bool is_taken; /* by a source: handing it over again is refused */
 };
 
 /* Without a key and with piece 1, to be filled. */

@@ -135,18 +135,25 @@ static bool admit_one(struct run *run)
 
 static bool may_admit(const struct run *run)
 {
-	return run->batch_next < run->batch.count && !run->is_paused && run->in_flight < run->max_in_flight &&
+	bool is_paused = run->is_paused && run->status == 0;
+	return run->batch_next < run->batch.count && !is_paused && run->in_flight < run->max_in_flight &&
 	       run->settling < run->settling_max && run_outlet_has_room(run);
 }
 
-/* Orders that were read and will not be begun are as if never read. */
-static void drop_batches(struct run *run)
+static void refuse_orders(struct run_batch *batch, size_t begin)
 {
-	run->summary.read -= (int64_t)(run->batch.count - run->batch_next + run->incoming.count);
-	while (run->batch_next < run->batch.count)
-		shipopt_order_free(run->batch.orders[run->batch_next++]);
-	while (run->incoming.count)
-		shipopt_order_free(run->incoming.orders[--run->incoming.count]);
+	for (size_t i = begin; i < batch->count; i++)
+		if (batch->orders[i]->status == 0)
+			batch->orders[i]->status = error_set(&batch->orders[i]->error, SHIPOPT_ECANCELED,
+				"the run ended before this order; nothing was sent");
+}
+
+/* Orders that were read and will not be begun still get their result: whoever gave them is told of each. */
+static void refuse_rest(struct run *run)
+{
+	refuse_orders(&run->batch, run->batch_next);
+	refuse_orders(&run->incoming, 0);
+	run->source_ended = true;
 }
 
 static void complete(struct run *run)
@@ -166,10 +173,8 @@ void run_pump(struct run *run)
 {
 	if (run->is_ending)
 		return;
-	if ((run->is_canceled || run->status < 0) && !run->is_reading) {
-		drop_batches(run);
-		run->source_ended = true;
-	}
+	if (run->status < 0 && !run->is_reading)
+		refuse_rest(run);
 	do {
 		take_incoming(run);
 		start_reader(run);
@@ -177,7 +182,7 @@ void run_pump(struct run *run)
 	if (run->is_reading || !run->source_ended)
 		return;
 	bool used_up = !run->incoming.count && run->batch_next == run->batch.count;
-	if (used_up && run->active == 0 && run_outlet_is_empty(run))
+	if (used_up && run->active == 0 && run_outlet_is_empty(run) && run_outlet_last_word(run))
 		complete(run);
 }
 
@@ -383,6 +388,9 @@ int run_new(shipopt_bulk *bulk, enum run_kind kind, shipopt_source *source, ship
 {
 	shipopt_op *op;
 	int r = runtime_check(bulk->runtime);
+	if (r == 0 && bulk->delivery.mode == SHIPOPT_DELIVERY_QUEUE &&
+		queue_slots(bulk->delivery.queue) < RUN_SLOTS_MIN + (kind == RUN_CALL))
+		r = SHIPOPT_EINVAL;
 	r = r < 0 ? r : op_new(&run_class, bulk->runtime, &bulk->delivery, done, userdata, ret_op, &op);
 	if (r < 0)
 		return r;

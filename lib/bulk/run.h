@@ -29,6 +29,7 @@
 #define RUN_BATCH 64
 #define RUN_UNDELIVERED_MAX 1024
 #define RUN_SLOT_RETRY_US 5000
+#define RUN_SLOTS_MIN 2 /* of a queue: the run's own completion and one item; one more where the host is asked */
 
 enum run_kind { RUN_BUY, RUN_RATE, RUN_TRACK, RUN_VERIFY, RUN_CALL };
 
@@ -100,7 +101,7 @@ struct run {
 	struct run_item **window;         /* in_order: ended items by index modulo its size */
 	size_t window_size, undelivered;
 	uint64_t next_delivered;
-	bool outlet_is_out, progress_due, progress_out;
+	bool outlet_is_out, progress_due, progress_out, last_word_said;
 	int sink_status;
 	shipopt_error *sink_error;
 	struct task outlet_task, outlet_back_task;
@@ -144,6 +145,8 @@ void run_outlet_done(struct run *run);
 bool run_outlet_has_room(const struct run *run);
 void run_outlet_add(struct run *run, struct run_item *item);
 bool run_outlet_is_empty(const struct run *run);
+/* The last progress report, when all items are out: true once it is made (or there is none to make). */
+bool run_outlet_last_word(struct run *run);
 
 /* Fills rules from a bulk handle. */
 void bulk_rules(shipopt_bulk *bulk, struct purchase_rules *rules);

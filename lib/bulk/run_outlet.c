@@ -197,6 +197,17 @@ void run_outlet_add(struct run *run, struct run_item *item)
 	send_batch(run);
 }
 
+bool run_outlet_last_word(struct run *run)
+{
+	if (!run->bulk->callbacks.progress || run->last_word_said)
+		return true;
+	run->last_word_said = true;
+	run->progress_due = true;
+	timer_stop(&run->progress_timer);
+	send_batch(run);
+	return false;
+}
+
 static void progress_is_due(struct timer *timer)
 {
 	struct run *run = CONTAINER_OF(timer, struct run, progress_timer);

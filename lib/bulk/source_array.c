@@ -28,19 +28,32 @@ static void array_destroy(shipopt_source *source)
 
 static const struct source_class array_class = {.next = array_next, .destroy = array_destroy};
 
+/* Marks every order, so that one that stands twice in the array, or was handed over before, is noticed; all or none. */
+static int take_orders(shipopt_order *const *orders, size_t count)
+{
+	size_t taken = 0;
+	while (taken < count && orders[taken] && !orders[taken]->is_taken)
+		orders[taken++]->is_taken = true;
+	if (taken == count)
+		return 0;
+	int r = orders[taken] ? SHIPOPT_ESTATE : SHIPOPT_EINVAL;
+	while (taken > 0)
+		orders[--taken]->is_taken = false;
+	return r;
+}
+
 int shipopt_source_new_array(shipopt_order *const *orders, size_t count, shipopt_source **ret_source)
 {
 	if (!ret_source || (count > 0 && !orders))
 		return SHIPOPT_EINVAL;
-	for (size_t i = 0; i < count; i++)
-		if (!orders[i])
-			return SHIPOPT_EINVAL;
 	shipopt_order **copy = mem_alloc_array(count, sizeof(*copy));
 	if (!copy)
 		return SHIPOPT_ENOMEM;
 	shipopt_source *source = NULL;
 	int r = source_new(&array_class, sizeof(struct array_source), &source);
+	r = r < 0 ? r : take_orders(orders, count);
 	if (r < 0) {
+		mem_free(source);
 		mem_free(copy);
 		return r;
 	}

@@ -126,7 +126,14 @@ int shipopt_source_push(shipopt_source *source, shipopt_order *order)
 		return SHIPOPT_EINVAL;
 	struct push_source *push = push_of(source);
 	pthread_mutex_lock(&push->lock);
-	int r = push_put(push, order);
+	int r = order->is_taken ? SHIPOPT_ESTATE : 0;
+	if (r == 0) {
+		order->is_taken = true; /* once it is put, it may be gone at any time */
+		r = push_put(push, order);
+		order = r < 0 ? order : NULL;
+		if (order)
+			order->is_taken = false;
+	}
 	pthread_mutex_unlock(&push->lock);
 	return r;
 }

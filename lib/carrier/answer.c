@@ -148,7 +148,8 @@ int answer_error(const struct http_request *request, const struct json_value *ro
 	shipopt_error **ret_error)
 {
 	if (request->status < 0)
-		return error_set(ret_error, status, "%s: %s", what,
+		/* The engine's text names method and URL itself. */
+		return error_set(ret_error, status, "%s%s%s", request->error ? "" : what, request->error ? "" : ": ",
 			request->error ? shipopt_error_message(request->error) : shipopt_strerror(request->status));
 	struct parsed_error parsed = {0};
 	buffer_init(&parsed.message, MESSAGE_BYTES_MAX);

@@ -304,7 +304,7 @@ int shipopt_shipment_buy(shipopt_carrier *carrier, const char *shipment_id, cons
 	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
 	struct call_op *self;
-	if (text_is_empty(shipment_id) || text_is_empty(rate_id))
+	if (text_is_empty(shipment_id) || text_is_empty(rate_id) || insurance < -1)
 		return SHIPOPT_EINVAL;
 	int r = call_op_new(carrier, done, userdata, ret_op, &self);
 	if (r < 0)

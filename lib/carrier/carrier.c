@@ -89,6 +89,7 @@ static void carrier_free_memory(shipopt_carrier *carrier)
 	mem_free_secret(carrier->authorization);
 	mem_free(carrier->base_url);
 	mem_free(carrier);
+	json_stock_clear();
 	runtime_unref(runtime);
 }
 

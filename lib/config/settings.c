@@ -81,6 +81,7 @@ static void bound_text(const struct setting *setting, int64_t value, char *text,
 int settings_set_number(struct settings *settings, size_t index, int64_t value)
 {
 	const struct setting *setting = &settings->table->settings[index];
+	shipopt_error_unref(TAKE(settings->error));
 	if (value < setting->minimum || value > setting->maximum) {
 		char given[DECIMAL_TEXT_SIZE], low[DECIMAL_TEXT_SIZE], high[DECIMAL_TEXT_SIZE], what[160];
 		bound_text(setting, value, given, sizeof(given));
@@ -96,20 +97,24 @@ int settings_set_number(struct settings *settings, size_t index, int64_t value)
 int settings_set_text(struct settings *settings, size_t index, const char *text)
 {
 	const struct setting *setting = &settings->table->settings[index];
-	size_t length = text ? strlen(text) : 0;
-	if (text && ((int64_t)length < setting->minimum || (int64_t)length > setting->maximum)) {
+	shipopt_error_unref(TAKE(settings->error));
+	/* Not "the default": a host whose lookup gave nothing must not end up with the production URL. */
+	if (!text)
+		return refuse(settings, setting, SHIPOPT_EINVAL, "NULL was given");
+	size_t length = strlen(text);
+	if ((int64_t)length < setting->minimum || (int64_t)length > setting->maximum) {
 		char what[160];
 		snprintf(what, sizeof(what), "a length of %zu bytes is not between %lld and %lld", length,
 			(long long)setting->minimum, (long long)setting->maximum);
 		return refuse(settings, setting, SHIPOPT_EINVAL, what);
 	}
-	if (text && !text_is_utf8(text, length, NULL))
+	if (!text_is_utf8(text, length, NULL))
 		return refuse(settings, setting, SHIPOPT_EENCODING, "the text is not UTF-8");
 	/* A line break in a text that ends up in an HTTP header would be a header of its own. */
-	if (text && strpbrk(text, "\r\n"))
+	if (strpbrk(text, "\r\n"))
 		return refuse(settings, setting, SHIPOPT_EINVAL, "the text contains a line break");
 	char *copy = mem_copy_text(text);
-	if (text && !copy)
+	if (!copy)
 		return SHIPOPT_ENOMEM;
 	free_text(settings, index);
 	settings->texts[index] = copy;

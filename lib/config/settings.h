@@ -47,7 +47,7 @@ int settings_copy(struct settings *to, const struct settings *from);
 
 /* By index into the table. The detail of a failure is in settings->error. */
 int settings_set_number(struct settings *settings, size_t index, int64_t value);
-int settings_set_text(struct settings *settings, size_t index, const char *text); /* NULL restores the default */
+int settings_set_text(struct settings *settings, size_t index, const char *text); /* NULL is refused */
 /* By name, from text: numbers are parsed, booleans are 0, 1, true, false, yes, no; money is "12.50". SHIPOPT_ENOTFOUND. */
 int settings_set(struct settings *settings, const char *name, const char *value);
 int settings_from_env(struct settings *settings);

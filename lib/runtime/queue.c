@@ -150,6 +150,11 @@ int queue_reserve(shipopt_queue *queue)
 	return 0;
 }
 
+size_t queue_slots(const shipopt_queue *queue)
+{
+	return queue->slots;
+}
+
 void queue_unreserve(shipopt_queue *queue)
 {
 	size_t before = atomic_fetch_sub(&queue->reserved, 1);

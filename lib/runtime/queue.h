@@ -31,6 +31,7 @@ struct queue_entry {
 
 /* SHIPOPT_EAGAIN when all slots are taken. */
 int queue_reserve(shipopt_queue *queue);
+size_t queue_slots(const shipopt_queue *queue); /* in all */
 void queue_unreserve(shipopt_queue *queue); /* a reserved slot that will not be used */
 /* Any thread; never fails, never blocks beyond a short lock. The slot must be reserved. After shipopt_queue_free() the
  * entry runs on the scheduler. */

@@ -25,7 +25,8 @@ static void error_codes_have_their_own_names(void **state)
 	assert_string_equal(shipopt_error_name(SHIPOPT_EINVAL), "SHIPOPT_EINVAL");
 	assert_string_equal(shipopt_error_name(SHIPOPT_ENORATE), "SHIPOPT_ENORATE");
 	assert_string_equal(shipopt_error_name(SHIPOPT_EINTERNAL), "SHIPOPT_EINTERNAL");
-	assert_string_equal(shipopt_error_name(1), "SHIPOPT_E?");
+	assert_string_equal(shipopt_error_name(SHIPOPT_ALREADY), "SHIPOPT_ALREADY");
+	assert_string_equal(shipopt_error_name(2), "SHIPOPT_E?");
 	assert_string_equal(shipopt_error_name(-1000), "SHIPOPT_E?");
 	assert_non_null(shipopt_strerror(-1000));
 	assert_int_equal(shipopt_error_is_retriable(SHIPOPT_EINDOUBT), 0);
