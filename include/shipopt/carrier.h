@@ -32,7 +32,7 @@ typedef struct shipopt_carrier_config shipopt_carrier_config;
  * Settings, as in <shipopt/runtime.h>; environment SHIPOPT_CARRIER_….
  *
  *   api_key              the credential; required, 1 to 512 bytes; never logged
- *   base_url             default "https://api.easypost.com/v2"
+ *   base_url             with the version, without query; default "https://api.easypost.com/v2"
  *   account              names the carrier account in the purchase ledger, so that a new key is the same account; default
  *                        "default"
  *   timeout_ms           whole call, waiting for admission included not; default 60,000, 1 to 600,000
@@ -97,7 +97,7 @@ SHIPOPT_API int shipopt_call_options_set_base_url(shipopt_call_options *options,
 
 /*
  * Any call of the API. `method`: GET, POST, PUT, PATCH, DELETE; `path` begins with "/" and is relative to the base URL,
- * query included; `json` is the body or NULL; `options` may be NULL. GET is repeated on failure; POST, PATCH, PUT and DELETE only
+ * query included; `json` is the body (sent as it is) or NULL; `options` may be NULL. GET is repeated on failure; POST, PATCH, PUT and DELETE only
  * when it is certain that the server did no work (429, nothing sent); when what they did is not known they end as
  * SHIPOPT_EINDOUBT. The answer is in shipopt_op_json().
  */

@@ -73,7 +73,9 @@ SHIPOPT_API int shipopt_field_at(int kind, size_t index);
 
 /* Setters. A setter marks the field set (and changed, see _encode); `_set_null` makes it null, `_clear` absent.
  * Text must be UTF-8 (SHIPOPT_EENCODING) and at most 65,536 bytes (SHIPOPT_ETOOLARGE); NULL text is SHIPOPT_EINVAL.
- * Times are milliseconds since 1970-01-01 UTC. `_set_money_text` and `_set_decimal_text` parse "12.50".
+ * Times are milliseconds since 1970-01-01 UTC. `_set_money_text` and `_set_decimal_text` parse
+ * "12.50" as carriers write it: blanks around it, a sign, an exponent and a decimal comma with one or two digits behind it
+ * ("12,50") are accepted; beyond six decimals it is rounded.
  * `_set_json` takes the text of one JSON value, checked (SHIPOPT_EPARSE). */
 SHIPOPT_API int shipopt_record_set_text(shipopt_record *record, int field, const char *text);
 SHIPOPT_API int shipopt_record_set_integer(shipopt_record *record, int field, int64_t value);
@@ -118,8 +120,8 @@ SHIPOPT_API const shipopt_record *shipopt_record_item(const shipopt_record *reco
 
 /*
  * JSON. `_decode` reads an object of the carrier's shape: unknown members are kept in the record's source text
- * (`_source`, bounded to 256 KiB, NULL beyond or for records that were not decoded), a known member of an unexpected
- * type is left absent and kept in the source only. SHIPOPT_EPARSE names the place; depth is limited to 64.
+ * (`_source`, bounded to 256 KiB, NULL beyond or for records that were not decoded), a number where a text is
+ * expected is taken as text; a known member of another unexpected type is left absent and kept in the source only. SHIPOPT_EPARSE names the place; depth is limited to 64.
  * `_encode` gives the carrier's shape of the set and null fields; with SHIPOPT_ENCODE_CHANGED only of those changed
  * since `_decode` or `_mark_unchanged`. *ret_json is the caller's, to be freed with shipopt_free().
  */
@@ -139,9 +141,17 @@ SHIPOPT_API const char *shipopt_record_source(const shipopt_record *record);
 SHIPOPT_API int shipopt_shipment_check(const shipopt_record *shipment, shipopt_error **ret_error);
 
 /*
- * Sets a field of a shipment by the column name that order files use ("to_name", "to_street1", "weight_oz",
- * "reference", "item1_description", …; the full list is in the header of lib/record/fields.h and README), making
- * children as needed. The text is trimmed; empty text sets nothing. SHIPOPT_ENOTFOUND for an unknown column,
+ * Sets a field of a shipment by the column name that order files use, making children as needed:
+ *
+ *   reference, is_return, insurance, carrier_accounts (comma separated ids), option_<name>
+ *   to_, from_, return_, buyer_ each with name, company, street1, street2, city, state, zip, country, phone, email
+ *   length_in, width_in, height_in, weight_oz, predefined_package
+ *   contents_type, contents_explanation, customs_signer, customs_certify, eel_pfc, non_delivery_option,
+ *   restriction_type, restriction_comments
+ *   item1_ to item20_ each with description, quantity, value, weight_oz, hs_code, origin_country, currency; value and
+ *   weight are those of the whole line
+ *   tax_id_entity, tax_id_number, tax_id_type, tax_id_country
+ * The text is trimmed; empty text sets nothing. SHIPOPT_ENOTFOUND for an unknown column,
  * SHIPOPT_EPARSE or SHIPOPT_EENCODING with an error object that names column and value.
  */
 SHIPOPT_API int shipopt_shipment_set_column(

@@ -33,8 +33,9 @@ typedef struct shipopt_runtime shipopt_runtime;
 typedef struct shipopt_runtime_config shipopt_runtime_config;
 
 /*
- * Settings; each setter checks, copies and returns 0, or SHIPOPT_EINVAL with the detail in `_error`, which lives until
- * the next setter or `_free`. `_set` takes any setting by name as text. `_from_env` reads SHIPOPT_RUNTIME_… variables over
+ * Settings; each setter checks type and bounds, copies and returns 0, or SHIPOPT_EINVAL (text: also NULL, and SHIPOPT_EENCODING)
+ * with the detail in `_error`, which lives until the next setter or `_free`. What only makes sense together is checked when the
+ * handle is made. `_set` takes any setting by name as text (SHIPOPT_ENOTFOUND; booleans as 0, 1, true, false, yes, no). `_from_env` reads SHIPOPT_RUNTIME_… variables over
  * what is set; an empty or bad value is SHIPOPT_EINVAL.
  *
  *   workers          scheduler threads; 0 (default): one per usable core; at most 256

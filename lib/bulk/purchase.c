@@ -130,8 +130,8 @@ static void ledger_outcome(struct purchase *purchase, int status, shipopt_error 
 		char limit[DECIMAL_TEXT_SIZE], amount[DECIMAL_TEXT_SIZE];
 		decimal_format(purchase->rules->spend_limit, 2, limit);
 		decimal_format(purchase->row.amount, 2, amount);
-		error_set(&error, SHIPOPT_ELIMIT, "the spend limit %s %s of budget \"%s\" would be passed by %s; nothing was bought",
-			limit, purchase->rules->currency, purchase->rules->budget, amount);
+		error_set(&error, SHIPOPT_ELIMIT, "%s more would pass the spend limit %s %s of budget \"%s\"; nothing was bought",
+			amount, limit, purchase->rules->currency, purchase->rules->budget);
 		purchase_end(purchase, SHIPOPT_ELIMIT, error);
 		break;
 	}

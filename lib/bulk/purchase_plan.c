@@ -104,9 +104,10 @@ static void use_rate(struct purchase *purchase)
 	int64_t amount = shipopt_record_number(rate, SHIPOPT_RATE_RATE, -1);
 	if (!rate || amount < 0 || text_is_empty(shipopt_record_text(rate, SHIPOPT_RATE_ID))) {
 		shipopt_error *error = NULL;
-		error_set(&error, SHIPOPT_ENORATE, "the chosen rate %zu of %zu is none that can be bought", purchase->rate_index,
-			shipopt_record_count(purchase->shipment, SHIPOPT_SHIPMENT_RATES));
-		fail(purchase, LEDGER_FAIL, SHIPOPT_ENORATE, error);
+		int status = error_set(&error, SHIPOPT_EINVAL,
+			"rate %lld was chosen, which cannot be bought; there are %zu, counted from 0",
+			(long long)purchase->rate_index, shipopt_record_count(purchase->shipment, SHIPOPT_SHIPMENT_RATES));
+		fail(purchase, LEDGER_FAIL, status, error);
 		return;
 	}
 	int64_t approved = purchase->approved_ceiling;
@@ -272,8 +273,15 @@ static void choose_missing(struct purchase *purchase, int status, shipopt_error 
 			return;
 		}
 	}
-	bool above = status == SHIPOPT_ELIMIT;
-	fail(purchase, above ? LEDGER_HOLD : LEDGER_FAIL, above ? SHIPOPT_EHELD : status, error);
+	if (status != SHIPOPT_ELIMIT) {
+		fail(purchase, LEDGER_FAIL, status, error);
+		return;
+	}
+	/* Too dear is for a person to judge: held, and the error says the same code. */
+	shipopt_error *held = NULL;
+	error_set(&held, SHIPOPT_EHELD, "%s: needs review", error ? shipopt_error_message(error) : "above the order's max_rate");
+	shipopt_error_unref(error);
+	fail(purchase, LEDGER_HOLD, SHIPOPT_EHELD, held);
 }
 
 static void choose(struct purchase *purchase)
