@@ -2,7 +2,7 @@
 #ifndef SHIPOPT_CACHE_H
 #define SHIPOPT_CACHE_H
 
-#include <shipopt/error.h>
+#include <shipopt/runtime.h>
 
 SHIPOPT_BEGIN_DECLS
 
@@ -219,7 +219,7 @@ typedef int (*shipopt_cache_load_fn)(void *userdata, shipopt_load *load);
  * Finds a value or has it loaded, by `load` on this thread or by whoever leads. FOUND, STALE and NEGATIVE as for
  * shipopt_cache_get(); otherwise the failure of the load, with its detail in *ret_error (may be NULL; the caller's to unref);
  * SHIPOPT_ETIMEDOUT; SHIPOPT_EDEADLK if this thread is loading this very key; SHIPOPT_EAGAIN if loads_max are in flight. A stale
- * value is refreshed by one caller, the others get it as it is; if the refresh fails, so does he.
+ * value is refreshed by one caller, the others get it as it is; if the refresh fails, he gets it, too.
  */
 SHIPOPT_API int shipopt_cache_get_or_load(shipopt_cache *cache, const void *key, size_t key_length,
 	shipopt_cache_load_fn load, void *userdata, const shipopt_cache_options *options, shipopt_value **ret_value,
@@ -309,6 +309,68 @@ enum {
 	SHIPOPT_CACHE_STAT_TAGGED_BYTES = 34
 };
 SHIPOPT_API int shipopt_cache_stat(shipopt_cache *cache, int stat, int64_t *ret_value);
+
+/*
+ * A view for the time of one request: what it has read once it reads again from itself, without touching what threads share. It
+ * belongs to one thread at a time. Pointers that it hands out live until shipopt_scope_end(), whatever happens to the cache. It
+ * remembers up to `entries_max` values (0: 256); beyond that both calls give SHIPOPT_ETOOLARGE: read the cache itself then.
+ * Values put into it are seen by this view alone. `cache` may be NULL: then it has only those.
+ */
+typedef struct shipopt_scope shipopt_scope;
+SHIPOPT_API int shipopt_scope_begin(shipopt_cache *cache, size_t entries_max, shipopt_scope **ret_scope);
+/* Accepts NULL. */
+SHIPOPT_API void shipopt_scope_end(shipopt_scope *scope);
+/* The outcomes of shipopt_cache_get(); FOUND for what was read before. Absence is not remembered. */
+SHIPOPT_API int shipopt_scope_get(shipopt_scope *scope, const void *key, size_t key_length, const void **ret_value,
+	size_t *ret_value_length);
+/* SHIPOPT_ESTATE if the view has a value for the key already: what it has handed out does not change. */
+SHIPOPT_API int shipopt_scope_put(
+	shipopt_scope *scope, const void *key, size_t key_length, const void *value, size_t value_length);
+
+/*
+ * A function whose results are cached. Its name and arguments make the key by themselves (each argument with its length, so
+ * that no two lists make the same key), or `key` does. A memo may be called from any thread.
+ */
+typedef struct shipopt_memo shipopt_memo;
+/* Writes the key for these arguments, at most `size` bytes, and returns its length; 0 or more than `size`: SHIPOPT_EINVAL. */
+typedef size_t (*shipopt_memo_key_fn)(
+	void *userdata, const char *const *arguments, size_t argument_count, char *key, size_t size);
+/* Computes the result and answers the token; otherwise as shipopt_cache_load_fn. Arguments are borrowed. */
+typedef int (*shipopt_memo_call_fn)(
+	void *userdata, const char *const *arguments, size_t argument_count, shipopt_load *load);
+/* `key` and `options` may be NULL; options and name are copied. The memo keeps the cache alive. */
+SHIPOPT_API int shipopt_memo_new(shipopt_cache *cache, const char *name, shipopt_memo_call_fn call,
+	shipopt_memo_key_fn key, void *userdata, const shipopt_cache_options *options, shipopt_memo **ret_memo);
+/* No call may be running. Accepts NULL. */
+SHIPOPT_API void shipopt_memo_free(shipopt_memo *memo);
+/* The result, from the cache or computed now: as shipopt_cache_get_or_load(). SHIPOPT_ETOOLARGE for a key beyond 4,096 bytes. */
+SHIPOPT_API int shipopt_memo_call(shipopt_memo *memo, const char *const *arguments, size_t argument_count,
+	shipopt_value **ret_value, shipopt_error **ret_error);
+/* Forgets one result, or all of this memo's. */
+SHIPOPT_API int shipopt_memo_forget(shipopt_memo *memo, const char *const *arguments, size_t argument_count);
+SHIPOPT_API int shipopt_memo_forget_all(shipopt_memo *memo);
+
+/*
+ * Fills a cache before it is needed: loads the keys that are absent, on all workers of the runtime and this thread, or only here
+ * if it is NULL. Each load may give its value a time to live of its own, by the options of its answer. Failures do not end it. Returns how many
+ * keys have a value or are known not to exist afterwards; *ret_failed (may be NULL) is how many do not. To fill it from rows that come
+ * anyway, put them one by one.
+ */
+SHIPOPT_API int shipopt_cache_warm(shipopt_cache *cache, shipopt_runtime *runtime, size_t count, const void *const *keys,
+	const size_t *key_lengths, shipopt_cache_load_fn load, void *userdata, const shipopt_cache_options *options,
+	size_t *ret_failed);
+
+/*
+ * Writes all live entries to a file, in place of what was there, once it is complete and synced. Times to live are kept as
+ * what is left of them. Not for caches that hold secrets: the file is plain. SHIPOPT_EIO names what failed. *ret_count may be NULL.
+ */
+SHIPOPT_API int shipopt_cache_save(shipopt_cache *cache, const char *path, uint64_t *ret_count, shipopt_error **ret_error);
+/*
+ * Reads such a file; the time since it was written counts against the times to live. A file that is truncated, changed or not
+ * one of ours is SHIPOPT_EPARSE, one of another version SHIPOPT_EUNSUPPORTED, and nothing of it is taken. What the cache has already
+ * stays. *ret_count (may be NULL): how many entries were stored.
+ */
+SHIPOPT_API int shipopt_cache_restore(shipopt_cache *cache, const char *path, uint64_t *ret_count, shipopt_error **ret_error);
 
 SHIPOPT_END_DECLS
 

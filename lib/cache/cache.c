@@ -241,7 +241,7 @@ enum state entry_state_timed(const shipopt_cache *cache, const struct entry *ent
 {
 	const struct entry_timing *timing = entry_timing(entry);
 	int64_t now = cache_now(cache);
-	if (now >= atomic_load_explicit(&entry->expires_us, memory_order_relaxed))
+	if (now >= atomic_load_explicit(&timing->expires_us, memory_order_relaxed))
 		return STATE_EXPIRED;
 	return now >= atomic_load_explicit(&timing->soft_us, memory_order_relaxed) ? STATE_STALE : STATE_LIVE;
 }

@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 
-_Static_assert(sizeof(struct entry) == 48, "the header is what each entry pays");
+_Static_assert(sizeof(struct entry) == 40, "the header is what each entry pays");
 _Static_assert(sizeof(struct entry_timing) % 8 == 0, "the header behind it is aligned");
 
 static size_t head_size(bool is_timed)
@@ -62,11 +62,11 @@ struct entry *entry_new(const struct entry_content *content)
 			(content->tag_count ? ENTRY_TAGGED : 0))};
 	atomic_init(&entry->references, 1);
 	atomic_init(&entry->mark, 0);
-	atomic_init(&entry->expires_us, ENTRY_NEVER);
 	list_init(&entry->link.queue);
 	if (content->is_timed) {
 		struct entry_timing *timing = entry_timing(entry);
 		list_init(&timing->wheel);
+		atomic_init(&timing->expires_us, ENTRY_NEVER);
 		atomic_init(&timing->soft_us, ENTRY_NEVER);
 		atomic_init(&timing->hard_us, ENTRY_NEVER);
 		atomic_init(&timing->access_us, 0);

@@ -12,7 +12,7 @@ struct tag;
 /*
  * An entry: a key, a value and what the cache knows about them, in one allocation.
  *
- *	[timing, if it can expire] [header, 48 bytes] [key] [padding to 8] [tags] [value, or where a value of the host's is]
+ *	[timing, if it can expire] [header, 40 bytes] [key] [padding to 8] [tags] [value, or where a value of the host's is]
  *
  * Entries are reference counted and immutable once published, except for what is marked below. One reference belongs to
  * the cache. It is dropped only when the entry was unlinked and no read section can see it any more, so a reader inside a
@@ -47,6 +47,7 @@ struct account {
 
 struct entry_timing {
 	struct list_node wheel;
+	_Atomic(int64_t) expires_us;
 	_Atomic(int64_t) soft_us;
 	_Atomic(int64_t) hard_us; /* where the access TTL cannot push it beyond */
 	_Atomic(int64_t) access_us; /* 0: none */
@@ -68,7 +69,6 @@ struct entry {
 		struct account *account;
 	} link;
 	uint64_t stamp; /* the ticket of its writing, shifted by 8, and its prefix */
-	_Atomic(int64_t) expires_us;
 };
 
 struct entry_external {

@@ -21,7 +21,7 @@ void wheel_init(struct wheel *wheel, int64_t now_us)
 
 static int64_t expires(const struct entry *entry)
 {
-	return atomic_load_explicit(&entry->expires_us, memory_order_relaxed);
+	return atomic_load_explicit(&entry_timing(entry)->expires_us, memory_order_relaxed);
 }
 
 void wheel_add(struct wheel *wheel, struct entry *entry)

@@ -37,9 +37,9 @@ static void extend_access(const shipopt_cache *cache, struct entry *entry)
 	int64_t now = cache_now(cache);
 	int64_t idle = now > ENTRY_NEVER - access ? ENTRY_NEVER : now + access;
 	int64_t end = MIN(atomic_load_explicit(&timing->hard_us, memory_order_relaxed), idle);
-	int64_t before = atomic_load_explicit(&entry->expires_us, memory_order_relaxed);
+	int64_t before = atomic_load_explicit(&timing->expires_us, memory_order_relaxed);
 	if (end > before && end - before > access / 64)
-		atomic_store_explicit(&entry->expires_us, end, memory_order_relaxed);
+		atomic_store_explicit(&timing->expires_us, end, memory_order_relaxed);
 }
 
 /* Strict order needs the lock. The entry may have left meanwhile. */

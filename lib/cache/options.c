@@ -152,7 +152,7 @@ void lifetime_apply(const shipopt_cache *cache, const struct lifetime *lifetime,
 	atomic_store_explicit(&timing->hard_us, hard, memory_order_relaxed);
 	atomic_store_explicit(&timing->soft_us, soft, memory_order_relaxed);
 	atomic_store_explicit(&timing->access_us, access, memory_order_relaxed);
-	atomic_store_explicit(&entry->expires_us, MIN(hard, idle), memory_order_relaxed);
+	atomic_store_explicit(&timing->expires_us, MIN(hard, idle), memory_order_relaxed);
 }
 
 int options_acquire_tags(shipopt_cache *cache, const shipopt_cache_options *options, struct tag *ret_tags[ENTRY_TAGS_MAX])

@@ -144,7 +144,7 @@ static void set_end(const shipopt_cache *cache, struct entry *entry, int64_t ttl
 	atomic_store_explicit(&timing->hard_us, end, memory_order_relaxed);
 	int64_t access = atomic_load_explicit(&timing->access_us, memory_order_relaxed);
 	int64_t idle = access && now < ENTRY_NEVER - access ? now + access : ENTRY_NEVER;
-	atomic_store_explicit(&entry->expires_us, MIN(end, idle), memory_order_relaxed);
+	atomic_store_explicit(&timing->expires_us, MIN(end, idle), memory_order_relaxed);
 }
 
 static int touch(shipopt_cache *cache, struct shard *shard, uint64_t hash, const void *key, size_t key_length,

@@ -139,6 +139,8 @@ struct entry *table_find(struct table *table, uint64_t hash, const void *key, si
 		for (uint64_t bits = match(marks, mark); bits; bits &= bits - 1) {
 			struct entry *entry =
 				atomic_load_explicit(&bucket->slots[match_slot(bits)], memory_order_acquire);
+			/* The end of the key and the beginning of the value: fetched while the header is on its way. */
+			__builtin_prefetch((const char *)entry + CACHE_LINE_BYTES);
 			if (entry && has_key(entry, key, key_length))
 				return entry;
 		}

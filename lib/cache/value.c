@@ -51,7 +51,9 @@ int64_t shipopt_value_ttl_ms(const shipopt_value *value, const shipopt_cache *ca
 {
 	if (!value || !cache)
 		return 0;
-	int64_t expires = atomic_load_explicit(&value_entry(value)->expires_us, memory_order_relaxed);
+	if (!(value_entry(value)->flags & ENTRY_TIMED))
+		return SHIPOPT_CACHE_FOREVER;
+	int64_t expires = atomic_load_explicit(&entry_timing(value_entry(value))->expires_us, memory_order_relaxed);
 	if (expires == ENTRY_NEVER)
 		return SHIPOPT_CACHE_FOREVER;
 	return MAX(0, expires - cache_now(cache)) / 1000;

@@ -150,7 +150,7 @@ static void the_wheel_finds_all_that_expires(void **state)
 		struct entry_content content = {.key = "k", .key_length = 1, .is_timed = true};
 		entries[i] = entry_new(&content);
 		int64_t due = (int64_t)(random_u64(&random) >> (14 + random_below(&random, 40)));
-		atomic_store(&entries[i]->expires_us, due);
+		atomic_store(&entry_timing(entries[i])->expires_us, due);
 		wheel_add(&wheel, entries[i]);
 	}
 	int found = 0;
@@ -158,13 +158,13 @@ static void the_wheel_finds_all_that_expires(void **state)
 		struct entry *entry;
 		size_t budget = SIZE_MAX;
 		while ((entry = wheel_next(&wheel, now, &budget))) {
-			assert_true(entry->expires_us <= now);
+			assert_true(entry_timing(entry)->expires_us <= now);
 			assert_false(list_is_linked(&entry_timing(entry)->wheel));
 			found++;
 			entry->created_s = 1;
 		}
 		for (int i = 0; i < COUNT; i++)
-			assert_true(entries[i]->created_s || entries[i]->expires_us > now - 300000);
+			assert_true(entries[i]->created_s || entry_timing(entries[i])->expires_us > now - 300000);
 	}
 	assert_int_equal(found, COUNT);
 	for (int i = 0; i < COUNT; i++)

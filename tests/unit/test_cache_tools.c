@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+#include "cache_fixture.h"
+
+#include <shipopt/runtime.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+
+static void a_view_answers_repeated_reads_by_itself(void **state)
+{
+	shipopt_cache *cache = test_cache(test_config());
+	shipopt_scope *scope;
+	const void *data, *again;
+	size_t length;
+	put(cache, "a", "one");
+	assert_int_equal(shipopt_scope_begin(cache, 2, &scope), 0);
+	assert_int_equal(shipopt_scope_get(scope, "a", 1, &data, &length), SHIPOPT_CACHE_FOUND);
+	assert_memory_equal(data, "one", length);
+	int64_t hits = stat_of(cache, SHIPOPT_CACHE_STAT_HITS);
+	/* The same value again, whatever became of it, and nothing that others could see. */
+	put(cache, "a", "two");
+	assert_int_equal(shipopt_scope_get(scope, "a", 1, &again, &length), SHIPOPT_CACHE_FOUND);
+	assert_ptr_equal(again, data);
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_HITS), hits);
+	assert_int_equal(shipopt_scope_put(scope, "a", 1, "three", 5), SHIPOPT_ESTATE);
+	assert_int_equal(shipopt_scope_get(scope, "b", 1, &again, &length), SHIPOPT_CACHE_ABSENT);
+	assert_int_equal(shipopt_scope_put(scope, "b", 1, "private", 7), 0);
+	assert_int_equal(shipopt_scope_get(scope, "b", 1, &again, &length), SHIPOPT_CACHE_FOUND);
+	assert_int_equal(peek(cache, "b"), SHIPOPT_CACHE_ABSENT);
+	assert_int_equal(shipopt_scope_put(scope, "c", 1, "full", 4), SHIPOPT_ETOOLARGE);
+	shipopt_cache_free(cache);
+	assert_memory_equal(data, "one", 3);
+	shipopt_scope_end(scope);
+	assert_int_equal(mem_live_count(), 0);
+	/* Without a cache, and many values. */
+	assert_int_equal(shipopt_scope_begin(NULL, 1000, &scope), 0);
+	char key[16];
+	for (int i = 0; i < 1000; i++) {
+		snprintf(key, sizeof(key), "%d", i);
+		assert_int_equal(shipopt_scope_put(scope, key, strlen(key), key, strlen(key)), 0);
+	}
+	for (int i = 0; i < 1000; i++) {
+		snprintf(key, sizeof(key), "%d", i);
+		assert_int_equal(shipopt_scope_get(scope, key, strlen(key), &data, &length), SHIPOPT_CACHE_FOUND);
+		assert_memory_equal(data, key, length);
+	}
+	shipopt_scope_end(scope);
+	shipopt_scope_end(NULL);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+struct function {
+	int calls;
+	char last[64];
+};
+
+static int compute(void *userdata, const char *const *arguments, size_t count, shipopt_load *token)
+{
+	struct function *function = userdata;
+	function->calls++;
+	snprintf(function->last, sizeof(function->last), "%.*s", (int)shipopt_load_key_length(token), (const char *)shipopt_load_key(token));
+	char result[64];
+	int length = snprintf(result, sizeof(result), "%zu:%s", count, count && arguments[0] ? arguments[0] : "-");
+	return shipopt_load_complete(token, result, (size_t)length, NULL);
+}
+
+static int call(shipopt_memo *memo, const char *expected, size_t count, const char *const *arguments)
+{
+	shipopt_value *value = NULL;
+	int r = shipopt_memo_call(memo, arguments, count, &value, NULL);
+	if (value)
+		assert_memory_equal(shipopt_value_data(value), expected, strlen(expected));
+	shipopt_value_unref(value);
+	return r;
+}
+
+static size_t own_key(void *userdata, const char *const *arguments, size_t count, char *key, size_t size)
+{
+	return (size_t)snprintf(key, size, "%s", arguments[0]);
+}
+
+static void a_memo_computes_once_for_each_list_of_arguments(void **state)
+{
+	shipopt_cache *cache = test_cache(test_config());
+	struct function function = {0};
+	shipopt_memo *memo;
+	shipopt_cache_options *options;
+	shipopt_cache_options_new(&options);
+	shipopt_cache_options_set_ttl_ms(options, 30000);
+	assert_int_equal(shipopt_memo_new(cache, "stats", compute, NULL, &function, options, &memo), 0);
+	shipopt_cache_options_free(options);
+	/* Lists that would read the same when joined. */
+	static const char *const lists[][2] = {{"a", "b,c"}, {"a,b", "c"}, {"", "ab"}, {"ab", ""}, {NULL, "ab"}};
+	for (int round = 0; round < 2; round++)
+		for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+			assert_int_equal(call(memo, "2:", 2, lists[i]), SHIPOPT_CACHE_FOUND);
+	assert_int_equal(function.calls, 5);
+	assert_int_equal(call(memo, "0:-", 0, NULL), SHIPOPT_CACHE_FOUND);
+	assert_string_equal(function.last, "stats()");
+	assert_int_equal(call(memo, "1:a", 1, lists[0]), SHIPOPT_CACHE_FOUND);
+	assert_string_equal(function.last, "stats(1:a,)");
+	pass_ms(29999);
+	call(memo, "1:a", 1, lists[0]);
+	assert_int_equal(function.calls, 7);
+	assert_int_equal(shipopt_memo_forget(memo, lists[0], 1), 1);
+	call(memo, "1:a", 1, lists[0]);
+	assert_int_equal(function.calls, 8);
+	pass_ms(1);
+	call(memo, "0:-", 0, NULL);
+	assert_int_equal(function.calls, 9);
+	put(cache, "stats2", "stays");
+	assert_int_equal(shipopt_memo_forget_all(memo), 0);
+	call(memo, "0:-", 0, NULL);
+	assert_int_equal(function.calls, 10);
+	assert_int_equal(peek(cache, "stats2"), SHIPOPT_CACHE_FOUND);
+	static char large[5000];
+	memset(large, 'x', sizeof(large) - 1);
+	const char *too_large[] = {large};
+	assert_int_equal(call(memo, "", 1, too_large), SHIPOPT_ETOOLARGE);
+	shipopt_memo_free(memo);
+	shipopt_memo *keyed;
+	assert_int_equal(shipopt_memo_new(cache, "keyed", compute, own_key, &function, NULL, &keyed), 0);
+	assert_int_equal(call(keyed, "2:ab", 2, lists[3]), SHIPOPT_CACHE_FOUND);
+	assert_string_equal(function.last, "keyed=ab");
+	assert_int_equal(call(keyed, "", 2, lists[2]), SHIPOPT_EINVAL);
+	shipopt_cache_free(cache);
+	assert_int_equal(call(keyed, "2:ab", 2, lists[3]), SHIPOPT_CACHE_FOUND);
+	shipopt_memo_free(keyed);
+	shipopt_memo_free(NULL);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static int warm_one(void *userdata, shipopt_load *token)
+{
+	atomic_fetch_add((atomic_int *)userdata, 1);
+	const char *key = shipopt_load_key(token);
+	if (key[0] == 'x')
+		return SHIPOPT_ENOTFOUND;
+	shipopt_cache_options *options;
+	if (shipopt_cache_options_new(&options) < 0)
+		return SHIPOPT_ENOMEM;
+	shipopt_cache_options_set_ttl_ms(options, key[0] == 's' ? 86400000 : 3600000);
+	int r = shipopt_load_complete(token, key, shipopt_load_key_length(token), options);
+	shipopt_cache_options_free(options);
+	return r;
+}
+
+static void warming_loads_what_is_absent_with_times_of_its_own(void **state)
+{
+	shipopt_cache *cache = test_cache(test_config());
+	shipopt_runtime *runtime = NULL;
+	const void *keys[] = {"rate:1", "states", "x", "rate:2", "there"};
+	const size_t lengths[] = {6, 6, 1, 6, 5};
+	atomic_int calls = 0;
+	size_t failed = 0;
+	put(cache, "there", "already");
+	assert_int_equal(shipopt_cache_warm(cache, NULL, 5, keys, lengths, warm_one, &calls, NULL, &failed), 4);
+	assert_int_equal(failed, 1);
+	assert_int_equal(calls, 4);
+	pass_ms(3600000);
+	assert_int_equal(peek(cache, "rate:1"), SHIPOPT_CACHE_ABSENT);
+	assert_int_equal(get(cache, "states", "states"), SHIPOPT_CACHE_FOUND);
+	assert_int_equal(shipopt_runtime_new(NULL, &runtime), 0);
+	char names[500][16];
+	const void *many[500];
+	size_t many_lengths[500];
+	for (int i = 0; i < 500; i++) {
+		many_lengths[i] = (size_t)snprintf(names[i], sizeof(names[i]), "rate:%d", i);
+		many[i] = names[i];
+	}
+	assert_int_equal(shipopt_cache_warm(cache, runtime, 500, many, many_lengths, warm_one, &calls, NULL, &failed), 500);
+	assert_int_equal(failed, 0);
+	assert_int_equal(calls, 504);
+	assert_int_equal(shipopt_runtime_close(runtime, -1), 0);
+	shipopt_runtime_free(runtime);
+	shipopt_cache_free(cache);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static char path[128];
+
+static void read_whole(struct buffer *buffer)
+{
+	FILE *file = fopen(path, "rb");
+	assert_non_null(file);
+	for (int byte; (byte = fgetc(file)) != EOF;)
+		assert_int_equal(buffer_append_byte(buffer, (char)byte), 0);
+	fclose(file);
+}
+
+static void write_whole(const char *bytes, size_t length)
+{
+	FILE *file = fopen(path, "wb");
+	assert_non_null(file);
+	assert_int_equal(fwrite(bytes, 1, length, file), length);
+	fclose(file);
+}
+
+static shipopt_cache *filled(void)
+{
+	shipopt_cache_config *config = test_config();
+	shipopt_cache_config_set_ttl_ms(config, 0);
+	shipopt_cache *cache = test_cache(config);
+	shipopt_cache_options *options;
+	shipopt_cache_options_new(&options);
+	shipopt_cache_options_set_ttl_ms(options, 10000);
+	shipopt_cache_options_set_soft_ttl_ms(options, 5000);
+	shipopt_cache_options_add_tag(options, "tag");
+	shipopt_cache_put(cache, "timed", 5, "value", 5, options);
+	shipopt_cache_options_free(options);
+	put(cache, "forever", "other value");
+	put(cache, "empty", "");
+	shipopt_cache_put_negative(cache, "none", 4, NULL);
+	return cache;
+}
+
+static void a_saved_cache_is_restored_with_what_is_left_of_its_times(void **state)
+{
+	shipopt_cache *cache = filled();
+	uint64_t count = 0;
+	pass_ms(1000);
+	assert_int_equal(shipopt_cache_save(cache, path, &count, NULL), 0);
+	assert_int_equal(count, 4);
+	shipopt_cache_free(cache);
+	cache = test_cache(test_config());
+	put(cache, "forever", "is newer");
+	clock_advance_us(2000000);
+	assert_int_equal(shipopt_cache_restore(cache, path, &count, NULL), 0);
+	assert_int_equal(count, 3);
+	assert_int_equal(get(cache, "forever", "is newer"), SHIPOPT_CACHE_FOUND);
+	assert_int_equal(get(cache, "empty", ""), SHIPOPT_CACHE_FOUND);
+	assert_int_equal(get(cache, "none", NULL), SHIPOPT_CACHE_NEGATIVE);
+	pass_ms(1999);
+	assert_int_equal(get(cache, "timed", "value"), SHIPOPT_CACHE_FOUND);
+	pass_ms(1);
+	assert_int_equal(get(cache, "timed", "value"), SHIPOPT_CACHE_STALE);
+	pass_ms(5000);
+	assert_int_equal(get(cache, "timed", NULL), SHIPOPT_CACHE_ABSENT);
+	shipopt_cache_clear(cache);
+	shipopt_cache_maintain(cache);
+	/* Tags come along; what has expired meanwhile does not come at all. */
+	assert_int_equal(shipopt_cache_restore(cache, path, &count, NULL), 0);
+	assert_int_equal(count, 4);
+	shipopt_cache_remove_tag(cache, "tag");
+	assert_int_equal(peek(cache, "timed"), SHIPOPT_CACHE_ABSENT);
+	shipopt_cache_clear(cache);
+	clock_advance_us(20000000);
+	assert_int_equal(shipopt_cache_restore(cache, path, &count, NULL), 0);
+	assert_int_equal(count, 2);
+	shipopt_cache_free(cache);
+	unlink(path);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void a_file_that_is_not_whole_is_refused_whole(void **state)
+{
+	shipopt_cache *cache = filled();
+	assert_int_equal(shipopt_cache_save(cache, path, NULL, NULL), 0);
+	shipopt_cache_free(cache);
+	struct buffer buffer;
+	buffer_init(&buffer, 1 << 20);
+	read_whole(&buffer);
+	cache = test_cache(test_config());
+	uint64_t count = 77;
+	for (size_t length = 0; length < buffer.length; length++) {
+		write_whole(buffer.data, length);
+		assert_int_equal(shipopt_cache_restore(cache, path, &count, NULL), SHIPOPT_EPARSE);
+	}
+	for (size_t i = 0; i < buffer.length; i++) {
+		buffer.data[i] ^= 0x20;
+		write_whole(buffer.data, buffer.length);
+		assert_int_equal(shipopt_cache_restore(cache, path, &count, NULL), i >= 8 && i < 12 ? SHIPOPT_EUNSUPPORTED : SHIPOPT_EPARSE);
+		buffer.data[i] ^= 0x20;
+	}
+	assert_int_equal(buffer_append_byte(&buffer, 0), 0);
+	write_whole(buffer.data, buffer.length);
+	assert_int_equal(shipopt_cache_restore(cache, path, &count, NULL), SHIPOPT_EPARSE);
+	assert_int_equal(count, 77);
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 0);
+	shipopt_error *error = NULL;
+	assert_int_equal(shipopt_cache_restore(cache, "/nowhere/file", NULL, &error), SHIPOPT_EIO);
+	assert_non_null(strstr(shipopt_error_message(error), "/nowhere/file"));
+	shipopt_error_unref(error);
+	assert_int_equal(shipopt_cache_save(cache, "/nowhere/file", NULL, NULL), SHIPOPT_EIO);
+	shipopt_cache_free(cache);
+	buffer_done(&buffer);
+	unlink(path);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+int main(void)
+{
+	snprintf(path, sizeof(path), "%s/shipopt_cache_%d", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp", (int)getpid());
+	clock_set_virtual(true);
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_view_answers_repeated_reads_by_itself),
+		cmocka_unit_test(a_memo_computes_once_for_each_list_of_arguments),
+		cmocka_unit_test(warming_loads_what_is_absent_with_times_of_its_own),
+		cmocka_unit_test(a_saved_cache_is_restored_with_what_is_left_of_its_times),
+		cmocka_unit_test(a_file_that_is_not_whole_is_refused_whole),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
