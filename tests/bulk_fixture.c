@@ -229,6 +229,12 @@ static sqlite3 *open_ledger(struct bulk_fixture *fixture)
 	char path[128];
 	snprintf(path, sizeof(path), "%s/ship.db", fixture->folder);
 	assert_int_equal(sqlite3_open_v2(path, &database, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	/* The ledger has no index by tracking code, and its rows are long. */
+	assert_int_equal(sqlite3_exec(database,
+				 "CREATE TEMP TABLE bought AS SELECT tracking_code, paid, order_key FROM ledger "
+				 "WHERE state IN (5, 6); CREATE INDEX temp.bought_by_code ON bought (tracking_code)",
+				 NULL, NULL, NULL),
+		SQLITE_OK);
 	return database;
 }
 
@@ -239,7 +245,7 @@ static bool row_agrees(sqlite3 *database, struct json_value label)
 	const char *tracking_code = json_get_text(label, "tracking_code"), *rate = json_get_text(label, "rate");
 	int64_t amount = -1;
 	assert_int_equal(sqlite3_prepare_v2(database,
-				 "SELECT paid, order_key FROM ledger WHERE tracking_code = ? AND state IN (5, 6)", -1,
+				 "SELECT paid, order_key FROM bought WHERE tracking_code = ?", -1,
 				 &statement, NULL),
 		SQLITE_OK);
 	sqlite3_bind_text(statement, 1, tracking_code ? tracking_code : "", -1, SQLITE_STATIC);
