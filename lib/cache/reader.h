@@ -18,7 +18,9 @@
  *
  * Why that is safe: a section reads the epoch before it publishes it, and a full fence stands between publishing and the
  * first look at the table. Unlinking is followed by a full fence before slots are read. So either the reader sees the
- * thing unlinked, or the other side sees the slot with an epoch not above the tag.
+ * thing unlinked, or the other side sees the slot with an epoch not above the tag. Where the system can run a fence on all
+ * processors that run this process (Linux: membarrier), readers have none of their own, as it would keep the processor from
+ * beginning the next look-up while one waits for memory; whoever frees pays for all.
  *
  * Sections nest, must be short and must not block: a reader that stays inside holds back the memory of everything
  * unlinked meanwhile. Slots are freed by a thread's exit, also when it ends inside a section. There are
@@ -37,6 +39,7 @@ struct reader {
 
 extern _Thread_local struct reader *reader_own;
 extern _Atomic(uint64_t) reader_epoch;
+extern bool reader_has_barrier; /* set before the first slot is handed out, never changed */
 
 /* A slot for this thread; NULL when all are taken. */
 struct reader *reader_acquire(void);
@@ -48,12 +51,16 @@ static inline struct reader *reader_enter(void)
 		return NULL;
 	if (reader->depth++ > 0)
 		return reader;
-	uint64_t epoch = atomic_load_explicit(&reader_epoch, memory_order_relaxed);
+	/* Acquired: no look at the table comes before it. */
+	uint64_t epoch = atomic_load_explicit(&reader_epoch, memory_order_acquire);
 #ifdef SHIPOPT_TSAN
 	atomic_exchange(&reader->epoch, epoch);
 #else
 	atomic_store_explicit(&reader->epoch, epoch, memory_order_relaxed);
-	atomic_thread_fence(memory_order_seq_cst);
+	if (LIKELY(reader_has_barrier))
+		atomic_signal_fence(memory_order_seq_cst);
+	else
+		atomic_thread_fence(memory_order_seq_cst);
 #endif
 	return reader;
 }
