@@ -150,7 +150,8 @@ typedef void (*shipopt_request_fn)(void *userdata, shipopt_request *request);
  *
  *   max_in_flight     items at work at once; 0 (default): 16, for tracking 32; at most 4,096
  *   settling_max      items that wait for a purchase in doubt, beside those; default 10,000
- *   item_timeout_ms   an item's result comes within this time (in doubt being one); default 600,000
+ *   item_timeout_ms   an item's result comes within this time (in doubt being one), or when the purchase that is on the wire then
+ *                     is answered; default 600,000
  *   lease_ms          how long a ledger row is reserved for one process; default 180,000, at least twice the carrier's
  *                     timeout_ms. After a crash, orders that were at work are taken up again when it has passed
  *   in_order          1: results in the order of the input, at most order_window (1,024) ahead
@@ -200,7 +201,7 @@ SHIPOPT_API void shipopt_bulk_free(shipopt_bulk *bulk);
 /*
  * Runs. Each takes the source over on success; `sink` may be NULL and stays the caller's. The operation completes when every
  * item has been delivered: 0, also if items failed; an error if the run itself could not go on: SHIPOPT_ECANCELED, SHIPOPT_EAUTH
- * (the carrier refused the credential: every order would fail), or what the source or sink failed with. Every order read gives
+ * or SHIPOPT_EPAYMENT (the carrier refused the credential, or the account lacks funds: every order would fail), or what the source or sink failed with. Every order read gives
  * one item; those that the run did not begin are canceled. SHIPOPT_EINVAL at once: no store or carrier where one is needed, or a
  * queue with fewer than 2 slots (3 where the host is asked), of which each run holds one for its own completion.
  * Canceling stops reading; purchases on the wire are waited for, everything else ends as canceled or in doubt.

@@ -61,7 +61,8 @@ void purchase_end(struct purchase *purchase, int status, shipopt_error *error)
 
 int purchase_blame(struct purchase *purchase, int status)
 {
-	purchase->account_refused = purchase->account_refused || status == SHIPOPT_EAUTH;
+	if (status == SHIPOPT_EAUTH || status == SHIPOPT_EPAYMENT)
+		purchase->account_status = status;
 	return status;
 }
 
@@ -187,8 +188,9 @@ static void deadline_passed(struct purchase *purchase)
 	int status = doubt ? SHIPOPT_EINDOUBT : purchase->is_canceled ? SHIPOPT_ECANCELED : SHIPOPT_ETIMEDOUT;
 	if (!purchase->holds_lease && purchase->is_claimed && !purchase->is_canceled) {
 		shipopt_error_unref(TAKE(error));
-		status = SHIPOPT_EBUSY;
-		error_set(&error, status, "another process holds the order until its lease ends");
+		status = purchase->was_sent ? SHIPOPT_EINDOUBT : SHIPOPT_EBUSY;
+		error_set(&error, status, "another process holds the order until its lease ends%s",
+			purchase->was_sent ? "; a purchase was sent before" : "");
 	}
 	if (!error)
 		error_set(&error, status, doubt ? "a purchase was sent and its outcome is not known yet" : "nothing was bought");

@@ -72,11 +72,11 @@ struct purchase {
 
 	/* the result: into the owner's item */
 	shipopt_item *item;
-	bool account_refused; /* the credential was: other orders will fare no better */
+	int account_status; /* the credential or the account's funds were refused: other orders will fare no better */
 
 	/* its own */
 	enum purchase_stage stage;
-	bool is_canceled, holds_lease, is_claimed;
+	bool is_canceled, holds_lease, is_claimed, was_sent;
 	struct ledger_row row;
 	int64_t token;
 	char fingerprint[HASH_HEX_SIZE];

@@ -180,6 +180,7 @@ static void send_purchase(struct purchase *purchase)
 		return;
 	}
 	purchase->exchange.deadline_us = send_deadline(purchase);
+	purchase->was_sent = true;
 	purchase_call(purchase, STAGE_BUY, answered);
 }
 

@@ -35,8 +35,8 @@ static void buy_done(struct purchase *purchase)
 	struct buy_item *self = CONTAINER_OF(purchase, struct buy_item, purchase);
 	struct run *run = self->common.run;
 	/* Every other order would be refused as this one was: the run says so once instead of ten thousand times. */
-	if (purchase->account_refused)
-		run_stop(run, SHIPOPT_EAUTH, shipopt_error_ref(self->common.item.error));
+	if (purchase->account_status < 0)
+		run_stop(run, purchase->account_status, shipopt_error_ref(self->common.item.error));
 	run_item_ended(&self->common);
 }
 

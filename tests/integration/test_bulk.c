@@ -119,6 +119,21 @@ static void a_bad_key_ends_the_run_with_one_clear_error(void **state)
 	assert_int_equal(mem_live_count(), 0);
 }
 
+static void an_account_without_funds_ends_the_run(void **state)
+{
+	struct bulk_fixture fixture;
+	struct fixture_result result;
+	fixture_start(&fixture, NULL);
+	fixture_open(&fixture, QUICK);
+	assert_int_equal(sandbox_set_faults(&fixture.sandbox, "{\"error-rate\": {\"402\": 1}}"), 0);
+	fixture_buy(&fixture, fixture_orders(1000, "order"), &result);
+	assert_int_equal(result.status, SHIPOPT_EPAYMENT);
+	assert_true(result.failed > 0 && result.failed < 200);
+	assert_int_equal(sandbox_count(&fixture.sandbox, "labels"), 0);
+	fixture_stop(&fixture);
+	assert_int_equal(mem_live_count(), 0);
+}
+
 static void a_spend_limit_is_never_passed(void **state)
 {
 	struct bulk_fixture fixture;
@@ -375,6 +390,7 @@ int main(void)
 		cmocka_unit_test(duplicate_keys_in_one_input_are_one_purchase),
 		cmocka_unit_test(a_refused_order_fails_with_the_carriers_reason),
 		cmocka_unit_test(a_bad_key_ends_the_run_with_one_clear_error),
+		cmocka_unit_test(an_account_without_funds_ends_the_run),
 		cmocka_unit_test(a_spend_limit_is_never_passed),
 		cmocka_unit_test(orders_rated_first_are_bought_at_the_stored_rate),
 		cmocka_unit_test(other_content_under_a_bought_key_is_a_conflict_that_names_the_fields),
