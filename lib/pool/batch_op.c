@@ -231,8 +231,10 @@ static void correct_statements(struct batch_op *batch, const struct expected *an
 			item->statement = NULL;
 	} else if (item->statement && (has_sqlstate(error, "0A000") || has_sqlstate(error, "26000"))) {
 		struct statement *known = statements_find(&connection->statements, &item->query);
-		if (known == item->statement)
-			statements_remove(&connection->statements, known, has_sqlstate(error, "0A000"));
+		if (known == item->statement) {
+			known->is_stale = has_sqlstate(error, "0A000");
+			statements_remove(&connection->statements, known, known->is_stale);
+		}
 		item->statement = NULL;
 	}
 }

@@ -32,9 +32,27 @@ static void deliver(struct command *command, int status, shipopt_error *error)
 	op_complete(&command->op, status, error);
 }
 
+/* 25006 on a server that says it is read-only as a whole means a failover: connections made before are of no use.
+ * Looked at when the command is over, as servers tell of changed settings last. */
+static void note_read_only(struct connection *connection)
+{
+	connection->saw_read_only = false;
+	const char *standby = PQparameterStatus(connection->pg, "in_hot_standby");
+	const char *preset = PQparameterStatus(connection->pg, "default_transaction_read_only");
+	if (standby && preset && !text_equal(standby, "on") && !text_equal(preset, "on"))
+		return;
+	shipopt_pool *pool = connection->pool;
+	connection->is_retiring = true;
+	pthread_mutex_lock(&pool->lock);
+	pool->generation++;
+	pthread_mutex_unlock(&pool->lock);
+}
+
 /* Keeps what other threads may ask about the session. */
 static void note_session(struct connection *connection)
 {
+	if (connection->saw_read_only)
+		note_read_only(connection);
 	bool is_clean = connection->pg && PQtransactionStatus(connection->pg) == PQTRANS_IDLE && !connection->is_dirty &&
 			!connection->is_retiring && pool_setting(connection->pool, POOL_RESET) != 2;
 	atomic_store(&connection->is_clean, is_clean);
@@ -188,24 +206,10 @@ static int code_of(const struct command *command, const char *sqlstate)
 	return SHIPOPT_EDATABASE;
 }
 
-/* 25006 on a server that says it is read-only as a whole means a failover: connections made before are of no use. */
-static void note_read_only(struct connection *connection)
-{
-	const char *standby = PQparameterStatus(connection->pg, "in_hot_standby");
-	const char *preset = PQparameterStatus(connection->pg, "default_transaction_read_only");
-	if (standby && preset && !text_equal(standby, "on") && !text_equal(preset, "on"))
-		return;
-	shipopt_pool *pool = connection->pool;
-	connection->is_retiring = true;
-	pthread_mutex_lock(&pool->lock);
-	pool->generation++;
-	pthread_mutex_unlock(&pool->lock);
-}
-
 static void note_sqlstate(struct connection *connection, const char *sqlstate)
 {
 	if (strcmp(sqlstate, "25006") == 0) {
-		note_read_only(connection);
+		connection->saw_read_only = true;
 	} else if (text_has_prefix(sqlstate, "57P") || text_has_prefix(sqlstate, "08")) {
 		shipopt_pool *pool = connection->pool;
 		connection->is_retiring = true;

@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
@@ -14,12 +13,12 @@
 /*
  * Connecting, on a side thread, as name look-up, password files and the key derivation of SCRAM block.
  *
- * Each host has the whole connect timeout, TLS and authentication included. libpq has no call for "try the next one": the
- * socket of a host that is too slow is shut down, which libpq takes for a refusal. The thread looks every CLOSING_LOOK_MS
- * whether the pool is ending, so that a silent server does not hold up a close.
+ * Each host has the whole connect timeout, TLS and authentication included. libpq's asynchronous connect has no call for "try
+ * the next one", so after a host that is too slow it is begun again with the list of hosts turned by one. The thread looks
+ * every CLOSING_LOOK_MS whether the pool is ending, so that a silent server does not hold up a close.
  */
 #define CLOSING_LOOK_MS 50
-#define HOSTS_TIMEOUT_FACTOR 8 /* all hosts together have this many timeouts */
+#define HOST_LIST_SIZE 1024
 
 static void keep_notice(void *argument, const PGresult *result)
 {
@@ -69,38 +68,94 @@ static void watch_host(struct host_watch *watch, PGconn *pg, int64_t timeout_us)
 	watch->until_us = clock_now_us() + timeout_us;
 }
 
-/* True when connected. `connect_error` is set when libpq has nothing to say itself. */
-static bool run_connect(struct connection *connection)
+enum outcome { OUTCOME_CONNECTED, OUTCOME_FAILED, OUTCOME_SLOW };
+
+static enum outcome run_connect(struct connection *connection)
 {
 	struct host_watch watch = {.until_us = 0};
 	int64_t timeout_us = pool_setting(connection->pool, POOL_CONNECT_TIMEOUT_MS) * 1000;
-	int64_t last_us = clock_now_us() + HOSTS_TIMEOUT_FACTOR * timeout_us;
 	PostgresPollingStatusType wanted = PGRES_POLLING_WRITING;
-	bool has_timed_out = false;
 	while (PQstatus(connection->pg) != CONNECTION_BAD) {
 		watch_host(&watch, connection->pg, timeout_us);
-		if (!wait_socket(connection, wanted, MIN(watch.until_us, last_us))) {
+		if (!wait_socket(connection, wanted, watch.until_us)) {
 			copy_text(connection->connect_error, sizeof(connection->connect_error), "the pool is closing");
-			return false;
+			return OUTCOME_FAILED;
 		}
-		int64_t now = clock_now_us();
-		if (now >= last_us)
-			break;
-		if (now >= watch.until_us) {
-			has_timed_out = true;
-			watch.until_us = now + timeout_us;
-			shutdown(PQsocket(connection->pg), SHUT_RDWR);
+		if (clock_now_us() >= watch.until_us) {
+			snprintf(connection->connect_error, sizeof(connection->connect_error),
+				"%.127s port %.15s did not answer within connect_timeout_ms %lld", watch.host, watch.port,
+				(long long)(timeout_us / 1000));
+			return OUTCOME_SLOW;
 		}
 		wanted = PQconnectPoll(connection->pg);
 		if (wanted == PGRES_POLLING_OK)
-			return true;
+			return OUTCOME_CONNECTED;
 		if (wanted == PGRES_POLLING_FAILED)
 			break;
 	}
-	if (has_timed_out)
-		snprintf(connection->connect_error, sizeof(connection->connect_error),
-			"%.127s port %.15s did not answer within connect_timeout_ms %lld", watch.host, watch.port,
-			(long long)(timeout_us / 1000));
+	return OUTCOME_FAILED;
+}
+
+static size_t list_count(const char *list)
+{
+	size_t count = 1;
+	for (; *list; list++)
+		count += *list == ',';
+	return count;
+}
+
+/* "a,b,c" turned by one is "b,c,a". */
+static const char *turn_list(const char *list, size_t turns, char *text)
+{
+	const char *rest = list;
+	if (strlen(list) >= HOST_LIST_SIZE)
+		return list;
+	for (size_t i = 0; i < turns; i++)
+		rest = strchr(rest, ',') + 1;
+	snprintf(text, HOST_LIST_SIZE, "%s%s%.*s", rest, rest > list ? "," : "", (int)(rest > list ? rest - list - 1 : 0), list);
+	return text;
+}
+
+struct targets {
+	const char *values[CONNINFO_KEYWORDS_MAX + 1];
+	char texts[3][HOST_LIST_SIZE];
+	size_t count; /* of hosts */
+};
+
+static void turn_hosts(const struct conninfo *conninfo, size_t turns, struct targets *targets)
+{
+	size_t used = 0;
+	targets->count = 1;
+	for (size_t i = 0; i < conninfo->count; i++) {
+		const char *keyword = conninfo->keywords[i], *value = conninfo->values[i];
+		targets->values[i] = value;
+		if (!text_equal(keyword, "host") && !text_equal(keyword, "hostaddr") && !text_equal(keyword, "port"))
+			continue;
+		size_t count = list_count(value);
+		targets->count = MAX(targets->count, count);
+		if (count > 1 && turns > 0 && turns < count)
+			targets->values[i] = turn_list(value, turns, targets->texts[used++]);
+	}
+	targets->values[conninfo->count] = NULL;
+}
+
+static bool connect_some(struct connection *connection)
+{
+	const struct conninfo *conninfo = &connection->pool->conninfo;
+	struct targets targets = {.count = 1};
+	for (size_t turns = 0; turns < targets.count; turns++) {
+		turn_hosts(conninfo, turns, &targets);
+		if (!fault_point())
+			connection->pg = PQconnectStartParams(conninfo->keywords, targets.values, 0);
+		if (!connection->pg)
+			return false;
+		PQsetNoticeReceiver(connection->pg, keep_notice, connection);
+		enum outcome outcome = run_connect(connection);
+		if (outcome != OUTCOME_SLOW)
+			return outcome == OUTCOME_CONNECTED;
+		if (turns + 1 < targets.count)
+			PQfinish(TAKE(connection->pg));
+	}
 	return false;
 }
 
@@ -140,13 +195,8 @@ static void connected_on_reactor(struct task *task)
 static void connect_on_side(struct task *task)
 {
 	struct connection *connection = CONTAINER_OF(task, struct connection, connect_task);
-	const struct conninfo *conninfo = &connection->pool->conninfo;
 	int64_t begun_us = clock_now_us();
-	if (!fault_point())
-		connection->pg = PQconnectStartParams(conninfo->keywords, conninfo->values, 0);
-	if (connection->pg)
-		PQsetNoticeReceiver(connection->pg, keep_notice, connection);
-	if (!connection->pg || !run_connect(connection)) {
+	if (!connect_some(connection)) {
 		take_connect_error(connection);
 		PQfinish(TAKE(connection->pg));
 	}

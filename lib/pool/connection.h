@@ -50,6 +50,8 @@ struct connection {
 	bool is_dirty;          /* the session was changed */
 	bool is_retiring;       /* to be closed instead of used again */
 	bool is_replacement;    /* made for one that is about to retire */
+	bool saw_read_only;     /* 25006 came; looked at when the command is over */
+	bool is_losing;         /* its commands are being told; it must outlive that */
 	int64_t born_us, expires_us, idle_since_us, checked_us; /* checked: the last ping's answer */
 	uint64_t generation;
 	struct statements statements;

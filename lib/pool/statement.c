@@ -64,9 +64,33 @@ static bool make_chains(struct statements *statements)
 	return statements->chains != NULL;
 }
 
+static struct statement *find_unwanted(struct statements *statements, const uint64_t key[3])
+{
+	LIST_FOREACH(node, &statements->unwanted) {
+		struct statement *statement = LIST_MEMBER(node, struct statement, age);
+		if (memcmp(statement->key, key, sizeof(statement->key)) == 0)
+			return statement;
+	}
+	return NULL;
+}
+
+static void enter(struct statements *statements, struct statement *statement)
+{
+	struct statement **chain = chain_of(statements, statement->key);
+	statement->next = *chain;
+	*chain = statement;
+	list_push_front(&statements->recent, &statement->age);
+	statements->count++;
+}
+
 struct statement *statements_add(struct statements *statements, const struct shipopt_query *query)
 {
+	uint64_t key[3];
 	if (statements->most == 0 || (!statements->chains && !make_chains(statements)))
+		return NULL;
+	make_key(query, key);
+	struct statement *old = find_unwanted(statements, key);
+	if (old && old->is_stale)
 		return NULL;
 	if (statements->count == statements->most) {
 		struct statement *oldest = LIST_MEMBER(statements->recent.previous, struct statement, age);
@@ -75,17 +99,18 @@ struct statement *statements_add(struct statements *statements, const struct shi
 			return NULL;
 		statements_remove(statements, oldest, true);
 	}
+	if (old) {
+		list_remove(&old->age);
+		statements->unwanted_count--;
+		enter(statements, old);
+		return old;
+	}
 	struct statement *statement = mem_alloc_zero(sizeof(*statement));
 	if (!statement)
 		return NULL;
-	make_key(query, statement->key);
-	snprintf(statement->name, sizeof(statement->name), "s%016" PRIx64 "%016" PRIx64 "%016" PRIx64, statement->key[0],
-		statement->key[1], statement->key[2]);
-	struct statement **chain = chain_of(statements, statement->key);
-	statement->next = *chain;
-	*chain = statement;
-	list_push_front(&statements->recent, &statement->age);
-	statements->count++;
+	memcpy(statement->key, key, sizeof(key));
+	snprintf(statement->name, sizeof(statement->name), "s%016" PRIx64 "%016" PRIx64 "%016" PRIx64, key[0], key[1], key[2]);
+	enter(statements, statement);
 	return statement;
 }
 

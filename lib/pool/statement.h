@@ -22,6 +22,7 @@ struct statement {
 	struct statement *next; /* in its chain */
 	uint64_t key[3];
 	bool is_confirmed;
+	bool is_stale; /* unwanted as its plan is out of date: not to be used again under this name before it is gone */
 	char name[STATEMENT_NAME_SIZE];
 };
 
@@ -38,7 +39,7 @@ void statements_init(struct statements *statements, size_t most);
 void statements_done(struct statements *statements);
 /* NULL when it is not there; else it is the most recent now. */
 struct statement *statements_find(struct statements *statements, const struct shipopt_query *query);
-/* A new unconfirmed one; may evict another. NULL when the cache holds none or memory is short: run without a name then. */
+/* A new unconfirmed one, or a confirmed one that was evicted and not deallocated yet; may evict another. NULL when the cache holds none or memory is short: run without a name then. */
 struct statement *statements_add(struct statements *statements, const struct shipopt_query *query);
 /* Forgets it; with `is_known` the server still has it, and it goes to `unwanted`. */
 void statements_remove(struct statements *statements, struct statement *statement, bool is_known);
