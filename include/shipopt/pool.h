@@ -68,6 +68,7 @@ typedef struct shipopt_rows shipopt_rows;
  *   named_statements     1 (default): statements are prepared under names made from their text; 0: never, for old poolers
  *   pipeline_statements  statements sent ahead of their answers; default 256
  *   pipeline_bytes       bytes sent ahead of their answers; default 262,144
+ *   stream_bytes         bytes of a stream or COPY that wait for their reader; default 1,048,576
  *   reset                clean the session on release: 0 never, 1 when it was changed (default), 2 always
  *   leak_ms              age at which a lease is reported as leaked; default 0: never
  *   slow_ms              duration from which a command is reported as slow; default 0: never
@@ -275,6 +276,48 @@ SHIPOPT_API int shipopt_lease_rollback_to(
 	shipopt_lease *lease, int number, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
 SHIPOPT_API int shipopt_lease_release_savepoint(
 	shipopt_lease *lease, int number, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
+
+/* ---- streams and COPY ------------------------------------------------------------------------------------------ */
+
+/*
+ * Rows at the reader's own pace, in constant memory: at most stream_bytes wait for the reader, then the server is held back.
+ * One thread at a time reads. The operation ends after the last row, with the number of rows in shipopt_op_value(); its
+ * deadline is that of the query and covers the reader's pauses. A stream keeps its connection until it ends.
+ */
+typedef struct shipopt_stream shipopt_stream;
+/* Runs a query as a stream. *ret_stream is the caller's to free, also when the operation fails. */
+SHIPOPT_API int shipopt_pool_stream(shipopt_pool *pool, const shipopt_query *query, shipopt_stream **ret_stream,
+	shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
+SHIPOPT_API int shipopt_lease_stream(shipopt_lease *lease, const shipopt_query *query, shipopt_stream **ret_stream,
+	shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
+/* COPY … TO STDOUT. Each row has one column: a line of text with its line end, or a piece of the binary form. */
+SHIPOPT_API int shipopt_lease_copy_out(shipopt_lease *lease, const char *sql, shipopt_stream **ret_stream,
+	shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
+/*
+ * The next rows: 1 with some, borrowed until the next call or _free; 0 at the end. SHIPOPT_ETIMEDOUT when none came within
+ * `timeout_ms` (0: not at all, -1: without end), SHIPOPT_EDEADLK when it would wait on a thread of the library, else the
+ * failure that ended the stream, told after the rows before it.
+ */
+SHIPOPT_API int shipopt_stream_next(shipopt_stream *stream, int64_t timeout_ms, const shipopt_rows **ret_rows);
+/* Ends a stream, early too: the query is canceled then and the operation ends with SHIPOPT_ECANCELED. Accepts NULL. */
+SHIPOPT_API void shipopt_stream_free(shipopt_stream *stream);
+
+/*
+ * COPY … FROM STDIN, text or binary as the statement says. Bytes are written in pieces of any size; at most stream_bytes wait for
+ * the server. The operation ends after shipopt_copy_finish(), with the number of rows in shipopt_op_value().
+ */
+typedef struct shipopt_copy shipopt_copy;
+SHIPOPT_API int shipopt_lease_copy_in(shipopt_lease *lease, const char *sql, shipopt_copy **ret_copy, shipopt_done_fn done,
+	void *userdata, shipopt_op **ret_op);
+/* Copies all of the bytes, waiting for room up to `timeout_ms`: 0, SHIPOPT_EAGAIN with 0 and no room, SHIPOPT_ETIMEDOUT,
+ * SHIPOPT_EDEADLK when it would wait on a thread of the library, SHIPOPT_ETOOLARGE for a piece above stream_bytes,
+ * SHIPOPT_ESTATE when the copy has ended (the operation tells why). Nothing is taken on failure. */
+SHIPOPT_API int shipopt_copy_write(shipopt_copy *copy, const void *bytes, size_t length, int64_t timeout_ms);
+/* That was all. SHIPOPT_ESTATE when it has ended. */
+SHIPOPT_API int shipopt_copy_finish(shipopt_copy *copy);
+/* Without a finish before, the server is told to throw everything away: the operation ends with SHIPOPT_ECANCELED. Accepts
+ * NULL. */
+SHIPOPT_API void shipopt_copy_free(shipopt_copy *copy);
 
 /* ---- statistics ------------------------------------------------------------------------------------------------ */
 

@@ -28,6 +28,8 @@ static void deliver(struct command *command, int status, shipopt_error *error)
 	command->is_finished = true;
 	if (command->is_pool_call)
 		atomic_fetch_sub(&command->pool->pending, 1);
+	if (command->class->ended)
+		command->class->ended(command, status);
 	settle_lease(command, status);
 	op_complete(&command->op, status, error);
 }

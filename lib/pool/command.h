@@ -24,6 +24,7 @@ struct command_class {
 	/* It is to end early. True when it has seen to that itself and no request is to be sent. May be NULL. */
 	bool (*canceled)(struct command *command);
 	const char *(*sql)(struct command *command); /* for reports; may be NULL */
+	void (*ended)(struct command *command, int status); /* it is about to be delivered; may be NULL */
 	bool keeps_lease; /* the lease is the result */
 };
 

@@ -75,7 +75,7 @@ bool connection_flush(struct connection *connection)
 		return false;
 	unsigned events = REACTOR_READ | (r ? REACTOR_WRITE : 0u);
 	if (!watch_is_started(&connection->watch)) /* a stream that paused reading */
-		return r == 0 || watch_start(connection->pool->reactor, &connection->watch, connection->fd, events) == 0;
+		return watch_start(connection->pool->reactor, &connection->watch, connection->fd, events) == 0;
 	return watch_change(&connection->watch, events) == 0;
 }
 

@@ -109,14 +109,12 @@ void pool_wait(shipopt_pool *pool, struct waiter *waiter)
 		return;
 	}
 	list_push_back(&pool->waiters, &waiter->node);
+	timer_start(pool->reactor, &waiter->deadline, now + pool_setting(pool, POOL_ACQUIRE_TIMEOUT_MS) * 1000);
 	pthread_mutex_lock(&pool->lock);
+	waiter->had_to_wait = pool->waiting >= pool->idle_count;
 	pool->waiting++;
 	pthread_mutex_unlock(&pool->lock);
-	pool_balance(pool);
-	if (!list_is_linked(&waiter->node))
-		return;
-	waiter->had_to_wait = true;
-	timer_start(pool->reactor, &waiter->deadline, now + pool_setting(pool, POOL_ACQUIRE_TIMEOUT_MS) * 1000);
+	pool_balance(pool); /* may serve it, and end it, at once */
 }
 
 void pool_fail_waiters(shipopt_pool *pool, int status, const char *message)
