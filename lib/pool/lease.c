@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool/lease.h"
 
-#include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -63,6 +63,13 @@ static bool return_here(shipopt_lease *lease)
 	return is_done;
 }
 
+void lease_set_name(shipopt_lease *lease, const char *name)
+{
+	size_t length = name ? strnlen(name, sizeof(lease->name) - 1) : 0;
+	memcpy(lease->name, name ? name : "", length);
+	lease->name[length] = '\0';
+}
+
 int lease_new(shipopt_pool *pool, const char *name, uint64_t owner, shipopt_lease **ret_lease)
 {
 	shipopt_lease *lease = mem_alloc_zero(sizeof(*lease));
@@ -73,8 +80,7 @@ int lease_new(shipopt_pool *pool, const char *name, uint64_t owner, shipopt_leas
 	lease->pool = pool_ref(pool);
 	lease->owner = owner;
 	lease->return_task.run = return_on_reactor;
-	if (name)
-		snprintf(lease->name, sizeof(lease->name), "%s", name);
+	lease_set_name(lease, name);
 	*ret_lease = lease;
 	return 0;
 }
@@ -196,8 +202,7 @@ int shipopt_pool_acquire(shipopt_pool *pool, const char *name, uint64_t owner, s
 	if (r < 0)
 		return r;
 	command->lease->owner = owner;
-	if (name)
-		snprintf(command->lease->name, sizeof(command->lease->name), "%s", name);
+	lease_set_name(command->lease, name);
 	return command_submit(command, 0, ret_op);
 }
 

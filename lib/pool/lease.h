@@ -28,6 +28,7 @@ struct shipopt_lease {
 };
 
 int lease_new(shipopt_pool *pool, const char *name, uint64_t owner, shipopt_lease **ret_lease);
+void lease_set_name(shipopt_lease *lease, const char *name); /* cut where it is too long; may be NULL */
 /* Binds an idle connection. With the pool's lock held. */
 void lease_bind(shipopt_lease *lease, struct connection *connection, int64_t now_us);
 shipopt_lease *lease_ref(shipopt_lease *lease);
