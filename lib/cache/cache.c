@@ -130,7 +130,14 @@ void cache_settle(shipopt_cache *cache, struct aftermath *aftermath)
 /* Nobody reads any more: what is in the limbo need not wait. */
 static void empty_limbo(shipopt_cache *cache, struct limbo *limbo)
 {
-	struct garbage garbage = {limbo->first_entry, limbo->first_block};
+	struct garbage garbage = {.entries = limbo->first_entry};
+	for (struct retired *block = limbo->first_block, *next; block; block = next) {
+		next = block->next;
+		if (block->home)
+			continue;
+		block->next = garbage.blocks;
+		garbage.blocks = block;
+	}
 	*limbo = (struct limbo){0};
 	free_garbage(cache, &garbage);
 }

@@ -18,7 +18,8 @@ void limbo_add_entry(struct limbo *limbo, struct entry *entry)
 
 void limbo_add_block(struct limbo *limbo, struct retired *retired)
 {
-	*retired = (struct retired){.tag = reader_tag()};
+	retired->next = NULL;
+	retired->tag = reader_tag();
 	if (limbo->last_block)
 		limbo->last_block->next = retired;
 	else
@@ -58,8 +59,9 @@ void limbo_ready(struct limbo *limbo, struct garbage *garbage)
 	}
 	while (limbo->first_block && limbo->first_block->tag < horizon) {
 		struct retired *block = pop_block(limbo);
-		block->next = garbage->blocks;
-		garbage->blocks = block;
+		struct retired **list = block->home ? block->home : &garbage->blocks;
+		block->next = *list;
+		*list = block;
 	}
 	/* What a long section holds back is not looked at again with every write. */
 	limbo->due = limbo->count + LIMBO_BATCH;

@@ -7,13 +7,14 @@
 /*
  * Where unlinked things wait until no read section can see them: entries, and blocks of the index.
  *
- * Each shard has one, under its lock. Things enter tagged with the reader epoch; limbo_ready() takes out what has passed.
+ * Each shard has one, under its lock. Blocks either go back to a list of their owner's or are freed. Things enter tagged with the reader epoch; limbo_ready() takes out what has passed.
  * Freeing calls host code (free functions), so it is done by the caller after unlocking (garbage_free). Readers that stay
  * inside their section for long make a limbo grow; its bytes are in the statistics.
  */
 struct retired {
 	struct retired *next;
 	uint64_t tag;
+	struct retired **home; /* where it goes, under the shard's lock; NULL: freed */
 };
 
 struct limbo {
@@ -32,7 +33,7 @@ struct garbage {
 #define LIMBO_BATCH 64
 
 void limbo_add_entry(struct limbo *limbo, struct entry *entry);
-/* The block begins with `retired`. */
+/* A block without a home begins with `retired`. */
 void limbo_add_block(struct limbo *limbo, struct retired *retired);
 /* True when enough has gathered. */
 static inline bool limbo_is_due(const struct limbo *limbo, size_t bytes_max)

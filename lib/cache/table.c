@@ -15,6 +15,8 @@
 #define SEGMENT_FULL (SEGMENT_SLOTS * 7 / 8)
 #define DEPTH_MAX 30
 #define SPLIT_PREFETCH 8
+#define SLAB_SEGMENTS_MAX 64
+#define SEGMENT_STRIDE ((sizeof(struct segment) + CACHE_LINE_BYTES - 1) & ~(size_t)(CACHE_LINE_BYTES - 1))
 
 uint64_t table_hash(const struct hashing *hashing, const void *key, size_t key_length)
 {
@@ -55,16 +57,60 @@ static unsigned overflow(uint64_t marks)
 	return (unsigned)(marks >> OVERFLOW_SHIFT);
 }
 
-static struct segment *segment_new(unsigned depth)
+struct slab {
+	struct slab *older;
+};
+
+static bool add_slab(struct pool *pool)
 {
-	char *block = mem_alloc_zero(sizeof(struct retired) + CACHE_LINE_BYTES + sizeof(struct segment));
-	if (!block)
-		return NULL;
-	uintptr_t first = (uintptr_t)block + sizeof(struct retired) + CACHE_LINE_BYTES - 1;
-	struct segment *segment = (struct segment *)(first & ~(uintptr_t)(CACHE_LINE_BYTES - 1));
-	segment->block = (struct retired *)(void *)block;
+	size_t count = MIN(MAX(pool->total, 1), SLAB_SEGMENTS_MAX);
+	struct slab *slab = mem_alloc(sizeof(*slab) + CACHE_LINE_BYTES + count * SEGMENT_STRIDE);
+	if (!slab)
+		return false;
+	slab->older = pool->slabs;
+	pool->slabs = slab;
+	pool->next = (char *)(((uintptr_t)(slab + 1) + CACHE_LINE_BYTES - 1) & ~(uintptr_t)(CACHE_LINE_BYTES - 1));
+	pool->left = count;
+	pool->total += count;
+	return true;
+}
+
+static struct segment *segment_new(struct pool *pool, unsigned depth)
+{
+	struct segment *segment;
+	if (pool->free) {
+		segment = CONTAINER_OF(pool->free, struct segment, retired);
+		pool->free = pool->free->next;
+	} else {
+		if (pool->left == 0 && !add_slab(pool))
+			return NULL;
+		segment = (struct segment *)(void *)pool->next;
+		pool->next += SEGMENT_STRIDE;
+		pool->left--;
+	}
+	memset(segment, 0, sizeof(*segment));
+	segment->retired.home = &pool->free;
 	segment->depth = depth;
 	return segment;
+}
+
+/* One that no reader has seen. Accepts NULL. */
+static void segment_give_back(struct pool *pool, struct segment *segment)
+{
+	if (!segment)
+		return;
+	segment->retired.next = pool->free;
+	pool->free = &segment->retired;
+}
+
+static void pool_done(struct pool *pool)
+{
+	while (pool->slabs) {
+		struct slab *slab = pool->slabs;
+		pool->slabs = slab->older;
+		mem_free(slab);
+	}
+	*pool = (struct pool){0};
 }
 
 static struct directory *directory_new(unsigned depth)
@@ -84,10 +130,10 @@ static size_t directory_bytes(unsigned depth)
 int table_init(struct table *table, const struct hashing *hashing)
 {
 	struct directory *directory = directory_new(0);
-	struct segment *segment = segment_new(0);
+	struct segment *segment = segment_new(&table->pool, 0);
 	if (!directory || !segment) {
 		mem_free(directory);
-		mem_free(segment ? segment->block : NULL);
+		pool_done(&table->pool);
 		return SHIPOPT_ENOMEM;
 	}
 	atomic_init(&directory->segments[0], segment);
@@ -114,12 +160,8 @@ void table_done(struct table *table)
 	struct directory *directory = get_directory(table);
 	if (!directory)
 		return;
-	for (size_t i = 0; i < (size_t)1 << directory->depth;) {
-		struct segment *segment = atomic_load(&directory->segments[i]);
-		i += (size_t)1 << (directory->depth - segment->depth);
-		mem_free(segment->block);
-	}
 	mem_free(directory);
+	pool_done(&table->pool);
 	atomic_store(&table->directory, NULL);
 }
 
@@ -301,16 +343,17 @@ static int split(struct table *table, struct limbo *limbo, uint64_t hash)
 	int r = segment->depth == get_directory(table)->depth ? deepen(table, limbo) : 0;
 	if (r < 0)
 		return r;
-	struct segment *halves[2] = {segment_new(segment->depth + 1), segment_new(segment->depth + 1)};
+	struct segment *halves[2] = {segment_new(&table->pool, segment->depth + 1),
+		segment_new(&table->pool, segment->depth + 1)};
 	r = !halves[0] || !halves[1] ? SHIPOPT_ENOMEM : distribute(table, segment, halves) ? 0 : SHIPOPT_EAGAIN;
 	if (r < 0) {
 		for (int i = 0; i < 2; i++)
-			mem_free(halves[i] ? halves[i]->block : NULL);
+			segment_give_back(&table->pool, halves[i]);
 		return r;
 	}
 	publish(table, hash, halves);
 	table->bytes += sizeof(struct segment);
-	limbo_add_block(limbo, segment->block);
+	limbo_add_block(limbo, &segment->retired);
 	return 0;
 }
 

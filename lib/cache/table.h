@@ -31,9 +31,21 @@ struct bucket {
 
 struct segment {
 	struct bucket buckets[SEGMENT_BUCKETS]; /* on a cache line boundary */
-	struct retired *block;                  /* of the allocation */
+	struct retired retired;
 	unsigned depth;
 	unsigned count;
+};
+
+/*
+ * Where segments come from: slabs that double in size up to SLAB_SEGMENTS_MAX. Single allocations would be scattered between the
+ * entries, and each look-up would pay for the address translation of one more far page.
+ */
+struct slab;
+struct pool {
+	struct slab *slabs;
+	struct retired *free; /* segments that are given back */
+	char *next;           /* the rest of the newest slab */
+	size_t left, total;   /* segments */
 };
 
 struct directory {
@@ -50,8 +62,9 @@ struct hashing {
 struct table {
 	_Atomic(struct directory *) directory;
 	const struct hashing *hashing;
+	struct pool pool;
 	size_t count;
-	size_t bytes; /* allocated, those in the limbo included not */
+	size_t bytes; /* in use, those in the limbo included not */
 };
 
 /* Where an entry stands. */
