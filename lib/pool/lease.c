@@ -10,6 +10,8 @@
 static void lease_free(shipopt_lease *lease)
 {
 	shipopt_pool *pool = lease->pool;
+	if (lease->connection)
+		runtime_log(pool->runtime, SHIPOPT_LOG_DEBUG, "pool: a connection is back: \"%s\"", lease->name);
 	mem_free(lease);
 	pool_unref(pool);
 }
@@ -173,6 +175,7 @@ int shipopt_pool_try_acquire(shipopt_pool *pool, const char *name, uint64_t owne
 		return SHIPOPT_EAGAIN;
 	}
 	pool_count(pool, SHIPOPT_POOL_STAT_ACQUIRES, 1);
+	runtime_log(pool->runtime, SHIPOPT_LOG_DEBUG, "pool: connection %d is out: \"%s\"", connection->backend_pid, lease->name);
 	*ret_lease = lease;
 	return 0;
 }

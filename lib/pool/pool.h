@@ -29,7 +29,9 @@
  *   connection.c  one connection's life and events       connect.c     the side thread's part
  *   session.c     ping, roll-back and reset              cancel.c      cancel requests
  *   lease.c       acquire and release                    command.c     what commands have in common
- *   batch_op.c    statements in pipeline mode            query.c, parameter.c, batch.c   what is given
+ *   batch_op.c    statements in pipeline mode            batch_call.c, transaction.c     the calls for it
+ *   stream_op.c   rows and COPY out, packed              stream.c      their reader      copy_in.c   COPY in
+ *   query.c, parameter.c, batch.c   what is given
  *   rows.c, value.c, array.c   what comes back           statement.c   prepared statements of a connection
  */
 #define POOL_BUCKETS 32

@@ -173,6 +173,7 @@ static enum match match_one(shipopt_pool *pool)
 	if (match == MATCH_GRANTED) {
 		timer_stop(&waiter->deadline);
 		count_served(pool, waiter, now);
+		runtime_log(pool->runtime, SHIPOPT_LOG_DEBUG, "pool: connection %d is out: \"%s\"", connection->backend_pid, waiter->lease->name);
 		waiter->granted(waiter);
 	} else if (match == MATCH_CHECK) {
 		connection_check(connection);
