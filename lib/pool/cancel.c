@@ -43,14 +43,14 @@ static void start_grace(struct connection *connection)
 	timer_start(connection->pool->reactor, &connection->timer, MIN(connection->cancel.deadline_us, now + CANCEL_AGAIN_US));
 }
 
-void connection_cancel(struct connection *connection)
+bool connection_cancel(struct connection *connection)
 {
 	shipopt_pool *pool = connection->pool;
 	if (connection->state == CONNECTION_LOST)
-		return;
+		return false;
 	start_grace(connection);
 	if (connection->cancel.is_running)
-		return;
+		return true;
 	connection->cancel.request = libpq_cancel_new(connection->pg);
 	connection->cancel.task.run = cancel_on_side;
 	pool_ref(pool);
@@ -58,12 +58,13 @@ void connection_cancel(struct connection *connection)
 		connection->cancel.is_running = true;
 		pool_count(pool, SHIPOPT_POOL_STAT_CANCELS, 1);
 		if (runtime_submit_side(pool->runtime, &connection->cancel.task, true) == 0)
-			return;
+			return true;
 		connection->cancel.is_running = false;
 		libpq_cancel_free(TAKE(connection->cancel.request));
 	}
 	connection_lose(connection, "no cancel request could be sent");
 	pool_unref(pool);
+	return false;
 }
 
 void connection_timer_fire(struct timer *timer)

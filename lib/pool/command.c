@@ -142,12 +142,15 @@ static void run(struct command *command, struct connection *connection)
 
 void command_next(struct connection *connection)
 {
+	connection->holds++;
 	while (connection->state == CONNECTION_LEASED && !connection->command && !connection->ended) {
 		struct list_node *node = list_pop_front(&connection->commands);
 		if (!node)
-			return;
+			break;
 		run(LIST_MEMBER(node, struct command, node), connection);
 	}
+	connection->holds--;
+	connection_settle(connection); /* if it was lost meanwhile */
 }
 
 static void fail_lost(struct command *command, int status, const char *reason)

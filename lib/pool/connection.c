@@ -133,7 +133,7 @@ static void finish(struct connection *connection)
 void connection_settle(struct connection *connection)
 {
 	shipopt_pool *pool = connection->pool;
-	if (connection->state != CONNECTION_LOST || connection->cancel.is_running || connection->is_losing)
+	if (connection->state != CONNECTION_LOST || connection->cancel.is_running || connection->holds)
 		return;
 	pthread_mutex_lock(&pool->lock);
 	if (!connection->cancel.is_closing) {
@@ -171,9 +171,9 @@ void connection_lose(struct connection *connection, const char *reason)
 	pthread_mutex_lock(&pool->lock);
 	pool->suspect_before_us = clock_now_us();
 	pthread_mutex_unlock(&pool->lock);
-	connection->is_losing = true;
+	connection->holds++;
 	command_lose_all(connection, text);
-	connection->is_losing = false;
+	connection->holds--;
 	connection_settle(connection);
 	pool_balance(pool);
 	pool_unref(pool);

@@ -51,7 +51,7 @@ struct connection {
 	bool is_retiring;       /* to be closed instead of used again */
 	bool is_replacement;    /* made for one that is about to retire */
 	bool saw_read_only;     /* 25006 came; looked at when the command is over */
-	bool is_losing;         /* its commands are being told; it must outlive that */
+	unsigned holds;         /* functions under way that look at it again: it outlives them */
 	int64_t born_us, expires_us, idle_since_us, checked_us; /* checked: the last ping's answer */
 	uint64_t generation;
 	struct statements statements;
@@ -102,8 +102,9 @@ void session_progress(struct connection *connection);
 void session_fire(struct connection *connection);
 
 /* ---- cancel.c ---- */
-/* Asks the server to cancel what runs. When it does not help within the grace, the connection is lost. */
-void connection_cancel(struct connection *connection);
+/* Asks the server to cancel what runs. When it does not help within the grace, the connection is lost. False: it is lost already,
+ * and may be gone. */
+bool connection_cancel(struct connection *connection);
 void connection_timer_fire(struct timer *timer);
 
 #endif

@@ -239,8 +239,7 @@ static void stream_progress(struct command *command)
 	for (int steps = 0;; steps++) {
 		if (is_abandoned(self) && !self->is_canceling && !connection->is_broken) {
 			self->is_canceling = true;
-			connection_cancel(connection);
-			if (connection->state == CONNECTION_LOST)
+			if (!connection_cancel(connection))
 				return;
 		}
 		if (steps % 64 == 0 && pause_if_full(self)) {
