@@ -13,8 +13,6 @@
 #define BUSY_POLL_US 500000       /* another holder's lease is looked at this often at least */
 #define LEDGER_RETRIES_MAX 5      /* of the one write that says "bought" */
 #define LEDGER_RETRY_US 200000
-#define REQUEST_BYTES_MAX ((size_t)64 << 10)
-#define DIFFERENCES_BYTES_MAX 512
 
 struct purchase *purchase_of(struct exchange *exchange)
 {
@@ -181,7 +179,7 @@ void purchase_submit(struct purchase *purchase, void (*then)(struct purchase *pu
 
 /* ---- waiting ----------------------------------------------------------------------------------------------- */
 
-static void deadline_passed(struct purchase *purchase)
+void purchase_deadline_passed(struct purchase *purchase)
 {
 	shipopt_error *error = TAKE(purchase->item->error);
 	bool doubt = purchase->row.state == LEDGER_BUYING || purchase->row.state == LEDGER_IN_DOUBT;
@@ -203,7 +201,7 @@ static void park_over(struct timer *timer)
 	purchase->stage = STAGE_IDLE;
 	purchase->parked(purchase, false);
 	if (purchase->is_canceled || clock_now_us() >= purchase->deadline_us)
-		deadline_passed(purchase);
+		purchase_deadline_passed(purchase);
 	else
 		purchase->after_park(purchase);
 }
@@ -284,185 +282,6 @@ int purchase_fill_item(struct purchase *purchase)
 	return r == SHIPOPT_EPARSE ? 0 : r;
 }
 
-/* ---- claiming ---------------------------------------------------------------------------------------------- */
-
-static void end_already(struct purchase *purchase)
-{
-	int r = purchase_fill_item(purchase);
-	purchase_end(purchase, r < 0 ? r : 1, NULL);
-}
-
-static void end_with_row(struct purchase *purchase, int status, const char *what)
-{
-	shipopt_error *error = NULL;
-	error_set(&error, status, "%s%s%s", what, purchase->row.reason ? ": " : "",
-		purchase->row.reason ? purchase->row.reason : "");
-	int r = purchase_fill_item(purchase);
-	purchase_end(purchase, r < 0 ? r : status, error);
-}
-
-static void append_wishes(const shipopt_order *order, struct json_writer *writer)
-{
-	json_member_text(writer, "service", order->service);
-	json_member_text(writer, "carrier", order->carrier);
-}
-
-/* What was asked for, kept to tell differences later: {"shipment":{…},"service":…,"carrier":…,"max_rate":…}. */
-static int write_request(const shipopt_order *order, char **ret_request)
-{
-	struct buffer text;
-	struct json_writer writer;
-	buffer_init(&text, REQUEST_BYTES_MAX);
-	json_writer_init(&writer, &text);
-	json_begin_object(&writer);
-	json_write_key(&writer, "shipment");
-	record_encode(order->shipment, SHIPOPT_ENCODE_ALL, &writer);
-	append_wishes(order, &writer);
-	json_member_i64(&writer, "max_rate", order->max_rate);
-	json_end_object(&writer);
-	int r = json_writer_finish(&writer);
-	*ret_request = r < 0 ? NULL : buffer_take(&text);
-	buffer_done(&text);
-	return r < 0 ? r : *ret_request ? 0 : SHIPOPT_ENOMEM;
-}
-
-static int write_fingerprint(const shipopt_order *order, char ret_hex[HASH_HEX_SIZE])
-{
-	struct buffer text;
-	struct json_writer writer;
-	char shipment[HASH_HEX_SIZE];
-	int r = record_fingerprint(order->shipment, shipment);
-	if (r < 0)
-		return r;
-	buffer_init(&text, REQUEST_BYTES_MAX);
-	json_writer_init(&writer, &text);
-	json_begin_object(&writer);
-	json_member_text(&writer, "shipment", shipment);
-	append_wishes(order, &writer);
-	json_end_object(&writer);
-	r = json_writer_finish(&writer);
-	r = r < 0 ? r : hash_sha256_hex(buffer_text(&text), text.length, ret_hex);
-	buffer_done(&text);
-	return r;
-}
-
-static void list_differences(const struct purchase *purchase, struct buffer *names)
-{
-	CLEANUP_JSON json_document *document = NULL;
-	CLEANUP_RECORD shipopt_record *stored = NULL;
-	struct json_value member;
-	const char *request = purchase->row.request;
-	if (!request || json_document_parse(request, strlen(request), &document, NULL) < 0)
-		return;
-	struct json_value root = json_root(document);
-	if (json_get(root, "shipment", &member) && record_decode_value(SHIPOPT_RECORD_SHIPMENT, member, &stored) == 0)
-		record_differences(stored, purchase->order->shipment, names);
-	if (!text_equal(json_get_text(root, "service"), purchase->order->service))
-		buffer_append_format(names, "%sservice", names->length ? ", " : "");
-	if (!text_equal(json_get_text(root, "carrier"), purchase->order->carrier))
-		buffer_append_format(names, "%scarrier", names->length ? ", " : "");
-}
-
-/* A price that was too high may be approved by a new max_rate, which is no part of what is bought. */
-static bool max_rate_was_changed(const struct purchase *purchase)
-{
-	CLEANUP_JSON json_document *document = NULL;
-	struct json_value member;
-	const char *request = purchase->row.request;
-	int64_t stored;
-	if (!request || json_document_parse(request, strlen(request), &document, NULL) < 0)
-		return false;
-	return json_get(json_root(document), "max_rate", &member) && json_i64(member, &stored) &&
-	       stored != purchase->order->max_rate;
-}
-
-static void end_conflict(struct purchase *purchase)
-{
-	struct buffer names;
-	shipopt_error *error = NULL;
-	buffer_init(&names, DIFFERENCES_BYTES_MAX);
-	list_differences(purchase, &names);
-	error_set(&error, SHIPOPT_ECONFLICT, "the key \"%s\" is %s with other content; it differs in: %s", purchase->order->key,
-		ledger_state_name(purchase->row.state), names.length ? buffer_text(&names) : "the request");
-	buffer_done(&names);
-	purchase_end(purchase, SHIPOPT_ECONFLICT, error);
-}
-
-static void plan_anew(struct purchase *purchase)
-{
-	struct ledger_request *request = purchase_ledger(purchase, LEDGER_PLAN);
-	request->fingerprint = purchase->fingerprint;
-	request->request = purchase->request;
-	purchase_submit(purchase, purchase_create);
-}
-
-static void go_on_from(struct purchase *purchase, bool same)
-{
-	switch (purchase->row.state) {
-	case LEDGER_PLANNED:
-		(same ? purchase_create : plan_anew)(purchase);
-		break;
-	case LEDGER_CREATED:
-		if (!same)
-			plan_anew(purchase);
-		else if (purchase->rules->rate_only)
-			end_already(purchase);
-		else
-			purchase_buy_created(purchase);
-		break;
-	case LEDGER_BUYING:
-	case LEDGER_IN_DOUBT:
-		if (same)
-			purchase_read_back(purchase);
-		else
-			end_conflict(purchase);
-		break;
-	case LEDGER_BOUGHT:
-	case LEDGER_DOCUMENTED:
-		(same ? end_already : end_conflict)(purchase);
-		break;
-	case LEDGER_FAILED: /* proven: nothing was bought; asked for again, it is tried again */
-		if (same && text_equal(purchase->row.reason, PURCHASE_REASON_EXPIRED))
-			purchase->approved_ceiling = purchase->row.ceiling;
-		plan_anew(purchase);
-		break;
-	case LEDGER_HELD:
-		if (same && !max_rate_was_changed(purchase))
-			end_with_row(purchase, SHIPOPT_EHELD, "held for review");
-		else
-			plan_anew(purchase); /* the correction that it waited for */
-		break;
-	default:
-		end_with_row(purchase, SHIPOPT_ESTATE, ledger_state_name(purchase->row.state));
-	}
-}
-
-static void claimed(struct purchase *purchase)
-{
-	const struct ledger_row *row = &purchase->row;
-	/* A row that needs no lease is given none. */
-	purchase->holds_lease = row->lease_until_ms > row->now_ms;
-	if (row->buying_at_ms) {
-		int64_t left_ms = row->buying_at_ms + purchase->rules->settle_ms - row->now_ms;
-		purchase->settle_due_us = clock_now_us() + left_ms * 1000;
-	}
-	bool has_label = row->state == LEDGER_BOUGHT || row->state == LEDGER_DOCUMENTED;
-	if (purchase->is_canceled && !has_label)
-		deadline_passed(purchase);
-	else
-		go_on_from(purchase, text_equal(row->fingerprint, purchase->fingerprint));
-}
-
-void purchase_claim(struct purchase *purchase)
-{
-	struct ledger_request *request = purchase_ledger(purchase, LEDGER_CLAIM);
-	request->owner = "libshipopt";
-	request->fingerprint = purchase->fingerprint;
-	request->request = purchase->request;
-	purchase->is_claimed = true;
-	purchase_submit(purchase, claimed);
-}
-
 /* ---- start and cancel -------------------------------------------------------------------------------------- */
 
 static int prepare(struct purchase *purchase, shipopt_error **ret_error)
@@ -475,8 +294,8 @@ static int prepare(struct purchase *purchase, shipopt_error **ret_error)
 	if (shipopt_record_state(order->shipment, SHIPOPT_SHIPMENT_REFERENCE) != SHIPOPT_FIELD_SET)
 		r = shipopt_record_set_text(order->shipment, SHIPOPT_SHIPMENT_REFERENCE, order->key);
 	r = r < 0 ? r : shipopt_shipment_check(order->shipment, ret_error);
-	r = r < 0 ? r : write_fingerprint(order, purchase->fingerprint);
-	return r < 0 ? r : write_request(order, &purchase->request);
+	r = r < 0 ? r : purchase_request_fingerprint(order, purchase->fingerprint);
+	return r < 0 ? r : purchase_request_write(order, &purchase->request);
 }
 
 static void start(struct task *task)

@@ -30,9 +30,10 @@
  * Lives on the carrier's reactor thread, embedded in its owner. `done` runs once, never from inside purchase_start(). While it
  * waits for nothing but time (settling, another's lease) it is `parked`, which its owner is told, as it then needs no slot.
  *
- * Files: purchase.c (claim and end), purchase_plan.c (create, choose), purchase_buy.c (buy, verdict), purchase_doubt.c
- * (read back, settle).
+ * Files: purchase.c (start, ledger, waiting, end), purchase_request.c (what is asked for), purchase_claim.c, purchase_plan.c (create,
+ * choose), purchase_buy.c (buy, verdict), purchase_doubt.c (read back, settle).
  */
+
 /* A purchase is put on the wire within this part of settle_ms after `buying` was written, or not at all: so that what settle_ms
  * allows for (the request's own time and the carrier's limit) is counted from a moment close to the sending. */
 #define PURCHASE_SETTLE_SHARES 6

@@ -15,7 +15,8 @@ struct ledger_request *purchase_ledger(struct purchase *purchase, enum ledger_op
 /* Submits it; `then` runs with status LEDGER_OK and the row taken over. Lost leases, refusals and failures of the store are
  * seen to here. */
 void purchase_submit(struct purchase *purchase, void (*then)(struct purchase *purchase));
-void purchase_claim(struct purchase *purchase);
+/* Its time is over while it waited: in doubt, busy, canceled or timed out. */
+void purchase_deadline_passed(struct purchase *purchase);
 /* Waits `delay_us`, then goes on; or ends in doubt, busy or timed out when the item's deadline comes first. */
 void purchase_park(struct purchase *purchase, int64_t delay_us, void (*then)(struct purchase *purchase));
 /* Ends with this result, after giving up the lease if it is held. Consumes `error`. */
@@ -31,6 +32,16 @@ int purchase_fill_item(struct purchase *purchase);
 struct purchase *purchase_of(struct exchange *exchange);
 /* The item's status for a failed exchange, and whether the account is to blame. */
 int purchase_blame(struct purchase *purchase, int status);
+
+/* ---- purchase_request.c ---- */
+int purchase_request_write(const shipopt_order *order, char **ret_request);
+int purchase_request_fingerprint(const shipopt_order *order, char ret_hex[HASH_HEX_SIZE]);
+/* Against the row: the names of the fields that differ; whether the price limit, which is no part of the fingerprint, does. */
+void purchase_request_differences(const struct purchase *purchase, struct buffer *names);
+bool purchase_request_max_rate_changed(const struct purchase *purchase);
+
+/* ---- purchase_claim.c ---- */
+void purchase_claim(struct purchase *purchase);
 
 /* ---- purchase_plan.c ---- */
 void purchase_create(struct purchase *purchase); /* planned: make the shipment */
