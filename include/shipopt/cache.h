@@ -2,7 +2,7 @@
 #ifndef SHIPOPT_CACHE_H
 #define SHIPOPT_CACHE_H
 
-#include <shipopt/runtime.h>
+#include <shipopt/queue.h>
 
 SHIPOPT_BEGIN_DECLS
 
@@ -240,6 +240,22 @@ typedef void (*shipopt_cache_ready_fn)(
 SHIPOPT_API int shipopt_cache_get_or_begin(shipopt_cache *cache, const void *key, size_t key_length,
 	const shipopt_cache_options *options, shipopt_cache_ready_fn ready, void *userdata, shipopt_value **ret_value,
 	shipopt_load **ret_load);
+
+/*
+ * For hosts whose code must not be entered from the threads that read: shipopt_cache_get_or_load() whose loads are asked as events
+ * SHIPOPT_EVENT_REQUEST on `queue`. shipopt_request_key() is the key (keys that are text), `ask` is what shipopt_queue_dispatch() runs
+ * with the request, NULL if the queue is polled. The host answers with shipopt_request_load_complete(), shipopt_request_complete()
+ * for "there is no such thing", or shipopt_request_fail(). Blocks until then or until the time limit: SHIPOPT_EDEADLK inside a
+ * dispatch of this queue; SHIPOPT_EAGAIN without a free slot.
+ */
+typedef void (*shipopt_cache_ask_fn)(void *userdata, shipopt_request *request);
+SHIPOPT_API int shipopt_cache_get_or_request(shipopt_cache *cache, const void *key, size_t key_length, shipopt_queue *queue,
+	shipopt_cache_ask_fn ask, void *userdata, const shipopt_cache_options *options, shipopt_value **ret_value,
+	shipopt_error **ret_error);
+/* Answers a request of a cache as shipopt_load_complete() does, and consumes it. SHIPOPT_EINVAL for a request of another kind, which is
+ * not consumed. Since 0.1. */
+SHIPOPT_API int shipopt_request_load_complete(
+	shipopt_request *request, const void *value, size_t value_length, const shipopt_cache_options *options);
 
 /* Loads many keys in one call: `loads` are to be answered as by shipopt_cache_load_fn; negative fails those not yet answered. */
 typedef int (*shipopt_cache_load_many_fn)(void *userdata, shipopt_load *const *loads, size_t count);

@@ -34,6 +34,11 @@ void request_free(shipopt_request *request)
 	mem_free(request);
 }
 
+void *request_userdata(const shipopt_request *request, request_answer_fn answer)
+{
+	return request && request->answer == answer ? request->userdata : NULL;
+}
+
 static void request_answer(shipopt_request *request, int status, int64_t value, shipopt_error *error)
 {
 	request_answer_fn answer = request->answer;

@@ -17,5 +17,7 @@ typedef void (*request_answer_fn)(void *userdata, int status, int64_t value, shi
 int request_new(const char *key, const struct shipopt_record *record, request_answer_fn answer, void *userdata,
 	shipopt_request **ret_request);
 void request_free(shipopt_request *request);
+/* The userdata of a request that is answered by `answer`; NULL for any other. */
+void *request_userdata(const shipopt_request *request, request_answer_fn answer);
 
 #endif

@@ -4,6 +4,9 @@
 #include <shipopt/runtime.h>
 #include <unistd.h>
 
+#include <pthread.h>
+#include <shipopt/queue.h>
+
 #include "base/buffer.h"
 #include "base/clock.h"
 
@@ -178,6 +181,78 @@ static void warming_loads_what_is_absent_with_times_of_its_own(void **state)
 	assert_int_equal(mem_live_count(), 0);
 }
 
+struct asker {
+	pthread_t thread;
+	shipopt_cache *cache;
+	shipopt_queue *queue;
+	const char *key;
+	shipopt_cache_ask_fn ask;
+	int outcome;
+	char text[16];
+};
+
+static void *ask_for(void *argument)
+{
+	struct asker *asker = argument;
+	shipopt_value *value = NULL;
+	asker->outcome = shipopt_cache_get_or_request(asker->cache, asker->key, strlen(asker->key), asker->queue, asker->ask,
+		asker, NULL, &value, NULL);
+	if (value)
+		memcpy(asker->text, shipopt_value_data(value), shipopt_value_length(value));
+	shipopt_value_unref(value);
+	return NULL;
+}
+
+static void answer_in_dispatch(void *userdata, shipopt_request *request)
+{
+	struct asker *asker = userdata;
+	shipopt_value *value;
+	assert_int_equal(shipopt_cache_get_or_request(asker->cache, "other", 5, asker->queue, NULL, NULL, NULL, &value, NULL),
+		SHIPOPT_EDEADLK);
+	assert_int_equal(shipopt_request_load_complete(request, "dispatched", 10, NULL), 0);
+}
+
+static void loads_are_asked_as_events_of_a_queue(void **state)
+{
+	shipopt_runtime *runtime;
+	shipopt_queue *queue;
+	assert_int_equal(shipopt_runtime_new(NULL, &runtime), 0);
+	assert_int_equal(shipopt_queue_new(runtime, 2, &queue), 0);
+	shipopt_cache *cache = test_cache(test_config());
+	static const char *const keys[] = {"value", "none", "fails"};
+	static const int outcomes[] = {SHIPOPT_CACHE_FOUND, SHIPOPT_CACHE_NEGATIVE, SHIPOPT_ENETWORK};
+	for (int i = 0; i < 3; i++) {
+		struct asker asker = {.cache = cache, .queue = queue, .key = keys[i]};
+		assert_int_equal(pthread_create(&asker.thread, NULL, ask_for, &asker), 0);
+		shipopt_event event;
+		assert_int_equal(shipopt_queue_poll(queue, &event, 1, -1), 1);
+		assert_int_equal(event.kind, SHIPOPT_EVENT_REQUEST);
+		shipopt_request *request = shipopt_event_request(&event);
+		assert_string_equal(shipopt_request_key(request), keys[i]);
+		if (i == 0)
+			assert_int_equal(shipopt_request_load_complete(request, "answer", 6, NULL), 0);
+		else if (i == 1)
+			shipopt_request_complete(request, 0);
+		else
+			shipopt_request_fail(request, SHIPOPT_ENETWORK, "no network");
+		pthread_join(asker.thread, NULL);
+		assert_int_equal(shipopt_queue_release(queue, &event, 1), 0);
+		assert_int_equal(asker.outcome, outcomes[i]);
+		assert_string_equal(asker.text, i == 0 ? "answer" : "");
+	}
+	struct asker asker = {.cache = cache, .queue = queue, .key = "by dispatch", .ask = answer_in_dispatch};
+	assert_int_equal(pthread_create(&asker.thread, NULL, ask_for, &asker), 0);
+	assert_int_equal(shipopt_queue_dispatch(queue, 1, -1), 1);
+	pthread_join(asker.thread, NULL);
+	assert_string_equal(asker.text, "dispatched");
+	assert_int_equal(get(cache, "by dispatch", "dispatched"), SHIPOPT_CACHE_FOUND);
+	shipopt_cache_free(cache);
+	shipopt_queue_free(queue);
+	assert_int_equal(shipopt_runtime_close(runtime, -1), 0);
+	shipopt_runtime_free(runtime);
+	assert_int_equal(mem_live_count(), 0);
+}
+
 static char path[128];
 
 static void read_whole(struct buffer *buffer)
@@ -297,6 +372,7 @@ int main(void)
 		cmocka_unit_test(a_view_answers_repeated_reads_by_itself),
 		cmocka_unit_test(a_memo_computes_once_for_each_list_of_arguments),
 		cmocka_unit_test(warming_loads_what_is_absent_with_times_of_its_own),
+		cmocka_unit_test(loads_are_asked_as_events_of_a_queue),
 		cmocka_unit_test(a_saved_cache_is_restored_with_what_is_left_of_its_times),
 		cmocka_unit_test(a_file_that_is_not_whole_is_refused_whole),
 	};
