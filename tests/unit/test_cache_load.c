@@ -436,7 +436,7 @@ static void loads_in_flight_are_bounded(void **state)
 	shipopt_value *value;
 	struct ready ready = {0};
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(shipopt_cache_get_or_begin(cache, "abc" + i, 1, NULL, on_ready, &ready, &value, &tokens[i]),
+		assert_int_equal(shipopt_cache_get_or_begin(cache, &"abc"[i], 1, NULL, on_ready, &ready, &value, &tokens[i]),
 			i < 2 ? SHIPOPT_CACHE_LEAD : SHIPOPT_EAGAIN);
 	shipopt_load_abandon(tokens[0]);
 	assert_int_equal(shipopt_cache_get_or_begin(cache, "c", 1, NULL, on_ready, &ready, &value, &tokens[2]), SHIPOPT_CACHE_LEAD);
