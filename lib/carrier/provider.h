@@ -40,7 +40,7 @@ struct call {
 	enum lane_class class;
 	enum lane_endpoint endpoint;
 	enum call_repeat repeat;
-	bool is_purchase;          /* a lost outcome is SHIPOPT_EINDOUBT */
+	bool is_purchase;          /* spends money: once on the wire it is waited for, whatever its deadline */
 	int record_kind;           /* of the answer, 0: no record */
 	const char *record_member; /* where in the answer, NULL: the whole */
 };
