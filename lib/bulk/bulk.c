@@ -12,27 +12,14 @@
 /* The least that a lease must outlast: a request's own time twice, so that a purchase never outlives its lease. */
 #define LEASE_TIMEOUTS_MIN 2
 
-int shipopt_bulk_config_new(shipopt_bulk_config **ret_config)
-{
-	shipopt_bulk_config *config = ret_config ? mem_alloc_zero(sizeof(*config)) : NULL;
-	if (!config)
-		return ret_config ? SHIPOPT_ENOMEM : SHIPOPT_EINVAL;
-	int r = settings_init(&config->settings, &bulk_settings);
-	if (r < 0) {
-		mem_free(config);
-		return r;
-	}
-	*ret_config = config;
-	return 0;
-}
+SETTINGS_PUBLIC_NEW(bulk)
 
 void shipopt_bulk_config_free(shipopt_bulk_config *config)
 {
 	if (!config)
 		return;
 	queue_unref(config->delivery.queue);
-	settings_done(&config->settings);
-	mem_free(config);
+	settings_object_free(&config->settings);
 }
 
 SETTINGS_PUBLIC(bulk)
@@ -53,15 +40,7 @@ int shipopt_bulk_config_set_spend_limit(
 	return r < 0 ? r : settings_set_number(&config->settings, BULK_SPEND_LIMIT, millionths);
 }
 
-int shipopt_bulk_config_set_delivery(shipopt_bulk_config *config, int delivery)
-{
-	return config ? delivery_set_mode(&config->delivery, delivery) : SHIPOPT_EINVAL;
-}
-
-int shipopt_bulk_config_set_queue(shipopt_bulk_config *config, shipopt_queue *queue)
-{
-	return config ? delivery_set_queue(&config->delivery, queue) : SHIPOPT_EINVAL;
-}
+DELIVERY_PUBLIC(bulk)
 
 int shipopt_bulk_config_set_item(shipopt_bulk_config *config, shipopt_item_fn item, void *userdata)
 {

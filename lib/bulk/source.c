@@ -4,30 +4,8 @@
 #include "base/memory.h"
 #include "bulk/source_config.h"
 
-int shipopt_source_config_new(shipopt_source_config **ret_config)
-{
-	if (!ret_config)
-		return SHIPOPT_EINVAL;
-	shipopt_source_config *config = mem_alloc_zero(sizeof(*config));
-	if (!config)
-		return SHIPOPT_ENOMEM;
-	int r = settings_init(&config->settings, &source_settings);
-	if (r < 0) {
-		mem_free(config);
-		return r;
-	}
-	*ret_config = config;
-	return 0;
-}
-
-void shipopt_source_config_free(shipopt_source_config *config)
-{
-	if (!config)
-		return;
-	settings_done(&config->settings);
-	mem_free(config);
-}
-
+SETTINGS_PUBLIC_NEW(source)
+SETTINGS_PUBLIC_FREE(source)
 SETTINGS_PUBLIC(source)
 
 int64_t source_config_number(const shipopt_source_config *config, enum source_setting index)

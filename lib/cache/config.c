@@ -10,16 +10,11 @@
 
 int shipopt_cache_config_new(shipopt_cache_config **ret_config)
 {
-	if (!ret_config)
-		return SHIPOPT_EINVAL;
-	shipopt_cache_config *config = mem_alloc_zero(sizeof(*config));
-	if (!config)
-		return SHIPOPT_ENOMEM;
-	int r = settings_init(&config->settings, &cache_settings);
-	if (r < 0) {
-		mem_free(config);
+	struct settings *settings;
+	int r = ret_config ? settings_object_new(&cache_settings, sizeof(**ret_config), &settings) : SHIPOPT_EINVAL;
+	if (r < 0)
 		return r;
-	}
+	shipopt_cache_config *config = CONTAINER_OF(settings, shipopt_cache_config, settings);
 	/* Unknown to whoever chooses keys, so that nobody can choose keys that collide. */
 	struct random random;
 	random_init_system(&random);
@@ -35,8 +30,7 @@ void shipopt_cache_config_free(shipopt_cache_config *config)
 		return;
 	for (size_t i = 0; i < config->prefix_count; i++)
 		mem_free(config->prefixes[i]);
-	settings_done(&config->settings);
-	mem_free(config);
+	settings_object_free(&config->settings);
 }
 
 SETTINGS_PUBLIC(cache)

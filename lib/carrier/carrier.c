@@ -9,27 +9,14 @@
 
 /* ---- configuration ----------------------------------------------------------------------------------------- */
 
-int shipopt_carrier_config_new(shipopt_carrier_config **ret_config)
-{
-	shipopt_carrier_config *config = ret_config ? mem_alloc_zero(sizeof(*config)) : NULL;
-	if (!config)
-		return ret_config ? SHIPOPT_ENOMEM : SHIPOPT_EINVAL;
-	int r = settings_init(&config->settings, &carrier_settings);
-	if (r < 0) {
-		mem_free(config);
-		return r;
-	}
-	*ret_config = config;
-	return 0;
-}
+SETTINGS_PUBLIC_NEW(carrier)
 
 void shipopt_carrier_config_free(shipopt_carrier_config *config)
 {
 	if (!config)
 		return;
 	queue_unref(config->delivery.queue);
-	settings_done(&config->settings);
-	mem_free(config);
+	settings_object_free(&config->settings);
 }
 
 SETTINGS_PUBLIC(carrier)
@@ -49,15 +36,7 @@ SETTING_PUBLIC_NUMBER(carrier, attempts_max, CARRIER_ATTEMPTS_MAX)
 SETTING_PUBLIC_NUMBER(carrier, settle_ms, CARRIER_SETTLE_MS)
 SETTING_PUBLIC_TEXT(carrier, ca_file, CARRIER_CA_FILE)
 
-int shipopt_carrier_config_set_delivery(shipopt_carrier_config *config, int delivery)
-{
-	return config ? delivery_set_mode(&config->delivery, delivery) : SHIPOPT_EINVAL;
-}
-
-int shipopt_carrier_config_set_queue(shipopt_carrier_config *config, shipopt_queue *queue)
-{
-	return config ? delivery_set_queue(&config->delivery, queue) : SHIPOPT_EINVAL;
-}
+DELIVERY_PUBLIC(carrier)
 
 /* ---- the handle -------------------------------------------------------------------------------------------- */
 

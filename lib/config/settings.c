@@ -48,6 +48,26 @@ void settings_done(struct settings *settings)
 	shipopt_error_unref(TAKE(settings->error));
 }
 
+int settings_object_new(const struct settings_table *table, size_t size, struct settings **ret_settings)
+{
+	struct settings *settings = mem_alloc_zero(size);
+	int r = settings ? settings_init(settings, table) : SHIPOPT_ENOMEM;
+	if (r < 0) {
+		mem_free(settings);
+		return r;
+	}
+	*ret_settings = settings;
+	return 0;
+}
+
+void settings_object_free(struct settings *settings)
+{
+	if (!settings)
+		return;
+	settings_done(settings);
+	mem_free(settings);
+}
+
 int settings_copy(struct settings *to, const struct settings *from)
 {
 	int r = settings_init(to, from->table);

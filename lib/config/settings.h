@@ -3,6 +3,7 @@
 #define CONFIG_SETTINGS_H
 
 #include "base/error.h"
+#include "base/macro.h"
 
 /*
  * The table of all settings.
@@ -42,6 +43,9 @@ struct settings {
 
 int settings_init(struct settings *settings, const struct settings_table *table);
 void settings_done(struct settings *settings);
+/* A configuration object of `size` bytes, zero but for the settings it starts with. */
+int settings_object_new(const struct settings_table *table, size_t size, struct settings **ret_settings);
+void settings_object_free(struct settings *settings); /* accepts NULL */
 /* `to` is uninitialised before and independent afterwards. */
 int settings_copy(struct settings *to, const struct settings *from);
 
@@ -62,8 +66,27 @@ static inline const char *settings_text(const struct settings *settings, size_t 
 	return settings->texts[index] ? settings->texts[index] : settings->table->settings[index].default_text;
 }
 
-/* The public face of a configuration, for a struct shipopt_<noun>_config that starts with `struct settings settings` and is
- * made and freed by functions of its own. */
+/*
+ * The public face of a configuration, for a struct shipopt_<noun>_config that starts with `struct settings settings`.
+ * SETTINGS_PUBLIC_NEW and SETTINGS_PUBLIC_FREE are for those in which nothing else needs to be made or let go.
+ */
+#define SETTINGS_PUBLIC_NEW(noun)                                                                             \
+	int shipopt_##noun##_config_new(shipopt_##noun##_config **ret_config)                                 \
+	{                                                                                                     \
+		struct settings *made;                                                                        \
+		if (!ret_config)                                                                              \
+			return SHIPOPT_EINVAL;                                                                \
+		int r = settings_object_new(&noun##_settings, sizeof(**ret_config), &made);                   \
+		if (r == 0)                                                                                   \
+			*ret_config = CONTAINER_OF(made, shipopt_##noun##_config, settings);                  \
+		return r;                                                                                     \
+	}
+#define SETTINGS_PUBLIC_FREE(noun)                                                                            \
+	void shipopt_##noun##_config_free(shipopt_##noun##_config *config)                                    \
+	{                                                                                                     \
+		if (config)                                                                                   \
+			settings_object_free(&config->settings);                                              \
+	}
 #define SETTINGS_PUBLIC(noun)                                                                                 \
 	int shipopt_##noun##_config_set(shipopt_##noun##_config *config, const char *name, const char *value) \
 	{                                                                                                     \

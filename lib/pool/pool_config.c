@@ -3,27 +3,14 @@
 #include "base/text.h"
 #include "pool/pool.h"
 
-int shipopt_pool_config_new(shipopt_pool_config **ret_config)
-{
-	shipopt_pool_config *config = ret_config ? mem_alloc_zero(sizeof(*config)) : NULL;
-	if (!config)
-		return ret_config ? SHIPOPT_ENOMEM : SHIPOPT_EINVAL;
-	int r = settings_init(&config->settings, &pool_settings);
-	if (r < 0) {
-		mem_free(config);
-		return r;
-	}
-	*ret_config = config;
-	return 0;
-}
+SETTINGS_PUBLIC_NEW(pool)
 
 void shipopt_pool_config_free(shipopt_pool_config *config)
 {
 	if (!config)
 		return;
 	queue_unref(config->delivery.queue);
-	settings_done(&config->settings);
-	mem_free(config);
+	settings_object_free(&config->settings);
 }
 
 SETTINGS_PUBLIC(pool)
@@ -52,15 +39,7 @@ int shipopt_pool_config_set_preset(shipopt_pool_config *config, const char *name
 	return SHIPOPT_ENOTFOUND;
 }
 
-int shipopt_pool_config_set_delivery(shipopt_pool_config *config, int delivery)
-{
-	return config ? delivery_set_mode(&config->delivery, delivery) : SHIPOPT_EINVAL;
-}
-
-int shipopt_pool_config_set_queue(shipopt_pool_config *config, shipopt_queue *queue)
-{
-	return config ? delivery_set_queue(&config->delivery, queue) : SHIPOPT_EINVAL;
-}
+DELIVERY_PUBLIC(pool)
 
 int shipopt_pool_config_set_slow_query(shipopt_pool_config *config, shipopt_slow_query_fn slow_query, void *userdata)
 {

@@ -3,30 +3,8 @@
 #include "config/tables.h"
 #include "runtime/runtime_private.h"
 
-int shipopt_runtime_config_new(shipopt_runtime_config **ret_config)
-{
-	if (!ret_config)
-		return SHIPOPT_EINVAL;
-	shipopt_runtime_config *config = mem_alloc_zero(sizeof(*config));
-	if (!config)
-		return SHIPOPT_ENOMEM;
-	int r = settings_init(&config->settings, &runtime_settings);
-	if (r < 0) {
-		mem_free(config);
-		return r;
-	}
-	*ret_config = config;
-	return 0;
-}
-
-void shipopt_runtime_config_free(shipopt_runtime_config *config)
-{
-	if (!config)
-		return;
-	settings_done(&config->settings);
-	mem_free(config);
-}
-
+SETTINGS_PUBLIC_NEW(runtime)
+SETTINGS_PUBLIC_FREE(runtime)
 SETTINGS_PUBLIC(runtime)
 SETTING_PUBLIC_NUMBER(runtime, workers, RUNTIME_WORKERS)
 SETTING_PUBLIC_NUMBER(runtime, side_threads, RUNTIME_SIDE_THREADS)
