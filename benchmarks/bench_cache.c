@@ -20,7 +20,6 @@
  *
  *	bench_cache                                    all figures
  *	bench_cache --keys N                           with N keys instead of a million
- *	bench_cache --trace FILE --capacity N          hit ratios of both policies for a trace: one key a line
  */
 #define KEY_LENGTH 41
 #define KEY_STRIDE 48
@@ -451,64 +450,10 @@ static void speeds(void)
 	ratio("raw table, 2 threads / 1 thread (what the machine gives)", RAW2, RAW, 1.0);
 }
 
-static double replay(const char *path, const char *policy, size_t capacity, uint64_t *ret_requests)
-{
-	FILE *file = fopen(path, "r");
-	if (!file) {
-		perror(path);
-		exit(1);
-	}
-	shipopt_cache *replayed = cache_make(policy, capacity, (size_t)1 << 40);
-	char *line = NULL;
-	size_t size = 0;
-	uint64_t hits = 0, count = 0;
-	for (ssize_t length; (length = getline(&line, &size, file)) >= 0;) {
-		if (length && line[length - 1] == '\n')
-			length--;
-		if (length == 0)
-			continue;
-		shipopt_value *value;
-		count++;
-		if (shipopt_cache_get(replayed, line, (size_t)length, &value) == SHIPOPT_CACHE_FOUND) {
-			hits++;
-			shipopt_value_unref(value);
-		} else if (shipopt_cache_put(replayed, line, (size_t)length, "", 0, NULL) < 0) {
-			fprintf(stderr, "%s: line %llu could not be stored\n", path, (unsigned long long)count);
-			exit(1);
-		}
-	}
-	free(line);
-	fclose(file);
-	shipopt_cache_free(replayed);
-	*ret_requests = count;
-	return count ? (double)hits / (double)count : 0;
-}
-
-static int replay_both(const char *path, size_t capacity)
-{
-	static const char *const policies[] = {"lru", "s3fifo"};
-	for (size_t i = 0; i < ARRAY_SIZE(policies); i++) {
-		uint64_t count;
-		double hit_ratio = replay(path, policies[i], capacity, &count);
-		printf("%-8s capacity %zu, requests %llu, hit ratio %.4f\n", policies[i], capacity, (unsigned long long)count, hit_ratio);
-	}
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
-	const char *trace = NULL;
-	size_t capacity = 0;
-	for (int i = 1; i + 1 < argc; i += 2) {
-		if (strcmp(argv[i], "--trace") == 0)
-			trace = argv[i + 1];
-		else if (strcmp(argv[i], "--capacity") == 0)
-			capacity = strtoull(argv[i + 1], NULL, 10);
-		else if (strcmp(argv[i], "--keys") == 0)
-			key_count = strtoull(argv[i + 1], NULL, 10);
-	}
-	if (trace)
-		return capacity ? replay_both(trace, capacity) : (fprintf(stderr, "--trace needs --capacity\n"), 2);
+	if (argc == 3 && strcmp(argv[1], "--keys") == 0)
+		key_count = strtoull(argv[2], NULL, 10);
 	if (key_count < 1000)
 		key_count = 1000;
 	keys = must(calloc(key_count, KEY_STRIDE));
