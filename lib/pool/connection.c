@@ -2,8 +2,6 @@
 #include "pool/connection.h"
 
 #include <poll.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
@@ -14,21 +12,7 @@
 
 void connection_error_text(struct connection *connection, char *text, size_t size)
 {
-	snprintf(text, size, "%s", connection->pg ? PQerrorMessage(connection->pg) : "");
-	conninfo_redact(&connection->pool->conninfo, text);
-	for (char *p = text; *p; p++)
-		if (*p == '\n' || *p == '\r' || *p == '\t')
-			*p = ' ';
-	for (size_t length = strlen(text); length && text[length - 1] == ' '; length--)
-		text[length - 1] = '\0';
-}
-
-void connection_describe_loss(struct connection *connection, const char *reason, char *text, size_t size)
-{
-	char said[POOL_MESSAGE_SIZE];
-	connection_error_text(connection, said, sizeof(said));
-	snprintf(text, size, "%s%s%s", reason, connection->notice[0] || said[0] ? ": " : "",
-		connection->notice[0] ? connection->notice : said);
+	dial_error_text(&connection->dial, connection->pg, text, size);
 }
 
 /* ---- events -------------------------------------------------------------------------------------------------- */
@@ -163,7 +147,7 @@ void connection_lose(struct connection *connection, const char *reason)
 	char text[2 * POOL_MESSAGE_SIZE];
 	if (connection->state == CONNECTION_LOST)
 		return;
-	connection_describe_loss(connection, reason, text, sizeof(text));
+	dial_describe_loss(&connection->dial, connection->pg, reason, text, sizeof(text));
 	pool_count(pool, SHIPOPT_POOL_STAT_LOST, 1);
 	runtime_log(pool->runtime, SHIPOPT_LOG_WARNING, "pool: connection lost: %s", text);
 	pool_ref(pool);

@@ -55,8 +55,6 @@ struct connection {
 	int64_t born_us, expires_us, idle_since_us, checked_us; /* checked: the last ping's answer */
 	uint64_t generation;
 	struct statements statements;
-	char notice[POOL_MESSAGE_SIZE]; /* the last serious one */
-	char notice_sqlstate[6];
 
 	struct timer timer; /* of a ping or a reset, or of a cancel's grace */
 	struct {
@@ -67,10 +65,8 @@ struct connection {
 		struct libpq_cancel *request;
 	} cancel;
 
-	/* of the connect, on the side thread */
 	struct task connect_task;
-	char connect_error[POOL_MESSAGE_SIZE];
-	int64_t connect_us;
+	struct dial dial;
 };
 
 /* ---- connect.c ---- */
@@ -88,8 +84,6 @@ void connection_lose(struct connection *connection, const char *reason);
 void connection_close(struct connection *connection);
 /* Frees the memory and the slot if nothing holds it any more. */
 void connection_settle(struct connection *connection);
-/* What is known about the end of this connection, for a message. */
-void connection_describe_loss(struct connection *connection, const char *reason, char *text, size_t size);
 bool connection_is_readable(const struct connection *connection);
 /* Reads PQerrorMessage() without its line end and without secrets. */
 void connection_error_text(struct connection *connection, char *text, size_t size);

@@ -69,6 +69,12 @@ void pool_unref(shipopt_pool *pool)
 		destroy_task(&pool->destroy_task);
 }
 
+void pool_dial_init(shipopt_pool *pool, const struct conninfo *conninfo, struct dial *dial)
+{
+	*dial = (struct dial){.conninfo = conninfo, .is_closing = &pool->is_closing,
+		.timeout_us = pool_setting(pool, POOL_CONNECT_TIMEOUT_MS) * 1000};
+}
+
 /* Connects under way hold references of their own, and nobody needs their outcome any more. */
 void shipopt_pool_free(shipopt_pool *pool)
 {

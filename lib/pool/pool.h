@@ -9,7 +9,7 @@
 #include "base/list.h"
 #include "base/random.h"
 #include "config/tables.h"
-#include "pool/conninfo.h"
+#include "pool/dial.h"
 #include "runtime/delivery.h"
 #include "runtime/runtime.h"
 
@@ -26,7 +26,7 @@
  * reactor's part and `is_stopped` is set.
  *
  *   pool.c        configuration, birth and end           sizing.c      waiters, growth, ageing, back-off
- *   connection.c  one connection's life and events       connect.c     the side thread's part
+ *   connection.c  one connection's life and events       connect.c, dial.c   how it is made
  *   session.c     ping, roll-back and reset              cancel.c      cancel requests
  *   lease.c       acquire and release                    command.c     what commands have in common
  *   batch_op.c    statements in pipeline mode            batch_call.c, transaction.c     the calls for it
@@ -35,7 +35,7 @@
  *   rows.c, value.c, array.c   what comes back           statement.c   prepared statements of a connection
  */
 #define POOL_BUCKETS 32
-#define POOL_MESSAGE_SIZE 256
+#define POOL_MESSAGE_SIZE DIAL_MESSAGE_SIZE
 #define LEASE_NAME_SIZE 48
 
 struct shipopt_pool_config {
@@ -106,6 +106,8 @@ static inline void pool_count(shipopt_pool *pool, int stat, int64_t count)
 {
 	atomic_fetch_add_explicit(&pool->stats[stat], count, memory_order_relaxed);
 }
+/* What a connect of this pool goes by. */
+void pool_dial_init(shipopt_pool *pool, const struct conninfo *conninfo, struct dial *dial);
 void histogram_add(atomic_int_fast64_t *buckets, int64_t us);
 
 /* ---- sizing.c; reactor ---- */
@@ -120,6 +122,8 @@ void pool_balance(shipopt_pool *pool);
 void pool_fail_waiters(shipopt_pool *pool, int status, const char *message);
 void pool_upkeep_start(shipopt_pool *pool);
 void pool_note_connect_failure(shipopt_pool *pool, const char *message);
+/* The pause after so many failures in a row, with full jitter. */
+int64_t pool_backoff_us(shipopt_pool *pool, unsigned failures);
 void pool_upkeep_fire(struct timer *timer);
 void pool_backoff_fire(struct timer *timer);
 

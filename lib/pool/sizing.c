@@ -222,19 +222,24 @@ void pool_balance(shipopt_pool *pool)
 	pool->is_balancing = false;
 }
 
+int64_t pool_backoff_us(shipopt_pool *pool, unsigned failures)
+{
+	uint64_t least = (uint64_t)pool_setting(pool, POOL_BACKOFF_MIN_MS) * 1000;
+	uint64_t most = MAX((uint64_t)pool_setting(pool, POOL_BACKOFF_MAX_MS) * 1000, least);
+	uint64_t top = MIN(least << MIN(failures, 20u), most);
+	return (int64_t)(least + random_below(&pool->random, top - least + 1));
+}
+
 void pool_note_connect_failure(shipopt_pool *pool, const char *message)
 {
 	if (pool->is_torn_down)
 		return;
-	uint64_t least = (uint64_t)pool_setting(pool, POOL_BACKOFF_MIN_MS) * 1000;
-	uint64_t most = MAX((uint64_t)pool_setting(pool, POOL_BACKOFF_MAX_MS) * 1000, least);
-	uint64_t top = MIN(least << MIN(pool->connect_failures, 20u), most);
+	int64_t pause_us = pool_backoff_us(pool, pool->connect_failures);
 	pool->connect_failures++;
 	snprintf(pool->connect_error, sizeof(pool->connect_error), "%s", message);
 	pool_count(pool, SHIPOPT_POOL_STAT_CONNECT_FAILURES, 1);
 	runtime_log(pool->runtime, SHIPOPT_LOG_WARNING, "pool: connect failed (%u in a row): %s", pool->connect_failures, message);
-	timer_start(pool->reactor, &pool->backoff,
-		clock_now_us() + (int64_t)(least + random_below(&pool->random, top - least + 1)));
+	timer_start(pool->reactor, &pool->backoff, clock_now_us() + pause_us);
 }
 
 void pool_backoff_fire(struct timer *timer)

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+#include "pool/dial.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/text.h"
+
+#define HOST_LIST_SIZE 1024
+
+static void keep_notice(void *argument, const PGresult *result)
+{
+	struct dial *dial = argument;
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	/* Class 57P is the server's goodbye; a warning about a collation is of no use here. */
+	if (!sqlstate || !message || strncmp(sqlstate, "57P", 3) != 0)
+		return;
+	snprintf(dial->notice, sizeof(dial->notice), "%s", message);
+}
+
+/* Waits for what libpq wants. False when the pool ends. */
+static bool wait_socket(struct dial *dial, PostgresPollingStatusType wanted, int64_t until_us)
+{
+	struct pollfd entry = {.fd = PQsocket(dial->pg), .events = wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT};
+	while (!atomic_load(dial->is_closing)) {
+		int64_t left_ms = (until_us - clock_now_us()) / 1000;
+		int r = poll(&entry, 1, (int)MAX(MIN(left_ms, DIAL_LOOK_MS), 0));
+		if (r > 0 || (r < 0 && errno != EINTR) || left_ms <= 0)
+			return true;
+	}
+	return false;
+}
+
+struct host_watch {
+	char host[128], port[16], address[64];
+	int64_t until_us;
+};
+
+static void copy_text(char *to, size_t size, const char *text)
+{
+	snprintf(to, size, "%s", text ? text : "");
+}
+
+/* A new deadline when libpq has gone on to another host or address. */
+static void watch_host(struct host_watch *watch, PGconn *pg, int64_t timeout_us)
+{
+	const char *host = PQhost(pg), *port = PQport(pg), *address = PQhostaddr(pg);
+	if (watch->until_us && strncmp(watch->host, host ? host : "", sizeof(watch->host) - 1) == 0 &&
+		text_equal(watch->port, port ? port : "") && text_equal(watch->address, address ? address : ""))
+		return;
+	copy_text(watch->host, sizeof(watch->host), host);
+	copy_text(watch->port, sizeof(watch->port), port);
+	copy_text(watch->address, sizeof(watch->address), address);
+	watch->until_us = clock_now_us() + timeout_us;
+}
+
+enum outcome { OUTCOME_CONNECTED, OUTCOME_FAILED, OUTCOME_SLOW };
+
+static enum outcome run_connect(struct dial *dial)
+{
+	struct host_watch watch = {.until_us = 0};
+	int64_t timeout_us = dial->timeout_us;
+	PostgresPollingStatusType wanted = PGRES_POLLING_WRITING;
+	while (PQstatus(dial->pg) != CONNECTION_BAD) {
+		watch_host(&watch, dial->pg, timeout_us);
+		if (!wait_socket(dial, wanted, watch.until_us)) {
+			copy_text(dial->error, sizeof(dial->error), "the pool is closing");
+			return OUTCOME_FAILED;
+		}
+		if (clock_now_us() >= watch.until_us) {
+			snprintf(dial->error, sizeof(dial->error),
+				"%.127s port %.15s did not answer within connect_timeout_ms %lld", watch.host, watch.port,
+				(long long)(timeout_us / 1000));
+			return OUTCOME_SLOW;
+		}
+		wanted = PQconnectPoll(dial->pg);
+		if (wanted == PGRES_POLLING_OK)
+			return OUTCOME_CONNECTED;
+		if (wanted == PGRES_POLLING_FAILED)
+			break;
+	}
+	return OUTCOME_FAILED;
+}
+
+static size_t list_count(const char *list)
+{
+	size_t count = 1;
+	for (; *list; list++)
+		count += *list == ',';
+	return count;
+}
+
+/* "a,b,c" turned by one is "b,c,a". */
+static const char *turn_list(const char *list, size_t turns, char *text)
+{
+	const char *rest = list;
+	if (strlen(list) >= HOST_LIST_SIZE)
+		return list;
+	for (size_t i = 0; i < turns; i++)
+		rest = strchr(rest, ',') + 1;
+	snprintf(text, HOST_LIST_SIZE, "%s%s%.*s", rest, rest > list ? "," : "", (int)(rest > list ? rest - list - 1 : 0), list);
+	return text;
+}
+
+struct targets {
+	const char *values[CONNINFO_KEYWORDS_MAX + 1];
+	char texts[3][HOST_LIST_SIZE];
+	size_t count; /* of hosts */
+};
+
+static void turn_hosts(const struct conninfo *conninfo, size_t turns, struct targets *targets)
+{
+	size_t used = 0;
+	targets->count = 1;
+	for (size_t i = 0; i < conninfo->count; i++) {
+		const char *keyword = conninfo->keywords[i], *value = conninfo->values[i];
+		targets->values[i] = value;
+		if (!text_equal(keyword, "host") && !text_equal(keyword, "hostaddr") && !text_equal(keyword, "port"))
+			continue;
+		size_t count = list_count(value);
+		targets->count = MAX(targets->count, count);
+		if (count > 1 && turns > 0 && turns < count)
+			targets->values[i] = turn_list(value, turns, targets->texts[used++]);
+	}
+	targets->values[conninfo->count] = NULL;
+}
+
+static bool connect_some(struct dial *dial)
+{
+	const struct conninfo *conninfo = dial->conninfo;
+	struct targets targets = {.count = 1};
+	for (size_t turns = 0; turns < targets.count; turns++) {
+		turn_hosts(conninfo, turns, &targets);
+		if (!fault_point())
+			dial->pg = PQconnectStartParams(conninfo->keywords, targets.values, 0);
+		if (!dial->pg)
+			return false;
+		PQsetNoticeReceiver(dial->pg, keep_notice, dial);
+		enum outcome outcome = run_connect(dial);
+		if (outcome != OUTCOME_SLOW)
+			return outcome == OUTCOME_CONNECTED;
+		if (turns + 1 < targets.count)
+			PQfinish(TAKE(dial->pg));
+	}
+	return false;
+}
+
+static void take_error(struct dial *dial)
+{
+	if (dial->error[0])
+		return;
+	if (dial->pg)
+		dial_error_text(dial, dial->pg, dial->error, sizeof(dial->error));
+	if (!dial->error[0])
+		copy_text(dial->error, sizeof(dial->error), "out of memory");
+}
+
+/* ---- texts --------------------------------------------------------------------------------------------------- */
+
+void dial_error_text(const struct dial *dial, PGconn *pg, char *text, size_t size)
+{
+	snprintf(text, size, "%s", pg ? PQerrorMessage(pg) : "");
+	conninfo_redact(dial->conninfo, text);
+	for (char *p = text; *p; p++)
+		if (*p == '\n' || *p == '\r' || *p == '\t')
+			*p = ' ';
+	for (size_t length = strlen(text); length && text[length - 1] == ' '; length--)
+		text[length - 1] = '\0';
+}
+
+void dial_describe_loss(const struct dial *dial, PGconn *pg, const char *reason, char *text, size_t size)
+{
+	char said[DIAL_MESSAGE_SIZE];
+	dial_error_text(dial, pg, said, sizeof(said));
+	snprintf(text, size, "%s%s%s", reason, dial->notice[0] || said[0] ? ": " : "", dial->notice[0] ? dial->notice : said);
+}
+
+void dial_run(struct dial *dial)
+{
+	int64_t begun_us = clock_now_us();
+	dial->error[0] = dial->notice[0] = '\0';
+	if (!connect_some(dial)) {
+		take_error(dial);
+		PQfinish(TAKE(dial->pg));
+	}
+	dial->us = clock_now_us() - begun_us;
+}
