@@ -72,6 +72,8 @@ typedef struct shipopt_rows shipopt_rows;
  *   reset                clean the session on release: 0 never, 1 when it was changed (default), 2 always
  *   leak_ms              age at which a lease is reported as leaked; default 0: never
  *   slow_ms              duration from which a command is reported as slow; default 0: never
+ *   listen_conninfo      connection string of the connection that listens, as <shipopt/listen.h> tells; default: conninfo; secret
+ *   notifications_max    notifications that wait for their listener; default 1,024
  */
 SHIPOPT_API int shipopt_pool_config_new(shipopt_pool_config **ret_config);
 SHIPOPT_API void shipopt_pool_config_free(shipopt_pool_config *config);
@@ -344,7 +346,12 @@ enum {
 	SHIPOPT_POOL_STAT_PREPARES = 20,
 	SHIPOPT_POOL_STAT_LEAKS = 21,            /* leases reported */
 	SHIPOPT_POOL_STAT_SLOW = 22,             /* commands reported */
-	SHIPOPT_POOL_STAT_RETRIES = 23           /* of statements and transactions */
+	SHIPOPT_POOL_STAT_RETRIES = 23,          /* of statements and transactions */
+	SHIPOPT_POOL_STAT_LISTEN_CONNECTS = 24,  /* times the listening connection was made; <shipopt/listen.h> */
+	SHIPOPT_POOL_STAT_LISTEN_LOST = 25,      /* and lost */
+	SHIPOPT_POOL_STAT_NOTIFICATIONS = 26,    /* that came on it */
+	SHIPOPT_POOL_STAT_NOTIFICATIONS_DROPPED = 27, /* of those, each for a listener that had no room */
+	SHIPOPT_POOL_STAT_NOTIFICATIONS_MISSED = 28   /* times a listener was told that it may have missed some */
 };
 /* Counters and gauges, read without stopping the pool; SHIPOPT_EINVAL for an unknown one. */
 SHIPOPT_API int shipopt_pool_stat(shipopt_pool *pool, int stat, int64_t *ret_value);

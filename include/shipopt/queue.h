@@ -23,7 +23,8 @@ enum { /* kinds of events */
 	SHIPOPT_EVENT_OP = 1,      /* an operation is done */
 	SHIPOPT_EVENT_ITEM = 2,    /* an item of a bulk run is done: shipopt_event_item() */
 	SHIPOPT_EVENT_REQUEST = 3, /* the host is asked: shipopt_event_request() */
-	SHIPOPT_EVENT_PROGRESS = 4 /* a bulk run tells how far it is: read it with shipopt_run_stat() */
+	SHIPOPT_EVENT_PROGRESS = 4, /* a bulk run tells how far it is: read it with shipopt_run_stat() */
+	SHIPOPT_EVENT_NOTIFICATION = 5 /* of a listener: shipopt_event_notification() */
 };
 
 /* Frozen: 48 bytes, the only public struct. `op` is borrowed until the event is released. */
@@ -65,10 +66,12 @@ SHIPOPT_API int shipopt_queue_dispatch(shipopt_queue *queue, size_t max, int64_t
 SHIPOPT_API int shipopt_queue_poll(shipopt_queue *queue, shipopt_event *events, size_t max, int64_t timeout_ms);
 SHIPOPT_API int shipopt_queue_release(shipopt_queue *queue, const shipopt_event *events, size_t count);
 
-/* What an event of the kinds ITEM and REQUEST refers to; NULL for other kinds. */
+/* What an event of the kinds ITEM, REQUEST and NOTIFICATION refers to; NULL for other kinds. */
 struct shipopt_item;
+struct shipopt_notification;
 SHIPOPT_API const struct shipopt_item *shipopt_event_item(const shipopt_event *event);
 SHIPOPT_API shipopt_request *shipopt_event_request(const shipopt_event *event);
+SHIPOPT_API const struct shipopt_notification *shipopt_event_notification(const shipopt_event *event);
 
 SHIPOPT_END_DECLS
 

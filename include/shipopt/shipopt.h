@@ -7,6 +7,7 @@
 #include <shipopt/cache.h>
 #include <shipopt/carrier.h>
 #include <shipopt/error.h>
+#include <shipopt/listen.h>
 #include <shipopt/memory.h>
 #include <shipopt/op.h>
 #include <shipopt/pool.h>

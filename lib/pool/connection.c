@@ -23,12 +23,17 @@ bool connection_is_readable(const struct connection *connection)
 	return poll(&entry, 1, 0) != 0;
 }
 
+/* Of a LISTEN that a lease ran by itself: libpq would keep them for ever. */
+static void drop_notifications(struct connection *connection)
+{
+	PGnotify *notification;
+	while ((notification = PQnotifies(connection->pg)))
+		PQfreemem(notification);
+}
+
 /* Nobody asked anything: a notification, a changed parameter, or the end. */
 static void idle_readable(struct connection *connection)
 {
-	PGnotify *notice;
-	while ((notice = PQnotifies(connection->pg)))
-		PQfreemem(notice);
 	/* The message of the end is read first, and libpq calls the connection good until it reads the end itself. */
 	if (!connection->is_broken && connection_is_readable(connection) && !PQconsumeInput(connection->pg))
 		connection->is_broken = true;
@@ -43,6 +48,7 @@ static void on_ready(struct watch *watch, unsigned events)
 		connection->is_broken = true;
 	if (!connection->is_broken && (events & REACTOR_WRITE) && !connection_flush(connection))
 		connection->is_broken = true;
+	drop_notifications(connection);
 	/* Each of these may end the connection: nothing is touched after them. */
 	if (connection->command)
 		connection->command->class->progress(connection->command);

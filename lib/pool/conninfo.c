@@ -31,7 +31,7 @@ static void add(struct conninfo *conninfo, const char *keyword, const char *valu
 	conninfo->values[conninfo->count++] = value;
 }
 
-int conninfo_init(struct conninfo *conninfo, const char *text, shipopt_error **ret_error)
+int conninfo_init(struct conninfo *conninfo, const char *setting, const char *text, shipopt_error **ret_error)
 {
 	char *message = NULL;
 	*conninfo = (struct conninfo){.options = PQconninfoParse(text ? text : "", &message)};
@@ -41,8 +41,8 @@ int conninfo_init(struct conninfo *conninfo, const char *text, shipopt_error **r
 		PQfreemem(message);
 		return is_memory ? SHIPOPT_ENOMEM
 				 : error_set(ret_error, SHIPOPT_EPARSE,
-					   "pool setting conninfo: it is neither a connection URL nor a list of keywords and "
-					   "values that this libpq knows");
+					   "pool setting %s: it is neither a connection URL nor a list of keywords and "
+					   "values that this libpq knows", setting);
 	}
 	for (PQconninfoOption *option = conninfo->options; option->keyword; option++)
 		if (!text_is_empty(option->val))

@@ -24,8 +24,8 @@ struct conninfo {
 	PQconninfoOption *options;
 };
 
-/* SHIPOPT_EPARSE, SHIPOPT_ENOMEM. */
-int conninfo_init(struct conninfo *conninfo, const char *text, shipopt_error **ret_error);
+/* `setting` is where it comes from, for messages. SHIPOPT_EPARSE, SHIPOPT_ENOMEM. */
+int conninfo_init(struct conninfo *conninfo, const char *setting, const char *text, shipopt_error **ret_error);
 void conninfo_done(struct conninfo *conninfo);
 /* Overwrites secrets of this connection string wherever they stand in `text`. */
 void conninfo_redact(const struct conninfo *conninfo, char *text);

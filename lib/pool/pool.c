@@ -2,6 +2,7 @@
 #include "pool/pool.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "pool/command.h"
 
 /* ---- the end ------------------------------------------------------------------------------------------------- */
@@ -25,6 +26,7 @@ static void release_reactor_parts(void *argument)
 		if (connection->state != CONNECTION_CONNECTING && connection->state != CONNECTION_LOST)
 			connection_close(connection);
 	}
+	listening_stop(&pool->listening);
 }
 
 static void pool_free_memory(shipopt_pool *pool)
@@ -33,6 +35,7 @@ static void pool_free_memory(shipopt_pool *pool)
 	queue_unref(pool->delivery.queue);
 	settings_done(&pool->settings);
 	conninfo_done(&pool->conninfo);
+	conninfo_done(&pool->listen_conninfo);
 	pthread_mutex_destroy(&pool->lock);
 	mem_free(pool);
 	runtime_unref(runtime);
@@ -136,6 +139,7 @@ static void init_members(shipopt_pool *pool)
 	list_init(&pool->waiters);
 	list_init(&pool->connections);
 	list_init(&pool->member.node);
+	listening_init(&pool->listening);
 	random_init_system(&pool->random);
 	pool->backoff.fire = pool_backoff_fire;
 	pool->upkeep.fire = pool_upkeep_fire;
@@ -161,7 +165,13 @@ static int copy_config(shipopt_pool *pool, const shipopt_pool_config *config, sh
 	queue_ref(pool->delivery.queue);
 	pool->slow_query = config->slow_query;
 	pool->slow_userdata = config->slow_userdata;
-	return conninfo_init(&pool->conninfo, settings_text(&pool->settings, POOL_CONNINFO), ret_error);
+	pool->listening.conninfo = &pool->conninfo;
+	r = conninfo_init(&pool->conninfo, "conninfo", settings_text(&pool->settings, POOL_CONNINFO), ret_error);
+	const char *listen_conninfo = settings_text(&pool->settings, POOL_LISTEN_CONNINFO);
+	if (r < 0 || text_is_empty(listen_conninfo))
+		return r;
+	pool->listening.conninfo = &pool->listen_conninfo;
+	return conninfo_init(&pool->listen_conninfo, "listen_conninfo", listen_conninfo, ret_error);
 }
 
 int shipopt_pool_new(
@@ -225,7 +235,7 @@ static int64_t gauge(shipopt_pool *pool, int stat)
 
 int shipopt_pool_stat(shipopt_pool *pool, int stat, int64_t *ret_value)
 {
-	if (!pool || !ret_value || stat < SHIPOPT_POOL_STAT_ACQUIRES || stat > SHIPOPT_POOL_STAT_RETRIES)
+	if (!pool || !ret_value || stat < SHIPOPT_POOL_STAT_ACQUIRES || stat > SHIPOPT_POOL_STAT_NOTIFICATIONS_MISSED)
 		return SHIPOPT_EINVAL;
 	if (runtime_is_forked(pool->runtime))
 		return SHIPOPT_EFORKED;

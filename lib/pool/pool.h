@@ -9,7 +9,7 @@
 #include "base/list.h"
 #include "base/random.h"
 #include "config/tables.h"
-#include "pool/dial.h"
+#include "pool/listening.h"
 #include "runtime/delivery.h"
 #include "runtime/runtime.h"
 
@@ -32,6 +32,7 @@
  *   batch_op.c    statements in pipeline mode            batch_call.c, transaction.c     the calls for it
  *   stream_op.c   rows and COPY out, packed              stream.c      their reader      copy_in.c   COPY in
  *   query.c, parameter.c, batch.c   what is given
+ *   listening.c   the connection that listens             listener.c, outlet.c   what it is for, and the way to the host
  *   rows.c, value.c, array.c   what comes back           statement.c   prepared statements of a connection
  */
 #define POOL_BUCKETS 32
@@ -63,7 +64,7 @@ struct shipopt_pool {
 	struct reactor *reactor;
 	struct settings settings;
 	struct delivery delivery;
-	struct conninfo conninfo;
+	struct conninfo conninfo, listen_conninfo; /* listen_conninfo: empty unless it was given */
 	shipopt_slow_query_fn slow_query;
 	void *slow_userdata;
 	size_t min, max, most; /* most: max and overflow */
@@ -86,11 +87,12 @@ struct shipopt_pool {
 	unsigned connect_failures; /* in a row */
 	char connect_error[POOL_MESSAGE_SIZE];
 	struct random random;
+	struct listening listening;
 	size_t retire_due; /* successors are there: so many old ones may go */
 
 	atomic_bool is_closing; /* side threads look at it */
 	atomic_size_t pending; /* pool calls taken and not finished */
-	atomic_int_fast64_t stats[SHIPOPT_POOL_STAT_RETRIES + 1];
+	atomic_int_fast64_t stats[SHIPOPT_POOL_STAT_NOTIFICATIONS_MISSED + 1];
 	atomic_int_fast64_t wait_histogram[POOL_BUCKETS], connect_histogram[POOL_BUCKETS];
 	struct runtime_member member;
 	struct task cancel_task, destroy_task, start_task;

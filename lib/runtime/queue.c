@@ -165,8 +165,10 @@ void queue_unreserve(shipopt_queue *queue)
 
 static void entry_finish(shipopt_queue *queue, struct queue_entry *entry)
 {
+	bool keeps_slot = entry->keeps_slot;
 	entry->finish(entry);
-	queue_unreserve(queue);
+	if (!keeps_slot)
+		queue_unreserve(queue);
 }
 
 static void entry_task_run(struct task *task)
@@ -467,4 +469,12 @@ const struct shipopt_item *shipopt_event_item(const shipopt_event *event)
 shipopt_request *shipopt_event_request(const shipopt_event *event)
 {
 	return event && event->kind == SHIPOPT_EVENT_REQUEST ? (shipopt_request *)(uintptr_t)event->value : NULL;
+}
+
+struct shipopt_notification;
+
+const struct shipopt_notification *shipopt_event_notification(const shipopt_event *event)
+{
+	return event && event->kind == SHIPOPT_EVENT_NOTIFICATION ? (const struct shipopt_notification *)(uintptr_t)event->value
+								  : NULL;
 }

@@ -17,7 +17,8 @@
  * An entry's slot is reserved (queue_reserve) when the thing is admitted and freed after its event was dispatched or
  * released. `run` is what dispatch calls; `taken` (may be NULL) is called instead when poll hands the event out; `finish` is
  * called once after `run`, or at release, and gives up the entry's hold on what it is embedded in. The event's token is read
- * from its operation when it is handed out.
+ * from its operation when it is handed out. An entry that keeps its slot may be pushed again from `finish` on, and its owner
+ * gives the slot up.
  */
 struct queue_entry {
 	struct list_node node;
@@ -25,6 +26,7 @@ struct queue_entry {
 	void (*run)(struct queue_entry *entry);
 	void (*taken)(struct queue_entry *entry);
 	void (*finish)(struct queue_entry *entry);
+	bool keeps_slot;
 	struct task task; /* the queue's own */
 	shipopt_queue *queue;
 };

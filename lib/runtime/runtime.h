@@ -40,6 +40,9 @@ int runtime_reactor(shipopt_runtime *runtime, struct reactor **ret_reactor);
 /* Runs `function(argument)` on the reactor's thread and returns when it is done; directly when already there or when no
  * thread runs the reactor. */
 void runtime_call(struct reactor *reactor, void (*function)(void *argument), void *argument);
+/* Threads for tasks, for whoever is going to queue some and wants to know before: SHIPOPT_EAGAIN, SHIPOPT_ENOMEM when not one could
+ * be started. */
+int runtime_start_workers(shipopt_runtime *runtime);
 /* Queues a task for a worker (or for the host's executor); never fails. After the close it runs on the calling thread. */
 void runtime_submit_task(shipopt_runtime *runtime, struct task *task);
 /* Queues a task for the side pool. `reserved`: the library's own work (name look-ups, connects, cancels), which has slots

@@ -77,8 +77,6 @@ struct shipopt_runtime {
 int runtime_admit(shipopt_runtime *runtime);
 /* Counts it out. */
 void runtime_release(shipopt_runtime *runtime);
-/* Workers for tasks: SHIPOPT_EAGAIN, SHIPOPT_ENOMEM when not one thread could be started. */
-int runtime_start_workers(shipopt_runtime *runtime);
 /* The same as runtime_submit_task() for many tasks. */
 void runtime_submit_tasks(shipopt_runtime *runtime, struct task_list *tasks);
 /* How many threads run tasks at once, at best. */

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <pthread.h>
+#include <shipopt/listen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,12 +99,61 @@ static void a_cancel_goes_through(void **state)
 	fixture_close();
 }
 
+/* ---- LISTEN, which a pooler would swallow ---------------------------------------------------------------------- */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static int told[SHIPOPT_NOTIFICATION_ENDED + 1], failure;
+
+static void hear(void *userdata, const shipopt_notification *notification)
+{
+	pthread_mutex_lock(&lock);
+	told[shipopt_notification_kind(notification)]++;
+	if (shipopt_notification_kind(notification) == SHIPOPT_NOTIFICATION_FAILED) {
+		failure = shipopt_notification_status(notification);
+		assert_non_null(strstr(shipopt_error_message(shipopt_notification_error(notification)), "listen_conninfo"));
+	}
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+}
+
+static void wait_told(int kind)
+{
+	pthread_mutex_lock(&lock);
+	while (told[kind] == 0)
+		pthread_cond_wait(&changed, &lock);
+	pthread_mutex_unlock(&lock);
+}
+
+static void listening_through_it_is_refused_and_beside_it_works(void **state)
+{
+	static const char *const channels[] = {"bounced"};
+	const char *const beside[] = {"listen_conninfo", fixture.postgres.conninfo, "named_statements", "0", NULL};
+	shipopt_listener *listener;
+	fixture_open(bouncer.conninfo, settings);
+	assert_int_equal(shipopt_pool_listen(fixture.pool, channels, 1, hear, NULL, &listener, NULL), 0);
+	wait_told(SHIPOPT_NOTIFICATION_FAILED);
+	assert_int_equal(failure, SHIPOPT_EUNSUPPORTED);
+	assert_int_equal(told[SHIPOPT_NOTIFICATION_LISTENING], 0);
+	shipopt_listener_free(listener);
+	wait_told(SHIPOPT_NOTIFICATION_ENDED);
+	shipopt_pool *pool = fixture_pool(bouncer.conninfo, beside);
+	assert_int_equal(shipopt_pool_listen(pool, channels, 1, hear, NULL, &listener, NULL), 0);
+	wait_told(SHIPOPT_NOTIFICATION_LISTENING);
+	run_number(NULL, "select 1 from pg_notify('bounced', '')");
+	wait_told(SHIPOPT_NOTIFICATION_MESSAGE);
+	shipopt_listener_free(listener);
+	shipopt_pool_free(pool);
+	fixture_close();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(queries_without_names_go_through),
 		cmocka_unit_test(transactions_and_batches_go_through),
 		cmocka_unit_test(a_cancel_goes_through),
+		cmocka_unit_test(listening_through_it_is_refused_and_beside_it_works),
 	};
 	return cmocka_run_group_tests(tests, start_both, stop_both);
 }

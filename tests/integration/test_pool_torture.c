@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <pthread.h>
+#include <shipopt/listen.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -116,6 +118,77 @@ static void cancel_once(void)
 	shipopt_query_free(query);
 }
 
+/* ---- listening ------------------------------------------------------------------------------------------------- */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static bool has_gone_through, has_missed, has_ended;
+
+static void hear(void *userdata, const shipopt_notification *notification)
+{
+	int kind = shipopt_notification_kind(notification);
+	pthread_mutex_lock(&lock);
+	has_missed = has_missed || kind == SHIPOPT_NOTIFICATION_MISSED;
+	has_ended = has_ended || kind == SHIPOPT_NOTIFICATION_ENDED;
+	has_gone_through = has_gone_through || (kind == SHIPOPT_NOTIFICATION_MESSAGE && has_missed);
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+}
+
+static void wait_flag(const bool *flag)
+{
+	pthread_mutex_lock(&lock);
+	while (!*flag)
+		pthread_cond_wait(&changed, &lock);
+	pthread_mutex_unlock(&lock);
+}
+
+/* Whatever fails, a kill is told as a gap and a notification after it comes through, or is told as a gap of its own. */
+static void listen_once(const char *first, const char *second)
+{
+	const char *const channels[] = {first, second};
+	shipopt_listener *listener;
+	has_gone_through = has_missed = has_ended = false;
+	int r = shipopt_pool_listen(fixture.pool, channels, 2, hear, NULL, &listener, NULL);
+	if (r < 0)
+		return;
+	shipopt_listener_add(listener, "third");
+	for (bool is_over = false; !is_over;) {
+		side_number("select count(pg_terminate_backend(pid)) from pg_stat_activity where "
+			    "query like '%LISTEN%' and pid <> pg_backend_pid()");
+		pthread_mutex_lock(&lock);
+		is_over = has_missed;
+		pthread_mutex_unlock(&lock);
+	}
+	for (bool is_over = false; !is_over;) {
+		side_number("select count(pg_notify('second', 'x'))");
+		pthread_mutex_lock(&lock);
+		is_over = has_gone_through;
+		pthread_mutex_unlock(&lock);
+	}
+	shipopt_listener_remove(listener, "second");
+	shipopt_listener_free(listener);
+	wait_flag(&has_ended);
+}
+
+static void whatever_fails_listening_goes_on(void **state)
+{
+	bool fired = true;
+	int failures = 0;
+	for (long passes = 0; fired; passes++) {
+		static const char *const quick[] = {"backoff_max_ms", "20", NULL};
+		fixture_open(NULL, quick);
+		fault_arm(passes);
+		listen_once("first", "second");
+		fired = fault_fired();
+		fault_arm(-1);
+		failures += fired;
+		fixture_close();
+	}
+	printf("torture of listening: %d failures, one at a time\n", failures);
+	assert_true(failures > 15);
+}
+
 static void whatever_fails_nothing_is_lost(void **state)
 {
 	long passes = 0;
@@ -144,7 +217,10 @@ static void whatever_fails_nothing_is_lost(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(whatever_fails_nothing_is_lost)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whatever_fails_nothing_is_lost),
+		cmocka_unit_test(whatever_fails_listening_goes_on),
+	};
 	return cmocka_run_group_tests(tests, fixture_start_server, fixture_stop_server);
 }
 
