@@ -69,7 +69,9 @@ typedef struct shipopt_rows shipopt_rows;
  *   pipeline_statements  statements sent ahead of their answers; default 256
  *   pipeline_bytes       bytes sent ahead of their answers; default 262,144
  *   stream_bytes         bytes of a stream or COPY that wait for their reader; default 1,048,576
- *   reset                clean the session on release: 0 never, 1 when it was changed (default), 2 always
+ *   reset                clean the session on release: 0 never, 1 when it was changed (default), 2 always. A change is known from
+ *                        command tags, the statement's text and the parameters a server reports, without a round trip; what a
+ *                        function of the database's own does beyond them (an advisory lock, a temporary table) needs 2
  *   leak_ms              age at which a lease is reported as leaked; default 0: never
  *   slow_ms              duration from which a command is reported as slow; default 0: never
  *   listen_conninfo      connection string of the connection that listens, as <shipopt/listen.h> tells; default: conninfo; secret

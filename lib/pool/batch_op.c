@@ -121,7 +121,6 @@ static bool send_item(struct batch_op *batch, size_t index)
 	if (!ok)
 		return false;
 	expect(batch, EXPECT_EXECUTE, index);
-	connection->is_dirty = connection->is_dirty || (query->sql->marks & SQL_DIRTIES);
 	batch->statements_out++;
 	batch->bytes_out += query->length + (item->statement ? 0 : query->sql->length);
 	batch->was_sent = true;
@@ -258,6 +257,8 @@ static bool take_result(struct batch_op *batch, const struct expected *answered,
 	struct batch_item *item = &batch->items[answered->item];
 	ExecStatusType status = PQresultStatus(result);
 	bool is_good = true;
+	if (answered->kind == EXPECT_EXECUTE && status != PGRES_PIPELINE_ABORTED) /* a failed one may have left a lock */
+		session_state_note(connection_of(batch), &item->query, result);
 	if (answered->kind == EXPECT_OWN) {
 		/* nothing to keep */
 	} else if (status == PGRES_PIPELINE_ABORTED) {

@@ -55,6 +55,8 @@ static void note_session(struct connection *connection)
 {
 	if (connection->saw_read_only)
 		note_read_only(connection);
+	if (connection->pg)
+		session_state_settle(connection);
 	bool is_clean = connection->pg && PQtransactionStatus(connection->pg) == PQTRANS_IDLE && !connection->is_dirty &&
 			!connection->is_retiring && pool_setting(connection->pool, POOL_RESET) != 2;
 	atomic_store(&connection->is_clean, is_clean);

@@ -83,6 +83,7 @@ void connection_start(struct connection *connection)
 	int64_t now = clock_now_us();
 	connection->fd = PQsocket(connection->pg);
 	connection->backend_pid = PQbackendPID(connection->pg);
+	session_state_keep(connection);
 	connection->watch.ready = on_ready;
 	connection->born_us = now;
 	connection->expires_us = now + jittered_lifetime_us(pool);

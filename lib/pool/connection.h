@@ -48,6 +48,9 @@ struct connection {
 
 	atomic_bool is_clean;   /* idle in the session's own state: nothing to undo */
 	bool is_dirty;          /* the session was changed */
+	bool has_foreign_statements; /* PREPARE was run as a command */
+	bool has_lost_statements;    /* all prepared ones were deallocated by a command; ours are forgotten when it is over */
+	uint64_t parameters;    /* fingerprint of those the server reports, as they were in a clean session */
 	bool is_retiring;       /* to be closed instead of used again */
 	bool is_replacement;    /* made for one that is about to retire */
 	bool saw_read_only;     /* 25006 came; looked at when the command is over */
@@ -94,6 +97,14 @@ void connection_check(struct connection *connection);
 void connection_return(struct connection *connection);
 void session_progress(struct connection *connection);
 void session_fire(struct connection *connection);
+
+/* ---- session_state.c ---- */
+/* The session is clean now. */
+void session_state_keep(struct connection *connection);
+/* What an answer says about the session. */
+void session_state_note(struct connection *connection, const struct shipopt_query *query, const PGresult *result);
+/* A command is over: `is_dirty` is up to date. */
+void session_state_settle(struct connection *connection);
 
 /* ---- cancel.c ---- */
 /* Asks the server to cancel what runs. When it does not help within the grace, the connection is lost. False: it is lost already,

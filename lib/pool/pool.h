@@ -27,7 +27,8 @@
  *
  *   pool.c        configuration, birth and end           sizing.c      waiters, growth, ageing, back-off
  *   connection.c  one connection's life and events       connect.c, dial.c   how it is made
- *   session.c     ping, roll-back and reset              cancel.c      cancel requests
+ *   session.c     ping, roll-back and reset              session_state.c   whether a reset is needed
+ *   cancel.c      cancel requests
  *   lease.c       acquire and release                    command.c     what commands have in common
  *   batch_op.c    statements in pipeline mode            batch_call.c, transaction.c     the calls for it
  *   stream_op.c   rows and COPY out, packed              stream.c      their reader      copy_in.c   COPY in

@@ -8,8 +8,8 @@
 #include "base/memory.h"
 #include "base/text.h"
 
-/* The first word, in lower case, comments and white space skipped. */
-static void first_word(const char *sql, char *word, size_t size)
+/* The next word, in lower case, comments and white space skipped; what is behind it. */
+static const char *next_word(const char *sql, char *word, size_t size)
 {
 	size_t length = 0;
 	for (;;) {
@@ -21,21 +21,26 @@ static void first_word(const char *sql, char *word, size_t size)
 		else
 			break;
 	}
-	while (length + 1 < size && isalpha((unsigned char)sql[length])) {
-		word[length] = (char)tolower((unsigned char)sql[length]);
-		length++;
-	}
+	for (; length + 1 < size && isalpha((unsigned char)*sql); sql++)
+		word[length++] = (char)tolower((unsigned char)*sql);
 	word[length] = '\0';
+	return sql;
 }
 
-static bool contains(const char *text, const char *lower)
+static bool is_name_byte(char c)
+{
+	return isalnum((unsigned char)c) || c == '_' || c == '$' || (unsigned char)c >= 0x80;
+}
+
+/* With `is_word` as a word of its own. */
+static bool contains(const char *text, const char *lower, bool is_word)
 {
 	size_t length = strlen(lower);
-	for (; *text; text++) {
+	for (const char *at = text; *at; at++) {
 		size_t i = 0;
-		while (i < length && tolower((unsigned char)text[i]) == lower[i])
+		while (i < length && tolower((unsigned char)at[i]) == lower[i])
 			i++;
-		if (i == length)
+		if (i == length && (!is_word || ((at == text || !is_name_byte(at[-1])) && !is_name_byte(at[length]))))
 			return true;
 	}
 	return false;
@@ -50,24 +55,29 @@ static bool is_one_of(const char *word, const char *const *words)
 }
 
 /* Errs towards a reset too many: what looks as if it changed the session counts as if it did. */
+static bool leaves_traces(const char *sql)
+{
+	static const char *const traces[] = {"advisory_lock", "set_config", "setseed", "pg_temp", "dblink_connect", "session_setup", NULL};
+	for (size_t i = 0; traces[i]; i++)
+		if (contains(sql, traces[i], false))
+			return true;
+	return contains(sql, "temp", true) || contains(sql, "temporary", true);
+}
+
 static unsigned read_marks(const char *sql)
 {
 	static const char *const prepared[] = {"select", "insert", "update", "delete", "merge", "with", "values", NULL};
-	static const char *const dirties[] = {"set", "listen", "declare", "prepare", "load", "discard", "deallocate", NULL};
 	static const char *const commits[] = {"commit", "end", NULL};
-	static const char *const traces[] = {"advisory_lock", "set_config", "temp", "setseed", NULL};
-	char word[16];
-	unsigned marks = 0;
-	first_word(sql, word, sizeof(word));
+	static const char *const local[] = {"local", "transaction", NULL};
+	char word[16], second[16];
+	unsigned marks = leaves_traces(sql) ? SQL_DIRTIES : 0;
+	next_word(next_word(sql, word, sizeof(word)), second, sizeof(second));
 	if (!is_one_of(word, prepared))
 		marks |= SQL_ONE_SHOT;
-	if (is_one_of(word, commits) || (strcmp(word, "prepare") == 0 && contains(sql, "transaction")))
+	if (is_one_of(word, commits) || (strcmp(word, "prepare") == 0 && contains(sql, "transaction", false)))
 		marks |= SQL_COMMITS;
-	if (is_one_of(word, dirties))
-		marks |= SQL_DIRTIES;
-	for (size_t i = 0; traces[i]; i++)
-		if (contains(sql, traces[i]))
-			marks |= SQL_DIRTIES;
+	if (strcmp(word, "set") == 0 && is_one_of(second, local))
+		marks |= SQL_IS_LOCAL;
 	return marks;
 }
 

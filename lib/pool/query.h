@@ -17,8 +17,9 @@
  */
 enum { /* what the text of a statement tells */
 	SQL_COMMITS = 1,        /* COMMIT, END, PREPARE TRANSACTION, COMMIT PREPARED */
-	SQL_DIRTIES = 2,        /* leaves something behind in the session */
-	SQL_ONE_SHOT = 4        /* transaction control and utility commands: not worth a prepared statement */
+	SQL_DIRTIES = 2,        /* leaves something behind in the session that no command tag tells of */
+	SQL_ONE_SHOT = 4,       /* transaction control and utility commands: not worth a prepared statement */
+	SQL_IS_LOCAL = 8        /* SET LOCAL, SET TRANSACTION: over with the transaction */
 };
 
 #define QUERY_SQL_BYTES_MAX ((size_t)1 << 20)

@@ -6,12 +6,13 @@
 /*
  * What the pool itself asks of a connection between two users: a ping (the empty query), ROLLBACK, the reset of a changed
  * session. One simple query each, with a deadline; whatever fails closes the connection. The reset keeps prepared
- * statements.
+ * statements, unless a user has prepared some as well. Whether one is needed: session_state.c.
  */
 #define SESSION_TIMEOUT_US INT64_C(5000000)
 
-static const char reset_sql[] = "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; "
-				"SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES";
+#define RESET                                                                                                 \
+	"CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); "  \
+	"DISCARD TEMP; DISCARD SEQUENCES"
 
 static void session_run(struct connection *connection, enum connection_state state, const char *sql)
 {
@@ -24,6 +25,16 @@ static void session_run(struct connection *connection, enum connection_state sta
 void session_fire(struct connection *connection)
 {
 	connection_lose(connection, "a ping or reset was not answered");
+}
+
+static void reset(struct connection *connection)
+{
+	bool deallocates = connection->has_foreign_statements;
+	connection->is_dirty = connection->has_foreign_statements = false;
+	pool_count(connection->pool, SHIPOPT_POOL_STAT_RESETS, 1);
+	if (deallocates)
+		statements_clear(&connection->statements);
+	session_run(connection, CONNECTION_CLEANING, deallocates ? RESET "; DEALLOCATE ALL" : RESET);
 }
 
 static void make_idle(struct connection *connection)
@@ -53,6 +64,7 @@ void session_progress(struct connection *connection)
 		result = PQgetResult(connection->pg);
 		if (!result) {
 			timer_stop(&connection->timer);
+			session_state_keep(connection);
 			if (!is_good || connection->is_broken || PQstatus(connection->pg) == CONNECTION_BAD)
 				connection_lose(connection, "a ping or reset failed");
 			else if (connection->state == CONNECTION_CHECKING)
@@ -104,9 +116,7 @@ void connection_return(struct connection *connection)
 	} else if (status != PQTRANS_IDLE) {
 		session_run(connection, CONNECTION_CLEANING, "ROLLBACK");
 	} else if (connection->is_dirty && pool_setting(pool, POOL_RESET) > 0) {
-		connection->is_dirty = false;
-		pool_count(pool, SHIPOPT_POOL_STAT_RESETS, 1);
-		session_run(connection, CONNECTION_CLEANING, reset_sql);
+		reset(connection);
 	} else if (is_surplus(pool)) {
 		connection_close(connection);
 	} else if (pool->retire_due > 0 && connection->expires_us <= clock_now_us()) {

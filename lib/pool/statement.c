@@ -23,6 +23,13 @@ void statements_done(struct statements *statements)
 	mem_free(TAKE(statements->chains));
 }
 
+void statements_clear(struct statements *statements)
+{
+	size_t most = statements->most;
+	statements_done(statements);
+	statements_init(statements, most);
+}
+
 static void make_key(const struct shipopt_query *query, uint64_t key[3])
 {
 	uint64_t types = query->count;

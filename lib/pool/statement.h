@@ -37,6 +37,8 @@ struct statements {
 
 void statements_init(struct statements *statements, size_t most);
 void statements_done(struct statements *statements);
+/* The server has none of them any more. */
+void statements_clear(struct statements *statements);
 /* NULL when it is not there; else it is the most recent now. */
 struct statement *statements_find(struct statements *statements, const struct shipopt_query *query);
 /* A new unconfirmed one, or a confirmed one that was evicted and not deallocated yet; may evict another. NULL when the cache holds none or memory is short: run without a name then. */

@@ -215,6 +215,7 @@ static void take_result(struct stream_op *self, PGresult *result)
 {
 	ExecStatusType status = PQresultStatus(result);
 	shipopt_error *error = NULL;
+	session_state_note(connection_of(self), &self->query, result);
 	if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) {
 		int code = command_result_error(&self->command, result, &error);
 		fail(self, code, error);
@@ -307,7 +308,6 @@ static int stream_start(struct command *command)
 		types[i] = parameter->type;
 	}
 	self->was_in_block = PQtransactionStatus(connection->pg) != PQTRANS_IDLE;
-	connection->is_dirty = connection->is_dirty || (query->sql->marks & SQL_DIRTIES);
 	ok = !fault_point() && PQsendQueryParams(connection->pg, query->sql->text, (int)query->count, types, values, lengths, formats, query->is_binary);
 	mem_free(values);
 	if (!ok)
