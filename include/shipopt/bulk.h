@@ -142,8 +142,6 @@ typedef struct shipopt_bulk_config shipopt_bulk_config;
 
 typedef void (*shipopt_item_fn)(void *userdata, const shipopt_item *item);
 typedef void (*shipopt_progress_fn)(void *userdata, shipopt_op *run);
-/* Asked of the host; answered with shipopt_request_complete() or _fail(), now or later. */
-typedef void (*shipopt_request_fn)(void *userdata, shipopt_request *request);
 
 /*
  * Settings, as in <shipopt/runtime.h>; environment SHIPOPT_BULK_….

@@ -68,9 +68,13 @@ SHIPOPT_API void shipopt_op_unref(shipopt_op *op);
 
 /*
  * A question to the host that it answers when it can, once, from any thread: the custom operation of a bulk run
- * (<shipopt/bulk.h>), and what else calls for host code. Answering consumes the request.
+ * (<shipopt/bulk.h>), the body of a transaction (<shipopt/pool.h>), and what else calls for host code. Answering consumes the
+ * request.
  */
 typedef struct shipopt_request shipopt_request;
+/* Asked of the host; answered with shipopt_request_complete() or _fail(), now or later. Where it runs is the handle's delivery;
+ * a queue that is polled gives an event of the kind SHIPOPT_EVENT_REQUEST instead. */
+typedef void (*shipopt_request_fn)(void *userdata, shipopt_request *request);
 
 /* Answers with success and a value. */
 SHIPOPT_API void shipopt_request_complete(shipopt_request *request, int64_t value);

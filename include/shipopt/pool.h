@@ -281,6 +281,64 @@ SHIPOPT_API int shipopt_lease_rollback_to(
 SHIPOPT_API int shipopt_lease_release_savepoint(
 	shipopt_lease *lease, int number, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
 
+/*
+ * A transaction whose body is the host's code: it decides between statements, and runs again after a conflict.
+ *
+ *	static int move(void *userdata, shipopt_lease *lease, int attempt) { … shipopt_lease_query() and shipopt_op_wait() … }
+ *	r = shipopt_pool_transaction_blocking(pool, NULL, move, &order, &error);
+ *
+ * A connection is taken, BEGIN sent, and the body asked. When it says yes, COMMIT is sent behind all it has given to the lease;
+ * when it fails, ROLLBACK, and the operation has its code and message. After serialization failures and deadlocks (40001, 40P01)
+ * in any statement or in the COMMIT all is rolled back and the body asked again, after a pause of up to 10 ms × 2^n with full
+ * jitter, whatever the body itself made of the failure, unless it went back to a savepoint before it. A body must therefore do nothing
+ * outside of the transaction that may not happen twice. Further outcomes:
+ *
+ *   SHIPOPT_EBUSY      every attempt met a conflict
+ *   SHIPOPT_EINDOUBT   the answer to COMMIT is lost; it is not repeated
+ *   SHIPOPT_ETIMEDOUT  not over within timeout_ms, rolled back; SHIPOPT_ECANCELED: by shipopt_op_cancel() or as the runtime closes
+ *   SHIPOPT_ESTATE     the body ended the transaction itself, or a statement had failed and the body said yes all the same
+ *   SHIPOPT_EDEADLK    of an acquire or query that the body asks of the same pool: see shipopt_pool_acquire(). Bodies are owners,
+ *                      also on the thread that runs them if no owner was named
+ *
+ * A body that is late or canceled sees its commands end, and new ones refused. It should answer then; when it has not after
+ * cancel_grace_ms (at once when the runtime closes), its connection is closed and the operation ends without it. What it answers later
+ * is not looked at, but it must answer. The pause between attempts keeps the connection.
+ */
+typedef struct shipopt_transaction_options shipopt_transaction_options;
+SHIPOPT_API int shipopt_transaction_options_new(shipopt_transaction_options **ret_options);
+SHIPOPT_API void shipopt_transaction_options_free(shipopt_transaction_options *options);
+/* SHIPOPT_TRANSACTION_…; default 0. */
+SHIPOPT_API int shipopt_transaction_options_set_flags(shipopt_transaction_options *options, int flags);
+/* Attempts in all, 1 to 100; default 10. */
+SHIPOPT_API int shipopt_transaction_options_set_attempts(shipopt_transaction_options *options, int attempts);
+/* From the first BEGIN to the end, all attempts and the body's own time; -1 (default): command_timeout_ms; 0: without end. */
+SHIPOPT_API int shipopt_transaction_options_set_timeout_ms(shipopt_transaction_options *options, int64_t timeout_ms);
+/* As in shipopt_pool_acquire(). */
+SHIPOPT_API int shipopt_transaction_options_set_owner(
+	shipopt_transaction_options *options, const char *name, uint64_t owner);
+/*
+ * The body as a request: it gives commands to shipopt_request_lease(), and some time answers, on any thread, with
+ * shipopt_request_complete() (COMMIT; the number becomes shipopt_op_value()) or shipopt_request_fail(). It runs where the pool delivers,
+ * so it must not block or wait; with a queue it is an event of the kind SHIPOPT_EVENT_REQUEST whose `op` is the transaction, or run
+ * by shipopt_queue_dispatch() (then `body` may be NULL only if the queue is polled). `userdata` goes to the body and to `done`; a
+ * body that was not entered before `done` never is. `options` is copied and may be NULL.
+ * SHIPOPT_EAGAIN when queue_max calls wait or the queue has no slot.
+ */
+SHIPOPT_API int shipopt_pool_transaction(shipopt_pool *pool, const shipopt_transaction_options *options,
+	shipopt_request_fn body, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
+/* The connection of the body, borrowed until its answer: not to be released. NULL for requests of other kinds. */
+SHIPOPT_API shipopt_lease *shipopt_request_lease(const shipopt_request *request);
+/* 1 for the first attempt; 0 for requests of other kinds. */
+SHIPOPT_API int shipopt_request_attempt(const shipopt_request *request);
+/*
+ * The same on the caller's thread, which waits: `body` may block and use shipopt_op_wait(); a negative result is its failure, any other
+ * becomes COMMIT. Returns the outcome. *ret_error (ret_error may be NULL) is the caller's to unref and may stay untouched.
+ * SHIPOPT_EDEADLK on threads of the library and inside a dispatch of the pool's queue.
+ */
+typedef int (*shipopt_transaction_fn)(void *userdata, shipopt_lease *lease, int attempt);
+SHIPOPT_API int shipopt_pool_transaction_blocking(shipopt_pool *pool, const shipopt_transaction_options *options,
+	shipopt_transaction_fn body, void *userdata, shipopt_error **ret_error);
+
 /* ---- streams and COPY ------------------------------------------------------------------------------------------ */
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/clock.h"
-#include "bulk/ask.h"
 #include "bulk/run.h"
+#include "runtime/ask.h"
 
 /* shipopt_purchase(): one order through the same state machine that bulk runs use, as an operation of its own. */
 

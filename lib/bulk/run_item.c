@@ -2,8 +2,8 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "bulk/ask.h"
 #include "bulk/run.h"
+#include "runtime/ask.h"
 #include "runtime/request.h"
 
 /* The kinds of items: what one order goes through, by the kind of its run. Each embeds the common part first. */

@@ -9,8 +9,6 @@
 #include "base/text.h"
 
 #define STACK_VALUES 32
-#define REPEAT_BASE_US 10000
-#define REPEAT_DOUBLINGS_MAX 7
 
 static struct connection *connection_of(struct batch_op *batch)
 {
@@ -407,9 +405,7 @@ static void repeat(struct batch_op *batch, const struct batch_item *failed)
 		return;
 	}
 	batch->attempts_left--;
-	uint64_t top = (uint64_t)REPEAT_BASE_US << MIN(batch->repeats, (unsigned)REPEAT_DOUBLINGS_MAX);
-	batch->repeats++;
-	timer_start(pool->reactor, &batch->pause, clock_now_us() + (int64_t)random_below(&pool->random, top));
+	timer_start(pool->reactor, &batch->pause, clock_now_us() + command_repeat_pause_us(pool, batch->repeats++));
 }
 
 static void set_value(struct batch_op *batch)

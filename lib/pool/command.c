@@ -8,6 +8,9 @@
 #include "base/memory.h"
 #include "base/text.h"
 
+#define REPEAT_BASE_US 10000
+#define REPEAT_DOUBLINGS_MAX 7
+
 /* ---- outcome ------------------------------------------------------------------------------------------------- */
 
 static void settle_lease(struct command *command, int status)
@@ -157,13 +160,49 @@ void command_next(struct connection *connection)
 
 static void fail_lost(struct command *command, int status, const char *reason)
 {
-	shipopt_error *error = NULL;
-	error_set(&error, status, "%s", reason);
+	shipopt_error *error = TAKE(command->error);
+	if (command->status < 0)
+		status = command->status; /* held back, and nothing the loss could change */
+	else
+		error_set(&error, status, "%s", reason);
 	deliver(command, status, error);
+}
+
+void command_park(struct command *command)
+{
+	struct connection *connection = command->lease->connection;
+	timer_stop(&command->deadline);
+	command->is_running = false;
+	connection->command = NULL;
+	note_session(connection);
+}
+
+void command_resume(struct command *command)
+{
+	struct connection *connection = command->lease->connection;
+	list_push_back(&connection->commands, &command->node);
+	command_next(connection);
+}
+
+void command_abandon(struct command *command, int status, shipopt_error *error)
+{
+	list_remove(&command->node);
+	deliver(command, status, error);
+}
+
+int64_t command_repeat_pause_us(shipopt_pool *pool, unsigned repeats)
+{
+	uint64_t top = (uint64_t)REPEAT_BASE_US << MIN(repeats, (unsigned)REPEAT_DOUBLINGS_MAX);
+	return (int64_t)random_below(&pool->random, top);
 }
 
 void command_enter(struct command *command, struct connection *connection)
 {
+	int refusal = command->lease->refusal;
+	if (refusal < 0) {
+		fail_lost(command, refusal, "the transaction that the lease belongs to is over");
+		return;
+	}
 	if (connection->state == CONNECTION_LOST) {
 		fail_lost(command, SHIPOPT_ENETWORK, "the lease's connection is lost");
 		return;
@@ -215,6 +254,9 @@ static int code_of(const struct command *command, const char *sqlstate)
 
 static void note_sqlstate(struct connection *connection, const char *sqlstate)
 {
+	/* What made the transaction fail; 25P02 only says that it has. */
+	if (connection->lease && strcmp(sqlstate, "25P02") != 0)
+		snprintf(connection->lease->failure, sizeof(connection->lease->failure), "%s", sqlstate);
 	if (strcmp(sqlstate, "25006") == 0) {
 		connection->saw_read_only = true;
 	} else if (text_has_prefix(sqlstate, "57P") || text_has_prefix(sqlstate, "08")) {
@@ -287,6 +329,8 @@ static void cancel_here(struct command *command)
 	} else if (list_is_linked(&command->node)) {
 		list_remove(&command->node);
 		deliver(command, SHIPOPT_ECANCELED, NULL);
+	} else if (command->class->canceled) {
+		command->class->canceled(command); /* parked */
 	}
 }
 
@@ -345,14 +389,12 @@ static void unadmit(shipopt_pool *pool, shipopt_lease *lease)
 		atomic_fetch_sub(&pool->pending, 1);
 }
 
-int command_new(const struct op_class *op_class, const struct command_class *class, shipopt_pool *pool,
-	shipopt_lease *lease, shipopt_done_fn done, void *userdata, shipopt_op **ret_caller, struct command **ret_command)
+int command_new_delivered(const struct op_class *op_class, const struct command_class *class, shipopt_pool *pool,
+	shipopt_lease *lease, const struct delivery *delivery, shipopt_done_fn done, void *userdata, shipopt_op **ret_caller,
+	struct command **ret_command)
 {
 	shipopt_op *op;
 	shipopt_lease *own = NULL;
-	pool = lease ? lease->pool : pool;
-	if (!pool)
-		return SHIPOPT_EINVAL;
 	int r = runtime_check(pool->runtime);
 	r = r < 0 ? r : admit(pool, lease);
 	if (r < 0)
@@ -362,7 +404,7 @@ int command_new(const struct op_class *op_class, const struct command_class *cla
 		if (r == 0)
 			atomic_store(&own->commands, 1);
 	}
-	r = r < 0 ? r : op_new(op_class, pool->runtime, &pool->delivery, done, userdata, ret_caller, &op);
+	r = r < 0 ? r : op_new(op_class, pool->runtime, delivery, done, userdata, ret_caller, &op);
 	if (r < 0) {
 		unadmit(pool, lease);
 		lease_unref(own);
@@ -385,6 +427,14 @@ int command_new(const struct op_class *op_class, const struct command_class *cla
 	command->cancel_task.run = cancel_on_reactor;
 	*ret_command = command;
 	return 0;
+}
+
+int command_new(const struct op_class *op_class, const struct command_class *class, shipopt_pool *pool,
+	shipopt_lease *lease, shipopt_done_fn done, void *userdata, shipopt_op **ret_caller, struct command **ret_command)
+{
+	pool = lease ? lease->pool : pool;
+	return pool ? command_new_delivered(op_class, class, pool, lease, &pool->delivery, done, userdata, ret_caller, ret_command) :
+		      SHIPOPT_EINVAL;
 }
 
 int command_submit(struct command *command, int prepared, shipopt_op **ret_op)

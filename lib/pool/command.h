@@ -21,7 +21,8 @@ struct command_class {
 	void (*progress)(struct command *command);
 	/* The code for a loss of the connection now: SHIPOPT_EINDOUBT or SHIPOPT_ENETWORK. */
 	int (*loss)(struct command *command);
-	/* It is to end early. True when it has seen to that itself and no request is to be sent. May be NULL. */
+	/* It is to end early. True when it has seen to that itself and no request is to be sent. May be NULL. Also called when it is
+	 * parked. */
 	bool (*canceled)(struct command *command);
 	const char *(*sql)(struct command *command); /* for reports; may be NULL */
 	void (*ended)(struct command *command, int status); /* it is about to be delivered; may be NULL */
@@ -49,6 +50,10 @@ struct command {
 /* Makes the operation of op_class, which embeds a struct command first. On a lease when that is given, else on the pool. */
 int command_new(const struct op_class *op_class, const struct command_class *class, shipopt_pool *pool,
 	shipopt_lease *lease, shipopt_done_fn done, void *userdata, shipopt_op **ret_caller, struct command **ret_command);
+/* The same with another delivery than the pool's. */
+int command_new_delivered(const struct op_class *op_class, const struct command_class *class, shipopt_pool *pool,
+	shipopt_lease *lease, const struct delivery *delivery, shipopt_done_fn done, void *userdata, shipopt_op **ret_caller,
+	struct command **ret_command);
 /* Sends it on its way, or with a negative `prepared` undoes it. */
 int command_submit(struct command *command, int prepared, shipopt_op **ret_op);
 /* The connection is free; the outcome is settled. Consumes `error`. */
@@ -56,6 +61,17 @@ void command_end(struct command *command, int status, shipopt_error *error);
 /* For the op_class. */
 void command_cancel(shipopt_op *op);
 void command_destroy(struct command *command);
+
+/*
+ * A command may have other commands run between two statements of its own: from `start` or `progress` it parks, when all of its
+ * answers are read, and resumes behind those that were given meanwhile, if the connection is not lost: `start` is called again. A
+ * command that is parked or queued can be abandoned: it is delivered at once.
+ */
+void command_park(struct command *command);
+void command_resume(struct command *command);
+void command_abandon(struct command *command, int status, shipopt_error *error);
+/* Full jitter up to 10 ms × 2^repeats, 1.28 s at most. */
+int64_t command_repeat_pause_us(shipopt_pool *pool, unsigned repeats);
 
 /* For the connection: the lists. */
 void command_enter(struct command *command, struct connection *connection);

@@ -7,6 +7,8 @@
 #include "base/memory.h"
 #include "pool/command.h"
 
+static _Thread_local uint64_t thread_owner;
+
 static void lease_free(shipopt_lease *lease)
 {
 	shipopt_pool *pool = lease->pool;
@@ -65,11 +67,18 @@ static bool return_here(shipopt_lease *lease)
 	return is_done;
 }
 
-void lease_set_name(shipopt_lease *lease, const char *name)
+void lease_copy_name(char copy[LEASE_NAME_SIZE], const char *name)
 {
-	size_t length = name ? strnlen(name, sizeof(lease->name) - 1) : 0;
-	memcpy(lease->name, name ? name : "", length);
-	lease->name[length] = '\0';
+	size_t length = name ? strnlen(name, LEASE_NAME_SIZE - 1) : 0;
+	memcpy(copy, name ? name : "", length);
+	copy[length] = '\0';
+}
+
+uint64_t lease_set_thread_owner(uint64_t owner)
+{
+	uint64_t before = thread_owner;
+	thread_owner = owner;
+	return before;
 }
 
 int lease_new(shipopt_pool *pool, const char *name, uint64_t owner, shipopt_lease **ret_lease)
@@ -80,9 +89,9 @@ int lease_new(shipopt_pool *pool, const char *name, uint64_t owner, shipopt_leas
 	reference_init(&lease->reference);
 	list_init(&lease->node);
 	lease->pool = pool_ref(pool);
-	lease->owner = owner;
+	lease->owner = owner ? owner : thread_owner;
 	lease->return_task.run = return_on_reactor;
-	lease_set_name(lease, name);
+	lease_copy_name(lease->name, name);
 	*ret_lease = lease;
 	return 0;
 }
@@ -204,8 +213,9 @@ int shipopt_pool_acquire(shipopt_pool *pool, const char *name, uint64_t owner, s
 	int r = command_new(&acquire_op_class, &acquire_class, pool, NULL, done, userdata, ret_op, &command);
 	if (r < 0)
 		return r;
-	command->lease->owner = owner;
-	lease_set_name(command->lease, name);
+	if (owner)
+		command->lease->owner = owner;
+	lease_copy_name(command->lease->name, name);
 	return command_submit(command, 0, ret_op);
 }
 

@@ -23,12 +23,17 @@ struct shipopt_lease {
 	atomic_bool is_owner_waiting; /* for the detection of deadlocks */
 	bool is_reported, is_internal;
 	bool is_read_only;     /* a transaction that may not write was begun; the reactor's */
+	char failure[6];       /* the last SQLSTATE; the reactor's */
+	int refusal;           /* negative: new commands end with it; the reactor's */
 	atomic_uint commands;
 	struct task return_task;
 };
 
+/* The body of a transaction runs on this thread: whoever asks for a connection without saying who he is, is this owner. Returns
+ * the one before; 0: none. */
+uint64_t lease_set_thread_owner(uint64_t owner);
 int lease_new(shipopt_pool *pool, const char *name, uint64_t owner, shipopt_lease **ret_lease);
-void lease_set_name(shipopt_lease *lease, const char *name); /* cut where it is too long; may be NULL */
+void lease_copy_name(char copy[LEASE_NAME_SIZE], const char *name); /* cut where it is too long; may be NULL */
 /* Binds an idle connection. With the pool's lock held. */
 void lease_bind(shipopt_lease *lease, struct connection *connection, int64_t now_us);
 shipopt_lease *lease_ref(shipopt_lease *lease);

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "pool/command.h"
+#include "pool/transaction_op.h"
 
 /* ---- the end ------------------------------------------------------------------------------------------------- */
 
@@ -93,6 +94,7 @@ static void cancel_task(struct task *task)
 		struct connection *connection = LIST_MEMBER(node, struct connection, node);
 		command_cancel_all(connection);
 	}
+	transaction_cancel_all(pool);
 	pool_unref(pool);
 }
 
@@ -138,6 +140,7 @@ static void init_members(shipopt_pool *pool)
 	list_init(&pool->leases);
 	list_init(&pool->waiters);
 	list_init(&pool->connections);
+	list_init(&pool->transactions);
 	list_init(&pool->member.node);
 	listening_init(&pool->listening);
 	random_init_system(&pool->random);

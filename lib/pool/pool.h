@@ -31,6 +31,7 @@
  *   cancel.c      cancel requests
  *   lease.c       acquire and release                    command.c     what commands have in common
  *   batch_op.c    statements in pipeline mode            batch_call.c, transaction.c     the calls for it
+ *   transaction_op.c  BEGIN, the host's body, COMMIT, again and again     transaction_call.c     the calls for it
  *   stream_op.c   rows and COPY out, packed              stream.c      their reader      copy_in.c   COPY in
  *   query.c, parameter.c, batch.c   what is given
  *   listening.c   the connection that listens             listener.c, outlet.c   what it is for, and the way to the host
@@ -81,7 +82,7 @@ struct shipopt_pool {
 	bool is_stopped;
 
 	/* the reactor's */
-	struct list_node waiters, connections;
+	struct list_node waiters, connections, transactions; /* transactions: those that have their lease */
 	size_t checking, replacing;
 	bool is_torn_down, is_balancing, balances_again;
 	struct timer backoff, upkeep;

@@ -107,6 +107,31 @@ static void lease_once(void)
 	shipopt_lease_release(lease); /* rolls back */
 }
 
+static int body_here(void *userdata, shipopt_lease *lease, int attempt)
+{
+	query_once(lease, "select $1 + 2");
+	if (attempt == 1)
+		query_once(lease, "select tortured_conflict($1)");
+	return 0;
+}
+
+static void body_asked(void *userdata, shipopt_request *request)
+{
+	shipopt_request_complete(request, 3);
+}
+
+static void transaction_once(void)
+{
+	shipopt_transaction_options *options;
+	shipopt_op *op = NULL;
+	if (shipopt_transaction_options_new(&options) < 0)
+		return;
+	shipopt_transaction_options_set_attempts(options, 3);
+	shipopt_pool_transaction_blocking(fixture.pool, options, body_here, NULL, NULL);
+	END(shipopt_pool_transaction(fixture.pool, options, body_asked, NULL, NULL, &op));
+	shipopt_transaction_options_free(options);
+}
+
 static void cancel_once(void)
 {
 	shipopt_query *query;
@@ -195,6 +220,8 @@ static void whatever_fails_nothing_is_lost(void **state)
 	bool fired = true;
 	int failures = 0;
 	side_number("create table tortured (id int)");
+	side_number("create function tortured_conflict(bigint) returns int language plpgsql as "
+		    "$$ begin raise exception 'x' using errcode = '40001'; end $$");
 	for (; fired; passes++) {
 		fixture_open(NULL, settings);
 		fault_arm(passes);
@@ -203,6 +230,7 @@ static void whatever_fails_nothing_is_lost(void **state)
 		batch_once();
 		stream_once();
 		lease_once();
+		transaction_once();
 		cancel_once();
 		fired = fault_fired();
 		fault_arm(-1);
@@ -211,6 +239,7 @@ static void whatever_fails_nothing_is_lost(void **state)
 		fixture_close();
 	}
 	side_number("drop table tortured");
+	side_number("drop function tortured_conflict");
 	printf("torture: %d failures, one at a time\n", failures);
 	assert_true(failures > 100);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "bulk/ask.h"
+#include "runtime/ask.h"
 
 #include "base/memory.h"
 #include "runtime/runtime.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef BULK_ASK_H
-#define BULK_ASK_H
+#ifndef RUNTIME_ASK_H
+#define RUNTIME_ASK_H
 
-#include <shipopt/bulk.h>
+#include <shipopt/op.h>
 
 #include "runtime/op.h"
 #include "runtime/reactor.h"

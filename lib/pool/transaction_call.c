@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "base/memory.h"
+#include "pool/batch.h"
+#include "pool/transaction_op.h"
+
+/* The public calls for transactions whose body is the host's: with a request for the body, or on the caller's own thread. */
+
+#define ATTEMPTS_DEFAULT 10
+#define ATTEMPTS_MAX 100
+#define TIMEOUT_MAX_MS 86400000
+
+/* ---- options ------------------------------------------------------------------------------------------------- */
+
+static void options_init(struct shipopt_transaction_options *options)
+{
+	memset(options, 0, sizeof(*options));
+	options->attempts = ATTEMPTS_DEFAULT;
+	options->timeout_ms = -1;
+}
+
+int shipopt_transaction_options_new(shipopt_transaction_options **ret_options)
+{
+	shipopt_transaction_options *options = ret_options ? mem_alloc(sizeof(*options)) : NULL;
+	if (!options)
+		return ret_options ? SHIPOPT_ENOMEM : SHIPOPT_EINVAL;
+	options_init(options);
+	*ret_options = options;
+	return 0;
+}
+
+void shipopt_transaction_options_free(shipopt_transaction_options *options)
+{
+	mem_free(options);
+}
+
+int shipopt_transaction_options_set_flags(shipopt_transaction_options *options, int flags)
+{
+	char text[128];
+	if (!options || !transaction_begin_sql(flags, text, sizeof(text)))
+		return SHIPOPT_EINVAL;
+	options->flags = flags;
+	return 0;
+}
+
+int shipopt_transaction_options_set_attempts(shipopt_transaction_options *options, int attempts)
+{
+	if (!options || attempts < 1 || attempts > ATTEMPTS_MAX)
+		return SHIPOPT_EINVAL;
+	options->attempts = attempts;
+	return 0;
+}
+
+int shipopt_transaction_options_set_timeout_ms(shipopt_transaction_options *options, int64_t timeout_ms)
+{
+	if (!options || timeout_ms < -1 || timeout_ms > TIMEOUT_MAX_MS)
+		return SHIPOPT_EINVAL;
+	options->timeout_ms = timeout_ms;
+	return 0;
+}
+
+int shipopt_transaction_options_set_owner(shipopt_transaction_options *options, const char *name, uint64_t owner)
+{
+	if (!options)
+		return SHIPOPT_EINVAL;
+	lease_copy_name(options->name, name);
+	options->owner = owner;
+	return 0;
+}
+
+/* ---- with a request ------------------------------------------------------------------------------------------ */
+
+static void transaction_destroy(shipopt_op *op)
+{
+	struct transaction_op *transaction = CONTAINER_OF(op, struct transaction_op, command.op);
+	transaction_done(transaction);
+	command_destroy(&transaction->command);
+}
+
+static const struct op_class transaction_op_class = {sizeof(struct transaction_op), command_cancel, transaction_destroy};
+
+/* A number nobody else has, for the bodies of a host that names no owners. */
+static uint64_t make_owner(void)
+{
+	static atomic_uint_fast64_t last;
+	return (UINT64_C(1) << 63) + atomic_fetch_add(&last, 1);
+}
+
+static int run(shipopt_pool *pool, const struct delivery *delivery, const shipopt_transaction_options *options,
+	shipopt_request_fn body, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+{
+	struct command *command;
+	int r = command_new_delivered(
+		&transaction_op_class, &transaction_class, pool, NULL, delivery, done, userdata, ret_op, &command);
+	if (r < 0)
+		return r;
+	struct transaction_op *transaction = CONTAINER_OF(command, struct transaction_op, command);
+	transaction_init(transaction);
+	if (options)
+		transaction->options = *options;
+	else
+		options_init(&transaction->options);
+	if (!transaction->options.owner)
+		transaction->options.owner = make_owner();
+	transaction->body = body;
+	command->lease->owner = transaction->options.owner;
+	lease_copy_name(command->lease->name, transaction->options.name);
+	r = delivery->mode == SHIPOPT_DELIVERY_QUEUE ? queue_reserve(delivery->queue) : 0;
+	transaction->has_slot = r == 0 && delivery->mode == SHIPOPT_DELIVERY_QUEUE;
+	return command_submit(command, r, ret_op);
+}
+
+static void refuse(void *userdata, shipopt_request *request)
+{
+	shipopt_request_fail(request, SHIPOPT_ESTATE, "the queue was dispatched, but the transaction has no body");
+}
+
+int shipopt_pool_transaction(shipopt_pool *pool, const shipopt_transaction_options *options, shipopt_request_fn body,
+	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+{
+	if (!pool || (!body && pool->delivery.mode != SHIPOPT_DELIVERY_QUEUE))
+		return SHIPOPT_EINVAL;
+	return run(pool, &pool->delivery, options, body ? body : refuse, done, userdata, ret_op);
+}
+
+shipopt_lease *shipopt_request_lease(const shipopt_request *request)
+{
+	const struct transaction_op *transaction = transaction_of(request);
+	return transaction ? transaction->lent : NULL;
+}
+
+int shipopt_request_attempt(const shipopt_request *request)
+{
+	const struct transaction_op *transaction = transaction_of(request);
+	return transaction ? transaction->attempt : 0;
+}
+
+/* ---- on the caller's thread ---------------------------------------------------------------------------------- */
+
+/* What the reactor tells the thread that waits. On its stack: shipopt_op_wait() returns after the last touch. */
+struct caller {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	shipopt_request *request;
+	bool is_done;
+};
+
+static void caller_tell(struct caller *caller, shipopt_request *request)
+{
+	pthread_mutex_lock(&caller->lock);
+	if (request)
+		caller->request = request;
+	else
+		caller->is_done = true;
+	pthread_cond_signal(&caller->changed);
+	pthread_mutex_unlock(&caller->lock);
+}
+
+static void ask_caller(void *userdata, shipopt_request *request)
+{
+	caller_tell(userdata, request);
+}
+
+static void caller_done(void *userdata, shipopt_op *op)
+{
+	caller_tell(userdata, NULL);
+}
+
+static shipopt_request *caller_wait(struct caller *caller)
+{
+	pthread_mutex_lock(&caller->lock);
+	while (!caller->request && !caller->is_done)
+		pthread_cond_wait(&caller->changed, &caller->lock);
+	shipopt_request *request = TAKE(caller->request);
+	pthread_mutex_unlock(&caller->lock);
+	return request;
+}
+
+static void run_here(shipopt_request *request, shipopt_transaction_fn body, void *userdata)
+{
+	struct transaction_op *transaction = transaction_of(request);
+	uint64_t before = lease_set_thread_owner(transaction->options.owner);
+	/* When it is over already, the lease refuses what the body asks for. */
+	int r = body(userdata, transaction->lent, transaction->attempt);
+	lease_set_thread_owner(before);
+	if (r < 0)
+		shipopt_request_fail(request, r, "the body of the transaction failed");
+	else
+		shipopt_request_complete(request, r);
+}
+
+static int check_caller(shipopt_pool *pool, shipopt_error **ret_error)
+{
+	bool is_dispatching = pool->delivery.mode == SHIPOPT_DELIVERY_QUEUE && queue_is_dispatching(pool->delivery.queue);
+	if (runtime_is_library_thread() || is_dispatching)
+		return error_set(ret_error, SHIPOPT_EDEADLK, "a thread of the library, or inside of a dispatch, must not wait for a transaction");
+	return 0;
+}
+
+int shipopt_pool_transaction_blocking(shipopt_pool *pool, const shipopt_transaction_options *options,
+	shipopt_transaction_fn body, void *userdata, shipopt_error **ret_error)
+{
+	static const struct delivery inline_delivery = {.mode = SHIPOPT_DELIVERY_INLINE};
+	struct caller caller = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+	shipopt_op *op;
+	if (!pool || !body)
+		return SHIPOPT_EINVAL;
+	int r = check_caller(pool, ret_error);
+	r = r < 0 ? r : run(pool, &inline_delivery, options, ask_caller, caller_done, &caller, &op);
+	if (r < 0)
+		return r;
+	shipopt_request *request;
+	while ((request = caller_wait(&caller)))
+		run_here(request, body, userdata);
+	r = shipopt_op_wait(op, -1);
+	if (r < 0 && ret_error && shipopt_op_error(op))
+		*ret_error = shipopt_error_ref((shipopt_error *)(uintptr_t)shipopt_op_error(op));
+	shipopt_op_unref(op);
+	pthread_cond_destroy(&caller.changed);
+	pthread_mutex_destroy(&caller.lock);
+	return r;
+}
