@@ -2,6 +2,7 @@
 #ifndef SHIPOPT_CARRIER_H
 #define SHIPOPT_CARRIER_H
 
+#include <shipopt/cache.h>
 #include <shipopt/op.h>
 #include <shipopt/queue.h>
 #include <shipopt/record.h>
@@ -22,6 +23,32 @@ SHIPOPT_BEGIN_DECLS
  *
  * Common errors of the calls themselves: SHIPOPT_EINVAL, SHIPOPT_ENOMEM, SHIPOPT_EAGAIN (no queue slot, or queue_max
  * calls wait), SHIPOPT_ESHUTDOWN, SHIPOPT_EFORKED. Strings and records passed in are copied. All of this since 0.1.
+ *
+ * Answers can be kept: with a cache set in the configuration, a read (GET) whose answer was had a short time ago is answered
+ * from there, without a request, and of many that ask for the same at once one is sent; a GET is then a look-up of some
+ * microseconds. Off by default.
+ *
+ *	shipopt_cache_new(NULL, &cache, NULL);
+ *	shipopt_carrier_config_set_cache(config, cache);
+ *	shipopt_carrier_config_set_tracker_ttl_ms(config, 30000);
+ *	…
+ *	shipopt_tracker_retrieve(carrier, id, on_tracker, NULL, NULL);   in on_tracker: shipopt_op_is_cached(op)
+ *
+ * What is kept is the body of a whole, good answer (HTTP 200), and for the cache's negative_ttl_ms that there is no such object;
+ * the failure is then SHIPOPT_ENOTFOUND without the carrier's words. Another failure is never kept; it is told to all who waited for that very
+ * request, but for what is one call's own affair (its cancel, its shorter timeout_ms, no memory): then another one sends. A call that waits
+ * for another's answer does so for its timeout_ms at most. If the cache has a soft time to live, a stale answer is handed out while
+ * one call refreshes it.
+ *
+ * Never kept is the state of a shipment without postage, and the ledger, bulk runs and shipopt_purchase() never look into the
+ * cache at all: no purchase is decided by an answer that was kept. Whoever decides something by a read of his own
+ * asks for it with SHIPOPT_CALL_CACHE_REFRESH. Polling for changes sees them up to tracker_ttl_ms late; 0 there leaves trackers out.
+ *
+ * A write through any client with the same cache that may have reached the carrier makes the answers about that object and the
+ * lists of its collection dead before the write's own completion, all of the account's where it cannot be told
+ * what else was changed (an order, a batch, a refund, an outcome that is not known). What changes at the carrier's end shows when
+ * the time to live is over, or after shipopt_cache_remove_tag() with the object's tag, "trackers/trk_…", as on a webhook's event; other
+ * tags are those of lists, "trackers", and "quotes". Accounts, test and production never share an answer; the key is not in the cache.
  *
  * Wire facts are from the public EasyPost API and recorded exchanges with it.
  */
@@ -52,6 +79,9 @@ typedef struct shipopt_carrier_config shipopt_carrier_config;
  *   breaker_open_ms      default 10,000; breaker_window default 100 outcomes
  *   settle_ms            how long after a purchase was sent "no postage" proves nothing; default 120,000, 0 to 3,600,000; for
  *                        purchases through the ledger at least 1.2 × timeout_ms
+ *   cache_ttl_ms         with a cache: how long an answer is good; default 60,000, 0 (not kept) to 86,400,000
+ *   tracker_ttl_ms       the same for reads of trackers; default 30,000
+ *   quote_ttl_ms         the same for shipopt_shipment_quote(); default 300,000, a tenth of it if a carrier failed to rate
  *   ca_file              PEM bundle; default: SSL_CERT_FILE, libcurl's own, then the usual places
  *   proxy                default none; the environment is not read
  */
@@ -74,10 +104,17 @@ SHIPOPT_API int shipopt_carrier_config_set_concurrency_start(shipopt_carrier_con
 SHIPOPT_API int shipopt_carrier_config_set_adaptive(shipopt_carrier_config *config, int64_t value);
 SHIPOPT_API int shipopt_carrier_config_set_attempts_max(shipopt_carrier_config *config, int64_t value);
 SHIPOPT_API int shipopt_carrier_config_set_settle_ms(shipopt_carrier_config *config, int64_t value);
+SHIPOPT_API int shipopt_carrier_config_set_cache_ttl_ms(shipopt_carrier_config *config, int64_t value);
+SHIPOPT_API int shipopt_carrier_config_set_tracker_ttl_ms(shipopt_carrier_config *config, int64_t value);
+SHIPOPT_API int shipopt_carrier_config_set_quote_ttl_ms(shipopt_carrier_config *config, int64_t value);
 SHIPOPT_API int shipopt_carrier_config_set_ca_file(shipopt_carrier_config *config, const char *path);
 /* Where completions go: SHIPOPT_DELIVERY_…; a queue for SHIPOPT_DELIVERY_QUEUE (a reference is kept by the handle). */
 SHIPOPT_API int shipopt_carrier_config_set_delivery(shipopt_carrier_config *config, int delivery);
 SHIPOPT_API int shipopt_carrier_config_set_queue(shipopt_carrier_config *config, shipopt_queue *queue);
+
+/* Where answers are kept; NULL: nowhere. Clients, and the host's own keys, may share a cache. Configuration and client each keep a
+ * reference. The cache's removal listener then may be called on threads of the library. */
+SHIPOPT_API int shipopt_carrier_config_set_cache(shipopt_carrier_config *config, shipopt_cache *cache);
 
 /* Makes a client; `config` is copied. Nothing is sent yet. SHIPOPT_EINVAL names the setting that is missing or wrong,
  * SHIPOPT_ETLS if no certificate bundle is found. *ret_error may be NULL, and is the caller's to unref. */
@@ -94,6 +131,10 @@ SHIPOPT_API void shipopt_call_options_free(shipopt_call_options *options);
 SHIPOPT_API int shipopt_call_options_set_timeout_ms(shipopt_call_options *options, int64_t timeout_ms);
 SHIPOPT_API int shipopt_call_options_set_api_key(shipopt_call_options *options, const char *key);
 SHIPOPT_API int shipopt_call_options_set_base_url(shipopt_call_options *options, const char *url);
+/* What a read does with the cache: USE looks there first (the default); REFRESH asks the carrier, whatever was kept, and keeps
+ * the answer; NONE neither looks there nor keeps it. Without a cache they are the same. */
+enum { SHIPOPT_CALL_CACHE_USE = 0, SHIPOPT_CALL_CACHE_REFRESH = 1, SHIPOPT_CALL_CACHE_NONE = 2 };
+SHIPOPT_API int shipopt_call_options_set_cache(shipopt_call_options *options, int mode);
 
 /*
  * Any call of the API. `method`: GET, POST, PUT, PATCH, DELETE; `path` begins with "/" and is relative to the base URL,
@@ -107,6 +148,15 @@ SHIPOPT_API int shipopt_carrier_call(shipopt_carrier *carrier, const char *metho
 /* POST /shipments: makes a shipment and its rates; costs nothing. After SHIPOPT_EINDOUBT a repeat is harmless: at worst it leaves
  * a second, unpaid shipment. Result: shipment. */
 SHIPOPT_API int shipopt_shipment_create(shipopt_carrier *carrier, const shipopt_record *shipment, shipopt_done_fn done,
+	void *userdata, shipopt_op **ret_op);
+/*
+ * What a shipment would cost: rates to show, not to buy. With a cache, quotes are kept by what is asked: addresses, parcel, customs,
+ * options, carrier accounts, in whatever order and notation; reference, the wording of names and e-mail addresses, and
+ * options that are only printed do not count. Sent as POST /shipments without the reference, which makes a shipment at the carrier
+ * that nobody uses and costs nothing; repeated like a read. Result: shipment with rates and messages only. As it may be another's answer
+ * it has no ids: to buy, create a shipment of its own, which rates it anew, and compare prices (shipopt_purchase() and bulk runs do).
+ */
+SHIPOPT_API int shipopt_shipment_quote(shipopt_carrier *carrier, const shipopt_record *shipment, shipopt_done_fn done,
 	void *userdata, shipopt_op **ret_op);
 /*
  * POST /shipments/{id}/buy: SPENDS MONEY and is unguarded: use shipopt_purchase() or a bulk run, which keep a ledger. Never

@@ -1,34 +1,17 @@
 /* SPDX-License-Identifier: MIT */
+#include "carrier/call_op.h"
+
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "carrier/exchange.h"
+#include "carrier/quote.h"
 #include "record/record.h"
-
-/*
- * The public calls: an operation around one exchange.
- *
- * The calling thread writes the call (so that bad arguments are refused at once), the reactor runs it. The operation holds a
- * reference to the client until it is destroyed. Calls taken and not finished are counted, which bounds what is posted to the
- * reactor before the lane can see it.
- */
-struct shipopt_call_options {
-	int64_t timeout_ms;
-	char *api_key, *base_url;
-};
-
-struct call_op {
-	shipopt_op op;
-	shipopt_carrier *carrier;
-	struct exchange exchange;
-	char *authorization, *base_url;
-	struct task start_task, cancel_task;
-};
 
 static void call_op_destroy(shipopt_op *op)
 {
 	struct call_op *self = CONTAINER_OF(op, struct call_op, op);
+	cached_read_destroy(self);
 	exchange_clear(&self->exchange);
 	mem_free_secret(self->authorization);
 	mem_free(self->base_url);
@@ -38,7 +21,8 @@ static void call_op_destroy(shipopt_op *op)
 static void cancel_on_reactor(struct task *task)
 {
 	struct call_op *self = CONTAINER_OF(task, struct call_op, cancel_task);
-	exchange_cancel(&self->exchange);
+	if (!cached_read_leave(self, SHIPOPT_ECANCELED, "canceled; nothing was sent"))
+		exchange_cancel(&self->exchange);
 	shipopt_op_unref(&self->op);
 }
 
@@ -51,15 +35,15 @@ static void call_op_cancel(shipopt_op *op)
 
 static const struct op_class call_op_class = {sizeof(struct call_op), call_op_cancel, call_op_destroy};
 
-static void call_op_finish(struct call_op *self, int status, shipopt_error *error)
+void call_op_finish(struct call_op *self, int status, shipopt_error *error)
 {
 	atomic_fetch_sub(&self->carrier->pending, 1);
 	op_complete(&self->op, status, error);
 }
 
-static void exchange_done(struct exchange *exchange)
+void call_op_publish(struct call_op *self)
 {
-	struct call_op *self = CONTAINER_OF(exchange, struct call_op, exchange);
+	struct exchange *exchange = &self->exchange;
 	self->op.value = exchange->http_status;
 	if (exchange->record) /* without its source, when memory is short, a record is still whole */
 		record_keep_source(exchange->record, exchange_answer(exchange));
@@ -71,12 +55,30 @@ static void exchange_done(struct exchange *exchange)
 	call_op_finish(self, exchange->status, TAKE(exchange->error));
 }
 
+static void exchange_done(struct exchange *exchange)
+{
+	struct call_op *self = CONTAINER_OF(exchange, struct call_op, exchange);
+	if (self->is_quote && exchange->status == 0)
+		quote_take_rates(exchange);
+	if (cached_read_lead_done(self))
+		call_op_publish(self);
+}
+
+void call_op_send(struct call_op *self)
+{
+	shipopt_carrier *carrier = self->carrier;
+	bool is_canceled = carrier->is_closing || op_is_canceled(&self->op);
+	int r = is_canceled ? SHIPOPT_ECANCELED : exchange_start(carrier, &self->exchange);
+	if (r == 0)
+		return;
+	self->exchange.status = r;
+	if (cached_read_lead_done(self))
+		call_op_finish(self, r, NULL);
+}
+
 static void start_on_reactor(struct task *task)
 {
-	struct call_op *self = CONTAINER_OF(task, struct call_op, start_task);
-	int r = exchange_start(self->carrier, &self->exchange);
-	if (r < 0)
-		call_op_finish(self, r, NULL);
+	call_op_send(CONTAINER_OF(task, struct call_op, start_task));
 }
 
 static int reserve_pending(shipopt_carrier *carrier)
@@ -89,8 +91,7 @@ static int reserve_pending(shipopt_carrier *carrier)
 	return SHIPOPT_EAGAIN;
 }
 
-/* Makes the operation with an empty call; the caller writes the call and then starts or abandons it. */
-static int call_op_new(shipopt_carrier *carrier, shipopt_done_fn done, void *userdata, shipopt_op **ret_caller,
+int call_op_new(shipopt_carrier *carrier, shipopt_done_fn done, void *userdata, shipopt_op **ret_caller,
 	struct call_op **ret_self)
 {
 	shipopt_op *op;
@@ -111,11 +112,12 @@ static int call_op_new(shipopt_carrier *carrier, shipopt_done_fn done, void *use
 	self->exchange.done = exchange_done;
 	self->start_task.run = start_on_reactor;
 	self->cancel_task.run = cancel_on_reactor;
+	cached_read_init(self);
 	*ret_self = self;
 	return 0;
 }
 
-static int call_op_start(struct call_op *self, int written, shipopt_op **ret_op)
+int call_op_start(struct call_op *self, int written, shipopt_op **ret_op)
 {
 	if (written < 0) {
 		atomic_fetch_sub(&self->carrier->pending, 1);
@@ -124,93 +126,10 @@ static int call_op_start(struct call_op *self, int written, shipopt_op **ret_op)
 	}
 	if (ret_op)
 		*ret_op = &self->op;
-	reactor_post(self->carrier->reactor, &self->start_task);
-	return 0;
-}
-
-/* ---- options of a raw call --------------------------------------------------------------------------------- */
-
-int shipopt_call_options_new(shipopt_call_options **ret_options)
-{
-	shipopt_call_options *options = ret_options ? mem_alloc_zero(sizeof(*options)) : NULL;
-	if (!options)
-		return ret_options ? SHIPOPT_ENOMEM : SHIPOPT_EINVAL;
-	*ret_options = options;
-	return 0;
-}
-
-void shipopt_call_options_free(shipopt_call_options *options)
-{
-	if (!options)
-		return;
-	mem_free_secret(options->api_key);
-	mem_free(options->base_url);
-	mem_free(options);
-}
-
-int shipopt_call_options_set_timeout_ms(shipopt_call_options *options, int64_t timeout_ms)
-{
-	const struct setting *setting = &carrier_settings.settings[CARRIER_TIMEOUT_MS];
-	if (!options || (timeout_ms != 0 && (timeout_ms < setting->minimum || timeout_ms > setting->maximum)))
-		return SHIPOPT_EINVAL;
-	options->timeout_ms = timeout_ms;
-	return 0;
-}
-
-static int copy_checked(const char *text, int64_t length_max, char **ret_copy)
-{
-	if (text && ((int64_t)strlen(text) > length_max || strpbrk(text, "\r\n") || text_is_empty(text)))
-		return SHIPOPT_EINVAL;
-	char *copy = mem_copy_text(text);
-	if (text && !copy)
-		return SHIPOPT_ENOMEM;
-	*ret_copy = copy;
-	return 0;
-}
-
-int shipopt_call_options_set_api_key(shipopt_call_options *options, const char *key)
-{
-	char *copy = NULL;
-	int r = options ? copy_checked(key, carrier_settings.settings[CARRIER_API_KEY].maximum, &copy) : SHIPOPT_EINVAL;
-	if (r < 0)
-		return r;
-	mem_free_secret(options->api_key);
-	options->api_key = copy;
-	return 0;
-}
-
-int shipopt_call_options_set_base_url(shipopt_call_options *options, const char *url)
-{
-	char *copy = NULL;
-	if (!options || (url && http_check_url(url, NULL) < 0))
-		return SHIPOPT_EINVAL;
-	int r = copy_checked(url, carrier_settings.settings[CARRIER_BASE_URL].maximum, &copy);
-	if (r < 0)
-		return r;
-	for (size_t length = copy ? strlen(copy) : 0; length && copy[length - 1] == '/'; length--)
-		copy[length - 1] = '\0';
-	mem_free(options->base_url);
-	options->base_url = copy;
-	return 0;
-}
-
-static int apply_options(struct call_op *self, const shipopt_call_options *options)
-{
-	if (!options)
-		return 0;
-	self->exchange.timeout_ms = options->timeout_ms;
-	if (options->api_key) {
-		self->authorization = carrier_authorization(options->api_key);
-		if (!self->authorization)
-			return SHIPOPT_ENOMEM;
-		self->exchange.authorization = self->authorization;
-	}
-	if (options->base_url) {
-		self->base_url = mem_copy_text(options->base_url);
-		if (!self->base_url)
-			return SHIPOPT_ENOMEM;
-		self->exchange.base_url = self->base_url;
-	}
+	if (cached_read_applies(self))
+		cached_read_begin(self);
+	else
+		reactor_post(self->carrier->reactor, &self->start_task);
 	return 0;
 }
 
@@ -276,7 +195,7 @@ int shipopt_carrier_call(shipopt_carrier *carrier, const char *method, const cha
 	r = write_raw(&self->exchange.call, method, path, json);
 	if (self->exchange.call.is_purchase)
 		self->exchange.attempts_max = 1;
-	r = r < 0 ? r : apply_options(self, options);
+	r = r < 0 ? r : call_op_apply(self, options);
 	return call_op_start(self, r, ret_op);
 }
 

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "cache/cache.h"
+#include "carrier/call_op.h"
 #include "carrier/exchange.h"
 #include "runtime/delivery.h"
 
@@ -16,6 +18,7 @@ void shipopt_carrier_config_free(shipopt_carrier_config *config)
 	if (!config)
 		return;
 	queue_unref(config->delivery.queue);
+	shipopt_cache_free(config->cache);
 	settings_object_free(&config->settings);
 }
 
@@ -34,9 +37,23 @@ SETTING_PUBLIC_NUMBER(carrier, concurrency_start, CARRIER_CONCURRENCY_START)
 SETTING_PUBLIC_NUMBER(carrier, adaptive, CARRIER_ADAPTIVE)
 SETTING_PUBLIC_NUMBER(carrier, attempts_max, CARRIER_ATTEMPTS_MAX)
 SETTING_PUBLIC_NUMBER(carrier, settle_ms, CARRIER_SETTLE_MS)
+SETTING_PUBLIC_NUMBER(carrier, cache_ttl_ms, CARRIER_CACHE_TTL_MS)
+SETTING_PUBLIC_NUMBER(carrier, tracker_ttl_ms, CARRIER_TRACKER_TTL_MS)
+SETTING_PUBLIC_NUMBER(carrier, quote_ttl_ms, CARRIER_QUOTE_TTL_MS)
 SETTING_PUBLIC_TEXT(carrier, ca_file, CARRIER_CA_FILE)
 
 DELIVERY_PUBLIC(carrier)
+
+int shipopt_carrier_config_set_cache(shipopt_carrier_config *config, shipopt_cache *cache)
+{
+	if (!config)
+		return SHIPOPT_EINVAL;
+	if (cache)
+		cache_ref(cache);
+	shipopt_cache_free(config->cache);
+	config->cache = cache;
+	return 0;
+}
 
 /* ---- the handle -------------------------------------------------------------------------------------------- */
 
@@ -55,7 +72,7 @@ char *carrier_authorization(const char *api_key)
 static void release_reactor_parts(void *argument)
 {
 	shipopt_carrier *carrier = argument;
-	ASSERT(list_is_empty(&carrier->exchanges));
+	ASSERT(list_is_empty(&carrier->exchanges) && list_is_empty(&carrier->waiting));
 	http_engine_free(TAKE(carrier->engine));
 	lane_free(TAKE(carrier->lane));
 }
@@ -64,6 +81,8 @@ static void carrier_free_memory(shipopt_carrier *carrier)
 {
 	shipopt_runtime *runtime = carrier->runtime;
 	queue_unref(carrier->delivery.queue);
+	if (carrier->cache)
+		cache_unref(carrier->cache);
 	settings_done(&carrier->settings);
 	mem_free_secret(carrier->authorization);
 	mem_free(carrier->base_url);
@@ -114,6 +133,11 @@ void shipopt_carrier_free(shipopt_carrier *carrier)
 static void cancel_task(struct task *task)
 {
 	shipopt_carrier *carrier = CONTAINER_OF(task, shipopt_carrier, cancel_task);
+	carrier->is_closing = true;
+	/* Those who wait first, so that nobody leads when a leader is canceled. */
+	for (struct list_node *node; (node = list_first(&carrier->waiting));)
+		cached_read_leave(
+			LIST_MEMBER(node, struct call_op, read.node), SHIPOPT_ECANCELED, "canceled; nothing was sent");
 	LIST_FOREACH(node, &carrier->exchanges)
 		exchange_cancel(LIST_MEMBER(node, struct exchange, node));
 	carrier_unref(carrier);
@@ -197,7 +221,11 @@ static int copy_config(shipopt_carrier *carrier, const shipopt_carrier_config *c
 	carrier->base_url = mem_copy_bytes(url, length);
 	carrier->delivery = config->delivery;
 	queue_ref(carrier->delivery.queue);
-	return carrier->authorization && carrier->base_url ? 0 : SHIPOPT_ENOMEM;
+	if (config->cache)
+		carrier->cache = cache_ref(config->cache);
+	if (!carrier->authorization || !carrier->base_url)
+		return SHIPOPT_ENOMEM;
+	return answer_identity(carrier->provider, carrier->base_url, carrier->authorization, carrier->identity);
 }
 
 int shipopt_carrier_new(shipopt_runtime *runtime, const shipopt_carrier_config *config, shipopt_carrier **ret_carrier,
@@ -214,6 +242,7 @@ int shipopt_carrier_new(shipopt_runtime *runtime, const shipopt_carrier_config *
 		return SHIPOPT_ENOMEM;
 	reference_init(&carrier->reference);
 	list_init(&carrier->exchanges);
+	list_init(&carrier->waiting);
 	list_init(&carrier->member.node);
 	lane_group_init(&carrier->single_calls, 1);
 	carrier->runtime = runtime_ref(runtime);

@@ -25,6 +25,7 @@
 struct shipopt_carrier_config {
 	struct settings settings;
 	struct delivery delivery; /* holds a queue reference */
+	shipopt_cache *cache;     /* a reference, or NULL */
 };
 
 struct shipopt_carrier {
@@ -37,11 +38,15 @@ struct shipopt_carrier {
 	const char *mode;    /* test or production; static */
 	char *authorization; /* header value; secret */
 	char *base_url;      /* without a trailing slash */
+	shipopt_cache *cache; /* a reference, or NULL: answers are not kept */
+	char identity[64];   /* of base URL and credential there; carrier/answer_cache.h */
 
 	struct http_engine *engine;
 	struct lane *lane;
 	struct health health;
 	struct list_node exchanges; /* under way */
+	struct list_node waiting;   /* calls that wait for another's answer to the same question */
+	bool is_closing;            /* all calls have been canceled, as the runtime closes */
 	struct lane_group single_calls;
 
 	atomic_size_t pending; /* calls taken and not finished */

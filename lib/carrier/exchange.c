@@ -7,10 +7,9 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "carrier/answer.h"
+#include "carrier/answer_cache.h"
 #include "record/record.h"
 
-/* Up to this size an answer is parsed on the reactor (a few microseconds); larger ones go to a worker. */
-#define READ_INLINE_BYTES_MAX 32768
 /* A patient exchange repeats what shows that the server lives this many times as often as others. */
 #define PATIENT_FACTOR 8
 #define REENTRY_DELAY_US 50000
@@ -63,6 +62,8 @@ static void exchange_finish(struct exchange *exchange)
 	shipopt_carrier *carrier = exchange->carrier;
 	timer_stop(&exchange->timer);
 	list_remove(&exchange->node);
+	if (carrier->cache && exchange->maybe_sent && strcmp(exchange->call.method, "GET") != 0)
+		answer_forget(exchange); /* before anybody can know that the write is over */
 	exchange->state = EXCHANGE_IDLE;
 	exchange->carrier = NULL;
 	carrier_publish_stats(carrier);
@@ -248,6 +249,28 @@ static void set_result(struct exchange *exchange)
 		answer_error(&exchange->http, exchange->document ? &root : NULL, call, exchange->status, &exchange->error);
 }
 
+void exchange_drop_answer(struct exchange *exchange, int status)
+{
+	ASSERT(!exchange_is_under_way(exchange));
+	forget_answer(exchange);
+	shipopt_error_unref(TAKE(exchange->error));
+	exchange->http_status = 0;
+	exchange->status = status;
+}
+
+void exchange_take_answer(struct exchange *exchange, const void *bytes, size_t length)
+{
+	struct buffer *body = &exchange->http.response;
+	exchange_drop_answer(exchange, 0);
+	exchange->http = (struct http_request){.http_status = 200, .sent = HTTP_NOT_SENT};
+	buffer_init_padded(body, length, JSON_PADDING);
+	if (length && buffer_append(body, bytes, length) < 0)
+		exchange->http.status = SHIPOPT_ENOMEM;
+	parse_answer(exchange);
+	decode_record(exchange);
+	set_result(exchange);
+}
+
 static void exchange_read_done(struct exchange *exchange)
 {
 	decode_record(exchange);
@@ -266,7 +289,7 @@ static void http_done(struct http_request *http)
 		exchange->carrier->stats[SHIPOPT_CARRIER_STAT_RATE_LIMITED]++;
 	lane_leave(&exchange->ticket, lane_outcome_of(http), http->retry_after_ms);
 	exchange->state = EXCHANGE_READING;
-	if (http->response.length > READ_INLINE_BYTES_MAX) {
+	if (http->response.length > EXCHANGE_INLINE_BYTES_MAX) {
 		exchange->task.run = parse_task;
 		runtime_submit_task(exchange->carrier->runtime, &exchange->task);
 		return;

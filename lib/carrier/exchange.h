@@ -29,6 +29,7 @@ struct exchange {
 	bool patient;
 	const char *authorization;     /* NULL: the client's */
 	const char *base_url;          /* NULL: the client's */
+	const char *identity;          /* of these two, NULL: the client's; carrier/answer_cache.h */
 	void (*done)(struct exchange *exchange);
 
 	/* the answer */
@@ -63,6 +64,12 @@ int exchange_start(shipopt_carrier *carrier, struct exchange *exchange);
 void exchange_cancel(struct exchange *exchange);
 /* Frees the answer and the call's buffers. Not while under way. */
 void exchange_clear(struct exchange *exchange);
+/* Up to this size an answer is parsed where it comes (a few microseconds); larger ones go to a worker. */
+#define EXCHANGE_INLINE_BYTES_MAX 32768
+/* For an exchange that is not under way, on any thread: reads a body that came before, or was changed, as if it had just come with
+ * HTTP status 200; or forgets the answer, with a status to put in its place. */
+void exchange_take_answer(struct exchange *exchange, const void *bytes, size_t length);
+void exchange_drop_answer(struct exchange *exchange, int status);
 /* Where the record stands in the answer; only with a record. */
 struct json_value exchange_answer(const struct exchange *exchange);
 /* True while a request is on the wire: from here on a purchase must be waited for. */

@@ -75,6 +75,8 @@ struct provider {
 		int status, const shipopt_error *error, const shipopt_record *shipment, const char *id);
 	/* Whether a shipment that was read back has postage: 1, 0, or SHIPOPT_EPROTOCOL if it is not that shipment. */
 	int (*has_postage)(const shipopt_record *shipment, const char *id);
+	/* Whether a good answer to a read of `path` must not be kept, as a purchase may hang on it: a shipment without postage. */
+	bool (*is_open)(const char *path, struct json_value answer);
 };
 
 extern const struct provider provider_easypost;

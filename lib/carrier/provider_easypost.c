@@ -187,6 +187,15 @@ static int easypost_has_postage(const shipopt_record *shipment, const char *id)
 	       !text_is_empty(shipopt_record_text(shipment, SHIPOPT_SHIPMENT_TRACKING_CODE));
 }
 
+static bool easypost_is_open(const char *path, struct json_value answer)
+{
+	struct json_value label;
+	if (!text_has_prefix(path, "/shipments/") || path[11 + strcspn(path + 11, "/?")] == '/')
+		return false;
+	bool has_label = json_get(answer, "postage_label", &label) && json_type(label) == JSON_OBJECT;
+	return !has_label && text_is_empty(json_get_text(answer, "tracking_code"));
+}
+
 /* Codes that say that a purchase went on without telling how it ended. */
 static bool is_unknown_code(const char *code)
 {
@@ -239,6 +248,7 @@ const struct provider provider_easypost = {
 	.verify_address = easypost_verify_address,
 	.judge_purchase = easypost_judge_purchase,
 	.has_postage = easypost_has_postage,
+	.is_open = easypost_is_open,
 };
 
 void call_init(struct call *call)

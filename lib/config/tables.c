@@ -41,6 +41,9 @@ static const struct setting carrier_table[] = {
 	INTEGER("breaker_open_ms", 10000, 1, 600000, "how long the circuit breaker stays open"),
 	INTEGER("breaker_window", 100, 10, 10000, "outcomes that the circuit breaker looks at"),
 	INTEGER("settle_ms", 120000, 0, 3600000, "how long \"no postage\" proves nothing after a purchase was sent"),
+	INTEGER("cache_ttl_ms", 60000, 0, 86400000, "how long a kept answer is good; 0: answers are not kept"),
+	INTEGER("tracker_ttl_ms", 30000, 0, 86400000, "the same for trackers"),
+	INTEGER("quote_ttl_ms", 300000, 0, 86400000, "the same for quoted rates"),
 	TEXT("ca_file", NULL, 1, 4096, "PEM bundle of certificate authorities"),
 	TEXT("proxy", NULL, 0, 1024, "HTTP proxy; the environment is not read"),
 };

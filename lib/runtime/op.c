@@ -296,6 +296,11 @@ int64_t shipopt_op_value(const shipopt_op *op)
 	return shipopt_op_is_done(op) ? op->value : 0;
 }
 
+int shipopt_op_is_cached(const shipopt_op *op)
+{
+	return shipopt_op_is_done(op) && op->is_cached ? 1 : 0;
+}
+
 void shipopt_op_set_token(shipopt_op *op, uint64_t token)
 {
 	if (op)

@@ -51,6 +51,7 @@ struct shipopt_op {
 	void (*free_record)(struct shipopt_record *record);
 	char *json;
 	int64_t value;
+	bool is_cached;
 
 	atomic_int state; /* the operation's own from here on */
 	struct queue_entry entry;

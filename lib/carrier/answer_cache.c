@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+#include "carrier/answer_cache.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "cache/flight.h"
+
+#define IDENTITY_FORM "answer-1\n"
+#define IDENTITY_DIGITS 32
+/* A quote that lacks a carrier, because it failed to rate just then, is good for this part of the time. */
+#define QUOTE_PARTIAL 10
+#define TAG_SIZE (TAG_NAME_MAX + 1)
+
+int answer_identity(const struct provider *provider, const char *base_url, const char *authorization,
+	char ret_identity[ANSWER_IDENTITY_SIZE])
+{
+	char digest[HASH_HEX_SIZE];
+	struct buffer text;
+	buffer_init(&text, BUFFER_LIMIT_DEFAULT);
+	/* A URL has no line break, so the two cannot run together. */
+	int r = buffer_append_format(&text, IDENTITY_FORM "%s\n%s", base_url, authorization);
+	r = r < 0 ? r : hash_sha256_hex(text.data, text.length, digest);
+	if (text.data)
+		mem_cleanse(text.data, text.length);
+	buffer_done(&text);
+	if (r == 0)
+		snprintf(ret_identity, ANSWER_IDENTITY_SIZE, "%.24s:%.*s", provider->name, IDENTITY_DIGITS, digest);
+	return r;
+}
+
+/* "/shipments/shp_1/buy?x" → "shipments", "shp_1". */
+struct path_parts {
+	const char *collection, *id;
+	size_t collection_length, id_length; /* 0: there is none */
+};
+
+static struct path_parts split(const char *path)
+{
+	struct path_parts parts = {.collection = path + (*path == '/')};
+	parts.collection_length = strcspn(parts.collection, "/?");
+	parts.id = parts.collection + parts.collection_length;
+	parts.id += *parts.id == '/';
+	parts.id_length = strcspn(parts.id, "/?");
+	if (parts.collection[parts.collection_length] != '/')
+		parts.id_length = 0;
+	return parts;
+}
+
+/* False if it is too long for a tag; then only that of the identity is there. */
+static bool make_tag(const struct path_parts *parts, const char *id, size_t id_length, char tag[TAG_SIZE])
+{
+	int length = snprintf(tag, TAG_SIZE, "%.*s%s%.*s", (int)parts->collection_length, parts->collection,
+		id_length ? "/" : "", (int)id_length, id);
+	return length > 0 && length < TAG_SIZE;
+}
+
+/* ---- questions --------------------------------------------------------------------------------------------- */
+
+int64_t answer_ttl_ms(const shipopt_carrier *carrier, const struct answer_question *question)
+{
+	struct path_parts parts = split(question->path);
+	bool is_tracker = parts.collection_length == 8 && memcmp(parts.collection, "trackers", 8) == 0;
+	return settings_number(&carrier->settings, question->content ? CARRIER_QUOTE_TTL_MS
+						   : is_tracker      ? CARRIER_TRACKER_TTL_MS
+								     : CARRIER_CACHE_TTL_MS);
+}
+
+size_t answer_key(const struct answer_question *question, char ret_key[ANSWER_KEY_SIZE])
+{
+	int length = snprintf(ret_key, ANSWER_KEY_SIZE, "%s:%s%s", question->identity, question->content ? "quote:" : "",
+		question->content ? question->content : question->path);
+	ASSERT(length > 0 && length < ANSWER_KEY_SIZE);
+	return (size_t)length;
+}
+
+void answer_options(
+	const shipopt_carrier *carrier, const struct answer_question *question, struct shipopt_cache_options *ret_options)
+{
+	char tag[TAG_SIZE];
+	struct path_parts parts = split(question->path);
+	options_init(ret_options);
+	ret_options->ttl_ms = answer_ttl_ms(carrier, question);
+	ret_options->timeout_ms = SHIPOPT_CACHE_FOREVER; /* who waits has a timer of his own */
+	shipopt_cache_options_add_tag(ret_options, question->identity);
+	if (question->content)
+		shipopt_cache_options_add_tag(ret_options, "quotes");
+	else if (make_tag(&parts, parts.id, parts.id_length, tag))
+		shipopt_cache_options_add_tag(ret_options, tag);
+}
+
+/* ---- answers ----------------------------------------------------------------------------------------------- */
+
+void answer_pass_on(shipopt_load *load)
+{
+	static _Thread_local struct {
+		bool is_active;
+		shipopt_load *next;
+	} passing;
+	if (passing.is_active) {
+		passing.next = load;
+		return;
+	}
+	passing.is_active = true;
+	for (; load; load = TAKE(passing.next))
+		shipopt_load_abandon(load);
+	passing.is_active = false;
+}
+
+/* The id of what was answered, or NULL. */
+static const char *answer_id(const struct exchange *exchange)
+{
+	const char *id = NULL;
+	if (exchange->status == 0 && exchange->document)
+		id = json_get_text(exchange_answer(exchange), "id");
+	return text_is_empty(id) ? NULL : id;
+}
+
+static bool is_partial(const shipopt_record *quote)
+{
+	size_t count = shipopt_record_count(quote, SHIPOPT_SHIPMENT_MESSAGES);
+	for (size_t i = 0; i < count; i++) {
+		const shipopt_record *message = shipopt_record_item(quote, SHIPOPT_SHIPMENT_MESSAGES, i);
+		if (text_equal(shipopt_record_text(message, SHIPOPT_MESSAGE_TYPE), "rate_error"))
+			return true;
+	}
+	return shipopt_record_count(quote, SHIPOPT_SHIPMENT_RATES) == 0;
+}
+
+static void keep_success(shipopt_load *load, const struct provider *provider, const struct answer_question *question,
+	const struct exchange *exchange)
+{
+	struct shipopt_cache_options options = load->flight->options;
+	struct path_parts parts = split(question->path);
+	const char *id = answer_id(exchange);
+	char tag[TAG_SIZE];
+	bool is_open = false;
+	if (question->content) {
+		if (is_partial(exchange->record))
+			options.ttl_ms = MAX(options.ttl_ms / QUOTE_PARTIAL, 1);
+	} else {
+		is_open = exchange->document && provider->is_open(question->path, exchange_answer(exchange));
+		if (parts.id_length && id && make_tag(&parts, id, strlen(id), tag))
+			shipopt_cache_options_add_tag(&options, tag);
+	}
+	if (is_open)
+		flight_drop(load->flight); /* those who wait get it, the cache does not */
+	const struct buffer *body = &exchange->http.response;
+	shipopt_load_complete(load, buffer_text(body), body->length, &options);
+}
+
+/* Whether a failure says nothing about what would befall another who asks. */
+static bool is_own_failure(const struct exchange *exchange)
+{
+	switch (exchange->status) {
+	case SHIPOPT_ECANCELED:
+	case SHIPOPT_ENOMEM:
+	case SHIPOPT_EAGAIN:
+	case SHIPOPT_ESHUTDOWN:
+		return true;
+	case SHIPOPT_ETIMEDOUT:
+		return exchange->timeout_ms != 0; /* he was in more of a hurry than others may be */
+	default:
+		return exchange->status == 0; /* no answer to be kept, as it is no 200 */
+	}
+}
+
+void answer_keep(shipopt_load *load, const struct provider *provider, const struct answer_question *question,
+	const struct exchange *exchange)
+{
+	if (exchange->status == 0 && exchange->http_status == 200)
+		keep_success(load, provider, question, exchange);
+	else if (exchange->status == SHIPOPT_ENOTFOUND && shipopt_error_carrier_code(exchange->error) && !question->content)
+		shipopt_load_not_found(load, NULL);
+	else if (is_own_failure(exchange))
+		answer_pass_on(load);
+	else
+		flight_fail(load->flight, exchange->status, shipopt_error_ref(exchange->error));
+}
+
+/* ---- writes ------------------------------------------------------------------------------------------------ */
+
+/* Collections whose writes change nothing but the object and their lists. */
+static bool stands_for_itself(const struct path_parts *parts)
+{
+	static const char *const collections[] = {
+		"shipments", "trackers", "addresses", "parcels", "customs_infos", "customs_items"};
+	for (size_t i = 0; i < ARRAY_SIZE(collections); i++)
+		if (strlen(collections[i]) == parts->collection_length &&
+			memcmp(collections[i], parts->collection, parts->collection_length) == 0)
+			return true;
+	return false;
+}
+
+/* The API itself has said no: nothing was changed but, at most, by an earlier call for the same object. */
+static bool is_refused(const struct exchange *exchange)
+{
+	return exchange->http_status >= 400 && exchange->http_status < 500 && shipopt_error_carrier_code(exchange->error);
+}
+
+void answer_forget(const struct exchange *exchange)
+{
+	const shipopt_carrier *carrier = exchange->carrier;
+	struct path_parts parts = split(buffer_text(&exchange->call.path));
+	char own[TAG_SIZE], returned[TAG_SIZE], lists[TAG_SIZE];
+	const char *id = answer_id(exchange);
+	bool is_known = stands_for_itself(&parts) && (id || is_refused(exchange)) &&
+			make_tag(&parts, parts.id, parts.id_length, own) && make_tag(&parts, "", 0, lists) &&
+			make_tag(&parts, id ? id : "", id ? strlen(id) : 0, returned);
+	if (!is_known) {
+		shipopt_cache_remove_tag(carrier->cache, exchange->identity ? exchange->identity : carrier->identity);
+		return;
+	}
+	shipopt_cache_remove_tag(carrier->cache, lists);
+	if (parts.id_length)
+		shipopt_cache_remove_tag(carrier->cache, own);
+	if (id && strcmp(returned, own) != 0)
+		shipopt_cache_remove_tag(carrier->cache, returned);
+}
