@@ -61,6 +61,7 @@ void fixture_open_handles(struct bulk_fixture *fixture, const char *settings)
 	snprintf(base_url, sizeof(base_url), "%s/v2", fixture->sandbox.url);
 	must(shipopt_carrier_config_set_base_url(fixture->carrier_config, base_url), NULL, "base_url");
 	must(shipopt_carrier_config_set_api_key(fixture->carrier_config, "EZTKtest"), NULL, "api_key");
+	must(shipopt_carrier_config_set_cache(fixture->carrier_config, fixture->cache), NULL, "cache");
 	set_all(fixture, settings);
 	must(shipopt_carrier_new(fixture->runtime, fixture->carrier_config, &fixture->carrier, &error), error, "carrier");
 	must(shipopt_store_open(fixture->runtime, fixture->store_url, NULL, &fixture->store, &error), error, "store");

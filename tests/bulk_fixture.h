@@ -28,6 +28,7 @@ struct bulk_fixture {
 	shipopt_bulk *bulk;
 	shipopt_carrier_config *carrier_config;
 	shipopt_bulk_config *bulk_config;
+	shipopt_cache *cache; /* the test's, set before the client is opened; NULL: none */
 };
 
 /* What a run's items said. */

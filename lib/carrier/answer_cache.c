@@ -133,23 +133,24 @@ static bool is_partial(const shipopt_record *quote)
 static void keep_success(shipopt_load *load, const struct provider *provider, const struct answer_question *question,
 	const struct exchange *exchange)
 {
-	struct shipopt_cache_options options = load->flight->options;
+	struct flight *flight = load->flight;
+	struct shipopt_cache_options options = flight->options;
 	struct path_parts parts = split(question->path);
 	const char *id = answer_id(exchange);
+	const struct buffer *body = &exchange->http.response;
 	char tag[TAG_SIZE];
-	bool is_open = false;
 	if (question->content) {
-		if (is_partial(exchange->record))
-			options.ttl_ms = MAX(options.ttl_ms / QUOTE_PARTIAL, 1);
+		if (is_partial(exchange->record)) /* whoever holds the token has the flight's options to himself */
+			flight->options.ttl_ms = MAX(flight->options.ttl_ms / QUOTE_PARTIAL, 1);
 	} else {
-		is_open = exchange->document && provider->is_open(question->path, exchange_answer(exchange));
 		if (parts.id_length && id && make_tag(&parts, id, strlen(id), tag))
 			shipopt_cache_options_add_tag(&options, tag);
+		if (exchange->document && provider->is_open(question->path, exchange_answer(exchange)))
+			flight_drop(flight); /* those who wait get it, the cache does not */
 	}
-	if (is_open)
-		flight_drop(load->flight); /* those who wait get it, the cache does not */
-	const struct buffer *body = &exchange->http.response;
-	shipopt_load_complete(load, buffer_text(body), body->length, &options);
+	/* Options of the answer's own make the cache suspect that one of the tags was invalidated before it was named. */
+	bool has_other_id = options.tag_count != flight->options.tag_count;
+	shipopt_load_complete(load, buffer_text(body), body->length, has_other_id ? &options : NULL);
 }
 
 /* Whether a failure says nothing about what would befall another who asks. */
@@ -207,7 +208,8 @@ void answer_forget(const struct exchange *exchange)
 	struct path_parts parts = split(buffer_text(&exchange->call.path));
 	char own[TAG_SIZE], returned[TAG_SIZE], lists[TAG_SIZE];
 	const char *id = answer_id(exchange);
-	bool is_known = stands_for_itself(&parts) && (id || is_refused(exchange)) &&
+	/* Without an id in the path something new was made, whatever came of it. */
+	bool is_known = stands_for_itself(&parts) && (!parts.id_length || id || is_refused(exchange)) &&
 			make_tag(&parts, parts.id, parts.id_length, own) && make_tag(&parts, "", 0, lists) &&
 			make_tag(&parts, id ? id : "", id ? strlen(id) : 0, returned);
 	if (!is_known) {
