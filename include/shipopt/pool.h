@@ -74,6 +74,8 @@ typedef struct shipopt_rows shipopt_rows;
  *                        function of the database's own does beyond them (an advisory lock, a temporary table) needs 2
  *   leak_ms              age at which a lease is reported as leaked; default 0: never
  *   slow_ms              duration from which a command is reported as slow; default 0: never
+ *   slow_explain         1: those reports carry a plan; default 0
+ *   slow_explain_per_minute   plans asked for in a minute, at most; default 6
  *   listen_conninfo      connection string of the connection that listens, as <shipopt/listen.h> tells; default: conninfo; secret
  *   notifications_max    notifications that wait for their listener; default 1,024
  */
@@ -96,9 +98,23 @@ SHIPOPT_API int shipopt_pool_config_set_preset(shipopt_pool_config *config, cons
 /* Where completions go: SHIPOPT_DELIVERY_…; a queue for SHIPOPT_DELIVERY_QUEUE (a reference is kept by the handle). */
 SHIPOPT_API int shipopt_pool_config_set_delivery(shipopt_pool_config *config, int delivery);
 SHIPOPT_API int shipopt_pool_config_set_queue(shipopt_pool_config *config, shipopt_queue *queue);
-/* Called on the reactor thread when a command took slow_ms or longer; it must not block. The text is borrowed for the call;
- * values of parameters are not shown. */
-typedef void (*shipopt_slow_query_fn)(void *userdata, const char *sql, int64_t duration_us);
+/*
+ * Reports of commands that took slow_ms or longer. The hook is called on the reactor thread and must not block; when the pool
+ * delivers to a queue, reports are events of the kind SHIPOPT_EVENT_SLOW_QUERY there, for which shipopt_queue_dispatch() runs the
+ * hook, if there is one. The report is borrowed for the call, or until the event is released. Values of parameters are never shown.
+ *
+ * With slow_explain, a statement (SELECT, INSERT, UPDATE, DELETE, MERGE, VALUES, WITH; run alone, at most 100 values) is
+ * explained on a connection that is idle, if there is one and nobody waits: not executed, one at a time, within 2 s, without its
+ * values: $1 stands where one was. Needs named_statements and PostgreSQL 12. The report waits for it; without a plan (busy, not
+ * to be explained, too many in this minute) it has none. Reports beyond 64 that were not yet given back, or without a slot in the queue,
+ * are dropped: SHIPOPT_POOL_STAT_SLOW_DROPPED.
+ */
+typedef struct shipopt_slow_query shipopt_slow_query;
+SHIPOPT_API const char *shipopt_slow_query_sql(const shipopt_slow_query *report);
+SHIPOPT_API int64_t shipopt_slow_query_duration_us(const shipopt_slow_query *report);
+/* The lines of EXPLAIN, at most 64 KiB of them; NULL without one. */
+SHIPOPT_API const char *shipopt_slow_query_plan(const shipopt_slow_query *report);
+typedef void (*shipopt_slow_query_fn)(void *userdata, const shipopt_slow_query *report);
 SHIPOPT_API int shipopt_pool_config_set_slow_query(
 	shipopt_pool_config *config, shipopt_slow_query_fn slow_query, void *userdata);
 
@@ -411,7 +427,8 @@ enum {
 	SHIPOPT_POOL_STAT_LISTEN_LOST = 25,      /* and lost */
 	SHIPOPT_POOL_STAT_NOTIFICATIONS = 26,    /* that came on it */
 	SHIPOPT_POOL_STAT_NOTIFICATIONS_DROPPED = 27, /* of those, each for a listener that had no room */
-	SHIPOPT_POOL_STAT_NOTIFICATIONS_MISSED = 28   /* times a listener was told that it may have missed some */
+	SHIPOPT_POOL_STAT_NOTIFICATIONS_MISSED = 28,  /* times a listener was told that it may have missed some */
+	SHIPOPT_POOL_STAT_SLOW_DROPPED = 29      /* reports of slow commands that were not delivered */
 };
 /* Counters and gauges, read without stopping the pool; SHIPOPT_EINVAL for an unknown one. */
 SHIPOPT_API int shipopt_pool_stat(shipopt_pool *pool, int stat, int64_t *ret_value);

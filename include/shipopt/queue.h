@@ -24,7 +24,8 @@ enum { /* kinds of events */
 	SHIPOPT_EVENT_ITEM = 2,    /* an item of a bulk run is done: shipopt_event_item() */
 	SHIPOPT_EVENT_REQUEST = 3, /* the host is asked: shipopt_event_request() */
 	SHIPOPT_EVENT_PROGRESS = 4, /* a bulk run tells how far it is: read it with shipopt_run_stat() */
-	SHIPOPT_EVENT_NOTIFICATION = 5 /* of a listener: shipopt_event_notification() */
+	SHIPOPT_EVENT_NOTIFICATION = 5, /* of a listener: shipopt_event_notification() */
+	SHIPOPT_EVENT_SLOW_QUERY = 6 /* of a pool: shipopt_event_slow_query() */
 };
 
 /* Frozen: 48 bytes, the only public struct. `op` is borrowed until the event is released. */
@@ -66,12 +67,14 @@ SHIPOPT_API int shipopt_queue_dispatch(shipopt_queue *queue, size_t max, int64_t
 SHIPOPT_API int shipopt_queue_poll(shipopt_queue *queue, shipopt_event *events, size_t max, int64_t timeout_ms);
 SHIPOPT_API int shipopt_queue_release(shipopt_queue *queue, const shipopt_event *events, size_t count);
 
-/* What an event of the kinds ITEM, REQUEST and NOTIFICATION refers to; NULL for other kinds. */
+/* What an event of the kinds ITEM, REQUEST, NOTIFICATION and SLOW_QUERY refers to; NULL for other kinds. */
 struct shipopt_item;
 struct shipopt_notification;
+struct shipopt_slow_query;
 SHIPOPT_API const struct shipopt_item *shipopt_event_item(const shipopt_event *event);
 SHIPOPT_API shipopt_request *shipopt_event_request(const shipopt_event *event);
 SHIPOPT_API const struct shipopt_notification *shipopt_event_notification(const shipopt_event *event);
+SHIPOPT_API const struct shipopt_slow_query *shipopt_event_slow_query(const shipopt_event *event);
 
 SHIPOPT_END_DECLS
 

@@ -31,11 +31,12 @@ static int make_ring(struct batch_op *batch, size_t statements)
 	return batch->ring ? 0 : SHIPOPT_ENOMEM;
 }
 
-static int batch_op_new(shipopt_pool *pool, shipopt_lease *lease, size_t count, shipopt_done_fn done, void *userdata,
+static int batch_op_new(shipopt_pool *pool, shipopt_lease *lease, const struct delivery *delivery, size_t count, shipopt_done_fn done, void *userdata,
 	shipopt_op **ret_caller, struct batch_op **ret_batch)
 {
 	struct command *command;
-	int r = command_new(&batch_op_class, &batch_class, pool, lease, done, userdata, ret_caller, &command);
+	int r = command_new_delivered(
+		&batch_op_class, &batch_class, pool, lease, delivery, done, userdata, ret_caller, &command);
 	if (r < 0)
 		return r;
 	struct batch_op *batch = CONTAINER_OF(command, struct batch_op, command);
@@ -69,7 +70,8 @@ static int run_query(shipopt_pool *pool, shipopt_lease *lease, const shipopt_que
 	struct batch_op *batch;
 	if (!query)
 		return SHIPOPT_EINVAL;
-	int r = batch_op_new(pool, lease, 1, done, userdata, ret_op, &batch);
+	pool = lease ? lease->pool : pool;
+	int r = batch_op_new(pool, lease, &pool->delivery, 1, done, userdata, ret_op, &batch);
 	if (r < 0)
 		return r;
 	r = add_item(batch, query);
@@ -118,26 +120,32 @@ static int fill_batch(struct batch_op *batch, const shipopt_batch *given)
 	return r;
 }
 
-static int run_batch(shipopt_pool *pool, shipopt_lease *lease, const shipopt_batch *given, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_op)
+static int run_batch(shipopt_pool *pool, shipopt_lease *lease, const struct delivery *delivery, const shipopt_batch *given,
+	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
 	struct batch_op *batch;
 	if (!given || given->count == 0 || (lease && given->attempts))
 		return SHIPOPT_EINVAL;
-	int r = batch_op_new(pool, lease, given->count + (given->attempts ? 2 : 0), done, userdata, ret_op, &batch);
+	int r = batch_op_new(pool, lease, delivery, given->count + (given->attempts ? 2 : 0), done, userdata, ret_op, &batch);
 	return r < 0 ? r : command_submit(&batch->command, fill_batch(batch, given), ret_op);
 }
 
 int shipopt_pool_batch(
 	shipopt_pool *pool, const shipopt_batch *batch, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
-	return pool ? run_batch(pool, NULL, batch, done, userdata, ret_op) : SHIPOPT_EINVAL;
+	return pool ? run_batch(pool, NULL, &pool->delivery, batch, done, userdata, ret_op) : SHIPOPT_EINVAL;
 }
 
 int shipopt_lease_batch(
 	shipopt_lease *lease, const shipopt_batch *batch, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
-	return lease ? run_batch(NULL, lease, batch, done, userdata, ret_op) : SHIPOPT_EINVAL;
+	return lease ? run_batch(lease->pool, lease, &lease->pool->delivery, batch, done, userdata, ret_op) : SHIPOPT_EINVAL;
+}
+
+int batch_run_inline(shipopt_lease *lease, const shipopt_batch *batch, shipopt_done_fn done, void *userdata)
+{
+	static const struct delivery delivery = {.mode = SHIPOPT_DELIVERY_INLINE};
+	return run_batch(lease->pool, lease, &delivery, batch, done, userdata, NULL);
 }
 
 /* ---- results ------------------------------------------------------------------------------------------------- */

@@ -109,6 +109,10 @@ static bool send_item(struct batch_op *batch, size_t index)
 	if (!arrays_fill(&arrays, query))
 		return false;
 	bool ok = find_statement(batch, index, arrays.type, &item->statement) && !fault_point();
+	if (query->is_prepared_only) {
+		mem_free(arrays.block);
+		return ok;
+	}
 	if (ok && item->statement)
 		ok = PQsendQueryPrepared(connection->pg, item->statement->name, (int)query->count, arrays.value, arrays.length,
 			arrays.format, query->is_binary);
@@ -484,8 +488,14 @@ static const char *batch_sql(struct command *command)
 	return batch->items[batch->hidden].query.sql->text;
 }
 
-const struct command_class batch_class = {
-	.start = batch_start, .progress = batch_progress, .loss = batch_loss, .canceled = batch_canceled, .sql = batch_sql};
+static const struct shipopt_query *batch_query(struct command *command)
+{
+	struct batch_op *batch = CONTAINER_OF(command, struct batch_op, command);
+	return batch->count == 1 ? &batch->items[0].query : NULL;
+}
+
+const struct command_class batch_class = {.start = batch_start, .progress = batch_progress, .loss = batch_loss,
+	.canceled = batch_canceled, .sql = batch_sql, .query = batch_query};
 
 void batch_init(struct batch_op *batch)
 {

@@ -58,6 +58,8 @@ struct batch_op {
 	bool is_sync_due, was_in_block, was_sent, has_answer, is_over;
 };
 
+/* For the pool's own use: `done` runs on the reactor, whatever the delivery of the pool. */
+int batch_run_inline(shipopt_lease *lease, const shipopt_batch *batch, shipopt_done_fn done, void *userdata);
 extern const struct command_class batch_class;
 void batch_init(struct batch_op *batch);
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "pool/slow.h"
 
 #define REPEAT_BASE_US 10000
 #define REPEAT_DOUBLINGS_MAX 7
@@ -69,13 +70,12 @@ static void report_slow(struct command *command)
 {
 	shipopt_pool *pool = command->pool;
 	int64_t least_us = pool_setting(pool, POOL_SLOW_MS) * 1000, duration = clock_now_us() - command->started_us;
-	if (least_us == 0 || duration < least_us || !command->class->sql)
+	if (least_us == 0 || duration < least_us || !command->class->sql || command->lease->is_internal)
 		return;
 	const char *sql = command->class->sql(command);
 	pool_count(pool, SHIPOPT_POOL_STAT_SLOW, 1);
 	runtime_log(pool->runtime, SHIPOPT_LOG_WARNING, "pool: slow command, %lld ms: %.1024s", (long long)(duration / 1000), sql);
-	if (pool->slow_query)
-		pool->slow_query(pool->slow_userdata, sql, duration);
+	slow_report(pool, sql, command->class->query ? command->class->query(command) : NULL, duration);
 }
 
 void command_finish(struct connection *connection)

@@ -25,6 +25,7 @@ struct command_class {
 	 * parked. */
 	bool (*canceled)(struct command *command);
 	const char *(*sql)(struct command *command); /* for reports; may be NULL */
+	const struct shipopt_query *(*query)(struct command *command); /* what may be explained; may be NULL, and give NULL */
 	void (*ended)(struct command *command, int status); /* it is about to be delivered; may be NULL */
 	bool keeps_lease; /* the lease is the result */
 };

@@ -238,7 +238,7 @@ static int64_t gauge(shipopt_pool *pool, int stat)
 
 int shipopt_pool_stat(shipopt_pool *pool, int stat, int64_t *ret_value)
 {
-	if (!pool || !ret_value || stat < SHIPOPT_POOL_STAT_ACQUIRES || stat > SHIPOPT_POOL_STAT_NOTIFICATIONS_MISSED)
+	if (!pool || !ret_value || stat < SHIPOPT_POOL_STAT_ACQUIRES || stat > SHIPOPT_POOL_STAT_SLOW_DROPPED)
 		return SHIPOPT_EINVAL;
 	if (runtime_is_forked(pool->runtime))
 		return SHIPOPT_EFORKED;

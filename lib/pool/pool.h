@@ -33,6 +33,7 @@
  *   batch_op.c    statements in pipeline mode            batch_call.c, transaction.c     the calls for it
  *   transaction_op.c  BEGIN, the host's body, COMMIT, again and again     transaction_call.c     the calls for it
  *   stream_op.c   rows and COPY out, packed              stream.c      their reader      copy_in.c   COPY in
+ *   slow.c        reports of slow commands
  *   query.c, parameter.c, batch.c   what is given
  *   listening.c   the connection that listens             listener.c, outlet.c   what it is for, and the way to the host
  *   rows.c, value.c, array.c   what comes back           statement.c   prepared statements of a connection
@@ -85,6 +86,8 @@ struct shipopt_pool {
 	struct list_node waiters, connections, transactions; /* transactions: those that have their lease */
 	size_t checking, replacing;
 	bool is_torn_down, is_balancing, balances_again;
+	bool is_explaining;
+	int64_t explain_window_us, explain_count;
 	struct timer backoff, upkeep;
 	unsigned connect_failures; /* in a row */
 	char connect_error[POOL_MESSAGE_SIZE];
@@ -93,8 +96,9 @@ struct shipopt_pool {
 	size_t retire_due; /* successors are there: so many old ones may go */
 
 	atomic_bool is_closing; /* side threads look at it */
+	atomic_size_t slow_held; /* reports on their way */
 	atomic_size_t pending; /* pool calls taken and not finished */
-	atomic_int_fast64_t stats[SHIPOPT_POOL_STAT_NOTIFICATIONS_MISSED + 1];
+	atomic_int_fast64_t stats[SHIPOPT_POOL_STAT_SLOW_DROPPED + 1];
 	atomic_int_fast64_t wait_histogram[POOL_BUCKETS], connect_histogram[POOL_BUCKETS];
 	struct runtime_member member;
 	struct task cancel_task, destroy_task, start_task;

@@ -146,6 +146,22 @@ int query_copy(struct shipopt_query *to, const struct shipopt_query *from)
 	return 0;
 }
 
+int query_copy_types(struct shipopt_query *to, const struct shipopt_query *from)
+{
+	struct shipopt_query types = *from;
+	types.length = 0;
+	int r = query_copy(to, &types);
+	for (size_t i = 0; r == 0 && i < to->count; i++) {
+		to->parameters[i].offset = SIZE_MAX;
+		to->parameters[i].length = 0;
+	}
+	if (r == 0)
+		to->is_unnamed = false;
+	else
+		to->sql = NULL;
+	return r;
+}
+
 static int reserve_parameter(struct shipopt_query *query)
 {
 	if (query->count == QUERY_VALUES_MAX)

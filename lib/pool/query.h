@@ -49,10 +49,13 @@ struct shipopt_query {
 	size_t length, room;
 	int64_t timeout_ms; /* -1: the pool's */
 	bool is_binary, is_read_only, is_unnamed;
+	bool is_prepared_only; /* in a batch: its name is made sure of, it does not run */
 };
 
 int query_init(struct shipopt_query *query, const char *sql);
 int query_copy(struct shipopt_query *to, const struct shipopt_query *from);
+/* Its text and the types of its values, each of them null. */
+int query_copy_types(struct shipopt_query *to, const struct shipopt_query *from);
 void query_done(struct shipopt_query *query);
 /* One more value of `length` bytes for the caller to fill. */
 int query_add(struct shipopt_query *query, Oid type, int format, size_t length, char **ret_bytes);

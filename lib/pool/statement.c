@@ -40,6 +40,18 @@ static void make_key(const struct shipopt_query *query, uint64_t key[3])
 	key[2] = types;
 }
 
+static void write_name(const uint64_t key[3], char name[STATEMENT_NAME_SIZE])
+{
+	snprintf(name, STATEMENT_NAME_SIZE, "s%016" PRIx64 "%016" PRIx64 "%016" PRIx64, key[0], key[1], key[2]);
+}
+
+void statement_name(const struct shipopt_query *query, char name[STATEMENT_NAME_SIZE])
+{
+	uint64_t key[3];
+	make_key(query, key);
+	write_name(key, name);
+}
+
 static struct statement **chain_of(const struct statements *statements, const uint64_t key[3])
 {
 	return &statements->chains[(key[0] ^ key[2]) & (statements->chain_count - 1)];
@@ -116,7 +128,7 @@ struct statement *statements_add(struct statements *statements, const struct shi
 	if (!statement)
 		return NULL;
 	memcpy(statement->key, key, sizeof(key));
-	snprintf(statement->name, sizeof(statement->name), "s%016" PRIx64 "%016" PRIx64 "%016" PRIx64, key[0], key[1], key[2]);
+	write_name(key, statement->name);
 	enter(statements, statement);
 	return statement;
 }

@@ -35,6 +35,8 @@ struct statements {
 	size_t unwanted_count;
 };
 
+/* The name it is prepared under. */
+void statement_name(const struct shipopt_query *query, char name[STATEMENT_NAME_SIZE]);
 void statements_init(struct statements *statements, size_t most);
 void statements_done(struct statements *statements);
 /* The server has none of them any more. */

@@ -478,3 +478,8 @@ const struct shipopt_notification *shipopt_event_notification(const shipopt_even
 	return event && event->kind == SHIPOPT_EVENT_NOTIFICATION ? (const struct shipopt_notification *)(uintptr_t)event->value
 								  : NULL;
 }
+
+const struct shipopt_slow_query *shipopt_event_slow_query(const shipopt_event *event)
+{
+	return event && event->kind == SHIPOPT_EVENT_SLOW_QUERY ? (const struct shipopt_slow_query *)(uintptr_t)event->value : NULL;
+}
