@@ -115,6 +115,7 @@ int text_parse_i64(const char *text, int64_t *ret_value)
 struct decimal_digits {
 	int64_t value; /* digits so far, negative-free */
 	int exponent;  /* power of ten of the last digit */
+	int dropped;   /* the first digit that did not fit, behind the last place that counts */
 	bool any, full, overflow;
 };
 
@@ -124,9 +125,11 @@ static void decimal_digit(struct decimal_digits *digits, int digit, bool fractio
 	int64_t value;
 	if (digits->full || __builtin_mul_overflow(digits->value, 10, &value) ||
 		__builtin_add_overflow(value, digit, &value)) {
-		/* More digits than 64 bits hold: a fraction's are beyond what matters, an integer's are not. */
+		/* More digits than 64 bits hold: those behind the places that count are only good for rounding. */
+		if (!digits->full && digits->exponent == -DECIMAL_PLACES)
+			digits->dropped = digit;
 		digits->full = true;
-		digits->overflow = digits->overflow || !fraction;
+		digits->overflow = digits->overflow || !fraction || digits->exponent > -DECIMAL_PLACES;
 		return;
 	}
 	digits->value = value;
@@ -169,13 +172,12 @@ static int decimal_scale(const struct decimal_digits *digits, int64_t *ret_milli
 	for (; shift > 0 && value; shift--)
 		if (__builtin_mul_overflow(value, 10, &value))
 			return SHIPOPT_ETOOLARGE;
-	int rounding = 0;
+	int rounding = shift == 0 ? digits->dropped : 0;
 	for (; shift < 0; shift++) {
 		rounding = (int)(value % 10);
 		value /= 10;
 	}
-	*ret_millionths = value + (rounding >= 5);
-	return 0;
+	return __builtin_add_overflow(value, rounding >= 5, ret_millionths) ? SHIPOPT_ETOOLARGE : 0;
 }
 
 static char decimal_mark(const char *p, size_t length)

@@ -38,8 +38,10 @@ static int reader_init(struct array_reader *reader, const struct value *value)
 	if (value->length < 12)
 		return SHIPOPT_EPARSE;
 	int32_t dimensions = read_int32(value->bytes);
-	if (dimensions == 0)
+	if (dimensions == 0) {
+		reader->place += 12;
 		return 0;
+	}
 	if (dimensions != 1)
 		return SHIPOPT_ETYPE;
 	if (value->length < 20 || read_int32(value->bytes + 12) < 0)
@@ -52,7 +54,7 @@ static int reader_init(struct array_reader *reader, const struct value *value)
 static int next_binary(struct array_reader *reader, const char **ret_text, size_t *ret_length)
 {
 	if (reader->left == 0)
-		return 0;
+		return reader->place == reader->end ? 0 : SHIPOPT_EPARSE;
 	if (reader->end - reader->place < 4)
 		return SHIPOPT_EPARSE;
 	int32_t length = read_int32(reader->place);
@@ -95,8 +97,10 @@ static int next_text(struct array_reader *reader, const char **ret_text, size_t 
 		r = buffer_append(&reader->element, reader->place, (size_t)(stop - reader->place));
 		reader->place = stop;
 	}
-	if (r < 0 || (reader->place < reader->end && *reader->place++ != ','))
-		return r < 0 ? r : SHIPOPT_EPARSE;
+	if (r < 0)
+		return r;
+	if (reader->place < reader->end && (*reader->place++ != ',' || reader->place == reader->end))
+		return SHIPOPT_EPARSE;
 	const char *text = buffer_text(&reader->element);
 	*ret_text = !is_quoted && strcasecmp(text, "NULL") == 0 ? NULL : text;
 	*ret_length = *ret_text ? reader->element.length : 0;

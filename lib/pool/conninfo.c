@@ -66,13 +66,29 @@ void conninfo_done(struct conninfo *conninfo)
 	PQconninfoFree(TAKE(conninfo->options));
 }
 
+static void blank(char *text, const char *secret)
+{
+	size_t length = strlen(secret);
+	for (char *place = text; length && (place = strstr(place, secret));)
+		memset(place, '*', length);
+}
+
 void conninfo_redact(const struct conninfo *conninfo, char *text)
 {
+	const char *secrets[2] = {"", ""}; /* the longer one first, as the other may be a part of it */
 	for (size_t i = 0; i < conninfo->count; i++) {
-		size_t length = strlen(conninfo->values[i]);
-		if (!is_secret(conninfo->keywords[i]) || length == 0)
+		if (!is_secret(conninfo->keywords[i]))
 			continue;
-		for (char *place = text; (place = strstr(place, conninfo->values[i]));)
-			memset(place, '*', length);
+		bool is_longer = strlen(conninfo->values[i]) > strlen(secrets[0]);
+		secrets[1] = is_longer ? secrets[0] : conninfo->values[i];
+		secrets[0] = is_longer ? conninfo->values[i] : secrets[0];
 	}
+	blank(text, secrets[0]);
+	blank(text, secrets[1]);
+}
+
+void conninfo_redact_word(char *text, const char *secret)
+{
+	if (!text_is_empty(secret))
+		blank(text, secret);
 }

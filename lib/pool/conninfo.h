@@ -29,5 +29,7 @@ int conninfo_init(struct conninfo *conninfo, const char *setting, const char *te
 void conninfo_done(struct conninfo *conninfo);
 /* Overwrites secrets of this connection string wherever they stand in `text`. */
 void conninfo_redact(const struct conninfo *conninfo, char *text);
+/* The same for a secret from elsewhere (a password file, a service file); accepts NULL. */
+void conninfo_redact_word(char *text, const char *secret);
 
 #endif

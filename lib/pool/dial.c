@@ -164,8 +164,12 @@ static void take_error(struct dial *dial)
 
 void dial_error_text(const struct dial *dial, PGconn *pg, char *text, size_t size)
 {
-	snprintf(text, size, "%s", pg ? PQerrorMessage(pg) : "");
-	conninfo_redact(dial->conninfo, text);
+	char whole[4096]; /* so that no secret is cut before it is found */
+	snprintf(whole, sizeof(whole), "%s", pg ? PQerrorMessage(pg) : "");
+	conninfo_redact(dial->conninfo, whole);
+	if (pg)
+		conninfo_redact_word(whole, PQpass(pg));
+	snprintf(text, size, "%.*s", (int)size - 1, whole);
 	for (char *p = text; *p; p++)
 		if (*p == '\n' || *p == '\r' || *p == '\t')
 			*p = ' ';

@@ -44,6 +44,76 @@ static int binary_int(const struct value *value, int64_t *ret_value)
 	return 1;
 }
 
+/* The head of a binary numeric: digits to the base 10,000, most significant first; digit i counts 10,000^(weight - i). Sign 0x4000
+ * is minus, above 0x4000 are NaN and the infinities. */
+struct numeric {
+	size_t count;
+	int weight;
+	bool is_negative;
+	const char *digits;
+};
+
+static int numeric_open(const struct value *value, struct numeric *ret_numeric)
+{
+	if (value->length < 8)
+		return SHIPOPT_EPARSE;
+	struct numeric numeric = {.count = read_word(value->bytes, 2), .weight = (int16_t)read_word(value->bytes + 2, 2)};
+	unsigned sign = (unsigned)read_word(value->bytes + 4, 2);
+	if (value->length != 8 + 2 * numeric.count)
+		return SHIPOPT_EPARSE;
+	if (sign > 0x4000)
+		return SHIPOPT_ETOOLARGE;
+	numeric.is_negative = sign != 0;
+	numeric.digits = value->bytes + 8;
+	for (size_t i = 0; i < numeric.count; i++)
+		if (read_word(numeric.digits + 2 * i, 2) > 9999)
+			return SHIPOPT_EPARSE;
+	*ret_numeric = numeric;
+	return 0;
+}
+
+static int binary_numeric_int(const struct value *value, int64_t *ret_value)
+{
+	struct numeric numeric;
+	int64_t number = 0; /* kept negative, as there is one more below zero */
+	int r = numeric_open(value, &numeric);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < numeric.count; i++)
+		if ((int)i > numeric.weight && read_word(numeric.digits + 2 * i, 2))
+			return SHIPOPT_ETYPE;
+	for (int i = 0; numeric.count && i <= numeric.weight; i++) {
+		int64_t digit = (size_t)i < numeric.count ? (int64_t)read_word(numeric.digits + 2 * i, 2) : 0;
+		if (__builtin_mul_overflow(number, 10000, &number) || __builtin_sub_overflow(number, digit, &number))
+			return SHIPOPT_ETOOLARGE;
+	}
+	if (!numeric.is_negative && __builtin_sub_overflow(0, number, &number))
+		return SHIPOPT_ETOOLARGE;
+	*ret_value = number;
+	return 1;
+}
+
+/* "-12", "12.000". */
+static int text_numeric_int(const char *text, int64_t *ret_value)
+{
+	char whole[24];
+	size_t sign = *text == '-', length = strspn(text + sign, "0123456789") + sign;
+	const char *rest = text + length;
+	if (strpbrk(text, "NI")) /* NaN, Infinity */
+		return SHIPOPT_ETOOLARGE;
+	if (length == sign || (*rest && *rest != '.'))
+		return SHIPOPT_EPARSE;
+	rest += *rest == '.';
+	rest += strspn(rest, "0");
+	if (*rest)
+		return rest[strspn(rest, "0123456789")] ? SHIPOPT_EPARSE : SHIPOPT_ETYPE;
+	if (length >= sizeof(whole))
+		return SHIPOPT_ETOOLARGE;
+	memcpy(whole, text, length);
+	whole[length] = '\0';
+	return text_parse_i64(whole, ret_value) < 0 ? SHIPOPT_ETOOLARGE : 1;
+}
+
 int value_int(const struct value *value, int64_t *ret_value)
 {
 	if (is_integer(value->type) && value->is_binary)
@@ -52,38 +122,22 @@ int value_int(const struct value *value, int64_t *ret_value)
 		return text_parse_i64(value->bytes, ret_value) < 0 ? SHIPOPT_EPARSE : 1;
 	if (value->type != TYPE_NUMERIC)
 		return SHIPOPT_ETYPE;
-	if (!value->is_binary && !strpbrk(value->bytes, ".N"))
-		return text_parse_i64(value->bytes, ret_value) < 0 ? SHIPOPT_ETOOLARGE : 1;
-	int64_t millionths;
-	int r = value_numeric(value, &millionths);
-	if (r <= 0)
-		return r;
-	if (millionths % MILLION)
-		return SHIPOPT_ETYPE;
-	*ret_value = millionths / MILLION;
-	return 1;
+	return value->is_binary ? binary_numeric_int(value, ret_value) : text_numeric_int(value->bytes, ret_value);
 }
 
-/* Digits to the base 10,000, most significant first; digit i counts 10,000^(weight - i). Sign 0x4000 is minus, above 0x4000 are
- * NaN and the infinities. */
 static int binary_numeric(const struct value *value, int64_t *ret_millionths)
 {
-	if (value->length < 8)
-		return SHIPOPT_EPARSE;
-	size_t count = read_word(value->bytes, 2);
-	int weight = (int16_t)read_word(value->bytes + 2, 2);
-	unsigned sign = (unsigned)read_word(value->bytes + 4, 2);
-	if (value->length != 8 + 2 * count)
-		return SHIPOPT_EPARSE;
-	if (sign > 0x4000)
-		return SHIPOPT_ETOOLARGE;
+	struct numeric numeric;
+	int r = numeric_open(value, &numeric);
+	if (r < 0)
+		return r;
 	/* The sum in units of 10^-8, two digits below the point, rounds exactly; a third one only breaks a tie upwards. */
 	wide sum = 0;
-	for (size_t i = 0; i < count; i++) {
-		int power = weight - (int)i + 2;
+	for (size_t i = 0; i < numeric.count; i++) {
+		int power = numeric.weight - (int)i + 2;
 		if (power < 0)
 			break;
-		wide term = (int)read_word(value->bytes + 8 + 2 * i, 2);
+		wide term = (int)read_word(numeric.digits + 2 * i, 2);
 		if (power > 7 && term)
 			return SHIPOPT_ETOOLARGE;
 		for (int p = 0; p < power && p < 8; p++)
@@ -93,7 +147,7 @@ static int binary_numeric(const struct value *value, int64_t *ret_millionths)
 	sum = (sum + 50) / 100;
 	if (sum > INT64_MAX)
 		return SHIPOPT_ETOOLARGE;
-	*ret_millionths = sign ? -(int64_t)sum : (int64_t)sum;
+	*ret_millionths = numeric.is_negative ? -(int64_t)sum : (int64_t)sum;
 	return 1;
 }
 
@@ -171,7 +225,7 @@ int value_bool(const struct value *value, int *ret_value)
 {
 	if (value->type != TYPE_BOOL)
 		return SHIPOPT_ETYPE;
-	if (value->length != 1)
+	if (value->length != 1 || (!value->is_binary && value->bytes[0] != 't' && value->bytes[0] != 'f'))
 		return SHIPOPT_EPARSE;
 	*ret_value = value->is_binary ? value->bytes[0] != 0 : value->bytes[0] == 't';
 	return 1;
@@ -238,7 +292,7 @@ static int text_timestamp(const char *text, bool has_time, int64_t *ret_unix_us)
 	int64_t year, month, day, hour = 0, minute = 0, second = 0, fraction = 0, offset = 0;
 	if (strstr(text, "infinity"))
 		return SHIPOPT_ETOOLARGE;
-	bool ok = read_digits(&text, 4, 6, '-', &year) && read_digits(&text, 2, 2, '-', &month) &&
+	bool ok = read_digits(&text, 4, 7, '-', &year) && read_digits(&text, 2, 2, '-', &month) &&
 		  read_digits(&text, 2, 2, has_time ? ' ' : '\0', &day);
 	if (ok && has_time)
 		ok = read_digits(&text, 2, 2, ':', &hour) && read_digits(&text, 2, 2, ':', &minute) &&
@@ -247,10 +301,12 @@ static int text_timestamp(const char *text, bool has_time, int64_t *ret_unix_us)
 		year = 1 - year;
 		text += 3;
 	}
-	if (!ok || *text || month < 1 || month > 12 || day < 1 || day > 31)
+	if (!ok || *text || month < 1 || month > 12 || day < 1 || day > 31 || hour > 24 || minute > 59 || second > 60)
 		return SHIPOPT_EPARSE;
-	int64_t seconds = days_from_civil(year, (unsigned)month, (unsigned)day) * 86400 + hour * 3600 + minute * 60 + second;
-	*ret_unix_us = (seconds - offset) * MILLION + fraction;
+	int64_t seconds = days_from_civil(year, (unsigned)month, (unsigned)day) * 86400 + hour * 3600 + minute * 60 + second, us;
+	if (__builtin_mul_overflow(seconds - offset, MILLION, &us) || __builtin_add_overflow(us, fraction, &us))
+		return SHIPOPT_ETOOLARGE;
+	*ret_unix_us = us;
 	return 1;
 }
 
@@ -267,7 +323,10 @@ int value_timestamp(const struct value *value, int64_t *ret_unix_us)
 	bool is_infinite = is_date ? since == INT32_MAX || since == INT32_MIN : since == INT64_MAX || since == INT64_MIN;
 	if (is_infinite || (is_date && __builtin_mul_overflow(since, DAY_US, &since)))
 		return SHIPOPT_ETOOLARGE;
-	return __builtin_add_overflow(since, POSTGRES_EPOCH_US, ret_unix_us) ? SHIPOPT_ETOOLARGE : 1;
+	if (__builtin_add_overflow(since, POSTGRES_EPOCH_US, &since))
+		return SHIPOPT_ETOOLARGE;
+	*ret_unix_us = since;
+	return 1;
 }
 
 /* ---- uuid and bytes ------------------------------------------------------------------------------------------ */
@@ -311,9 +370,10 @@ int value_bytes(const struct value *value, void *buffer, size_t size, size_t *re
 	if (!value->is_binary && (value->length < 2 || value->bytes[0] != '\\' || value->bytes[1] != 'x' || value->length % 2))
 		return SHIPOPT_EPARSE;
 	size_t length = value->is_binary ? value->length : (value->length - 2) / 2;
-	*ret_length = length;
-	if (length > size)
+	if (length > size) {
+		*ret_length = length;
 		return SHIPOPT_ETOOLARGE;
+	}
 	if (value->is_binary && length)
 		memcpy(buffer, value->bytes, length);
 	for (size_t i = 0; !value->is_binary && i < length; i++) {
@@ -322,5 +382,6 @@ int value_bytes(const struct value *value, void *buffer, size_t size, size_t *re
 			return SHIPOPT_EPARSE;
 		((unsigned char *)buffer)[i] = (unsigned char)(high << 4 | low);
 	}
+	*ret_length = length;
 	return 1;
 }
