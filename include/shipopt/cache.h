@@ -16,7 +16,7 @@ SHIPOPT_BEGIN_DECLS
  * An entry dies by its time, by shipopt_cache_remove(), by the invalidation of one of its tags or its registered prefix, or by
  * shipopt_cache_clear(). All of these are effective when the call returns, for readers, and for loads that were begun
  * before: what these bring is handed to those who waited, and not stored. Dead entries are not found any more; their
- * memory comes back little by little with later writes, or with shipopt_cache_maintain().
+ * memory comes back little by little with later writes, with shipopt_cache_maintain(), or by itself if the cache has a runtime.
  *
  * Keys are 1 to 65,535 bytes, values up to the setting value_max_bytes. Outcomes that are not errors are zero or positive.
  * Common errors: SHIPOPT_EINVAL (NULL, a key without bytes or too long), SHIPOPT_ENOMEM, SHIPOPT_EFORKED. Any call that changes the cache
@@ -65,6 +65,8 @@ typedef int64_t (*shipopt_cache_clock_fn)(void *userdata);
  *   entries_max       most entries; default 10,000, 0: bounded by bytes only
  *   bytes_max         most bytes: keys, values and overhead (about 80 bytes an entry); default 67,108,864, at least 4,096
  *   value_max_bytes   largest weight of one entry; 0 (default): an eighth of bytes_max, and never more than bytes_max
+ *   count_held        1: bytes of entries that left, but which readers still hold, count against bytes_max, too; default 0. Then
+ *                     readers that hold much empty the cache, and the bound may be passed only by what they hold
  *   ttl_ms            time to live; default 60,000, 0: without end
  *   soft_ttl_ms       after this a value is stale: still handed out, but due for a refresh; default 0: never
  *   access_ttl_ms     an entry dies when not read for so long; default 0: none
@@ -101,7 +103,25 @@ SHIPOPT_API int shipopt_cache_config_set_listener(
 /* A clock of the host's; NULL: the system's monotonic one, to a few milliseconds. Called from any thread. */
 SHIPOPT_API int shipopt_cache_config_set_clock(shipopt_cache_config *config, shipopt_cache_clock_fn clock, void *userdata);
 
-/* Makes a cache; `config` is copied and may be NULL. Starts no thread, ever. SHIPOPT_EINVAL names the setting that is wrong.
+/*
+ * A runtime for the cache to work on by itself; NULL (default): none, then it starts no thread, ever. With one:
+ *
+ *   - dead memory comes back within seconds also when nobody uses the cache: some work each second while anything has an end or is dead, none
+ *     while nothing does;
+ *   - waiting with a callback ends on time, without shipopt_cache_maintain();
+ *   - a stale value is refreshed in the background: see shipopt_cache_get_or_load();
+ *   - shipopt_cache_sweep_pattern() can be used.
+ *
+ * Listener, free functions and waiters are then called on scheduler threads (or the host's executor), too. The cache keeps a reference. When
+ * the runtime closes the cache stays usable, as one without. A cache that is freed first needs no close. shipopt_cache_new() may
+ * start the reactor's thread: SHIPOPT_ESHUTDOWN, SHIPOPT_EIO.
+ */
+SHIPOPT_API int shipopt_cache_config_set_runtime(shipopt_cache_config *config, shipopt_runtime *runtime);
+/* Where completions go: SHIPOPT_DELIVERY_…; a queue for SHIPOPT_DELIVERY_QUEUE (a reference is kept by the handle). */
+SHIPOPT_API int shipopt_cache_config_set_delivery(shipopt_cache_config *config, int delivery);
+SHIPOPT_API int shipopt_cache_config_set_queue(shipopt_cache_config *config, shipopt_queue *queue);
+
+/* Makes a cache; `config` is copied and may be NULL. SHIPOPT_EINVAL names the setting that is wrong.
  * *ret_error may be NULL, and is the caller's to unref. */
 SHIPOPT_API int shipopt_cache_new(const shipopt_cache_config *config, shipopt_cache **ret_cache, shipopt_error **ret_error);
 /* Drops the caller's reference; never blocks. No call on the handle may be running. What is left is told to the listener when loads
@@ -133,6 +153,8 @@ SHIPOPT_API int shipopt_cache_options_set_access_ttl_ms(shipopt_cache_options *o
 SHIPOPT_API int shipopt_cache_options_set_jitter_percent(shipopt_cache_options *options, int64_t percent); /* 0 to 90 */
 /* How long to wait for another's load; 0: not at all. */
 SHIPOPT_API int shipopt_cache_options_set_timeout_ms(shipopt_cache_options *options, int64_t timeout_ms);
+/* With a runtime: where shipopt_cache_get_or_load() refreshes a stale value; other than 0 (default): on a worker, 0: in the call. */
+SHIPOPT_API int shipopt_cache_options_set_background(shipopt_cache_options *options, int is_background);
 /* At most 8 tags of 1 to 255 bytes; SHIPOPT_ETOOLARGE. `clear_tags` forgets them. */
 SHIPOPT_API int shipopt_cache_options_add_tag(shipopt_cache_options *options, const char *tag);
 SHIPOPT_API int shipopt_cache_options_clear_tags(shipopt_cache_options *options);
@@ -211,15 +233,20 @@ SHIPOPT_API void shipopt_load_fail(shipopt_load *load, int status, const char *m
 SHIPOPT_API void shipopt_load_abandon(shipopt_load *load);
 
 /*
- * Loads one key. 0: it has answered the token, or will, from any thread; negative: the load failed with that code and the token
- * is not answered. May call the cache, for other keys.
+ * Loads one key. 0: it has answered the token, or will, from any thread; negative: the load failed with that code, and the token
+ * is not answered or the answer itself gave that code. May call the cache, for other keys.
  */
 typedef int (*shipopt_cache_load_fn)(void *userdata, shipopt_load *load);
 /*
  * Finds a value or has it loaded, by `load` on this thread or by whoever leads. FOUND, STALE and NEGATIVE as for
  * shipopt_cache_get(); otherwise the failure of the load, with its detail in *ret_error (may be NULL; the caller's to unref);
- * SHIPOPT_ETIMEDOUT; SHIPOPT_EDEADLK if this thread is loading this very key; SHIPOPT_EAGAIN if loads_max are in flight. A stale
- * value is refreshed by one caller, the others get it as it is; if the refresh fails, he gets it, too.
+ * SHIPOPT_ETIMEDOUT; SHIPOPT_EDEADLK if this thread is loading this very key; SHIPOPT_EAGAIN if loads_max are in flight.
+ *
+ * A stale value: if the cache has a runtime, everybody gets it at once, and `load` is called by a task of the runtime (a scheduler
+ * thread, or the host's executor): so `load` and `userdata` must stay usable until the token is answered, also after this call has returned,
+ * and `load` must not wait for an operation there but answer from its `done`. Without a runtime, when it has closed, or by
+ * shipopt_cache_options_set_background(), one caller refreshes it in his call and the others get it as it is; if the refresh fails, he gets
+ * it, too. Memos and shipopt_cache_warm() refresh in the call.
  */
 SHIPOPT_API int shipopt_cache_get_or_load(shipopt_cache *cache, const void *key, size_t key_length,
 	shipopt_cache_load_fn load, void *userdata, const shipopt_cache_options *options, shipopt_value **ret_value,
@@ -227,7 +254,7 @@ SHIPOPT_API int shipopt_cache_get_or_load(shipopt_cache *cache, const void *key,
 
 /*
  * Told once how waiting ended: `outcome` FOUND or NEGATIVE, or LEAD with a token in `load` (the leader gave up), or
- * the failure. `value` and `error` are borrowed. Called on the thread of the one who answered, or of shipopt_cache_maintain().
+ * the failure. `value` and `error` are borrowed. Called on the thread of the one who answered, of shipopt_cache_maintain(), or of the cache's runtime.
  */
 typedef void (*shipopt_cache_ready_fn)(
 	void *userdata, int outcome, shipopt_value *value, shipopt_load *load, const shipopt_error *error);
@@ -235,7 +262,7 @@ typedef void (*shipopt_cache_ready_fn)(
  * For loads that go on elsewhere. FOUND and NEGATIVE as for shipopt_cache_get(). STALE: the value is good to use, and if *ret_load
  * is not NULL the caller also has to refresh it. LEAD: *ret_load is to be answered. WAITING: `ready` will be called. Else the failure of a
  * load that is in its back-off, or SHIPOPT_EAGAIN. Time limits of waiters with a callback are looked at by
- * shipopt_cache_maintain().
+ * shipopt_cache_maintain(), and by the cache itself if it has a runtime.
  */
 SHIPOPT_API int shipopt_cache_get_or_begin(shipopt_cache *cache, const void *key, size_t key_length,
 	const shipopt_cache_options *options, shipopt_cache_ready_fn ready, void *userdata, shipopt_value **ret_value,
@@ -245,7 +272,7 @@ SHIPOPT_API int shipopt_cache_get_or_begin(shipopt_cache *cache, const void *key
  * For hosts whose code must not be entered from the threads that read: shipopt_cache_get_or_load() whose loads are asked as events
  * SHIPOPT_EVENT_REQUEST on `queue`. shipopt_request_key() is the key (keys that are text), `ask` is what shipopt_queue_dispatch() runs
  * with the request, NULL if the queue is polled. The host answers with shipopt_request_load_complete(), shipopt_request_complete()
- * for "there is no such thing", or shipopt_request_fail(). Blocks until then or until the time limit: SHIPOPT_EDEADLK inside a
+ * for "there is no such thing", or shipopt_request_fail(). A stale value is handed out at once, its refresh is asked for. Otherwise blocks until the answer or the time limit: SHIPOPT_EDEADLK inside a
  * dispatch of this queue; SHIPOPT_EAGAIN without a free slot.
  */
 typedef void (*shipopt_cache_ask_fn)(void *userdata, shipopt_request *request);
@@ -279,6 +306,15 @@ SHIPOPT_API int shipopt_cache_remove_prefix(shipopt_cache *cache, const char *pr
  * of them takes; entries written after the call began stay. *ret_removed (may be NULL) is how many live ones it removed.
  */
 SHIPOPT_API int shipopt_cache_remove_pattern(shipopt_cache *cache, const char *pattern, uint64_t *ret_removed);
+/*
+ * The same on the cache's runtime: effective for all readers when the call returns; what the entries hold is given back piece by piece,
+ * between other tasks, whether or not anybody uses the cache. shipopt_op_value() is how many live entries it removed. SHIPOPT_ESTATE
+ * without a runtime, SHIPOPT_EAGAIN while 16 patterns are being swept, SHIPOPT_ETOOLARGE for a pattern of more than 1,024 bytes; cannot
+ * be canceled. A runtime that closes waits for it. While it goes on, reading an entry that is older than the call costs a comparison
+ * with each pattern.
+ */
+SHIPOPT_API int shipopt_cache_sweep_pattern(
+	shipopt_cache *cache, const char *pattern, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
 /* Kills everything, at once. */
 SHIPOPT_API int shipopt_cache_clear(shipopt_cache *cache);
 /* Gives back the memory of all that is dead, and ends waiting that is out of time. For caches that are rarely written

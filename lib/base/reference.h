@@ -25,6 +25,17 @@ static inline void reference_take(struct reference *reference)
 	ASSERT(before > 0 && before < UINT32_MAX / 2);
 }
 
+/* Takes one only if there is still one: for whoever knows the memory to be there, but not whether its owner is. */
+static inline bool reference_try_take(struct reference *reference)
+{
+	unsigned before = atomic_load_explicit(&reference->count, memory_order_relaxed);
+	while (before > 0)
+		if (atomic_compare_exchange_weak_explicit(
+			    &reference->count, &before, before + 1, memory_order_relaxed, memory_order_relaxed))
+			return true;
+	return false;
+}
+
 /* True for the last drop: the caller frees the object. */
 static inline bool reference_drop(struct reference *reference)
 {

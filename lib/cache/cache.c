@@ -9,6 +9,7 @@
 #include "cache/config.h"
 #include "cache/flight.h"
 #include "cache/listener.h"
+#include "runtime/delivery.h"
 
 #define SHARD_ENTRIES 256 /* fewer cost hit ratio */
 #define SHARDS_MAX 64
@@ -62,6 +63,7 @@ static int take_settings(shipopt_cache *cache, const struct shipopt_cache_config
 	cache->bytes_max = (size_t)settings_number(settings, CACHE_BYTES_MAX);
 	size_t largest = (size_t)settings_number(settings, CACHE_VALUE_MAX_BYTES);
 	cache->weight_max = MIN(MIN(largest ? largest : cache->bytes_max / 8, cache->bytes_max), UINT32_MAX);
+	cache->counts_held = settings_number(settings, CACHE_COUNT_HELD) != 0;
 	cache->ttl_ms = settings_number(settings, CACHE_TTL_MS);
 	cache->soft_ttl_ms = settings_number(settings, CACHE_SOFT_TTL_MS);
 	cache->access_ttl_ms = settings_number(settings, CACHE_ACCESS_TTL_MS);
@@ -78,6 +80,16 @@ static int take_settings(shipopt_cache *cache, const struct shipopt_cache_config
 	cache->shard_count = choose_shards(cache, settings_number(settings, CACHE_SHARDS));
 	cache->limbo_bytes_max = cache->bytes_max / cache->shard_count / 16;
 	return 0;
+}
+
+static int build_keeper(
+	shipopt_cache *cache, const struct shipopt_cache_config *config, shipopt_error **ret_error)
+{
+	int r = delivery_check(&config->delivery, "cache", ret_error);
+	if (r < 0 || !config->runtime)
+		return r;
+	r = keeper_new(cache, config->runtime, &config->delivery, &cache->keeper);
+	return r < 0 ? error_set(ret_error, r, "cache: the runtime cannot be used: %s", shipopt_strerror(r)) : 0;
 }
 
 static int build(shipopt_cache *cache, const struct shipopt_cache_config *config)
@@ -125,6 +137,7 @@ void cache_settle(shipopt_cache *cache, struct aftermath *aftermath)
 	if (!list_is_empty(&aftermath->removed))
 		listener_tell(cache, &aftermath->removed);
 	free_garbage(cache, &aftermath->garbage);
+	cache_changed(cache);
 }
 
 /* Nobody reads any more: what is in the limbo need not wait. */
@@ -144,6 +157,7 @@ static void empty_limbo(shipopt_cache *cache, struct limbo *limbo)
 
 static void destroy(shipopt_cache *cache)
 {
+	keeper_end(TAKE(cache->keeper));
 	for (unsigned i = 0; cache->shards && i < cache->shard_count; i++) {
 		struct aftermath aftermath = AFTERMATH_INIT(aftermath);
 		shard_close(cache, &cache->shards[i], &aftermath);
@@ -183,6 +197,7 @@ int shipopt_cache_new(const shipopt_cache_config *config, shipopt_cache **ret_ca
 			r = build(cache, config ? config : own);
 			if (r < 0)
 				error_set(ret_error, r, "out of memory");
+			r = r < 0 ? r : build_keeper(cache, config ? config : own, ret_error);
 		}
 	}
 	shipopt_cache_config_free(own);
@@ -213,16 +228,11 @@ void shipopt_cache_free(shipopt_cache *cache)
 		cache_unref(cache);
 }
 
-static bool is_over(const shipopt_cache *cache)
-{
-	return atomic_load_explicit(&cache->bytes, memory_order_relaxed) > cache->bytes_max ||
-		atomic_load_explicit(&cache->entries, memory_order_relaxed) > cache->entries_max;
-}
-
 void cache_trim(shipopt_cache *cache, const struct entry *keep)
 {
 	/* A round in which no shard has anything to give ends it: then others are at it. */
-	for (unsigned idle = 0; is_over(cache) && idle < cache->shard_count;) {
+	bool by_bytes;
+	for (unsigned idle = 0; cache_is_over(cache, &by_bytes) && idle < cache->shard_count;) {
 		unsigned next = atomic_fetch_add_explicit(&cache->trim_next, 1, memory_order_relaxed);
 		struct shard *shard = &cache->shards[next & (cache->shard_count - 1)];
 		struct aftermath aftermath = AFTERMATH_INIT(aftermath);

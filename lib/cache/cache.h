@@ -3,6 +3,7 @@
 #define CACHE_CACHE_H
 
 #include "base/reference.h"
+#include "cache/keeper.h"
 #include "cache/reader.h"
 #include "cache/shard.h"
 #include "cache/stats.h"
@@ -22,7 +23,7 @@
  * shard locked for one of the causes (shard_unlink), told to the listener with no lock held, in the limbo until
  * no read section can see it, and then the cache's reference is dropped (cache_settle). Handles may keep it longer.
  *
- * References to the handle: the caller's, and one for each load, scope and memo.
+ * References to the handle: the caller's, and one for each load, scope, memo, pattern operation and slice of the keeper's work.
  */
 struct shipopt_cache {
 	struct reference reference;
@@ -34,6 +35,7 @@ struct shipopt_cache {
 	unsigned shard_count; /* a power of two */
 	unsigned generation;  /* of forks, when it was made */
 	size_t entries_max, bytes_max, weight_max;
+	bool counts_held;
 	size_t limbo_bytes_max; /* of one shard */
 	int64_t ttl_ms, soft_ttl_ms, access_ttl_ms, negative_ttl_ms, jitter_percent;
 	int64_t error_backoff_ms, load_timeout_ms, loads_max;
@@ -43,6 +45,7 @@ struct shipopt_cache {
 	shipopt_cache_removed_fn listener;
 	void *listener_userdata;
 	struct account *account;
+	struct keeper *keeper; /* NULL without a runtime */
 	struct tags tags;
 	struct stats stats;
 	_Alignas(CACHE_LINE_BYTES) _Atomic(size_t) entries;
@@ -51,7 +54,8 @@ struct shipopt_cache {
 	_Atomic(int64_t) load_count;
 };
 
-enum state { STATE_LIVE, STATE_STALE, STATE_EXPIRED, STATE_DEAD };
+/* SWEPT: a pattern matches that is being swept. */
+enum state { STATE_LIVE, STATE_STALE, STATE_EXPIRED, STATE_DEAD, STATE_SWEPT };
 
 /* Is the handle usable? 0 or SHIPOPT_EINVAL, SHIPOPT_EFORKED. */
 static inline int cache_check(const shipopt_cache *cache, const void *key, size_t key_length)
@@ -74,14 +78,26 @@ static inline struct shard *cache_shard(shipopt_cache *cache, uint64_t hash)
 enum state entry_state_timed(const shipopt_cache *cache, const struct entry *entry);
 bool entry_is_tag_dead(const struct entry *entry);
 
+static inline bool entry_is_swept(const shipopt_cache *cache, const struct entry *entry)
+{
+	uint64_t stamp = entry_stamp(entry);
+	return UNLIKELY(atomic_load_explicit(&cache->tags.last_pattern, memory_order_acquire) > stamp) &&
+		sweeps_match(&cache->keeper->sweeps, entry_key(entry), entry->key_length, stamp);
+}
+
 static inline enum state entry_state(const shipopt_cache *cache, const struct entry *entry)
 {
 	if (UNLIKELY(tags_is_dead(&cache->tags, entry_stamp(entry), entry->stamp & 0xff)))
 		return STATE_DEAD;
 	if (UNLIKELY(entry->flags & ENTRY_TAGGED) && entry_is_tag_dead(entry))
 		return STATE_DEAD;
+	if (UNLIKELY(entry_is_swept(cache, entry)))
+		return STATE_SWEPT;
 	return entry->flags & ENTRY_TIMED ? entry_state_timed(cache, entry) : STATE_LIVE;
 }
+
+/* Why an entry that is taken out really goes: `cause`, if it was alive. To be called once for each that goes. */
+int entry_cause(shipopt_cache *cache, const struct entry *entry, int cause);
 
 /* Saturating: ENTRY_NEVER for what lies beyond. */
 static inline int64_t time_after_ms(int64_t now_us, int64_t ms)
@@ -99,6 +115,20 @@ struct aftermath {
 };
 #define AFTERMATH_INIT(name) {.removed = {&(name).removed, &(name).removed}}
 void cache_settle(shipopt_cache *cache, struct aftermath *aftermath);
+/* With a runtime: time or readers will have to be looked after. cache_settle() says so itself. */
+static inline void cache_changed(const shipopt_cache *cache)
+{
+	if (UNLIKELY(cache->keeper != NULL) && !atomic_load_explicit(&cache->keeper->is_awake, memory_order_seq_cst))
+		keeper_wake(cache->keeper);
+}
+static inline bool cache_is_over(const shipopt_cache *cache, bool *ret_by_bytes)
+{
+	size_t bytes = atomic_load_explicit(&cache->bytes, memory_order_relaxed);
+	if (UNLIKELY(cache->counts_held))
+		bytes += (size_t)MAX(0, atomic_load_explicit(&cache->account->bytes, memory_order_relaxed));
+	*ret_by_bytes = bytes > cache->bytes_max;
+	return *ret_by_bytes || atomic_load_explicit(&cache->entries, memory_order_relaxed) > cache->entries_max;
+}
 /* Evicts, from all shards in turn and never `keep`, until the bounds hold. No lock held; `keep` is only compared. */
 void cache_trim(shipopt_cache *cache, const struct entry *keep);
 

@@ -5,6 +5,8 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "runtime/delivery.h"
+#include "runtime/runtime.h"
 
 #define PREFIX_LENGTH_MAX 1024
 
@@ -30,6 +32,8 @@ void shipopt_cache_config_free(shipopt_cache_config *config)
 		return;
 	for (size_t i = 0; i < config->prefix_count; i++)
 		mem_free(config->prefixes[i]);
+	queue_unref(config->delivery.queue);
+	runtime_unref(config->runtime);
 	settings_object_free(&config->settings);
 }
 
@@ -77,3 +81,16 @@ int shipopt_cache_config_set_clock(shipopt_cache_config *config, shipopt_cache_c
 	config->clock_userdata = userdata;
 	return 0;
 }
+
+int shipopt_cache_config_set_runtime(shipopt_cache_config *config, shipopt_runtime *runtime)
+{
+	if (!config)
+		return SHIPOPT_EINVAL;
+	if (runtime)
+		runtime_ref(runtime);
+	runtime_unref(config->runtime);
+	config->runtime = runtime;
+	return 0;
+}
+
+DELIVERY_PUBLIC(cache)

@@ -8,6 +8,7 @@
 #include "cache/tag.h"
 #include "config/settings.h"
 #include "config/tables.h"
+#include "runtime/op.h"
 
 /*
  * The configuration of a cache: the settings of the table, the registered prefixes and the host's functions. Seed and mask of
@@ -21,6 +22,8 @@ struct shipopt_cache_config {
 	void *listener_userdata;
 	shipopt_cache_clock_fn clock;
 	void *clock_userdata;
+	shipopt_runtime *runtime;  /* a reference, or NULL */
+	struct delivery delivery;  /* a reference to the queue */
 	uint64_t hash_seed, hash_mask;
 };
 

@@ -45,6 +45,15 @@ void wheel_remove(struct entry *entry)
 	list_remove(&entry_timing(entry)->wheel);
 }
 
+bool wheel_is_empty(const struct wheel *wheel)
+{
+	for (unsigned level = 0; level < WHEEL_LEVELS; level++)
+		for (unsigned slot = 0; slot < WHEEL_SLOTS; slot++)
+			if (!list_is_empty(&wheel->slots[level][slot]))
+				return false;
+	return true;
+}
+
 static struct entry *take_slot(struct wheel *wheel, struct list_node *slot, int64_t now_us, size_t *budget)
 {
 	while (*budget > 0) {

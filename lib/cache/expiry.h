@@ -25,6 +25,7 @@ void wheel_init(struct wheel *wheel, int64_t now_us);
 /* A timed entry; also moves one that stands in it. One that never expires leaves it. */
 void wheel_add(struct wheel *wheel, struct entry *entry);
 void wheel_remove(struct entry *entry);
+bool wheel_is_empty(const struct wheel *wheel);
 /*
  * The next expired entry, taken from the wheel; NULL when there is none or the budget of entries to look at is used up
  * (*budget is counted down). Call until NULL.

@@ -133,6 +133,9 @@ static bool is_outdated(shipopt_cache *cache, const struct flight *flight)
 	unsigned prefix = tags_prefix_of(&cache->tags, flight->key, flight->key_length);
 	if (tags_is_dead(&cache->tags, flight->ticket, prefix))
 		return true;
+	if (atomic_load(&cache->tags.last_pattern) > flight->ticket &&
+		sweeps_match(&cache->keeper->sweeps, flight->key, flight->key_length, flight->ticket))
+		return true;
 	for (unsigned i = 0; i < tag_count(flight); i++)
 		if (tag_is_after(flight->tags[i], flight->ticket))
 			return true;
@@ -305,6 +308,8 @@ int flight_watch(struct flight *flight, shipopt_cache_ready_fn ready, void *user
 	}
 	if (r != SHIPOPT_CACHE_WAITING)
 		mem_free(waiter);
+	else if (flight->cache->keeper)
+		keeper_expect(flight->cache->keeper, time_after_ms(0, timeout_ms));
 	return r;
 }
 
@@ -372,6 +377,7 @@ void flight_fail(struct flight *flight, int status, shipopt_error *error)
 	shard_unlock(shard);
 	if (was_listed)
 		flight_unref(flight);
+	cache_changed(cache); /* the back-off ends */
 	finish(flight, FLIGHT_FAILED);
 }
 
@@ -407,12 +413,12 @@ void flight_detach(struct shard *shard, uint64_t hash, const void *key, size_t k
 		detach(shard, flight);
 }
 
-void flights_detach_matching(struct shard *shard, const struct pattern *pattern)
+void flights_detach_matching(struct shard *shard, const struct pattern *pattern, uint64_t ticket)
 {
 	for (size_t i = 0; i < FLIGHT_BUCKETS; i++) {
 		for (struct flight *flight = shard->flights[i], *next; flight; flight = next) {
 			next = flight->next;
-			if (pattern_matches(pattern, flight->key, flight->key_length))
+			if (flight->ticket < ticket && pattern_matches(pattern, flight->key, flight->key_length))
 				detach(shard, flight);
 		}
 	}
@@ -434,21 +440,27 @@ bool flight_is_running(struct flight *flight)
 	return is_running;
 }
 
-static void take_overdue(struct flight *flight, int64_t now, struct list_node *overdue)
+/* Returns the first deadline that is left. */
+static int64_t take_overdue(struct flight *flight, int64_t now, struct list_node *overdue)
 {
+	int64_t next = ENTRY_NEVER;
 	pthread_mutex_lock(&flight->lock);
 	LIST_FOREACH (node, &flight->waiters) {
-		if (LIST_MEMBER(node, struct waiter, node)->deadline_us > now)
+		int64_t deadline = LIST_MEMBER(node, struct waiter, node)->deadline_us;
+		if (deadline > now) {
+			next = MIN(next, deadline);
 			continue;
+		}
 		list_remove(node);
 		list_push_back(overdue, node);
 	}
 	pthread_mutex_unlock(&flight->lock);
+	return next;
 }
 
-void flights_maintain(shipopt_cache *cache)
+int64_t flights_maintain(shipopt_cache *cache)
 {
-	int64_t now = cache_now(cache);
+	int64_t now = cache_now(cache), next_deadline = ENTRY_NEVER;
 	struct list_node overdue;
 	list_init(&overdue);
 	for (unsigned s = 0; s < cache->shard_count; s++) {
@@ -461,13 +473,14 @@ void flights_maintain(shipopt_cache *cache)
 				if (is_backing_off(flight, &is_over) && is_over)
 					detach(shard, flight);
 				else
-					take_overdue(flight, now, &overdue);
+					next_deadline = MIN(next_deadline, take_overdue(flight, now, &overdue));
 			}
 		}
 		shard_unlock(shard);
 	}
 	for (struct list_node *node; (node = list_pop_front(&overdue));)
 		tell(LIST_MEMBER(node, struct waiter, node), SHIPOPT_ETIMEDOUT, NULL, NULL, NULL);
+	return next_deadline;
 }
 
 void flights_close(struct shard *shard)

@@ -83,13 +83,15 @@ void flight_abandon(struct flight *flight);
 
 /* Under the shard's lock: later callers do not find the flight, its result is not stored. */
 void flight_detach(struct shard *shard, uint64_t hash, const void *key, size_t key_length);
-void flights_detach_matching(struct shard *shard, const struct pattern *pattern);
+/* Those that began before `ticket`. */
+void flights_detach_matching(struct shard *shard, const struct pattern *pattern, uint64_t ticket);
 /* Its result is not stored, but it can be joined. No lock held. */
 void flight_drop(struct flight *flight);
 /* Its token is out. */
 bool flight_is_running(struct flight *flight);
-/* Ends waiting and back-offs that are out of time. No lock held. */
-void flights_maintain(shipopt_cache *cache);
+/* Ends waiting and back-offs that are out of time. Returns the next deadline of a waiter, of the cache's clock, or ENTRY_NEVER. No
+ * lock held. */
+int64_t flights_maintain(shipopt_cache *cache);
 /* The cache ends; all that can be left are back-offs. */
 void flights_close(struct shard *shard);
 

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "cache/flight.h"
+#include "cache/load.h"
 #include "runtime/queue.h"
 #include "runtime/request.h"
 
@@ -85,7 +86,7 @@ int shipopt_cache_get_or_request(shipopt_cache *cache, const void *key, size_t k
 	if (queue_is_dispatching(queue))
 		return error_set(ret_error, SHIPOPT_EDEADLK, "the answer would have to come from this dispatch");
 	struct asking asking = {queue, ask, userdata};
-	return shipopt_cache_get_or_load(cache, key, key_length, load_by_host, &asking, options, ret_value, ret_error);
+	return cache_get_or_load(cache, key, key_length, load_by_host, &asking, options, REFRESH_ASKED, ret_value, ret_error);
 }
 
 int shipopt_request_load_complete(

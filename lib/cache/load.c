@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "cache/flight.h"
 #include "cache/get.h"
+#include "cache/load.h"
 #include "cache/put.h"
 
 /* The loads whose loader runs on this thread right now, innermost first. */
@@ -143,7 +144,8 @@ static int lead(shipopt_cache *cache, struct flight *flight, const struct loader
 	int r = call_loader(loader, &frame);
 	if (!load)
 		return r < 0 ? r : SHIPOPT_ECANCELED;
-	if (r < 0)
+	/* An answer that could not be kept has failed the load already, and its code may be what the loader returns. */
+	if (r < 0 && flight_is_running(flight))
 		shipopt_load_fail(load, r, NULL);
 	return 0;
 }
@@ -180,8 +182,42 @@ static int await_answer(shipopt_cache *cache, struct flight *flight, enum flight
 	return r < 0 ? r : take_result(flight, ret_value, ret_error);
 }
 
+/* A refresh in the background. */
+struct refreshing {
+	struct task task;
+	shipopt_cache *cache;  /* a reference, and one of the flight */
+	struct flight *flight;
+	struct loader loader;
+};
+
+static void run_refresh(struct task *task)
+{
+	struct refreshing *refreshing = CONTAINER_OF(task, struct refreshing, task);
+	shipopt_cache *cache = refreshing->cache;
+	lead(cache, refreshing->flight, &refreshing->loader);
+	flight_unref(refreshing->flight);
+	mem_free(refreshing);
+	cache_unref(cache);
+}
+
+/* Takes over the reference to the flight. */
+static void begin_refresh(shipopt_cache *cache, struct flight *flight, const struct loader *loader)
+{
+	struct refreshing *refreshing = mem_alloc_zero(sizeof(*refreshing));
+	if (!refreshing) {
+		flight_abandon(flight); /* the next reader tries again */
+		flight_unref(flight);
+		return;
+	}
+	refreshing->task.run = run_refresh;
+	refreshing->cache = cache_ref(cache);
+	refreshing->flight = flight;
+	refreshing->loader = *loader;
+	runtime_submit_task(cache->keeper->runtime, &refreshing->task);
+}
+
 static int load_or_join(shipopt_cache *cache, uint64_t hash, const void *key, size_t key_length, struct entry *stale,
-	const struct loader *loader, const shipopt_cache_options *options, shipopt_value **ret_value,
+	const struct loader *loader, const shipopt_cache_options *options, enum refresh refresh, shipopt_value **ret_value,
 	shipopt_error **ret_error)
 {
 	struct flight *flight;
@@ -192,7 +228,13 @@ static int load_or_join(shipopt_cache *cache, uint64_t hash, const void *key, si
 	if (role == FLIGHT_NEEDLESS)
 		return SHIPOPT_CACHE_WAITING;
 	/* With a stale value in hand nobody waits for another. */
-	if (stale && role != FLIGHT_LEADS)
+	if (stale && role == FLIGHT_LEADS && refresh == REFRESH_TASK) {
+		begin_refresh(cache, flight, loader);
+		return SHIPOPT_EAGAIN;
+	}
+	if (stale && role == FLIGHT_LEADS && refresh == REFRESH_ASKED)
+		lead(cache, flight, loader);
+	if (stale && (role != FLIGHT_LEADS || refresh == REFRESH_ASKED))
 		r = SHIPOPT_EAGAIN;
 	else
 		r = await_answer(cache, flight, role, loader, timeout_of(cache, options), ret_value, ret_error);
@@ -200,8 +242,8 @@ static int load_or_join(shipopt_cache *cache, uint64_t hash, const void *key, si
 	return r;
 }
 
-int shipopt_cache_get_or_load(shipopt_cache *cache, const void *key, size_t key_length, shipopt_cache_load_fn load,
-	void *userdata, const shipopt_cache_options *options, shipopt_value **ret_value, shipopt_error **ret_error)
+int cache_get_or_load(shipopt_cache *cache, const void *key, size_t key_length, shipopt_cache_load_fn load, void *userdata,
+	const shipopt_cache_options *options, enum refresh refresh, shipopt_value **ret_value, shipopt_error **ret_error)
 {
 	int r = cache_check(cache, key, key_length);
 	if (r < 0 || !load || !ret_value)
@@ -216,7 +258,8 @@ int shipopt_cache_get_or_load(shipopt_cache *cache, const void *key, size_t key_
 		if (r == SHIPOPT_CACHE_FOUND || r == SHIPOPT_CACHE_NEGATIVE)
 			return r;
 		struct entry *stale = r == SHIPOPT_CACHE_STALE ? entry : NULL;
-		r = load_or_join(cache, hash, key, key_length, stale, &loader, options, ret_value, stale ? NULL : ret_error);
+		r = load_or_join(
+			cache, hash, key, key_length, stale, &loader, options, refresh, ret_value, stale ? NULL : ret_error);
 		if (stale && r < 0) {
 			*ret_value = entry_handle(stale);
 			return SHIPOPT_CACHE_STALE;
@@ -226,6 +269,14 @@ int shipopt_cache_get_or_load(shipopt_cache *cache, const void *key, size_t key_
 		if (r != SHIPOPT_CACHE_WAITING)
 			return r;
 	}
+}
+
+int shipopt_cache_get_or_load(shipopt_cache *cache, const void *key, size_t key_length, shipopt_cache_load_fn load,
+	void *userdata, const shipopt_cache_options *options, shipopt_value **ret_value, shipopt_error **ret_error)
+{
+	bool is_task = cache && cache->keeper && !(options && options->refreshes_in_call) && keeper_is_running(cache->keeper);
+	return cache_get_or_load(cache, key, key_length, load, userdata, options, is_task ? REFRESH_TASK : REFRESH_IN_CALL,
+		ret_value, ret_error);
 }
 
 static int begin_or_watch(shipopt_cache *cache, uint64_t hash, const void *key, size_t key_length, bool is_refresh,

@@ -3,6 +3,7 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "cache/load.h"
 #include "cache/options.h"
 
 /*
@@ -124,8 +125,8 @@ int shipopt_memo_call(shipopt_memo *memo, const char *const *arguments, size_t a
 	if (r < 0)
 		return error_set(ret_error, r, "no key for %.64s of %zu arguments: %s", memo->name, argument_count, shipopt_strerror(r));
 	struct calling calling = {memo, arguments, argument_count};
-	r = shipopt_cache_get_or_load(memo->cache, key.data, key.length, load, &calling,
-		memo->has_options ? &memo->options : NULL, ret_value, ret_error);
+	r = cache_get_or_load(memo->cache, key.data, key.length, load, &calling,
+		memo->has_options ? &memo->options : NULL, REFRESH_IN_CALL, ret_value, ret_error);
 	buffer_done(&key);
 	return r;
 }

@@ -10,6 +10,7 @@ void options_init(shipopt_cache_options *options)
 {
 	options->ttl_ms = options->soft_ttl_ms = options->access_ttl_ms = OPTION_UNSET;
 	options->jitter_percent = options->timeout_ms = OPTION_UNSET;
+	options->refreshes_in_call = false;
 	options->tag_count = 0;
 }
 
@@ -66,6 +67,14 @@ int shipopt_cache_options_set_timeout_ms(shipopt_cache_options *options, int64_t
 	if (!options || timeout_ms < 0)
 		return SHIPOPT_EINVAL;
 	options->timeout_ms = timeout_ms;
+	return 0;
+}
+
+int shipopt_cache_options_set_background(shipopt_cache_options *options, int is_background)
+{
+	if (!options)
+		return SHIPOPT_EINVAL;
+	options->refreshes_in_call = !is_background;
 	return 0;
 }
 

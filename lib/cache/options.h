@@ -12,6 +12,7 @@
 
 struct shipopt_cache_options {
 	int64_t ttl_ms, soft_ttl_ms, access_ttl_ms, jitter_percent, timeout_ms;
+	bool refreshes_in_call;
 	unsigned tag_count;
 	char tags[ENTRY_TAGS_MAX][TAG_NAME_MAX + 1];
 };

@@ -4,8 +4,7 @@
 #include "cache/cache.h"
 #include "cache/flight.h"
 #include "cache/pattern.h"
-
-#define MAINTAIN_BUDGET 256
+#include "cache/remove.h"
 
 static int take_out(shipopt_cache *cache, struct shard *shard, uint64_t hash, const void *key, size_t key_length,
 	struct aftermath *aftermath)
@@ -14,12 +13,10 @@ static int take_out(shipopt_cache *cache, struct shard *shard, uint64_t hash, co
 	struct entry *entry = table_locate(&shard->table, hash, key, key_length, &place);
 	if (!entry)
 		return 0;
-	enum state state = entry_state(cache, entry);
-	int cause = state == STATE_EXPIRED ? SHIPOPT_CAUSE_EXPIRED
-		: state == STATE_DEAD      ? SHIPOPT_CAUSE_TAG
-					   : SHIPOPT_CAUSE_REMOVED;
+	bool is_live = entry_state(cache, entry) <= STATE_STALE;
+	int cause = entry_cause(cache, entry, SHIPOPT_CAUSE_REMOVED);
 	shard_unlink(cache, shard, hash, &place, entry, cause, aftermath);
-	return cause == SHIPOPT_CAUSE_REMOVED;
+	return is_live;
 }
 
 int shipopt_cache_remove(shipopt_cache *cache, const void *key, size_t key_length)
@@ -50,6 +47,7 @@ int shipopt_cache_remove_tag(shipopt_cache *cache, const char *tag)
 	if (r < 0 || !*tag || strlen(tag) > TAG_NAME_MAX)
 		return r < 0 ? r : SHIPOPT_EINVAL;
 	tags_invalidate(&cache->tags, tag);
+	cache_changed(cache);
 	return 0;
 }
 
@@ -59,6 +57,7 @@ int shipopt_cache_clear(shipopt_cache *cache)
 	if (r < 0)
 		return r;
 	tags_clear(&cache->tags);
+	cache_changed(cache);
 	return 0;
 }
 
@@ -104,21 +103,27 @@ static uint64_t take_out_list(shipopt_cache *cache, struct shard *shard, struct 
 	return removed;
 }
 
-static uint64_t remove_matching(shipopt_cache *cache, const struct pattern *pattern)
+uint64_t cache_remove_step(shipopt_cache *cache, struct shard *shard, const struct pattern *pattern, uint64_t ticket,
+	uint64_t *position)
 {
 	struct entry *entries[SEGMENT_SLOTS];
+	if (*position == 0) {
+		shard_lock(shard);
+		flights_detach_matching(shard, pattern, ticket);
+		shard_unlock(shard);
+	}
+	size_t count = collect(cache, shard, pattern, ticket, position, entries);
+	return count ? take_out_list(cache, shard, entries, count) : 0;
+}
+
+static uint64_t remove_matching(shipopt_cache *cache, const struct pattern *pattern)
+{
 	uint64_t removed = 0, ticket = tags_draw(&cache->tags);
 	for (unsigned i = 0; i < cache->shard_count; i++) {
-		struct shard *shard = &cache->shards[i];
-		shard_lock(shard);
-		flights_detach_matching(shard, pattern);
-		shard_unlock(shard);
 		uint64_t position = 0;
-		do {
-			size_t count = collect(cache, shard, pattern, ticket, &position, entries);
-			if (count)
-				removed += take_out_list(cache, shard, entries, count);
-		} while (position);
+		do
+			removed += cache_remove_step(cache, &cache->shards[i], pattern, ticket, &position);
+		while (position);
 	}
 	return removed;
 }
@@ -143,32 +148,6 @@ int shipopt_cache_remove_prefix(shipopt_cache *cache, const char *prefix)
 	struct pattern pattern = {prefix, strlen(prefix), true};
 	if (!tags_invalidate_prefix(&cache->tags, prefix, pattern.length))
 		remove_matching(cache, &pattern);
-	return 0;
-}
-
-int shipopt_cache_maintain(shipopt_cache *cache)
-{
-	int r = check_text(cache, "");
-	if (r < 0)
-		return r;
-	for (unsigned i = 0; i < cache->shard_count; i++) {
-		struct shard *shard = &cache->shards[i];
-		bool more = true;
-		while (more) {
-			struct aftermath aftermath = AFTERMATH_INIT(aftermath);
-			shard_lock(shard);
-			more = shard_tidy(cache, shard, MAINTAIN_BUDGET, &aftermath);
-			shard_reclaim(cache, shard, true, &aftermath);
-			shard_unlock(shard);
-			cache_settle(cache, &aftermath);
-		}
-		/* What the listener was told of has reached the limbo only now. */
-		struct aftermath aftermath = AFTERMATH_INIT(aftermath);
-		shard_lock(shard);
-		shard_reclaim(cache, shard, true, &aftermath);
-		shard_unlock(shard);
-		cache_settle(cache, &aftermath);
-	}
-	flights_maintain(cache);
+	cache_changed(cache);
 	return 0;
 }

@@ -51,12 +51,6 @@ void shard_unlock(struct shard *shard)
 	pthread_mutex_unlock(&shard->lock);
 }
 
-static bool is_over(const shipopt_cache *cache, bool *ret_by_bytes)
-{
-	*ret_by_bytes = atomic_load_explicit(&cache->bytes, memory_order_relaxed) > cache->bytes_max;
-	return *ret_by_bytes || atomic_load_explicit(&cache->entries, memory_order_relaxed) > cache->entries_max;
-}
-
 static void reserve(shipopt_cache *cache, size_t entries, size_t bytes)
 {
 	if (entries)
@@ -69,11 +63,17 @@ static bool is_dead(void *context, const struct entry *entry)
 	return entry_state(context, entry) >= STATE_EXPIRED;
 }
 
-/* Why an entry that is taken out really goes. */
-static int true_cause(const shipopt_cache *cache, const struct entry *entry, int cause)
+int entry_cause(shipopt_cache *cache, const struct entry *entry, int cause)
 {
 	enum state state = entry_state(cache, entry);
-	return state == STATE_DEAD ? SHIPOPT_CAUSE_TAG : state == STATE_EXPIRED ? SHIPOPT_CAUSE_EXPIRED : cause;
+	if (state == STATE_DEAD)
+		return SHIPOPT_CAUSE_TAG;
+	if (state >= STATE_EXPIRED && entry->flags & ENTRY_TIMED && entry_state_timed(cache, entry) == STATE_EXPIRED)
+		return SHIPOPT_CAUSE_EXPIRED;
+	if (state != STATE_SWEPT)
+		return cause;
+	sweeps_count(&cache->keeper->sweeps, entry_key(entry), entry->key_length, entry_stamp(entry));
+	return SHIPOPT_CAUSE_REMOVED;
 }
 
 /* The entry is in no structure of the shard any more. */
@@ -107,7 +107,7 @@ static void unlink_entry(
 	struct place place;
 	uint64_t hash = table_hash(&cache->hashing, entry_key(entry), entry->key_length);
 	ASSERT(table_locate_entry(&shard->table, hash, entry, &place));
-	cause = true_cause(cache, entry, cause);
+	cause = entry_cause(cache, entry, cause);
 	if (cause == SHIPOPT_CAUSE_EVICTED)
 		cache->policy->forget(&shard->queues, entry, hash);
 	shard_unlink(cache, shard, hash, &place, entry, cause, aftermath);
@@ -118,7 +118,7 @@ size_t shard_evict(shipopt_cache *cache, struct shard *shard, const struct entry
 {
 	size_t evicted = 0;
 	bool by_bytes;
-	while (evicted < count && is_over(cache, &by_bytes)) {
+	while (evicted < count && cache_is_over(cache, &by_bytes)) {
 		struct entry *entry = cache->policy->victim(&shard->queues, keep, by_bytes, is_dead, cache);
 		if (!entry)
 			break;
@@ -143,7 +143,7 @@ void shard_swap(shipopt_cache *cache, struct shard *shard, const struct place *p
 static void store_over(shipopt_cache *cache, struct shard *shard, const struct place *place, struct entry *old,
 	struct entry *entry, struct aftermath *aftermath)
 {
-	int cause = true_cause(cache, old, SHIPOPT_CAUSE_REPLACED);
+	int cause = entry_cause(cache, old, SHIPOPT_CAUSE_REPLACED);
 	shard_swap(cache, shard, place, old, entry);
 	leave(cache, shard, old, cause, aftermath);
 	if (cache->policy->moves_on_hit)
@@ -187,7 +187,7 @@ static bool holds(const shipopt_cache *cache, enum store_when when, uint64_t ver
 	case STORE_IF_VERSION:
 		return is_live && entry_stamp(old) == version;
 	case STORE_IF_OLDER:
-		return !(old && entry_stamp(old) > entry_stamp(entry)) && entry_state(cache, entry) != STATE_DEAD;
+		return !(old && entry_stamp(old) > entry_stamp(entry)) && entry_state(cache, entry) < STATE_DEAD;
 	default:
 		return true;
 	}
@@ -198,6 +198,9 @@ int shard_store(shipopt_cache *cache, struct shard *shard, uint64_t hash, struct
 {
 	struct place place;
 	struct entry *old = table_locate(&shard->table, hash, entry_key(entry), entry->key_length, &place);
+	/* Its ticket was drawn before that of a pattern which is being swept, but it is written after. */
+	if (when != STORE_IF_OLDER && entry_is_swept(cache, entry))
+		entry->stamp = tags_draw(&cache->tags) << 8 | (entry->stamp & 0xff);
 	if (!holds(cache, when, version, old, entry))
 		return 0;
 	int r = 0;
@@ -251,6 +254,15 @@ bool shard_tidy(shipopt_cache *cache, struct shard *shard, size_t budget, struct
 	if (is_due)
 		sweep_segment(cache, shard, aftermath);
 	return budget == 0 || is_due;
+}
+
+bool shard_is_idle(shipopt_cache *cache, const struct shard *shard)
+{
+	for (size_t i = 0; i < FLIGHT_BUCKETS; i++)
+		if (shard->flights[i])
+			return false;
+	return shard->limbo.count == 0 && shard->sweep_position == 0 && wheel_is_empty(&shard->wheel) &&
+		atomic_load(&cache->tags.last_sweep) <= shard->swept_ticket;
 }
 
 void shard_reclaim(shipopt_cache *cache, struct shard *shard, bool force, struct aftermath *aftermath)

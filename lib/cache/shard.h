@@ -67,6 +67,8 @@ size_t shard_evict(shipopt_cache *cache, struct shard *shard, const struct entry
 /* A step of giving back dead memory: `budget` entries of the wheel, and one segment if a sweep is due. False when there is
  * nothing more to do. */
 bool shard_tidy(shipopt_cache *cache, struct shard *shard, size_t budget, struct aftermath *aftermath);
+/* Time, readers or a sweep will change nothing here: no entry with an end, no load in flight, nothing dead. */
+bool shard_is_idle(shipopt_cache *cache, const struct shard *shard);
 /* Moves what no reader can see any more to the aftermath; only if enough has gathered, unless forced. */
 void shard_reclaim(shipopt_cache *cache, struct shard *shard, bool force, struct aftermath *aftermath);
 

@@ -43,6 +43,7 @@ struct prefix {
 struct tags {
 	_Alignas(CACHE_LINE_BYTES) _Atomic(uint64_t) ticket; /* the last one drawn */
 	_Alignas(CACHE_LINE_BYTES) _Atomic(uint64_t) cleared;
+	_Atomic(uint64_t) last_pattern; /* ticket of the newest pattern that is being swept, 0: none (cache/sweep.h) */
 	_Atomic(uint64_t) last_tagged; /* ticket of the last invalidation of any tag */
 	_Atomic(uint64_t) last_sweep;  /* ticket of the last invalidation that leaves memory to sweep */
 	_Atomic(uint64_t) floor;

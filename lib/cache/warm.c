@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <limits.h>
 
-#include "cache/cache.h"
+#include "cache/load.h"
 
 struct warming {
 	shipopt_cache *cache;
@@ -18,8 +18,8 @@ static void warm_range(void *userdata, size_t first, size_t last)
 	struct warming *warming = userdata;
 	for (size_t i = first; i < last; i++) {
 		shipopt_value *value = NULL;
-		int r = shipopt_cache_get_or_load(warming->cache, warming->keys[i], warming->key_lengths[i], warming->load,
-			warming->userdata, warming->options, &value, NULL);
+		int r = cache_get_or_load(warming->cache, warming->keys[i], warming->key_lengths[i], warming->load,
+			warming->userdata, warming->options, REFRESH_IN_CALL, &value, NULL);
 		shipopt_value_unref(value);
 		if (r >= 0)
 			atomic_fetch_add(&warming->filled, 1);

@@ -127,6 +127,7 @@ static const struct setting cache_table[] = {
 	INTEGER("entries_max", 10000, 0, 1073741824, "most entries; 0: bounded by bytes only"),
 	INTEGER("bytes_max", 67108864, 4096, 1099511627776, "most bytes, overhead included"),
 	INTEGER("value_max_bytes", 0, 0, 4294967295, "largest weight of one entry; 0: an eighth of bytes_max"),
+	BOOLEAN("count_held", 0, "what readers hold of entries that left counts against bytes_max"),
 	INTEGER("ttl_ms", 60000, 0, 315360000000, "time to live; 0: without end"),
 	INTEGER("soft_ttl_ms", 0, 0, 315360000000, "after this a value is due for a refresh; 0: never"),
 	INTEGER("access_ttl_ms", 0, 0, 315360000000, "an entry dies when not read for so long; 0: none"),

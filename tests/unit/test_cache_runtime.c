@@ -1,0 +1,614 @@
+/* SPDX-License-Identifier: MIT */
+#include "cache_fixture.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "runtime/runtime.h"
+
+/*
+ * What a cache does by itself on a runtime. Most tests run on a simulated one: virtual time, no thread, and nothing happens
+ * before the reactor is turned.
+ */
+static shipopt_runtime *runtime;
+static struct reactor *reactor;
+
+static int setup(void **state)
+{
+	clock_set_virtual(true);
+	assert_int_equal(runtime_new_simulated(&runtime), 0);
+	assert_int_equal(runtime_reactor(runtime, &reactor), 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	assert_int_equal(shipopt_runtime_close(runtime, -1), 0);
+	shipopt_runtime_free(runtime);
+	clock_set_virtual(false);
+	assert_int_equal(mem_live_count(), 0);
+	return 0;
+}
+
+static shipopt_cache_config *runtime_config(void)
+{
+	shipopt_cache_config *config;
+	assert_int_equal(shipopt_cache_config_new(&config), 0);
+	assert_int_equal(shipopt_cache_config_set_runtime(config, runtime), 0);
+	return config;
+}
+
+/* Turns until no timer is set and no task queued; returns the number of turns. */
+static int turn_until_idle(void)
+{
+	int turns = 0;
+	while (!reactor_is_idle(reactor)) {
+		reactor_turn(reactor, -1);
+		turns++;
+	}
+	return turns;
+}
+
+static int64_t removed_by(shipopt_op *op)
+{
+	assert_int_equal(shipopt_op_wait(op, -1), 0);
+	int64_t removed = shipopt_op_value(op);
+	shipopt_op_unref(op);
+	return removed;
+}
+
+static void fill(shipopt_cache *cache, const char *prefix, int count)
+{
+	for (int i = 0; i < count; i++) {
+		char key[32];
+		snprintf(key, sizeof(key), "%s%d", prefix, i);
+		assert_int_equal(put(cache, key, "value"), 0);
+	}
+}
+
+/* --- patterns --- */
+
+static int causes[8];
+
+static void count_cause(void *userdata, const void *key, size_t key_length, shipopt_value *value, int cause)
+{
+	causes[cause]++;
+}
+
+static void a_pattern_kills_at_once_and_is_swept_without_any_call(void **state)
+{
+	shipopt_cache_config *config = runtime_config();
+	shipopt_cache_config_set_ttl_ms(config, 0);
+	shipopt_cache_config_set_listener(config, count_cause, NULL);
+	memset(causes, 0, sizeof(causes));
+	shipopt_cache *cache = test_cache(config);
+	fill(cache, "a:", 4000);
+	fill(cache, "b:", 4000);
+	shipopt_op *op;
+	assert_int_equal(shipopt_cache_sweep_pattern(cache, "a:*", NULL, NULL, &op), 0);
+	/* Nothing has run yet. */
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 8000);
+	for (int i = 0; i < 4000; i++) {
+		char key[32];
+		snprintf(key, sizeof(key), "a:%d", i);
+		assert_int_equal(peek(cache, key), SHIPOPT_CACHE_ABSENT);
+		key[0] = 'b';
+		assert_int_equal(peek(cache, key), SHIPOPT_CACHE_FOUND);
+	}
+	assert_int_equal(shipopt_cache_touch(cache, "a:1", 3, 1000), 0);
+	assert_int_equal(shipopt_cache_put_if(cache, "a:1", 3, "v", 1, SHIPOPT_CACHE_IF_PRESENT, 0, NULL), 0);
+	assert_int_equal(shipopt_cache_remove(cache, "a:2", 3), 0);
+	/* What is written after the call stays, and what it replaces was killed by the pattern. */
+	assert_int_equal(put(cache, "a:3", "new"), 0);
+	assert_int_equal(get(cache, "a:3", "new"), SHIPOPT_CACHE_FOUND);
+	turn_until_idle();
+	assert_int_equal(shipopt_op_is_done(op), 1);
+	assert_int_equal(removed_by(op), 4000);
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 4001);
+	assert_int_equal(get(cache, "a:3", "new"), SHIPOPT_CACHE_FOUND);
+	assert_int_equal(peek(cache, "a:4"), SHIPOPT_CACHE_ABSENT);
+	assert_int_equal(causes[SHIPOPT_CAUSE_REMOVED], 4000);
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_REMOVED), 4000);
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_LIMBO_BYTES), 0);
+	assert_int_equal(atomic_load(&cache->tags.last_pattern), 0);
+	shipopt_cache_free(cache);
+}
+
+static void each_of_two_patterns_counts_what_it_was_first_to_kill(void **state)
+{
+	shipopt_cache *cache = test_cache(runtime_config());
+	fill(cache, "a:", 100);
+	fill(cache, "b:", 50);
+	shipopt_op *first, *second;
+	assert_int_equal(shipopt_cache_sweep_pattern(cache, "a:*", NULL, NULL, &first), 0);
+	fill(cache, "a:", 10);
+	assert_int_equal(shipopt_cache_sweep_pattern(cache, "*", NULL, NULL, &second), 0);
+	assert_int_equal(peek(cache, "a:5"), SHIPOPT_CACHE_ABSENT);
+	assert_int_equal(peek(cache, "b:5"), SHIPOPT_CACHE_ABSENT);
+	assert_int_equal(removed_by(first), 100);
+	assert_int_equal(removed_by(second), 60);
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 0);
+	shipopt_cache_free(cache);
+}
+
+static void patterns_at_work_are_bounded(void **state)
+{
+	shipopt_cache *bare = test_cache(test_config());
+	assert_int_equal(shipopt_cache_sweep_pattern(bare, "*", NULL, NULL, NULL), SHIPOPT_ESTATE);
+	shipopt_cache_free(bare);
+	shipopt_cache *cache = test_cache(runtime_config());
+	assert_int_equal(shipopt_cache_sweep_pattern(cache, NULL, NULL, NULL, NULL), SHIPOPT_EINVAL);
+	char text[SWEEP_PATTERN_MAX + 2];
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	assert_int_equal(shipopt_cache_sweep_pattern(cache, text, NULL, NULL, NULL), SHIPOPT_ETOOLARGE);
+	text[sizeof(text) - 2] = '\0';
+	fill(cache, "k", 10);
+	for (int round = 0; round < 3; round++) {
+		shipopt_op *ops[SWEEPS_MAX];
+		for (int i = 0; i < SWEEPS_MAX; i++)
+			assert_int_equal(shipopt_cache_sweep_pattern(cache, i ? text : "k1", NULL, NULL, &ops[i]), 0);
+		assert_int_equal(shipopt_cache_sweep_pattern(cache, "*", NULL, NULL, NULL), SHIPOPT_EAGAIN);
+		assert_int_equal(peek(cache, "k2"), SHIPOPT_CACHE_FOUND);
+		for (int i = 0; i < SWEEPS_MAX; i++)
+			assert_int_equal(removed_by(ops[i]), i == 0 && round == 0);
+	}
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 9);
+	shipopt_cache_free(cache);
+}
+
+static void never_ready(void *userdata, int outcome, shipopt_value *value, shipopt_load *load, const shipopt_error *error)
+{
+	fail();
+}
+
+static shipopt_load *begin_load(shipopt_cache *cache, const char *key)
+{
+	shipopt_load *token = NULL;
+	shipopt_value *value;
+	assert_int_equal(shipopt_cache_get_or_begin(cache, key, strlen(key), NULL, never_ready, NULL, &value, &token),
+		SHIPOPT_CACHE_LEAD);
+	return token;
+}
+
+static void a_load_overtaken_by_a_pattern_is_not_stored(void **state)
+{
+	shipopt_cache *cache = test_cache(runtime_config());
+	shipopt_load *during = begin_load(cache, "a:during"), *after = begin_load(cache, "a:after");
+	shipopt_load *other = begin_load(cache, "b:other");
+	shipopt_op *op;
+	assert_int_equal(shipopt_cache_sweep_pattern(cache, "a:*", NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_load_complete(during, "old", 3, NULL), 0);
+	assert_int_equal(peek(cache, "a:during"), SHIPOPT_CACHE_ABSENT);
+	shipopt_load *fresh = begin_load(cache, "a:after"); /* not joined to the old one */
+	assert_int_equal(removed_by(op), 0);
+	assert_int_equal(shipopt_load_complete(after, "old", 3, NULL), 0);
+	assert_int_equal(peek(cache, "a:after"), SHIPOPT_CACHE_ABSENT);
+	assert_int_equal(shipopt_load_complete(fresh, "new", 3, NULL), 0);
+	assert_int_equal(shipopt_load_complete(other, "new", 3, NULL), 0);
+	assert_int_equal(get(cache, "a:after", "new"), SHIPOPT_CACHE_FOUND);
+	assert_int_equal(get(cache, "b:other", "new"), SHIPOPT_CACHE_FOUND);
+	shipopt_cache_free(cache);
+}
+
+static void a_cache_freed_while_a_pattern_is_swept_ends_after_it(void **state)
+{
+	shipopt_cache *cache = test_cache(runtime_config());
+	fill(cache, "k", 3000);
+	shipopt_op *op;
+	assert_int_equal(shipopt_cache_sweep_pattern(cache, "k*", NULL, NULL, &op), 0);
+	shipopt_cache_free(cache);
+	assert_int_equal(removed_by(op), 3000);
+}
+
+/* --- time --- */
+
+static void an_idle_cache_gives_everything_back_and_then_sleeps(void **state)
+{
+	shipopt_cache_config *config = runtime_config();
+	shipopt_cache_config_set_ttl_ms(config, 5000);
+	shipopt_cache *cache = test_cache(config);
+	int64_t began = clock_now_us();
+	fill(cache, "k", 3000);
+	int turns = turn_until_idle();
+	int64_t took = clock_now_us() - began;
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 0);
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_EXPIRED), 3000);
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_LIMBO_BYTES), 0);
+	assert_in_range(took, 5000000, 9000000);
+	assert_in_range(turns, 1, 100);
+	shipopt_cache_free(cache);
+}
+
+static void without_anything_timed_there_is_no_wake_up(void **state)
+{
+	shipopt_cache_config *config = runtime_config();
+	shipopt_cache_config_set_ttl_ms(config, 0);
+	shipopt_cache *cache = test_cache(config);
+	assert_true(turn_until_idle() <= 1);
+	int64_t began = clock_now_us();
+	fill(cache, "k", 3000);
+	turn_until_idle();
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 3000);
+	assert_in_range(clock_now_us() - began, 0, 4000000);
+	assert_true(reactor_is_idle(reactor));
+	/* What tags leave behind is found without a call, too. */
+	shipopt_cache_options *options;
+	assert_int_equal(shipopt_cache_options_new(&options), 0);
+	shipopt_cache_options_add_tag(options, "t");
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(shipopt_cache_put(cache, &i, sizeof(i), "v", 1, options), 0);
+	shipopt_cache_options_free(options);
+	turn_until_idle();
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 4000);
+	assert_int_equal(shipopt_cache_remove_tag(cache, "t"), 0);
+	turn_until_idle();
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 3000);
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_LIMBO_BYTES), 0);
+	shipopt_cache_free(cache);
+}
+
+static int64_t told_at_us;
+
+static void note_timeout(void *userdata, int outcome, shipopt_value *value, shipopt_load *load, const shipopt_error *error)
+{
+	assert_int_equal(outcome, SHIPOPT_ETIMEDOUT);
+	told_at_us = clock_now_us();
+	++*(int *)userdata;
+}
+
+static void a_waiter_with_a_callback_is_told_on_time_without_any_call(void **state)
+{
+	shipopt_cache *cache = test_cache(runtime_config());
+	shipopt_load *token = begin_load(cache, "k");
+	static const int64_t limits_ms[] = {700, 250, 2500, 250};
+	int told[4] = {0};
+	int64_t began = clock_now_us();
+	for (int i = 0; i < 4; i++) {
+		shipopt_cache_options *options;
+		shipopt_value *value;
+		shipopt_load *none = NULL;
+		assert_int_equal(shipopt_cache_options_new(&options), 0);
+		shipopt_cache_options_set_timeout_ms(options, limits_ms[i]);
+		assert_int_equal(shipopt_cache_get_or_begin(cache, "k", 1, options, note_timeout, &told[i], &value, &none),
+			SHIPOPT_CACHE_WAITING);
+		shipopt_cache_options_free(options);
+	}
+	static const int order[] = {1, 0, 2};
+	for (int i = 0; i < 3; i++) {
+		while (!told[order[i]])
+			reactor_turn(reactor, -1);
+		assert_in_range(told_at_us - began, limits_ms[order[i]] * 1000, limits_ms[order[i]] * 1000 + 1000);
+	}
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(told[i], 1);
+	assert_int_equal(shipopt_load_complete(token, "v", 1, NULL), 0);
+	assert_int_equal(get(cache, "k", "v"), SHIPOPT_CACHE_FOUND);
+	shipopt_cache_free(cache);
+}
+
+/* --- refresh --- */
+
+struct refresher {
+	int calls, fail;
+	const char *value;
+	bool is_on_library_thread;
+};
+
+static int refresh(void *userdata, shipopt_load *token)
+{
+	struct refresher *refresher = userdata;
+	refresher->calls++;
+	refresher->is_on_library_thread = runtime_is_library_thread();
+	return refresher->fail ? refresher->fail
+			       : shipopt_load_complete(token, refresher->value, strlen(refresher->value), NULL);
+}
+
+static int ask(shipopt_cache *cache, struct refresher *refresher, const shipopt_cache_options *options, const char *expected)
+{
+	shipopt_value *value = NULL;
+	int r = shipopt_cache_get_or_load(cache, "k", 1, refresh, refresher, options, &value, NULL);
+	assert_non_null(value);
+	assert_memory_equal(shipopt_value_data(value), expected, strlen(expected));
+	shipopt_value_unref(value);
+	return r;
+}
+
+static void a_stale_value_is_handed_to_all_and_refreshed_in_the_background(void **state)
+{
+	shipopt_cache_config *config = runtime_config();
+	shipopt_cache_config_set_soft_ttl_ms(config, 100);
+	shipopt_cache *cache = test_cache(config);
+	struct refresher refresher = {.value = "new"};
+	put(cache, "k", "old");
+	clock_advance_us(200000);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(ask(cache, &refresher, NULL, "old"), SHIPOPT_CACHE_STALE);
+	assert_int_equal(refresher.calls, 0);
+	reactor_turn(reactor, 0);
+	assert_int_equal(refresher.calls, 1);
+	assert_true(refresher.is_on_library_thread);
+	assert_int_equal(ask(cache, &refresher, NULL, "new"), SHIPOPT_CACHE_FOUND);
+	/* One that fails leaves the stale value, and is tried again. */
+	clock_advance_us(200000);
+	refresher.fail = SHIPOPT_ENETWORK;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(ask(cache, &refresher, NULL, "new"), SHIPOPT_CACHE_STALE);
+		reactor_turn(reactor, 0);
+		assert_int_equal(refresher.calls, 2 + i);
+	}
+	/* In the call, if asked for. */
+	shipopt_cache_options *options;
+	assert_int_equal(shipopt_cache_options_new(&options), 0);
+	assert_int_equal(shipopt_cache_options_set_background(NULL, 0), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_cache_options_set_background(options, 0), 0);
+	refresher = (struct refresher){.value = "newer"};
+	assert_int_equal(ask(cache, &refresher, options, "newer"), SHIPOPT_CACHE_FOUND);
+	assert_false(refresher.is_on_library_thread);
+	shipopt_cache_options_free(options);
+	/* A refresh under way keeps the cache. */
+	clock_advance_us(200000);
+	assert_int_equal(ask(cache, &refresher, NULL, "newer"), SHIPOPT_CACHE_STALE);
+	shipopt_cache_free(cache);
+	turn_until_idle();
+	assert_int_equal(refresher.calls, 2);
+}
+
+static void a_stale_value_is_handed_out_while_its_refresh_is_asked_for(void **state)
+{
+	shipopt_cache_config *config = runtime_config();
+	shipopt_cache_config_set_soft_ttl_ms(config, 100);
+	shipopt_cache *cache = test_cache(config);
+	shipopt_queue *queue;
+	assert_int_equal(shipopt_queue_new(runtime, 4, &queue), 0);
+	put(cache, "k", "old");
+	clock_advance_us(200000);
+	for (int i = 0; i < 2; i++) {
+		shipopt_value *value = NULL;
+		assert_int_equal(shipopt_cache_get_or_request(cache, "k", 1, queue, NULL, NULL, NULL, &value, NULL),
+			SHIPOPT_CACHE_STALE);
+		shipopt_value_unref(value);
+	}
+	shipopt_event events[2];
+	assert_int_equal(shipopt_queue_poll(queue, events, 2, 0), 1);
+	assert_int_equal(shipopt_request_load_complete(shipopt_event_request(&events[0]), "new", 3, NULL), 0);
+	assert_int_equal(shipopt_queue_release(queue, events, 1), 0);
+	assert_int_equal(get(cache, "k", "new"), SHIPOPT_CACHE_FOUND);
+	shipopt_cache_free(cache);
+	shipopt_queue_free(queue);
+}
+
+/* --- ends --- */
+
+static void a_cache_outlives_the_close_of_its_runtime(void **state)
+{
+	shipopt_cache_config *config = runtime_config();
+	shipopt_cache_config_set_soft_ttl_ms(config, 100);
+	shipopt_cache *cache = test_cache(config);
+	fill(cache, "k", 100);
+	assert_int_equal(shipopt_runtime_close(runtime, -1), 0);
+	assert_int_equal(shipopt_cache_sweep_pattern(cache, "*", NULL, NULL, NULL), SHIPOPT_ESHUTDOWN);
+	put(cache, "k", "old");
+	clock_advance_us(200000);
+	struct refresher refresher = {.value = "new"};
+	assert_int_equal(ask(cache, &refresher, NULL, "new"), SHIPOPT_CACHE_FOUND);
+	uint64_t removed;
+	assert_int_equal(shipopt_cache_remove_pattern(cache, "k?", &removed), 0);
+	assert_int_equal(removed, 10);
+	clock_advance_us(100000000);
+	assert_int_equal(shipopt_cache_maintain(cache), 0);
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 0);
+	shipopt_cache_free(cache);
+	shipopt_cache *late = NULL;
+	config = runtime_config();
+	shipopt_error *error = NULL;
+	assert_int_equal(shipopt_cache_new(config, &late, &error), SHIPOPT_ESHUTDOWN);
+	assert_non_null(strstr(shipopt_error_message(error), "runtime"));
+	shipopt_error_unref(error);
+	shipopt_cache_config_free(config);
+}
+
+static void a_cache_may_be_freed_at_any_point_of_its_own_work(void **state)
+{
+	for (int turns = 0; turns < 12; turns++) {
+		shipopt_cache *cache = test_cache(runtime_config());
+		fill(cache, "k", 500);
+		for (int i = 0; i < turns; i++)
+			reactor_turn(reactor, -1);
+		shipopt_cache_free(cache);
+		turn_until_idle();
+	}
+}
+
+static atomic_int threads_done;
+
+static void count_done(void *userdata, shipopt_op *op)
+{
+	atomic_fetch_add(&threads_done, 1);
+}
+
+/* Real threads: the caller frees, the runtime closes, the keeper works, all at once. */
+static void runtime_and_cache_may_end_in_any_order(void **state)
+{
+	size_t before = mem_live_count();
+	clock_set_virtual(false);
+	for (int round = 0; round < 40; round++) {
+		shipopt_runtime *own;
+		shipopt_cache_config *config;
+		assert_int_equal(shipopt_runtime_new(NULL, &own), 0);
+		assert_int_equal(shipopt_cache_config_new(&config), 0);
+		shipopt_cache_config_set_runtime(config, own);
+		shipopt_cache_config_set_ttl_ms(config, 1);
+		shipopt_cache *cache = test_cache(config);
+		fill(cache, "k", 200);
+		if (round % 3 == 0)
+			assert_int_equal(shipopt_cache_sweep_pattern(cache, "k1*", count_done, NULL, NULL), 0);
+		bool frees_first = round % 2;
+		if (frees_first)
+			shipopt_cache_free(cache);
+		if (round % 4 < 2) {
+			assert_int_equal(shipopt_runtime_close(own, -1), 0);
+			assert_int_equal(shipopt_runtime_thread_count(own, SHIPOPT_THREADS_REACTOR), 0);
+		}
+		shipopt_runtime_free(own);
+		if (!frees_first)
+			shipopt_cache_free(cache);
+	}
+	/* Runtimes that were not closed end by themselves. */
+	while (mem_live_count() > before)
+		sched_yield();
+	assert_int_equal(atomic_load(&threads_done), 14);
+	clock_set_virtual(true);
+}
+
+static sem_t deadline_passed;
+
+static void post_on_timeout(void *userdata, int outcome, shipopt_value *value, shipopt_load *load, const shipopt_error *error)
+{
+	assert_int_equal(outcome, SHIPOPT_ETIMEDOUT);
+	sem_post(&deadline_passed);
+}
+
+static void deadlines_pass_on_real_threads_too(void **state)
+{
+	clock_set_virtual(false);
+	shipopt_runtime *own;
+	shipopt_cache_config *config;
+	shipopt_cache_options *options;
+	shipopt_value *value;
+	shipopt_load *token;
+	assert_int_equal(sem_init(&deadline_passed, 0, 0), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &own), 0);
+	assert_int_equal(shipopt_cache_config_new(&config), 0);
+	shipopt_cache_config_set_runtime(config, own);
+	shipopt_cache *cache = test_cache(config);
+	assert_int_equal(shipopt_cache_options_new(&options), 0);
+	shipopt_cache_options_set_timeout_ms(options, 20);
+	token = begin_load(cache, "k");
+	assert_int_equal(shipopt_cache_get_or_begin(cache, "k", 1, options, post_on_timeout, NULL, &value, &token),
+		SHIPOPT_CACHE_WAITING);
+	while (sem_wait(&deadline_passed) != 0)
+		;
+	assert_int_equal(shipopt_load_complete(token, "v", 1, NULL), 0);
+	shipopt_cache_options_free(options);
+	shipopt_cache_free(cache);
+	assert_int_equal(shipopt_runtime_close(own, -1), 0);
+	shipopt_runtime_free(own);
+	sem_destroy(&deadline_passed);
+	clock_set_virtual(true);
+}
+
+/* --- bytes held by readers --- */
+
+static void held_bytes_count_against_the_bound_if_asked_for(void **state)
+{
+	for (int counts = 0; counts < 2; counts++) {
+		shipopt_cache_config *config = runtime_config();
+		shipopt_cache_config_set_bytes_max(config, 65536);
+		shipopt_cache_config_set_entries_max(config, 0);
+		assert_int_equal(shipopt_cache_config_set(config, "count_held", counts ? "1" : "0"), 0);
+		shipopt_cache *cache = test_cache(config);
+		static char value[1000];
+		shipopt_value *held[200] = {0};
+		for (int i = 0; i < 200; i++) {
+			assert_int_equal(shipopt_cache_put(cache, &i, sizeof(i), value, sizeof(value), NULL), 0);
+			if (i % 4 == 0)
+				assert_int_equal(shipopt_cache_get(cache, &i, sizeof(i), &held[i]), SHIPOPT_CACHE_FOUND);
+		}
+		shipopt_cache_maintain(cache);
+		for (int i = 200; i < 240; i++)
+			assert_int_equal(shipopt_cache_put(cache, &i, sizeof(i), value, sizeof(value), NULL), 0);
+		int64_t bytes = stat_of(cache, SHIPOPT_CACHE_STAT_BYTES), kept = stat_of(cache, SHIPOPT_CACHE_STAT_HELD_BYTES);
+		assert_in_range(kept, 30000, 60000);
+		if (counts)
+			assert_in_range(bytes + kept, 50000, 65536);
+		else
+			assert_in_range(bytes, 60000, 65536);
+		for (int i = 0; i < 200; i++)
+			shipopt_value_unref(held[i]);
+		shipopt_cache_maintain(cache);
+		assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_HELD_BYTES), 0);
+		for (int i = 0; i < 200; i++)
+			assert_int_equal(shipopt_cache_put(cache, &i, sizeof(i), value, sizeof(value), NULL), 0);
+		assert_in_range(stat_of(cache, SHIPOPT_CACHE_STAT_BYTES), 60000, 65536);
+		shipopt_cache_free(cache);
+	}
+}
+
+#ifdef SHIPOPT_FAULTS
+/* One scenario; the first failure ends it. */
+static int scenario(void)
+{
+	shipopt_cache_config *config;
+	shipopt_cache *cache = NULL;
+	shipopt_op *op = NULL;
+	int r = shipopt_cache_config_new(&config);
+	if (r < 0)
+		return r;
+	shipopt_cache_config_set_runtime(config, runtime);
+	shipopt_cache_config_set_soft_ttl_ms(config, 100);
+	r = shipopt_cache_new(config, &cache, NULL);
+	shipopt_cache_config_free(config);
+	r = r < 0 ? r : put(cache, "k", "old");
+	clock_advance_us(200000);
+	struct refresher refresher = {.value = "new"};
+	/* A refresh that cannot begin leaves the stale value. */
+	if (r == 0)
+		assert_int_equal(ask(cache, &refresher, NULL, "old"), SHIPOPT_CACHE_STALE);
+	if (r == 0)
+		turn_until_idle();
+	r = r < 0 ? r : shipopt_cache_sweep_pattern(cache, "*", NULL, NULL, &op);
+	if (r == 0)
+		removed_by(op);
+	shipopt_cache_free(cache);
+	turn_until_idle();
+	return r;
+}
+
+static void without_memory_calls_fail_and_nothing_leaks(void **state)
+{
+	long points = 0;
+	for (;; points++) {
+		size_t before = mem_live_count();
+		fault_arm(points);
+		int r = scenario();
+		bool fired = fault_fired();
+		fault_arm(-1);
+		assert_int_equal(mem_live_count(), before);
+		if (!fired) {
+			assert_int_equal(r, 0);
+			break;
+		}
+	}
+	assert_true(points > 10);
+}
+#endif
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_pattern_kills_at_once_and_is_swept_without_any_call),
+		TEST(each_of_two_patterns_counts_what_it_was_first_to_kill),
+		TEST(patterns_at_work_are_bounded),
+		TEST(a_load_overtaken_by_a_pattern_is_not_stored),
+		TEST(a_cache_freed_while_a_pattern_is_swept_ends_after_it),
+		TEST(an_idle_cache_gives_everything_back_and_then_sleeps),
+		TEST(without_anything_timed_there_is_no_wake_up),
+		TEST(a_waiter_with_a_callback_is_told_on_time_without_any_call),
+		TEST(a_stale_value_is_handed_to_all_and_refreshed_in_the_background),
+		TEST(a_stale_value_is_handed_out_while_its_refresh_is_asked_for),
+		TEST(a_cache_outlives_the_close_of_its_runtime),
+		TEST(a_cache_may_be_freed_at_any_point_of_its_own_work),
+		TEST(runtime_and_cache_may_end_in_any_order),
+		TEST(deadlines_pass_on_real_threads_too),
+		TEST(held_bytes_count_against_the_bound_if_asked_for),
+#ifdef SHIPOPT_FAULTS
+		TEST(without_memory_calls_fail_and_nothing_leaks),
+#endif
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
