@@ -24,9 +24,9 @@ SHIPOPT_BEGIN_DECLS
  * Common errors of the calls themselves: SHIPOPT_EINVAL, SHIPOPT_ENOMEM, SHIPOPT_EAGAIN (no queue slot, or queue_max
  * calls wait), SHIPOPT_ESHUTDOWN, SHIPOPT_EFORKED. Strings and records passed in are copied. All of this since 0.1.
  *
- * Answers can be kept: with a cache set in the configuration, a read (GET) whose answer was had a short time ago is answered
- * from there, without a request, and of many that ask for the same at once one is sent; a GET is then a look-up of some
- * microseconds. Off by default.
+ * Answers can be kept: with a cache set in the configuration, a read (GET) whose answer was had a short time
+ * ago is answered from there, without a request, and of many that ask for the same at once one is sent; a GET
+ * is then a look-up of some microseconds. Off by default.
  *
  *	shipopt_cache_new(NULL, &cache, NULL);
  *	shipopt_carrier_config_set_cache(config, cache);
@@ -34,21 +34,24 @@ SHIPOPT_BEGIN_DECLS
  *	…
  *	shipopt_tracker_retrieve(carrier, id, on_tracker, NULL, NULL);   in on_tracker: shipopt_op_is_cached(op)
  *
- * What is kept is the body of a whole, good answer (HTTP 200), and for the cache's negative_ttl_ms that there is no such object;
- * the failure is then SHIPOPT_ENOTFOUND without the carrier's words. Another failure is never kept; it is told to all who waited for that very
- * request, but for what is one call's own affair (its cancel, its shorter timeout_ms, no memory): then another one sends. A call that waits
- * for another's answer does so for its timeout_ms at most. If the cache has a soft time to live, a stale answer is handed out while
+ * What is kept is the body of a whole, good answer (HTTP 200), and for the cache's negative_ttl_ms that there
+ * is no such object; the failure is then SHIPOPT_ENOTFOUND without the carrier's words. Another failure is
+ * never kept; it is told to all who waited for that very request, but for what is one call's own affair (its
+ * cancel, its shorter timeout_ms, no memory): then another one sends. A call that waits for another's answer
+ * does so for its timeout_ms at most. If the cache has a soft time to live, a stale answer is handed out while
  * one call refreshes it.
  *
- * Never kept is the state of a shipment without postage, and the ledger, bulk runs and shipopt_purchase() never look into the
- * cache at all: no purchase is decided by an answer that was kept. Whoever decides something by a read of his own
- * asks for it with SHIPOPT_CALL_CACHE_REFRESH. Polling for changes sees them up to tracker_ttl_ms late; 0 there leaves trackers out.
+ * Never kept is the state of a shipment without postage, and the ledger, bulk runs and shipopt_purchase() never
+ * look into the cache at all: no purchase is decided by an answer that was kept. Whoever decides something by a
+ * read of his own, of a list, say, which is kept, asks for it with SHIPOPT_CALL_CACHE_REFRESH. Polling for
+ * changes sees them up to tracker_ttl_ms late; 0 there leaves trackers out.
  *
- * A write through any client with the same cache that may have reached the carrier makes the answers about that object and the
- * lists of its collection dead before the write's own completion, all of the account's where it cannot be told
- * what else was changed (an order, a batch, a refund, an outcome that is not known). What changes at the carrier's end shows when
- * the time to live is over, or after shipopt_cache_remove_tag() with the object's tag, "trackers/trk_…", as on a webhook's event; other
- * tags are those of lists, "trackers", and "quotes". Accounts, test and production never share an answer; the key is not in the cache.
+ * A write through any client with the same cache that may have reached the carrier makes the answers about that
+ * object and the lists of its collection dead before the write's own completion, all of the account's where it
+ * cannot be told what else was changed (an order, a batch, a refund, an outcome that is not known). What
+ * changes at the carrier's end shows when the time to live is over, or after shipopt_cache_remove_tag() with
+ * the object's tag, "trackers/trk_…", as on a webhook's event; other tags are those of lists, "trackers", and
+ * "quotes". Accounts, test and production never share an answer; the key is not in the cache.
  *
  * Wire facts are from the public EasyPost API and recorded exchanges with it.
  */
@@ -150,11 +153,13 @@ SHIPOPT_API int shipopt_carrier_call(shipopt_carrier *carrier, const char *metho
 SHIPOPT_API int shipopt_shipment_create(shipopt_carrier *carrier, const shipopt_record *shipment, shipopt_done_fn done,
 	void *userdata, shipopt_op **ret_op);
 /*
- * What a shipment would cost: rates to show, not to buy. With a cache, quotes are kept by what is asked: addresses, parcel, customs,
- * options, carrier accounts, in whatever order and notation; reference, the wording of names and e-mail addresses, and
- * options that are only printed do not count. Sent as POST /shipments without the reference, which makes a shipment at the carrier
- * that nobody uses and costs nothing; repeated like a read. Result: shipment with rates and messages only. As it may be another's answer
- * it has no ids: to buy, create a shipment of its own, which rates it anew, and compare prices (shipopt_purchase() and bulk runs do).
+ * What a shipment would cost: rates to show, not to buy. With a cache, quotes are kept by what is asked:
+ * addresses, parcel, customs, options, carrier accounts, in whatever order and notation; reference, the wording
+ * of names and e-mail addresses, and options that are only printed do not count. Sent as POST /shipments
+ * without the reference, which makes a shipment at the carrier that nobody uses and costs nothing; repeated
+ * like a read. Result: shipment with rates and messages only. As it may be another's answer it has no ids: to
+ * buy, create a shipment of its own, which rates it anew, and compare prices (shipopt_purchase() and bulk runs
+ * do).
  */
 SHIPOPT_API int shipopt_shipment_quote(shipopt_carrier *carrier, const shipopt_record *shipment, shipopt_done_fn done,
 	void *userdata, shipopt_op **ret_op);

@@ -15,6 +15,8 @@
 #define QUOTE_PARTIAL 10
 #define TAG_SIZE (TAG_NAME_MAX + 1)
 
+_Static_assert(sizeof(((shipopt_carrier *)0)->identity) == ANSWER_IDENTITY_SIZE, "the client has room for it");
+
 int answer_identity(const struct provider *provider, const char *base_url, const char *authorization,
 	char ret_identity[ANSWER_IDENTITY_SIZE])
 {

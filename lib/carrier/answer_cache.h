@@ -7,17 +7,20 @@
 /*
  * What is kept of a carrier's answers in the host's cache, under which names, and what a write makes of it.
  *
- * Keys: "easypost:IDENTITY:/trackers/trk_1" for reads, "easypost:IDENTITY:quote:DIGEST" for quotes. The identity is a digest of base URL
- * and credential, so that two accounts, or test and production, never share; the credential cannot be had from it. A value is
- * the body of an answer with HTTP status 200, as it came. A 404 in the API's own words is a negative entry. Nothing else is
- * kept, nor an answer that the provider calls open: a shipment without postage, by which somebody might decide on a purchase.
+ * Keys: "easypost:IDENTITY:/trackers/trk_1" for reads, "easypost:IDENTITY:quote:DIGEST" for quotes. The
+ * identity is a digest of base URL and credential, so that two accounts, or test and production, never share;
+ * the credential cannot be had from it. A value is the body of an answer with HTTP status 200, as it came. A
+ * 404 in the API's own words is a negative entry. Nothing else is kept, nor an answer that the provider calls
+ * open: a shipment without postage, by which somebody might decide on a purchase.
  *
- * Tags: the identity ("easypost:IDENTITY"), and the object ("trackers/trk_1"), by the id of the path and by that in the
- * answer (they differ when a reference stands in for the id), or for a list its collection ("trackers"). Quotes have "quotes".
+ * Tags: the identity ("easypost:IDENTITY"), and the object ("trackers/trk_1"), by the id of the path and by
+ * that in the answer (they differ when a reference stands in for the id), or for a list its collection
+ * ("trackers"). Quotes have "quotes".
  *
- * A write that may have reached the carrier makes dead, once it is over: the object that it names or returns and the lists of its
- * collection; all of the account when it cannot be told what else it changed: its outcome is unknown, or it is a write to
- * something that stands for others (an order, a batch, a refund). Loads in flight are not stored then.
+ * A write that may have reached the carrier makes dead, once it is over: the object that it names or returns
+ * and the lists of its collection; all of the account when it cannot be told what else it changed: its outcome
+ * is unknown, or it is a write to something that stands for others (an order, a batch, a refund). Loads in
+ * flight are not stored then.
  */
 #define ANSWER_IDENTITY_SIZE 64
 #define ANSWER_KEY_SIZE (ANSWER_IDENTITY_SIZE + CALL_PATH_BYTES_MAX + 1)

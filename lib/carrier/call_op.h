@@ -9,9 +9,9 @@
 /*
  * The public calls: an operation around one exchange.
  *
- * The calling thread writes the call (so that bad arguments are refused at once), the reactor runs it. The operation holds a
- * reference to the client until it is destroyed. Calls taken and not finished are counted, which bounds what is posted to the
- * reactor before the lane can see it.
+ * The calling thread writes the call (so that bad arguments are refused at once), the reactor runs it. The
+ * operation holds a reference to the client until it is destroyed. Calls taken and not finished are counted,
+ * which bounds what is posted to the reactor before the lane can see it.
  *
  * With a cache, a read or a quote goes another way first (carrier/cached_read.c). What it may find:
  *
@@ -19,9 +19,10 @@
  *   nothing            it leads: the exchange runs, and what it brings answers the load before the operation completes
  *   another's load     it waits, without a thread, until that is answered; it leads if the other gives up
  *
- * Who waits can be told from any thread, also of another runtime (`read.phase` says who comes first, the telling or the
- * leaving by cancel, time limit or close), and cannot take his name off the load's list. So one who leaves completes at once,
- * but stays in memory, and counted, until he has been told; if he is told to lead then, he passes that on.
+ * Who waits can be told from any thread, also of another runtime (`read.phase` says who comes first, the
+ * telling or the leaving by cancel, time limit or close), and cannot take his name off the load's list. So one
+ * who leaves completes at once, but stays in memory, and counted, until he has been told; if he is told to lead
+ * then, he passes that on.
  */
 enum read_phase { READ_IDLE, READ_WAITING, READ_TOLD, READ_LEFT };
 

@@ -8,9 +8,9 @@
 /*
  * Rates to show: what is asked for, by what it is known again, and what is left of the answer.
  *
- * A quote is asked for as a shipment is made, as every API of this kind has that call. The shipment that this leaves at the
- * carrier is nobody's: its ids are taken out of the answer before anybody sees it, so that two orders that share a quote can
- * never come to share a shipment, which can be bought only once.
+ * A quote is asked for as a shipment is made, as every API of this kind has that call. The shipment that this
+ * leaves at the carrier is nobody's: its ids are taken out of the answer before anybody sees it, so that two
+ * orders that share a quote can never come to share a shipment, which can be bought only once.
  */
 
 /* The request: a copy of `shipment` without what would tie it to an order, and without a service, which would buy at once. */

@@ -294,6 +294,22 @@ static void a_write_makes_what_it_touches_dead_and_nothing_else(void **state)
 	finish();
 }
 
+/* A reference may stand in for the id: what is read by one name is known by the other, too. */
+static void an_answer_is_known_by_its_own_id_as_well(void **state)
+{
+	script[0] = script[1] = (struct world_step){WORLD_READ, FAULT_OTHER_BODY, 0};
+	begin(2, NULL);
+	make_shipment(true);
+	for (int i = 0; i < 2; i++) {
+		assert_string_equal(read_one("shp_0")->tracking_code, "TRK999999");
+		assert_int_equal(told[0].is_cached, 0);
+		assert_int_equal(read_one("shp_0")->is_cached, 1);
+		assert_int_equal(shipopt_cache_remove_tag(cache, i ? "shipments/shp_0" : "shipments/shp_999999"), 0);
+	}
+	assert_int_equal(read_one("shp_0")->is_cached, 0);
+	finish();
+}
+
 static void what_is_read_while_a_write_goes_on_is_not_kept(void **state)
 {
 	shipopt_op *write;
@@ -528,6 +544,7 @@ int main(void)
 		cmocka_unit_test(a_failure_is_told_to_all_who_wait_and_not_kept),
 		cmocka_unit_test(that_there_is_no_such_object_is_kept_for_a_short_time),
 		cmocka_unit_test(a_write_makes_what_it_touches_dead_and_nothing_else),
+		cmocka_unit_test(an_answer_is_known_by_its_own_id_as_well),
 		cmocka_unit_test(what_is_read_while_a_write_goes_on_is_not_kept),
 		cmocka_unit_test(accounts_and_servers_never_share),
 		cmocka_unit_test(a_call_can_refresh_the_answer_or_leave_the_cache_alone),
