@@ -46,6 +46,7 @@ enum { /* kinds of notifications */
  * the dispatch of the pool's queue. Polled from a queue it is an event of kind SHIPOPT_EVENT_NOTIFICATION whose token is
  * `userdata` as a number, with shipopt_event_notification(); the callback does not run then. The notification is borrowed
  * for the call, or until the event is released. It may call anything but wait and close, shipopt_listener_free() included.
+ * After the queue was freed the rest is told on scheduler threads, where calls may overlap: free listeners first.
  */
 typedef void (*shipopt_listen_fn)(void *userdata, const shipopt_notification *notification);
 

@@ -17,12 +17,14 @@
  * that is not reported: for hosts that call such ones there is the setting reset = 2.
  */
 static const char *const reported[] = {"application_name", "client_encoding", "DateStyle", "default_transaction_read_only",
-	"IntervalStyle", "is_superuser", "search_path", "session_authorization", "standard_conforming_strings", "TimeZone"};
+	"IntervalStyle", "is_superuser", "session_authorization", "standard_conforming_strings", "TimeZone",
+	"search_path" /* the last: before version 18 it is not reported */};
 
 static uint64_t fingerprint(const PGconn *pg)
 {
 	uint64_t sum = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-	for (size_t i = 0; i < ARRAY_SIZE(reported); i++) {
+	size_t count = ARRAY_SIZE(reported) - (PQserverVersion(pg) < 180000);
+	for (size_t i = 0; i < count; i++) {
 		const char *value = PQparameterStatus(pg, reported[i]);
 		for (; value && *value; value++)
 			sum = (sum ^ (unsigned char)*value) * UINT64_C(0x100000001b3);
