@@ -24,6 +24,8 @@ SHIPOPT_BEGIN_DECLS
  *   task of shipopt_runtime_submit  scheduler worker                         anything but wait and close
  *   task of ..._submit_blocking     side pool                                may block; not wait or close
  *   body of shipopt_parallel_for    the caller and scheduler workers         anything but wait and close
+ *   body of a transaction           see <shipopt/pool.h>
+ *   slow query report               reactor, or as done (delivery queue)     anything but wait and close, and must not block
  *   log                             any thread of the library or the caller  nothing of this library
  *   bulk callbacks                  see <shipopt/bulk.h>
  *

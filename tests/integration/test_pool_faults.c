@@ -464,47 +464,6 @@ static void an_owner_who_would_wait_for_himself_is_told(void **state)
 	fixture_close();
 }
 
-struct order {
-	atomic_int next;
-	int place[1000];
-	int64_t wait_us[1000];
-	int64_t begun_us;
-};
-static struct order order;
-
-static void note_order(void *userdata, shipopt_op *op)
-{
-	int index = (int)(intptr_t)userdata;
-	order.place[index] = atomic_fetch_add(&order.next, 1);
-	order.wait_us[index] = clock_now_us() - order.begun_us;
-}
-
-static void a_thousand_tasks_are_served_in_the_order_they_asked(void **state)
-{
-	enum { TASKS = 1000 };
-	static const char *const settings[] = {"max", "4", "min", "4", NULL};
-	static shipopt_op *ops[TASKS];
-	fixture_open(NULL, settings);
-	assert_true(wait_stat(SHIPOPT_POOL_STAT_IDLE, 4));
-	shipopt_query *query = make_query("select pg_sleep(0.002)");
-	order.begun_us = clock_now_us();
-	atomic_store(&order.next, 0);
-	for (int i = 0; i < TASKS; i++)
-		assert_int_equal(shipopt_pool_query(fixture.pool, query, note_order, (void *)(intptr_t)i, &ops[i]), 0);
-	int far = 0;
-	for (int i = 0; i < TASKS; i++) {
-		assert_int_equal(shipopt_op_wait(ops[i], -1), 0);
-		shipopt_op_unref(ops[i]);
-	}
-	for (int i = 0; i < TASKS; i++)
-		far = abs(order.place[i] - i) > far ? abs(order.place[i] - i) : far;
-	printf("order: 1000 tasks over 4 connections in %lld ms; farthest from its place: %d\n", (long long)(order.wait_us[TASKS - 1] / 1000), far);
-	/* Four run at once and callbacks on several workers: on a loaded machine one of them is overtaken now and then. */
-	assert_in_range(far, 0, TASKS / 10);
-	shipopt_query_free(query);
-	fixture_close();
-}
-
 static void a_hundred_clients_at_once_open_no_more_than_max(void **state)
 {
 	enum { CLIENTS = 100 };
@@ -665,7 +624,6 @@ int main(void)
 		cmocka_unit_test(a_read_only_primary_is_left),
 		cmocka_unit_test(a_changed_session_is_cleaned_and_an_unchanged_one_is_not),
 		cmocka_unit_test(an_owner_who_would_wait_for_himself_is_told),
-		cmocka_unit_test(a_thousand_tasks_are_served_in_the_order_they_asked),
 		cmocka_unit_test(a_hundred_clients_at_once_open_no_more_than_max),
 		cmocka_unit_test(old_and_idle_connections_are_replaced_and_leaks_reported),
 		cmocka_unit_test(a_pre_ping_goes_before_every_use),
