@@ -136,7 +136,7 @@ SHIPOPT_API const void *shipopt_value_key(const shipopt_value *value);
 SHIPOPT_API size_t shipopt_value_key_length(const shipopt_value *value);
 /* Never the same for two writings in one cache. */
 SHIPOPT_API uint64_t shipopt_value_version(const shipopt_value *value);
-/* Both accept NULL; `ref` returns its argument. */
+/* Both accept NULL; `ref` returns its argument. From any thread; _unref costs least on the one that got the handle. */
 SHIPOPT_API shipopt_value *shipopt_value_ref(shipopt_value *value);
 SHIPOPT_API void shipopt_value_unref(shipopt_value *value);
 /* How old the entry is (to a second), and how long it has to live; SHIPOPT_CACHE_FOREVER for without end, 0 when over. */

@@ -17,6 +17,7 @@
 #define PRINTF_LIKE(format_index, first_index) __attribute__((format(printf, format_index, first_index)))
 #define LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+#define NOINLINE __attribute__((noinline))
 #define CACHE_LINE_BYTES 64
 
 /* Runs the named `…_cleanup(T **)` when the variable leaves its scope. */

@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "cache/config.h"
 #include "cache/flight.h"
+#include "cache/hold.h"
 #include "cache/listener.h"
 #include "runtime/delivery.h"
 
@@ -76,7 +77,7 @@ static int take_settings(shipopt_cache *cache, const struct shipopt_cache_config
 	cache->listener_userdata = config->listener_userdata;
 	cache->clock = config->clock ? config->clock : system_clock;
 	cache->clock_userdata = config->clock_userdata;
-	cache->hashing = (struct hashing){config->hash_seed, config->hash_mask};
+	cache->hashing = (struct hashing){hash_state(config->hash_seed), config->hash_mask};
 	cache->shard_count = choose_shards(cache, settings_number(settings, CACHE_SHARDS));
 	cache->limbo_bytes_max = cache->bytes_max / cache->shard_count / 16;
 	return 0;
@@ -120,10 +121,12 @@ static int build(shipopt_cache *cache, const struct shipopt_cache_config *config
 
 static void free_garbage(shipopt_cache *cache, struct garbage *garbage)
 {
-	for (struct entry *entry; (entry = garbage->entries);) {
-		garbage->entries = entry->link.limbo.next;
+	for (struct entry *entry = garbage->entries; entry; entry = entry->link.limbo.next)
 		if (entry->flags & ENTRY_TAGGED)
 			tags_release(&cache->tags, entry_tags(entry)->list, entry_tags(entry)->count);
+	garbage->entries = hold_retire(garbage->entries, cache->account);
+	for (struct entry *entry; (entry = garbage->entries);) {
+		garbage->entries = entry->link.limbo.next;
 		entry_release(entry, cache->account);
 	}
 	for (struct retired *block; (block = garbage->blocks);) {

@@ -90,7 +90,7 @@ void account_unref(struct account *account)
 void entry_free(struct entry *entry)
 {
 	if (atomic_load_explicit(&entry->mark, memory_order_relaxed) & ENTRY_HELD) {
-		struct account *account = entry->link.account;
+		struct account *account = entry->link.held.account;
 		atomic_fetch_sub(&account->bytes, (int64_t)entry_weight(entry));
 		account_unref(account);
 	}
@@ -102,15 +102,20 @@ void entry_free(struct entry *entry)
 	mem_free((char *)entry - head_size(entry->flags & ENTRY_TIMED));
 }
 
+void entry_hold_account(struct entry *entry, struct account *account)
+{
+	atomic_fetch_add(&account->references, 1);
+	atomic_fetch_add(&account->bytes, (int64_t)entry_weight(entry));
+	entry->link.held.account = account;
+	entry_set_mark(entry, ENTRY_HELD);
+}
+
 void entry_release(struct entry *entry, struct account *account)
 {
-	/* Nobody can find the entry any more: a count of one is final. The mark is written before the drop, which hands it
+	/* Nobody can find the entry any more: being the only one is final. The mark is written before the drop, which hands it
 	 * to whoever drops last. */
-	if (atomic_load_explicit(&entry->references, memory_order_acquire) > 1) {
-		atomic_fetch_add(&account->references, 1);
-		atomic_fetch_add(&account->bytes, (int64_t)entry_weight(entry));
-		entry->link.account = account;
-		entry_set_mark(entry, ENTRY_HELD);
-	}
-	entry_unref(entry);
+	if (atomic_load_explicit(&entry->references, memory_order_acquire) > ENTRY_OWNED)
+		entry_hold_account(entry, account);
+	if (atomic_fetch_sub_explicit(&entry->references, ENTRY_OWNED, memory_order_acq_rel) == ENTRY_OWNED)
+		entry_free(entry);
 }

@@ -14,10 +14,10 @@ struct tag;
  *
  *	[timing, if it can expire] [header, 40 bytes] [key] [padding to 8] [tags] [value, or where a value of the host's is]
  *
- * Entries are reference counted and immutable once published, except for what is marked below. One reference belongs to
- * the cache. It is dropped only when the entry was unlinked and no read section can see it any more, so a reader inside a
- * section takes a reference with a plain increment. A handle (shipopt_value) is an entry with a reference held, and outlives
- * the cache.
+ * Entries are reference counted and immutable once published, except for what is marked below. While published an entry has
+ * ENTRY_OWNED references of the cache's. They are dropped only when the entry was unlinked and no read section can see it any more,
+ * so a reader inside a section takes a reference with a plain increment. A handle (shipopt_value) is an entry with a reference
+ * or a slot of its thread (cache/hold.h), and outlives the cache.
  *
  * Marks: `mark` holds the hit count (2 bits, set by readers) and the queue that the entry stands in; after unlinking the
  * cause. The union belongs to the queue, then to the limbo, then to the account of bytes that readers still hold. Both the
@@ -28,13 +28,24 @@ struct tag;
 #define ENTRY_KEY_MAX 65535
 /* The share of the index and the ghost in an entry's weight. */
 #define ENTRY_INDEX_BYTES 20
+/* In the count of references: what the cache has of a published entry, and the mark of one that lingers (cache/hold.h). */
+#define ENTRY_OWNED (1u << 30)
+#define ENTRY_LINGERS (1u << 31)
 
-enum { ENTRY_NEGATIVE = 1, ENTRY_EXTERNAL = 2, ENTRY_TIMED = 4, ENTRY_TAGGED = 8 };
+enum {
+	ENTRY_NEGATIVE = 1,
+	ENTRY_EXTERNAL = 2,
+	ENTRY_TIMED = 4,
+	ENTRY_TAGGED = 8,
+	ENTRY_PREFIXED = 16, /* its stamp names a prefix */
+	ENTRY_ORDERED = 32   /* a hit moves it */
+};
 enum { /* mark */
 	ENTRY_FREQUENCY = 3,
 	ENTRY_PLACE = 12,
 	ENTRY_SMALL = 4,
 	ENTRY_MAIN = 8,
+	ENTRY_RETIRED = 12,    /* in no queue: no section can see it any more */
 	ENTRY_CAUSE_SHIFT = 4, /* after unlinking */
 	ENTRY_HELD = 128       /* unlinked, and `account` counts it */
 };
@@ -53,22 +64,26 @@ struct entry_timing {
 	_Atomic(int64_t) access_us; /* 0: none */
 };
 
+/* What a look-up needs stands next to the key. */
 struct entry {
-	atomic_uint references;
-	uint32_t value_length;
-	uint16_t key_length;
-	_Atomic(uint8_t) mark;
-	uint8_t flags;
-	uint32_t created_s; /* since the cache was made */
 	union {
 		struct list_node queue;
 		struct {
 			struct entry *next;
 			uint64_t tag;
 		} limbo;
-		struct account *account;
+		struct {
+			struct entry *next;
+			struct account *account;
+		} held;
 	} link;
+	atomic_uint references;
+	uint32_t value_length;
 	uint64_t stamp; /* the ticket of its writing, shifted by 8, and its prefix */
+	uint32_t created_s; /* since the cache was made */
+	uint16_t key_length;
+	_Atomic(uint8_t) mark;
+	uint8_t flags;
 };
 
 struct entry_external {
@@ -101,8 +116,10 @@ void entry_free(struct entry *entry);
 /* Bytes that it counts for: all of its allocation, the value, its share of the index. */
 size_t entry_weight(const struct entry *entry);
 size_t entry_weight_of(const struct entry_content *content);
-/* Drops the cache's own reference; `account` counts what readers still hold. */
+/* Drops the cache's own references; `account` counts what readers still hold. No slot names the entry. */
 void entry_release(struct entry *entry, struct account *account);
+/* `account` counts it as held, until it is freed. */
+void entry_hold_account(struct entry *entry, struct account *account);
 void account_unref(struct account *account);
 
 static inline void entry_ref(struct entry *entry)
@@ -110,15 +127,36 @@ static inline void entry_ref(struct entry *entry)
 	atomic_fetch_add_explicit(&entry->references, 1, memory_order_relaxed);
 }
 
+/* What is left to do when a reference was dropped from a count of `before`: 1, or one with the mark. Frees or settles. */
+void entry_unref_settle(struct entry *entry, unsigned before);
+
 static inline void entry_unref(struct entry *entry)
 {
-	if (atomic_fetch_sub_explicit(&entry->references, 1, memory_order_acq_rel) == 1)
-		entry_free(entry);
+	unsigned before = atomic_fetch_sub_explicit(&entry->references, 1, memory_order_acq_rel);
+	if (UNLIKELY(before == 1 || before & ENTRY_LINGERS))
+		entry_unref_settle(entry, before);
+}
+
+/* The caller's reference becomes the cache's, before the entry is published; and back if it could not be. */
+static inline void entry_publish(struct entry *entry)
+{
+	atomic_fetch_add_explicit(&entry->references, ENTRY_OWNED - 1, memory_order_relaxed);
+}
+
+static inline void entry_unpublish(struct entry *entry)
+{
+	atomic_fetch_sub_explicit(&entry->references, ENTRY_OWNED - 1, memory_order_relaxed);
 }
 
 static inline const char *entry_key(const struct entry *entry)
 {
 	return (const char *)(entry + 1);
+}
+
+/* What a look-up reads: begun together, so that the second line is on its way with the first. */
+static inline void entry_prefetch_tail(const struct entry *entry)
+{
+	__builtin_prefetch((const char *)entry + offsetof(struct entry, references) + CACHE_LINE_BYTES);
 }
 
 static inline char *entry_tail(const struct entry *entry)
@@ -160,6 +198,11 @@ static inline uint64_t entry_stamp(const struct entry *entry)
 static inline unsigned entry_place(const struct entry *entry)
 {
 	return atomic_load_explicit(&entry->mark, memory_order_relaxed) & ENTRY_PLACE;
+}
+
+static inline bool entry_is_retired(const struct entry *entry)
+{
+	return entry_place(entry) == ENTRY_RETIRED;
 }
 
 /* Shard's lock held: readers only count up. */

@@ -2,17 +2,22 @@
 #include <string.h>
 
 #include "cache/get.h"
+#include "cache/hold.h"
 
 /*
- * A look-up: enter a read section, find the entry, judge it, count, leave. A thread without a reader slot holds the shard's
+ * A look-up: enter a read section, find the entry, judge it, count, leave. A thread without a reader record holds the shard's
  * lock instead of a section.
+ *
+ * Reading is waiting for memory: the less code there is to a look-up, the sooner the processor begins the next one while it
+ * waits for this one. So what most hits are (a plain entry, the first match in the first bucket) is written out without a
+ * call, and all else goes on in the functions that deal with everything.
  */
 struct look {
 	struct reader *reader;
 	struct shard *shard;
 };
 
-static void look_begin(struct look *look, shipopt_cache *cache, uint64_t hash)
+static inline void look_begin(struct look *look, shipopt_cache *cache, uint64_t hash)
 {
 	look->reader = reader_enter();
 	look->shard = cache_shard(cache, hash);
@@ -20,11 +25,19 @@ static void look_begin(struct look *look, shipopt_cache *cache, uint64_t hash)
 		shard_lock(look->shard);
 }
 
-static void look_end(struct look *look)
+static inline void look_end(const struct look *look)
 {
 	if (UNLIKELY(!look->reader))
 		shard_unlock(look->shard);
 	reader_exit(look->reader);
+}
+
+static inline void look_take(const struct look *look, struct entry *entry)
+{
+	if (LIKELY(look->reader != NULL))
+		hold_take(look->reader, entry);
+	else
+		entry_ref(entry);
 }
 
 /* Pushes the end of an entry that dies when not read. Not for every hit: the line would wander between processors. */
@@ -43,7 +56,7 @@ static void extend_access(const shipopt_cache *cache, struct entry *entry)
 }
 
 /* Strict order needs the lock. The entry may have left meanwhile. */
-static void move_up(shipopt_cache *cache, struct look *look, struct entry *entry)
+static void move_up(shipopt_cache *cache, const struct look *look, struct entry *entry)
 {
 	if (look->reader)
 		shard_lock(look->shard);
@@ -53,7 +66,7 @@ static void move_up(shipopt_cache *cache, struct look *look, struct entry *entry
 		shard_unlock(look->shard);
 }
 
-static int judge(shipopt_cache *cache, struct look *look, struct entry *entry)
+static NOINLINE int judge(shipopt_cache *cache, const struct look *look, struct entry *entry)
 {
 	enum state state = entry ? entry_state(cache, entry) : STATE_DEAD;
 	if (state >= STATE_EXPIRED) {
@@ -63,7 +76,7 @@ static int judge(shipopt_cache *cache, struct look *look, struct entry *entry)
 	policy_count_hit(entry);
 	if (UNLIKELY(cache->policy->moves_on_hit))
 		move_up(cache, look, entry);
-	if (UNLIKELY(entry->flags & ENTRY_TIMED))
+	if (entry->flags & ENTRY_TIMED)
 		extend_access(cache, entry);
 	if (UNLIKELY(entry->flags & ENTRY_NEGATIVE)) {
 		stats_add(&cache->stats, look->reader, STAT_NEGATIVE, 1);
@@ -77,7 +90,15 @@ static int judge(shipopt_cache *cache, struct look *look, struct entry *entry)
 	return SHIPOPT_CACHE_FOUND;
 }
 
-static bool has_value(int outcome)
+/* Alive, with a value, and judging it is counting it. */
+static inline bool is_plain(const shipopt_cache *cache, const struct entry *entry)
+{
+	const unsigned others = ENTRY_NEGATIVE | ENTRY_TIMED | ENTRY_TAGGED | ENTRY_PREFIXED | ENTRY_ORDERED;
+	return LIKELY(!(entry->flags & others)) &&
+		LIKELY(atomic_load_explicit(&cache->tags.cleared, memory_order_acquire) <= entry_stamp(entry));
+}
+
+static inline bool has_value(int outcome)
 {
 	return outcome == SHIPOPT_CACHE_FOUND || outcome == SHIPOPT_CACHE_STALE;
 }
@@ -96,29 +117,86 @@ int cache_look(shipopt_cache *cache, uint64_t hash, const void *key, size_t key_
 	return outcome;
 }
 
+/* The rest of a get whose section has begun. */
+static NOINLINE int get_judged(shipopt_cache *cache, struct reader *reader, struct shard *shard, struct entry *entry,
+	shipopt_value **ret_value)
+{
+	struct look look = {reader, shard};
+	int outcome = judge(cache, &look, entry);
+	if (has_value(outcome)) {
+		look_take(&look, entry);
+		*ret_value = entry_handle(entry);
+	}
+	look_end(&look);
+	return outcome;
+}
+
+static NOINLINE int get_searched(
+	shipopt_cache *cache, struct reader *reader, uint64_t hash, const void *key, size_t key_length, shipopt_value **ret_value)
+{
+	struct shard *shard = cache_shard(cache, hash);
+	return get_judged(cache, reader, shard, table_find(&shard->table, hash, key, key_length), ret_value);
+}
+
+/* For a thread's first look-up, and one without a record. */
+static NOINLINE int get_anew(shipopt_cache *cache, uint64_t hash, const void *key, size_t key_length, shipopt_value **ret_value)
+{
+	struct look look;
+	look_begin(&look, cache, hash);
+	return get_searched(cache, look.reader, hash, key, key_length, ret_value);
+}
+
 int shipopt_cache_get(shipopt_cache *cache, const void *key, size_t key_length, shipopt_value **ret_value)
 {
 	int r = cache_check(cache, key, key_length);
 	if (UNLIKELY(r < 0 || !ret_value))
 		return r < 0 ? r : SHIPOPT_EINVAL;
-	struct entry *entry;
-	r = cache_look(cache, table_hash(&cache->hashing, key, key_length), key, key_length, &entry);
-	if (has_value(r))
-		*ret_value = entry_handle(entry);
-	return r;
+	uint64_t hash = table_hash(&cache->hashing, key, key_length);
+	struct reader *reader = reader_quick;
+	if (UNLIKELY(!reader) || UNLIKELY(!reader_begin(reader)))
+		return get_anew(cache, hash, key, key_length, ret_value);
+	struct shard *shard = cache_shard(cache, hash);
+	struct entry *entry = table_find_first(&shard->table, hash, key, key_length);
+	if (UNLIKELY(!entry)) {
+		reader_go_on(reader);
+		return get_searched(cache, reader, hash, key, key_length, ret_value);
+	}
+	if (UNLIKELY(!is_plain(cache, entry)) || UNLIKELY(!hold_try(reader, entry))) {
+		reader_go_on(reader);
+		return get_judged(cache, reader, shard, entry, ret_value);
+	}
+	policy_count_hit(entry);
+	stats_add(&cache->stats, reader, STAT_HITS, 1);
+	*ret_value = entry_handle(entry);
+	reader_end(reader);
+	return SHIPOPT_CACHE_FOUND;
+}
+
+static inline int find_judged(shipopt_cache *cache, const struct look *look, uint64_t hash, const void *key, size_t key_length,
+	struct entry **ret_entry)
+{
+	struct entry *entry = table_find_first(&look->shard->table, hash, key, key_length);
+	if (UNLIKELY(!entry))
+		entry = table_find(&look->shard->table, hash, key, key_length);
+	*ret_entry = entry;
+	if (UNLIKELY(!entry || !is_plain(cache, entry)))
+		return judge(cache, look, entry);
+	policy_count_hit(entry);
+	stats_add(&cache->stats, look->reader, STAT_HITS, 1);
+	return SHIPOPT_CACHE_FOUND;
 }
 
 int shipopt_cache_borrow(
 	shipopt_cache *cache, const void *key, size_t key_length, shipopt_cache_borrow_fn borrow, void *userdata)
 {
 	int r = cache_check(cache, key, key_length);
-	if (r < 0 || !borrow)
+	if (UNLIKELY(r < 0 || !borrow))
 		return r < 0 ? r : SHIPOPT_EINVAL;
 	uint64_t hash = table_hash(&cache->hashing, key, key_length);
 	struct look look;
+	struct entry *entry;
 	look_begin(&look, cache, hash);
-	struct entry *entry = table_find(&look.shard->table, hash, key, key_length);
-	int outcome = judge(cache, &look, entry);
+	int outcome = find_judged(cache, &look, hash, key, key_length, &entry);
 	if (has_value(outcome))
 		borrow(userdata, entry_value(entry), entry->value_length);
 	look_end(&look);
@@ -131,16 +209,17 @@ int shipopt_cache_get_copy(shipopt_cache *cache, const void *key, size_t key_len
 	int r = cache_check(cache, key, key_length);
 	if (r < 0 || !ret_length || (!buffer && buffer_size))
 		return r < 0 ? r : SHIPOPT_EINVAL;
-	struct entry *entry;
-	r = cache_look(cache, table_hash(&cache->hashing, key, key_length), key, key_length, &entry);
+	shipopt_value *value;
+	r = shipopt_cache_get(cache, key, key_length, &value);
 	if (!has_value(r))
 		return r;
+	const struct entry *entry = value_entry(value);
 	*ret_length = entry->value_length;
 	if (entry->value_length > buffer_size)
 		r = SHIPOPT_ETOOLARGE;
 	else if (entry->value_length)
 		memcpy(buffer, entry_value(entry), entry->value_length);
-	entry_unref(entry);
+	shipopt_value_unref(value);
 	return r;
 }
 
@@ -181,11 +260,11 @@ static int get_batch(shipopt_cache *cache, size_t count, const void *const *keys
 		look.shard = cache_shard(cache, hashes[i]);
 		if (UNLIKELY(!look.reader))
 			shard_lock(look.shard);
-		struct entry *entry = table_find(&look.shard->table, hashes[i], keys[i], key_lengths[i]);
-		outcomes[i] = judge(cache, &look, entry);
+		struct entry *entry;
+		outcomes[i] = find_judged(cache, &look, hashes[i], keys[i], key_lengths[i], &entry);
 		values[i] = has_value(outcomes[i]) ? entry_handle(entry) : NULL;
 		if (values[i]) {
-			entry_ref(entry);
+			look_take(&look, entry);
 			found++;
 		}
 		if (UNLIKELY(!look.reader))

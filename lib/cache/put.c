@@ -5,7 +5,9 @@
 
 static void stamp(const shipopt_cache *cache, struct entry *entry, uint64_t ticket)
 {
-	entry->stamp = ticket << 8 | tags_prefix_of(&cache->tags, entry_key(entry), entry->key_length);
+	unsigned prefix = tags_prefix_of(&cache->tags, entry_key(entry), entry->key_length);
+	entry->stamp = ticket << 8 | prefix;
+	entry->flags |= (uint8_t)((prefix ? ENTRY_PREFIXED : 0) | (cache->policy->moves_on_hit ? ENTRY_ORDERED : 0));
 	entry->created_s = (uint32_t)MAX(0, (cache_now(cache) - cache->born_us) / 1000000);
 }
 

@@ -2,6 +2,8 @@
 #include "cache/reader.h"
 
 #include <pthread.h>
+
+#include "cache/hold.h"
 #ifdef __linux__
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
@@ -9,6 +11,7 @@
 #endif
 
 _Thread_local struct reader *reader_own;
+_Thread_local struct reader *reader_quick;
 _Atomic(uint64_t) reader_epoch = 1;
 bool reader_has_barrier;
 
@@ -29,24 +32,37 @@ static void full_fence(void)
 }
 
 #if defined(__linux__) && !defined(SHIPOPT_TSAN)
+static bool readers_need_fence(void)
+{
+	return !reader_has_barrier;
+}
+
 static bool barrier_prepare(void)
 {
 	return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0) == 0;
 }
 
-/* Every thread of the process has passed a full fence when it returns true. */
-static bool barrier_of_all(void)
+bool reader_barrier(void)
 {
 	full_fence();
 	return !reader_has_barrier || syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0) == 0;
 }
 #else
+static bool readers_need_fence(void)
+{
+#ifdef SHIPOPT_TSAN
+	return false; /* what they exchange instead of storing is one */
+#else
+	return true;
+#endif
+}
+
 static bool barrier_prepare(void)
 {
 	return false;
 }
 
-static bool barrier_of_all(void)
+bool reader_barrier(void)
 {
 	full_fence();
 	return true;
@@ -56,30 +72,37 @@ static bool barrier_of_all(void)
 static void slot_release(void *argument)
 {
 	struct reader *reader = argument;
+	/* Free functions of the host's may read once more: in another record, which is released in its turn. */
+	reader_own = reader_quick = NULL;
 	reader->depth = 0;
 	atomic_store_explicit(&reader->epoch, 0, memory_order_release);
+	hold_leave(reader);
 	atomic_store_explicit(&reader->is_taken, false, memory_order_release);
-	reader_own = NULL;
 }
 
 /* Only the forking thread lives on: sections that others had open will never end. */
 static void after_fork(void)
 {
 	reader_has_barrier = reader_has_barrier && barrier_prepare();
+	if (readers_need_fence())
+		reader_quick = NULL;
 	for (unsigned i = 0; i < READER_SLOTS; i++) {
 		if (&slots[i] == reader_own)
 			continue;
+		if (i < reader_count())
+			hold_forget(&slots[i]);
 		atomic_store(&slots[i].epoch, 0);
 		atomic_store(&slots[i].is_taken, false);
 		slots[i].depth = 0;
 	}
+	hold_after_fork();
 }
 
 static void prepare(void)
 {
 	reader_has_barrier = barrier_prepare();
 	has_exit_key = pthread_key_create(&exit_key, slot_release) == 0;
-	pthread_atfork(NULL, NULL, after_fork);
+	pthread_atfork(hold_before_fork, hold_after_fork, after_fork);
 }
 
 struct reader *reader_acquire(void)
@@ -101,9 +124,20 @@ struct reader *reader_acquire(void)
 		while (used <= i && !atomic_compare_exchange_weak(&slots_used, &used, i + 1))
 			;
 		reader_own = &slots[i];
+		reader_quick = readers_need_fence() ? NULL : reader_own;
 		return reader_own;
 	}
 	return NULL;
+}
+
+unsigned reader_count(void)
+{
+	return atomic_load(&slots_used);
+}
+
+struct reader *reader_at(unsigned index)
+{
+	return &slots[index];
 }
 
 uint64_t reader_tag(void)
@@ -117,9 +151,9 @@ uint64_t reader_horizon(void)
 	/* Sections that begin from now on are above everything tagged so far. */
 	uint64_t horizon = atomic_fetch_add(&reader_epoch, 1) + 1;
 	/* A host that forbids the call after it worked at first: nothing can be freed safely, so nothing is. */
-	if (!barrier_of_all())
+	if (!reader_barrier())
 		return 0;
-	unsigned used = atomic_load(&slots_used);
+	unsigned used = reader_count();
 	for (unsigned i = 0; i < used; i++) {
 		uint64_t epoch = atomic_load_explicit(&slots[i].epoch, memory_order_acquire);
 		if (epoch && epoch < horizon)

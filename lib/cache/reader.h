@@ -27,23 +27,72 @@
  * READER_SLOTS of them; a thread beyond gets NULL and has to take the lock instead.
  *
  * After fork() the child keeps its own slot only.
+ *
+ * The record also has room for what its thread holds (cache/hold.h).
  */
 #define READER_SLOTS 512
+#define READER_HOLDS_BITS 6
+#define READER_HOLDS (1 << READER_HOLDS_BITS)
+
+struct entry;
 
 struct reader {
 	_Alignas(CACHE_LINE_BYTES) _Atomic(uint64_t) epoch; /* 0: outside */
 	unsigned depth;                                     /* the owner's alone */
 	unsigned index;
 	atomic_bool is_taken;
+	atomic_bool is_watching; /* an entry that it holds lingers */
+	unsigned crowded;        /* the owner's alone: holds for which there was no slot */
+	/* Filled by the owner, emptied by it or under the lock of holds. */
+	_Alignas(CACHE_LINE_BYTES) _Atomic(struct entry *) holds[READER_HOLDS];
 };
 
 extern _Thread_local struct reader *reader_own;
+extern _Thread_local struct reader *reader_quick; /* the same, or NULL where readers need a fence of their own */
 extern _Atomic(uint64_t) reader_epoch;
 extern bool reader_has_barrier; /* set before the first slot is handed out, never changed */
 
 /* A slot for this thread; NULL when all are taken. */
 struct reader *reader_acquire(void);
 
+#ifndef SHIPOPT_TSAN
+/* Between what a reader writes and what it reads next; the other side calls reader_barrier(). */
+static inline void reader_fence(void)
+{
+	if (LIKELY(reader_has_barrier))
+		atomic_signal_fence(memory_order_seq_cst);
+	else
+		atomic_thread_fence(memory_order_seq_cst);
+}
+#endif
+
+/* Begins a section of `reader_quick` that has no other inside; false if it is inside one. */
+static inline bool reader_begin(struct reader *reader)
+{
+	if (UNLIKELY(atomic_load_explicit(&reader->epoch, memory_order_relaxed) != 0))
+		return false;
+	uint64_t epoch = atomic_load_explicit(&reader_epoch, memory_order_acquire);
+#ifdef SHIPOPT_TSAN
+	atomic_exchange(&reader->epoch, epoch);
+#else
+	atomic_store_explicit(&reader->epoch, epoch, memory_order_relaxed);
+	atomic_signal_fence(memory_order_seq_cst);
+#endif
+	return true;
+}
+
+static inline void reader_end(struct reader *reader)
+{
+	atomic_store_explicit(&reader->epoch, 0, memory_order_release);
+}
+
+/* From here on the section that was begun is one that was entered. */
+static inline void reader_go_on(struct reader *reader)
+{
+	reader->depth++;
+}
+
+/* NULL if the thread has no record and all are taken. */
 static inline struct reader *reader_enter(void)
 {
 	struct reader *reader = reader_own;
@@ -57,10 +106,7 @@ static inline struct reader *reader_enter(void)
 	atomic_exchange(&reader->epoch, epoch);
 #else
 	atomic_store_explicit(&reader->epoch, epoch, memory_order_relaxed);
-	if (LIKELY(reader_has_barrier))
-		atomic_signal_fence(memory_order_seq_cst);
-	else
-		atomic_thread_fence(memory_order_seq_cst);
+	reader_fence();
 #endif
 	return reader;
 }
@@ -71,6 +117,12 @@ static inline void reader_exit(struct reader *reader)
 	if (LIKELY(reader != NULL) && --reader->depth == 0)
 		atomic_store_explicit(&reader->epoch, 0, memory_order_release);
 }
+
+/* Every thread of the process has passed a full fence when it returns true. False: the system refuses. */
+bool reader_barrier(void);
+/* Records that are or were in use: those below the count. */
+unsigned reader_count(void);
+struct reader *reader_at(unsigned index);
 
 /* For something that was just unlinked. */
 uint64_t reader_tag(void);

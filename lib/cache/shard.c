@@ -131,6 +131,7 @@ size_t shard_evict(shipopt_cache *cache, struct shard *shard, const struct entry
 void shard_swap(shipopt_cache *cache, struct shard *shard, const struct place *place, struct entry *old, struct entry *entry)
 {
 	reserve(cache, 0, entry_weight(entry) - entry_weight(old));
+	entry_publish(entry);
 	table_replace(place, entry);
 	queues_replace(&shard->queues, old, entry);
 	if (old->flags & ENTRY_TIMED)
@@ -157,6 +158,7 @@ static int store_new(
 	reserve(cache, 1, entry_weight(entry));
 	shard_evict(cache, shard, NULL, EVICT_BATCH, aftermath);
 	int r;
+	entry_publish(entry);
 	while ((r = table_insert(&shard->table, &shard->limbo, hash, entry)) == SHIPOPT_EAGAIN) {
 		/* Only hashes that agree bring us here. One of theirs makes room. */
 		struct entry *neighbour = table_neighbour(&shard->table, hash);
@@ -165,6 +167,7 @@ static int store_new(
 		unlink_entry(cache, shard, neighbour, SHIPOPT_CAUSE_EVICTED, aftermath);
 	}
 	if (r < 0) {
+		entry_unpublish(entry);
 		atomic_fetch_sub_explicit(&cache->entries, 1, memory_order_relaxed);
 		atomic_fetch_sub_explicit(&cache->bytes, entry_weight(entry), memory_order_relaxed);
 		return r == SHIPOPT_EAGAIN ? SHIPOPT_ENOMEM : r;

@@ -23,13 +23,13 @@ struct stats {
 
 static inline void stats_add(struct stats *stats, const struct reader *reader, unsigned stat, uint64_t count)
 {
-	unsigned index = reader && reader->index < STRIPES - 1 ? reader->index : STRIPES - 1;
-	_Atomic(uint64_t) *counter = &stats->stripes[index].counters[stat];
-	if (LIKELY(index < STRIPES - 1))
+	if (LIKELY(reader && reader->index < STRIPES - 1)) {
+		_Atomic(uint64_t) *counter = &stats->stripes[reader->index].counters[stat];
 		atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + count,
 			memory_order_relaxed);
-	else
-		atomic_fetch_add_explicit(counter, count, memory_order_relaxed);
+	} else {
+		atomic_fetch_add_explicit(&stats->stripes[STRIPES - 1].counters[stat], count, memory_order_relaxed);
+	}
 }
 
 static inline uint64_t stats_sum(struct stats *stats, unsigned stat)

@@ -6,56 +6,12 @@
 #include "base/hash.h"
 #include "base/memory.h"
 
-#define LOW_BYTES UINT64_C(0x0101010101010101)
-#define SLOT_BITS UINT64_C(0x0080808080808080) /* the top bit of each slot's mark */
-#define SEVEN_BITS UINT64_C(0x7f7f7f7f7f7f7f7f)
-#define OVERFLOW_SHIFT 56
 #define OVERFLOW_STUCK 255
-#define PROBES_MAX 16
 #define SEGMENT_FULL (SEGMENT_SLOTS * 7 / 8)
 #define DEPTH_MAX 30
 #define SPLIT_PREFETCH 8
 #define SLAB_SEGMENTS_MAX 64
 #define SEGMENT_STRIDE ((sizeof(struct segment) + CACHE_LINE_BYTES - 1) & ~(size_t)(CACHE_LINE_BYTES - 1))
-
-uint64_t table_hash(const struct hashing *hashing, const void *key, size_t key_length)
-{
-	return hash_bytes(key, key_length, hashing->seed) & hashing->mask;
-}
-
-/* Bits 0 to 7 choose the shard, 8 to 13 the bucket, 16 to 23 are the mark, the top ones choose the segment. */
-static unsigned hash_bucket(uint64_t hash)
-{
-	return (unsigned)(hash >> 8) % SEGMENT_BUCKETS;
-}
-
-static uint8_t hash_mark(uint64_t hash)
-{
-	uint8_t mark = (uint8_t)(hash >> 16);
-	return mark ? mark : 1;
-}
-
-static size_t hash_index(uint64_t hash, unsigned depth)
-{
-	return depth ? (size_t)(hash >> (64 - depth)) : 0;
-}
-
-/* The top bit of each slot whose mark equals `mark`. */
-static uint64_t match(uint64_t marks, uint8_t mark)
-{
-	uint64_t x = marks ^ (mark * LOW_BYTES);
-	return ~(((x & SEVEN_BITS) + SEVEN_BITS) | x) & SLOT_BITS;
-}
-
-static unsigned match_slot(uint64_t bits)
-{
-	return (unsigned)__builtin_ctzll(bits) / 8;
-}
-
-static unsigned overflow(uint64_t marks)
-{
-	return (unsigned)(marks >> OVERFLOW_SHIFT);
-}
 
 struct slab {
 	struct slab *older;
@@ -144,20 +100,9 @@ int table_init(struct table *table, const struct hashing *hashing)
 	return 0;
 }
 
-static struct directory *get_directory(struct table *table)
-{
-	return atomic_load_explicit(&table->directory, memory_order_acquire);
-}
-
-static struct segment *get_segment(struct table *table, uint64_t hash)
-{
-	struct directory *directory = get_directory(table);
-	return atomic_load_explicit(&directory->segments[hash_index(hash, directory->depth)], memory_order_acquire);
-}
-
 void table_done(struct table *table)
 {
-	struct directory *directory = get_directory(table);
+	struct directory *directory = table_directory(table);
 	if (!directory)
 		return;
 	mem_free(directory);
@@ -165,48 +110,25 @@ void table_done(struct table *table)
 	atomic_store(&table->directory, NULL);
 }
 
-static bool has_key(const struct entry *entry, const void *key, size_t key_length)
-{
-	return entry->key_length == key_length && memcmp(entry_key(entry), key, key_length) == 0;
-}
-
 struct entry *table_find(struct table *table, uint64_t hash, const void *key, size_t key_length)
 {
-	struct segment *segment = get_segment(table, hash);
+	struct segment *segment = table_segment(table, hash);
 	unsigned index = hash_bucket(hash);
-	uint8_t mark = hash_mark(hash);
-	for (unsigned probe = 0; probe < PROBES_MAX; probe++) {
+	for (unsigned probe = 0; probe < TABLE_PROBES_MAX; probe++) {
 		struct bucket *bucket = &segment->buckets[index];
 		uint64_t marks = atomic_load_explicit(&bucket->marks, memory_order_acquire);
-		for (uint64_t bits = match(marks, mark); bits; bits &= bits - 1) {
+		for (uint64_t bits = marks_match(marks, hash_mark(hash)); bits; bits &= bits - 1) {
 			struct entry *entry =
-				atomic_load_explicit(&bucket->slots[match_slot(bits)], memory_order_acquire);
-			/* The end of the key and the beginning of the value: fetched while the header is on its way. */
-			__builtin_prefetch((const char *)entry + CACHE_LINE_BYTES);
-			if (entry && has_key(entry, key, key_length))
+				atomic_load_explicit(&bucket->slots[marks_slot(bits)], memory_order_acquire);
+			entry_prefetch_tail(entry);
+			if (entry && table_has_key(entry, key, key_length))
 				return entry;
 		}
-		if (LIKELY(overflow(marks) == 0))
+		if (LIKELY(marks_overflow(marks) == 0))
 			return NULL;
 		index = (index + 1) % SEGMENT_BUCKETS;
 	}
 	return NULL;
-}
-
-void table_prefetch_bucket(struct table *table, uint64_t hash)
-{
-	__builtin_prefetch(&get_segment(table, hash)->buckets[hash_bucket(hash)]);
-}
-
-void table_prefetch_entry(struct table *table, uint64_t hash)
-{
-	struct bucket *bucket = &get_segment(table, hash)->buckets[hash_bucket(hash)];
-	uint64_t bits = match(atomic_load_explicit(&bucket->marks, memory_order_acquire), hash_mark(hash));
-	if (!bits)
-		return;
-	const char *entry = (const char *)atomic_load_explicit(&bucket->slots[match_slot(bits)], memory_order_acquire);
-	__builtin_prefetch(entry);
-	__builtin_prefetch(entry + CACHE_LINE_BYTES);
 }
 
 struct entry *table_locate(struct table *table, uint64_t hash, const void *key, size_t key_length, struct place *ret_place)
@@ -219,19 +141,19 @@ struct entry *table_locate(struct table *table, uint64_t hash, const void *key, 
 
 bool table_locate_entry(struct table *table, uint64_t hash, const struct entry *entry, struct place *ret_place)
 {
-	struct segment *segment = get_segment(table, hash);
+	struct segment *segment = table_segment(table, hash);
 	unsigned index = hash_bucket(hash);
-	for (unsigned probe = 0; probe < PROBES_MAX; probe++) {
+	for (unsigned probe = 0; probe < TABLE_PROBES_MAX; probe++) {
 		struct bucket *bucket = &segment->buckets[index];
 		uint64_t marks = atomic_load_explicit(&bucket->marks, memory_order_relaxed);
-		for (uint64_t bits = match(marks, hash_mark(hash)); bits; bits &= bits - 1) {
-			unsigned slot = match_slot(bits);
+		for (uint64_t bits = marks_match(marks, hash_mark(hash)); bits; bits &= bits - 1) {
+			unsigned slot = marks_slot(bits);
 			if (atomic_load_explicit(&bucket->slots[slot], memory_order_relaxed) == entry) {
 				*ret_place = (struct place){segment, index, slot};
 				return true;
 			}
 		}
-		if (overflow(marks) == 0)
+		if (marks_overflow(marks) == 0)
 			return false;
 		index = (index + 1) % SEGMENT_BUCKETS;
 	}
@@ -245,9 +167,9 @@ static void count_overflow(struct segment *segment, uint64_t hash, unsigned last
 	for (unsigned index = hash_bucket(hash); index != last; index = (index + 1) % SEGMENT_BUCKETS) {
 		_Atomic(uint64_t) *word = &segment->buckets[index].marks;
 		uint64_t marks = atomic_load_explicit(word, memory_order_relaxed);
-		if (overflow(marks) == OVERFLOW_STUCK)
+		if (marks_overflow(marks) == OVERFLOW_STUCK)
 			continue;
-		marks += (uint64_t)(int64_t)change << OVERFLOW_SHIFT;
+		marks += (uint64_t)(int64_t)change << MARKS_OVERFLOW_SHIFT;
 		atomic_store_explicit(word, marks, memory_order_release);
 	}
 }
@@ -255,12 +177,12 @@ static void count_overflow(struct segment *segment, uint64_t hash, unsigned last
 static bool segment_place(struct segment *segment, uint64_t hash, struct entry *entry)
 {
 	unsigned index = hash_bucket(hash);
-	for (unsigned probe = 0; probe < PROBES_MAX; probe++, index = (index + 1) % SEGMENT_BUCKETS) {
+	for (unsigned probe = 0; probe < TABLE_PROBES_MAX; probe++, index = (index + 1) % SEGMENT_BUCKETS) {
 		struct bucket *bucket = &segment->buckets[index];
-		uint64_t empty = match(atomic_load_explicit(&bucket->marks, memory_order_relaxed), 0);
+		uint64_t empty = marks_match(atomic_load_explicit(&bucket->marks, memory_order_relaxed), 0);
 		if (!empty)
 			continue;
-		unsigned slot = match_slot(empty);
+		unsigned slot = marks_slot(empty);
 		count_overflow(segment, hash, index, 1);
 		atomic_store_explicit(&bucket->slots[slot], entry, memory_order_release);
 		uint64_t marks = atomic_load_explicit(&bucket->marks, memory_order_relaxed);
@@ -292,8 +214,8 @@ static bool distribute(struct table *table, struct segment *segment, struct segm
 	size_t count = segment_entries(segment, entries);
 	for (size_t i = 0; i < count; i++) {
 		if (i + SPLIT_PREFETCH < count) {
-			__builtin_prefetch(entries[i + SPLIT_PREFETCH]);
-			__builtin_prefetch((char *)entries[i + SPLIT_PREFETCH] + CACHE_LINE_BYTES);
+			__builtin_prefetch((char *)entries[i + SPLIT_PREFETCH] + offsetof(struct entry, references));
+			entry_prefetch_tail(entries[i + SPLIT_PREFETCH]);
 		}
 		uint64_t hash = table_hash(table->hashing, entry_key(entries[i]), entries[i]->key_length);
 		if (!segment_place(halves[(hash >> (63 - segment->depth)) & 1], hash, entries[i]))
@@ -310,7 +232,7 @@ static bool may_deepen(const struct table *table, unsigned depth)
 
 static int deepen(struct table *table, struct limbo *limbo)
 {
-	struct directory *old = get_directory(table);
+	struct directory *old = table_directory(table);
 	if (!may_deepen(table, old->depth))
 		return SHIPOPT_EAGAIN;
 	struct directory *wide = directory_new(old->depth + 1);
@@ -322,6 +244,7 @@ static int deepen(struct table *table, struct limbo *limbo)
 		atomic_init(&wide->segments[2 * i + 1], segment);
 	}
 	atomic_store_explicit(&table->directory, wide, memory_order_release);
+	atomic_store_explicit(&table->depth, wide->depth, memory_order_relaxed);
 	table->bytes += directory_bytes(wide->depth) - directory_bytes(old->depth);
 	limbo_add_block(limbo, &old->retired);
 	return 0;
@@ -329,7 +252,7 @@ static int deepen(struct table *table, struct limbo *limbo)
 
 static void publish(struct table *table, uint64_t hash, struct segment *halves[2])
 {
-	struct directory *directory = get_directory(table);
+	struct directory *directory = table_directory(table);
 	unsigned half_bits = directory->depth - halves[0]->depth;
 	size_t half = (size_t)1 << half_bits;
 	size_t first = hash_index(hash, directory->depth) & ~(2 * half - 1);
@@ -339,8 +262,8 @@ static void publish(struct table *table, uint64_t hash, struct segment *halves[2
 
 static int split(struct table *table, struct limbo *limbo, uint64_t hash)
 {
-	struct segment *segment = get_segment(table, hash);
-	int r = segment->depth == get_directory(table)->depth ? deepen(table, limbo) : 0;
+	struct segment *segment = table_segment(table, hash);
+	int r = segment->depth == table_directory(table)->depth ? deepen(table, limbo) : 0;
 	if (r < 0)
 		return r;
 	struct segment *halves[2] = {segment_new(&table->pool, segment->depth + 1),
@@ -360,10 +283,10 @@ static int split(struct table *table, struct limbo *limbo, uint64_t hash)
 int table_insert(struct table *table, struct limbo *limbo, uint64_t hash, struct entry *entry)
 {
 	/* Splitting early is a choice, not a need: while there is room a failure of it does no harm. */
-	if (get_segment(table, hash)->count >= SEGMENT_FULL)
+	if (table_segment(table, hash)->count >= SEGMENT_FULL)
 		split(table, limbo, hash);
 	for (;;) {
-		if (segment_place(get_segment(table, hash), hash, entry)) {
+		if (segment_place(table_segment(table, hash), hash, entry)) {
 			table->count++;
 			return 0;
 		}
@@ -392,7 +315,7 @@ void table_remove(struct table *table, uint64_t hash, const struct place *place)
 
 struct entry *table_neighbour(struct table *table, uint64_t hash)
 {
-	struct bucket *bucket = &get_segment(table, hash)->buckets[hash_bucket(hash)];
+	struct bucket *bucket = &table_segment(table, hash)->buckets[hash_bucket(hash)];
 	for (unsigned s = 0; s < BUCKET_SLOTS; s++) {
 		struct entry *entry = atomic_load_explicit(&bucket->slots[s], memory_order_relaxed);
 		if (entry)
@@ -403,7 +326,7 @@ struct entry *table_neighbour(struct table *table, uint64_t hash)
 
 uint64_t table_walk(struct table *table, uint64_t position, struct entry **ret_entries, size_t *ret_count)
 {
-	struct segment *segment = get_segment(table, position);
+	struct segment *segment = table_segment(table, position);
 	*ret_count = segment_entries(segment, ret_entries);
 	if (segment->depth == 0)
 		return 0;

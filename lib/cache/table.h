@@ -2,6 +2,9 @@
 #ifndef CACHE_TABLE_H
 #define CACHE_TABLE_H
 
+#include <string.h>
+
+#include "base/hash.h"
 #include "cache/entry.h"
 #include "cache/limbo.h"
 
@@ -56,11 +59,12 @@ struct directory {
 
 /* How keys are hashed; a mask other than all ones forces collisions, for tests. */
 struct hashing {
-	uint64_t seed, mask;
+	uint64_t state, mask; /* hash_state() of the seed */
 };
 
 struct table {
 	_Atomic(struct directory *) directory;
+	atomic_uint depth; /* of the directory, or of the one before or after */
 	const struct hashing *hashing;
 	struct pool pool;
 	size_t count;
@@ -73,16 +77,9 @@ struct place {
 	unsigned bucket, slot;
 };
 
-uint64_t table_hash(const struct hashing *hashing, const void *key, size_t key_length);
 int table_init(struct table *table, const struct hashing *hashing);
 /* Frees the index, not the entries; nobody reads any more. */
 void table_done(struct table *table);
-
-/* In a read section or under the lock. */
-struct entry *table_find(struct table *table, uint64_t hash, const void *key, size_t key_length);
-/* The two halves of a look-up ahead: the bucket's line, then what is in it. */
-void table_prefetch_bucket(struct table *table, uint64_t hash);
-void table_prefetch_entry(struct table *table, uint64_t hash);
 
 /* Under the lock. */
 struct entry *table_locate(struct table *table, uint64_t hash, const void *key, size_t key_length, struct place *ret_place);
@@ -98,5 +95,139 @@ struct entry *table_neighbour(struct table *table, uint64_t hash);
  * begin). Returns the next position, 0 at the end. What is in the table all the time is seen once.
  */
 uint64_t table_walk(struct table *table, uint64_t position, struct entry **ret_entries, size_t *ret_count);
+
+/* ---- the look-up, inline: it is what reading costs ---- */
+#define TABLE_PROBES_MAX 16
+#define MARKS_OVERFLOW_SHIFT 56
+
+static inline uint64_t table_hash(const struct hashing *hashing, const void *key, size_t key_length)
+{
+	return hash_bytes_from(key, key_length, hashing->state) & hashing->mask;
+}
+
+/* Bits 0 to 7 choose the shard, 8 to 13 the bucket, 16 to 23 are the mark, the top ones choose the segment. */
+static inline unsigned hash_bucket(uint64_t hash)
+{
+	return (unsigned)(hash >> 8) % SEGMENT_BUCKETS;
+}
+
+static inline uint8_t hash_mark(uint64_t hash)
+{
+	uint8_t mark = (uint8_t)(hash >> 16);
+	return mark ? mark : 1;
+}
+
+static inline size_t hash_index(uint64_t hash, unsigned depth)
+{
+	return (size_t)(hash >> 1 >> (63 - depth));
+}
+
+/* The top bit of each slot whose mark equals `mark`. The lowest is exact; above a true one there may be false ones. */
+static inline uint64_t marks_match(uint64_t marks, uint8_t mark)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t x = marks ^ (mark * ones);
+	return (x - ones) & ~x & UINT64_C(0x0080808080808080);
+}
+
+static inline unsigned marks_slot(uint64_t bits)
+{
+	return (unsigned)__builtin_ctzll(bits) / 8;
+}
+
+static inline unsigned marks_overflow(uint64_t marks)
+{
+	return (unsigned)(marks >> MARKS_OVERFLOW_SHIFT);
+}
+
+static inline struct directory *table_directory(struct table *table)
+{
+	return atomic_load_explicit(&table->directory, memory_order_acquire);
+}
+
+static inline struct segment *table_segment(struct table *table, uint64_t hash)
+{
+	struct directory *directory = table_directory(table);
+	return atomic_load_explicit(&directory->segments[hash_index(hash, directory->depth)], memory_order_acquire);
+}
+
+static inline bool table_has_key(const struct entry *entry, const void *key, size_t key_length)
+{
+	return entry->key_length == key_length && memcmp(entry_key(entry), key, key_length) == 0;
+}
+
+typedef uint64_t lanes __attribute__((vector_size(16)));
+
+/* The bits in which 16 bytes differ. */
+static inline lanes lanes_differ(const char *a, const char *b)
+{
+	lanes x, y;
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return x ^ y;
+}
+
+/* The same without a call or a loop, for lengths from 8 to 64; others are never equal. The last words overlap those before. */
+static inline bool table_has_usual_key(const struct entry *entry, const char *key, size_t key_length)
+{
+	const char *own = entry_key(entry);
+	if (UNLIKELY(entry->key_length != key_length || key_length - 8 > 56))
+		return false;
+	if (key_length < 16) {
+		uint64_t a[2], b[2];
+		memcpy(&a[0], own, 8);
+		memcpy(&a[1], own + key_length - 8, 8);
+		memcpy(&b[0], key, 8);
+		memcpy(&b[1], key + key_length - 8, 8);
+		return a[0] == b[0] && a[1] == b[1];
+	}
+	lanes different = lanes_differ(own, key) | lanes_differ(own + key_length - 16, key + key_length - 16);
+	if (key_length > 32)
+		different |= lanes_differ(own + 16, key + 16);
+	if (key_length > 48)
+		different |= lanes_differ(own + 32, key + 32);
+	return (different[0] | different[1]) == 0;
+}
+
+/* In a read section or under the lock. */
+struct entry *table_find(struct table *table, uint64_t hash, const void *key, size_t key_length);
+
+/* What most look-ups of keys that are there need: the first match in the first bucket. NULL: ask table_find(). */
+static inline struct entry *table_find_first(struct table *table, uint64_t hash, const void *key, size_t key_length)
+{
+	/* The copy of the depth stands next to the pointer: the load of the segment need not wait for that in the directory. */
+	struct directory *directory = table_directory(table);
+	unsigned depth = atomic_load_explicit(&table->depth, memory_order_relaxed);
+	if (UNLIKELY(directory->depth != depth))
+		return NULL;
+	struct segment *segment =
+		atomic_load_explicit(&directory->segments[hash_index(hash, depth)], memory_order_acquire);
+	struct bucket *bucket = &segment->buckets[hash_bucket(hash)];
+	uint64_t bits = marks_match(atomic_load_explicit(&bucket->marks, memory_order_acquire), hash_mark(hash));
+	if (UNLIKELY(!bits))
+		return NULL;
+	struct entry *entry = atomic_load_explicit(&bucket->slots[marks_slot(bits)], memory_order_acquire);
+	entry_prefetch_tail(entry);
+	if (UNLIKELY(!entry) || UNLIKELY(!table_has_usual_key(entry, key, key_length)))
+		return NULL;
+	return entry;
+}
+
+/* The two halves of a look-up ahead: the bucket's line, then what is in it. */
+static inline void table_prefetch_bucket(struct table *table, uint64_t hash)
+{
+	__builtin_prefetch(&table_segment(table, hash)->buckets[hash_bucket(hash)]);
+}
+
+static inline void table_prefetch_entry(struct table *table, uint64_t hash)
+{
+	struct bucket *bucket = &table_segment(table, hash)->buckets[hash_bucket(hash)];
+	uint64_t bits = marks_match(atomic_load_explicit(&bucket->marks, memory_order_acquire), hash_mark(hash));
+	if (!bits)
+		return;
+	const struct entry *entry = atomic_load_explicit(&bucket->slots[marks_slot(bits)], memory_order_acquire);
+	__builtin_prefetch((const char *)entry + offsetof(struct entry, references));
+	entry_prefetch_tail(entry);
+}
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cache/cache.h"
+#include "cache/hold.h"
 
 const void *shipopt_value_data(const shipopt_value *value)
 {
@@ -36,7 +37,7 @@ shipopt_value *shipopt_value_ref(shipopt_value *value)
 void shipopt_value_unref(shipopt_value *value)
 {
 	if (value)
-		entry_unref(value_entry(value));
+		hold_drop(value_entry(value));
 }
 
 int64_t shipopt_value_age_ms(const shipopt_value *value, const shipopt_cache *cache)

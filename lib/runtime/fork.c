@@ -2,17 +2,16 @@
 #include "runtime/fork.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 
 #include "runtime/exit.h"
 #include "runtime/thread.h"
 
-static atomic_uint generation;
+atomic_uint fork_generation_now;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void in_child(void)
 {
-	atomic_fetch_add(&generation, 1);
+	atomic_fetch_add(&fork_generation_now, 1);
 	thread_mark(false);
 	exit_forget_all();
 }
@@ -26,9 +25,4 @@ static void install(void)
 void fork_guard_install(void)
 {
 	pthread_once(&once, install);
-}
-
-unsigned fork_generation(void)
-{
-	return atomic_load_explicit(&generation, memory_order_relaxed);
 }
