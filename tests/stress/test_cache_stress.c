@@ -9,7 +9,7 @@
 /*
  * Random operations from four threads at once; every value says which key it belongs to, and is checked wherever it appears. In
  * the end bytes, entries, listener calls and owned values must add up. `test_cache_stress SECONDS` runs longer than the
- * two seconds of a normal run, for each policy.
+ * two seconds of a normal run, for each policy. The cache has a runtime, so that its own work is part of it.
  */
 #define THREADS 4
 #define KEYS 4000
@@ -17,7 +17,8 @@
 
 static double seconds = 2;
 static atomic_bool stop;
-static atomic_int_fast64_t owned_made, owned_freed, told;
+static atomic_int_fast64_t owned_made, owned_freed, told, sweeps_begun, sweeps_ended, swept;
+static atomic_uint_fast64_t load_seed;
 
 struct worker {
 	pthread_t thread;
@@ -63,10 +64,12 @@ static size_t make_value(struct random *random, const char *key, size_t key_leng
 
 static int load(void *userdata, shipopt_load *token)
 {
-	struct random *random = userdata;
+	/* Refreshes run on threads of the runtime, too: each load draws for itself. */
+	struct random random;
+	random_init(&random, atomic_fetch_add(&load_seed, 1));
 	char value[8192];
-	size_t length = make_value(random, shipopt_load_key(token), shipopt_load_key_length(token), value);
-	switch (random_below(random, 12)) {
+	size_t length = make_value(&random, shipopt_load_key(token), shipopt_load_key_length(token), value);
+	switch (random_below(&random, 12)) {
 	case 0:
 		return SHIPOPT_ENETWORK;
 	case 1:
@@ -136,6 +139,23 @@ static void write_one(shipopt_cache *cache, struct random *random, const char *k
 	shipopt_cache_options_free(options);
 }
 
+static void on_swept(void *userdata, shipopt_op *op)
+{
+	ASSERT(shipopt_op_status(op) == 0);
+	atomic_fetch_add(&sweeps_ended, 1);
+	atomic_fetch_add(&swept, shipopt_op_value(op));
+}
+
+static void sweep(shipopt_cache *cache, struct random *random)
+{
+	char pattern[32];
+	sprintf(pattern, "group%d:*%d", (int)random_below(random, 3), (int)random_below(random, 10));
+	int r = shipopt_cache_sweep_pattern(cache, pattern, on_swept, NULL, NULL);
+	ASSERT(r == 0 || r == SHIPOPT_EAGAIN);
+	if (r == 0)
+		atomic_fetch_add(&sweeps_begun, 1);
+}
+
 static void invalidate(shipopt_cache *cache, struct random *random)
 {
 	char tag[8];
@@ -157,6 +177,10 @@ static void invalidate(shipopt_cache *cache, struct random *random)
 		break;
 	case 5:
 		shipopt_cache_visit_hottest(cache, 100, visit, NULL);
+		break;
+	case 6:
+	case 7:
+		sweep(cache, random);
 		break;
 	default:
 		sprintf(tag, "t%d", (int)random_below(random, TAGS));
@@ -193,7 +217,7 @@ static void operate(shipopt_cache *cache, struct random *random)
 		break;
 	case 8:
 	case 9:
-		shipopt_cache_get_or_load(cache, key, length, load, random, NULL, &value, NULL);
+		shipopt_cache_get_or_load(cache, key, length, load, NULL, NULL, &value, NULL);
 		break;
 	default:
 		shipopt_cache_get(cache, key, length, &value);
@@ -249,10 +273,16 @@ static void run(const char *policy)
 	shipopt_cache_config_set_soft_ttl_ms(config, 100);
 	shipopt_cache_config_add_prefix(config, "group1:");
 	shipopt_cache_config_set_listener(config, on_removed, NULL);
+	shipopt_runtime *runtime;
+	assert_int_equal(shipopt_runtime_new(NULL, &runtime), 0);
+	shipopt_cache_config_set_runtime(config, runtime);
 	shipopt_cache *cache = test_cache(config);
 	struct worker workers[THREADS];
 	uint64_t operations = 0;
 	atomic_store(&told, 0);
+	atomic_store(&sweeps_begun, 0);
+	atomic_store(&sweeps_ended, 0);
+	atomic_store(&swept, 0);
 	atomic_store(&stop, false);
 	for (int i = 0; i < THREADS; i++) {
 		workers[i] = (struct worker){.cache = cache, .seed = (uint64_t)i + 1};
@@ -266,9 +296,16 @@ static void run(const char *policy)
 		pthread_join(workers[i].thread, NULL);
 		operations += workers[i].operations;
 	}
+	/* What the cache does by itself ends here; all patterns have been swept. */
+	assert_int_equal(shipopt_runtime_close(runtime, -1), 0);
+	shipopt_runtime_free(runtime);
+	assert_int_equal(atomic_load(&sweeps_begun), atomic_load(&sweeps_ended));
+	assert_true(atomic_load(&swept) <= stat_of(cache, SHIPOPT_CACHE_STAT_REMOVED));
 	check_sums(cache);
-	printf("%s: %llu operations, %lld stored, %lld evicted, %lld expired, %lld by tag, %lld loads, %lld coalesced\n", policy,
-		(unsigned long long)operations, (long long)stat_of(cache, SHIPOPT_CACHE_STAT_STORED),
+	printf("%s: %llu operations, %lld bytes in %lld entries as summed, %lld patterns took %lld, %lld stored, %lld evicted, %lld expired, %lld by tag, %lld loads, %lld coalesced\n", policy,
+		(unsigned long long)operations, (long long)stat_of(cache, SHIPOPT_CACHE_STAT_BYTES),
+		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), (long long)atomic_load(&sweeps_ended),
+		(long long)atomic_load(&swept), (long long)stat_of(cache, SHIPOPT_CACHE_STAT_STORED),
 		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_EVICTED), (long long)stat_of(cache, SHIPOPT_CACHE_STAT_EXPIRED),
 		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_TAGGED), (long long)stat_of(cache, SHIPOPT_CACHE_STAT_LOADS),
 		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_COALESCED));
