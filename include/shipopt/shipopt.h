@@ -16,5 +16,6 @@
 #include <shipopt/runtime.h>
 #include <shipopt/store.h>
 #include <shipopt/version.h>
+#include <shipopt/warm.h>
 
 #endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+#include <shipopt/warm.h>
+
+#include "base/memory.h"
+#include "cache/options.h"
+#include "pool/pool.h"
+#include "pool/rows.h"
+#include "pool/type.h"
+#include "runtime/thread.h"
+
+/* A stream whose rows are put one by one, on the thread of the caller. */
+struct filling {
+	shipopt_cache *cache;
+	shipopt_cache_options options; /* of the row */
+	int64_t ttl_ms;                /* of the call's options */
+	uint64_t stored;
+	shipopt_error **ret_error;
+};
+
+/* Bytes of a column; `owned` must be freed. */
+struct span {
+	const char *bytes;
+	size_t length;
+	char *owned;
+};
+
+static int decode_bytea(const struct value *value, struct span *span)
+{
+	size_t size = value->length / 2;
+	span->owned = mem_alloc(MAX(1, size));
+	if (!span->owned)
+		return SHIPOPT_ENOMEM;
+	span->bytes = span->owned;
+	return value_bytes(value, span->owned, size, &span->length);
+}
+
+/* 1, 0 for null, or an error. */
+static int read_span(const shipopt_rows *rows, size_t row, size_t column, struct span *span)
+{
+	struct value value;
+	*span = (struct span){0};
+	int r = rows_value(rows, row, column, &value);
+	if (r <= 0)
+		return r;
+	if (value.type == TYPE_BYTEA && !value.is_binary)
+		return decode_bytea(&value, span);
+	bool has_version = value.type == TYPE_JSONB && value.is_binary;
+	if (has_version && (value.length == 0 || value.bytes[0] != 1))
+		return SHIPOPT_EPARSE;
+	span->bytes = value.bytes + has_version;
+	span->length = value.length - has_version;
+	return 1;
+}
+
+static bool is_text_like(uint32_t type)
+{
+	return type == TYPE_TEXT || type == TYPE_VARCHAR || type == TYPE_BPCHAR || type == TYPE_JSON || type == TYPE_JSONB ||
+		type == TYPE_BYTEA;
+}
+
+static int check_columns(const shipopt_rows *rows, shipopt_error **ret_error)
+{
+	size_t count = shipopt_rows_column_count(rows);
+	if (count < 2)
+		return error_set(ret_error, SHIPOPT_EINVAL, "warming a cache: the query has %zu columns, not a key and a value", count);
+	for (size_t i = 0; i < 2; i++)
+		if (!is_text_like(shipopt_rows_column_type(rows, i)))
+			return error_set(ret_error, SHIPOPT_ETYPE,
+				"warming a cache: column %zu has type %u, not text, json, jsonb or bytea", i + 1,
+				shipopt_rows_column_type(rows, i));
+	return 0;
+}
+
+/* 1, 0 for a row that is over already, or an error. */
+static int read_ttl(struct filling *filling, const shipopt_rows *rows, size_t row)
+{
+	int64_t ttl_ms;
+	filling->options.ttl_ms = filling->ttl_ms;
+	if (shipopt_rows_column_count(rows) < 3 || shipopt_rows_is_null(rows, row, 2))
+		return 1;
+	int r = shipopt_rows_int(rows, row, 2, &ttl_ms);
+	if (r < 0)
+		return error_set(filling->ret_error, r, "warming a cache: column 3 is no number of milliseconds");
+	filling->options.ttl_ms = ttl_ms;
+	return ttl_ms > 0;
+}
+
+static int store(struct filling *filling, const struct span *key, const struct span *value)
+{
+	int r = value->bytes ? shipopt_cache_put(filling->cache, key->bytes, key->length, value->bytes, value->length,
+				       &filling->options)
+			     : shipopt_cache_put_negative(filling->cache, key->bytes, key->length, &filling->options);
+	if (r == 0)
+		filling->stored++;
+	return r == SHIPOPT_EINVAL || r == SHIPOPT_ETOOLARGE ? 0 : r;
+}
+
+static int take_row(struct filling *filling, const shipopt_rows *rows, size_t row)
+{
+	struct span key = {0}, value = {0};
+	int r = read_ttl(filling, rows, row);
+	r = r <= 0 ? r : read_span(rows, row, 0, &key);
+	if (r > 0) {
+		r = read_span(rows, row, 1, &value);
+		r = r < 0 ? r : store(filling, &key, &value);
+	}
+	mem_free(key.owned);
+	mem_free(value.owned);
+	return r;
+}
+
+static int take_all(struct filling *filling, shipopt_stream *stream)
+{
+	const shipopt_rows *rows;
+	int r;
+	while ((r = shipopt_stream_next(stream, -1, &rows)) == 1) {
+		r = check_columns(rows, filling->ret_error);
+		for (size_t i = 0; r >= 0 && i < shipopt_rows_count(rows); i++)
+			r = take_row(filling, rows, i);
+		if (r < 0)
+			break;
+	}
+	return r;
+}
+
+int shipopt_pool_warm_cache(shipopt_pool *pool, const shipopt_query *query, shipopt_cache *cache,
+	const shipopt_cache_options *options, uint64_t *ret_stored, shipopt_error **ret_error)
+{
+	int r = pool && query ? cache_check(cache, "", 1) : SHIPOPT_EINVAL;
+	if (r < 0)
+		return r;
+	if (thread_is_marked())
+		return SHIPOPT_EDEADLK;
+	struct filling filling = {.cache = cache, .ret_error = ret_error};
+	if (options)
+		filling.options = *options;
+	else
+		options_init(&filling.options);
+	filling.ttl_ms = filling.options.ttl_ms;
+	shipopt_stream *stream;
+	shipopt_op *op;
+	r = shipopt_pool_stream(pool, query, &stream, NULL, NULL, &op);
+	if (r < 0)
+		return r;
+	r = take_all(&filling, stream);
+	shipopt_stream_free(stream);
+	/* A failure of the query is told by both; of ours by `r` alone. */
+	int status = shipopt_op_wait(op, -1);
+	if (r < 0 && status == r && ret_error && shipopt_op_error(op))
+		*ret_error = shipopt_error_ref((shipopt_error *)(uintptr_t)shipopt_op_error(op));
+	shipopt_op_unref(op);
+	if (ret_stored)
+		*ret_stored = filling.stored;
+	return r;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+#include <shipopt/warm.h>
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "cache/options.h"
+#include "json/json.h"
+#include "runtime/runtime_private.h"
+#include "store/store.h"
+
+#define PAGE_ROWS 250
+
+/* Pages of the ledger, asked of the back-end by the calling thread, which waits for each. */
+struct page {
+	struct backend_query query;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool is_done;
+};
+
+struct filling {
+	shipopt_cache *cache;
+	const shipopt_cache_options *options;
+	shipopt_warm_row_fn row;
+	void *userdata;
+	uint64_t stored;
+	int64_t last_row;
+	bool has_more;
+};
+
+static bool never_canceled(const struct backend_query *query)
+{
+	return false;
+}
+
+static void page_done(struct backend_query *query)
+{
+	struct page *page = CONTAINER_OF(query, struct page, query);
+	pthread_mutex_lock(&page->lock);
+	page->is_done = true;
+	pthread_cond_signal(&page->changed);
+	pthread_mutex_unlock(&page->lock);
+}
+
+static int ask(shipopt_store *store, struct page *page)
+{
+	struct backend *backend = store->core->backend;
+	pthread_mutex_init(&page->lock, NULL);
+	pthread_cond_init(&page->changed, NULL);
+	int r = backend->class->submit(backend, &page->query.work);
+	pthread_mutex_lock(&page->lock);
+	while (r == 0 && !page->is_done)
+		pthread_cond_wait(&page->changed, &page->lock);
+	pthread_mutex_unlock(&page->lock);
+	pthread_cond_destroy(&page->changed);
+	pthread_mutex_destroy(&page->lock);
+	return r < 0 ? r : page->query.status;
+}
+
+static int take_row(struct filling *filling, struct json_value row)
+{
+	struct json_value id;
+	const char *json, *key = json_get_text(row, "order_key");
+	size_t length;
+	shipopt_cache_options options;
+	if (!key || !json_get(row, "row", &id) || !json_i64(id, &filling->last_row) || !json_source(row, &json, &length))
+		return SHIPOPT_EPARSE;
+	if (filling->options)
+		options = *filling->options;
+	else
+		options_init(&options);
+	int r = filling->row ? filling->row(filling->userdata, key, json, length, &options) : 1;
+	if (r <= 0)
+		return r;
+	r = shipopt_cache_put(filling->cache, key, strlen(key), json, length, &options);
+	filling->stored += r == 0;
+	return r == SHIPOPT_EINVAL || r == SHIPOPT_ETOOLARGE ? 0 : r;
+}
+
+static int take_page(struct filling *filling, const char *json, shipopt_error **ret_error)
+{
+	CLEANUP_JSON json_document *document = NULL;
+	struct json_value rows, more;
+	struct json_iterator it;
+	int r = json_document_parse(json, strlen(json), &document, ret_error);
+	if (r < 0)
+		return r;
+	if (!json_get(json_root(document), "rows", &rows) || !json_get(json_root(document), "has_more", &more) ||
+		!json_bool(more, &filling->has_more))
+		return SHIPOPT_EPARSE;
+	for (json_items(rows, &it); r >= 0 && json_next(&it);)
+		r = take_row(filling, it.value);
+	return r;
+}
+
+static int take_next(struct filling *filling, shipopt_store *store, int state, shipopt_error **ret_error)
+{
+	struct page page = {.query = {.work.kind = BACKEND_LIST, .tenant = store->tenant, .state = state,
+				    .after = filling->last_row, .limit = PAGE_ROWS, .is_canceled = never_canceled,
+				    .done = page_done}};
+	filling->has_more = false;
+	int r = ask(store, &page);
+	if (r >= 0)
+		r = take_page(filling, page.query.json, ret_error);
+	else if (ret_error && page.query.error)
+		*ret_error = TAKE(page.query.error);
+	shipopt_error_unref(page.query.error);
+	mem_free(page.query.json);
+	return r;
+}
+
+int shipopt_store_warm_cache(shipopt_store *store, int state, shipopt_cache *cache, const shipopt_cache_options *options,
+	shipopt_warm_row_fn row, void *userdata, uint64_t *ret_stored, shipopt_error **ret_error)
+{
+	if (!store || state < 0 || state > SHIPOPT_LEDGER_VOID_REFUSED)
+		return SHIPOPT_EINVAL;
+	int r = cache_check(cache, "", 1);
+	if (r < 0)
+		return r;
+	shipopt_runtime *runtime = store->core->runtime;
+	if (runtime_is_library_thread())
+		return SHIPOPT_EDEADLK;
+	/* Counts as an operation, so that a close comes after it. */
+	r = runtime_admit(runtime);
+	if (r < 0)
+		return r;
+	struct filling filling = {.cache = cache, .options = options, .row = row, .userdata = userdata, .has_more = true};
+	while (r >= 0 && filling.has_more)
+		r = take_next(&filling, store, state, ret_error);
+	runtime_release(runtime);
+	if (ret_stored)
+		*ret_stored = filling.stored;
+	return r < 0 ? r : 0;
+}
