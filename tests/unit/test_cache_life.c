@@ -530,6 +530,43 @@ static void the_listener_hears_of_each_value_once_with_its_cause(void **state)
 	assert_int_equal(mem_live_count(), 0);
 }
 
+struct remover {
+	shipopt_cache *cache;
+	int told, depth;
+};
+
+static void remove_others(void *userdata, const void *key, size_t key_length, shipopt_value *value, int cause)
+{
+	struct remover *remover = userdata;
+	assert_int_equal(remover->depth++, 0);
+	remover->told++;
+	char other[16] = "";
+	memcpy(other, key, key_length);
+	snprintf(other, sizeof(other), "%d", atoi(other) + 1);
+	shipopt_cache_remove(remover->cache, other, strlen(other));
+	shipopt_cache_remove_pattern(remover->cache, "5*", NULL);
+	remover->depth--;
+}
+
+static void a_listener_may_remove_what_is_left(void **state)
+{
+	struct remover remover = {0};
+	shipopt_cache_config *config = test_config();
+	shipopt_cache_config_set_listener(config, remove_others, &remover);
+	shipopt_cache *cache = test_cache(config);
+	remover.cache = cache;
+	for (int i = 0; i < 100; i++) {
+		char key[16];
+		snprintf(key, sizeof(key), "%d", i);
+		put(cache, key, key);
+	}
+	assert_int_equal(shipopt_cache_remove(cache, "0", 1), 1);
+	assert_int_equal(remover.told, 100); /* each took the next one along */
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 0);
+	shipopt_cache_free(cache);
+	assert_int_equal(mem_live_count(), 0);
+}
+
 static void an_idle_cache_gives_expired_memory_back(void **state)
 {
 	shipopt_cache_config *config = test_config();
@@ -580,6 +617,7 @@ int main(void)
 		cmocka_unit_test(entries_held_by_readers_do_not_stop_eviction),
 		cmocka_unit_test(keys_whose_hashes_agree_are_kept_apart),
 		cmocka_unit_test(the_listener_hears_of_each_value_once_with_its_cause),
+		cmocka_unit_test(a_listener_may_remove_what_is_left),
 		cmocka_unit_test(an_idle_cache_gives_expired_memory_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

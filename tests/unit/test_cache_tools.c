@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cache_fixture.h"
 
+#include <openssl/evp.h>
 #include <shipopt/runtime.h>
 #include <unistd.h>
 
@@ -328,6 +329,58 @@ static void a_saved_cache_is_restored_with_what_is_left_of_its_times(void **stat
 	assert_int_equal(mem_live_count(), 0);
 }
 
+/* A file byte by byte, as every machine writes it: least significant byte first. Returns its length. */
+static size_t compose(unsigned char *file, const char *version)
+{
+	static const unsigned char record[] = {1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, /* key and value length */
+		0x10, 0x27, 0, 0, 0, 0, 0, 0,                                                  /* 10,000 ms to live */
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 'k', '1', 'o',
+		'n', 'e', 0, 1, 0, 0, 0, 0, 0, 0, 0};
+	memset(file, 0, 24);
+	memcpy(file, "SHPCACHE", 8);
+	memcpy(file + 8, version, 4);
+	uint64_t wall_ms = (uint64_t)clock_wall_ms();
+	for (int i = 0; i < 8; i++)
+		file[16 + i] = (unsigned char)(wall_ms >> (8 * i));
+	memcpy(file + 24, record, sizeof(record));
+	size_t length = 24 + sizeof(record);
+	unsigned digest_length;
+	assert_int_equal(EVP_Digest(file, length, file + length, &digest_length, EVP_sha256(), NULL), 1);
+	return length + digest_length;
+}
+
+static void a_file_has_the_same_bytes_on_machines_of_either_byte_order(void **state)
+{
+	unsigned char file[256];
+	clock_set_virtual(true);
+	shipopt_cache *cache = test_cache(test_config());
+	uint64_t count = 0;
+	write_whole((char *)file, compose(file, "\1\0\0"));
+	assert_int_equal(shipopt_cache_restore(cache, path, &count, NULL), 0);
+	assert_int_equal(count, 1);
+	shipopt_value *value;
+	assert_int_equal(shipopt_cache_get(cache, "k1", 2, &value), SHIPOPT_CACHE_FOUND);
+	assert_memory_equal(shipopt_value_data(value), "one", 3);
+	assert_int_equal(shipopt_value_ttl_ms(value, cache), 10000);
+	shipopt_value_unref(value);
+	/* And so it is written. */
+	assert_int_equal(shipopt_cache_save(cache, path, NULL, NULL), 0);
+	struct buffer buffer;
+	buffer_init(&buffer, 4096);
+	read_whole(&buffer);
+	assert_int_equal(buffer.length, compose(file, "\1\0\0"));
+	file[27] = (unsigned char)buffer.data[27]; /* how often it was read */
+	assert_memory_equal(buffer.data, file, buffer.length - 32);
+	buffer_done(&buffer);
+	/* A version that was written most significant byte first is another version. */
+	write_whole((char *)file, compose(file, "\0\0\0\1"));
+	assert_int_equal(shipopt_cache_restore(cache, path, &count, NULL), SHIPOPT_EUNSUPPORTED);
+	shipopt_cache_free(cache);
+	unlink(path);
+	clock_set_virtual(false);
+	assert_int_equal(mem_live_count(), 0);
+}
+
 static void a_file_that_is_not_whole_is_refused_whole(void **state)
 {
 	shipopt_cache *cache = filled();
@@ -374,6 +427,7 @@ int main(void)
 		cmocka_unit_test(warming_loads_what_is_absent_with_times_of_its_own),
 		cmocka_unit_test(loads_are_asked_as_events_of_a_queue),
 		cmocka_unit_test(a_saved_cache_is_restored_with_what_is_left_of_its_times),
+		cmocka_unit_test(a_file_has_the_same_bytes_on_machines_of_either_byte_order),
 		cmocka_unit_test(a_file_that_is_not_whole_is_refused_whole),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
