@@ -55,11 +55,12 @@ static inline bool hold_try(struct reader *reader, struct entry *entry)
 	_Atomic(struct entry *) *slot = &reader->holds[hold_index(entry)];
 	if (UNLIKELY(atomic_load_explicit(slot, memory_order_relaxed) != NULL))
 		return false;
-	atomic_store_explicit(slot, entry, memory_order_relaxed);
+	atomic_store_explicit(slot, entry, memory_order_release);
 	return true;
 }
 
-/* The same, by the other slot or a reference if need be. */
+/* The same, by the other slot or a reference if need be. Slots are written with release: who finds an entry by one
+ * looks into it, and it may be a third thread's making. */
 static inline void hold_take(struct reader *reader, struct entry *entry)
 {
 	if (LIKELY(hold_try(reader, entry)))
@@ -68,7 +69,7 @@ static inline void hold_take(struct reader *reader, struct entry *entry)
 	if (atomic_load_explicit(slot, memory_order_relaxed) != NULL)
 		hold_take_crowded(reader, entry);
 	else
-		atomic_store_explicit(slot, entry, memory_order_relaxed);
+		atomic_store_explicit(slot, entry, memory_order_release);
 }
 
 /* Gives up a hold or a reference. */
