@@ -32,6 +32,9 @@ SHIPOPT_BEGIN_DECLS
  *   SHIPOPT_EINVAL      the statement or a value is wrong (classes 22 and 42)
  *   SHIPOPT_EAUTH       not allowed (class 28)
  *   SHIPOPT_ESTATE      not in this state (25: the transaction has failed, is missing or is read-only)
+ *   SHIPOPT_ETOOLARGE   the answer grew beyond result_bytes. With the SQLSTATE 57014, or when the connection had to be closed, the
+ *                       statement was not executed; without one the server had finished it and its rows are lost. A
+ *                       statement behind it is canceled, or keeps its outcome; if that has rows it is SHIPOPT_ETOOLARGE too
  *   SHIPOPT_EDATABASE   any other failure the server tells of
  *   SHIPOPT_EDEADLK     every connection is held by someone who waits for another one
  *
@@ -63,7 +66,8 @@ typedef struct shipopt_rows shipopt_rows;
  *   pre_ping             1: ping before every use; default 0
  *   poll_acquire         1: look at the socket before every use; default 0 (idle sockets are watched anyway)
  *   command_timeout_ms   longest time for a command once it is on its connection; default 60,000; 0: without end
- *   cancel_grace_ms      time a cancel has before the connection is closed; default 5,000
+ *   cancel_grace_ms      time a cancel has before the connection is closed; default 5,000. At most 16 requests are under way, those
+ *                        included that a server has swallowed; a runtime's close waits for a command this long, not for them
  *   statements_max       prepared statements kept per connection; default 256
  *   named_statements     1 (default): statements are prepared under names made from their text; 0: never, for old poolers
  *   pipeline_statements  statements sent ahead of their answers; default 256
@@ -72,6 +76,10 @@ typedef struct shipopt_rows shipopt_rows;
  *   reset                clean the session on release: 0 never, 1 when it was changed (default), 2 always. A change is known from
  *                        command tags, the statement's text and the parameters a server reports, without a round trip; what a
  *                        function of the database's own does beyond them (an advisory lock, a temporary table) needs 2
+ *   result_bytes         memory for what a query or batch returns; default 67,108,864; 0: without bound. Each byte received counts
+ *                        twice, as libpq holds it; rows of many tiny values may take twice as much again. A single
+ *                        huge value is read on as long as it comes without a pause. Streams and COPY have no such bound, but that a
+ *                        single row has to fit into memory
  *   leak_ms              age at which a lease is reported as leaked; default 0: never
  *   slow_ms              duration from which a command is reported as slow; default 0: never
  *   slow_explain         1: those reports carry a plan; default 0
@@ -171,7 +179,7 @@ SHIPOPT_API int shipopt_query_set_read_only(shipopt_query *query, int is_read_on
 /* 0: this one is not prepared under a name, whatever named_statements says. Default 1. */
 SHIPOPT_API int shipopt_query_set_named(shipopt_query *query, int is_named);
 
-/* Runs a query on a connection of the pool. Result: shipopt_op_rows(); shipopt_op_value() is the number of rows returned
+/* Runs a query on a connection of the pool; its rows are held in memory, at most result_bytes of them. Result: shipopt_op_rows(); shipopt_op_value() is the number of rows returned
  * or changed. SHIPOPT_EAGAIN when queue_max calls wait. */
 SHIPOPT_API int shipopt_pool_query(
 	shipopt_pool *pool, const shipopt_query *query, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);

@@ -73,6 +73,7 @@ static const struct setting pool_table[] = {
 	INTEGER("pipeline_statements", 256, 1, 65536, "statements sent ahead of their answers"),
 	INTEGER("pipeline_bytes", 262144, 1024, 1073741824, "bytes sent ahead of their answers"),
 	INTEGER("stream_bytes", 1048576, 65536, 1073741824, "bytes of a stream or COPY that wait for their reader"),
+	INTEGER("result_bytes", 67108864, 0, 1099511627776, "memory for what a query or batch returns, twice the bytes received; 0: without bound"),
 	INTEGER("reset", 1, 0, 2, "clean the session on release: 0 never, 1 when it was changed, 2 always"),
 	INTEGER("leak_ms", 0, 0, 86400000, "age at which a lease is reported as leaked; 0: never"),
 	INTEGER("slow_ms", 0, 0, 86400000, "duration from which a command is reported as slow; 0: never"),

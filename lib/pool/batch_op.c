@@ -25,7 +25,7 @@ static struct expected *expect(struct batch_op *batch, enum expected_kind kind, 
 	return place;
 }
 
-static bool send_sync(struct batch_op *batch, size_t item)
+bool batch_send_sync(struct batch_op *batch, size_t item)
 {
 	if (fault_point() || !PQpipelineSync(connection_of(batch)->pg))
 		return false;
@@ -147,7 +147,7 @@ static bool send_deallocates(struct batch_op *batch)
 			break;
 		strcat(sql, statement->name);
 		mem_free(statement);
-		if (!send_own(batch, sql) || !send_sync(batch, batch->count - 1))
+		if (!send_own(batch, sql) || !batch_send_sync(batch, batch->count - 1))
 			return false;
 	}
 	return true;
@@ -156,10 +156,10 @@ static bool send_deallocates(struct batch_op *batch)
 static bool send_more(struct batch_op *batch)
 {
 	size_t begun = batch->next;
-	while (batch->next < batch->count && has_room(batch)) {
+	while (batch->next < batch->end && has_room(batch)) {
 		if (!send_item(batch, batch->next))
 			return false;
-		if (batch->items[batch->next].ends_group && !send_sync(batch, batch->next))
+		if (batch->items[batch->next].ends_group && !batch_send_sync(batch, batch->next))
 			return false;
 		batch->next++;
 	}
@@ -175,13 +175,14 @@ static bool begin(struct batch_op *batch)
 {
 	PGconn *pg = connection_of(batch)->pg;
 	batch->next = batch->statements_out = batch->bytes_out = batch->group_start = 0;
+	batch->end = batch->count;
 	batch->ring_length = 0;
 	batch->has_answer = false;
 	batch->was_in_block = PQtransactionStatus(pg) != PQTRANS_IDLE;
 	if (fault_point() || !PQenterPipelineMode(pg))
 		return false;
 	if (batch->is_transaction && batch->was_in_block) { /* the attempt before this one */
-		if (!send_own(batch, "ROLLBACK") || !send_sync(batch, 0))
+		if (!send_own(batch, "ROLLBACK") || !batch_send_sync(batch, 0))
 			return false;
 		batch->was_in_block = false;
 	}
@@ -268,6 +269,8 @@ static bool take_result(struct batch_op *batch, const struct expected *answered,
 			statements_remove(&connection_of(batch)->statements, answered->statement, false);
 		else
 			item_fail(item, SHIPOPT_ECANCELED, NULL);
+	} else if (answered->kind == EXPECT_EXECUTE && excess_takes(batch, item, result)) {
+		/* its rows are not kept */
 	} else if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) {
 		take_error(batch, answered, result);
 	} else if (answered->kind == EXPECT_PREPARE) {
@@ -343,7 +346,7 @@ static enum progress receive(struct batch_op *batch)
 			}
 		}
 	}
-	return batch->next == batch->count ? PROGRESS_DONE : PROGRESS_WAIT;
+	return batch->next == batch->end ? PROGRESS_DONE : PROGRESS_WAIT;
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------------- */
@@ -390,7 +393,7 @@ static void pause_fire(struct timer *timer)
 static bool wants_repeat(struct batch_op *batch, const struct batch_item *failed)
 {
 	const struct command *command = &batch->command;
-	if (!failed || command->is_canceled || command->has_timed_out)
+	if (!failed || command->is_canceled || command->has_timed_out || batch->excess_bytes)
 		return false;
 	if (batch->may_repeat_statement && !batch->has_repeated_statement && !batch->was_in_block &&
 		(has_sqlstate(failed->error, "0A000") || has_sqlstate(failed->error, "26000") || has_sqlstate(failed->error, "42P05"))) {
@@ -446,9 +449,13 @@ static void batch_progress(struct command *command)
 	}
 	enum progress progress = receive(batch);
 	if (progress == PROGRESS_DONE)
+		excess_finish(batch);
+	if (progress == PROGRESS_DONE)
 		finish(batch);
 	else if (progress == PROGRESS_LOST || connection->is_broken)
 		connection_lose(connection, "the connection failed during a command");
+	else if (!excess_look(batch))
+		return;
 	else if (!send_more(batch) || !connection_flush(connection))
 		connection_lose(connection, "a statement could not be sent");
 }
@@ -466,7 +473,7 @@ static int batch_loss(struct command *command)
 		bool commits = query->sql->marks & SQL_COMMITS;
 		is_in_doubt = is_in_doubt || (batch->was_in_block ? commits : commits || !query->is_read_only);
 	}
-	int status = is_in_doubt ? SHIPOPT_EINDOUBT : SHIPOPT_ENETWORK;
+	int status = is_in_doubt ? SHIPOPT_EINDOUBT : batch->excess_bytes ? SHIPOPT_ETOOLARGE : SHIPOPT_ENETWORK;
 	for (size_t i = batch->group_start; i < batch->count; i++)
 		item_fail(&batch->items[i], i < batch->next ? status : SHIPOPT_ECANCELED, NULL);
 	return status;

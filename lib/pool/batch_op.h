@@ -54,7 +54,10 @@ struct batch_op {
 	struct expected *ring, ring_inline[RING_INLINE];
 	size_t ring_size, ring_head, ring_length;
 	size_t next;  /* item to send */
+	size_t end;   /* behind the last one to send */
 	size_t statements_out, bytes_out, group_start; /* group_start: first item without its SYNC answered */
+	int64_t excess_bytes; /* twice what had been received when that was found to be too much; 0: it was not */
+	size_t excess_item;
 	bool is_sync_due, was_in_block, was_sent, has_answer, is_over;
 };
 
@@ -62,5 +65,14 @@ struct batch_op {
 int batch_run_inline(shipopt_lease *lease, const shipopt_batch *batch, shipopt_done_fn done, void *userdata);
 extern const struct command_class batch_class;
 void batch_init(struct batch_op *batch);
+bool batch_send_sync(struct batch_op *batch, size_t item);
+
+/* ---- excess.c ---- */
+/* Looks how much has come. False: the batch waits for a cancel request, or the connection is lost and the batch may be gone. */
+bool excess_look(struct batch_op *batch);
+/* The same when all answers are there: rows that came beyond the bound since the last look are dropped. */
+void excess_finish(struct batch_op *batch);
+/* True when the answer to the item was too large, or comes behind one, and is not kept: its outcome is set. */
+bool excess_takes(struct batch_op *batch, struct batch_item *item, const PGresult *result);
 
 #endif

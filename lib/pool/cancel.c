@@ -1,39 +1,87 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/clock.h"
-#include "pool/command.h"
+#include "pool/cancel.h"
 
-/*
- * Cancel requests.
- *
- * The request names a backend, not a query, so it must be over before the connection runs anything else: the command is
- * held as `ended` until the side thread says that the server has closed the request's connection, by when the backend has been
- * signalled. In a pipeline a cancel ends one group only, so the request is repeated every CANCEL_AGAIN_US until the
- * answers are complete. When that takes longer than the grace the connection is lost, and counted until the request has
- * returned.
- */
+#include "base/clock.h"
+#include "base/memory.h"
+#include "pool/command.h"
+#include "runtime/thread.h"
+
 #define CANCEL_AGAIN_US 100000
+
+enum { JOB_RUNNING, JOB_RETURNED, JOB_ABANDONED };
+
+struct cancel_slots *cancel_slots_new(void)
+{
+	struct cancel_slots *slots = mem_alloc_zero(sizeof(*slots));
+	if (slots)
+		reference_init(&slots->reference);
+	return slots;
+}
+
+void cancel_slots_unref(struct cancel_slots *slots)
+{
+	if (slots && reference_drop(&slots->reference))
+		mem_free(slots);
+}
+
+static bool take_slot(struct cancel_slots *slots)
+{
+	if (atomic_fetch_add(&slots->used, 1) < CANCELS_MAX)
+		return true;
+	atomic_fetch_sub(&slots->used, 1);
+	return false;
+}
+
+static void job_free(struct cancel_job *job)
+{
+	libpq_cancel_free(job->request);
+	cancel_slots_unref(job->slots);
+	mem_free(job);
+}
+
+/* ---- the end of a request -------------------------------------------------------------------------------------- */
 
 static void cancel_done(struct task *task)
 {
-	struct connection *connection = CONTAINER_OF(task, struct connection, cancel.task);
-	shipopt_pool *pool = connection->pool;
-	libpq_cancel_free(TAKE(connection->cancel.request));
-	connection->cancel.is_running = false;
-	if (connection->state == CONNECTION_LOST)
-		connection_settle(connection);
-	else if (connection->ended)
-		command_finish(connection);
-	pool_balance(pool);
+	struct cancel_job *job = CONTAINER_OF(task, struct cancel_job, task);
+	struct connection *connection = job->connection;
+	shipopt_pool *pool = job->pool;
+	job_free(job);
+	if (connection) {
+		connection->cancel.job = NULL;
+		if (connection->ended)
+			command_finish(connection);
+		else if (connection->command && !watch_is_started(&connection->watch)) /* it reads again */
+			connection->command->class->progress(connection->command);
+		pool_balance(pool);
+	}
 	pool_unref(pool);
 }
 
-static void cancel_on_side(struct task *task)
+static void *cancel_main(void *argument)
 {
-	struct connection *connection = CONTAINER_OF(task, struct connection, cancel.task);
-	libpq_cancel_send(connection->cancel.request);
-	task->run = cancel_done;
-	reactor_post(connection->pool->reactor, task);
+	struct cancel_job *job = argument;
+	libpq_cancel_send(job->request, job->until_us);
+	atomic_fetch_sub(&job->slots->used, 1);
+	if (atomic_exchange(&job->state, JOB_RETURNED) == JOB_ABANDONED)
+		job_free(job);
+	else if (!reactor_post_threaded(job->pool->reactor, &job->task))
+		cancel_done(&job->task); /* the runtime is closed, the connection gone */
+	return NULL;
 }
+
+void connection_abandon_cancel(struct connection *connection)
+{
+	struct cancel_job *job = TAKE(connection->cancel.job);
+	if (!job)
+		return;
+	shipopt_pool *pool = job->pool;
+	job->connection = NULL;
+	if (atomic_exchange(&job->state, JOB_ABANDONED) == JOB_RUNNING)
+		pool_unref(pool);
+}
+
+/* ---- asking ---------------------------------------------------------------------------------------------------- */
 
 static void start_grace(struct connection *connection)
 {
@@ -43,27 +91,53 @@ static void start_grace(struct connection *connection)
 	timer_start(connection->pool->reactor, &connection->timer, MIN(connection->cancel.deadline_us, now + CANCEL_AGAIN_US));
 }
 
+/* Consumes the slot. */
+static struct cancel_job *job_new(struct connection *connection)
+{
+	shipopt_pool *pool = connection->pool;
+	struct cancel_job *job = mem_alloc_zero(sizeof(*job));
+	struct libpq_cancel *request = job ? libpq_cancel_new(connection->pg) : NULL;
+	if (!request) {
+		atomic_fetch_sub(&pool->cancel_slots->used, 1);
+		mem_free(job);
+		return NULL;
+	}
+	*job = (struct cancel_job){.task.run = cancel_done, .connection = connection, .pool = pool_ref(pool),
+		.slots = pool->cancel_slots, .request = request, .until_us = connection->cancel.deadline_us};
+	reference_take(&job->slots->reference);
+	return job;
+}
+
+static bool job_start(struct cancel_job *job)
+{
+	pthread_t thread;
+	shipopt_pool *pool = job->pool;
+	if (thread_start(&thread, "shipopt-cancel", cancel_main, job) == 0) {
+		pthread_detach(thread);
+		return true;
+	}
+	atomic_fetch_sub(&job->slots->used, 1);
+	job_free(job);
+	pool_unref(pool);
+	return false;
+}
+
 bool connection_cancel(struct connection *connection)
 {
 	shipopt_pool *pool = connection->pool;
 	if (connection->state == CONNECTION_LOST)
 		return false;
 	start_grace(connection);
-	if (connection->cancel.is_running)
+	if (connection->cancel.job || !take_slot(pool->cancel_slots))
 		return true;
-	connection->cancel.request = libpq_cancel_new(connection->pg);
-	connection->cancel.task.run = cancel_on_side;
-	pool_ref(pool);
-	if (connection->cancel.request) {
-		connection->cancel.is_running = true;
+	struct cancel_job *job = job_new(connection);
+	connection->cancel.job = job;
+	if (job && job_start(job)) {
 		pool_count(pool, SHIPOPT_POOL_STAT_CANCELS, 1);
-		if (runtime_submit_side(pool->runtime, &connection->cancel.task, true) == 0)
-			return true;
-		connection->cancel.is_running = false;
-		libpq_cancel_free(TAKE(connection->cancel.request));
+		return true;
 	}
+	connection->cancel.job = NULL;
 	connection_lose(connection, "no cancel request could be sent");
-	pool_unref(pool);
 	return false;
 }
 

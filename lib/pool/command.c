@@ -101,7 +101,7 @@ void command_end(struct command *command, int status, shipopt_error *error)
 	command->status = status;
 	command->error = error;
 	timer_stop(&command->deadline);
-	if (!connection->cancel.is_running)
+	if (!connection->cancel.job)
 		command_finish(connection);
 }
 
@@ -121,6 +121,7 @@ static void run(struct command *command, struct connection *connection)
 	int64_t now = clock_now_us();
 	int64_t timeout_ms = command->timeout_ms < 0 ? pool_setting(command->pool, POOL_COMMAND_TIMEOUT_MS) : command->timeout_ms;
 	connection->command = command;
+	intake_reset(&connection->intake);
 	command->is_running = true;
 	command->started_us = now;
 	if (timeout_ms > 0)

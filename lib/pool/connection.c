@@ -107,6 +107,7 @@ static void finish(struct connection *connection)
 	shipopt_pool *pool = connection->pool;
 	watch_stop(&connection->watch);
 	timer_stop(&connection->timer);
+	connection_abandon_cancel(connection);
 	pthread_mutex_lock(&pool->lock);
 	if (connection->state == CONNECTION_IDLE) {
 		list_remove(&connection->idle_node);
@@ -124,11 +125,11 @@ static void finish(struct connection *connection)
 void connection_settle(struct connection *connection)
 {
 	shipopt_pool *pool = connection->pool;
-	if (connection->state != CONNECTION_LOST || connection->cancel.is_running || connection->holds)
+	if (connection->state != CONNECTION_LOST || connection->holds)
 		return;
 	pthread_mutex_lock(&pool->lock);
-	if (!connection->cancel.is_closing) {
-		connection->cancel.is_closing = true;
+	if (!connection->is_uncounted) {
+		connection->is_uncounted = true;
 		pool->total--;
 	}
 	bool is_held = connection->lease != NULL;

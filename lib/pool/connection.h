@@ -2,6 +2,8 @@
 #ifndef POOL_CONNECTION_H
 #define POOL_CONNECTION_H
 
+#include "pool/cancel.h"
+#include "pool/intake.h"
 #include "pool/libpq.h"
 #include "pool/pool.h"
 #include "pool/statement.h"
@@ -12,11 +14,11 @@
  *   connecting → idle ⇄ checking          checking: a ping runs; then it is idle and good, or closed
  *                 ⇅
  *               leased → cleaning → idle  cleaning: rolls back or resets the session
- *   any → lost                            the PGconn is gone; the memory goes when the lease and a cancel under way have ended
+ *   any → lost                            the PGconn is gone; the memory goes when the lease has ended
  *
  * State, list and lease change under the pool's lock; everything else is the reactor's. The socket stays registered for
  * readability all its life, so that the end of an idle or leased connection is seen when it happens. `total` of the pool
- * counts the connection until the PGconn is finished and no cancel is under way.
+ * counts the connection until the PGconn is finished.
  *
  * `command` runs now, `commands` wait. A command that has ended while a cancel request is still under way is kept as `ended`:
  * the connection is not used and the command not delivered before the request is closed, so that it can hit nothing else.
@@ -54,18 +56,17 @@ struct connection {
 	bool is_retiring;       /* to be closed instead of used again */
 	bool is_replacement;    /* made for one that is about to retire */
 	bool saw_read_only;     /* 25006 came; looked at when the command is over */
+	bool is_uncounted;      /* no longer part of the pool's total */
 	unsigned holds;         /* functions under way that look at it again: it outlives them */
 	int64_t born_us, expires_us, idle_since_us, checked_us; /* checked: the last ping's answer */
 	uint64_t generation;
+	struct intake intake; /* of the command that runs */
 	struct statements statements;
 
 	struct timer timer; /* of a ping or a reset, or of a cancel's grace */
 	struct {
-		bool is_running;
-		bool is_closing; /* no longer counted */
-		int64_t deadline_us; /* the grace ends; 0: none began */
-		struct task task;
-		struct libpq_cancel *request;
+		struct cancel_job *job; /* NULL: none is under way */
+		int64_t deadline_us;    /* the grace ends; 0: none began */
 	} cancel;
 
 	struct task connect_task;
@@ -106,10 +107,7 @@ void session_state_note(struct connection *connection, const struct shipopt_quer
 /* A command is over: `is_dirty` is up to date. */
 void session_state_settle(struct connection *connection);
 
-/* ---- cancel.c ---- */
-/* Asks the server to cancel what runs. When it does not help within the grace, the connection is lost. False: it is lost already,
- * and may be gone. */
-bool connection_cancel(struct connection *connection);
+/* ---- cancel.c; see cancel.h ---- */
 void connection_timer_fire(struct timer *timer);
 
 #endif

@@ -2,14 +2,19 @@
 #include "pool/libpq.h"
 
 #include <dlfcn.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/memory.h"
 
 static struct {
 	void *(*cancel_create)(PGconn *connection);
-	int (*cancel_blocking)(void *request);
+	int (*cancel_start)(void *request);
+	PostgresPollingStatusType (*cancel_poll)(void *request);
+	int (*cancel_socket)(const void *request);
 	void (*cancel_finish)(void *request);
 	int (*set_chunked_rows)(PGconn *connection, int rows);
 } newer;
@@ -18,10 +23,12 @@ static void look_up(void)
 {
 	/* POSIX lets the result of dlsym() be taken for a function through its storage. */
 	*(void **)&newer.cancel_create = dlsym(RTLD_DEFAULT, "PQcancelCreate");
-	*(void **)&newer.cancel_blocking = dlsym(RTLD_DEFAULT, "PQcancelBlocking");
+	*(void **)&newer.cancel_start = dlsym(RTLD_DEFAULT, "PQcancelStart");
+	*(void **)&newer.cancel_poll = dlsym(RTLD_DEFAULT, "PQcancelPoll");
+	*(void **)&newer.cancel_socket = dlsym(RTLD_DEFAULT, "PQcancelSocket");
 	*(void **)&newer.cancel_finish = dlsym(RTLD_DEFAULT, "PQcancelFinish");
 	*(void **)&newer.set_chunked_rows = dlsym(RTLD_DEFAULT, "PQsetChunkedRowsMode");
-	if (!newer.cancel_blocking || !newer.cancel_finish)
+	if (!newer.cancel_start || !newer.cancel_poll || !newer.cancel_socket || !newer.cancel_finish)
 		newer.cancel_create = NULL;
 }
 
@@ -49,13 +56,28 @@ struct libpq_cancel *libpq_cancel_new(PGconn *connection)
 	return NULL;
 }
 
-bool libpq_cancel_send(struct libpq_cancel *request)
+/* The socket may be another one after each step. */
+static bool send_new(void *request, int64_t until_us)
+{
+	if (newer.cancel_start(request) != 1)
+		return false;
+	for (PostgresPollingStatusType wanted = PGRES_POLLING_WRITING; wanted != PGRES_POLLING_OK;) {
+		int64_t left_ms = (until_us - clock_now_us() + 999) / 1000;
+		struct pollfd entry = {.fd = newer.cancel_socket(request), .events = wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT};
+		if (wanted == PGRES_POLLING_FAILED || left_ms <= 0)
+			return false;
+		if (poll(&entry, 1, (int)MIN(left_ms, INT_MAX)) > 0)
+			wanted = newer.cancel_poll(request);
+	}
+	return true;
+}
+
+bool libpq_cancel_send(struct libpq_cancel *request, int64_t until_us)
 {
 	char message[256];
 	if (fault_point())
 		return false;
-	return request->new ? newer.cancel_blocking(request->new) == 1
-			    : PQcancel(request->old, message, sizeof(message)) == 1;
+	return request->new ? send_new(request->new, until_us) : PQcancel(request->old, message, sizeof(message)) == 1;
 }
 
 void libpq_cancel_free(struct libpq_cancel *request)

@@ -10,8 +10,8 @@
  * What differs between versions of libpq at run time. The library is built against libpq 15 and looks newer functions up by
  * name once, so that one binary runs with every later version.
  *
- * A cancel request of libpq 17 (PQcancelCreate and on) uses TLS and the connection's options; before that PQcancel() sends
- * it in the clear. Both block, so a side thread runs them; making and freeing the request is for the reactor.
+ * A cancel request of libpq 17 (PQcancelCreate and on) uses TLS and the connection's options and has a deadline; before that
+ * PQcancel() sends it in the clear and blocks without end. Either runs on a thread of its own.
  */
 struct libpq_cancel {
 	PGcancel *old;
@@ -20,8 +20,8 @@ struct libpq_cancel {
 
 /* NULL when out of memory. */
 struct libpq_cancel *libpq_cancel_new(PGconn *connection);
-/* Blocks. False when the request could not be delivered. */
-bool libpq_cancel_send(struct libpq_cancel *request);
+/* Blocks, from libpq 17 on until `until_us` of the monotonic clock at most. False when the request could not be delivered. */
+bool libpq_cancel_send(struct libpq_cancel *request, int64_t until_us);
 void libpq_cancel_free(struct libpq_cancel *request); /* accepts NULL */
 /* Single-row mode, or chunks of up to `rows` rows where libpq has them. False when it is refused. */
 bool libpq_set_rows_mode(PGconn *connection, int rows);

@@ -37,6 +37,7 @@ static void pool_free_memory(shipopt_pool *pool)
 	settings_done(&pool->settings);
 	conninfo_done(&pool->conninfo);
 	conninfo_done(&pool->listen_conninfo);
+	cancel_slots_unref(pool->cancel_slots);
 	pthread_mutex_destroy(&pool->lock);
 	mem_free(pool);
 	runtime_unref(runtime);
@@ -166,6 +167,9 @@ static int copy_config(shipopt_pool *pool, const shipopt_pool_config *config, sh
 	pool->ping_idle_us = pool_setting(pool, POOL_PING_IDLE_MS) * 1000;
 	pool->delivery = config->delivery;
 	queue_ref(pool->delivery.queue);
+	pool->cancel_slots = cancel_slots_new();
+	if (!pool->cancel_slots)
+		return SHIPOPT_ENOMEM;
 	pool->slow_query = config->slow_query;
 	pool->slow_userdata = config->slow_userdata;
 	pool->listening.conninfo = &pool->conninfo;

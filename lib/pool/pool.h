@@ -17,7 +17,7 @@
  * The inside of a pool.
  *
  * A pool lives on one reactor: every PGconn it owns is touched there only, but for the connect, which a side thread makes
- * and hands over, and for the cancel request, which needs no PGconn. `lock` guards the idle list, the leases and the counts, so
+ * and hands over. Cancel requests have threads of their own and need no PGconn. `lock` guards the idle list, the leases and the counts, so
  * that shipopt_pool_try_acquire() and shipopt_lease_release() need no hop to the reactor when nobody waits; it is
  * held for a few instructions only. Waiters are queued, served and failed on the reactor.
  *
@@ -102,6 +102,7 @@ struct shipopt_pool {
 	atomic_int_fast64_t wait_histogram[POOL_BUCKETS], connect_histogram[POOL_BUCKETS];
 	struct runtime_member member;
 	struct task cancel_task, destroy_task, start_task;
+	struct cancel_slots *cancel_slots; /* a reference */
 };
 
 shipopt_pool *pool_ref(shipopt_pool *pool);

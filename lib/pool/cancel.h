@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POOL_CANCEL_H
+#define POOL_CANCEL_H
+
+#include <stdatomic.h>
+
+#include "base/reference.h"
+#include "pool/libpq.h"
+#include "runtime/task.h"
+
+/*
+ * Cancel requests.
+ *
+ * The request names a backend, not a query, so it must be over before the connection runs anything else: the command is
+ * held as `ended` until the server has closed the request's connection, by when the backend has been signalled. In a
+ * pipeline a cancel ends one group only, so the request is repeated every 100 ms until the answers are complete. When that
+ * takes longer than cancel_grace_ms the connection is closed.
+ *
+ * Before libpq 17 a request blocks without any bound of time, so each has a short-lived thread of its own that nobody
+ * joins and, once its connection is gone, nobody waits for: a proxy that accepts and never answers holds nothing but that
+ * thread. A pool has at most CANCELS_MAX of them, the stuck ones included. While all are taken a command that wants one
+ * asks again every 100 ms, and at the end of the grace its connection is closed without one; the server then ends the
+ * query when it notices. Closing a runtime waits for the commands, so for the grace at most, never for a request.
+ *
+ * A job is the thread's until that has returned; `state` says who frees it. `connection` is the reactor's, NULL once
+ * nobody waits. The slots outlive the pool as long as a thread is stuck.
+ */
+#define CANCELS_MAX 16
+
+struct connection;
+struct shipopt_pool;
+
+struct cancel_slots {
+	struct reference reference;
+	atomic_uint used;
+};
+
+struct cancel_job {
+	struct task task;
+	struct connection *connection;
+	struct shipopt_pool *pool; /* a reference, while somebody waits */
+	struct cancel_slots *slots; /* a reference */
+	struct libpq_cancel *request;
+	int64_t until_us;
+	atomic_int state;
+};
+
+/* NULL when out of memory. */
+struct cancel_slots *cancel_slots_new(void);
+void cancel_slots_unref(struct cancel_slots *slots); /* accepts NULL */
+/* Asks the server to cancel what runs. When it does not help within the grace, the connection is lost. False: it is lost
+ * already, and may be gone. */
+bool connection_cancel(struct connection *connection);
+/* The connection is gone: nobody waits for its request any more. */
+void connection_abandon_cancel(struct connection *connection);
+
+#endif
