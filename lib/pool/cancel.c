@@ -10,32 +10,64 @@
 
 enum { JOB_RUNNING, JOB_RETURNED, JOB_ABANDONED };
 
+/* ---- slots ------------------------------------------------------------------------------------------------------ */
+
 struct cancel_slots *cancel_slots_new(void)
 {
 	struct cancel_slots *slots = mem_alloc_zero(sizeof(*slots));
-	if (slots)
-		reference_init(&slots->reference);
+	if (!slots || condition_init(&slots->changed) < 0) {
+		mem_free(slots);
+		return NULL;
+	}
+	pthread_mutex_init(&slots->lock, NULL);
 	return slots;
 }
 
-void cancel_slots_unref(struct cancel_slots *slots)
+static void slots_free(struct cancel_slots *slots)
 {
-	if (slots && reference_drop(&slots->reference))
-		mem_free(slots);
+	pthread_cond_destroy(&slots->changed);
+	pthread_mutex_destroy(&slots->lock);
+	mem_free(slots);
+}
+
+void cancel_slots_end(struct cancel_slots *slots)
+{
+	if (!slots)
+		return;
+	int64_t deadline = condition_deadline(CANCELS_END_MS);
+	pthread_mutex_lock(&slots->lock);
+	for (bool in_time = true; slots->used && in_time;)
+		in_time = condition_wait(&slots->changed, &slots->lock, deadline);
+	slots->is_orphan = true;
+	bool is_last = slots->used == 0;
+	pthread_mutex_unlock(&slots->lock);
+	if (is_last)
+		slots_free(slots);
 }
 
 static bool take_slot(struct cancel_slots *slots)
 {
-	if (atomic_fetch_add(&slots->used, 1) < CANCELS_MAX)
-		return true;
-	atomic_fetch_sub(&slots->used, 1);
-	return false;
+	pthread_mutex_lock(&slots->lock);
+	bool is_free = slots->used < CANCELS_MAX;
+	slots->used += is_free;
+	pthread_mutex_unlock(&slots->lock);
+	return is_free;
+}
+
+static void give_slot(struct cancel_slots *slots)
+{
+	pthread_mutex_lock(&slots->lock);
+	slots->used--;
+	bool is_last = slots->used == 0 && slots->is_orphan;
+	pthread_cond_signal(&slots->changed);
+	pthread_mutex_unlock(&slots->lock);
+	if (is_last)
+		slots_free(slots);
 }
 
 static void job_free(struct cancel_job *job)
 {
 	libpq_cancel_free(job->request);
-	cancel_slots_unref(job->slots);
 	mem_free(job);
 }
 
@@ -61,12 +93,13 @@ static void cancel_done(struct task *task)
 static void *cancel_main(void *argument)
 {
 	struct cancel_job *job = argument;
+	struct cancel_slots *slots = job->slots;
 	libpq_cancel_send(job->request, job->until_us);
-	atomic_fetch_sub(&job->slots->used, 1);
 	if (atomic_exchange(&job->state, JOB_RETURNED) == JOB_ABANDONED)
 		job_free(job);
 	else if (!reactor_post_threaded(job->pool->reactor, &job->task))
 		cancel_done(&job->task); /* the runtime is closed, the connection gone */
+	give_slot(slots);
 	return NULL;
 }
 
@@ -98,13 +131,12 @@ static struct cancel_job *job_new(struct connection *connection)
 	struct cancel_job *job = mem_alloc_zero(sizeof(*job));
 	struct libpq_cancel *request = job ? libpq_cancel_new(connection->pg) : NULL;
 	if (!request) {
-		atomic_fetch_sub(&pool->cancel_slots->used, 1);
+		give_slot(pool->cancel_slots);
 		mem_free(job);
 		return NULL;
 	}
 	*job = (struct cancel_job){.task.run = cancel_done, .connection = connection, .pool = pool_ref(pool),
 		.slots = pool->cancel_slots, .request = request, .until_us = connection->cancel.deadline_us};
-	reference_take(&job->slots->reference);
 	return job;
 }
 
@@ -116,7 +148,7 @@ static bool job_start(struct cancel_job *job)
 		pthread_detach(thread);
 		return true;
 	}
-	atomic_fetch_sub(&job->slots->used, 1);
+	give_slot(job->slots);
 	job_free(job);
 	pool_unref(pool);
 	return false;

@@ -2,9 +2,9 @@
 #ifndef POOL_CANCEL_H
 #define POOL_CANCEL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
-#include "base/reference.h"
 #include "pool/libpq.h"
 #include "runtime/task.h"
 
@@ -23,23 +23,27 @@
  * query when it notices. Closing a runtime waits for the commands, so for the grace at most, never for a request.
  *
  * A job is the thread's until that has returned; `state` says who frees it. `connection` is the reactor's, NULL once
- * nobody waits. The slots outlive the pool as long as a thread is stuck.
+ * nobody waits. The slots outlive the pool as long as a thread is stuck; a pool's end waits up to CANCELS_END_MS for its
+ * threads, so that nothing is left of those that are not.
  */
 #define CANCELS_MAX 16
+#define CANCELS_END_MS 200
 
 struct connection;
 struct shipopt_pool;
 
 struct cancel_slots {
-	struct reference reference;
-	atomic_uint used;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned used;
+	bool is_orphan; /* the last thread frees it */
 };
 
 struct cancel_job {
 	struct task task;
 	struct connection *connection;
 	struct shipopt_pool *pool; /* a reference, while somebody waits */
-	struct cancel_slots *slots; /* a reference */
+	struct cancel_slots *slots;
 	struct libpq_cancel *request;
 	int64_t until_us;
 	atomic_int state;
@@ -47,7 +51,8 @@ struct cancel_job {
 
 /* NULL when out of memory. */
 struct cancel_slots *cancel_slots_new(void);
-void cancel_slots_unref(struct cancel_slots *slots); /* accepts NULL */
+/* The pool's end. Blocks up to CANCELS_END_MS while threads are at work. Accepts NULL. */
+void cancel_slots_end(struct cancel_slots *slots);
 /* Asks the server to cancel what runs. When it does not help within the grace, the connection is lost. False: it is lost
  * already, and may be gone. */
 bool connection_cancel(struct connection *connection);

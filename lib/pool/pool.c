@@ -37,7 +37,7 @@ static void pool_free_memory(shipopt_pool *pool)
 	settings_done(&pool->settings);
 	conninfo_done(&pool->conninfo);
 	conninfo_done(&pool->listen_conninfo);
-	cancel_slots_unref(pool->cancel_slots);
+	cancel_slots_end(pool->cancel_slots);
 	pthread_mutex_destroy(&pool->lock);
 	mem_free(pool);
 	runtime_unref(runtime);

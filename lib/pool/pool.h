@@ -102,7 +102,7 @@ struct shipopt_pool {
 	atomic_int_fast64_t wait_histogram[POOL_BUCKETS], connect_histogram[POOL_BUCKETS];
 	struct runtime_member member;
 	struct task cancel_task, destroy_task, start_task;
-	struct cancel_slots *cancel_slots; /* a reference */
+	struct cancel_slots *cancel_slots;
 };
 
 shipopt_pool *pool_ref(shipopt_pool *pool);
