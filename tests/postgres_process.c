@@ -52,6 +52,8 @@ static pid_t spawn(const struct postgres *postgres, char *const *arguments)
 	/* Changing the user drops the signal of the parent's death. */
 	prctl(PR_SET_PDEATHSIG, SIGQUIT);
 	setenv("LC_ALL", "C", 1);
+	if (getenv("SHIPOPT_POSTGRES_PRELOAD"))
+		setenv("LD_PRELOAD", getenv("SHIPOPT_POSTGRES_PRELOAD"), 1);
 	execv(arguments[0], arguments);
 	_exit(127);
 }

@@ -18,7 +18,8 @@
  *	postgres_stop(&postgres);
  *
  * Over the socket everybody is trusted. Over TCP users are asked for a SCRAM password: the user "scram" has "secret-word". With
- * TLS the server shows the good one of tests/certificates.h for localhost. The child ends when its parent does. One
+ * TLS the server shows the good one of tests/certificates.h for localhost. The child ends when its parent does.
+ * SHIPOPT_POSTGRES_PRELOAD in the environment names a shared object for it to load first. One
  * thread at a time.
  */
 #define POSTGRES_PATH_SIZE 128
