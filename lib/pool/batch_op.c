@@ -33,13 +33,13 @@ bool batch_send_sync(struct batch_op *batch, size_t item)
 	return true;
 }
 
-/* A statement of the pool's own, whose answer does not matter. */
-static bool send_own(struct batch_op *batch, const char *sql)
+/* The roll-back of the attempt before; its answer does not matter. */
+static bool send_rollback(struct batch_op *batch)
 {
-	if (fault_point() || !PQsendQueryParams(connection_of(batch)->pg, sql, 0, NULL, NULL, NULL, NULL, 0))
+	if (fault_point() || !PQsendQueryParams(connection_of(batch)->pg, "ROLLBACK", 0, NULL, NULL, NULL, NULL, 0))
 		return false;
 	expect(batch, EXPECT_OWN, 0);
-	return true;
+	return batch_send_sync(batch, 0);
 }
 
 struct value_arrays {
@@ -141,13 +141,15 @@ static bool send_deallocates(struct batch_op *batch)
 {
 	struct connection *connection = connection_of(batch);
 	for (int i = 0; i < DEALLOCATES_AT_ONCE && !batch->was_in_block; i++) {
-		char sql[STATEMENT_NAME_SIZE + 16] = "DEALLOCATE ";
 		struct statement *statement = statements_take_unwanted(&connection->statements);
 		if (!statement)
 			break;
-		strcat(sql, statement->name);
+		bool ok = !fault_point() && libpq_send_close(connection->pg, statement->name);
 		mem_free(statement);
-		if (!send_own(batch, sql) || !batch_send_sync(batch, batch->count - 1))
+		if (!ok)
+			return false;
+		expect(batch, EXPECT_OWN, 0);
+		if (!batch_send_sync(batch, batch->count - 1))
 			return false;
 	}
 	return true;
@@ -181,8 +183,8 @@ static bool begin(struct batch_op *batch)
 	batch->was_in_block = PQtransactionStatus(pg) != PQTRANS_IDLE;
 	if (fault_point() || !PQenterPipelineMode(pg))
 		return false;
-	if (batch->is_transaction && batch->was_in_block) { /* the attempt before this one */
-		if (!send_own(batch, "ROLLBACK") || !batch_send_sync(batch, 0))
+	if (batch->is_transaction && batch->was_in_block) {
+		if (!send_rollback(batch))
 			return false;
 		batch->was_in_block = false;
 	}

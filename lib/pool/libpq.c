@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
@@ -17,6 +18,7 @@ static struct {
 	int (*cancel_socket)(const void *request);
 	void (*cancel_finish)(void *request);
 	int (*set_chunked_rows)(PGconn *connection, int rows);
+	int (*send_close)(PGconn *connection, const char *name);
 } newer;
 
 static void look_up(void)
@@ -28,6 +30,7 @@ static void look_up(void)
 	*(void **)&newer.cancel_socket = dlsym(RTLD_DEFAULT, "PQcancelSocket");
 	*(void **)&newer.cancel_finish = dlsym(RTLD_DEFAULT, "PQcancelFinish");
 	*(void **)&newer.set_chunked_rows = dlsym(RTLD_DEFAULT, "PQsetChunkedRowsMode");
+	*(void **)&newer.send_close = dlsym(RTLD_DEFAULT, "PQsendClosePrepared");
 	if (!newer.cancel_start || !newer.cancel_poll || !newer.cancel_socket || !newer.cancel_finish)
 		newer.cancel_create = NULL;
 }
@@ -96,4 +99,14 @@ bool libpq_set_rows_mode(PGconn *connection, int rows)
 	if (newer.set_chunked_rows && rows > 1)
 		return newer.set_chunked_rows(connection, rows) == 1;
 	return PQsetSingleRowMode(connection) == 1;
+}
+
+bool libpq_send_close(PGconn *connection, const char *name)
+{
+	char sql[128];
+	look_up_once();
+	if (newer.send_close)
+		return newer.send_close(connection, name) == 1;
+	snprintf(sql, sizeof(sql), "DEALLOCATE %s", name);
+	return PQsendQueryParams(connection, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
 }

@@ -25,6 +25,9 @@ bool libpq_cancel_send(struct libpq_cancel *request, int64_t until_us);
 void libpq_cancel_free(struct libpq_cancel *request); /* accepts NULL */
 /* Single-row mode, or chunks of up to `rows` rows where libpq has them. False when it is refused. */
 bool libpq_set_rows_mode(PGconn *connection, int rows);
+/* Sends that a prepared statement is not wanted any more; in a pipeline, with one answer. A Close message where libpq has it, as
+ * poolers follow those, else DEALLOCATE. The name is one of pool/statement.h. */
+bool libpq_send_close(PGconn *connection, const char *name);
 /* PGRES_TUPLES_CHUNK of libpq 17. */
 enum { LIBPQ_TUPLES_CHUNK = 12 };
 

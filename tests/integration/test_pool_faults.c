@@ -367,6 +367,27 @@ static void statements_beyond_the_cache_are_deallocated(void **state)
 	fixture_close();
 }
 
+static void a_cache_of_500_statements_bears_1200(void **state)
+{
+	static const char *const settings[] = {"max", "1", "statements_max", "500", NULL};
+	char sql[64];
+	fixture_open(NULL, settings);
+	for (int i = 0; i < 2400; i++) {
+		snprintf(sql, sizeof(sql), "select %d", i % 1200);
+		assert_int_equal(run_number(NULL, sql), i % 1200);
+	}
+	/* Those that wait to be deallocated are at most as many as go at once, and one that came with the last query. */
+	assert_in_range(run_number(NULL, "select count(*) from pg_prepared_statements"), 500, 505);
+	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_PREPARES), 2401);
+	for (int i = 0; i < 400; i++) { /* the last ones are there */
+		snprintf(sql, sizeof(sql), "select %d", 1199 - i);
+		assert_int_equal(run_number(NULL, sql), 1199 - i);
+	}
+	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_PREPARES), 2401);
+	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_CONNECTS), 1);
+	fixture_close();
+}
+
 static void without_names_nothing_is_prepared(void **state)
 {
 	static const char *const settings[] = {"named_statements", "0", NULL};
@@ -620,6 +641,7 @@ int main(void)
 		cmocka_unit_test(more_than_the_server_allows_is_waited_for),
 		cmocka_unit_test(ddl_under_cached_statements_is_survived),
 		cmocka_unit_test(statements_beyond_the_cache_are_deallocated),
+		cmocka_unit_test(a_cache_of_500_statements_bears_1200),
 		cmocka_unit_test(without_names_nothing_is_prepared),
 		cmocka_unit_test(a_read_only_primary_is_left),
 		cmocka_unit_test(a_changed_session_is_cleaned_and_an_unchanged_one_is_not),
