@@ -2,7 +2,7 @@
 /*
  * The pool against pgbench, the server's own client, in one run: the same query on the same server, prepared, one at a time and
  * pipelined by ten, with inline and with the default delivery, at 1, 4 and 16 connections; nanoseconds of an acquire and
- * release nobody contends for, with and without a look at the socket; a stream of rows and a binary COPY against bare loops over
+ * release nobody contends for, with and without a look at the socket; a stream of rows and binary COPY out and in against bare loops over
  * libpq. One line a figure; the first argument is the seconds of each measurement.
  */
 #include <libpq-fe.h>
@@ -20,6 +20,7 @@
 #define SQL "select id, note, amount from bench where id = $1"
 #define BATCH 10
 #define STREAM_ROWS "1000000"
+#define STREAM_ROWS_COUNT 1000000
 #define STREAM_SQL "select id, note, amount from bench_rows"
 
 static struct postgres server;
@@ -255,6 +256,84 @@ static double pool_copy(shipopt_pool *pool)
 	return (double)(now_ns() - begun) / 1e6;
 }
 
+/* COPY in: rows of (int, text, int) in the binary form, written in pieces of the size a program would gather. */
+#define COPY_IN_ROW 64
+#define COPY_IN_PIECE 1024 /* rows */
+
+static void put_int(unsigned char **at, uint32_t value, int bytes)
+{
+	for (int i = bytes - 1; i >= 0; i--)
+		*(*at)++ = (unsigned char)(value >> (8 * i));
+}
+
+static size_t make_piece(unsigned char *bytes, int first_row)
+{
+	unsigned char *at = bytes;
+	for (int i = 0; i < COPY_IN_PIECE; i++) {
+		put_int(&at, 3, 2);
+		put_int(&at, 4, 4);
+		put_int(&at, (uint32_t)(first_row + i), 4);
+		put_int(&at, 38, 4);
+		memset(at, 'a' + i % 26, 38);
+		at += 38;
+		put_int(&at, 4, 4);
+		put_int(&at, (uint32_t)i, 4);
+	}
+	return (size_t)(at - bytes);
+}
+
+static const unsigned char copy_header[19] = "PGCOPY\n\377\r\n\0";
+static const unsigned char copy_trailer[2] = {0xff, 0xff};
+static unsigned char copy_piece[COPY_IN_ROW * COPY_IN_PIECE];
+#define COPY_IN_SQL "copy bench_in from stdin binary"
+
+static double bare_copy_in(void)
+{
+	run_sql("truncate bench_in");
+	int64_t begun = now_ns();
+	PGconn *connection = PQconnectdb(server.conninfo);
+	PQclear(PQexec(connection, COPY_IN_SQL));
+	PQputCopyData(connection, (const char *)copy_header, sizeof(copy_header));
+	for (int i = 0; i < STREAM_ROWS_COUNT / COPY_IN_PIECE; i++) {
+		size_t length = make_piece(copy_piece, i * COPY_IN_PIECE);
+		PQputCopyData(connection, (const char *)copy_piece, (int)length);
+	}
+	PQputCopyData(connection, (const char *)copy_trailer, sizeof(copy_trailer));
+	PQputCopyEnd(connection, NULL);
+	PGresult *result = PQgetResult(connection);
+	if (PQresultStatus(result) != PGRES_COMMAND_OK)
+		fprintf(stderr, "bench_pool: %s\n", PQerrorMessage(connection));
+	PQclear(result);
+	PQfinish(connection);
+	return (double)(now_ns() - begun) / 1e6;
+}
+
+static double pool_copy_in(shipopt_pool *pool)
+{
+	shipopt_op *op;
+	shipopt_copy *copy;
+	run_sql("truncate bench_in");
+	int64_t begun = now_ns();
+	shipopt_pool_acquire(pool, "bench", 0, NULL, NULL, &op);
+	shipopt_op_wait(op, -1);
+	shipopt_lease *lease = shipopt_op_take_lease(op);
+	shipopt_op_unref(op);
+	shipopt_lease_copy_in(lease, COPY_IN_SQL, &copy, NULL, NULL, &op);
+	shipopt_copy_write(copy, copy_header, sizeof(copy_header), -1);
+	for (int i = 0; i < STREAM_ROWS_COUNT / COPY_IN_PIECE; i++) {
+		size_t length = make_piece(copy_piece, i * COPY_IN_PIECE);
+		shipopt_copy_write(copy, copy_piece, length, -1);
+	}
+	shipopt_copy_write(copy, copy_trailer, sizeof(copy_trailer), -1);
+	shipopt_copy_finish(copy);
+	if (shipopt_op_wait(op, -1) < 0)
+		fprintf(stderr, "bench_pool: %s\n", shipopt_error_message(shipopt_op_error(op)));
+	shipopt_op_unref(op);
+	shipopt_copy_free(copy);
+	shipopt_lease_release(lease);
+	return (double)(now_ns() - begun) / 1e6;
+}
+
 static double best_of_3(double (*measure)(shipopt_pool *pool), double (*bare)(void), shipopt_pool *pool)
 {
 	double best = 1e18;
@@ -275,6 +354,9 @@ static void compare_streams(void)
 	ours = best_of_3(pool_copy, NULL, pool);
 	theirs = best_of_3(NULL, bare_copy, NULL);
 	printf("pool copy_binary_" STREAM_ROWS "_rows_ms bare %.0f pool %.0f (%.2f)\n", theirs, ours, ours / theirs);
+	theirs = best_of_3(NULL, bare_copy_in, NULL);
+	ours = best_of_3(pool_copy_in, NULL, pool);
+	printf("pool copy_in_binary_%d_rows_ms bare %.0f pool %.0f (%.2f)\n", STREAM_ROWS_COUNT / COPY_IN_PIECE * COPY_IN_PIECE, theirs, ours, ours / theirs);
 	shipopt_pool_free(pool);
 }
 
@@ -290,6 +372,7 @@ int main(int argc, char **argv)
 	run_sql("create table bench as select i as id, 'note ' || i as note, i * 1.5 as amount from generate_series(1, 10000) i");
 	run_sql("alter table bench add primary key (id)");
 	run_sql("create table bench_rows as select i as id, repeat('x', 40 + i % 40) as note, i * 1.5 as amount from generate_series(1, " STREAM_ROWS ") i");
+	run_sql("create unlogged table bench_in (id int, note text, amount int)");
 	run_sql("vacuum analyze");
 	shipopt_runtime_new(NULL, &runtime);
 	compare_streams();
