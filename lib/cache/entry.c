@@ -21,7 +21,7 @@ static size_t tags_size(unsigned count)
 static size_t block_size(const struct entry_content *content)
 {
 	size_t body = content->is_external ? sizeof(struct entry_external) : content->value_length;
-	return head_size(content->is_timed) + sizeof(struct entry) + ((content->key_length + 7) & ~(size_t)7) +
+	return head_size(content->is_timed) + sizeof(struct entry) + entry_key_space(content->key_length) +
 		tags_size(content->tag_count) + body;
 }
 
@@ -71,7 +71,8 @@ struct entry *entry_new(const struct entry_content *content)
 		atomic_init(&timing->hard_us, ENTRY_NEVER);
 		atomic_init(&timing->access_us, 0);
 	}
-	memcpy((char *)(entry + 1), content->key, content->key_length);
+	entry_set_hits(entry, 0);
+	memcpy((char *)(uintptr_t)entry_key(entry), content->key, content->key_length);
 	if (content->tag_count) {
 		struct entry_tags *tags = (struct entry_tags *)(void *)entry_tail(entry);
 		tags->count = content->tag_count;

@@ -12,20 +12,22 @@ struct tag;
 /*
  * An entry: a key, a value and what the cache knows about them, in one allocation.
  *
- *	[timing, if it can expire] [header, 40 bytes] [key] [padding to 8] [tags] [value, or where a value of the host's is]
+ *	[timing, if it can expire] [header, 40 bytes] [hits] [key] [padding to 8] [tags] [value, or where a value of the host's is]
  *
  * Entries are reference counted and immutable once published, except for what is marked below. While published an entry has
  * ENTRY_OWNED references of the cache's. They are dropped only when the entry was unlinked and no read section can see it any more,
  * so a reader inside a section takes a reference with a plain increment. A handle (shipopt_value) is an entry with a reference
  * or a slot of its thread (cache/hold.h), and outlives the cache.
  *
- * Marks: `mark` holds the hit count (2 bits, set by readers) and the queue that the entry stands in; after unlinking the
- * cause. The union belongs to the queue, then to the limbo, then to the account of bytes that readers still hold. Both the
- * queue and `timing` need the shard's lock, except for the atomic times.
+ * Hits are counted in the byte before the key, by plain stores of readers: a count that gets lost in a race does no harm, and
+ * a locked instruction would keep the processor from beginning the next look-up while this one waits for memory. `mark` holds the
+ * queue that the entry stands in; after unlinking the cause. The union belongs to the queue, then to the limbo, then to the
+ * account of bytes that readers still hold. Both the queue and `timing` need the shard's lock, except for the atomic times.
  */
 #define ENTRY_NEVER INT64_MAX /* a time that does not come */
 #define ENTRY_TAGS_MAX 8
 #define ENTRY_KEY_MAX 65535
+#define ENTRY_HITS_MAX 3
 /* The share of the index and the ghost in an entry's weight. */
 #define ENTRY_INDEX_BYTES 20
 /* In the count of references: what the cache has of a published entry, and the mark of one that lingers (cache/hold.h). */
@@ -41,7 +43,6 @@ enum {
 	ENTRY_ORDERED = 32   /* a hit moves it */
 };
 enum { /* mark */
-	ENTRY_FREQUENCY = 3,
 	ENTRY_PLACE = 12,
 	ENTRY_SMALL = 4,
 	ENTRY_MAIN = 8,
@@ -150,7 +151,28 @@ static inline void entry_unpublish(struct entry *entry)
 
 static inline const char *entry_key(const struct entry *entry)
 {
-	return (const char *)(entry + 1);
+	return (const char *)(entry + 1) + sizeof(uint8_t);
+}
+
+static inline _Atomic(uint8_t) *entry_hits_place(const struct entry *entry)
+{
+	return (_Atomic(uint8_t) *)(uintptr_t)(entry + 1);
+}
+
+static inline unsigned entry_hits(const struct entry *entry)
+{
+	return atomic_load_explicit(entry_hits_place(entry), memory_order_relaxed);
+}
+
+static inline void entry_set_hits(struct entry *entry, unsigned hits)
+{
+	atomic_store_explicit(entry_hits_place(entry), (uint8_t)hits, memory_order_relaxed);
+}
+
+/* The hit count and the key, with the padding behind them. */
+static inline size_t entry_key_space(size_t key_length)
+{
+	return (sizeof(uint8_t) + key_length + 7) & ~(size_t)7;
 }
 
 /* What a look-up reads: begun together, so that the second line is on its way with the first. */
@@ -161,7 +183,7 @@ static inline void entry_prefetch_tail(const struct entry *entry)
 
 static inline char *entry_tail(const struct entry *entry)
 {
-	return (char *)(uintptr_t)(entry_key(entry) + (((size_t)entry->key_length + 7) & ~(size_t)7));
+	return (char *)(uintptr_t)(entry + 1) + entry_key_space(entry->key_length);
 }
 
 static inline const struct entry_tags *entry_tags(const struct entry *entry)
@@ -205,7 +227,7 @@ static inline bool entry_is_retired(const struct entry *entry)
 	return entry_place(entry) == ENTRY_RETIRED;
 }
 
-/* Shard's lock held: readers only count up. */
+/* Shard's lock held. */
 static inline void entry_set_mark(struct entry *entry, unsigned mark)
 {
 	atomic_store_explicit(&entry->mark, (uint8_t)mark, memory_order_relaxed);

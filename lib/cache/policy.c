@@ -35,6 +35,7 @@ void queues_replace(struct queues *queues, struct entry *old, struct entry *entr
 {
 	struct fifo *queue = fifo_of(queues, old);
 	entry_set_mark(entry, atomic_load_explicit(&old->mark, memory_order_relaxed));
+	entry_set_hits(entry, entry_hits(old));
 	list_insert_after(&old->link.queue, &entry->link.queue);
 	list_remove(&old->link.queue);
 	queue->bytes += entry_weight(entry);

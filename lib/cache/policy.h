@@ -63,10 +63,9 @@ static inline struct entry *fifo_oldest(const struct fifo *queue)
 /* A hit without a lock. A race with another hit loses one count, which is harmless. */
 static inline void policy_count_hit(struct entry *entry)
 {
-	uint8_t mark = atomic_load_explicit(&entry->mark, memory_order_relaxed);
-	if ((mark & ENTRY_FREQUENCY) < 3)
-		atomic_compare_exchange_strong_explicit(&entry->mark, &mark, (uint8_t)(mark + 1), memory_order_relaxed,
-			memory_order_relaxed);
+	unsigned hits = entry_hits(entry);
+	if (hits < ENTRY_HITS_MAX)
+		entry_set_hits(entry, hits + 1);
 }
 
 #endif

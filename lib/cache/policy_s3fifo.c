@@ -30,10 +30,11 @@ static bool takes_from_main(const struct queues *queues, bool by_bytes)
 	return queues->small.count == 0 || main > 9 * small;
 }
 
-static void requeue(struct queues *queues, struct entry *entry, unsigned place, unsigned frequency)
+static void requeue(struct queues *queues, struct entry *entry, unsigned hits)
 {
 	queues_remove(queues, entry);
-	fifo_push(&queues->main, entry, place | frequency);
+	entry_set_hits(entry, hits);
+	fifo_push(&queues->main, entry, ENTRY_MAIN);
 }
 
 static struct entry *victim(struct queues *queues, const struct entry *keep, bool by_bytes,
@@ -49,15 +50,15 @@ static struct entry *victim(struct queues *queues, const struct entry *keep, boo
 		bool main_is_kept = keep && queues->main.count == 1 && fifo_oldest(&queues->main) == keep;
 		bool from_main = !main_is_kept && takes_from_main(queues, by_bytes);
 		struct entry *entry = fifo_oldest(from_main ? &queues->main : &queues->small);
-		unsigned frequency = atomic_load_explicit(&entry->mark, memory_order_relaxed) & ENTRY_FREQUENCY;
+		unsigned hits = entry_hits(entry);
 		if (entry != keep && is_dead(context, entry))
 			return entry;
 		if (entry == keep)
-			requeue(queues, entry, ENTRY_MAIN, frequency);
-		else if (from_main && frequency > 0)
-			requeue(queues, entry, ENTRY_MAIN, frequency - 1);
-		else if (!from_main && frequency >= PROMOTE_AT)
-			requeue(queues, entry, ENTRY_MAIN, 0);
+			requeue(queues, entry, hits);
+		else if (from_main && hits > 0)
+			requeue(queues, entry, hits - 1);
+		else if (!from_main && hits >= PROMOTE_AT)
+			requeue(queues, entry, 0);
 		else
 			return entry;
 	}

@@ -91,7 +91,7 @@ static void emit_entry(struct writer *writer, const struct entry *entry)
 	}
 	record[1] = entry->flags & ENTRY_NEGATIVE ? RECORD_NEGATIVE : 0;
 	record[2] = entry->flags & ENTRY_TAGGED ? (unsigned char)entry_tags(entry)->count : 0;
-	record[3] = atomic_load_explicit(&entry->mark, memory_order_relaxed) & ENTRY_FREQUENCY;
+	record[3] = (uint8_t)entry_hits(entry);
 	store_number(record + 4, entry->key_length, 4);
 	store_number(record + 8, entry->value_length, 4);
 	store_number(record + 16, (uint64_t)hard, 8);
@@ -320,7 +320,7 @@ static int store_record(struct restoring *restoring, const unsigned char *record
 static int take_record(struct restoring *restoring, unsigned char record[RECORD_BYTES])
 {
 	size_t key_length = (size_t)load_number(record + 4, 4), value_length = (size_t)load_number(record + 8, 4);
-	if (key_length - 1 >= ENTRY_KEY_MAX || record[3] > ENTRY_FREQUENCY || key_length + value_length > restoring->source.left)
+	if (key_length - 1 >= ENTRY_KEY_MAX || record[3] > ENTRY_HITS_MAX || key_length + value_length > restoring->source.left)
 		return SHIPOPT_EPARSE;
 	buffer_clear(&restoring->bytes);
 	int r = buffer_reserve(&restoring->bytes, key_length + value_length);

@@ -29,7 +29,7 @@ static size_t copy_segment(struct shard *shard, uint64_t *position, struct entry
 
 static bool is_wanted(const struct walk *walk, const struct entry *entry)
 {
-	int frequency = atomic_load_explicit(&entry->mark, memory_order_relaxed) & ENTRY_FREQUENCY;
+	int frequency = (int)entry_hits(entry);
 	return !walk->is_over && !(entry->flags & ENTRY_NEGATIVE) && (walk->frequency < 0 || frequency == walk->frequency) &&
 		entry_state(walk->cache, entry) <= STATE_STALE;
 }
@@ -110,7 +110,7 @@ int shipopt_cache_visit_hottest(shipopt_cache *cache, size_t limit, shipopt_cach
 	if (cache->policy->moves_on_hit)
 		walk_fronts(&walk);
 	else
-		for (walk.frequency = ENTRY_FREQUENCY; walk.frequency >= 0 && !walk.is_over; walk.frequency--)
+		for (walk.frequency = ENTRY_HITS_MAX; walk.frequency >= 0 && !walk.is_over; walk.frequency--)
 			walk_all(&walk);
 	return visited(&walk);
 }
