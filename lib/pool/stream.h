@@ -41,7 +41,7 @@ struct shipopt_stream {
 	size_t waiting_bytes;
 	bool is_paused;     /* the reactor waits for the reader */
 	bool is_over;       /* nothing more will come */
-	bool is_abandoned;  /* the reader wants no more */
+	atomic_bool is_abandoned; /* the reader wants no more; changed under the lock, read for each row without it */
 	int status;         /* of the end */
 	struct task resume_task;
 	bool is_resuming;

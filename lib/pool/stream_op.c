@@ -10,6 +10,7 @@
  * The reactor's side of a stream: single-row mode (in chunks where libpq has them) or COPY TO STDOUT, packed for the reader.
  */
 #define ROWS_AT_ONCE 256
+#define READS_AT_ONCE 8
 
 struct stream_op {
 	struct command command;
@@ -96,8 +97,12 @@ static bool pack_rows(struct stream_op *self, const PGresult *result)
 			bytes += (size_t)PQgetlength(result, row, i) + 1;
 		if (!chunk_for(self, (size_t)columns, bytes))
 			return false;
-		for (int i = 0; i < columns; i++)
-			pack_value(self->filling, PQgetvalue(result, row, i), PQgetisnull(result, row, i) ? -1 : PQgetlength(result, row, i));
+		for (int i = 0; i < columns; i++) {
+			int length = PQgetlength(result, row, i);
+			if (length == 0 && PQgetisnull(result, row, i))
+				length = -1;
+			pack_value(self->filling, PQgetvalue(result, row, i), length);
+		}
 		self->filling->rows++;
 		self->rows++;
 	}
@@ -134,11 +139,7 @@ static bool describe(struct stream_op *self, PGresult *result)
 
 static bool is_abandoned(struct stream_op *self)
 {
-	shipopt_stream *stream = self->stream;
-	pthread_mutex_lock(&stream->lock);
-	bool abandoned = stream->is_abandoned;
-	pthread_mutex_unlock(&stream->lock);
-	return abandoned || self->failure < 0;
+	return self->failure < 0 || atomic_load_explicit(&self->stream->is_abandoned, memory_order_acquire);
 }
 
 /* Stops reading when the reader is behind. */
@@ -233,11 +234,22 @@ static void take_result(struct stream_op *self, PGresult *result)
 	PQclear(result);
 }
 
+/* Reads on where more has come meanwhile, a few times: the reader is woken once for a chunk, not for each 16 KiB of libpq's buffer. */
+static bool reads_on(struct stream_op *self, int *reads)
+{
+	struct connection *connection = connection_of(self);
+	if (connection->is_broken || ++*reads > READS_AT_ONCE || !connection_is_readable(connection))
+		return false;
+	if (!PQconsumeInput(connection->pg))
+		connection->is_broken = true;
+	return !connection->is_broken;
+}
+
 static void stream_progress(struct command *command)
 {
 	struct stream_op *self = CONTAINER_OF(command, struct stream_op, command);
 	struct connection *connection = connection_of(self);
-	for (int steps = 0;; steps++) {
+	for (int steps = 0, reads = 0;; steps++) {
 		if (is_abandoned(self) && !self->is_canceling && !connection->is_broken) {
 			self->is_canceling = true;
 			if (!connection_cancel(connection))
@@ -248,12 +260,15 @@ static void stream_progress(struct command *command)
 			return;
 		}
 		if (self->is_copying) {
-			if (!read_copy(self))
+			if (!read_copy(self) && !reads_on(self, &reads))
 				break;
 			continue;
 		}
-		if (!connection->is_broken && PQisBusy(connection->pg))
-			break;
+		if (!connection->is_broken && PQisBusy(connection->pg)) {
+			if (!reads_on(self, &reads))
+				break;
+			continue;
+		}
 		PGresult *result = PQgetResult(connection->pg);
 		if (!result && PQstatus(connection->pg) != CONNECTION_BAD && !connection->is_broken) {
 			finish(self);
