@@ -21,6 +21,11 @@ static struct flight **bucket_of(struct shard *shard, uint64_t hash)
 	return &shard->flights[(hash >> 8) % FLIGHT_BUCKETS];
 }
 
+static struct flight **list_of(struct shard *shard, const struct flight *flight)
+{
+	return flight->is_stray ? &shard->flights[FLIGHT_STRAYS] : bucket_of(shard, flight->hash);
+}
+
 static struct flight *find(struct shard *shard, uint64_t hash, const void *key, size_t key_length)
 {
 	struct flight *flight = *bucket_of(shard, hash);
@@ -104,7 +109,7 @@ static bool unlist(struct shard *shard, struct flight *flight)
 {
 	if (!flight->is_listed)
 		return false;
-	struct flight **link = bucket_of(shard, flight->hash);
+	struct flight **link = list_of(shard, flight);
 	while (*link != flight)
 		link = &(*link)->next;
 	*link = flight->next;
@@ -112,19 +117,26 @@ static bool unlist(struct shard *shard, struct flight *flight)
 	return true;
 }
 
+/* Takes over a reference. */
 static void list(struct shard *shard, struct flight *flight)
 {
-	flight_ref(flight);
+	struct flight **first = list_of(shard, flight);
 	flight->is_listed = true;
-	flight->next = *bucket_of(shard, flight->hash);
-	*bucket_of(shard, flight->hash) = flight;
+	flight->next = *first;
+	*first = flight;
 }
 
 static void detach(struct shard *shard, struct flight *flight)
 {
 	flight->is_detached = true;
-	if (unlist(shard, flight))
+	if (!unlist(shard, flight))
+		return;
+	if (flight->is_stray || !flight_is_running(flight)) {
 		flight_unref(flight);
+		return;
+	}
+	flight->is_stray = true;
+	list(shard, flight);
 }
 
 /* Has anything that the flight is known or suspected to belong to been invalidated since it began? */
@@ -179,6 +191,7 @@ static void begin(shipopt_cache *cache, struct shard *shard, struct flight *flig
 	flight->ticket = tags_draw(&cache->tags);
 	flight_ref(flight); /* the token's */
 	cache_ref(cache);
+	flight_ref(flight);
 	list(shard, flight);
 }
 
@@ -373,7 +386,7 @@ void flight_fail(struct flight *flight, int status, shipopt_error *error)
 	flight->error = error;
 	flight->retry_us = time_after_ms(cache_now(cache), cache->error_backoff_ms);
 	shard_lock(shard);
-	bool was_listed = cache->error_backoff_ms == 0 && unlist(shard, flight);
+	bool was_listed = (cache->error_backoff_ms == 0 || flight->is_stray) && unlist(shard, flight);
 	shard_unlock(shard);
 	if (was_listed)
 		flight_unref(flight);
@@ -466,7 +479,7 @@ int64_t flights_maintain(shipopt_cache *cache)
 	for (unsigned s = 0; s < cache->shard_count; s++) {
 		struct shard *shard = &cache->shards[s];
 		shard_lock(shard);
-		for (size_t i = 0; i < FLIGHT_BUCKETS; i++) {
+		for (size_t i = 0; i < FLIGHT_LISTS; i++) {
 			for (struct flight *flight = shard->flights[i], *next; flight; flight = next) {
 				next = flight->next;
 				bool is_over;
@@ -485,7 +498,7 @@ int64_t flights_maintain(shipopt_cache *cache)
 
 void flights_close(struct shard *shard)
 {
-	for (size_t i = 0; i < FLIGHT_BUCKETS; i++)
+	for (size_t i = 0; i < FLIGHT_LISTS; i++)
 		while (shard->flights[i])
 			detach(shard, shard->flights[i]);
 }

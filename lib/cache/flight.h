@@ -19,7 +19,8 @@
  *
  * The flight's ticket is drawn before the load begins and becomes the ticket of the entry, so whatever is invalidated
  * meanwhile makes the result dead before it is stored (cache/tag.h). Removing the key, and joining after an
- * invalidation, detach the flight: it leaves the table, later callers begin another, and its result is not stored. Tags that the leader's
+ * invalidation, detach the flight: later callers do not find it and begin another, and its result is not stored; it stays listed, as
+ * a stray, until it is answered, because those who wait for it have time limits. Tags that the leader's
  * options name are known from the beginning; without any, a flight is not joined after the invalidation of any tag, as
  * the result may yet bring it.
  *
@@ -34,9 +35,10 @@ struct shipopt_load {
 };
 
 struct flight {
-	struct flight *next; /* in the shard's bucket; shard's lock, as the next two */
+	struct flight *next; /* in the shard's bucket, or among the strays; shard's lock, as the next three */
 	bool is_listed;
 	bool is_detached;
+	bool is_stray;
 	atomic_uint references;
 	shipopt_cache *cache;
 	uint64_t hash;

@@ -261,7 +261,7 @@ bool shard_tidy(shipopt_cache *cache, struct shard *shard, size_t budget, struct
 
 bool shard_is_idle(shipopt_cache *cache, const struct shard *shard)
 {
-	for (size_t i = 0; i < FLIGHT_BUCKETS; i++)
+	for (size_t i = 0; i < FLIGHT_LISTS; i++)
 		if (shard->flights[i])
 			return false;
 	return shard->limbo.count == 0 && shard->sweep_position == 0 && wheel_is_empty(&shard->wheel) &&

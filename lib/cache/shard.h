@@ -20,6 +20,9 @@ struct flight;
 
 #define CAUSE_COUNT 7
 #define FLIGHT_BUCKETS 16
+/* Behind the buckets: those that were detached while somebody may wait, for their time limits. */
+#define FLIGHT_STRAYS FLIGHT_BUCKETS
+#define FLIGHT_LISTS (FLIGHT_BUCKETS + 1)
 
 struct shard {
 	_Alignas(CACHE_LINE_BYTES) struct table table;
@@ -27,7 +30,7 @@ struct shard {
 	struct queues queues;
 	struct limbo limbo;
 	struct wheel wheel;
-	struct flight *flights[FLIGHT_BUCKETS];
+	struct flight *flights[FLIGHT_LISTS];
 	uint64_t sweep_position;
 	uint64_t sweep_ticket, swept_ticket; /* of the sweep that runs, of the last that ended */
 	uint64_t stored;

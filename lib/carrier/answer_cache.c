@@ -52,6 +52,20 @@ static struct path_parts split(const char *path)
 	return parts;
 }
 
+/* Whether the path names what it seems to. Servers and libcurl take empty and dot segments out, and then another name is meant than
+ * the one that answers are kept and forgotten by. */
+static bool is_canonical(const char *path)
+{
+	const char *segment = path;
+	while (*segment == '/') {
+		size_t length = strcspn(segment + 1, "/?");
+		if (strspn(segment + 1, ".%2eE") >= length)
+			return false;
+		segment += 1 + length;
+	}
+	return !memchr(path, '%', 1 + strcspn(path + 1, "/?"));
+}
+
 /* False if it is too long for a tag; then only that of the identity is there. */
 static bool make_tag(const struct path_parts *parts, const char *id, size_t id_length, char tag[TAG_SIZE])
 {
@@ -65,6 +79,8 @@ static bool make_tag(const struct path_parts *parts, const char *id, size_t id_l
 int64_t answer_ttl_ms(const shipopt_carrier *carrier, const struct answer_question *question)
 {
 	struct path_parts parts = split(question->path);
+	if (!question->content && !is_canonical(question->path))
+		return 0;
 	bool is_tracker = parts.collection_length == 8 && memcmp(parts.collection, "trackers", 8) == 0;
 	return settings_number(&carrier->settings, question->content ? CARRIER_QUOTE_TTL_MS
 						   : is_tracker      ? CARRIER_TRACKER_TTL_MS
@@ -155,6 +171,18 @@ static void keep_success(shipopt_load *load, const struct provider *provider, co
 	shipopt_load_complete(load, buffer_text(body), body->length, has_other_id ? &options : NULL);
 }
 
+/* Whatever is made in the collection may be what there was not, under a reference. */
+static void keep_absence(shipopt_load *load, const struct answer_question *question)
+{
+	struct shipopt_cache_options options = load->flight->options;
+	struct path_parts parts = split(question->path);
+	char tag[TAG_SIZE];
+	options.ttl_ms = OPTION_UNSET; /* that of the question is meant for an answer */
+	if (parts.id_length && make_tag(&parts, "", 0, tag))
+		shipopt_cache_options_add_tag(&options, tag);
+	shipopt_load_not_found(load, &options);
+}
+
 /* Whether a failure says nothing about what would befall another who asks. */
 static bool is_own_failure(const struct exchange *exchange)
 {
@@ -177,7 +205,7 @@ void answer_keep(shipopt_load *load, const struct provider *provider, const stru
 	if (exchange->status == 0 && exchange->http_status == 200)
 		keep_success(load, provider, question, exchange);
 	else if (exchange->status == SHIPOPT_ENOTFOUND && shipopt_error_carrier_code(exchange->error) && !question->content)
-		shipopt_load_not_found(load, NULL);
+		keep_absence(load, question);
 	else if (is_own_failure(exchange))
 		answer_pass_on(load);
 	else
@@ -211,7 +239,8 @@ void answer_forget(const struct exchange *exchange)
 	char own[TAG_SIZE], returned[TAG_SIZE], lists[TAG_SIZE];
 	const char *id = answer_id(exchange);
 	/* Without an id in the path something new was made, whatever came of it. */
-	bool is_known = stands_for_itself(&parts) && (!parts.id_length || id || is_refused(exchange)) &&
+	bool is_known = is_canonical(buffer_text(&exchange->call.path)) && stands_for_itself(&parts) &&
+			(!parts.id_length || id || is_refused(exchange)) &&
 			make_tag(&parts, parts.id, parts.id_length, own) && make_tag(&parts, "", 0, lists) &&
 			make_tag(&parts, id ? id : "", id ? strlen(id) : 0, returned);
 	if (!is_known) {

@@ -11,11 +11,13 @@
  * identity is a digest of base URL and credential, so that two accounts, or test and production, never share;
  * the credential cannot be had from it. A value is the body of an answer with HTTP status 200, as it came. A
  * 404 in the API's own words is a negative entry. Nothing else is kept, nor an answer that the provider calls
- * open: a shipment without postage, by which somebody might decide on a purchase.
+ * open: a shipment without postage, by which somebody might decide on a purchase; nor one to a path with empty
+ * or dot segments, which may mean another object than it seems to (a write to one kills all of the account).
  *
  * Tags: the identity ("easypost:IDENTITY"), and the object ("trackers/trk_1"), by the id of the path and by
  * that in the answer (they differ when a reference stands in for the id), or for a list its collection
- * ("trackers"). Quotes have "quotes".
+ * ("trackers"). Quotes have "quotes". That there is no such object has its collection, too: what is made there
+ * may have the reference that was asked for.
  *
  * A write that may have reached the carrier makes dead, once it is over: the object that it names or returns
  * and the lists of its collection; all of the account when it cannot be told what else it changed: its outcome

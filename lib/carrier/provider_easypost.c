@@ -190,7 +190,8 @@ static int easypost_has_postage(const shipopt_record *shipment, const char *id)
 static bool easypost_is_open(const char *path, struct json_value answer)
 {
 	struct json_value label;
-	if (!text_has_prefix(path, "/shipments/") || path[11 + strcspn(path + 11, "/?")] == '/')
+	bool is_read = text_has_prefix(path, "/shipments/") && path[11 + strcspn(path + 11, "/?")] != '/';
+	if (!is_read && !text_equal(json_get_text(answer, "object"), "Shipment"))
 		return false;
 	bool has_label = json_get(answer, "postage_label", &label) && json_type(label) == JSON_OBJECT;
 	return !has_label && text_is_empty(json_get_text(answer, "tracking_code"));

@@ -427,6 +427,52 @@ static void tokens_serve_asynchronous_loads(void **state)
 	assert_int_equal(mem_live_count(), 0);
 }
 
+/* Whose load was overtaken: nobody finds it any more, but some still wait for it. */
+static void a_time_limit_holds_when_the_key_is_removed_meanwhile(void **state)
+{
+	shipopt_cache_config *config = test_config();
+	shipopt_cache_config_set_error_backoff_ms(config, 1000);
+	shipopt_cache *cache = test_cache(config);
+	struct ready waiting[4] = {{0}};
+	shipopt_load *first = NULL, *second = NULL, *none = NULL;
+	assert_int_equal(begin(cache, &waiting[0], &first), SHIPOPT_CACHE_LEAD);
+	assert_int_equal(begin(cache, &waiting[0], &none), SHIPOPT_CACHE_WAITING);
+	shipopt_cache_remove(cache, "k", 1);
+	assert_int_equal(begin(cache, &waiting[1], &second), SHIPOPT_CACHE_LEAD);
+	pass_ms(1);
+	assert_int_equal(begin(cache, &waiting[1], &none), SHIPOPT_CACHE_WAITING);
+	assert_true(first != second);
+	shipopt_cache_clear(cache);
+	assert_int_equal(begin(cache, &waiting[2], &none), SHIPOPT_CACHE_LEAD);
+	pass_ms(29999);
+	shipopt_cache_maintain(cache);
+	assert_int_equal(waiting[0].outcome, SHIPOPT_ETIMEDOUT);
+	assert_int_equal(waiting[1].calls, 0);
+	pass_ms(1);
+	shipopt_cache_maintain(cache);
+	assert_int_equal(waiting[1].outcome, SHIPOPT_ETIMEDOUT);
+	/* The answers come after all: to nobody, and they are not stored. What has failed is not remembered. */
+	assert_int_equal(shipopt_load_complete(first, "old", 3, NULL), 0);
+	shipopt_load_fail(second, SHIPOPT_EIO, "no luck");
+	assert_int_equal(atomic_load(&cache->load_count), 1);
+	shipopt_load_abandon(none);
+	assert_int_equal(atomic_load(&cache->load_count), 0);
+	assert_int_equal(waiting[0].calls + waiting[1].calls, 2);
+	assert_int_equal(get(cache, "k", NULL), SHIPOPT_CACHE_ABSENT);
+	/* One whose leader gives up is inherited, still out of the cache. */
+	assert_int_equal(begin(cache, &waiting[2], &first), SHIPOPT_CACHE_LEAD);
+	assert_int_equal(begin(cache, &waiting[2], &none), SHIPOPT_CACHE_WAITING);
+	assert_int_equal(begin(cache, &waiting[3], &none), SHIPOPT_CACHE_WAITING);
+	shipopt_cache_remove(cache, "k", 1);
+	shipopt_load_abandon(first);
+	assert_int_equal(waiting[2].outcome, SHIPOPT_CACHE_LEAD);
+	assert_int_equal(shipopt_load_complete(waiting[2].load, "late", 4, NULL), 0);
+	assert_string_equal(waiting[3].text, "late");
+	assert_int_equal(get(cache, "k", NULL), SHIPOPT_CACHE_ABSENT);
+	shipopt_cache_free(cache);
+	assert_int_equal(mem_live_count(), 0);
+}
+
 static void loads_in_flight_are_bounded(void **state)
 {
 	shipopt_cache_config *config = test_config();
@@ -524,6 +570,7 @@ int main(void)
 		cmocka_unit_test(a_load_overtaken_by_invalidation_is_not_stored),
 		cmocka_unit_test(a_newer_writing_wins_over_a_load),
 		cmocka_unit_test(tokens_serve_asynchronous_loads),
+		cmocka_unit_test(a_time_limit_holds_when_the_key_is_removed_meanwhile),
 		cmocka_unit_test(loads_in_flight_are_bounded),
 		cmocka_unit_test(a_value_too_large_to_store_reaches_those_who_wait),
 		cmocka_unit_test(many_missing_keys_are_loaded_in_one_call),

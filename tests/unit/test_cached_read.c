@@ -294,6 +294,41 @@ static void a_write_makes_what_it_touches_dead_and_nothing_else(void **state)
 	finish();
 }
 
+/* As one who asks by a reference before he makes it; the world takes this name for one. */
+static void what_was_not_there_is_looked_for_again_once_something_was_made(void **state)
+{
+	begin(0, NULL);
+	assert_int_equal(read_one("shp_0x")->status, SHIPOPT_ENOTFOUND);
+	assert_int_equal(read_one("shp_0x")->status, SHIPOPT_ENOTFOUND);
+	assert_int_equal(told[0].is_cached, 1);
+	call("POST", "/shipments", "{\"shipment\":{\"reference\":\"r\"}}", 0);
+	assert_int_equal(read_one("shp_0x")->status, 0);
+	finish();
+}
+
+static void a_path_that_may_mean_another_object_is_not_kept(void **state)
+{
+	static const char *const paths[] = {"/shipments/shp_0/", "/shipments//shp_0", "/./shipments/shp_0",
+		"/shipments/../shipments/shp_0", "/shipments/%2e/shp_0", "/%73hipments/shp_0"};
+	struct answer_question question = {.identity = "i"};
+	const char *unpaid = "{\"object\":\"Shipment\",\"id\":\"shp_0\",\"postage_label\":null}";
+	json_document *document;
+	begin(0, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		question.path = paths[i];
+		assert_int_equal(answer_ttl_ms(process.carrier, &question), 0);
+	}
+	question.path = "/shipments/shp_0?x=/../";
+	assert_int_equal(answer_ttl_ms(process.carrier, &question), 60000);
+	question.path = "/shipments/our%20reference";
+	assert_int_equal(answer_ttl_ms(process.carrier, &question), 60000);
+	/* Nor is a shipment without postage, wherever it was found. */
+	assert_int_equal(json_document_parse(unpaid, strlen(unpaid), &document, NULL), 0);
+	assert_true(process.carrier->provider->is_open("/v2/shipments/shp_0", json_root(document)));
+	json_document_free(document);
+	finish();
+}
+
 /* A reference may stand in for the id: what is read by one name is known by the other, too. */
 static void an_answer_is_known_by_its_own_id_as_well(void **state)
 {
@@ -544,6 +579,8 @@ int main(void)
 		cmocka_unit_test(a_failure_is_told_to_all_who_wait_and_not_kept),
 		cmocka_unit_test(that_there_is_no_such_object_is_kept_for_a_short_time),
 		cmocka_unit_test(a_write_makes_what_it_touches_dead_and_nothing_else),
+		cmocka_unit_test(what_was_not_there_is_looked_for_again_once_something_was_made),
+		cmocka_unit_test(a_path_that_may_mean_another_object_is_not_kept),
 		cmocka_unit_test(an_answer_is_known_by_its_own_id_as_well),
 		cmocka_unit_test(what_is_read_while_a_write_goes_on_is_not_kept),
 		cmocka_unit_test(accounts_and_servers_never_share),
