@@ -317,6 +317,27 @@ static void take_sync(struct batch_op *batch)
 	pop_expected(batch);
 }
 
+/* The answer to a SYNC is an error: what was done since the one before could not be committed, as of a deferred constraint. The
+ * group's last statement stands for the commit. False when the server has ended instead: then the commit is in doubt. */
+static bool take_commit_error(struct batch_op *batch, size_t last, const PGresult *result)
+{
+	shipopt_error *error = NULL;
+	if (!text_equal(PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED), "ERROR"))
+		return false;
+	int code = command_result_error(&batch->command, result, &error);
+	for (size_t i = batch->group_start; i <= last; i++) {
+		struct batch_item *item = &batch->items[i];
+		PQclear(TAKE(item->rows.result));
+		item->is_executed = false;
+		if (i == last)
+			item_fail(item, code, TAKE(error));
+		else
+			item_fail(item, SHIPOPT_ECANCELED, NULL);
+	}
+	shipopt_error_unref(error);
+	return true;
+}
+
 enum progress { PROGRESS_WAIT, PROGRESS_DONE, PROGRESS_LOST };
 
 static enum progress receive(struct batch_op *batch)
@@ -332,20 +353,25 @@ static enum progress receive(struct batch_op *batch)
 		if (!result && !batch->has_answer)
 			return PQstatus(connection->pg) == CONNECTION_BAD ? PROGRESS_LOST : PROGRESS_WAIT;
 		if (!result) {
-			pop_expected(batch);
+			if (first->kind == EXPECT_SYNC) /* the SYNC's own answer comes behind an error of its commit */
+				batch->has_answer = false;
+			else
+				pop_expected(batch);
 		} else if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
 			PQclear(result);
 			if (first->kind != EXPECT_SYNC)
 				return PROGRESS_LOST;
 			take_sync(batch);
 		} else {
-			bool is_end = PQstatus(connection->pg) == CONNECTION_BAD;
+			bool is_good = PQstatus(connection->pg) != CONNECTION_BAD, is_sync = first->kind == EXPECT_SYNC;
 			batch->has_answer = true;
-			if (is_end)
-				PQclear(result);
-			if (is_end || first->kind == EXPECT_SYNC || !take_result(batch, first, result)) {
+			if (is_good && is_sync)
+				is_good = take_commit_error(batch, first->item, result);
+			else if (is_good)
+				is_good = take_result(batch, first, TAKE(result));
+			PQclear(result);
+			if (!is_good)
 				return PROGRESS_LOST;
-			}
 		}
 	}
 	return batch->next == batch->end ? PROGRESS_DONE : PROGRESS_WAIT;

@@ -577,6 +577,43 @@ static void a_transaction_batch_is_repeated_after_a_serialization_failure(void *
 /* ---- cancels ------------------------------------------------------------------------------------------------- */
 
 /* Every second call is canceled at a random moment; the others must come back with their own number. */
+static void a_failure_of_the_commit_itself_is_told(void **state)
+{
+	static const char *const settings[] = {"max", "1", NULL};
+	static const char *const sql[] = {"insert into child values (2)", "select 4", "insert into child values (1)"};
+	shipopt_batch *batch;
+	shipopt_op *op;
+	fixture_open(NULL, settings);
+	run_number(NULL, "create table parent (id int primary key)");
+	run_number(NULL, "create table child (id int references parent deferrable initially deferred)");
+	run_number(NULL, "insert into parent values (1)");
+	op = run_query(NULL, sql[0]); /* the statement is good, its commit is not */
+	assert_int_equal(shipopt_op_status(op), SHIPOPT_ECONFLICT);
+	assert_string_equal(shipopt_error_sqlstate(shipopt_op_error(op)), "23503");
+	shipopt_op_unref(op);
+	assert_int_equal(shipopt_batch_new(&batch), 0);
+	for (size_t i = 0; i < 3; i++) {
+		shipopt_query *query = make_query(sql[i]);
+		assert_int_equal(shipopt_batch_add(batch, query), 0);
+		shipopt_query_free(query);
+		if (i == 1)
+			shipopt_batch_end_group(batch);
+	}
+	assert_int_equal(shipopt_pool_batch(fixture.pool, batch, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_ECONFLICT);
+	assert_int_equal(shipopt_op_statement_status(op, 1), SHIPOPT_ECONFLICT); /* the last of its group stands for the commit */
+	assert_int_equal(shipopt_op_statement_status(op, 0), SHIPOPT_ECANCELED);
+	assert_int_equal(shipopt_op_statement_status(op, 2), 0);
+	shipopt_op_unref(op);
+	shipopt_batch_free(batch);
+	assert_int_equal(run_number(NULL, "select sum(id) from child"), 1);
+	run_number(NULL, "drop table child");
+	run_number(NULL, "drop table parent");
+	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_CONNECTS), 1);
+	check_pool_is_whole();
+	fixture_close();
+}
+
 static void cancels_never_hit_a_neighbour(void **state)
 {
 	enum { AT_ONCE = 40 };
@@ -650,6 +687,7 @@ int main(void)
 		cmocka_unit_test(old_and_idle_connections_are_replaced_and_leaks_reported),
 		cmocka_unit_test(a_pre_ping_goes_before_every_use),
 		cmocka_unit_test(a_transaction_batch_is_repeated_after_a_serialization_failure),
+		cmocka_unit_test(a_failure_of_the_commit_itself_is_told),
 		cmocka_unit_test(cancels_never_hit_a_neighbour),
 	};
 	return cmocka_run_group_tests(tests, fixture_start_server, fixture_stop_server);
