@@ -68,7 +68,8 @@ typedef int64_t (*shipopt_cache_clock_fn)(void *userdata);
  *   count_held        1: bytes of entries that left, but which readers still hold, count against bytes_max, too; default 0. Then
  *                     readers that hold much empty the cache, and the bound may be passed only by what they hold
  *   ttl_ms            time to live; default 60,000, 0: without end
- *   soft_ttl_ms       after this a value is stale: still handed out, but due for a refresh; default 0: never
+ *   soft_ttl_ms       after this a value is stale: still handed out, but due for a refresh; default 0: never, and
+ *                     so if it is not below the time to live
  *   access_ttl_ms     an entry dies when not read for so long; default 0: none
  *   negative_ttl_ms   time to live of "there is no such thing"; default 5,000
  *   jitter_percent    times to live are shortened by a random part up to this; default 0, at most 90
@@ -159,7 +160,8 @@ SHIPOPT_API int shipopt_cache_options_set_background(shipopt_cache_options *opti
 SHIPOPT_API int shipopt_cache_options_add_tag(shipopt_cache_options *options, const char *tag);
 SHIPOPT_API int shipopt_cache_options_clear_tags(shipopt_cache_options *options);
 
-/* Looks a key up: one of the outcomes above. For FOUND and STALE *ret_value is a handle of the caller's. */
+/* Looks a key up: one of the outcomes above. For FOUND and STALE *ret_value is a handle of the caller's; with any other outcome it is
+ * left as it was, here and in all calls of this header that hand out one value. */
 SHIPOPT_API int shipopt_cache_get(
 	shipopt_cache *cache, const void *key, size_t key_length, shipopt_value **ret_value);
 /* Copies the value into `buffer`; *ret_length is its length. SHIPOPT_ETOOLARGE if it does not fit: then *ret_length says what is

@@ -29,7 +29,8 @@ SHIPOPT_BEGIN_DECLS
  *   SHIPOPT_ENETWORK    the connection was lost, and nothing was committed
  *   SHIPOPT_EBUSY       a serialization failure or deadlock (class 40): repeat the transaction
  *   SHIPOPT_ECONFLICT   a constraint was violated (class 23)
- *   SHIPOPT_EINVAL      the statement or a value is wrong (classes 22 and 42)
+ *   SHIPOPT_EINVAL      the statement or a value is wrong (classes 22 and 42, a number of values that is not the
+ *                       statement's)
  *   SHIPOPT_EAUTH       not allowed (class 28)
  *   SHIPOPT_ESTATE      not in this state (25: the transaction has failed, is missing or is read-only)
  *   SHIPOPT_ETOOLARGE   the answer grew beyond result_bytes. With the SQLSTATE 57014, or when the connection had to be closed, the
@@ -139,7 +140,8 @@ SHIPOPT_API void shipopt_pool_free(shipopt_pool *pool);
 /*
  * A statement with its values. It is copied by the call that runs it and may be run any number of times; one thread at a
  * time uses it. `sql` is one statement, 1 byte to 1 MiB, with $1, $2, … for values; values are never written into it.
- * SHIPOPT_EINVAL, SHIPOPT_EENCODING, SHIPOPT_ENOMEM.
+ * SHIPOPT_EINVAL (also for COPY from STDIN or to STDOUT, which have calls of their own below), SHIPOPT_ETOOLARGE,
+ * SHIPOPT_EENCODING, SHIPOPT_ENOMEM.
  */
 SHIPOPT_API int shipopt_query_new(const char *sql, shipopt_query **ret_query);
 SHIPOPT_API void shipopt_query_free(shipopt_query *query);
@@ -356,7 +358,8 @@ SHIPOPT_API shipopt_lease *shipopt_request_lease(const shipopt_request *request)
 SHIPOPT_API int shipopt_request_attempt(const shipopt_request *request);
 /*
  * The same on the caller's thread, which waits: `body` may block and use shipopt_op_wait(); a negative result is its failure, any other
- * becomes COMMIT. Returns the outcome. *ret_error (ret_error may be NULL) is the caller's to unref and may stay untouched.
+ * becomes COMMIT. Returns the outcome. The error says only that the body failed: what the server said is in shipopt_op_error() of the
+ * statement, for the body to keep. *ret_error (ret_error may be NULL) is the caller's to unref and may stay untouched.
  * SHIPOPT_EDEADLK on threads of the library and inside a dispatch of the pool's queue.
  */
 typedef int (*shipopt_transaction_fn)(void *userdata, shipopt_lease *lease, int attempt);
@@ -376,7 +379,8 @@ SHIPOPT_API int shipopt_pool_stream(shipopt_pool *pool, const shipopt_query *que
 	shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
 SHIPOPT_API int shipopt_lease_stream(shipopt_lease *lease, const shipopt_query *query, shipopt_stream **ret_stream,
 	shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
-/* COPY … TO STDOUT. Each row has one column: a line of text with its line end, or a piece of the binary form. */
+/* COPY … TO STDOUT. Each row has one column: a line of text with its line end, or a piece of the binary form. SHIPOPT_EINVAL for
+ * another statement. */
 SHIPOPT_API int shipopt_lease_copy_out(shipopt_lease *lease, const char *sql, shipopt_stream **ret_stream,
 	shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
 /*
@@ -391,6 +395,7 @@ SHIPOPT_API void shipopt_stream_free(shipopt_stream *stream);
 /*
  * COPY … FROM STDIN, text or binary as the statement says. Bytes are written in pieces of any size; at most stream_bytes wait for
  * the server. The operation ends after shipopt_copy_finish(), with the number of rows in shipopt_op_value().
+ * SHIPOPT_EINVAL for another statement.
  */
 typedef struct shipopt_copy shipopt_copy;
 SHIPOPT_API int shipopt_lease_copy_in(shipopt_lease *lease, const char *sql, shipopt_copy **ret_copy, shipopt_done_fn done,

@@ -282,8 +282,14 @@ int command_result_error(struct command *command, const PGresult *result, shipop
 	}
 	snprintf(message, sizeof(message), "%s%s%s", primary ? primary : "no message", detail ? ": " : "", detail ? detail : "");
 	conninfo_redact(&command->pool->conninfo, message);
-	note_sqlstate(connection, sqlstate);
-	struct error_detail error = {.code = code_of(command, sqlstate), .message = message, .sqlstate = sqlstate, .retry_after_ms = -1};
+	int code = code_of(command, sqlstate);
+	/* A number of values that is not the statement's. Poolers use the same code for ending a connection. */
+	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+	if (strcmp(sqlstate, "08P01") == 0 && severity && strcmp(severity, "ERROR") == 0)
+		code = SHIPOPT_EINVAL;
+	else
+		note_sqlstate(connection, sqlstate);
+	struct error_detail error = {.code = code, .message = message, .sqlstate = sqlstate, .retry_after_ms = -1};
 	return error_set_detail(ret_error, &error);
 }
 

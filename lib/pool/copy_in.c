@@ -40,7 +40,9 @@ struct copy_op {
 	struct command command;
 	shipopt_copy *copy; /* a reference */
 	struct shipopt_query query;
-	bool is_copying, is_ended, was_in_block, is_stopped; /* is_stopped: canceled, or its deadline passed */
+	bool is_copying, is_ended, was_in_block;
+	bool is_stopped; /* canceled, or its deadline passed */
+	bool is_other;   /* another kind of statement after all */
 	struct piece *sending;
 	int failure;
 	shipopt_error *error;
@@ -148,8 +150,7 @@ static void take_result(struct copy_op *self, PGresult *result)
 		self->command.op.value = strtoll(PQcmdTuples(result), NULL, 10);
 		self->is_copying = false;
 	} else {
-		connection_of(self)->is_broken = true; /* not a COPY FROM STDIN */
-		self->failure = SHIPOPT_EINVAL;
+		self->is_other = true; /* not a COPY FROM STDIN: libpq would give the same result for ever */
 	}
 	PQclear(result);
 }
@@ -175,6 +176,10 @@ static void copy_progress(struct command *command)
 			return;
 		}
 		take_result(self, result);
+		if (self->is_other) {
+			connection_lose(connection, "the statement is not a COPY from STDIN");
+			return;
+		}
 		if (self->is_copying)
 			break;
 	}
@@ -210,6 +215,8 @@ static int copy_start(struct command *command)
 static int copy_loss(struct command *command)
 {
 	struct copy_op *self = CONTAINER_OF(command, struct copy_op, command);
+	if (self->is_other)
+		return SHIPOPT_EINVAL;
 	return self->is_ended && self->failure == 0 && !self->was_in_block ? SHIPOPT_EINDOUBT : SHIPOPT_ENETWORK;
 }
 
@@ -286,6 +293,8 @@ int shipopt_lease_copy_in(shipopt_lease *lease, const char *sql, shipopt_copy **
 		return r;
 	struct copy_op *self = CONTAINER_OF(command, struct copy_op, command);
 	r = query_init(&self->query, sql);
+	if (r == 0 && !(self->query.sql->marks & SQL_COPY_IN))
+		r = SHIPOPT_EINVAL;
 	r = r < 0 ? r : copy_new(command->pool, self, &copy);
 	if (r == 0) {
 		reference_take(&copy->reference);

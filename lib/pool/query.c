@@ -78,6 +78,8 @@ static unsigned read_marks(const char *sql)
 		marks |= SQL_COMMITS;
 	if (strcmp(word, "set") == 0 && is_one_of(second, local))
 		marks |= SQL_IS_LOCAL;
+	if (strcmp(word, "copy") == 0)
+		marks |= (contains(sql, "stdin", true) ? SQL_COPY_IN : 0) | (contains(sql, "stdout", true) ? SQL_COPY_OUT : 0);
 	return marks;
 }
 
@@ -214,6 +216,10 @@ int shipopt_query_new(const char *sql, shipopt_query **ret_query)
 		return SHIPOPT_EINVAL;
 	shipopt_query *query = mem_alloc_zero(sizeof(*query));
 	int r = query ? query_init(query, sql) : SHIPOPT_ENOMEM;
+	if (r == 0 && query->sql->marks & (SQL_COPY_IN | SQL_COPY_OUT)) { /* has calls of its own */
+		query_done(query);
+		r = SHIPOPT_EINVAL;
+	}
 	if (r < 0) {
 		mem_free(query);
 		return r;

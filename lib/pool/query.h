@@ -19,7 +19,9 @@ enum { /* what the text of a statement tells */
 	SQL_COMMITS = 1,        /* COMMIT, END, PREPARE TRANSACTION, COMMIT PREPARED */
 	SQL_DIRTIES = 2,        /* leaves something behind in the session that no command tag tells of */
 	SQL_ONE_SHOT = 4,       /* transaction control and utility commands: not worth a prepared statement */
-	SQL_IS_LOCAL = 8        /* SET LOCAL, SET TRANSACTION: over with the transaction */
+	SQL_IS_LOCAL = 8,       /* SET LOCAL, SET TRANSACTION: over with the transaction */
+	SQL_COPY_IN = 16,       /* COPY with the word STDIN */
+	SQL_COPY_OUT = 32       /* COPY with the word STDOUT */
 };
 
 #define QUERY_SQL_BYTES_MAX ((size_t)1 << 20)

@@ -280,6 +280,8 @@ static void stream_progress(struct command *command)
 			break;
 		}
 		take_result(self, result);
+		if (connection->is_broken) /* a COPY of another kind: libpq would give the same result for ever */
+			break;
 	}
 	publish(self);
 	if (connection->is_broken || !connection_flush(connection))
@@ -336,6 +338,8 @@ static int stream_loss(struct command *command)
 {
 	struct stream_op *self = CONTAINER_OF(command, struct stream_op, command);
 	int status = self->was_in_block || self->is_copy || self->query.is_read_only ? SHIPOPT_ENETWORK : SHIPOPT_EINDOUBT;
+	if (self->failure == SHIPOPT_EINVAL) /* the statement itself was wrong: nothing of it is in doubt */
+		status = SHIPOPT_EINVAL;
 	stream_end(self, self->failure < 0 ? self->failure : status, NULL);
 	return status;
 }
@@ -448,7 +452,7 @@ int shipopt_lease_copy_out(shipopt_lease *lease, const char *sql, shipopt_stream
 	int r = query_init(&query, sql);
 	if (r < 0)
 		return r;
-	r = run_stream(NULL, lease, &query, true, ret_stream, done, userdata, ret_op);
+	r = query.sql->marks & SQL_COPY_OUT ? run_stream(NULL, lease, &query, true, ret_stream, done, userdata, ret_op) : SHIPOPT_EINVAL;
 	query_done(&query);
 	return r;
 }

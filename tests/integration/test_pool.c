@@ -185,6 +185,7 @@ static void errors_carry_the_sqlstate_and_a_code(void **state)
 		{"do $$ begin raise exception 'x' using errcode = '40001'; end $$", "40001", SHIPOPT_EBUSY},
 		{"do $$ begin raise exception 'x' using errcode = '53100'; end $$", "53100", SHIPOPT_EDATABASE},
 		{"select (", "42601", SHIPOPT_EINVAL},
+		{"select $1::int + 1", "08P01", SHIPOPT_EINVAL}, /* nothing is bound */
 	};
 	fixture_open(NULL, NULL);
 	run_number(NULL, "create table unique_thing (id int primary key)");

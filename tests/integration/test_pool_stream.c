@@ -216,6 +216,41 @@ static void a_backend_killed_during_a_copy_or_stream_is_told(void **state)
 	fixture_close();
 }
 
+static void statements_of_another_kind_are_refused(void **state)
+{
+	fixture_open(NULL, NULL);
+	shipopt_lease *lease = acquire();
+	shipopt_stream *stream = NULL;
+	shipopt_copy *copy = NULL;
+	shipopt_query *query;
+	shipopt_op *op;
+	run_number(lease, "create temp table other_kind (n int)");
+	assert_int_equal(shipopt_lease_copy_in(lease, "select 1", &copy, NULL, NULL, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_lease_copy_in(lease, "insert into other_kind values (7)", &copy, NULL, NULL, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_lease_copy_in(lease, "copy (select 1) to stdout", &copy, NULL, NULL, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_lease_copy_out(lease, "select 1", &stream, NULL, NULL, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_lease_copy_out(lease, "copy other_kind from stdin", &stream, NULL, NULL, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_query_new("/* all */ COPY other_kind FROM STDIN", &query), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_query_new("copy (select 1) to stdout", &query), SHIPOPT_EINVAL);
+	assert_null(copy);
+	assert_null(stream);
+	assert_int_equal(run_number(lease, "select count(*) from other_kind"), 0);
+	/* What cannot be told from the text: the operation ends, and nothing stands still. */
+	assert_int_equal(shipopt_lease_copy_in(lease, "copy (select 'stdin') to stdout", &copy, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_op_wait(op, 20000), SHIPOPT_EINVAL);
+	shipopt_op_unref(op);
+	shipopt_copy_free(copy);
+	shipopt_lease_release(lease);
+	lease = acquire();
+	assert_int_equal(shipopt_lease_copy_out(lease, "copy pg_class from stdin -- stdout", &stream, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_op_wait(op, 20000), SHIPOPT_EINVAL);
+	shipopt_op_unref(op);
+	shipopt_stream_free(stream);
+	shipopt_lease_release(lease);
+	assert_int_equal(run_number(NULL, "select 5"), 5);
+	fixture_close();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +261,7 @@ int main(void)
 		cmocka_unit_test(copy_goes_in_and_comes_out),
 		cmocka_unit_test(a_copy_that_fails_or_is_given_up_writes_nothing),
 		cmocka_unit_test(a_backend_killed_during_a_copy_or_stream_is_told),
+		cmocka_unit_test(statements_of_another_kind_are_refused),
 	};
 	return cmocka_run_group_tests(tests, fixture_start_server, fixture_stop_server);
 }
