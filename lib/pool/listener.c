@@ -140,6 +140,7 @@ void listener_end(shipopt_listener *listener, int status)
 	if (tells) {
 		listener->is_ended = true;
 		listener->own[SHIPOPT_NOTIFICATION_ENDED].status = status;
+		listener->due = 0; /* what is still on its way would be told once more behind the end */
 		outlet_put_own(listener, SHIPOPT_NOTIFICATION_ENDED);
 	}
 	pthread_mutex_unlock(&listener->lock);

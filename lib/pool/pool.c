@@ -24,7 +24,11 @@ static void release_reactor_parts(void *argument)
 	timer_stop(&pool->upkeep);
 	LIST_FOREACH(node, &pool->connections) {
 		struct connection *connection = LIST_MEMBER(node, struct connection, node);
-		if (connection->state != CONNECTION_CONNECTING && connection->state != CONNECTION_LOST)
+		if (connection->state == CONNECTION_CONNECTING)
+			continue;
+		/* Leases may end on several threads at once when the reactor is gone: the list is nobody's then. */
+		list_remove(node);
+		if (connection->state != CONNECTION_LOST)
 			connection_close(connection);
 	}
 	listening_stop(&pool->listening);

@@ -388,12 +388,13 @@ static void stop_body(struct transaction_op *transaction)
 			clock_now_us() + pool_setting(pool, POOL_CANCEL_GRACE_MS) * 1000);
 }
 
-/* Also called for the deadline of BEGIN, COMMIT or ROLLBACK, which are canceled at the server. */
+/* Also called for the deadline of BEGIN, COMMIT or ROLLBACK, which are canceled at the server. A ROLLBACK too, although it is what
+ * was asked for: the grace bounds the wait for a server that is silent. */
 static bool transaction_canceled(struct command *command)
 {
 	struct transaction_op *transaction = transaction_from(command);
 	if (command->is_running)
-		return transaction->phase == TRANSACTION_ROLLBACK && command->is_canceled; /* that is what was asked for */
+		return false;
 	if (transaction->phase == TRANSACTION_PAUSE) {
 		hold_stopped(transaction);
 		abandon_held(transaction);
@@ -420,7 +421,7 @@ static void limit_fire(struct timer *timer)
 		abandon_held(transaction);
 	} else if (!command->is_running) {
 		transaction_canceled(command);
-	} else if (transaction->phase != TRANSACTION_ROLLBACK) {
+	} else {
 		connection_cancel(connection_of(transaction));
 	}
 }

@@ -131,7 +131,8 @@ int shipopt_pool_warm_cache(shipopt_pool *pool, const shipopt_query *query, ship
 		return r;
 	if (thread_is_marked())
 		return SHIPOPT_EDEADLK;
-	struct filling filling = {.cache = cache, .ret_error = ret_error};
+	shipopt_error *error = NULL;
+	struct filling filling = {.cache = cache, .ret_error = ret_error ? &error : NULL};
 	if (options)
 		filling.options = *options;
 	else
@@ -146,9 +147,11 @@ int shipopt_pool_warm_cache(shipopt_pool *pool, const shipopt_query *query, ship
 	shipopt_stream_free(stream);
 	/* A failure of the query is told by both; of ours by `r` alone. */
 	int status = shipopt_op_wait(op, -1);
-	if (r < 0 && status == r && ret_error && shipopt_op_error(op))
-		*ret_error = shipopt_error_ref((shipopt_error *)(uintptr_t)shipopt_op_error(op));
+	if (r < 0 && status == r && ret_error && !error && shipopt_op_error(op))
+		error = shipopt_error_ref((shipopt_error *)(uintptr_t)shipopt_op_error(op));
 	shipopt_op_unref(op);
+	if (error)
+		*ret_error = error;
 	if (ret_stored)
 		*ret_stored = filling.stored;
 	return r;

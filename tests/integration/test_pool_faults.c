@@ -258,6 +258,38 @@ static void a_close_does_not_wait_for_a_server_that_never_answers(void **state)
 	mute_stop(&mute);
 }
 
+enum { LATE_LEASES = 48, LATE_THREADS = 4 };
+
+static shipopt_lease *late_leases[LATE_LEASES];
+static pthread_barrier_t late;
+
+static void *release_late(void *argument)
+{
+	size_t first = (size_t)(uintptr_t)argument;
+	pthread_barrier_wait(&late);
+	for (size_t i = first; i < LATE_LEASES; i += LATE_THREADS)
+		shipopt_lease_release(late_leases[i]);
+	return NULL;
+}
+
+static void leases_end_on_many_threads_after_the_close(void **state)
+{
+	static const char *const settings[] = {"max", "48", "connects_max", "16", NULL};
+	pthread_t threads[LATE_THREADS];
+	fixture_open(NULL, settings);
+	for (size_t i = 0; i < LATE_LEASES; i++)
+		late_leases[i] = acquire();
+	assert_int_equal(shipopt_runtime_close(fixture.runtime, 10000), 0);
+	assert_int_equal(pthread_barrier_init(&late, NULL, LATE_THREADS), 0);
+	for (size_t i = 0; i < LATE_THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, release_late, (void *)(uintptr_t)i), 0);
+	for (size_t i = 0; i < LATE_THREADS; i++)
+		pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&late);
+	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_TOTAL), 0);
+	fixture_close();
+}
+
 static void a_wrong_password_is_told_without_the_password(void **state)
 {
 	static const char *const settings[] = {"acquire_timeout_ms", "800", NULL};
@@ -672,6 +704,7 @@ int main(void)
 		cmocka_unit_test(a_stalled_tls_handshake_is_given_up),
 		cmocka_unit_test(the_next_host_is_tried_when_one_does_not_answer),
 		cmocka_unit_test(a_close_does_not_wait_for_a_server_that_never_answers),
+		cmocka_unit_test(leases_end_on_many_threads_after_the_close),
 		cmocka_unit_test(a_wrong_password_is_told_without_the_password),
 		cmocka_unit_test(a_bad_connection_string_is_refused_without_being_quoted),
 		cmocka_unit_test(scram_and_tls_connect),

@@ -28,6 +28,7 @@ struct heard {
 	char channel[64], payload[8192], error[512]; /* of the last that had one */
 	int backend_pid, status;
 	bool is_blocked, is_inside;
+	int blocks_at; /* a kind */
 	bool frees;
 	shipopt_listener *listener;
 };
@@ -42,6 +43,7 @@ static void hear(void *userdata, const shipopt_notification *notification)
 	assert_false(self->is_inside); /* one call at a time */
 	assert_int_equal(self->counts[SHIPOPT_NOTIFICATION_ENDED], 0);
 	self->is_inside = true;
+	self->is_blocked = self->is_blocked || (kind == self->blocks_at && self->blocks_at);
 	pthread_cond_broadcast(&self->changed);
 	while (self->is_blocked)
 		pthread_cond_wait(&self->changed, &self->lock);
@@ -473,6 +475,43 @@ static void closing_the_runtime_ends_it(void **state)
 	assert_int_equal(mem_live_count(), live);
 }
 
+static void *close_blocking(void *argument)
+{
+	shipopt_runtime_close(fixture.runtime, -1);
+	return NULL;
+}
+
+/* One gap is with the callback, another one is noticed, and it is over. */
+static void a_gap_that_is_due_does_not_come_behind_the_end(void **state)
+{
+	static const char *const settings[] = {"notifications_max", "4", NULL};
+	pthread_t thread;
+	open_pool(settings);
+	shipopt_listener *listener = listen_now(&heard[0], "a", NULL);
+	set_blocked(&heard[0], true);
+	side_number("select count(pg_notify('a', i::text)) from generate_series(1, 20) i");
+	assert_true(wait_stat(SHIPOPT_POOL_STAT_NOTIFICATIONS, 20));
+	pthread_mutex_lock(&heard[0].lock);
+	heard[0].is_blocked = false;
+	heard[0].blocks_at = SHIPOPT_NOTIFICATION_MISSED;
+	pthread_cond_broadcast(&heard[0].changed);
+	while (!heard[0].is_blocked)
+		pthread_cond_wait(&heard[0].changed, &heard[0].lock);
+	heard[0].blocks_at = 0;
+	pthread_mutex_unlock(&heard[0].lock);
+	side_number("select count(pg_notify('a', i::text)) from generate_series(1, 20) i");
+	assert_true(wait_stat(SHIPOPT_POOL_STAT_NOTIFICATIONS, 40));
+	assert_int_equal(pthread_create(&thread, NULL, close_blocking, NULL), 0);
+	wait_backends(0); /* the listener was told of the end before that */
+	set_blocked(&heard[0], false);
+	pthread_join(thread, NULL);
+	assert_int_equal(heard[0].counts[SHIPOPT_NOTIFICATION_MISSED], 1);
+	assert_int_equal(heard[0].counts[SHIPOPT_NOTIFICATION_ENDED], 1);
+	assert_int_equal(heard[0].kinds[heard[0].count - 1], SHIPOPT_NOTIFICATION_ENDED);
+	shipopt_listener_free(listener);
+	fixture_close();
+}
+
 static void inline_delivery_calls_on_the_reactor(void **state)
 {
 	shipopt_pool_config *config;
@@ -620,6 +659,7 @@ int main(void)
 		cmocka_unit_test(an_idle_session_is_not_ended_by_the_server),
 		cmocka_unit_test(it_may_be_freed_at_any_time),
 		cmocka_unit_test(closing_the_runtime_ends_it),
+		cmocka_unit_test(a_gap_that_is_due_does_not_come_behind_the_end),
 		cmocka_unit_test(inline_delivery_calls_on_the_reactor),
 		cmocka_unit_test(a_queue_hands_them_out_on_the_threads_that_dispatch),
 		cmocka_unit_test(a_queue_that_is_polled_gives_events),

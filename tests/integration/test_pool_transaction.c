@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -424,7 +425,7 @@ static void a_body_that_never_answers_costs_a_connection_and_no_more(void **stat
 	struct held held = {.asked = 0};
 	fixture_open(NULL, settings);
 	run_number(NULL, "create table unanswered (id int)");
-	shipopt_op *op = start_held(&held, 60);
+	shipopt_op *op = start_held(&held, 300);
 	shipopt_request *request = wait_request(&held);
 	ask(shipopt_request_lease(request), "insert into unanswered values (1)", NULL); /* in time or not */
 	assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_ETIMEDOUT);
@@ -531,6 +532,38 @@ static void a_close_does_not_wait_for_a_body(void **state)
 	shipopt_request_complete(request, 0);
 	shipopt_op_unref(op);
 	fixture_close(); /* and nothing is left */
+}
+
+enum stop { STOP_CANCEL, STOP_DEADLINE, STOP_CLOSE };
+
+/* The backend sleeps where it is: it takes no cancel either. */
+static void hang_in_rollback(enum stop how)
+{
+	static const char *const settings[] = {"cancel_grace_ms", "100", "command_timeout_ms", "0", NULL};
+	struct held held = {.asked = 0};
+	fixture_open(NULL, settings);
+	shipopt_op *op = start_held(&held, how == STOP_DEADLINE ? 300 : 0);
+	shipopt_request *request = wait_request(&held);
+	int pid = shipopt_lease_backend_pid(shipopt_request_lease(request));
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	shipopt_request_fail(request, SHIPOPT_ECONFLICT, "out of stock");
+	if (how == STOP_CANCEL)
+		assert_int_equal(shipopt_op_cancel(op), 0);
+	else if (how == STOP_CLOSE)
+		assert_int_equal(shipopt_runtime_close(fixture.runtime, 50), SHIPOPT_ETIMEDOUT);
+	assert_int_equal(shipopt_op_wait(op, 20000), SHIPOPT_ECONFLICT);
+	assert_string_equal(shipopt_error_message(shipopt_op_error(op)), "out of stock");
+	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_LOST), 1);
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	shipopt_op_unref(op);
+	fixture_close();
+}
+
+static void a_rollback_that_a_server_does_not_answer_ends_with_the_grace(void **state)
+{
+	hang_in_rollback(STOP_CANCEL);
+	hang_in_rollback(STOP_DEADLINE);
+	hang_in_rollback(STOP_CLOSE);
 }
 
 static int insert_slow_commit(void *userdata, shipopt_lease *lease, int attempt)
@@ -749,6 +782,7 @@ int main(void)
 		cmocka_unit_test(a_pause_can_be_canceled),
 		cmocka_unit_test(a_connection_lost_under_a_body_commits_nothing),
 		cmocka_unit_test(a_close_does_not_wait_for_a_body),
+		cmocka_unit_test(a_rollback_that_a_server_does_not_answer_ends_with_the_grace),
 		cmocka_unit_test(a_commit_whose_answer_is_lost_is_in_doubt_and_not_repeated),
 		cmocka_unit_test(a_polled_queue_is_asked_by_events),
 		cmocka_unit_test(dispatch_runs_the_body_and_the_completion),

@@ -94,6 +94,10 @@ static void what_cannot_fill_a_cache_is_told(void **state)
 		SHIPOPT_EINVAL);
 	shipopt_error_unref(TAKE(error));
 	assert_true(stored < 900);
+	/* Two failures with one code: the first is told, and the second one's error is not lost. */
+	assert_int_equal(warm(cache, "select (10 / (i - 900))::text from generate_series(1, 2000) i", &stored, &error), SHIPOPT_EINVAL);
+	assert_non_null(strstr(shipopt_error_message(error), "1 columns"));
+	shipopt_error_unref(TAKE(error));
 	assert_int_equal(run_number(NULL, "select 6"), 6);
 	assert_int_equal(shipopt_pool_warm_cache(NULL, NULL, cache, NULL, NULL, NULL), SHIPOPT_EINVAL);
 	shipopt_cache_free(cache);
