@@ -63,7 +63,8 @@ static bool is_canonical(const char *path)
 			return false;
 		segment += 1 + length;
 	}
-	return !memchr(path, '%', 1 + strcspn(path + 1, "/?"));
+	const char *collection = path + (*path == '/');
+	return collection[strcspn(collection, "/?%")] != '%';
 }
 
 /* False if it is too long for a tag; then only that of the identity is there. */
