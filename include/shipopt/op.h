@@ -12,8 +12,9 @@ SHIPOPT_BEGIN_DECLS
  * Every asynchronous function ends in `shipopt_done_fn done, void *userdata, shipopt_op **ret_op`. If it returns 0,
  * `done` (may be NULL) runs exactly once, later, never from inside the call and never under a lock of the library, also
  * when the operation is canceled or the runtime closes. (One exception: an event taken with shipopt_queue_poll() stands for
- * `done`, which then does not run.) If it returns an error, `done` never runs. *ret_op (ret_op may be NULL) is written before the operation can complete and is a reference of the caller's, to be dropped with
- * shipopt_op_unref(); `done` borrows one for the time of its call.
+ * `done`, which then does not run.) If it returns an error, `done` never runs. *ret_op (ret_op may be NULL) is written before
+ * the operation can complete and is a reference of the caller's, to be dropped with shipopt_op_unref(); `done` borrows one for
+ * the time of its call.
  *
  * Where `done` runs is a setting of the handle (`…_config_set_delivery`): on a scheduler thread (default), inline on
  * the reactor thread (only for short callbacks that never block), or in a queue of the host's (<shipopt/queue.h>).
@@ -59,8 +60,13 @@ SHIPOPT_API int shipopt_op_cancel(shipopt_op *op);
 
 /*
  * Waits until `done` has returned and gives the operation's status. `timeout_ms` -1 waits without end;
- * SHIPOPT_ETIMEDOUT when it passes (or as the operation's own status: shipopt_op_is_done() tells which). SHIPOPT_EDEADLK on a thread of the library and inside the dispatch of the queue the
- * operation would be delivered to; elsewhere it dispatches that queue itself meanwhile. SHIPOPT_EFORKED in a child.
+ * SHIPOPT_ETIMEDOUT when it passes (or as the operation's own status: shipopt_op_is_done() tells which). SHIPOPT_EINVAL,
+ * SHIPOPT_EFORKED. SHIPOPT_EDEADLK on a thread of the library and inside the dispatch of the queue that the operation is
+ * delivered to.
+ *
+ * Elsewhere it dispatches that queue meanwhile: the events that have a callback, in order, and this operation's last one, which nobody
+ * gets then if it has none. Others without a callback stay for shipopt_queue_poll(). So what this operation needs of a host that polls
+ * (the answer to a REQUEST, slots for the items of a run) must come from another thread.
  */
 SHIPOPT_API int shipopt_op_wait(shipopt_op *op, int64_t timeout_ms);
 

@@ -15,24 +15,26 @@ SHIPOPT_BEGIN_DECLS
  * or drops. Without a free slot the asynchronous call itself returns SHIPOPT_EAGAIN.
  *
  * Two ways to take: shipopt_queue_dispatch() runs the callbacks, shipopt_queue_poll() hands out events in batches
- * (for bindings). Both may be called from any thread, by one thread at a time. All of this since 0.1.
+ * (for bindings). Any thread may call either; one at a time takes, others wait for it. shipopt_op_wait() takes, too: what has a
+ * callback, and the last event of the operation it waits for. Other events without a callback stay, in their order, to be polled. All of this since 0.1.
  */
 typedef struct shipopt_queue shipopt_queue;
 
 enum { /* kinds of events */
 	SHIPOPT_EVENT_OP = 1,      /* an operation is done */
 	SHIPOPT_EVENT_ITEM = 2,    /* an item of a bulk run is done: shipopt_event_item() */
-	SHIPOPT_EVENT_REQUEST = 3, /* the host is asked: shipopt_event_request() */
+	SHIPOPT_EVENT_REQUEST = 3, /* the host is asked: shipopt_event_request(). `op` is NULL for a load of a cache */
 	SHIPOPT_EVENT_PROGRESS = 4, /* a bulk run tells how far it is: read it with shipopt_run_stat() */
 	SHIPOPT_EVENT_NOTIFICATION = 5, /* of a listener: shipopt_event_notification() */
 	SHIPOPT_EVENT_SLOW_QUERY = 6 /* of a pool: shipopt_event_slow_query() */
 };
 
-/* Frozen: 48 bytes, the only public struct. `op` is borrowed until the event is released. */
+/* Frozen: 48 bytes, the only public struct. `op` is borrowed until the event is released; NULL where no operation is behind it
+ * (NOTIFICATION, SLOW_QUERY). */
 typedef struct shipopt_event {
-	uint64_t token; /* of the operation, see shipopt_op_set_token() */
+	uint64_t token; /* of the operation, see shipopt_op_set_token(); of a NOTIFICATION the listener's `userdata`; else 0 */
 	shipopt_op *op;
-	int32_t status;
+	int32_t status; /* of the operation, item or notification; else 0 */
 	uint32_t kind;
 	uint64_t value;       /* meaning by kind: the operation's value, or a handle for the function named above */
 	uint64_t reserved[2]; /* the library's own: give them back as they are */
@@ -40,29 +42,34 @@ typedef struct shipopt_event {
 
 #define SHIPOPT_QUEUE_SLOTS_DEFAULT 1024
 
-/* Makes a queue with `slots` slots (1 to 1,048,576; 0 takes the default). The caller owns *ret_queue. */
+/* Makes a queue with `slots` slots (1 to 1,048,576; 0 takes the default). The caller owns *ret_queue. SHIPOPT_EINVAL,
+ * SHIPOPT_ENOMEM, SHIPOPT_EIO (no descriptor), SHIPOPT_ESHUTDOWN, SHIPOPT_EFORKED. */
 SHIPOPT_API int shipopt_queue_new(shipopt_runtime *runtime, size_t slots, shipopt_queue **ret_queue);
 
-/* Drops the caller's reference; never blocks. Events that wait are dispatched in this call, those handed out by poll count as
- * given back; what completes later runs on a scheduler thread. Accepts NULL. */
+/* Drops the caller's reference; never blocks. Events that wait are dispatched in this call (a REQUEST without a callback fails with
+ * SHIPOPT_ESTATE), those handed out by poll count as given back; what completes later runs on a scheduler thread. Accepts NULL. */
 SHIPOPT_API void shipopt_queue_free(shipopt_queue *queue);
 
 /* A descriptor that is readable while events wait (level-triggered); for poll, epoll, kqueue or an event loop. It belongs
- * to the queue: never read, write or close it. */
+ * to the queue: never read, write or close it. SHIPOPT_EINVAL for NULL. */
 SHIPOPT_API int shipopt_queue_fd(const shipopt_queue *queue);
 
 /*
  * Runs the callbacks of up to `max` events (0: all that wait now) on this thread, waiting up to `timeout_ms` (0: not at
- * all, -1: without end) for the first. Returns their number. SHIPOPT_EDEADLK from inside a dispatch of the same queue or on
- * a thread of the library when it would have to wait; SHIPOPT_ESHUTDOWN when the runtime is closed and nothing waits.
+ * all, -1: without end) for the first. Returns their number, 0 when the time is over. SHIPOPT_EDEADLK from inside a dispatch of the same queue or on
+ * a thread of the library when it would have to wait; SHIPOPT_ESHUTDOWN when the runtime is closed and it would have to wait.
+ * SHIPOPT_EINVAL, SHIPOPT_EFORKED.
  */
 SHIPOPT_API int shipopt_queue_dispatch(shipopt_queue *queue, size_t max, int64_t timeout_ms);
 
 /*
- * Takes up to `max` events (at least 1) into the caller's array, waiting as above, and returns their number. Callbacks do
- * not run. Each event must be given back, unchanged, with shipopt_queue_release(), in any order and number; until then what
- * it refers to stays valid. Events that were not handed out, or were given back before, are SHIPOPT_EINVAL; the others
- * of the same call are taken back all the same.
+ * Takes up to `max` events (at least 1) into the caller's array, waiting and with the errors as above, and returns their
+ * number. Callbacks do not run. Each event must be given back, unchanged, with shipopt_queue_release(), in any order and
+ * number; until then what it refers to stays valid, and its slot is used. Releasing gives 0. Events that were not handed out, or were
+ * given back before, are SHIPOPT_EINVAL; the others of the same call are taken back all the same.
+ *
+ * Releasing a REQUEST does not answer it: the request is the host's until it is answered, before or after. What asked goes on
+ * waiting: a transaction and the choice of a rate until their time is over, a host call of a run and a load without end.
  */
 SHIPOPT_API int shipopt_queue_poll(shipopt_queue *queue, shipopt_event *events, size_t max, int64_t timeout_ms);
 SHIPOPT_API int shipopt_queue_release(shipopt_queue *queue, const shipopt_event *events, size_t count);

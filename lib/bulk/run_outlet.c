@@ -55,6 +55,7 @@ static void push_item(struct run *run, struct run_item *item)
 		.kind = SHIPOPT_EVENT_ITEM,
 		.value = (uint64_t)(uintptr_t)&item->item,
 	};
+	item->entry.has_callback = run->bulk->callbacks.item != NULL;
 	item->entry.run = item_entry_run;
 	item->entry.finish = item_entry_finish;
 	shipopt_op_ref(&run->op);
@@ -80,6 +81,7 @@ static void push_progress(struct run *run)
 		return;
 	run->progress_queued = true;
 	run->progress_entry.event = (shipopt_event){.op = &run->op, .kind = SHIPOPT_EVENT_PROGRESS};
+	run->progress_entry.has_callback = run->bulk->callbacks.progress != NULL;
 	run->progress_entry.run = progress_entry_run;
 	run->progress_entry.finish = progress_entry_finish;
 	shipopt_op_ref(&run->op);

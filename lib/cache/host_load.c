@@ -57,6 +57,7 @@ static int put_question(const struct asking *asking, shipopt_load *load)
 		return r;
 	}
 	question->asking = *asking;
+	question->entry.has_callback = asking->ask != NULL;
 	question->entry.run = question_run;
 	question->entry.finish = question_finish;
 	question->entry.event = (shipopt_event){

@@ -183,6 +183,7 @@ static void push_all(shipopt_listener *listener)
 			.kind = SHIPOPT_EVENT_NOTIFICATION,
 			.value = (uint64_t)(uintptr_t)slot->notification,
 		};
+		slot->entry.has_callback = listener->notified != NULL;
 		reference_take(&listener->reference);
 		pthread_mutex_unlock(&listener->lock);
 		queue_push(listener->pool->delivery.queue, &slot->entry);

@@ -63,6 +63,7 @@ static void deliver(struct shipopt_slow_query *report)
 		pool_count(report->pool, SHIPOPT_POOL_STAT_SLOW_DROPPED, 1);
 		report_free(report);
 	} else {
+		report->entry.has_callback = report->pool->slow_query != NULL;
 		report->entry.run = entry_run;
 		report->entry.finish = entry_finish;
 		report->entry.event = (shipopt_event){.kind = SHIPOPT_EVENT_SLOW_QUERY, .value = (uint64_t)(uintptr_t)report};

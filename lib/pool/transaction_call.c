@@ -111,17 +111,12 @@ static int run(shipopt_pool *pool, const struct delivery *delivery, const shipop
 	return command_submit(command, r, ret_op);
 }
 
-static void refuse(void *userdata, shipopt_request *request)
-{
-	shipopt_request_fail(request, SHIPOPT_ESTATE, "the queue was dispatched, but the transaction has no body");
-}
-
 int shipopt_pool_transaction(shipopt_pool *pool, const shipopt_transaction_options *options, shipopt_request_fn body,
 	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
 	if (!pool || (!body && pool->delivery.mode != SHIPOPT_DELIVERY_QUEUE))
 		return SHIPOPT_EINVAL;
-	return run(pool, &pool->delivery, options, body ? body : refuse, done, userdata, ret_op);
+	return run(pool, &pool->delivery, options, body, done, userdata, ret_op);
 }
 
 shipopt_lease *shipopt_request_lease(const shipopt_request *request)

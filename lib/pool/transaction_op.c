@@ -200,7 +200,7 @@ static void ask_body(struct transaction_op *transaction)
 	bool had_slot = transaction->has_slot;
 	transaction->has_slot = false;
 	command_park(command);
-	ask_host(&command->op, command->pool->reactor, had_slot, run_body, transaction, request);
+	ask_host(&command->op, command->pool->reactor, had_slot, transaction->body ? run_body : NULL, transaction, request);
 }
 
 /* All that was given to the lease before the answer is over. */

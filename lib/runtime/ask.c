@@ -30,7 +30,10 @@ static void ask_task(struct task *task)
 static void ask_entry_run(struct queue_entry *entry)
 {
 	struct ask *ask = CONTAINER_OF(entry, struct ask, entry);
-	ask->function(ask->userdata, ask->request);
+	if (ask->function)
+		ask->function(ask->userdata, ask->request);
+	else
+		shipopt_request_fail(ask->request, SHIPOPT_ESTATE, "the queue was dispatched, but nobody is there to ask");
 }
 
 static void ask_entry_finish(struct queue_entry *entry)
@@ -53,6 +56,7 @@ void ask_host(shipopt_op *op, struct reactor *reactor, bool has_slot, shipopt_re
 	*ask = (struct ask){.op = shipopt_op_ref(op), .function = function, .userdata = userdata, .request = request};
 	ask->task.run = ask_task;
 	if (is_queued) {
+		ask->entry.has_callback = function != NULL;
 		ask->entry.run = ask_entry_run;
 		ask->entry.finish = ask_entry_finish;
 		ask->entry.event =

@@ -168,6 +168,7 @@ int op_new(const struct op_class *class, shipopt_runtime *runtime, const struct 
 	op->delivery.queue = has_queue ? queue_ref(delivery->queue) : NULL;
 	op->done = done;
 	op->userdata = userdata;
+	op->entry.has_callback = done != NULL;
 	op->entry.run = op_entry_run;
 	op->entry.taken = op_entry_taken;
 	op->entry.finish = op_entry_finish;
@@ -252,7 +253,7 @@ int shipopt_op_wait(shipopt_op *op, int64_t timeout_ms)
 		return SHIPOPT_EDEADLK;
 	bool is_over;
 	if (uses_queue(op))
-		is_over = queue_wait(op->delivery.queue, op_is_delivered, op, timeout_ms);
+		is_over = queue_wait(op->delivery.queue, &op->entry, op_is_delivered, op, timeout_ms);
 	else if (op->runtime->is_simulated)
 		is_over = runtime_simulate(op->runtime, op_is_delivered, op, timeout_ms);
 	else

@@ -27,6 +27,7 @@ struct shipopt_queue {
 	pthread_mutex_t lock; /* for what follows */
 	pthread_cond_t changed;
 	struct list_node entries;
+	struct list_node callable; /* those of them that have a callback */
 	bool wants_fd; /* the descriptor was asked for: keep it up to date */
 	bool is_taken; /* a thread dispatches or polls */
 	bool is_freed;
@@ -95,6 +96,7 @@ static int queue_make(size_t slots, shipopt_queue **ret_queue)
 	pthread_mutex_init(&queue->lock, NULL);
 	reference_init(&queue->reference);
 	list_init(&queue->entries);
+	list_init(&queue->callable);
 	queue->slots = slots;
 	*ret_queue = queue;
 	return 0;
@@ -189,6 +191,8 @@ void queue_push(shipopt_queue *queue, struct queue_entry *entry)
 		if (list_is_empty(&queue->entries) && queue->wants_fd)
 			wake_signal(&queue->wake);
 		list_push_back(&queue->entries, &entry->node);
+		if (entry->has_callback)
+			list_push_back(&queue->callable, &entry->callable_node);
 		pthread_cond_broadcast(&queue->changed);
 	}
 	pthread_mutex_unlock(&queue->lock);
@@ -202,12 +206,29 @@ void queue_push(shipopt_queue *queue, struct queue_entry *entry)
 }
 
 /* With the lock held. */
+static struct queue_entry *entry_take(shipopt_queue *queue, struct queue_entry *entry)
+{
+	list_remove(&entry->node);
+	if (entry->has_callback)
+		list_remove(&entry->callable_node);
+	if (list_is_empty(&queue->entries) && queue->wants_fd)
+		wake_drain(&queue->wake);
+	return entry;
+}
+
 static struct queue_entry *entry_pop(shipopt_queue *queue)
 {
-	struct list_node *node = list_pop_front(&queue->entries);
-	if (node && list_is_empty(&queue->entries) && queue->wants_fd)
-		wake_drain(&queue->wake);
-	return node ? LIST_MEMBER(node, struct queue_entry, node) : NULL;
+	struct list_node *node = list_first(&queue->entries);
+	return node ? entry_take(queue, LIST_MEMBER(node, struct queue_entry, node)) : NULL;
+}
+
+/* With the lock held: the next that a thread which waits for `own` may dispatch. */
+static struct queue_entry *entry_pop_for(shipopt_queue *queue, struct queue_entry *own)
+{
+	if (!own->has_callback && list_is_linked(&own->node))
+		return entry_take(queue, own);
+	struct list_node *node = list_first(&queue->callable);
+	return node ? entry_take(queue, LIST_MEMBER(node, struct queue_entry, callable_node)) : NULL;
 }
 
 int shipopt_queue_fd(const shipopt_queue *queue)
@@ -419,39 +440,47 @@ void queue_notify(shipopt_queue *queue)
 
 struct queue_wait_state {
 	shipopt_queue *queue;
+	struct queue_entry *own;
 	bool (*is_over)(void *argument);
 	void *argument;
 };
 
-/* Dispatches one entry if there is one and no other thread takes. */
+/* With the lock held: dispatches one entry, if there is one and no other thread takes. */
+static bool dispatch_for(shipopt_queue *queue, struct queue_entry *own)
+{
+	struct queue_entry *entry = queue->is_taken ? NULL : entry_pop_for(queue, own);
+	if (!entry)
+		return false;
+	queue->is_taken = true;
+	run_one(queue, entry);
+	queue->is_taken = false;
+	pthread_cond_broadcast(&queue->changed);
+	return true;
+}
+
 static bool simulated_is_over(void *argument)
 {
 	struct queue_wait_state *wait = argument;
-	while (!wait->is_over(wait->argument) && shipopt_queue_dispatch(wait->queue, 1, 0) > 0)
+	pthread_mutex_lock(&wait->queue->lock);
+	while (!wait->is_over(wait->argument) && dispatch_for(wait->queue, wait->own))
 		;
+	pthread_mutex_unlock(&wait->queue->lock);
 	return wait->is_over(wait->argument);
 }
 
-bool queue_wait(shipopt_queue *queue, bool (*is_over)(void *argument), void *argument, int64_t timeout_ms)
+bool queue_wait(shipopt_queue *queue, struct queue_entry *own, bool (*is_over)(void *argument), void *argument,
+	int64_t timeout_ms)
 {
-	struct queue_wait_state wait = {queue, is_over, argument};
+	struct queue_wait_state wait = {queue, own, is_over, argument};
 	if (queue->runtime->is_simulated)
 		return runtime_simulate(queue->runtime, simulated_is_over, &wait, timeout_ms);
 	int64_t deadline = condition_deadline(timeout_ms);
 	bool in_time = true;
 	queue_ref(queue);
 	pthread_mutex_lock(&queue->lock);
-	while (!is_over(argument) && in_time) {
-		struct queue_entry *entry = queue->is_taken ? NULL : entry_pop(queue);
-		if (!entry) {
+	while (!is_over(argument) && in_time)
+		if (!dispatch_for(queue, own))
 			in_time = condition_wait(&queue->changed, &queue->lock, deadline);
-			continue;
-		}
-		queue->is_taken = true;
-		run_one(queue, entry);
-		queue->is_taken = false;
-		pthread_cond_broadcast(&queue->changed);
-	}
 	pthread_mutex_unlock(&queue->lock);
 	queue_unref(queue);
 	return is_over(argument);

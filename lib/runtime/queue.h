@@ -14,6 +14,9 @@
  * Events handed out by poll are kept in a table of as many places as there are slots; place and serial number travel in the
  * event's reserved words, so that giving back what was not handed out is noticed.
  *
+ * An entry with `has_callback` is also in a second list: a thread that waits for an operation dispatches those, in order,
+ * and that operation's own entry, and leaves the others to be polled.
+ *
  * An entry's slot is reserved (queue_reserve) when the thing is admitted and freed after its event was dispatched or
  * released. `run` is what dispatch calls; `taken` (may be NULL) is called instead when poll hands the event out; `finish` is
  * called once after `run`, or at release, and gives up the entry's hold on what it is embedded in. The event's token is read
@@ -22,7 +25,9 @@
  */
 struct queue_entry {
 	struct list_node node;
+	struct list_node callable_node; /* the queue's own, as `node` */
 	shipopt_event event;
+	bool has_callback; /* `run` calls code of the host's */
 	void (*run)(struct queue_entry *entry);
 	void (*taken)(struct queue_entry *entry);
 	void (*finish)(struct queue_entry *entry);
@@ -44,8 +49,10 @@ void queue_unref(shipopt_queue *queue);
 bool queue_is_dispatching(const shipopt_queue *queue);
 /* True inside a dispatch of any queue on this thread. */
 bool queue_is_any_dispatching(void);
-/* Dispatches on this thread, or waits while another one does, until `is_over`. False when the deadline has passed. */
-bool queue_wait(shipopt_queue *queue, bool (*is_over)(void *argument), void *argument, int64_t timeout_ms);
+/* Dispatches `own` and entries that have a callback on this thread, or waits while another one takes, until `is_over`. False when
+ * the deadline has passed. */
+bool queue_wait(shipopt_queue *queue, struct queue_entry *own, bool (*is_over)(void *argument), void *argument,
+	int64_t timeout_ms);
 /* What `is_over` looks at has changed. */
 void queue_notify(shipopt_queue *queue);
 

@@ -662,6 +662,41 @@ static void a_polled_queue_is_asked_by_events(void **state)
 	fixture_close();
 }
 
+static void waiting_leaves_the_question_in_the_queue_and_it_outlives_its_event(void **state)
+{
+	shipopt_op *op;
+	shipopt_queue *queue = open_queued(4);
+	assert_int_equal(shipopt_pool_transaction(fixture.pool, NULL, NULL, NULL, NULL, &op), 0);
+	while (side_number("select count(*) " OTHERS " and state = 'idle in transaction'") != 1)
+		poll(NULL, 0, 1);
+	assert_int_equal(shipopt_op_wait(op, 20), SHIPOPT_ETIMEDOUT);
+	shipopt_event event = take_event(queue);
+	assert_int_equal(event.kind, SHIPOPT_EVENT_REQUEST);
+	shipopt_request *request = shipopt_event_request(&event);
+	assert_int_equal(shipopt_queue_release(queue, &event, 1), 0);
+	assert_int_equal(shipopt_op_wait(op, 20), SHIPOPT_ETIMEDOUT); /* giving back does not answer */
+	assert_int_equal(ask(shipopt_request_lease(request), "select 1", NULL), 0);
+	shipopt_request_complete(request, 5);
+	assert_int_equal(shipopt_op_wait(op, 30000), 0);
+	assert_int_equal(shipopt_op_value(op), 5);
+	assert_int_equal(shipopt_queue_poll(queue, &event, 1, 0), 0); /* the wait took the completion */
+	shipopt_op_unref(op);
+	shipopt_queue_free(queue);
+	fixture_close();
+}
+
+static void a_dispatched_question_without_a_body_fails(void **state)
+{
+	shipopt_op *op;
+	shipopt_queue *queue = open_queued(4);
+	assert_int_equal(shipopt_pool_transaction(fixture.pool, NULL, NULL, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_queue_dispatch(queue, 1, 30000), 1);
+	assert_int_equal(shipopt_op_wait(op, 30000), SHIPOPT_ESTATE);
+	shipopt_op_unref(op);
+	shipopt_queue_free(queue);
+	fixture_close();
+}
+
 static void dispatch_runs_the_body_and_the_completion(void **state)
 {
 	struct held held = {.asked = 0};
@@ -785,6 +820,8 @@ int main(void)
 		cmocka_unit_test(a_rollback_that_a_server_does_not_answer_ends_with_the_grace),
 		cmocka_unit_test(a_commit_whose_answer_is_lost_is_in_doubt_and_not_repeated),
 		cmocka_unit_test(a_polled_queue_is_asked_by_events),
+		cmocka_unit_test(waiting_leaves_the_question_in_the_queue_and_it_outlives_its_event),
+		cmocka_unit_test(a_dispatched_question_without_a_body_fails),
 		cmocka_unit_test(dispatch_runs_the_body_and_the_completion),
 		cmocka_unit_test(without_a_slot_for_the_question_the_call_itself_fails),
 		cmocka_unit_test(a_question_nobody_took_is_withdrawn_by_the_close),

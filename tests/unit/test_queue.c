@@ -168,6 +168,87 @@ static void waiting_for_an_operation_dispatches_its_queue(void **state)
 	shipopt_op_unref(op);
 }
 
+/* Without a callback and without a reference of the caller's. */
+static void start_silent(struct fixture *fixture, uint64_t token)
+{
+	shipopt_op *op;
+	assert_int_equal(try_start(fixture, NULL, NULL, &op), 0);
+	shipopt_op_set_token(op, token);
+	op_complete(op, 0, NULL);
+	shipopt_op_unref(op);
+}
+
+static void assert_polled(struct fixture *fixture, uint64_t token)
+{
+	shipopt_event event;
+	assert_int_equal(shipopt_queue_poll(fixture->queue, &event, 1, 0), 1);
+	assert_int_equal(event.token, token);
+	assert_int_equal(shipopt_queue_release(fixture->queue, &event, 1), 0);
+}
+
+static void waiting_leaves_what_has_no_callback_to_be_polled(void **state)
+{
+	struct fixture *fixture = *state;
+	shipopt_op *op;
+	start_silent(fixture, 1);
+	start_completed(fixture, 2);
+	start_silent(fixture, 3);
+	assert_int_equal(try_start(fixture, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_op_wait(op, 0), SHIPOPT_ETIMEDOUT);
+	assert_int_equal(shipopt_op_wait(op, 1), SHIPOPT_ETIMEDOUT);
+	assert_int_equal(atomic_load(&done_count), 1);
+	op_complete(op, 7, NULL);
+	assert_int_equal(shipopt_op_wait(op, PATIENCE_MS), 7); /* takes the operation's own event */
+	shipopt_op_unref(op);
+	assert_true(is_readable(fixture->queue));
+	assert_polled(fixture, 1);
+	assert_polled(fixture, 3);
+	assert_false(is_readable(fixture->queue));
+	assert_int_equal(shipopt_queue_dispatch(fixture->queue, 0, 0), 0);
+	for (uint64_t i = 0; i < 4; i++) /* no slot was lost */
+		start_completed(fixture, i);
+}
+
+static void waiting_dispatches_callbacks_in_their_order(void **state)
+{
+	struct fixture *fixture = *state;
+	shipopt_op *op = start(fixture);
+	start_completed(fixture, 1);
+	start_silent(fixture, 2);
+	op_complete(op, 5, NULL);
+	start_completed(fixture, 3);
+	assert_int_equal(shipopt_op_wait(op, PATIENCE_MS), 5);
+	assert_int_equal(atomic_load(&done_count), 2);
+	assert_polled(fixture, 2);
+	assert_polled(fixture, 3); /* behind the operation: not dispatched */
+	shipopt_op_unref(op);
+}
+
+static void waiting_in_a_simulation_leaves_the_same(void **state)
+{
+	struct fixture *outer = *state, simulated = {0};
+	shipopt_op *op;
+	assert_int_equal(runtime_new_simulated(&simulated.runtime), 0);
+	assert_int_equal(shipopt_queue_new(simulated.runtime, 4, &simulated.queue), 0);
+	start_silent(&simulated, 1);
+	start_completed(&simulated, 2);
+	assert_int_equal(try_start(&simulated, NULL, NULL, &op), 0);
+	op_complete(op, 6, NULL);
+	assert_int_equal(shipopt_op_wait(op, -1), 6);
+	shipopt_op_unref(op);
+	op = NULL;
+	assert_int_equal(try_start(&simulated, count_done, NULL, &op), 0);
+	op_complete(op, 8, NULL);
+	assert_int_equal(shipopt_op_wait(op, -1), 8);
+	shipopt_op_unref(op);
+	assert_int_equal(atomic_load(&done_count), 2);
+	assert_polled(&simulated, 1);
+	shipopt_queue_free(simulated.queue);
+	assert_int_equal(shipopt_runtime_close(simulated.runtime, -1), 0);
+	shipopt_runtime_free(simulated.runtime);
+	assert_non_null(outer->queue);
+}
+
 static void *dispatch_until_closed(void *argument)
 {
 	int total = 0, r;
@@ -297,6 +378,9 @@ int main(void)
 		TEST(poll_hands_out_batches_that_live_until_released),
 		TEST(an_event_cannot_be_released_twice),
 		TEST(waiting_for_an_operation_dispatches_its_queue),
+		TEST(waiting_leaves_what_has_no_callback_to_be_polled),
+		TEST(waiting_dispatches_callbacks_in_their_order),
+		TEST(waiting_in_a_simulation_leaves_the_same),
 		TEST(waiting_beside_a_dispatcher_works_and_the_close_ends_it),
 		TEST(inside_a_dispatch_waiting_for_the_same_queue_is_refused),
 		TEST(free_runs_what_waits_and_later_completions_go_to_the_scheduler),
