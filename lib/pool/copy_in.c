@@ -183,7 +183,11 @@ static void copy_progress(struct command *command)
 		if (self->is_copying)
 			break;
 	}
-	if ((self->is_copying && !send_pieces(self)) || connection->is_broken || !connection_flush(connection))
+	bool is_good;
+	do /* room that came between the two is not told by the socket again */
+		is_good = (!self->is_copying || send_pieces(self)) && !connection->is_broken && connection_flush(connection);
+	while (is_good && self->is_copying && self->sending && PQflush(connection->pg) == 0);
+	if (!is_good)
 		connection_lose(connection, "the connection failed during a COPY");
 }
 
