@@ -35,8 +35,8 @@ SHIPOPT_BEGIN_DECLS
  *	shipopt_tracker_retrieve(carrier, id, on_tracker, NULL, NULL);   in on_tracker: shipopt_op_is_cached(op)
  *
  * What is kept is the body of a whole, good answer (HTTP 200), and for the cache's negative_ttl_ms, or until a
- * write to its collection, that there is no such object; the failure is then SHIPOPT_ENOTFOUND without the
- * carrier's words. Paths with empty or dot segments are left out. Another failure is
+ * write to its collection, that there is no such object; the failure is then SHIPOPT_ENOTFOUND with the carrier's code,
+ * but without its words and request id. Paths with empty or dot segments are left out. Another failure is
  * never kept; it is told to all who waited for that very request, but for what is one call's own affair (its
  * cancel, its shorter timeout_ms, no memory): then another one sends. A call that waits for another's answer
  * does so for its timeout_ms at most. If the cache has a soft time to live, a stale answer is handed out while

@@ -14,6 +14,7 @@ struct waiter {
 	shipopt_cache_ready_fn ready;
 	void *userdata;
 	int64_t deadline_us; /* of the cache's clock */
+	bool takes_words;    /* is shown a negative entry, too */
 };
 
 static struct flight **bucket_of(struct shard *shard, uint64_t hash)
@@ -296,13 +297,14 @@ int flight_result(struct flight *flight, struct entry **ret_entry, shipopt_error
 	return entry->flags & ENTRY_NEGATIVE ? SHIPOPT_CACHE_NEGATIVE : SHIPOPT_CACHE_FOUND;
 }
 
-int flight_watch(struct flight *flight, shipopt_cache_ready_fn ready, void *userdata, int64_t timeout_ms)
+int flight_watch(struct flight *flight, shipopt_cache_ready_fn ready, void *userdata, int64_t timeout_ms, bool takes_words)
 {
 	struct waiter *waiter = mem_alloc_zero(sizeof(*waiter));
 	if (!waiter)
 		return SHIPOPT_ENOMEM;
 	waiter->ready = ready;
 	waiter->userdata = userdata;
+	waiter->takes_words = takes_words;
 	waiter->deadline_us = time_after_ms(cache_now(flight->cache), timeout_ms);
 	int r = 0;
 	pthread_mutex_lock(&flight->lock);
@@ -329,7 +331,7 @@ int flight_watch(struct flight *flight, shipopt_cache_ready_fn ready, void *user
 static void tell(struct waiter *waiter, int outcome, struct entry *entry, struct shipopt_load *load,
 	const shipopt_error *error)
 {
-	bool has_data = entry && !(entry->flags & ENTRY_NEGATIVE);
+	bool has_data = entry && (waiter->takes_words || !(entry->flags & ENTRY_NEGATIVE));
 	waiter->ready(waiter->userdata, outcome, has_data ? entry_handle(entry) : NULL, load, error);
 	mem_free(waiter);
 }

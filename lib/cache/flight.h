@@ -76,7 +76,7 @@ int flight_wait(struct flight *flight, int64_t timeout_ms);
 int flight_result(struct flight *flight, struct entry **ret_entry, shipopt_error **ret_error);
 /* Calls `ready` when there is an answer: SHIPOPT_CACHE_WAITING. 0: there is one already; SHIPOPT_CACHE_LEAD: the caller leads
  * now; SHIPOPT_ENOMEM. */
-int flight_watch(struct flight *flight, shipopt_cache_ready_fn ready, void *userdata, int64_t timeout_ms);
+int flight_watch(struct flight *flight, shipopt_cache_ready_fn ready, void *userdata, int64_t timeout_ms, bool takes_words);
 
 /* How a token is answered; these consume it. `entry` (made with the flight's ticket) is consumed, too; it is stored if it may be. */
 void flight_complete(struct flight *flight, struct entry *entry);

@@ -109,7 +109,7 @@ int cache_look(shipopt_cache *cache, uint64_t hash, const void *key, size_t key_
 	look_begin(&look, cache, hash);
 	struct entry *entry = table_find(&look.shard->table, hash, key, key_length);
 	int outcome = judge(cache, &look, entry);
-	if (has_value(outcome)) {
+	if (outcome != SHIPOPT_CACHE_ABSENT) {
 		entry_ref(entry);
 		*ret_entry = entry;
 	}

@@ -67,17 +67,20 @@ int shipopt_load_complete(
 	return answer(load, &content, options ? options : &load->flight->options, options != NULL);
 }
 
-int shipopt_load_not_found(shipopt_load *load, const shipopt_cache_options *options)
+int load_not_found(shipopt_load *load, const void *words, size_t length, const shipopt_cache_options *options)
 {
-	if (!load)
-		return SHIPOPT_EINVAL;
-	struct entry_content content = {.is_negative = true};
+	struct entry_content content = {.value = words, .value_length = length, .is_negative = true};
 	if (options)
 		return answer(load, &content, options, true);
 	/* The times of the question are meant for a value. */
 	shipopt_cache_options negative = load->flight->options;
 	negative.ttl_ms = OPTION_UNSET;
 	return answer(load, &content, &negative, false);
+}
+
+int shipopt_load_not_found(shipopt_load *load, const shipopt_cache_options *options)
+{
+	return load ? load_not_found(load, NULL, 0, options) : SHIPOPT_EINVAL;
 }
 
 void shipopt_load_fail(shipopt_load *load, int status, const char *message)
@@ -150,11 +153,16 @@ static int lead(shipopt_cache *cache, struct flight *flight, const struct loader
 	return 0;
 }
 
-static int take_result(struct flight *flight, shipopt_value **ret_value, shipopt_error **ret_error)
+static bool takes_words(const shipopt_cache_options *options)
+{
+	return options && options->takes_words;
+}
+
+static int take_result(struct flight *flight, bool with_words, shipopt_value **ret_value, shipopt_error **ret_error)
 {
 	struct entry *entry;
 	int r = flight_result(flight, &entry, ret_error);
-	if (r == SHIPOPT_CACHE_FOUND)
+	if (r == SHIPOPT_CACHE_FOUND || (r == SHIPOPT_CACHE_NEGATIVE && with_words))
 		*ret_value = entry_handle(entry);
 	else if (r == SHIPOPT_CACHE_NEGATIVE)
 		entry_unref(entry);
@@ -179,7 +187,7 @@ static int await_answer(shipopt_cache *cache, struct flight *flight, enum flight
 	}
 	if (r == SHIPOPT_ETIMEDOUT)
 		return error_set(ret_error, r, "waited %lld ms for a load", (long long)timeout_ms);
-	return r < 0 ? r : take_result(flight, ret_value, ret_error);
+	return r < 0 ? r : take_result(flight, false, ret_value, ret_error);
 }
 
 /* A refresh in the background. */
@@ -255,6 +263,8 @@ int cache_get_or_load(shipopt_cache *cache, const void *key, size_t key_length, 
 		r = cache_look(cache, hash, key, key_length, &entry);
 		if (r == SHIPOPT_CACHE_FOUND)
 			*ret_value = entry_handle(entry);
+		else if (r == SHIPOPT_CACHE_NEGATIVE)
+			entry_unref(entry);
 		if (r == SHIPOPT_CACHE_FOUND || r == SHIPOPT_CACHE_NEGATIVE)
 			return r;
 		struct entry *stale = r == SHIPOPT_CACHE_STALE ? entry : NULL;
@@ -293,14 +303,14 @@ static int begin_or_watch(shipopt_cache *cache, uint64_t hash, const void *key, 
 	else if (is_refresh)
 		r = SHIPOPT_CACHE_WAITING;
 	else if (role == FLIGHT_FOLLOWS)
-		r = flight_watch(flight, ready, userdata, timeout_of(cache, options));
+		r = flight_watch(flight, ready, userdata, timeout_of(cache, options), takes_words(options));
 	if (r == SHIPOPT_CACHE_LEAD) {
 		stats_add(&cache->stats, reader_own, STAT_LOADS, 1);
 		*ret_load = &flight->load;
 	} else if (r == SHIPOPT_CACHE_WAITING && !is_refresh) {
 		stats_add(&cache->stats, reader_own, STAT_COALESCED, 1);
 	} else if (r == 0) {
-		r = take_result(flight, ret_value, NULL);
+		r = take_result(flight, takes_words(options), ret_value, NULL);
 	}
 	flight_unref(flight);
 	return r;
@@ -318,8 +328,13 @@ int shipopt_cache_get_or_begin(shipopt_cache *cache, const void *key, size_t key
 		struct entry *entry;
 		shipopt_load *load = NULL;
 		int outcome = cache_look(cache, hash, key, key_length, &entry);
-		if (outcome == SHIPOPT_CACHE_NEGATIVE)
+		if (outcome == SHIPOPT_CACHE_NEGATIVE) {
+			if (takes_words(options))
+				*ret_value = entry_handle(entry);
+			else
+				entry_unref(entry);
 			return outcome;
+		}
 		if (outcome == SHIPOPT_CACHE_ABSENT) {
 			r = begin_or_watch(cache, hash, key, key_length, false, options, ready, userdata, ret_value, &load);
 			if (r == SHIPOPT_CACHE_ABSENT)
@@ -363,6 +378,8 @@ static void join_missing(shipopt_cache *cache, size_t count, const void *const *
 				outcomes[i] = cache_look(cache, hash, keys[i], key_lengths[i], &entry);
 				if (outcomes[i] == SHIPOPT_CACHE_FOUND || outcomes[i] == SHIPOPT_CACHE_STALE)
 					values[i] = entry_handle(entry);
+				else if (outcomes[i] == SHIPOPT_CACHE_NEGATIVE)
+					entry_unref(entry);
 			} else {
 				missing->flights[i] = flight;
 			}
@@ -396,7 +413,7 @@ static int await_missing(struct flight *flight, int64_t timeout_ms, shipopt_valu
 		flight_abandon(flight);
 		return SHIPOPT_ECANCELED;
 	}
-	return r < 0 ? r : take_result(flight, value, NULL);
+	return r < 0 ? r : take_result(flight, false, value, NULL);
 }
 
 int shipopt_cache_get_or_load_many(shipopt_cache *cache, size_t count, const void *const *keys, const size_t *key_lengths,

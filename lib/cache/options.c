@@ -11,6 +11,7 @@ void options_init(shipopt_cache_options *options)
 	options->ttl_ms = options->soft_ttl_ms = options->access_ttl_ms = OPTION_UNSET;
 	options->jitter_percent = options->timeout_ms = OPTION_UNSET;
 	options->refreshes_in_call = false;
+	options->takes_words = false;
 	options->tag_count = 0;
 }
 

@@ -13,6 +13,7 @@
 struct shipopt_cache_options {
 	int64_t ttl_ms, soft_ttl_ms, access_ttl_ms, jitter_percent, timeout_ms;
 	bool refreshes_in_call;
+	bool takes_words; /* of a carrier's: shipopt_cache_get_or_begin() also hands out a negative entry; see load_not_found() */
 	unsigned tag_count;
 	char tags[ENTRY_TAGS_MAX][TAG_NAME_MAX + 1];
 };

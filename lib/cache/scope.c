@@ -123,6 +123,8 @@ int shipopt_scope_get(shipopt_scope *scope, const void *key, size_t key_length, 
 	if (r < 0)
 		return r;
 	int outcome = cache_look(scope->cache, hash, key, key_length, &entry);
+	if (outcome == SHIPOPT_CACHE_NEGATIVE)
+		entry_unref(entry);
 	if (outcome != SHIPOPT_CACHE_FOUND && outcome != SHIPOPT_CACHE_STALE)
 		return outcome;
 	*find(scope, hash, key, key_length) = entry;

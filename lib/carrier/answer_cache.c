@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cache/flight.h"
+#include "cache/load.h"
 
 #define IDENTITY_FORM "answer-1\n"
 #define IDENTITY_DIGITS 32
@@ -103,6 +104,7 @@ void answer_options(
 	struct path_parts parts = split(question->path);
 	options_init(ret_options);
 	ret_options->ttl_ms = answer_ttl_ms(carrier, question);
+	ret_options->takes_words = true;
 	ret_options->timeout_ms = SHIPOPT_CACHE_FOREVER; /* who waits has a timer of his own */
 	shipopt_cache_options_add_tag(ret_options, question->identity);
 	if (question->content)
@@ -173,7 +175,7 @@ static void keep_success(shipopt_load *load, const struct provider *provider, co
 }
 
 /* Whatever is made in the collection may be what there was not, under a reference. */
-static void keep_absence(shipopt_load *load, const struct answer_question *question)
+static void keep_absence(shipopt_load *load, const struct answer_question *question, const char *code)
 {
 	struct shipopt_cache_options options = load->flight->options;
 	struct path_parts parts = split(question->path);
@@ -181,7 +183,7 @@ static void keep_absence(shipopt_load *load, const struct answer_question *quest
 	options.ttl_ms = OPTION_UNSET; /* that of the question is meant for an answer */
 	if (parts.id_length && make_tag(&parts, "", 0, tag))
 		shipopt_cache_options_add_tag(&options, tag);
-	shipopt_load_not_found(load, &options);
+	load_not_found(load, code, strnlen(code, ANSWER_CODE_BYTES_MAX), &options);
 }
 
 /* Whether a failure says nothing about what would befall another who asks. */
@@ -206,7 +208,7 @@ void answer_keep(shipopt_load *load, const struct provider *provider, const stru
 	if (exchange->status == 0 && exchange->http_status == 200)
 		keep_success(load, provider, question, exchange);
 	else if (exchange->status == SHIPOPT_ENOTFOUND && shipopt_error_carrier_code(exchange->error) && !question->content)
-		keep_absence(load, question);
+		keep_absence(load, question, shipopt_error_carrier_code(exchange->error));
 	else if (is_own_failure(exchange))
 		answer_pass_on(load);
 	else

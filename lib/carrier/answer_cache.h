@@ -10,7 +10,7 @@
  * Keys: "easypost:IDENTITY:/trackers/trk_1" for reads, "easypost:IDENTITY:quote:DIGEST" for quotes. The
  * identity is a digest of base URL and credential, so that two accounts, or test and production, never share;
  * the credential cannot be had from it. A value is the body of an answer with HTTP status 200, as it came. A
- * 404 in the API's own words is a negative entry. Nothing else is kept, nor an answer that the provider calls
+ * 404 in the API's own words is a negative entry, which keeps the carrier's code. Nothing else is kept, nor an answer that the provider calls
  * open: a shipment without postage, by which somebody might decide on a purchase; nor one to a path with empty
  * or dot segments, which may mean another object than it seems to (a write to one kills all of the account).
  *
@@ -25,6 +25,7 @@
  * flight are not stored then.
  */
 #define ANSWER_IDENTITY_SIZE 64
+#define ANSWER_CODE_BYTES_MAX 128 /* of the carrier's code that is kept with a 404 */
 #define ANSWER_KEY_SIZE (ANSWER_IDENTITY_SIZE + CALL_PATH_BYTES_MAX + 1)
 
 /* A credential of `base_url` as a text to name it by. */

@@ -112,18 +112,23 @@ bool cached_read_lead_done(struct call_op *self)
 
 static shipopt_error *not_found(const struct call_op *self)
 {
-	char text[256];
-	snprintf(text, sizeof(text), "%s %.160s: HTTP 404, as an earlier answer said", self->exchange.call.method,
-		buffer_text(&self->exchange.call.path));
-	struct error_detail detail = {
-		.code = SHIPOPT_ENOTFOUND, .http_status = 404, .retry_after_ms = -1, .message = text};
+	char text[400], code[ANSWER_CODE_BYTES_MAX + 1];
+	const shipopt_value *words = self->read.value;
+	snprintf(code, sizeof(code), "%.*s", words ? (int)MIN(shipopt_value_length(words), ANSWER_CODE_BYTES_MAX) : 0,
+		words ? (const char *)shipopt_value_data(words) : "");
+	snprintf(text, sizeof(text), "%s %.160s: HTTP 404%s%s, as an earlier answer said", self->exchange.call.method,
+		buffer_text(&self->exchange.call.path), code[0] ? " " : "", code);
+	struct error_detail detail = {.code = SHIPOPT_ENOTFOUND, .http_status = 404, .retry_after_ms = -1, .message = text,
+		.carrier_code = code[0] ? code : NULL};
 	return error_new_detail(&detail);
 }
 
 static void finish_not_found(struct call_op *self)
 {
+	shipopt_error *error = not_found(self);
+	shipopt_value_unref(TAKE(self->read.value));
 	self->op.value = 404;
-	call_op_finish(self, SHIPOPT_ENOTFOUND, not_found(self));
+	call_op_finish(self, SHIPOPT_ENOTFOUND, error);
 }
 
 /* Gives up what the telling has brought. */
@@ -216,13 +221,13 @@ static void wait_on_reactor(struct task *task)
 static void go_on(struct call_op *self, int outcome)
 {
 	struct cached_read *read = &self->read;
-	if (read->value && !read->load) {
-		self->op.is_cached = true;
-		read_from_call(self);
-	} else if (outcome == SHIPOPT_CACHE_NEGATIVE) {
+	if (outcome == SHIPOPT_CACHE_NEGATIVE) {
 		self->op.is_cached = true;
 		read->outcome = outcome;
 		reactor_post(self->carrier->reactor, &read->finish_task);
+	} else if (read->value && !read->load) {
+		self->op.is_cached = true;
+		read_from_call(self);
 	} else {
 		/* It leads, or the cache has no room for another load: then it goes by itself, as without a cache. After a failure that is
 		 * still remembered (error_backoff_ms of the cache) it fails in the same way. */

@@ -33,7 +33,7 @@ struct cached_read {
 	struct task wait_task, told_task, stored_task, finish_task;
 	int outcome;           /* what was told */
 	shipopt_error *error;  /* of a load that failed */
-	shipopt_value *value;  /* an answer to be read; with `load`, a stale one to fall back on */
+	shipopt_value *value;  /* an answer to be read; with `load`, a stale one to fall back on; or the code of a 404 */
 	shipopt_load *load;    /* to be answered by this operation */
 };
 

@@ -240,11 +240,13 @@ static void that_there_is_no_such_object_is_kept_for_a_short_time(void **state)
 	start_reads(0, 2, "shp_0");
 	end_reads(0, 2);
 	assert_int_equal(told[0].status, SHIPOPT_ENOTFOUND);
-	assert_true(told[0].carrier_code[0] != '\0');
+	assert_string_equal(told[0].carrier_code, "NOT_FOUND");
 	assert_int_equal(told[1].status, SHIPOPT_ENOTFOUND);
 	assert_int_equal(told[1].http_status, 404);
+	assert_string_equal(told[1].carrier_code, "NOT_FOUND");
 	read_one("shp_0");
 	assert_int_equal(told[0].status, SHIPOPT_ENOTFOUND);
+	assert_string_equal(told[0].carrier_code, "NOT_FOUND"); /* also of an answer that was kept */
 	assert_int_equal(told[0].http_status, 404);
 	assert_int_equal(told[0].is_cached, 1);
 	assert_int_equal(reads(), 1);
