@@ -34,6 +34,8 @@ static void deliver(struct command *command, int status, shipopt_error *error)
 		atomic_fetch_sub(&command->pool->pending, 1);
 	if (command->class->ended)
 		command->class->ended(command, status);
+	if (status == SHIPOPT_ETIMEDOUT && command->has_timed_out && !error)
+		error_set(&error, status, "the deadline of %lld ms passed", (long long)command->passed_ms);
 	settle_lease(command, status);
 	op_complete(&command->op, status, error);
 }
@@ -107,10 +109,16 @@ void command_end(struct command *command, int status, shipopt_error *error)
 
 /* ---- on the connection --------------------------------------------------------------------------------------- */
 
+static int64_t timeout_of(const struct command *command)
+{
+	return command->timeout_ms < 0 ? pool_setting(command->pool, POOL_COMMAND_TIMEOUT_MS) : command->timeout_ms;
+}
+
 static void deadline_fire(struct timer *timer)
 {
 	struct command *command = CONTAINER_OF(timer, struct command, deadline);
 	command->has_timed_out = true;
+	command->passed_ms = timeout_of(command);
 	if (command->class->canceled && command->class->canceled(command))
 		return;
 	connection_cancel(command->lease->connection);
@@ -119,7 +127,7 @@ static void deadline_fire(struct timer *timer)
 static void run(struct command *command, struct connection *connection)
 {
 	int64_t now = clock_now_us();
-	int64_t timeout_ms = command->timeout_ms < 0 ? pool_setting(command->pool, POOL_COMMAND_TIMEOUT_MS) : command->timeout_ms;
+	int64_t timeout_ms = timeout_of(command);
 	connection->command = command;
 	intake_reset(&connection->intake);
 	command->is_running = true;
@@ -164,6 +172,8 @@ static void fail_lost(struct command *command, int status, const char *reason)
 	shipopt_error *error = TAKE(command->error);
 	if (command->status < 0)
 		status = command->status; /* held back, and nothing the loss could change */
+	else if (status == SHIPOPT_ETIMEDOUT && command->has_timed_out)
+		error_set(&error, status, "the deadline of %lld ms passed: %s", (long long)command->passed_ms, reason);
 	else
 		error_set(&error, status, "%s", reason);
 	deliver(command, status, error);
@@ -253,11 +263,18 @@ static int code_of(const struct command *command, const char *sqlstate)
 	return SHIPOPT_EDATABASE;
 }
 
-static void note_sqlstate(struct connection *connection, const char *sqlstate)
+static void note_failure(shipopt_lease *lease, const struct error_detail *detail)
 {
 	/* What made the transaction fail; 25P02 only says that it has. */
-	if (connection->lease && strcmp(sqlstate, "25P02") != 0)
-		snprintf(connection->lease->failure, sizeof(connection->lease->failure), "%s", sqlstate);
+	if (!lease || strcmp(detail->sqlstate, "25P02") == 0)
+		return;
+	snprintf(lease->failure, sizeof(lease->failure), "%s", detail->sqlstate);
+	shipopt_error_unref(lease->cause);
+	lease->cause = error_new_detail(detail);
+}
+
+static void note_sqlstate(struct connection *connection, const char *sqlstate)
+{
 	if (strcmp(sqlstate, "25006") == 0) {
 		connection->saw_read_only = true;
 	} else if (text_has_prefix(sqlstate, "57P") || text_has_prefix(sqlstate, "08")) {
@@ -275,14 +292,17 @@ int command_result_error(struct command *command, const PGresult *result, shipop
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
-	char message[1024];
+	char message[1024], deadline[64] = "";
 	if (!sqlstate) { /* libpq's own: the connection is lost, or it is out of memory */
 		connection_error_text(connection, message, sizeof(message));
 		return error_set(ret_error, SHIPOPT_ENETWORK, "%s", message);
 	}
-	snprintf(message, sizeof(message), "%s%s%s", primary ? primary : "no message", detail ? ": " : "", detail ? detail : "");
-	conninfo_redact(&command->pool->conninfo, message);
 	int code = code_of(command, sqlstate);
+	if (code == SHIPOPT_ETIMEDOUT)
+		snprintf(deadline, sizeof(deadline), "the deadline of %lld ms passed: ", (long long)command->passed_ms);
+	snprintf(message, sizeof(message), "%s%s%s%s", deadline, primary ? primary : "no message", detail ? ": " : "",
+		detail ? detail : "");
+	conninfo_redact(&command->pool->conninfo, message);
 	/* A number of values that is not the statement's. Poolers use the same code for ending a connection. */
 	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
 	if (strcmp(sqlstate, "08P01") == 0 && severity && strcmp(severity, "ERROR") == 0)
@@ -290,6 +310,7 @@ int command_result_error(struct command *command, const PGresult *result, shipop
 	else
 		note_sqlstate(connection, sqlstate);
 	struct error_detail error = {.code = code, .message = message, .sqlstate = sqlstate, .retry_after_ms = -1};
+	note_failure(connection->lease, &error);
 	return error_set_detail(ret_error, &error);
 }
 

@@ -40,6 +40,7 @@ struct command {
 	struct timer deadline;
 	int64_t timeout_ms;    /* -1: the pool's, 0: none */
 	int64_t started_us;
+	int64_t passed_ms;     /* the deadline that passed, for messages */
 	struct task start_task, cancel_task;
 	bool is_pool_call, is_waiting, is_running, is_canceled, has_timed_out;
 	bool is_finished;

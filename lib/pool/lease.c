@@ -14,6 +14,7 @@ static void lease_free(shipopt_lease *lease)
 	shipopt_pool *pool = lease->pool;
 	if (lease->connection)
 		runtime_log(pool->runtime, SHIPOPT_LOG_DEBUG, "pool: a connection is back: \"%s\"", lease->name);
+	shipopt_error_unref(lease->cause);
 	mem_free(lease);
 	pool_unref(pool);
 }

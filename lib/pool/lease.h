@@ -23,7 +23,8 @@ struct shipopt_lease {
 	atomic_bool is_owner_waiting; /* for the detection of deadlocks */
 	bool is_reported, is_internal;
 	bool is_read_only;     /* a transaction that may not write was begun; the reactor's */
-	char failure[6];       /* the last SQLSTATE; the reactor's */
+	char failure[6];       /* the last SQLSTATE; the reactor's, as the next two */
+	shipopt_error *cause;  /* the error it came with; NULL: none, or no memory */
 	int refusal;           /* negative: new commands end with it; the reactor's */
 	atomic_uint commands;
 	struct task return_task;

@@ -48,8 +48,21 @@ static void hold_stopped(struct transaction_op *transaction)
 {
 	shipopt_error *error = NULL;
 	if (!transaction->command.is_canceled)
-		error_set(&error, SHIPOPT_ETIMEDOUT, "the transaction was not over in time; attempt %d", (int)transaction->attempt);
+		error_set(&error, SHIPOPT_ETIMEDOUT, "the transaction's deadline of %lld ms passed, in attempt %d",
+			(long long)transaction->command.passed_ms, (int)transaction->attempt);
 	hold(transaction, transaction->command.is_canceled ? SHIPOPT_ECANCELED : SHIPOPT_ETIMEDOUT, error);
+}
+
+/* Holds back `status` with `message` and what the server said to the statement that made the transaction fail. */
+static void hold_caused(struct transaction_op *transaction, int status, const char *message)
+{
+	const shipopt_error *cause = transaction->command.lease->cause;
+	char text[2 * POOL_MESSAGE_SIZE];
+	shipopt_error *error = NULL;
+	snprintf(text, sizeof(text), "%s%s%s", message, cause ? ": " : "", cause ? shipopt_error_message(cause) : "");
+	error_set_detail(&error, &(struct error_detail){.code = status, .message = text,
+					 .sqlstate = shipopt_error_sqlstate(cause), .retry_after_ms = -1});
+	hold(transaction, status, error);
 }
 
 static bool is_conflict(const char *sqlstate)
@@ -197,6 +210,7 @@ static void ask_body(struct transaction_op *transaction)
 	transaction->lent = lease_ref(command->lease);
 	transaction->lent->refusal = 0;
 	transaction->lent->failure[0] = '\0';
+	shipopt_error_unref(TAKE(transaction->lent->cause));
 	bool had_slot = transaction->has_slot;
 	transaction->has_slot = false;
 	command_park(command);
@@ -222,6 +236,11 @@ static void conclude(struct transaction_op *transaction)
 			transaction->options.attempts);
 		error_set_detail(&error, &(struct error_detail){.code = SHIPOPT_EBUSY, .message = message, .sqlstate = failure, .retry_after_ms = -1});
 		hold(transaction, SHIPOPT_EBUSY, error);
+	} else if (command->status < 0 && state == PQTRANS_INERROR && !transaction->is_over && command->lease->cause) {
+		char message[POOL_MESSAGE_SIZE];
+		const char *own = shipopt_error_message(command->error);
+		snprintf(message, sizeof(message), "%s", own ? own : shipopt_strerror(command->status));
+		hold_caused(transaction, command->status, message);
 	} else if (command->status >= 0 && state == PQTRANS_IDLE) {
 		error_set(&error, SHIPOPT_ESTATE, "the body has ended the transaction by itself");
 		hold(transaction, SHIPOPT_ESTATE, error);
@@ -238,6 +257,12 @@ static void conclude(struct transaction_op *transaction)
 
 static void limit_fire(struct timer *timer);
 
+static int64_t limit_of(const struct transaction_op *transaction)
+{
+	int64_t timeout_ms = transaction->options.timeout_ms;
+	return timeout_ms < 0 ? pool_setting(transaction->command.pool, POOL_COMMAND_TIMEOUT_MS) : timeout_ms;
+}
+
 static int transaction_start(struct command *command)
 {
 	struct transaction_op *transaction = transaction_from(command);
@@ -247,8 +272,7 @@ static int transaction_start(struct command *command)
 		return 0;
 	}
 	if (transaction->attempt == 0) {
-		int64_t timeout_ms = transaction->options.timeout_ms;
-		timeout_ms = timeout_ms < 0 ? pool_setting(pool, POOL_COMMAND_TIMEOUT_MS) : timeout_ms;
+		int64_t timeout_ms = limit_of(transaction);
 		transaction->limit.fire = limit_fire;
 		if (timeout_ms > 0)
 			timer_start(pool->reactor, &transaction->limit, clock_now_us() + timeout_ms * 1000);
@@ -291,7 +315,6 @@ static void begun(struct transaction_op *transaction)
 
 static void committed(struct transaction_op *transaction)
 {
-	shipopt_error *error = NULL;
 	if (transaction->was_conflict && may_repeat(transaction)) {
 		transaction->failure = 0;
 		shipopt_error_unref(TAKE(transaction->error));
@@ -299,8 +322,7 @@ static void committed(struct transaction_op *transaction)
 		return;
 	}
 	if (transaction->was_rolled_back) {
-		error_set(&error, SHIPOPT_ESTATE, "a statement of the transaction had failed: the server rolled back");
-		hold(transaction, SHIPOPT_ESTATE, error);
+		hold_caused(transaction, SHIPOPT_ESTATE, "a statement of the transaction had failed and the server rolled back");
 	} else if (transaction->failure < 0) {
 		hold(transaction, transaction->failure, TAKE(transaction->error));
 	} else {
@@ -415,6 +437,7 @@ static void limit_fire(struct timer *timer)
 	if (command->is_running && connection_of(transaction)->command != command)
 		return; /* it has ended, and waits for a cancel request to be over */
 	command->has_timed_out = true;
+	command->passed_ms = limit_of(transaction);
 	if (list_is_linked(&command->node)) { /* behind what the body has left running */
 		if (command->status >= 0)
 			hold_stopped(transaction);

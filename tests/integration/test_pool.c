@@ -307,6 +307,8 @@ static void a_command_beyond_its_deadline_is_canceled_and_its_connection_lives(v
 	shipopt_op *op = run_given(NULL, query);
 	assert_int_equal(shipopt_op_status(op), SHIPOPT_ETIMEDOUT);
 	assert_string_equal(shipopt_error_sqlstate(shipopt_op_error(op)), "57014");
+	const char *message = shipopt_error_message(shipopt_op_error(op));
+	assert_ptr_equal(strstr(message, "the deadline of 100 ms passed: canceling"), message);
 	shipopt_op_unref(op);
 	shipopt_query_set_timeout_ms(query, -1);
 	assert_int_equal(shipopt_pool_query(fixture.pool, query, NULL, NULL, &op), 0);

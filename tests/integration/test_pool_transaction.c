@@ -267,6 +267,36 @@ static int write_read_only(void *userdata, shipopt_lease *lease, int attempt)
 	return ask(lease, "insert into kept values (5)", NULL);
 }
 
+static int fail_twice(void *userdata, shipopt_lease *lease, int attempt)
+{
+	assert_int_equal(ask(lease, "select 1 / 0", NULL), SHIPOPT_EINVAL);
+	assert_int_equal(ask(lease, "select 1", NULL), SHIPOPT_ESTATE);
+	return -99;
+}
+
+static int recover_and_fail(void *userdata, shipopt_lease *lease, int attempt)
+{
+	assert_int_equal(shipopt_lease_savepoint(lease, 1, NULL, NULL, NULL), 0);
+	assert_int_equal(ask(lease, "select 1 / 0", NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_lease_rollback_to(lease, 1, NULL, NULL, NULL), 0);
+	assert_int_equal(ask(lease, "select 1", NULL), 0);
+	return SHIPOPT_ENOTFOUND;
+}
+
+/* Consumes the error. */
+static void assert_cause(shipopt_error *error, int code, const char *sqlstate, const char *end)
+{
+	const char *message = shipopt_error_message(error);
+	assert_int_equal(shipopt_error_code(error), code);
+	if (sqlstate)
+		assert_string_equal(shipopt_error_sqlstate(error), sqlstate);
+	else
+		assert_null(shipopt_error_sqlstate(error));
+	assert_true(strlen(message) >= strlen(end));
+	assert_string_equal(message + strlen(message) - strlen(end), end);
+	shipopt_error_unref(error);
+}
+
 static void bodies_end_as_they_say(void **state)
 {
 	static const char *const settings[] = {"max", "1", NULL};
@@ -275,7 +305,8 @@ static void bodies_end_as_they_say(void **state)
 	fixture_open(NULL, settings);
 	run_number(NULL, "create table kept (id int)");
 	assert_int_equal(run_blocking(0, 5, insert_and_fail, NULL, &error), SHIPOPT_ENOTFOUND);
-	assert_non_null(strstr(shipopt_error_message(error), "body"));
+	assert_string_equal(shipopt_error_message(error), "the body of the transaction failed");
+	assert_null(shipopt_error_sqlstate(error));
 	shipopt_error_unref(error);
 	assert_int_equal(run_number(NULL, "select count(*) from kept"), 0);
 	assert_int_equal(run_blocking(0, 5, insert_unwatched, &op, NULL), 0);
@@ -286,9 +317,15 @@ static void bodies_end_as_they_say(void **state)
 	assert_int_equal(run_number(NULL, "select sum(id) from kept where id > 1"), 5);
 	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_RETRIES), 0);
 	assert_int_equal(run_blocking(0, 5, commit_myself, NULL, NULL), SHIPOPT_ESTATE);
-	assert_int_equal(run_blocking(0, 5, look_away, NULL, NULL), SHIPOPT_ESTATE);
+	assert_int_equal(run_blocking(0, 5, look_away, NULL, &error), SHIPOPT_ESTATE);
+	assert_cause(error, SHIPOPT_ESTATE, "22012", "rolled back: division by zero");
 	assert_int_equal(run_number(NULL, "select count(*) from kept where id = 4"), 0);
-	assert_int_equal(run_blocking(SHIPOPT_TRANSACTION_READ_ONLY, 5, write_read_only, NULL, NULL), SHIPOPT_ESTATE);
+	assert_int_equal(run_blocking(SHIPOPT_TRANSACTION_READ_ONLY, 5, write_read_only, NULL, &error), SHIPOPT_ESTATE);
+	assert_cause(error, SHIPOPT_ESTATE, "25006", "failed: cannot execute INSERT in a read-only transaction");
+	assert_int_equal(run_blocking(0, 5, fail_twice, NULL, &error), -99);
+	assert_cause(error, -99, "22012", "failed: division by zero");
+	assert_int_equal(run_blocking(0, 5, recover_and_fail, NULL, &error), SHIPOPT_ENOTFOUND);
+	assert_cause(error, SHIPOPT_ENOTFOUND, NULL, "failed"); /* what was recovered from is no cause */
 	run_number(NULL, "drop table kept");
 	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_LOST), 0);
 	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_CONNECTS), 1);
@@ -429,7 +466,7 @@ static void a_body_that_never_answers_costs_a_connection_and_no_more(void **stat
 	shipopt_request *request = wait_request(&held);
 	ask(shipopt_request_lease(request), "insert into unanswered values (1)", NULL); /* in time or not */
 	assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_ETIMEDOUT);
-	assert_non_null(strstr(shipopt_error_message(shipopt_op_error(op)), "not over in time"));
+	assert_non_null(strstr(shipopt_error_message(shipopt_op_error(op)), "deadline of"));
 	shipopt_op_unref(op);
 	assert_int_equal(run_number(NULL, "select count(*) from unanswered"), 0); /* its place is free */
 	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_LOST), 1);
@@ -453,7 +490,9 @@ static void a_transaction_beyond_its_deadline_is_rolled_back(void **state)
 	int inner = 0;
 	fixture_open(NULL, NULL);
 	shipopt_transaction_options *options = options_of(0, 5, 80);
-	assert_int_equal(shipopt_pool_transaction_blocking(fixture.pool, options, sleep_long, &inner, NULL), SHIPOPT_ETIMEDOUT);
+	shipopt_error *error = NULL;
+	assert_int_equal(shipopt_pool_transaction_blocking(fixture.pool, options, sleep_long, &inner, &error), SHIPOPT_ETIMEDOUT);
+	assert_cause(error, SHIPOPT_ETIMEDOUT, NULL, "the transaction's deadline of 80 ms passed, in attempt 1");
 	assert_int_equal(inner, SHIPOPT_ECANCELED);
 	shipopt_transaction_options_free(options);
 	check_pool_is_whole();
