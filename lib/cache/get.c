@@ -128,6 +128,7 @@ static NOINLINE int get_judged(shipopt_cache *cache, struct reader *reader, stru
 		*ret_value = entry_handle(entry);
 	}
 	look_end(&look);
+	hold_after(reader);
 	return outcome;
 }
 
@@ -271,6 +272,7 @@ static int get_batch(shipopt_cache *cache, size_t count, const void *const *keys
 			shard_unlock(look.shard);
 	}
 	reader_exit(look.reader);
+	hold_after(look.reader);
 	return found;
 }
 

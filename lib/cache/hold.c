@@ -3,8 +3,6 @@
 
 #include <pthread.h>
 
-#define CROWDED_MAX 64
-
 static pthread_mutex_t hold_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct entry *lingering; /* by link.held */
 
@@ -167,11 +165,8 @@ struct entry *hold_retire(struct entry *entries, struct account *account)
 	return others;
 }
 
-void hold_take_crowded(struct reader *reader, struct entry *entry)
+void hold_relieve(struct reader *reader)
 {
-	entry_ref(entry);
-	if (++reader->crowded < CROWDED_MAX)
-		return;
 	struct entry *dead = NULL;
 	reader->crowded = 0;
 	pthread_mutex_lock(&hold_lock);

@@ -43,9 +43,10 @@ static inline size_t hold_index(const struct entry *entry)
 	return (uint32_t)((uintptr_t)entry >> 4) * UINT32_C(0x9e3779b1) >> (32 - READER_HOLDS_BITS);
 }
 
-/* No slot is free: a reference. From time to time all of the reader's holds are turned into references, as their handles may
- * have been given up elsewhere by now. */
-void hold_take_crowded(struct reader *reader, struct entry *entry);
+/* So many times no slot was free: all of the reader's holds are turned into references, as their handles may have been given up
+ * elsewhere by now. Frees entries: not inside a section. */
+#define HOLD_CROWDED_MAX 64
+void hold_relieve(struct reader *reader);
 /* The reader was told to watch and has given up a hold of `entry`, which may be gone. */
 void hold_settle_own(struct reader *reader, struct entry *entry);
 
@@ -66,10 +67,19 @@ static inline void hold_take(struct reader *reader, struct entry *entry)
 	if (LIKELY(hold_try(reader, entry)))
 		return;
 	_Atomic(struct entry *) *slot = &reader->holds[hold_index(entry) ^ 1];
-	if (atomic_load_explicit(slot, memory_order_relaxed) != NULL)
-		hold_take_crowded(reader, entry);
-	else
+	if (atomic_load_explicit(slot, memory_order_relaxed) != NULL) {
+		entry_ref(entry);
+		reader->crowded++;
+	} else {
 		atomic_store_explicit(slot, entry, memory_order_release);
+	}
+}
+
+/* Behind a section in which something was taken. */
+static inline void hold_after(struct reader *reader)
+{
+	if (UNLIKELY(reader && reader->crowded >= HOLD_CROWDED_MAX && reader->depth == 0))
+		hold_relieve(reader);
 }
 
 /* Gives up a hold or a reference. */

@@ -18,6 +18,7 @@ static int freed;
 static void free_owned(void *userdata, void *value, size_t length)
 {
 	freed++;
+	assert_true(!reader_own || (reader_own->depth == 0 && atomic_load(&reader_own->epoch) == 0)); /* it may take long */
 	memset(value, 'x', length);
 	free(value);
 }
@@ -238,6 +239,46 @@ static void slots_whose_handles_went_elsewhere_come_back(void **state)
 	finish(cache);
 }
 
+static void free_and_call(void *userdata, void *value, size_t length)
+{
+	shipopt_cache *cache = userdata;
+	shipopt_value *other;
+	char text[8] = "";
+	size_t text_length;
+	freed++;
+	free(value);
+	assert_int_equal(shipopt_cache_put(cache, "other", 5, "2", 1, NULL), 0);
+	assert_int_equal(shipopt_cache_get(cache, "other", 5, &other), SHIPOPT_CACHE_FOUND);
+	shipopt_value_unref(other);
+	assert_int_equal(shipopt_cache_get_copy(cache, "other", 5, text, sizeof(text), &text_length), SHIPOPT_CACHE_FOUND);
+	assert_int_equal(shipopt_cache_remove(cache, "other", 5), 1);
+	assert_int_equal(shipopt_cache_maintain(cache), 0);
+}
+
+static void a_free_function_may_call_the_cache(void **state)
+{
+	for (int held = 0; held < 2; held++) {
+		shipopt_cache *cache = make();
+		char key[16];
+		shipopt_value *values[MANY] = {NULL};
+		for (int i = 0; i < MANY; i++) {
+			sprintf(key, "key%d", i);
+			assert_int_equal(shipopt_cache_put_owned(
+				cache, key, strlen(key), malloc(8), 8, free_and_call, cache, NULL), 0);
+			if (held)
+				assert_int_equal(shipopt_cache_get(cache, key, strlen(key), &values[i]), SHIPOPT_CACHE_FOUND);
+		}
+		assert_int_equal(shipopt_cache_remove_prefix(cache, "key"), 0);
+		assert_int_equal(shipopt_cache_maintain(cache), 0);
+		assert_int_equal(freed, held ? 0 : MANY);
+		for (int i = 0; i < MANY; i++)
+			shipopt_value_unref(values[i]);
+		assert_int_equal(freed, MANY);
+		assert_int_equal(shipopt_cache_maintain(cache), 0);
+		finish(cache);
+	}
+}
+
 static void *take_and_leave(void *argument)
 {
 	return take(argument, "one");
@@ -359,6 +400,7 @@ int main(void)
 		cmocka_unit_test(handles_outlive_the_cache),
 		cmocka_unit_test(more_handles_than_slots_are_all_the_same),
 		cmocka_unit_test(slots_whose_handles_went_elsewhere_come_back),
+		cmocka_unit_test(a_free_function_may_call_the_cache),
 		cmocka_unit_test(a_handle_outlives_the_thread_that_got_it),
 		cmocka_unit_test(a_thread_may_end_with_a_handle_of_what_was_removed),
 		cmocka_unit_test(many_at_once_are_held_too),
