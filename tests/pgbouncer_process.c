@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "pgbouncer_process.h"
 
-#include <arpa/inet.h>
 #include <libpq-fe.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,19 +19,6 @@ static const char *find_program(void)
 		if (access(places[i], X_OK) == 0)
 			return places[i];
 	return NULL;
-}
-
-static int free_port(void)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t size = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM, 0), port = 0;
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-		getsockname(fd, (struct sockaddr *)&address, &size) == 0)
-		port = ntohs(address.sin_port);
-	if (fd >= 0)
-		close(fd);
-	return port;
 }
 
 static _Noreturn void run_child(const struct postgres *postgres, const char *program, char *settings, pid_t parent)
@@ -55,7 +40,7 @@ int pgbouncer_start(struct pgbouncer *pgbouncer, const struct postgres *postgres
 {
 	char settings[POSTGRES_PATH_SIZE + 32];
 	const char *program = find_program();
-	*pgbouncer = (struct pgbouncer){.port = free_port()};
+	*pgbouncer = (struct pgbouncer){.port = postgres_free_port()};
 	snprintf(settings, sizeof(settings), "%s/pgbouncer.ini", postgres->folder);
 	FILE *file = program ? fopen(settings, "w") : NULL;
 	if (!file)

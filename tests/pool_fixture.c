@@ -37,6 +37,20 @@ static void keep_log(void *userdata, int level, const char *message)
 	pthread_mutex_unlock(&log_lock);
 }
 
+bool fixture_has_said(const char *text)
+{
+	pthread_mutex_lock(&log_lock);
+	bool has = strstr(fixture.log, text) != NULL;
+	pthread_mutex_unlock(&log_lock);
+	return has;
+}
+
+void fixture_wait_said(const char *text)
+{
+	while (!fixture_has_said(text))
+		poll(NULL, 0, 1);
+}
+
 shipopt_pool *fixture_pool(const char *conninfo, const char *const *settings)
 {
 	shipopt_pool_config *config;

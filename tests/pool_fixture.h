@@ -16,7 +16,7 @@ struct pool_fixture {
 	struct postgres postgres;
 	shipopt_runtime *runtime;
 	shipopt_pool *pool;
-	char log[65536]; /* what the library said */
+	char log[65536]; /* what the library said; while it may go on talking, ask fixture_has_said() */
 };
 
 extern struct pool_fixture fixture;
@@ -36,6 +36,9 @@ shipopt_op *run_given(shipopt_lease *lease, const shipopt_query *query);
 /* Runs and expects success; the first value as a number, 0 if there is none. */
 int64_t run_number(shipopt_lease *lease, const char *sql);
 shipopt_lease *acquire(void);
+/* Whether the library's log has the text; waits until it has, without end. */
+bool fixture_has_said(const char *text);
+void fixture_wait_said(const char *text);
 int64_t stat_of(int stat);
 /* Waits until a statistic has the value; false after 20 s. */
 bool wait_stat(int stat, int64_t value);

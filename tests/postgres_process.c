@@ -18,6 +18,10 @@
 #include <unistd.h>
 
 #define START_TRIES 600
+/* Below those that systems give out by themselves, which are taken again at any time; processes begin at different ones. */
+#define PORTS_FIRST 10000
+#define PORTS 20000
+#define PORTS_EACH 16
 
 static bool find_binaries(struct postgres *postgres)
 {
@@ -65,17 +69,24 @@ static bool run(const struct postgres *postgres, char *const *arguments)
 	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-static int free_port(void)
+static bool is_free(int port)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t size = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM, 0), port = 0;
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-		getsockname(fd, (struct sockaddr *)&address, &size) == 0)
-		port = ntohs(address.sin_port);
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	bool is = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
 	if (fd >= 0)
 		close(fd);
-	return port;
+	return is;
+}
+
+int postgres_free_port(void)
+{
+	for (int i = 0; i < PORTS; i++) {
+		int port = PORTS_FIRST + (int)(((unsigned)getpid() * PORTS_EACH + (unsigned)i) % PORTS);
+		if (is_free(port))
+			return port;
+	}
+	return 0;
 }
 
 static void copy_file(const struct postgres *postgres, const char *from, const char *name)
@@ -178,7 +189,7 @@ int postgres_start(struct postgres *postgres, const char *options)
 	snprintf(postgres->folder, sizeof(postgres->folder), "/tmp/shipopt-postgres-XXXXXX");
 	if (!mkdtemp(postgres->folder) || (user && chown(postgres->folder, postgres->uid, postgres->gid) != 0))
 		return -1;
-	postgres->port = free_port();
+	postgres->port = postgres_free_port();
 	snprintf(postgres->conninfo, sizeof(postgres->conninfo), "host=%s port=%d user=postgres dbname=postgres", postgres->folder,
 		postgres->port);
 	snprintf(postgres->tcp, sizeof(postgres->tcp), "host=localhost hostaddr=127.0.0.1 port=%d user=scram dbname=postgres",

@@ -44,5 +44,7 @@ void postgres_stop(struct postgres *postgres);
 int postgres_restart(struct postgres *postgres);
 int postgres_begin(struct postgres *postgres);
 void postgres_end(struct postgres *postgres, int signal);
+/* A port on 127.0.0.1 that is likely to stay free until a server of this test takes it. */
+int postgres_free_port(void);
 
 #endif

@@ -31,7 +31,7 @@ struct connection {
 	const struct script *script; /* being played */
 	size_t step;
 	int64_t resume_ms;
-	bool is_held;
+	bool is_held, is_gathering;
 };
 
 struct script_server {
@@ -105,6 +105,9 @@ static bool connection_play(struct connection *connection)
 			break;
 		case SCRIPT_WAIT:
 			connection->resume_ms = now_ms() + step->ms;
+			return true;
+		case SCRIPT_GATHER:
+			connection->is_gathering = true;
 			return true;
 		case SCRIPT_HOLD:
 			connection->is_held = true;
@@ -229,6 +232,32 @@ static bool connection_step(struct script_server *server, struct connection *con
 	return !events || connection_read(server, connection);
 }
 
+static size_t count_gathering(const struct script_server *server, const struct script *script)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < server->connection_count; i++)
+		count += server->connections[i]->is_gathering && server->connections[i]->script == script;
+	return count;
+}
+
+/* Those that are enough by now go on in the next turn. */
+static void release_gathered(struct script_server *server)
+{
+	for (size_t i = 0; i < server->script_count; i++) {
+		const struct script *script = &server->scripts[i];
+		for (size_t step = 0; step < STEPS_MAX; step++) {
+			if (script->steps[step].action != SCRIPT_GATHER || count_gathering(server, script) < script->steps[step].count)
+				continue;
+			for (size_t j = 0; j < server->connection_count; j++) {
+				struct connection *connection = server->connections[j];
+				if (connection->is_gathering && connection->script == script)
+					connection->resume_ms = now_ms();
+				connection->is_gathering = connection->is_gathering && connection->script != script;
+			}
+		}
+	}
+}
+
 static int time_to_wait(const struct script_server *server)
 {
 	int64_t first = INT64_MAX;
@@ -274,6 +303,7 @@ static void *server_main(void *argument)
 			connection_close(server->connections[i], is_reset);
 			server->connections[i] = server->connections[--server->connection_count];
 		}
+		release_gathered(server);
 		if (entries[count].revents)
 			server_accept(server);
 	}

@@ -14,11 +14,12 @@
 #define SCRIPT_CONNECTIONS_MAX 1200
 
 enum script_action {
-	SCRIPT_SEND,  /* `bytes` as they are */
-	SCRIPT_WAIT,  /* `ms` */
-	SCRIPT_HOLD,  /* nothing more, until the client goes away */
-	SCRIPT_CLOSE, /* in order: what was sent arrives */
-	SCRIPT_RESET  /* with RST */
+	SCRIPT_SEND,   /* `bytes` as they are */
+	SCRIPT_WAIT,   /* `ms` */
+	SCRIPT_GATHER, /* until `count` requests for the path have come this far, each on a connection of its own */
+	SCRIPT_HOLD,   /* nothing more, until the client goes away */
+	SCRIPT_CLOSE,  /* in order: what was sent arrives */
+	SCRIPT_RESET   /* with RST */
 };
 
 struct script_step {
@@ -26,6 +27,7 @@ struct script_step {
 	const char *bytes;
 	size_t length; /* 0: strlen(bytes) */
 	int ms;
+	size_t count;
 };
 
 struct script {

@@ -389,8 +389,8 @@ static void interrupt_ends_in_a_summary_and_the_next_run_goes_on(void **state)
 static void lost_answers_are_told_as_in_doubt_and_settled_by_the_next_run(void **state)
 {
 	write_file("orders.csv", HEADER ROW("A-1", "US", "12") ROW("A-2", "US", "12"));
-	assert_int_equal(sandbox_set_faults(&sandbox, "{\"late-effect\": \"1:1\", \"fault-paths\": \"buy\"}"), 0);
-	setenv("SHIPOPT_BULK_ITEM_TIMEOUT_MS", "300", 1);
+	assert_int_equal(sandbox_set_faults(&sandbox, "{\"late-effect\": \"1:5\", \"fault-paths\": \"buy\"}"), 0);
+	setenv("SHIPOPT_BULK_ITEM_TIMEOUT_MS", "2000", 1);
 	int status = buy("orders.csv", "");
 	unsetenv("SHIPOPT_BULK_ITEM_TIMEOUT_MS");
 	assert_int_equal(status, 1);

@@ -195,10 +195,10 @@ static void reads_are_repeated_and_writes_are_not(void **state)
 
 static void a_call_that_takes_too_long_times_out_and_a_canceled_one_says_what_is_known(void **state)
 {
-	static const char *const options[] = {"--latency-ms", "400", NULL};
+	static const char *const options[] = {"--latency-ms", "20000", NULL}; /* longer than the test */
 	shipopt_op *op, *second;
 	start(options,
-		"carrier.timeout_ms=100 carrier.attempts_max=1 carrier.concurrency_max=1 carrier.adaptive=0");
+		"carrier.timeout_ms=1000 carrier.attempts_max=1 carrier.concurrency_max=1 carrier.adaptive=0");
 	WAIT(shipopt_tracker_retrieve(fixture.carrier, "trk_1", NULL, NULL, &op), SHIPOPT_ETIMEDOUT);
 	shipopt_op_unref(op);
 	fixture_close(&fixture);

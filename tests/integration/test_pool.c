@@ -325,10 +325,12 @@ static void a_command_beyond_its_deadline_is_canceled_and_its_connection_lives(v
 
 static void an_acquire_that_times_out_tells_why(void **state)
 {
-	static const char *const settings[] = {"max", "1", "acquire_timeout_ms", "80", NULL};
+	static const char *const settings[] = {"min", "1", "max", "1", "acquire_timeout_ms", "80", NULL};
+	shipopt_lease *lease;
 	shipopt_op *op;
 	fixture_open(NULL, settings);
-	shipopt_lease *lease = acquire();
+	assert_true(wait_stat(SHIPOPT_POOL_STAT_IDLE, 1));
+	assert_int_equal(shipopt_pool_try_acquire(fixture.pool, "test", 0, &lease), 0); /* which has no deadline */
 	assert_int_equal(shipopt_pool_acquire(fixture.pool, NULL, 0, NULL, NULL, &op), 0);
 	assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_ETIMEDOUT);
 	const char *message = shipopt_error_message(shipopt_op_error(op));
@@ -349,14 +351,14 @@ static void a_lease_can_be_had_without_waiting(void **state)
 	assert_true(wait_stat(SHIPOPT_POOL_STAT_IDLE, 1));
 	assert_int_equal(shipopt_pool_try_acquire(fixture.pool, "first", 0, &lease), 0);
 	assert_int_equal(shipopt_pool_try_acquire(fixture.pool, "second", 0, &other), SHIPOPT_EAGAIN);
-	assert_non_null(strstr(fixture.log, "is out: \"first\""));
+	fixture_wait_said("is out: \"first\"");
 	assert_int_equal(run_number(lease, "select 3"), 3);
 	shipopt_lease_release(lease);
 	assert_true(wait_stat(SHIPOPT_POOL_STAT_IDLE, 1));
-	assert_non_null(strstr(fixture.log, "is back: \"first\""));
+	fixture_wait_said("is back: \"first\"");
 	assert_int_equal(shipopt_pool_try_acquire(fixture.pool, NULL, 0, &lease), 0);
 	shipopt_lease_release(lease);
-	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_LEASED), 0);
+	assert_true(wait_stat(SHIPOPT_POOL_STAT_LEASED, 0));
 	fixture_close();
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <arpa/inet.h>
+#include <libpq-fe.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -49,7 +50,7 @@ static void an_idle_connection_that_dies_is_gone_before_anybody_asks(void **stat
 	kill_backends();
 	assert_true(wait_stat(SHIPOPT_POOL_STAT_TOTAL, 0));
 	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_LOST), 1);
-	assert_non_null(strstr(fixture.log, "terminating connection due to administrator command"));
+	assert_true(fixture_has_said("terminating connection due to administrator command"));
 	check_pool_is_whole();
 	fixture_close();
 }
@@ -125,16 +126,21 @@ static void a_commit_whose_answer_is_lost_is_in_doubt(void **state)
 
 static void a_restart_under_load_loses_nobody(void **state)
 {
-	enum { CALLS = 400 };
+	enum { CALLS = 400, CONNECTIONS = 4 };
 	static const char *const settings[] = {"max", "4", "backoff_max_ms", "200", NULL};
 	static shipopt_op *ops[CALLS];
 	int good = 0, lost = 0;
 	fixture_open(NULL, settings);
-	shipopt_query *query = make_query("select pg_sleep(0.01)");
+	/* Every call stops at a lock that the restart frees, so that each connection has one in flight. */
+	PGconn *holder = PQconnectdb(fixture.postgres.conninfo);
+	PQclear(PQexec(holder, "select pg_advisory_lock(1)"));
+	shipopt_query *query = make_query("select pg_advisory_xact_lock_shared(1)");
 	for (int i = 0; i < CALLS; i++)
 		assert_int_equal(shipopt_pool_query(fixture.pool, query, NULL, NULL, &ops[i]), 0);
-	assert_int_equal(shipopt_op_wait(ops[20], -1), 0);
+	while (side_number("select count(*) from pg_locks where locktype = 'advisory' and not granted") != CONNECTIONS)
+		poll(NULL, 0, 1);
 	assert_int_equal(postgres_restart(&fixture.postgres), 0);
+	PQfinish(holder);
 	for (int i = 0; i < CALLS; i++) {
 		int status = shipopt_op_wait(ops[i], -1);
 		good += status == 0;
@@ -143,7 +149,7 @@ static void a_restart_under_load_loses_nobody(void **state)
 	}
 	printf("restart: %d answered, %d lost in flight\n", good, lost);
 	assert_int_equal(good + lost, CALLS);
-	assert_in_range(lost, 1, 12);
+	assert_int_equal(lost, CONNECTIONS);
 	shipopt_query_free(query);
 	check_pool_is_whole();
 	fixture_close();
@@ -192,9 +198,11 @@ static void mute_stop(struct mute *mute)
 	close(mute->fd);
 }
 
-/* The message of a failed acquire; the caller frees the operation. */
+/* The message of an acquire that fails after a connect has failed; the caller frees the operation. */
 static const char *failed_acquire(shipopt_op **ret_op)
 {
+	while (stat_of(SHIPOPT_POOL_STAT_CONNECT_FAILURES) == 0)
+		poll(NULL, 0, 1);
 	assert_int_equal(shipopt_pool_acquire(fixture.pool, NULL, 0, NULL, NULL, ret_op), 0);
 	assert_int_equal(shipopt_op_wait(*ret_op, -1), SHIPOPT_ETIMEDOUT);
 	return shipopt_error_message(shipopt_op_error(*ret_op));
@@ -202,7 +210,7 @@ static const char *failed_acquire(shipopt_op **ret_op)
 
 static void check_mute_server(bool says_tls)
 {
-	static const char *const settings[] = {"connect_timeout_ms", "150", "acquire_timeout_ms", "1500", NULL};
+	static const char *const settings[] = {"min", "1", "connect_timeout_ms", "150", "acquire_timeout_ms", "50", NULL};
 	struct mute mute;
 	char conninfo[128];
 	shipopt_op *op;
@@ -227,7 +235,7 @@ static void a_stalled_tls_handshake_is_given_up(void **state)
 
 static void the_next_host_is_tried_when_one_does_not_answer(void **state)
 {
-	static const char *const settings[] = {"connect_timeout_ms", "150", NULL};
+	static const char *const settings[] = {"connect_timeout_ms", "1000", NULL};
 	struct mute mute;
 	char conninfo[256];
 	mute_start(&mute, false);
@@ -254,7 +262,7 @@ static void a_close_does_not_wait_for_a_server_that_never_answers(void **state)
 	assert_true(wait_stat(SHIPOPT_POOL_STAT_CONNECTING, 2));
 	int64_t begun = clock_now_ms();
 	fixture_close();
-	assert_true(clock_now_ms() - begun < 10000);
+	assert_true(clock_now_ms() - begun < 30000);
 	mute_stop(&mute);
 }
 
@@ -292,7 +300,7 @@ static void leases_end_on_many_threads_after_the_close(void **state)
 
 static void a_wrong_password_is_told_without_the_password(void **state)
 {
-	static const char *const settings[] = {"acquire_timeout_ms", "800", NULL};
+	static const char *const settings[] = {"min", "1", "acquire_timeout_ms", "50", NULL};
 	char conninfo[384];
 	shipopt_op *op;
 	snprintf(conninfo, sizeof(conninfo), "%s password=open-sesame-17", fixture.postgres.tcp);
@@ -300,8 +308,8 @@ static void a_wrong_password_is_told_without_the_password(void **state)
 	const char *message = failed_acquire(&op);
 	assert_non_null(strstr(message, "password authentication failed"));
 	assert_null(strstr(message, "open-sesame-17"));
-	assert_null(strstr(fixture.log, "open-sesame-17"));
-	assert_non_null(strstr(fixture.log, "connect failed"));
+	assert_false(fixture_has_said("open-sesame-17"));
+	fixture_wait_said("connect failed");
 	shipopt_op_unref(op);
 	fixture_close();
 }
@@ -433,7 +441,8 @@ static void without_names_nothing_is_prepared(void **state)
 static void a_read_only_primary_is_left(void **state)
 {
 	char conninfo[320];
-	static const char *const settings[] = {"max", "2", "acquire_timeout_ms", "400", NULL};
+	static const char *const settings[] = {"max", "2", "backoff_max_ms", "100", NULL};
+	static const char *const impatient[] = {"min", "1", "acquire_timeout_ms", "50", NULL};
 	snprintf(conninfo, sizeof(conninfo), "%s target_session_attrs=read-write", fixture.postgres.conninfo);
 	side_number("create table written (id int)");
 	fixture_open(conninfo, settings);
@@ -441,7 +450,6 @@ static void a_read_only_primary_is_left(void **state)
 	side_number("alter system set default_transaction_read_only = on");
 	side_number("select pg_reload_conf()::int");
 	shipopt_op *op;
-	int status;
 	for (;;) { /* until the reload has reached the backend */
 		op = run_query(NULL, "insert into written values (2)");
 		if (shipopt_op_status(op) != 0)
@@ -452,18 +460,24 @@ static void a_read_only_primary_is_left(void **state)
 	assert_string_equal(shipopt_error_sqlstate(shipopt_op_error(op)), "25006");
 	shipopt_op_unref(op);
 	assert_true(wait_stat(SHIPOPT_POOL_STAT_TOTAL, 0)); /* the next one is not given the same connection */
+	shipopt_pool *patient = fixture.pool;
+	fixture.pool = fixture_pool(conninfo, impatient);
 	assert_non_null(strstr(failed_acquire(&op), "the last connect failed"));
 	shipopt_op_unref(op);
+	shipopt_pool_free(fixture.pool);
+	fixture.pool = patient;
+	/* Who waits meanwhile is served when there is a primary again. */
+	shipopt_query *query = make_query("insert into written values (3)");
+	assert_int_equal(shipopt_pool_query(fixture.pool, query, NULL, NULL, &op), 0);
+	shipopt_query_free(query);
+	while (stat_of(SHIPOPT_POOL_STAT_CONNECT_FAILURES) == 0)
+		poll(NULL, 0, 1);
 	side_number("alter system reset default_transaction_read_only");
 	side_number("select pg_reload_conf()::int");
+	assert_int_equal(shipopt_op_wait(op, -1), 0);
+	shipopt_op_unref(op);
 	while (side_number("select (current_setting('default_transaction_read_only') = 'off')::int") != 1)
 		poll(NULL, 0, 1);
-	do {
-		op = run_query(NULL, "insert into written values (3)");
-		status = shipopt_op_status(op);
-		shipopt_op_unref(op);
-	} while (status == SHIPOPT_ETIMEDOUT);
-	assert_int_equal(status, 0);
 	side_number("drop table written");
 	fixture_close();
 }
@@ -545,8 +559,8 @@ static void old_and_idle_connections_are_replaced_and_leaks_reported(void **stat
 	shipopt_lease *lease = acquire();
 	while (stat_of(SHIPOPT_POOL_STAT_LEAKS) == 0)
 		poll(NULL, 0, 1);
-	assert_non_null(strstr(fixture.log, "a lease is held for"));
-	assert_non_null(strstr(fixture.log, "\"test\""));
+	fixture_wait_said("a lease is held for");
+	assert_true(fixture_has_said("\"test\""));
 	shipopt_lease_release(lease);
 	while (stat_of(SHIPOPT_POOL_STAT_LIFETIME_CLOSED) < 3)
 		poll(NULL, 0, 1);
