@@ -101,6 +101,13 @@ static void count_and_repeat(struct task *task)
 		gate_count();
 }
 
+static void repeat_when_open(struct task *task)
+{
+	gate_wait_open();
+	task->run = count_and_repeat;
+	count_and_repeat(task);
+}
+
 static struct scheduler *start(unsigned workers)
 {
 	struct scheduler *scheduler;
@@ -236,10 +243,11 @@ static void work_behind_a_blocked_worker_is_stolen(void **state)
 static void a_task_that_repeats_itself_starves_nobody(void **state)
 {
 	struct scheduler *scheduler = start(1);
-	struct counted endless = {.task.run = count_and_repeat, .scheduler = scheduler, .again = 2000000};
+	struct counted endless = {.task.run = repeat_when_open, .scheduler = scheduler, .again = 2000000};
 	struct counted other = {.task.run = count};
 	scheduler_submit(scheduler, &endless.task);
 	scheduler_submit(scheduler, &other.task);
+	gate_open();
 	gate_wait_ran(1);
 	assert_int_equal(atomic_load(&other.runs), 1);
 	gate_wait_ran(2);
