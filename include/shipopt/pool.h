@@ -39,6 +39,9 @@ SHIPOPT_BEGIN_DECLS
  *   SHIPOPT_EDATABASE   any other failure the server tells of
  *   SHIPOPT_EDEADLK     every connection is held by someone who waits for another one
  *
+ * Messages and log lines have the server's primary message only. Its DETAIL, HINT and CONTEXT, which may quote stored rows
+ * ("Key (email)=(…) already exists."), are not kept anywhere. The primary message may quote a value that the caller itself has
+ * given ("invalid input syntax for type integer: …"), so it goes into the error of that command and not into the log.
  * Passwords never appear in messages and log lines. Handles may be used from any thread. All of this since 0.1.
  */
 typedef struct shipopt_pool shipopt_pool;

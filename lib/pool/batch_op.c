@@ -493,7 +493,10 @@ static int batch_loss(struct command *command)
 {
 	struct batch_op *batch = CONTAINER_OF(command, struct batch_op, command);
 	bool is_in_doubt = false;
-	timer_stop(&batch->pause);
+	if (timer_is_started(&batch->pause)) { /* the attempt has failed, so the server rolls it back; the next has not begun */
+		timer_stop(&batch->pause);
+		return SHIPOPT_ENETWORK;
+	}
 	if (batch->is_transaction)
 		is_in_doubt = batch->was_sent && batch->next == batch->count && !(batch->items[0].query.is_read_only);
 	for (size_t i = batch->group_start; !batch->is_transaction && i < batch->next; i++) {

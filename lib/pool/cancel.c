@@ -94,12 +94,17 @@ static void *cancel_main(void *argument)
 {
 	struct cancel_job *job = argument;
 	struct cancel_slots *slots = job->slots;
+	bool is_mine = false;
 	libpq_cancel_send(job->request, job->until_us);
 	if (atomic_exchange(&job->state, JOB_RETURNED) == JOB_ABANDONED)
 		job_free(job);
-	else if (!reactor_post_threaded(job->pool->reactor, &job->task))
-		cancel_done(&job->task); /* the runtime is closed, the connection gone */
+	else
+		is_mine = !reactor_post_threaded(job->pool->reactor, &job->task);
+	/* Behind the post, as the pool's end holds the reactor until the slot is back; before the pool's last reference goes, as
+	 * its end would wait for this very thread. */
 	give_slot(slots);
+	if (is_mine)
+		cancel_done(&job->task); /* the runtime is closed, the connection gone */
 	return NULL;
 }
 

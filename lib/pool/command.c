@@ -291,7 +291,6 @@ int command_result_error(struct command *command, const PGresult *result, shipop
 	struct connection *connection = command->lease->connection;
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
 	char message[1024], deadline[64] = "";
 	if (!sqlstate) { /* libpq's own: the connection is lost, or it is out of memory */
 		connection_error_text(connection, message, sizeof(message));
@@ -300,8 +299,8 @@ int command_result_error(struct command *command, const PGresult *result, shipop
 	int code = code_of(command, sqlstate);
 	if (code == SHIPOPT_ETIMEDOUT)
 		snprintf(deadline, sizeof(deadline), "the deadline of %lld ms passed: ", (long long)command->passed_ms);
-	snprintf(message, sizeof(message), "%s%s%s%s", deadline, primary ? primary : "no message", detail ? ": " : "",
-		detail ? detail : "");
+	/* DETAIL, HINT and CONTEXT are left out: they quote stored rows and the text of functions. */
+	snprintf(message, sizeof(message), "%s%s", deadline, primary ? primary : "no message");
 	conninfo_redact(&command->pool->conninfo, message);
 	/* A number of values that is not the statement's. Poolers use the same code for ending a connection. */
 	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
@@ -333,8 +332,12 @@ static void waiter_failed(struct waiter *waiter, int status, shipopt_error *erro
 static void start_on_reactor(struct task *task)
 {
 	struct command *command = CONTAINER_OF(task, struct command, start_task);
+	shipopt_error *error = NULL;
 	if (op_is_canceled(&command->op)) {
 		deliver(command, SHIPOPT_ECANCELED, NULL);
+	} else if (atomic_load(&command->pool->is_closing)) { /* the cancel of all that runs may be over: it would run on */
+		error_set(&error, SHIPOPT_ECANCELED, "the runtime is closing");
+		deliver(command, SHIPOPT_ECANCELED, error);
 	} else if (command->is_pool_call) {
 		command->is_waiting = true;
 		pool_wait(command->pool, &command->waiter);

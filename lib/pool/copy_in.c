@@ -318,6 +318,13 @@ static bool wants_wake(shipopt_copy *copy)
 	return true;
 }
 
+/* When there is no reactor any more the operation is over too, and nobody takes what was written. */
+static void post_wake(shipopt_copy *copy)
+{
+	if (!reactor_post_threaded(copy->pool->reactor, &copy->wake_task))
+		copy_unref(copy);
+}
+
 static int wait_room(shipopt_copy *copy, size_t length, int64_t timeout_ms)
 {
 	int64_t deadline = condition_deadline(timeout_ms);
@@ -363,7 +370,7 @@ int shipopt_copy_write(shipopt_copy *copy, const void *bytes, size_t length, int
 	}
 	pthread_mutex_unlock(&copy->lock);
 	if (wakes)
-		reactor_post(copy->pool->reactor, &copy->wake_task);
+		post_wake(copy);
 	if (r < 0)
 		mem_free(piece);
 	return r;
@@ -380,7 +387,7 @@ static int end_copy(shipopt_copy *copy, bool is_finish)
 	bool wakes = r == 0 && wants_wake(copy);
 	pthread_mutex_unlock(&copy->lock);
 	if (wakes)
-		reactor_post(copy->pool->reactor, &copy->wake_task);
+		post_wake(copy);
 	return r;
 }
 

@@ -141,6 +141,7 @@ static bool connect_some(struct dial *dial)
 		if (!dial->pg)
 			return false;
 		PQsetNoticeReceiver(dial->pg, keep_notice, dial);
+		PQsetErrorVerbosity(dial->pg, PQERRORS_TERSE); /* without DETAIL and CONTEXT, which quote rows and statements */
 		enum outcome outcome = run_connect(dial);
 		if (outcome != OUTCOME_SLOW)
 			return outcome == OUTCOME_CONNECTED;

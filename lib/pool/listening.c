@@ -197,7 +197,11 @@ static void take_pid(struct listening *self, const PGresult *result)
 {
 	int64_t pid = 0;
 	shipopt_error *error = NULL;
-	if (text_parse_i64(PQgetvalue(result, 0, 0), &pid) < 0 || pid != PQbackendPID(self->pg)) {
+	if (PQntuples(result) != 1 || PQnfields(result) < 1) {
+		error_set(&error, SHIPOPT_EPROTOCOL, "the server was asked for the process id of its backend and told %d rows of %d columns",
+			PQntuples(result), PQnfields(result));
+		refuse(self, SHIPOPT_EPROTOCOL, error);
+	} else if (text_parse_i64(PQgetvalue(result, 0, 0), &pid) < 0 || pid != PQbackendPID(self->pg)) {
 		error_set(&error, SHIPOPT_EUNSUPPORTED,
 			"a pooler answers for the server, and notifications could be lost in it: the setting listen_conninfo must name the "
 			"server itself");
@@ -210,7 +214,7 @@ static void answered(struct listening *self)
 {
 	timer_stop(&self->timer);
 	self->state = LISTENING_READY;
-	if (PQstatus(self->pg) == CONNECTION_BAD) {
+	if (PQstatus(self->pg) == CONNECTION_BAD || (!self->is_checked && self->refusal == 0)) {
 		lose(self, "LISTEN was not answered");
 	} else if (self->refusal < 0) {
 		fail(self, self->refusal, TAKE(self->refusal_error));
@@ -235,6 +239,8 @@ static void take_answers(struct listening *self)
 		else if (status == PGRES_TUPLES_OK && !self->is_checked)
 			take_pid(self, result);
 		PQclear(result);
+		if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) /* it would be told for ever */
+			lose(self, "LISTEN was answered with a COPY");
 	}
 }
 

@@ -111,12 +111,17 @@ void outlet_clear(shipopt_listener *listener)
 
 /* ---- by a task ------------------------------------------------------------------------------------------------- */
 
+static void deliver(struct task *task);
+
+/* When the runtime is closed there is no thread of it: what is told then is told here, as runtime_submit_task() does. */
 static void submit(shipopt_listener *listener)
 {
-	if (listener->pool->delivery.mode == SHIPOPT_DELIVERY_INLINE)
-		reactor_post(listener->pool->reactor, &listener->deliver_task);
-	else
+	if (listener->pool->delivery.mode == SHIPOPT_DELIVERY_INLINE) {
+		if (!reactor_post_threaded(listener->pool->reactor, &listener->deliver_task))
+			deliver(&listener->deliver_task);
+	} else {
 		runtime_submit_task(listener->pool->runtime, &listener->deliver_task);
+	}
 }
 
 static void deliver(struct task *task)

@@ -207,8 +207,9 @@ int shipopt_pool_new(
 		return r;
 	}
 	pool_ref(pool);
-	reactor_post(pool->reactor, &pool->start_task);
 	*ret_pool = pool;
+	if (!reactor_post_threaded(pool->reactor, &pool->start_task))
+		start_task(&pool->start_task); /* a close on another thread was faster */
 	return 0;
 }
 

@@ -44,6 +44,13 @@ static bool wants_resume(shipopt_stream *stream)
 	return true;
 }
 
+/* When there is no reactor any more the operation is over too, and there is nothing to go on with. */
+static void post_resume(shipopt_stream *stream)
+{
+	if (!reactor_post_threaded(stream->pool->reactor, &stream->resume_task))
+		stream_unref(stream);
+}
+
 /* With the lock held: takes the first chunk. */
 static bool take_chunk(shipopt_stream *stream)
 {
@@ -81,7 +88,7 @@ int shipopt_stream_next(shipopt_stream *stream, int64_t timeout_ms, const shipop
 	bool resumes = stream->waiting_bytes <= stream->window / 2 && wants_resume(stream);
 	pthread_mutex_unlock(&stream->lock);
 	if (resumes)
-		reactor_post(stream->pool->reactor, &stream->resume_task);
+		post_resume(stream);
 	if (is_there)
 		*ret_rows = &stream->rows;
 	return r;
@@ -96,6 +103,6 @@ void shipopt_stream_free(shipopt_stream *stream)
 	bool resumes = wants_resume(stream);
 	pthread_mutex_unlock(&stream->lock);
 	if (resumes)
-		reactor_post(stream->pool->reactor, &stream->resume_task);
+		post_resume(stream);
 	stream_unref(stream);
 }
