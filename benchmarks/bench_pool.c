@@ -318,7 +318,11 @@ static double pool_copy_in(shipopt_pool *pool)
 	shipopt_op_wait(op, -1);
 	shipopt_lease *lease = shipopt_op_take_lease(op);
 	shipopt_op_unref(op);
-	shipopt_lease_copy_in(lease, COPY_IN_SQL, &copy, NULL, NULL, &op);
+	int r = shipopt_lease_copy_in(lease, COPY_IN_SQL, &copy, NULL, NULL, &op);
+	if (r < 0) {
+		fprintf(stderr, "bench_pool: copy in: %s\n", shipopt_strerror(r));
+		exit(1);
+	}
 	shipopt_copy_write(copy, copy_header, sizeof(copy_header), -1);
 	for (int i = 0; i < STREAM_ROWS_COUNT / COPY_IN_PIECE; i++) {
 		size_t length = make_piece(copy_piece, i * COPY_IN_PIECE);
@@ -326,8 +330,10 @@ static double pool_copy_in(shipopt_pool *pool)
 	}
 	shipopt_copy_write(copy, copy_trailer, sizeof(copy_trailer), -1);
 	shipopt_copy_finish(copy);
-	if (shipopt_op_wait(op, -1) < 0)
-		fprintf(stderr, "bench_pool: %s\n", shipopt_error_message(shipopt_op_error(op)));
+	r = shipopt_op_wait(op, -1);
+	const char *message = shipopt_error_message(shipopt_op_error(op));
+	if (r < 0)
+		fprintf(stderr, "bench_pool: copy in: %s%s%s\n", shipopt_strerror(r), message ? ": " : "", message ? message : "");
 	shipopt_op_unref(op);
 	shipopt_copy_free(copy);
 	shipopt_lease_release(lease);
