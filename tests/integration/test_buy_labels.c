@@ -297,7 +297,7 @@ static void wrong_url_is_named(void **state)
 	assert_says("must begin with https:// or http://");
 	assert_nothing_was_sent();
 	assert_int_equal(buy("orders.csv", "--carrier-url http://shipopt.invalid/v2"), 1);
-	assert_says("Could not resolve host: shipopt.invalid");
+	assert_true(strstr(output, "Could not resolve host: shipopt.invalid") || strstr(output, "Resolving timed out"));
 	assert_says("nothing was bought");
 }
 

@@ -31,7 +31,7 @@ static void a_server_that_is_not_there_is_told(void **state)
 {
 	char output[1024];
 	setenv("SHIPOPT_POOL_CONNINFO", "host=/nowhere", 1);
-	setenv("SHIPOPT_POOL_ACQUIRE_TIMEOUT_MS", "100", 1);
+	setenv("SHIPOPT_POOL_ACQUIRE_TIMEOUT_MS", "1500", 1);
 	assert_int_not_equal(run_example("99501 2>&1", output, sizeof(output)), 0);
 	assert_non_null(strstr(output, "/nowhere"));
 	unsetenv("SHIPOPT_POOL_ACQUIRE_TIMEOUT_MS");

@@ -6,7 +6,7 @@
 #include "base/random.h"
 
 /*
- * The policies against plain references: arrays and linear time, written for being obviously right. A key is a number
+ * The policies against plain references: rings in arrays, written for being obviously right. A key is a number
  * below KEYS_MAX; both sides see the same stream of "get, and put if absent".
  */
 #define KEYS_MAX 40000
@@ -18,6 +18,7 @@ struct model {
 	size_t small_head, small_count, main_head, main_count, ghost_head, ghost_count;
 	unsigned char place[KEYS_MAX], hits[KEYS_MAX];
 	bool in_ghost[KEYS_MAX];
+	size_t ghost_place[KEYS_MAX];
 	bool has_evicted;
 	uint64_t now, when[KEYS_MAX];
 	size_t count;
@@ -69,6 +70,7 @@ static void remember(struct model *r, int key)
 		if (old >= 0)
 			r->in_ghost[old] = false;
 	}
+	r->ghost_place[key] = (r->ghost_head + r->ghost_count) % (r->capacity + 1);
 	push(r, r->ghost, r->ghost_head, &r->ghost_count, key);
 	r->in_ghost[key] = true;
 }
@@ -112,10 +114,7 @@ static bool s3fifo_access(struct model *r, int key)
 	bool to_main = r->in_ghost[key] || (!r->has_evicted && r->small_count >= share);
 	if (r->in_ghost[key]) {
 		r->in_ghost[key] = false;
-		for (size_t i = 0; i < r->ghost_count; i++) {
-			int *slot = &r->ghost[(r->ghost_head + i) % (r->capacity + 1)];
-			*slot = *slot == key ? -1 : *slot;
-		}
+		r->ghost[r->ghost_place[key]] = -1;
 	}
 	r->hits[key] = 0;
 	r->place[key] = to_main ? MAIN : SMALL;
