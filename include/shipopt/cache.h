@@ -18,9 +18,14 @@ SHIPOPT_BEGIN_DECLS
  * before: what these bring is handed to those who waited, and not stored. Dead entries are not found any more; their
  * memory comes back little by little with later writes, with shipopt_cache_maintain(), or by itself if the cache has a runtime.
  *
- * Keys are 1 to 65,535 bytes, values up to the setting value_max_bytes. Outcomes that are not errors are zero or positive.
- * Common errors: SHIPOPT_EINVAL (NULL, a key without bytes or too long), SHIPOPT_ENOMEM, SHIPOPT_EFORKED. Any call that changes the cache
- * may run the removal listener and free functions, on the calling thread, with no lock held.
+ * Keys are 1 to 65,535 bytes, values up to the setting value_max_bytes. Outcomes that are not errors are zero or positive; where a
+ * comment names none, success is 0. Common errors: SHIPOPT_EINVAL (NULL, a key without bytes or too long), SHIPOPT_ENOMEM,
+ * SHIPOPT_EFORKED. `ret_error` may be NULL; *ret_error is written on failure only, and not on each (SHIPOPT_EINVAL has no detail, for
+ * one): set it to NULL before. What it gets is the caller's to unref.
+ *
+ * Keys, values, texts and options that are given are copied, but for shipopt_cache_put_owned(). Any call that changes the cache
+ * may run the removal listener and free functions, on the calling thread, with no lock held. Both may call the cache, but not
+ * once its last reference goes: shipopt_cache_free() was called and no load is in flight.
  *
  * Times are monotonic. All of this since 0.1.
  */
@@ -33,7 +38,7 @@ enum { /* outcomes of looking for a key */
 	SHIPOPT_CACHE_ABSENT = 0,
 	SHIPOPT_CACHE_FOUND = 1,
 	SHIPOPT_CACHE_STALE = 2,    /* found, but its soft time to live is over: still good to use, due for a refresh */
-	SHIPOPT_CACHE_NEGATIVE = 3, /* it is known that there is no such thing; no value is handed out */
+	SHIPOPT_CACHE_NEGATIVE = 3, /* it is known that there is no such thing; no value is handed out. Never stale */
 	SHIPOPT_CACHE_LEAD = 4,     /* the caller has to load it: shipopt_cache_get_or_begin() */
 	SHIPOPT_CACHE_WAITING = 5   /* another loads it; the callback will be called */
 };
@@ -50,10 +55,11 @@ enum { /* why a value left the cache */
 /* A time to live without end. */
 #define SHIPOPT_CACHE_FOREVER INT64_MAX
 
-/* Frees memory that was handed over with shipopt_cache_put_owned(). Any thread, once, no lock held. */
+/* Frees memory that was handed over with shipopt_cache_put_owned(): once, on the thread that gives up the last hold (of a reader, or
+ * of the cache), with no lock held and not inside a look-up. */
 typedef void (*shipopt_cache_free_fn)(void *userdata, void *value, size_t value_length);
-/* Told once for each value that leaves, after it has left: a SHIPOPT_CAUSE_… . Key and value are borrowed. May call
- * the cache; removals that this causes are told after it has returned. */
+/* Told once for each value that leaves, after it has left: a SHIPOPT_CAUSE_… . Negative entries are not told. Key and value are borrowed
+ * for the call. Removals that its own calls cause are told after it has returned. */
 typedef void (*shipopt_cache_removed_fn)(void *userdata, const void *key, size_t key_length, shipopt_value *value, int cause);
 /* Microseconds of a clock that should not go back; if it does, entries live longer. */
 typedef int64_t (*shipopt_cache_clock_fn)(void *userdata);
@@ -68,12 +74,13 @@ typedef int64_t (*shipopt_cache_clock_fn)(void *userdata);
  *   count_held        1: bytes of entries that left, but which readers still hold, count against bytes_max, too; default 0. Then
  *                     readers that hold much empty the cache, and the bound may be passed only by what they hold
  *   ttl_ms            time to live; default 60,000, 0: without end
- *   soft_ttl_ms       after this a value is stale: still handed out, but due for a refresh; default 0: never, and
- *                     so if it is not below the time to live
+ *   soft_ttl_ms       after this a value is stale: still handed out, but due for a refresh; default 0: never. Not below the time
+ *                     to live of an entry it is accepted and has no effect: the entry ends first
  *   access_ttl_ms     an entry dies when not read for so long; default 0: none
  *   negative_ttl_ms   time to live of "there is no such thing"; default 5,000
  *   jitter_percent    times to live are shortened by a random part up to this; default 0, at most 90
- *   error_backoff_ms  after a failed load its error answers for so long instead of another load; default 0: not at all
+ *   error_backoff_ms  after a failed load its error answers for so long instead of another load; default 0: not at all. Always this
+ *                     long, it does not grow; removing or invalidating the key ends it
  *   load_timeout_ms   longest wait for another's load; default 30,000
  *   loads_max         loads at once, those in back-off included; default 4,096
  *   tags_max          different tags in use; default 65,536
@@ -118,34 +125,36 @@ SHIPOPT_API int shipopt_cache_config_set_clock(shipopt_cache_config *config, shi
  * start the reactor's thread: SHIPOPT_ESHUTDOWN, SHIPOPT_EIO.
  */
 SHIPOPT_API int shipopt_cache_config_set_runtime(shipopt_cache_config *config, shipopt_runtime *runtime);
-/* Where completions go: SHIPOPT_DELIVERY_…; a queue for SHIPOPT_DELIVERY_QUEUE (a reference is kept by the handle). */
+/* Where completions of shipopt_cache_sweep_pattern() go: SHIPOPT_DELIVERY_…; a queue for SHIPOPT_DELIVERY_QUEUE (a reference is kept by
+ * the handle). */
 SHIPOPT_API int shipopt_cache_config_set_delivery(shipopt_cache_config *config, int delivery);
 SHIPOPT_API int shipopt_cache_config_set_queue(shipopt_cache_config *config, shipopt_queue *queue);
 
-/* Makes a cache; `config` is copied and may be NULL. SHIPOPT_EINVAL names the setting that is wrong.
- * *ret_error may be NULL, and is the caller's to unref. */
+/* Makes a cache; `config` is copied and may be NULL. SHIPOPT_EINVAL names the setting that is wrong. */
 SHIPOPT_API int shipopt_cache_new(const shipopt_cache_config *config, shipopt_cache **ret_cache, shipopt_error **ret_error);
-/* Drops the caller's reference; never blocks. No call on the handle may be running. What is left is told to the listener when loads
- * in flight have ended. Accepts NULL. */
+/* Drops the caller's reference; never blocks. No call on the handle may be running. Loads in flight go on: each token keeps the cache and
+ * may be answered afterwards. What is left is told to the listener when the last of them has ended. Accepts NULL. */
 SHIPOPT_API void shipopt_cache_free(shipopt_cache *cache);
 
-/* A held value: immutable, readable from any thread, until _unref; also after the cache is gone. Value data is aligned to 8 bytes.
- * All but `ref` accept NULL only where it says so. */
+/* A held value: immutable, readable from any thread, until _unref; also after the cache is gone. Data that was copied in is aligned to
+ * 8 bytes. All accept NULL: NULL or 0 then. */
 SHIPOPT_API const void *shipopt_value_data(const shipopt_value *value);
 SHIPOPT_API size_t shipopt_value_length(const shipopt_value *value);
 SHIPOPT_API const void *shipopt_value_key(const shipopt_value *value);
 SHIPOPT_API size_t shipopt_value_key_length(const shipopt_value *value);
 /* Never the same for two writings in one cache. */
 SHIPOPT_API uint64_t shipopt_value_version(const shipopt_value *value);
-/* Both accept NULL; `ref` returns its argument. From any thread; _unref costs least on the one that got the handle. */
+/* `ref` returns its argument. From any thread; _unref costs least on the one that got the handle. */
 SHIPOPT_API shipopt_value *shipopt_value_ref(shipopt_value *value);
 SHIPOPT_API void shipopt_value_unref(shipopt_value *value);
-/* How old the entry is (to a second), and how long it has to live; SHIPOPT_CACHE_FOREVER for without end, 0 when over. */
+/* How old the entry is (to a second), and how long it has to live if it is not read; SHIPOPT_CACHE_FOREVER for without end, 0 when
+ * over. `cache` is the one it came from. */
 SHIPOPT_API int64_t shipopt_value_age_ms(const shipopt_value *value, const shipopt_cache *cache);
 SHIPOPT_API int64_t shipopt_value_ttl_ms(const shipopt_value *value, const shipopt_cache *cache);
 
-/* What one writing or load has of its own. Opaque, reusable, copied by the calls that take it; not for two threads at once. Times:
- * at least 1 ms or SHIPOPT_CACHE_FOREVER; SHIPOPT_EINVAL otherwise. Without a call to a setter the cache's own setting holds. */
+/* What one writing or load has of its own. Reusable, copied by the calls that take it; not for two threads at once. Times:
+ * at least 1 ms or SHIPOPT_CACHE_FOREVER; SHIPOPT_EINVAL otherwise. Without a call to a setter the cache's own setting holds. Setters
+ * give 0. `free` accepts NULL. */
 SHIPOPT_API int shipopt_cache_options_new(shipopt_cache_options **ret_options);
 SHIPOPT_API void shipopt_cache_options_free(shipopt_cache_options *options);
 SHIPOPT_API int shipopt_cache_options_set_ttl_ms(shipopt_cache_options *options, int64_t ttl_ms);
@@ -156,7 +165,7 @@ SHIPOPT_API int shipopt_cache_options_set_jitter_percent(shipopt_cache_options *
 SHIPOPT_API int shipopt_cache_options_set_timeout_ms(shipopt_cache_options *options, int64_t timeout_ms);
 /* With a runtime: where shipopt_cache_get_or_load() refreshes a stale value; other than 0 (default): on a worker, 0: in the call. */
 SHIPOPT_API int shipopt_cache_options_set_background(shipopt_cache_options *options, int is_background);
-/* At most 8 tags of 1 to 255 bytes; SHIPOPT_ETOOLARGE. `clear_tags` forgets them. */
+/* At most 8 tags of 1 to 255 bytes; SHIPOPT_ETOOLARGE. 0, also for one that is there already. `clear_tags` forgets them. */
 SHIPOPT_API int shipopt_cache_options_add_tag(shipopt_cache_options *options, const char *tag);
 SHIPOPT_API int shipopt_cache_options_clear_tags(shipopt_cache_options *options);
 
@@ -164,32 +173,32 @@ SHIPOPT_API int shipopt_cache_options_clear_tags(shipopt_cache_options *options)
  * left as it was, here and in all calls of this header that hand out one value. */
 SHIPOPT_API int shipopt_cache_get(
 	shipopt_cache *cache, const void *key, size_t key_length, shipopt_value **ret_value);
-/* Copies the value into `buffer`; *ret_length is its length. SHIPOPT_ETOOLARGE if it does not fit: then *ret_length says what is
- * needed and nothing is copied. */
+/* Copies the value into `buffer`; *ret_length is its length. The outcomes of shipopt_cache_get(). SHIPOPT_ETOOLARGE if it does not fit: then
+ * *ret_length says what is needed and nothing is copied. */
 SHIPOPT_API int shipopt_cache_get_copy(shipopt_cache *cache, const void *key, size_t key_length, void *buffer,
 	size_t buffer_size, size_t *ret_length);
-/* Shows the value to `borrow` without a handle: the quickest way. The callback must be short, must not block, and must not call the
- * cache. Its result is not looked at. */
+/* Shows a value (FOUND and STALE) to `borrow`, once, inside the call and without a handle: the quickest way. The callback must be short,
+ * must not block, and must not call the cache. The outcomes of shipopt_cache_get(). */
 typedef void (*shipopt_cache_borrow_fn)(void *userdata, const void *value, size_t value_length);
 SHIPOPT_API int shipopt_cache_borrow(
 	shipopt_cache *cache, const void *key, size_t key_length, shipopt_cache_borrow_fn borrow, void *userdata);
 /*
  * Looks up many keys at once, faster than one by one: memory is fetched ahead. ret_outcomes[i] and ret_values[i] are as for
- * shipopt_cache_get(), ret_values[i] is NULL without a value. Returns how many have one.
+ * shipopt_cache_get(), ret_values[i] is NULL without a value. Returns how many have one; an error leaves both arrays as they were.
  */
 SHIPOPT_API int shipopt_cache_get_many(shipopt_cache *cache, size_t count, const void *const *keys,
 	const size_t *key_lengths, int *ret_outcomes, shipopt_value **ret_values);
-/* The outcome without a value, a hit counted or a statistic. */
+/* The outcome alone: it does not count as reading, nor in the statistics. */
 SHIPOPT_API int shipopt_cache_peek(shipopt_cache *cache, const void *key, size_t key_length);
 
 /*
- * Stores a copy. `options` may be NULL. 0; SHIPOPT_ETOOLARGE if it is too large for this cache (setting value_max_bytes): then
+ * Stores a copy. `options` may be NULL. SHIPOPT_ETOOLARGE if it is too large for this cache (setting value_max_bytes): then
  * what was stored for the key before stays; SHIPOPT_EAGAIN if more than tags_max tags are in use.
  */
 SHIPOPT_API int shipopt_cache_put(shipopt_cache *cache, const void *key, size_t key_length, const void *value,
 	size_t value_length, const shipopt_cache_options *options);
-/* The same without a copy: `free_value` (may be NULL) is called when the cache and all readers are done with it; on failure of
- * this call it is not called and `value` stays the caller's. */
+/* The same without a copy: `value` is the cache's from here on and must not change. `free_value` (may be NULL) is called when the cache and
+ * all readers are done with it; on failure of this call it is not called and `value` stays the caller's. */
 SHIPOPT_API int shipopt_cache_put_owned(shipopt_cache *cache, const void *key, size_t key_length, void *value,
 	size_t value_length, shipopt_cache_free_fn free_value, void *userdata, const shipopt_cache_options *options);
 /* Stores that there is no such thing; lives for negative_ttl_ms if `options` say nothing. */
@@ -204,14 +213,16 @@ enum {
  * negative entry counts as absent. */
 SHIPOPT_API int shipopt_cache_put_if(shipopt_cache *cache, const void *key, size_t key_length, const void *value,
 	size_t value_length, int condition, uint64_t version, const shipopt_cache_options *options);
-/* Gives an entry a new time to live from now on, also an end where it had none. 1, or 0 if it is absent. The soft time to live
- * keeps its distance from the end. */
+/* Gives an entry, also a negative one, a new time to live from now on, also an end where it had none. 1, or 0 if it is absent. The soft time
+ * to live keeps its distance from the end. SHIPOPT_EINVAL for less than 1 ms. */
 SHIPOPT_API int shipopt_cache_touch(shipopt_cache *cache, const void *key, size_t key_length, int64_t ttl_ms);
 
 /*
  * Single flight: however many ask for a key that is absent, one loads it and the others wait for the result.
  *
- * The one who leads holds a token, shipopt_load, and answers it exactly once, from any thread: complete, not_found, fail or abandon.
+ * The one who leads holds a token, shipopt_load, and must answer it exactly once, from any thread: complete, not_found, fail or
+ * abandon. Whatever the answer returns, the token is gone then, but for SHIPOPT_EINVAL. It keeps the cache, so it may be answered
+ * after shipopt_cache_free().
  * Nothing is locked meanwhile: other keys, eviction and even the same key (by put and remove) go on. Those who wait have a
  * time limit of their own (options, else load_timeout_ms), which ends their waiting and not the load. If the leader abandons, one of
  * those who wait leads. What was invalidated while it was loaded is handed to those who waited and not stored; who asks after the
@@ -220,18 +231,19 @@ SHIPOPT_API int shipopt_cache_touch(shipopt_cache *cache, const void *key, size_
  */
 typedef struct shipopt_load shipopt_load;
 
-/* The key to load. Borrowed until the answer. */
+/* The key to load, as it was given: not NUL-terminated. Borrowed until the answer. */
 SHIPOPT_API const void *shipopt_load_key(const shipopt_load *load);
 SHIPOPT_API size_t shipopt_load_key_length(const shipopt_load *load);
 /* Answers with a value, which is copied and stored. `options` NULL: those of the question. If it cannot be stored (too large), those
- * who wait get it all the same. SHIPOPT_ENOMEM, SHIPOPT_EAGAIN (tags_max): then the load has failed with that. Consumes the token. */
+ * who wait get it all the same. SHIPOPT_ENOMEM, SHIPOPT_EAGAIN (tags_max): then the load has failed with that. */
 SHIPOPT_API int shipopt_load_complete(
 	shipopt_load *load, const void *value, size_t value_length, const shipopt_cache_options *options);
 /* There is no such thing: stored as a negative entry. `options` NULL: negative_ttl_ms and the tags of the question. */
 SHIPOPT_API int shipopt_load_not_found(shipopt_load *load, const shipopt_cache_options *options);
-/* The load failed: all who wait get `status` (negative; else it counts as SHIPOPT_EINVAL) and `message` (copied, may be NULL). Consumes. */
+/* The load failed: all who wait, and who ask within error_backoff_ms, get `status` (negative; else it counts as SHIPOPT_EINVAL) and
+ * `message` (copied, may be NULL). Accepts NULL. */
 SHIPOPT_API void shipopt_load_fail(shipopt_load *load, int status, const char *message);
-/* Gives up: another one leads. Consumes the token. Accepts NULL. */
+/* Gives up: one of those who wait leads, or whoever asks next. Accepts NULL. */
 SHIPOPT_API void shipopt_load_abandon(shipopt_load *load);
 
 /*
@@ -241,30 +253,35 @@ SHIPOPT_API void shipopt_load_abandon(shipopt_load *load);
 typedef int (*shipopt_cache_load_fn)(void *userdata, shipopt_load *load);
 /*
  * Finds a value or has it loaded, by `load` on this thread or by whoever leads. FOUND, STALE and NEGATIVE as for
- * shipopt_cache_get(); otherwise the failure of the load, with its detail in *ret_error (may be NULL; the caller's to unref);
- * SHIPOPT_ETIMEDOUT; SHIPOPT_EDEADLK if this thread is loading this very key; SHIPOPT_EAGAIN if loads_max are in flight.
+ * shipopt_cache_get(), a value just loaded is FOUND; otherwise the failure of the load (also of one in its back-off), with its detail in
+ * *ret_error; SHIPOPT_ETIMEDOUT; SHIPOPT_ECANCELED if `load` gave the token up and said 0; SHIPOPT_EDEADLK if this thread is loading this
+ * very key; SHIPOPT_EAGAIN if loads_max are in flight. Waits also where `load` answers later, from another thread.
  *
  * A stale value: if the cache has a runtime, everybody gets it at once, and `load` is called by a task of the runtime (a scheduler
  * thread, or the host's executor): so `load` and `userdata` must stay usable until the token is answered, also after this call has returned,
  * and `load` must not wait for an operation there but answer from its `done`. Without a runtime, when it has closed, or by
- * shipopt_cache_options_set_background(), one caller refreshes it in his call and the others get it as it is; if the refresh fails, he gets
- * it, too. Memos and shipopt_cache_warm() refresh in the call.
+ * shipopt_cache_options_set_background(), one caller refreshes it in his call and gets what that brings (FOUND or NEGATIVE), the others get it
+ * as it is; if the refresh fails, or is in its back-off, he gets the stale one, too. Memos and shipopt_cache_warm() refresh in the call.
  */
 SHIPOPT_API int shipopt_cache_get_or_load(shipopt_cache *cache, const void *key, size_t key_length,
 	shipopt_cache_load_fn load, void *userdata, const shipopt_cache_options *options, shipopt_value **ret_value,
 	shipopt_error **ret_error);
 
 /*
- * Told once how waiting ended: `outcome` FOUND or NEGATIVE, or LEAD with a token in `load` (the leader gave up), or
- * the failure. `value` and `error` are borrowed. Called on the thread of the one who answered, of shipopt_cache_maintain(), or of the cache's runtime.
+ * Told once how waiting ended: `outcome` FOUND with `value`, NEGATIVE, LEAD with a token in `load` (the leader gave up: it is this one's
+ * to answer now), or the failure of the load with `error`, or SHIPOPT_ETIMEDOUT. What an outcome does not bring is NULL; so may `error` be, for
+ * want of memory. `value` and `error` are borrowed for the call. Called on the thread of the one who answered or gave up, of
+ * shipopt_cache_maintain(), or of the cache's runtime, with no lock held; perhaps before the call that began the waiting has returned. It may
+ * call the cache.
  */
 typedef void (*shipopt_cache_ready_fn)(
 	void *userdata, int outcome, shipopt_value *value, shipopt_load *load, const shipopt_error *error);
 /*
- * For loads that go on elsewhere. FOUND and NEGATIVE as for shipopt_cache_get(). STALE: the value is good to use, and if *ret_load
- * is not NULL the caller also has to refresh it. LEAD: *ret_load is to be answered. WAITING: `ready` will be called. Else the failure of a
- * load that is in its back-off, or SHIPOPT_EAGAIN. Time limits of waiters with a callback are looked at by
- * shipopt_cache_maintain(), and by the cache itself if it has a runtime.
+ * For loads that go on elsewhere; never waits. FOUND and NEGATIVE as for shipopt_cache_get(). STALE: the value is good to use, and if
+ * *ret_load is not NULL the caller also has to refresh it. LEAD: *ret_load is to be answered, also if nobody else waits. WAITING: `ready`
+ * will be called. Else the code of a load that is in its back-off, or SHIPOPT_EAGAIN (loads_max, tags_max). `ready` and both outputs are
+ * required. *ret_load is written with FOUND and STALE, NULL if there is nothing to do, and with LEAD. Time limits of waiters
+ * with a callback are looked at by shipopt_cache_maintain(), and by the cache itself if it has a runtime.
  */
 SHIPOPT_API int shipopt_cache_get_or_begin(shipopt_cache *cache, const void *key, size_t key_length,
 	const shipopt_cache_options *options, shipopt_cache_ready_fn ready, void *userdata, shipopt_value **ret_value,
@@ -274,38 +291,43 @@ SHIPOPT_API int shipopt_cache_get_or_begin(shipopt_cache *cache, const void *key
  * For hosts whose code must not be entered from the threads that read: shipopt_cache_get_or_load() whose loads are asked as events
  * SHIPOPT_EVENT_REQUEST on `queue`. shipopt_request_key() is the key (keys that are text), `ask` is what shipopt_queue_dispatch() runs
  * with the request, NULL if the queue is polled. The host answers with shipopt_request_load_complete(), shipopt_request_complete()
- * for "there is no such thing", or shipopt_request_fail(). A stale value is handed out at once, its refresh is asked for. Otherwise blocks until the answer or the time limit: SHIPOPT_EDEADLK inside a
- * dispatch of this queue; SHIPOPT_EAGAIN without a free slot.
+ * for "there is no such thing", or shipopt_request_fail(); the load waits for that without end, also when the event was released. A stale
+ * value is handed out at once, its refresh is asked for. Otherwise blocks until the answer or the time limit, without dispatching:
+ * another thread has to take the event. Outcomes and errors of shipopt_cache_get_or_load(); SHIPOPT_EDEADLK inside a dispatch of this queue;
+ * SHIPOPT_EAGAIN without a free slot.
  */
 typedef void (*shipopt_cache_ask_fn)(void *userdata, shipopt_request *request);
 SHIPOPT_API int shipopt_cache_get_or_request(shipopt_cache *cache, const void *key, size_t key_length, shipopt_queue *queue,
 	shipopt_cache_ask_fn ask, void *userdata, const shipopt_cache_options *options, shipopt_value **ret_value,
 	shipopt_error **ret_error);
 /* Answers a request of a cache as shipopt_load_complete() does, and consumes it. SHIPOPT_EINVAL for a request of another kind, which is
- * not consumed. Since 0.1. */
+ * not consumed; otherwise the errors of that call. Since 0.1. */
 SHIPOPT_API int shipopt_request_load_complete(
 	shipopt_request *request, const void *value, size_t value_length, const shipopt_cache_options *options);
 
-/* Loads many keys in one call: `loads` are to be answered as by shipopt_cache_load_fn; negative fails those not yet answered. */
+/* Loads many keys in one call: each of `loads` is to be answered, as by shipopt_cache_load_fn; negative fails those not yet answered. The
+ * array is borrowed for the call. */
 typedef int (*shipopt_cache_load_many_fn)(void *userdata, shipopt_load *const *loads, size_t count);
 /*
  * shipopt_cache_get_or_load() for many keys: `load` is called once with those that this caller leads; those that others load
  * are waited for afterwards. ret_outcomes[i] is an outcome or a failure, ret_values[i] a handle or NULL. Returns how many have a value.
+ * Stale values are handed out and not refreshed. The options' time limit holds for each key.
  */
 SHIPOPT_API int shipopt_cache_get_or_load_many(shipopt_cache *cache, size_t count, const void *const *keys,
 	const size_t *key_lengths, shipopt_cache_load_many_fn load, void *userdata, const shipopt_cache_options *options,
 	int *ret_outcomes, shipopt_value **ret_values);
 
-/* Removes an entry; a load of it in flight is not stored and not waited for by later callers. 1, or 0 if it was absent. */
+/* Removes an entry, also a negative one; a load of it in flight is not stored and not waited for by later callers. 1, or 0 if it was
+ * absent. */
 SHIPOPT_API int shipopt_cache_remove(shipopt_cache *cache, const void *key, size_t key_length);
-/* Kills all entries with the tag, at once, however many. */
+/* Kills all entries with the tag, at once, however many. 0, also if nothing has it; SHIPOPT_EINVAL for a tag that cannot be. */
 SHIPOPT_API int shipopt_cache_remove_tag(shipopt_cache *cache, const char *tag);
-/* Kills all entries whose key begins with `prefix`: at once if the prefix is registered, else as _remove_pattern(). */
+/* Kills all entries whose key begins with `prefix`: at once if the prefix is registered, else as _remove_pattern(). 0, however many. */
 SHIPOPT_API int shipopt_cache_remove_prefix(shipopt_cache *cache, const char *prefix);
 /*
  * Removes the entries whose key matches: "*" stands for any bytes, "?" for one, a backslash takes the next byte as it is.
  * Goes through the whole cache in this call, a few hundred entries at a time, never holding a lock for longer than one
- * of them takes; entries written after the call began stay. *ret_removed (may be NULL) is how many live ones it removed.
+ * of them takes; entries written after the call began stay. 0; *ret_removed (may be NULL) is how many live ones it removed.
  */
 SHIPOPT_API int shipopt_cache_remove_pattern(shipopt_cache *cache, const char *pattern, uint64_t *ret_removed);
 /*
@@ -317,7 +339,7 @@ SHIPOPT_API int shipopt_cache_remove_pattern(shipopt_cache *cache, const char *p
  */
 SHIPOPT_API int shipopt_cache_sweep_pattern(
 	shipopt_cache *cache, const char *pattern, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
-/* Kills everything, at once. */
+/* Kills everything, at once. 0. */
 SHIPOPT_API int shipopt_cache_clear(shipopt_cache *cache);
 /* Gives back the memory of all that is dead, and ends waiting that is out of time. For caches that are rarely written
  * to. Takes time in proportion to the entries. */

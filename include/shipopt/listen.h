@@ -32,9 +32,11 @@ typedef struct shipopt_listener shipopt_listener;
 typedef struct shipopt_notification shipopt_notification;
 
 enum { /* kinds of notifications */
-	SHIPOPT_NOTIFICATION_LISTENING = 1, /* from now on all channels are listened to; again after channels were added */
+	SHIPOPT_NOTIFICATION_LISTENING = 1, /* from now on all channels are listened to; again after channels were added, but not
+	                                     * after a reconnect: MISSED tells that then */
 	SHIPOPT_NOTIFICATION_MESSAGE = 2,   /* another session's, with channel, payload and backend */
-	SHIPOPT_NOTIFICATION_MISSED = 3,    /* there may have been others: the connection was lost, or they were dropped */
+	SHIPOPT_NOTIFICATION_MISSED = 3,    /* there may have been others: they were dropped, or the connection was lost, and now
+	                                     * all channels are listened to again */
 	SHIPOPT_NOTIFICATION_FAILED = 4,    /* nothing is listened to now: _status and _error tell why. It is tried on and on; told
 	                                     * once until it works, which LISTENING or MISSED tells */
 	SHIPOPT_NOTIFICATION_ENDED = 5      /* the last one, always: after _free (status 0), or the runtime is closed
@@ -44,7 +46,7 @@ enum { /* kinds of notifications */
 /*
  * Called for each, in order, one call at a time: on a scheduler thread, on the reactor (inline delivery: it must not block), or in
  * the dispatch of the pool's queue. Polled from a queue it is an event of kind SHIPOPT_EVENT_NOTIFICATION whose token is
- * `userdata` as a number, with shipopt_event_notification(); the callback does not run then. The notification is borrowed
+ * `userdata` as a number and whose status is shipopt_notification_status(), with shipopt_event_notification(); the callback does not run then. The notification is borrowed
  * for the call, or until the event is released. It may call anything but wait and close, shipopt_listener_free() included.
  * After the queue was freed the rest is told on scheduler threads, where calls may overlap: free listeners first.
  */
@@ -56,8 +58,8 @@ typedef void (*shipopt_listen_fn)(void *userdata, const shipopt_notification *no
  * Listens to `count` channels (0 to 256; others may be added). Names are taken as they are, as if quoted: NOTIFY Orders means
  * the channel "orders". A name has 1 to 63 bytes of UTF-8: SHIPOPT_EINVAL, SHIPOPT_ETOOLARGE, SHIPOPT_EENCODING name the one that
  * is wrong. With delivery to a queue 16 of its slots are kept for this listener: SHIPOPT_EAGAIN without, or without a thread. Also SHIPOPT_ENOMEM,
- * SHIPOPT_ESHUTDOWN, SHIPOPT_EFORKED. `notified` may be NULL with a queue that is polled. *ret_error may be NULL, and
- * is the caller's to unref. The caller owns *ret_listener.
+ * SHIPOPT_ESHUTDOWN, SHIPOPT_EFORKED. `notified` may be NULL with a queue that is polled. `ret_error` may be NULL;
+ * *ret_error is written on failure only and is the caller's to unref. The caller owns *ret_listener.
  */
 SHIPOPT_API int shipopt_pool_listen(shipopt_pool *pool, const char *const *channels, size_t count,
 	shipopt_listen_fn notified, void *userdata, shipopt_listener **ret_listener, shipopt_error **ret_error);

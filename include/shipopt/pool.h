@@ -22,7 +22,8 @@ SHIPOPT_BEGIN_DECLS
  * Outcomes of commands, beside the common codes (the five character code is in shipopt_error_sqlstate()):
  *
  *   SHIPOPT_ETIMEDOUT   no connection within acquire_timeout_ms (the message tells the counts and the last connect failure),
- *                       or the command's deadline passed and the server canceled it
+ *                       or the command's deadline passed and the server canceled it: the message begins with "the deadline of N ms
+ *                       passed", the SQLSTATE is 57014 if the server has said so
  *   SHIPOPT_ECANCELED   canceled; the server did not execute it, or rolled it back
  *   SHIPOPT_EINDOUBT    the connection was lost after the command was sent and before its answer came, and the command may
  *                       have been committed: a COMMIT, or anything outside of a transaction that is not marked as read-only
@@ -85,11 +86,13 @@ typedef struct shipopt_rows shipopt_rows;
  *                        huge value is read on as long as it comes without a pause. Streams and COPY have no such bound, but that a
  *                        single row has to fit into memory
  *   leak_ms              age at which a lease is reported as leaked; default 0: never
- *   slow_ms              duration from which a command is reported as slow; default 0: never
+ *   slow_ms              duration from which a command is reported as slow; default 0: never. It runs from when the command has its
+ *                        connection to its last answer, the pauses of a stream's reader included; waiting for a connection, or
+ *                        behind other commands of the lease, does not count
  *   slow_explain         1: those reports carry a plan; default 0
  *   slow_explain_per_minute   plans asked for in a minute, at most; default 6
  *   listen_conninfo      connection string of the connection that listens, as <shipopt/listen.h> tells; default: conninfo; secret
- *   notifications_max    notifications that wait for their listener; default 1,024
+ *   notifications_max    messages that wait for one listener, beside those (16 at most) that its queue has; default 1,024
  */
 SHIPOPT_API int shipopt_pool_config_new(shipopt_pool_config **ret_config);
 SHIPOPT_API void shipopt_pool_config_free(shipopt_pool_config *config);
@@ -131,7 +134,8 @@ SHIPOPT_API int shipopt_pool_config_set_slow_query(
 	shipopt_pool_config *config, shipopt_slow_query_fn slow_query, void *userdata);
 
 /* Makes a pool; `config` is copied. Nothing is connected yet, unless `min` is above 0: then connecting has begun.
- * SHIPOPT_EINVAL or SHIPOPT_EPARSE name the setting that is wrong. *ret_error may be NULL, and is the caller's to unref. */
+ * SHIPOPT_EINVAL or SHIPOPT_EPARSE name the setting that is wrong. `ret_error` may be NULL, here and below; *ret_error is written on
+ * failure only, and not on each, and is the caller's to unref. */
 SHIPOPT_API int shipopt_pool_new(shipopt_runtime *runtime, const shipopt_pool_config *config, shipopt_pool **ret_pool,
 	shipopt_error **ret_error);
 /* Drops the caller's reference; never blocks. Running commands go on, leases stay valid; the connections are closed when the
@@ -153,14 +157,18 @@ SHIPOPT_API int shipopt_query_clear(shipopt_query *query);
 /*
  * Binds the next value, $1 first. All copy. SHIPOPT_ETOOLARGE beyond 65,535 values or 256 MiB. Types as PostgreSQL sees them:
  *
- *   null       whatever the statement wants           text      unknown literal: whatever the statement wants
+ *   null       whatever the statement wants           text      unknown literal: whatever the statement wants; NULL: null
  *   int        bigint                                 float     double precision
  *   numeric    numeric, in millionths                 bool      boolean
  *   timestamp  timestamptz, microseconds since 1970   uuid      uuid, 16 bytes
- *   json       jsonb                                  bytes     bytea
+ *   json       jsonb; NULL: null                      bytes     bytea
  *   int_array  bigint[]                               text_array  text[]
  *
- * In the arrays `nulls` (may be NULL) marks the elements that are null with non-zero; so does a NULL text.
+ * PostgreSQL casts bigint to integer by itself when a column is assigned or compared, not for an argument: a function of an
+ * integer needs a cast, as make_date($1::int, …), else SHIPOPT_EINVAL with 42883; so double precision for numeric or real.
+ *
+ * In the arrays `nulls` (may be NULL) marks the elements that are null with non-zero; so does a NULL text. SHIPOPT_EENCODING for text
+ * that is not UTF-8, SHIPOPT_EINVAL for NULL elsewhere. On failure nothing is bound.
  */
 SHIPOPT_API int shipopt_query_bind_null(shipopt_query *query);
 SHIPOPT_API int shipopt_query_bind_text(shipopt_query *query, const char *text);
@@ -177,15 +185,17 @@ SHIPOPT_API int shipopt_query_bind_int_array(
 SHIPOPT_API int shipopt_query_bind_text_array(shipopt_query *query, const char *const *texts, size_t count);
 /* Its own deadline instead of command_timeout_ms; 0: without end; -1: back to the pool's. */
 SHIPOPT_API int shipopt_query_set_timeout_ms(shipopt_query *query, int64_t timeout_ms);
-/* 1: values of the answer come in binary. The typed getters read both; text is what the _text getter wants. Default 0. */
+/* 1: values of the answer come in binary. The typed getters read both; the _text getter shows what came, which is text for types
+ * like text only, and for an array (text[], `_text`, too) PostgreSQL's binary form: take shipopt_rows_text_array(). Default 0. */
 SHIPOPT_API int shipopt_query_set_binary(shipopt_query *query, int is_binary);
 /* 1: it changes nothing, so that a lost answer leaves nothing in doubt. Default 0. */
 SHIPOPT_API int shipopt_query_set_read_only(shipopt_query *query, int is_read_only);
 /* 0: this one is not prepared under a name, whatever named_statements says. Default 1. */
 SHIPOPT_API int shipopt_query_set_named(shipopt_query *query, int is_named);
 
-/* Runs a query on a connection of the pool; its rows are held in memory, at most result_bytes of them. Result: shipopt_op_rows(); shipopt_op_value() is the number of rows returned
- * or changed. SHIPOPT_EAGAIN when queue_max calls wait. */
+/* Runs a query on a connection of the pool; its rows are held in memory, at most result_bytes of them. Result: shipopt_op_rows(), also
+ * for a statement without rows (0 rows, 0 columns); shipopt_op_value() is the number of rows returned or changed. SHIPOPT_EAGAIN when
+ * queue_max calls wait. */
 SHIPOPT_API int shipopt_pool_query(
 	shipopt_pool *pool, const shipopt_query *query, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
 /* The same on a lease, after the commands given to it before. SHIPOPT_EAGAIN when 1,024 wait there. */
@@ -197,9 +207,10 @@ SHIPOPT_API int shipopt_lease_query(
 /*
  * Several statements, sent ahead of their answers (libpq's pipeline mode): one round trip. Outside of a transaction a group
  * is a transaction of its own; without shipopt_batch_end_group() a batch is one group. An error ends its group: the
- * group's other statements are SHIPOPT_ECANCELED, later groups run. The batch's status is that of its first failure. At most
- * pipeline_statements and pipeline_bytes are under way at once. Statements are copied by the call that runs the batch
- * and by _add. At most 65,536 statements.
+ * group's other statements are SHIPOPT_ECANCELED, later groups run. The batch's status and error are those of its first failure;
+ * shipopt_op_rows() is that of the first statement, shipopt_op_value() the rows returned or changed by the last one, 0 if it did
+ * not run. At most pipeline_statements and pipeline_bytes are under way at once. Statements are copied by the call that runs the
+ * batch and by _add. At most 65,536 statements.
  */
 SHIPOPT_API int shipopt_batch_new(shipopt_batch **ret_batch);
 SHIPOPT_API void shipopt_batch_free(shipopt_batch *batch);
@@ -218,8 +229,8 @@ SHIPOPT_API int shipopt_pool_batch(
 SHIPOPT_API int shipopt_lease_batch(
 	shipopt_lease *lease, const shipopt_batch *batch, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
 
-/* What a query or batch made; the statements of a batch by index from 0. NULL or SHIPOPT_ENOTFOUND for others. Borrowed from
- * the operation. */
+/* What a query or batch made; the statements of a batch by index from 0, without the BEGIN and COMMIT of a transaction. NULL (rows also
+ * of a statement that failed or did not run) or SHIPOPT_ENOTFOUND for others. Borrowed from the operation. */
 SHIPOPT_API const shipopt_rows *shipopt_op_rows(const shipopt_op *op);
 SHIPOPT_API size_t shipopt_op_statement_count(const shipopt_op *op);
 SHIPOPT_API const shipopt_rows *shipopt_op_statement_rows(const shipopt_op *op, size_t index);
@@ -245,7 +256,8 @@ SHIPOPT_API int shipopt_rows_is_null(const shipopt_rows *rows, size_t row, size_
 /* The value as it came, NUL-terminated; NULL for null. Binary values of text-like types are text too. */
 SHIPOPT_API const char *shipopt_rows_text(const shipopt_rows *rows, size_t row, size_t column);
 SHIPOPT_API size_t shipopt_rows_length(const shipopt_rows *rows, size_t row, size_t column);
-/* smallint, integer, bigint, oid; numeric without a fraction. */
+/* smallint, integer, bigint, oid; numeric without a fraction: SHIPOPT_ETYPE for one with (1.00 has none). sum() and avg() of bigint are
+ * numeric. */
 SHIPOPT_API int shipopt_rows_int(const shipopt_rows *rows, size_t row, size_t column, int64_t *ret_value);
 /* real, double precision and all that _int reads, numeric. */
 SHIPOPT_API int shipopt_rows_float(const shipopt_rows *rows, size_t row, size_t column, double *ret_value);
@@ -265,7 +277,8 @@ SHIPOPT_API int shipopt_rows_bytes(
  * elements are 0 then. *ret_count is the whole count, also with SHIPOPT_ETOOLARGE. */
 SHIPOPT_API int shipopt_rows_int_array(const shipopt_rows *rows, size_t row, size_t column, int64_t *values,
 	unsigned char *nulls, size_t max, size_t *ret_count);
-/* text[] and the like: `each` is called for every element inside the call, in order, with NULL for null. */
+/* text[], varchar[] and char[] of one dimension, text or binary: `each` is called for every element inside the call, in order, with
+ * NULL for null; `text` is borrowed for its call and NUL-terminated. On failure it may have been called for some. */
 typedef void (*shipopt_element_fn)(void *userdata, size_t index, const char *text, size_t length);
 SHIPOPT_API int shipopt_rows_text_array(
 	const shipopt_rows *rows, size_t row, size_t column, shipopt_element_fn each, void *userdata);
@@ -317,7 +330,8 @@ SHIPOPT_API int shipopt_lease_release_savepoint(
  *	r = shipopt_pool_transaction_blocking(pool, NULL, move, &order, &error);
  *
  * A connection is taken, BEGIN sent, and the body asked. When it says yes, COMMIT is sent behind all it has given to the lease;
- * when it fails, ROLLBACK, and the operation has its code and message. After serialization failures and deadlocks (40001, 40P01)
+ * when it fails, ROLLBACK, and the operation has its code and message; if a statement had made the transaction fail, what the server
+ * said of it stands behind that, with its SQLSTATE. After serialization failures and deadlocks (40001, 40P01)
  * in any statement or in the COMMIT all is rolled back and the body asked again, after a pause of up to 10 ms × 2^n with full
  * jitter, whatever the body itself made of the failure, unless it went back to a savepoint before it. A body must therefore do nothing
  * outside of the transaction that may not happen twice. Further outcomes:
@@ -348,9 +362,10 @@ SHIPOPT_API int shipopt_transaction_options_set_owner(
 /*
  * The body as a request: it gives commands to shipopt_request_lease(), and some time answers, on any thread, with
  * shipopt_request_complete() (COMMIT; the number becomes shipopt_op_value()) or shipopt_request_fail(). It runs where the pool delivers,
- * so it must not block or wait; with a queue it is an event of the kind SHIPOPT_EVENT_REQUEST whose `op` is the transaction, or run
- * by shipopt_queue_dispatch() (then `body` may be NULL only if the queue is polled). `userdata` goes to the body and to `done`; a
- * body that was not entered before `done` never is. `options` is copied and may be NULL.
+ * so it must not block or wait. With a queue it is an event of the kind SHIPOPT_EVENT_REQUEST whose `op` is the transaction, one for each
+ * attempt; shipopt_queue_dispatch() and shipopt_op_wait() run the body instead. `body` may be NULL with a queue: then the event has to be
+ * polled, and if it is dispatched the transaction fails with SHIPOPT_ESTATE. SHIPOPT_EINVAL without a queue. `userdata` goes to the body and
+ * to `done`; a body that was not entered before `done` never is. `options` is copied and may be NULL.
  * SHIPOPT_EAGAIN when queue_max calls wait or the queue has no slot.
  */
 SHIPOPT_API int shipopt_pool_transaction(shipopt_pool *pool, const shipopt_transaction_options *options,
@@ -361,8 +376,8 @@ SHIPOPT_API shipopt_lease *shipopt_request_lease(const shipopt_request *request)
 SHIPOPT_API int shipopt_request_attempt(const shipopt_request *request);
 /*
  * The same on the caller's thread, which waits: `body` may block and use shipopt_op_wait(); a negative result is its failure, any other
- * becomes COMMIT. Returns the outcome. The error says only that the body failed: what the server said is in shipopt_op_error() of the
- * statement, for the body to keep. *ret_error (ret_error may be NULL) is the caller's to unref and may stay untouched.
+ * becomes COMMIT. Returns the outcome: 0 or a failure. The error says that the body failed and what the server said to the statement that
+ * made the transaction fail, if one did: a failure that the body went back from, to a savepoint, is not told.
  * SHIPOPT_EDEADLK on threads of the library and inside a dispatch of the pool's queue.
  */
 typedef int (*shipopt_transaction_fn)(void *userdata, shipopt_lease *lease, int attempt);

@@ -16,7 +16,8 @@ SHIPOPT_BEGIN_DECLS
  *
  * Two ways to take: shipopt_queue_dispatch() runs the callbacks, shipopt_queue_poll() hands out events in batches
  * (for bindings). Any thread may call either; one at a time takes, others wait for it. shipopt_op_wait() takes, too: what has a
- * callback, and the last event of the operation it waits for. Other events without a callback stay, in their order, to be polled. All of this since 0.1.
+ * callback, and the last event of the operation it waits for. Other events without a callback stay, in their order, to be
+ * polled. All of this since 0.1.
  */
 typedef struct shipopt_queue shipopt_queue;
 

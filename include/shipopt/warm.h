@@ -36,8 +36,9 @@ SHIPOPT_API int shipopt_store_warm_cache(shipopt_store *store, int state, shipop
 
 /*
  * Puts the rows of a query into a cache: the first column is the key, the second the value, a third (may be missing) the time to live in
- * milliseconds, null for that of `options` (may be NULL). Key and value are text, json, jsonb or bytea; SHIPOPT_ETYPE for others and
- * SHIPOPT_EINVAL for fewer than two columns. A null value is stored as "there is no such thing"; a row whose key is null or whose time to live
+ * milliseconds, null for that of `options` (may be NULL). Key and value are text, varchar, char(n) (with its blanks), json, jsonb or bytea; the third is
+ * smallint, integer, bigint or a numeric without a fraction. SHIPOPT_ETYPE for others (cast them: id::text), SHIPOPT_EINVAL for fewer than
+ * two columns. A null value is stored as "there is no such thing"; a row whose key is null or whose time to live
  * is not positive is left out. The errors of queries. With delivery to a queue this thread dispatches it, as in shipopt_op_wait().
  */
 SHIPOPT_API int shipopt_pool_warm_cache(shipopt_pool *pool, const shipopt_query *query, shipopt_cache *cache,
