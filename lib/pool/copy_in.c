@@ -106,7 +106,8 @@ static bool send_pieces(struct copy_op *self)
 			if (pending != 0)
 				return pending > 0;
 			struct piece *piece = self->sending;
-			if (fault_point() || PQputCopyData(pg, piece->bytes, (int)piece->length) < 0)
+			/* 0: it was not taken, for want of memory; what libpq had before is sent. */
+			if (fault_point() || PQputCopyData(pg, piece->bytes, (int)piece->length) != 1)
 				return false;
 			self->sending = piece->next;
 			mem_free(piece);
@@ -116,10 +117,10 @@ static bool send_pieces(struct copy_op *self)
 		if (!is_last && !self->is_stopped)
 			return true;
 		const char *reason = is_abandoned || self->is_stopped ? "the client gave up" : NULL;
-		if (fault_point() || PQputCopyEnd(pg, reason) < 0)
+		if (fault_point() || PQputCopyEnd(pg, reason) != 1)
 			return false;
 		if (reason && self->failure == 0)
-			self->failure = SHIPOPT_ECANCELED;
+			self->failure = self->command.has_timed_out && !self->command.is_canceled ? SHIPOPT_ETIMEDOUT : SHIPOPT_ECANCELED;
 		self->is_ended = true;
 	}
 	return true;

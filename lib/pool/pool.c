@@ -91,14 +91,32 @@ void shipopt_pool_free(shipopt_pool *pool)
 		pool_unref(pool);
 }
 
+/* What is delivered inline may release other leases, whose connections are closed then: they are held until all were seen. New
+ * ones come at the end of the list. */
+static void cancel_connections(shipopt_pool *pool)
+{
+	size_t held = 0;
+	LIST_FOREACH(node, &pool->connections) {
+		LIST_MEMBER(node, struct connection, node)->holds++;
+		held++;
+	}
+	struct list_node *first = list_first(&pool->connections), *node = first;
+	for (size_t i = 0; i < held; i++, node = node->next)
+		command_cancel_all(LIST_MEMBER(node, struct connection, node));
+	node = first;
+	for (size_t i = 0; i < held; i++) {
+		struct connection *connection = LIST_MEMBER(node, struct connection, node);
+		node = node->next;
+		connection->holds--;
+		connection_settle(connection);
+	}
+}
+
 static void cancel_task(struct task *task)
 {
 	shipopt_pool *pool = CONTAINER_OF(task, shipopt_pool, cancel_task);
 	pool_fail_waiters(pool, SHIPOPT_ECANCELED, "the runtime is closing");
-	LIST_FOREACH(node, &pool->connections) {
-		struct connection *connection = LIST_MEMBER(node, struct connection, node);
-		command_cancel_all(connection);
-	}
+	cancel_connections(pool);
 	transaction_cancel_all(pool);
 	pool_unref(pool);
 }

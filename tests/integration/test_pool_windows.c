@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "cancel_proxy.h"
 #include "cmocka_test.h"
 #include "pool/batch_op.h"
 #include "pool_fixture.h"
@@ -24,6 +25,8 @@ void __wrap_reactor_post(struct reactor *reactor, struct task *task);
 void __real_reactor_post(struct reactor *reactor, struct task *task);
 bool __wrap_reactor_post_threaded(struct reactor *reactor, struct task *task);
 bool __real_reactor_post_threaded(struct reactor *reactor, struct task *task);
+int __wrap_PQputCopyData(PGconn *connection, const char *bytes, int length);
+int __real_PQputCopyData(PGconn *connection, const char *bytes, int length);
 void __wrap_cancel_slots_end(struct cancel_slots *slots);
 void __real_cancel_slots_end(struct cancel_slots *slots);
 
@@ -82,6 +85,16 @@ void __wrap_cancel_slots_end(struct cancel_slots *slots)
 	__real_cancel_slots_end(slots);
 }
 
+/* The piece that libpq does not take, as it does without memory; 0: it takes all. */
+static atomic_int pieces_until_full;
+
+int __wrap_PQputCopyData(PGconn *connection, const char *bytes, int length)
+{
+	if (atomic_load(&pieces_until_full) > 0 && atomic_fetch_sub(&pieces_until_full, 1) == 1)
+		return 0;
+	return __real_PQputCopyData(connection, bytes, length);
+}
+
 static void close_runtime(void)
 {
 	shipopt_runtime_close(fixture.runtime, 0);
@@ -92,6 +105,20 @@ static void wait_sleeping(void)
 {
 	while (side_number("select count(*) from pg_stat_activity where state = 'active' and query = 'select pg_sleep(60)'") != 1)
 		poll(NULL, 0, 1);
+}
+
+static shipopt_pool *open_inline_pool(int max, int overflow)
+{
+	shipopt_pool_config *config;
+	shipopt_pool *pool;
+	assert_int_equal(shipopt_pool_config_new(&config), 0);
+	assert_int_equal(shipopt_pool_config_set_conninfo(config, fixture.postgres.conninfo), 0);
+	assert_int_equal(shipopt_pool_config_set_delivery(config, SHIPOPT_DELIVERY_INLINE), 0);
+	assert_int_equal(shipopt_pool_config_set_max(config, max), 0);
+	assert_int_equal(shipopt_pool_config_set_overflow(config, overflow), 0);
+	assert_int_equal(shipopt_pool_new(fixture.runtime, config, &pool, NULL), 0);
+	shipopt_pool_config_free(config);
+	return pool;
 }
 
 /* ---- between two attempts ------------------------------------------------------------------------------------ */
@@ -207,6 +234,46 @@ static void what_is_posted_behind_the_cancel_of_a_close_is_canceled(void **state
 	fixture_close();
 }
 
+/* Released by an inline completion in the middle of the cancel. */
+static void release_lease(void *userdata, shipopt_op *op)
+{
+	shipopt_lease **lease = userdata;
+	assert_int_equal(shipopt_op_status(op), SHIPOPT_ECANCELED);
+	shipopt_lease_release(TAKE(*lease));
+}
+
+static shipopt_lease *acquire_from(shipopt_pool *pool)
+{
+	shipopt_op *op;
+	assert_int_equal(shipopt_pool_acquire(pool, "test", 0, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_op_wait(op, 20000), 0);
+	shipopt_lease *lease = shipopt_op_take_lease(op);
+	shipopt_op_unref(op);
+	return lease;
+}
+
+static void a_lease_may_be_released_by_what_the_cancel_of_a_close_ends(void **state)
+{
+	fixture_open(NULL, NULL);
+	shipopt_pool *pool = open_inline_pool(1, 1);
+	shipopt_query *query = make_query("select pg_sleep(60)");
+	shipopt_lease *first = acquire_from(pool), *second = acquire_from(pool);
+	shipopt_op *running, *waiting;
+	assert_int_equal(shipopt_lease_query(first, query, NULL, NULL, &running), 0);
+	assert_int_equal(shipopt_lease_query(first, query, release_lease, &second, &waiting), 0);
+	wait_sleeping();
+	assert_int_equal(shipopt_runtime_close(fixture.runtime, 0), SHIPOPT_ETIMEDOUT);
+	assert_null(second);
+	assert_int_equal(shipopt_op_status(running), SHIPOPT_ECANCELED);
+	assert_int_equal(shipopt_op_status(waiting), SHIPOPT_ECANCELED);
+	shipopt_op_unref(running);
+	shipopt_op_unref(waiting);
+	shipopt_lease_release(first);
+	shipopt_query_free(query);
+	shipopt_pool_free(pool);
+	fixture_close();
+}
+
 /* ---- behind the end of the reactor --------------------------------------------------------------------------- */
 
 static int ended_count, ended_status;
@@ -218,24 +285,12 @@ static void hear_end(void *userdata, const shipopt_notification *notification)
 	ended_count++;
 }
 
-static shipopt_pool *open_inline_pool(void)
-{
-	shipopt_pool_config *config;
-	shipopt_pool *pool;
-	assert_int_equal(shipopt_pool_config_new(&config), 0);
-	assert_int_equal(shipopt_pool_config_set_conninfo(config, fixture.postgres.conninfo), 0);
-	assert_int_equal(shipopt_pool_config_set_delivery(config, SHIPOPT_DELIVERY_INLINE), 0);
-	assert_int_equal(shipopt_pool_new(fixture.runtime, config, &pool, NULL), 0);
-	shipopt_pool_config_free(config);
-	return pool;
-}
-
 static void a_listener_that_a_close_overtakes_is_told_once(void **state)
 {
 	static const char *const channels[] = {"a"};
 	shipopt_listener *listener;
 	fixture_open(NULL, NULL);
-	shipopt_pool *pool = open_inline_pool();
+	shipopt_pool *pool = open_inline_pool(4, 0);
 	ended_count = ended_status = 0;
 	before_post = close_runtime;
 	assert_int_equal(shipopt_pool_listen(pool, channels, 1, hear_end, NULL, &listener, NULL), 0);
@@ -340,16 +395,79 @@ static void a_request_that_ends_the_pool_does_not_wait_for_itself(void **state)
 	assert_int_equal(atomic_load(&slots_at_end), 0);
 }
 
+/* ---- COPY ------------------------------------------------------------------------------------------------------ */
+
+/* The server begins with the COPY while the request to cancel it is on its way. */
+static void a_copy_that_begins_behind_its_deadline_is_late(void **state)
+{
+	static const char *const settings[] = {"max", "1", "command_timeout_ms", "100", "cancel_grace_ms", "1000", NULL};
+	struct cancel_proxy proxy;
+	char conninfo[256];
+	shipopt_copy *copy;
+	shipopt_op *op;
+	uint64_t live = mem_live_count();
+	assert_int_equal(cancel_proxy_start(&proxy, fixture.postgres.port), 0);
+	snprintf(conninfo, sizeof(conninfo), "host=127.0.0.1 port=%d user=scram password=secret-word dbname=postgres sslmode=disable", proxy.port);
+	PGconn *side = PQconnectdb(fixture.postgres.conninfo);
+	PQclear(PQexec(side, "create table late (line text)"));
+	PQclear(PQexec(side, "grant all on late to scram"));
+	PQclear(PQexec(side, "begin"));
+	PQclear(PQexec(side, "lock table late"));
+	fixture_open(conninfo, settings);
+	shipopt_lease *lease = acquire();
+	assert_int_equal(shipopt_lease_copy_in(lease, "copy late from stdin", &copy, NULL, NULL, &op), 0);
+	while (atomic_load(&proxy.swallowed) < 1)
+		poll(NULL, 0, 1);
+	PQclear(PQexec(side, "commit"));
+	assert_int_equal(shipopt_op_wait(op, 20000), SHIPOPT_ETIMEDOUT);
+	assert_non_null(shipopt_error_message(shipopt_op_error(op)));
+	shipopt_op_unref(op);
+	shipopt_copy_free(copy);
+	shipopt_lease_release(lease);
+	shipopt_pool_free(TAKE(fixture.pool));
+	assert_int_equal(shipopt_runtime_close(fixture.runtime, 20000), 0);
+	shipopt_runtime_free(fixture.runtime);
+	PQclear(PQexec(side, "drop table late"));
+	PQfinish(side);
+	cancel_proxy_stop(&proxy);
+	while (mem_live_count() != live) /* the thread that was stuck ends now */
+		poll(NULL, 0, 1);
+}
+
+static void a_piece_that_finds_no_memory_is_not_left_out(void **state)
+{
+	shipopt_copy *copy;
+	shipopt_op *op;
+	fixture_open(NULL, NULL);
+	run_number(NULL, "create table pieces (line text)");
+	shipopt_lease *lease = acquire();
+	assert_int_equal(shipopt_lease_copy_in(lease, "copy pieces from stdin", &copy, NULL, NULL, &op), 0);
+	atomic_store(&pieces_until_full, 2);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(shipopt_copy_write(copy, "line\n", 5, -1), 0);
+	shipopt_copy_finish(copy);
+	assert_int_equal(shipopt_op_wait(op, 20000), SHIPOPT_ENETWORK);
+	shipopt_op_unref(op);
+	shipopt_copy_free(copy);
+	shipopt_lease_release(lease);
+	assert_int_equal(run_number(NULL, "select count(*) from pieces"), 0);
+	run_number(NULL, "drop table pieces");
+	fixture_close();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_connection_lost_between_two_attempts_leaves_nothing_in_doubt),
 		cmocka_unit_test(what_is_posted_behind_the_cancel_of_a_close_is_canceled),
+		cmocka_unit_test(a_lease_may_be_released_by_what_the_cancel_of_a_close_ends),
 		cmocka_unit_test(a_listener_that_a_close_overtakes_is_told_once),
 		cmocka_unit_test(a_stream_freed_while_the_runtime_closes_leaves_nothing),
 		cmocka_unit_test(a_copy_freed_while_the_runtime_closes_leaves_nothing),
 		cmocka_unit_test(a_pool_that_a_close_overtakes_leaves_nothing),
 		cmocka_unit_test(a_request_that_ends_the_pool_does_not_wait_for_itself),
+		cmocka_unit_test(a_copy_that_begins_behind_its_deadline_is_late),
+		cmocka_unit_test(a_piece_that_finds_no_memory_is_not_left_out),
 	};
 	return cmocka_run_group_tests(tests, fixture_start_server, fixture_stop_server);
 }
