@@ -166,8 +166,8 @@ static void a_connection_lost_between_two_attempts_leaves_nothing_in_doubt(void 
 	while (!lengthened.is_there && !shipopt_op_is_done(op))
 		runtime_call(fixture.pool->reactor, lengthen_pause, &lengthened);
 	assert_true(lengthened.is_there);
-	assert_int_equal(side_number("select count(pg_terminate_backend(pid)) from pg_stat_activity "
-				     "where pid <> pg_backend_pid() and backend_type = 'client backend'"), 1);
+	assert_true(side_number("select count(pg_terminate_backend(pid)) from pg_stat_activity "
+				"where pid <> pg_backend_pid() and backend_type = 'client backend'") >= 1); /* an earlier one may still be ending */
 	assert_int_equal(shipopt_op_wait(op, 20000), SHIPOPT_ENETWORK);
 	assert_int_equal(shipopt_error_code(shipopt_op_error(op)), SHIPOPT_ENETWORK);
 	shipopt_op_unref(op);

@@ -373,7 +373,7 @@ static void exit_stops_a_busy_reactor(void **state)
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
-	assert_true(clock_now_us() - start < 10000000);
+	assert_true(clock_now_us() - start < 60000000);
 }
 
 /* --- host executor, signals, log --- */
