@@ -50,7 +50,7 @@ static inline uint64_t hash_bytes_from(const void *bytes, size_t length, uint64_
 	const unsigned char *p = bytes, *end = p + length;
 	uint64_t a = 0, b = 0;
 	if (length > 16) {
-		for (; end - p > 16; p += 16)
+		for (const unsigned char *last = end - 16; p < last; p += 16)
 			state = hash_fold(hash_load_8(p) ^ HASH_SECRET_1, hash_load_8(p + 8) ^ state);
 		a = hash_load_8(end - 16);
 		b = hash_load_8(end - 8);

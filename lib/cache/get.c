@@ -173,10 +173,10 @@ int shipopt_cache_get(shipopt_cache *cache, const void *key, size_t key_length, 
 	return SHIPOPT_CACHE_FOUND;
 }
 
-static inline int find_judged(shipopt_cache *cache, const struct look *look, uint64_t hash, const void *key, size_t key_length,
-	struct entry **ret_entry)
+/* `entry`: what table_find_first() says. */
+static inline int find_judged(shipopt_cache *cache, const struct look *look, struct entry *entry, uint64_t hash, const void *key,
+	size_t key_length, struct entry **ret_entry)
 {
-	struct entry *entry = table_find_first(&look->shard->table, hash, key, key_length);
 	if (UNLIKELY(!entry))
 		entry = table_find(&look->shard->table, hash, key, key_length);
 	*ret_entry = entry;
@@ -197,7 +197,8 @@ int shipopt_cache_borrow(
 	struct look look;
 	struct entry *entry;
 	look_begin(&look, cache, hash);
-	int outcome = find_judged(cache, &look, hash, key, key_length, &entry);
+	int outcome = find_judged(
+		cache, &look, table_find_first(&look.shard->table, hash, key, key_length), hash, key, key_length, &entry);
 	if (has_value(outcome))
 		borrow(userdata, entry_value(entry), entry->value_length);
 	look_end(&look);
@@ -244,32 +245,58 @@ int shipopt_cache_peek(shipopt_cache *cache, const void *key, size_t key_length)
 /* One batch: every step starts its fetches for all keys before the next step needs the first. */
 #define MANY_BATCH 16
 
+struct ahead {
+	uint64_t hash;
+	struct shard *shard;
+	struct bucket *bucket;
+	struct entry *candidate;
+};
+
+static void look_ahead(shipopt_cache *cache, size_t count, const void *const *keys, const size_t *key_lengths, struct ahead *aheads)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint64_t hash = table_hash(&cache->hashing, keys[i], key_lengths[i]);
+		struct shard *shard = cache_shard(cache, hash);
+		aheads[i] = (struct ahead){hash, shard, table_bucket(&shard->table, hash), NULL};
+		__builtin_prefetch(aheads[i].bucket);
+	}
+	for (size_t i = 0; i < count; i++) {
+		aheads[i].candidate = bucket_candidate(aheads[i].bucket, aheads[i].hash);
+		__builtin_prefetch((const char *)aheads[i].candidate + offsetof(struct entry, references));
+	}
+}
+
+/* For a thread without a record. */
+static int get_singly(shipopt_cache *cache, size_t count, const void *const *keys, const size_t *key_lengths,
+	int *outcomes, shipopt_value **values)
+{
+	int found = 0;
+	for (size_t i = 0; i < count; i++) {
+		values[i] = NULL;
+		outcomes[i] = shipopt_cache_get(cache, keys[i], key_lengths[i], &values[i]);
+		found += values[i] != NULL;
+	}
+	return found;
+}
+
 static int get_batch(shipopt_cache *cache, size_t count, const void *const *keys, const size_t *key_lengths,
 	int *outcomes, shipopt_value **values)
 {
-	uint64_t hashes[MANY_BATCH];
+	struct ahead aheads[MANY_BATCH];
 	struct look look = {.reader = reader_enter()};
-	for (size_t i = 0; i < count; i++) {
-		hashes[i] = table_hash(&cache->hashing, keys[i], key_lengths[i]);
-		if (LIKELY(look.reader != NULL))
-			table_prefetch_bucket(&cache_shard(cache, hashes[i])->table, hashes[i]);
-	}
-	for (size_t i = 0; look.reader && i < count; i++)
-		table_prefetch_entry(&cache_shard(cache, hashes[i])->table, hashes[i]);
 	int found = 0;
+	if (UNLIKELY(!look.reader))
+		return get_singly(cache, count, keys, key_lengths, outcomes, values);
+	look_ahead(cache, count, keys, key_lengths, aheads);
 	for (size_t i = 0; i < count; i++) {
-		look.shard = cache_shard(cache, hashes[i]);
-		if (UNLIKELY(!look.reader))
-			shard_lock(look.shard);
-		struct entry *entry;
-		outcomes[i] = find_judged(cache, &look, hashes[i], keys[i], key_lengths[i], &entry);
+		struct entry *entry = candidate_match(aheads[i].candidate, keys[i], key_lengths[i]);
+		look.shard = aheads[i].shard;
+		outcomes[i] = find_judged(cache, &look, entry, aheads[i].hash, keys[i], key_lengths[i], &entry);
 		values[i] = has_value(outcomes[i]) ? entry_handle(entry) : NULL;
 		if (values[i]) {
 			look_take(&look, entry);
 			found++;
 		}
-		if (UNLIKELY(!look.reader))
-			shard_unlock(look.shard);
 	}
 	reader_exit(look.reader);
 	hold_after(look.reader);

@@ -22,8 +22,8 @@ static unsigned count_slots(const struct entry *entry)
 {
 	unsigned count = 0, used = reader_count();
 	for (unsigned i = 0; i < used; i++)
-		for (unsigned side = 0; side < 2; side++)
-			count += named_by(&reader_at(i)->holds[hold_index(entry) ^ side]) == entry;
+		for (unsigned number = 0; number < HOLD_PLACES; number++)
+			count += named_by(hold_place(reader_at(i), entry, number)) == entry;
 	return count;
 }
 
@@ -31,8 +31,8 @@ static void clear_slots(const struct entry *entry)
 {
 	unsigned used = reader_count();
 	for (unsigned i = 0; i < used; i++) {
-		for (unsigned side = 0; side < 2; side++) {
-			_Atomic(struct entry *) *slot = &reader_at(i)->holds[hold_index(entry) ^ side];
+		for (unsigned number = 0; number < HOLD_PLACES; number++) {
+			_Atomic(struct entry *) *slot = hold_place(reader_at(i), entry, number);
 			if (named_by(slot) == entry)
 				clear(slot);
 		}
@@ -178,8 +178,8 @@ void hold_relieve(struct reader *reader)
 void hold_drop_any(struct entry *entry)
 {
 	struct reader *reader = reader_own;
-	for (unsigned side = 0; reader && side < 2; side++) {
-		_Atomic(struct entry *) *slot = &reader->holds[hold_index(entry) ^ side];
+	for (unsigned number = 0; reader && number < HOLD_PLACES; number++) {
+		_Atomic(struct entry *) *slot = hold_place(reader, entry, number);
 		if (atomic_load_explicit(slot, memory_order_relaxed) != entry)
 			continue;
 #ifdef SHIPOPT_TSAN

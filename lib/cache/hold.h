@@ -9,9 +9,9 @@
  * Holds: handles that cost no atomic operation on what threads share.
  *
  * A look-up that hands an entry out writes it into a free slot of the calling thread's reader record
- * (cache/reader.h); the unref on the same thread finds it there and clears it. Both are plain stores. Where
- * an entry may stand follows from its address: two slots. If both are taken, or the handle is given up by
- * another thread than the one that got it, the entry's count of references is used. Which of the two a handle
+ * (cache/reader.h); the unref on the same thread finds it there and clears it. Both are plain stores. An
+ * entry may stand in the first slot, or in two that follow from its address. If all are taken, or the handle is
+ * given up by another thread than the one that got it, the entry's count of references is used. Which of the two a handle
  * goes by is not known, nor needed: the holders of an entry are its references and the slots that name it,
  * together. References alone may go below what the cache holds itself (ENTRY_OWNED), when a handle was given
  * up elsewhere and its slot still stands.
@@ -38,9 +38,21 @@
  * Where there is no process-wide fence giving up a hold costs a fence of the thread's own. A thread's exit
  * turns its holds into references; in a forked child so are those of the threads that are not there.
  */
+#define HOLD_PLACES 3
+
 static inline size_t hold_index(const struct entry *entry)
 {
 	return (uint32_t)((uintptr_t)entry >> 4) * UINT32_C(0x9e3779b1) >> (32 - READER_HOLDS_BITS);
+}
+
+/*
+ * Where an entry may stand, by `number` from 0 to HOLD_PLACES. Who holds one entry at a time uses the first alone. Its address
+ * does not wait for the entry's: the processor guesses that a store to a place not known yet does not concern
+ * the loads behind it, and if they were slots of one small table it would guess wrong too often.
+ */
+static inline _Atomic(struct entry *) *hold_place(struct reader *reader, const struct entry *entry, unsigned number)
+{
+	return &reader->holds[number == 0 ? 0 : 1 + (hold_index(entry) ^ (number - 1))];
 }
 
 /* So many times no slot was free: all of the reader's holds are turned into references, as their handles may have been given up
@@ -50,29 +62,28 @@ void hold_relieve(struct reader *reader);
 /* The reader was told to watch and has given up a hold of `entry`, which may be gone. */
 void hold_settle_own(struct reader *reader, struct entry *entry);
 
-/* In the reader's section, for an entry seen in it: false, and nothing done, if the first of its slots is taken. */
+/* In the reader's section, for an entry seen in it: false, and nothing done, if the first slot is taken. Slots are written with
+ * release: who finds an entry by one looks into it, and it may be a third thread's making. */
 static inline bool hold_try(struct reader *reader, struct entry *entry)
 {
-	_Atomic(struct entry *) *slot = &reader->holds[hold_index(entry)];
-	if (UNLIKELY(atomic_load_explicit(slot, memory_order_relaxed) != NULL))
+	if (UNLIKELY(atomic_load_explicit(&reader->holds[0], memory_order_relaxed) != NULL))
 		return false;
-	atomic_store_explicit(slot, entry, memory_order_release);
+	atomic_store_explicit(&reader->holds[0], entry, memory_order_release);
 	return true;
 }
 
-/* The same, by the other slot or a reference if need be. Slots are written with release: who finds an entry by one
- * looks into it, and it may be a third thread's making. */
+/* The same, by another slot or a reference if need be. */
 static inline void hold_take(struct reader *reader, struct entry *entry)
 {
-	if (LIKELY(hold_try(reader, entry)))
-		return;
-	_Atomic(struct entry *) *slot = &reader->holds[hold_index(entry) ^ 1];
-	if (atomic_load_explicit(slot, memory_order_relaxed) != NULL) {
-		entry_ref(entry);
-		reader->crowded++;
-	} else {
-		atomic_store_explicit(slot, entry, memory_order_release);
+	for (unsigned number = 0; number < HOLD_PLACES; number++) {
+		_Atomic(struct entry *) *slot = hold_place(reader, entry, number);
+		if (atomic_load_explicit(slot, memory_order_relaxed) == NULL) {
+			atomic_store_explicit(slot, entry, memory_order_release);
+			return;
+		}
 	}
+	entry_ref(entry);
+	reader->crowded++;
 }
 
 /* Behind a section in which something was taken. */
@@ -92,10 +103,13 @@ static inline void hold_drop(struct entry *entry)
 		hold_drop_any(entry);
 		return;
 	}
-	_Atomic(struct entry *) *slot = &reader->holds[hold_index(entry)];
+	_Atomic(struct entry *) *slot = hold_place(reader, entry, 0);
 	if (UNLIKELY(atomic_load_explicit(slot, memory_order_relaxed) != entry)) {
-		hold_drop_any(entry);
-		return;
+		slot = hold_place(reader, entry, 1);
+		if (UNLIKELY(atomic_load_explicit(slot, memory_order_relaxed) != entry)) {
+			hold_drop_any(entry);
+			return;
+		}
 	}
 #ifdef SHIPOPT_TSAN
 	atomic_exchange(slot, NULL);

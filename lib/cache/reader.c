@@ -10,8 +10,8 @@
 #include <unistd.h>
 #endif
 
-_Thread_local struct reader *reader_own;
-_Thread_local struct reader *reader_quick;
+THREAD_LOCAL_HOT struct reader *reader_own;
+THREAD_LOCAL_HOT struct reader *reader_quick;
 _Atomic(uint64_t) reader_epoch = 1;
 bool reader_has_barrier;
 

@@ -32,7 +32,7 @@
  */
 #define READER_SLOTS 512
 #define READER_HOLDS_BITS 6
-#define READER_HOLDS (1 << READER_HOLDS_BITS)
+#define READER_HOLDS (1 + (1 << READER_HOLDS_BITS))
 
 struct entry;
 
@@ -47,8 +47,8 @@ struct reader {
 	_Alignas(CACHE_LINE_BYTES) _Atomic(struct entry *) holds[READER_HOLDS];
 };
 
-extern _Thread_local struct reader *reader_own;
-extern _Thread_local struct reader *reader_quick; /* the same, or NULL where readers need a fence of their own */
+extern THREAD_LOCAL_HOT struct reader *reader_own;
+extern THREAD_LOCAL_HOT struct reader *reader_quick; /* the same, or NULL where readers need a fence of their own */
 extern _Atomic(uint64_t) reader_epoch;
 extern bool reader_has_barrier; /* set before the first slot is handed out, never changed */
 

@@ -73,8 +73,10 @@ static struct directory *directory_new(unsigned depth)
 {
 	struct directory *directory =
 		mem_alloc_zero(sizeof(*directory) + ((size_t)1 << depth) * sizeof(directory->segments[0]));
-	if (directory)
-		directory->depth = depth;
+	if (!directory)
+		return NULL;
+	directory->depth = depth;
+	directory->shift = 64 - depth;
 	return directory;
 }
 
@@ -85,7 +87,7 @@ static size_t directory_bytes(unsigned depth)
 
 int table_init(struct table *table, const struct hashing *hashing)
 {
-	struct directory *directory = directory_new(0);
+	struct directory *directory = directory_new(1);
 	struct segment *segment = segment_new(&table->pool, 0);
 	if (!directory || !segment) {
 		mem_free(directory);
@@ -93,10 +95,11 @@ int table_init(struct table *table, const struct hashing *hashing)
 		return SHIPOPT_ENOMEM;
 	}
 	atomic_init(&directory->segments[0], segment);
+	atomic_init(&directory->segments[1], segment);
 	atomic_init(&table->directory, directory);
 	table->hashing = hashing;
 	table->count = 0;
-	table->bytes = directory_bytes(0) + sizeof(struct segment);
+	table->bytes = directory_bytes(1) + sizeof(struct segment);
 	return 0;
 }
 
@@ -244,7 +247,6 @@ static int deepen(struct table *table, struct limbo *limbo)
 		atomic_init(&wide->segments[2 * i + 1], segment);
 	}
 	atomic_store_explicit(&table->directory, wide, memory_order_release);
-	atomic_store_explicit(&table->depth, wide->depth, memory_order_relaxed);
 	table->bytes += directory_bytes(wide->depth) - directory_bytes(old->depth);
 	limbo_add_block(limbo, &old->retired);
 	return 0;
@@ -255,7 +257,7 @@ static void publish(struct table *table, uint64_t hash, struct segment *halves[2
 	struct directory *directory = table_directory(table);
 	unsigned half_bits = directory->depth - halves[0]->depth;
 	size_t half = (size_t)1 << half_bits;
-	size_t first = hash_index(hash, directory->depth) & ~(2 * half - 1);
+	size_t first = (hash >> directory->shift) & ~(2 * half - 1);
 	for (size_t i = 0; i < 2 * half; i++)
 		atomic_store_explicit(&directory->segments[first + i], halves[i >> half_bits], memory_order_release);
 }

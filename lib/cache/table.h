@@ -11,7 +11,7 @@
 /*
  * The index of a shard: from key to entry, read without a lock.
  *
- * Open addressing in buckets of one cache line: seven pointers, a mark byte for each (eight bits of the hash, zero for
+ * Open addressing in buckets of one cache line: seven pointers, a mark byte for each (seven bits of the hash, zero for
  * empty) and a count of entries that had to go to a later bucket, so that a look-up knows when to stop. A hit touches
  * the bucket and the entry.
  *
@@ -53,7 +53,7 @@ struct pool {
 
 struct directory {
 	struct retired retired;
-	unsigned depth;
+	unsigned depth, shift; /* 64 less the depth, which is not 0: see hash_index() */
 	_Atomic(struct segment *) segments[];
 };
 
@@ -64,7 +64,6 @@ struct hashing {
 
 struct table {
 	_Atomic(struct directory *) directory;
-	atomic_uint depth; /* of the directory, or of the one before or after */
 	const struct hashing *hashing;
 	struct pool pool;
 	size_t count;
@@ -105,7 +104,7 @@ static inline uint64_t table_hash(const struct hashing *hashing, const void *key
 	return hash_bytes_from(key, key_length, hashing->state) & hashing->mask;
 }
 
-/* Bits 0 to 7 choose the shard, 8 to 13 the bucket, 16 to 23 are the mark, the top ones choose the segment. */
+/* Bits 0 to 7 choose the shard, 8 to 13 the bucket, 17 to 23 are the mark, the top ones choose the segment. */
 static inline unsigned hash_bucket(uint64_t hash)
 {
 	return (unsigned)(hash >> 8) % SEGMENT_BUCKETS;
@@ -113,13 +112,12 @@ static inline unsigned hash_bucket(uint64_t hash)
 
 static inline uint8_t hash_mark(uint64_t hash)
 {
-	uint8_t mark = (uint8_t)(hash >> 16);
-	return mark ? mark : 1;
+	return (uint8_t)(hash >> 16) | 1;
 }
 
-static inline size_t hash_index(uint64_t hash, unsigned depth)
+static inline struct segment *directory_segment(const struct directory *directory, uint64_t hash)
 {
-	return (size_t)(hash >> 1 >> (63 - depth));
+	return atomic_load_explicit(&directory->segments[hash >> directory->shift], memory_order_acquire);
 }
 
 /* The top bit of each slot whose mark equals `mark`. The lowest is exact; above a true one there may be false ones. */
@@ -147,8 +145,7 @@ static inline struct directory *table_directory(struct table *table)
 
 static inline struct segment *table_segment(struct table *table, uint64_t hash)
 {
-	struct directory *directory = table_directory(table);
-	return atomic_load_explicit(&directory->segments[hash_index(hash, directory->depth)], memory_order_acquire);
+	return directory_segment(table_directory(table), hash);
 }
 
 static inline bool table_has_key(const struct entry *entry, const void *key, size_t key_length)
@@ -192,42 +189,31 @@ static inline bool table_has_usual_key(const struct entry *entry, const char *ke
 /* In a read section or under the lock. */
 struct entry *table_find(struct table *table, uint64_t hash, const void *key, size_t key_length);
 
-/* What most look-ups of keys that are there need: the first match in the first bucket. NULL: ask table_find(). */
-static inline struct entry *table_find_first(struct table *table, uint64_t hash, const void *key, size_t key_length)
+static inline struct bucket *table_bucket(struct table *table, uint64_t hash)
 {
-	/* The copy of the depth stands next to the pointer: the load of the segment need not wait for that in the directory. */
-	struct directory *directory = table_directory(table);
-	unsigned depth = atomic_load_explicit(&table->depth, memory_order_relaxed);
-	if (UNLIKELY(directory->depth != depth))
-		return NULL;
-	struct segment *segment =
-		atomic_load_explicit(&directory->segments[hash_index(hash, depth)], memory_order_acquire);
-	struct bucket *bucket = &segment->buckets[hash_bucket(hash)];
+	return &table_segment(table, hash)->buckets[hash_bucket(hash)];
+}
+
+/* The first entry of a bucket whose mark fits, NULL if there is none; its lines are on their way. */
+static inline struct entry *bucket_candidate(struct bucket *bucket, uint64_t hash)
+{
 	uint64_t bits = marks_match(atomic_load_explicit(&bucket->marks, memory_order_acquire), hash_mark(hash));
 	if (UNLIKELY(!bits))
 		return NULL;
 	struct entry *entry = atomic_load_explicit(&bucket->slots[marks_slot(bits)], memory_order_acquire);
 	entry_prefetch_tail(entry);
-	if (UNLIKELY(!entry) || UNLIKELY(!table_has_usual_key(entry, key, key_length)))
-		return NULL;
 	return entry;
 }
 
-/* The two halves of a look-up ahead: the bucket's line, then what is in it. */
-static inline void table_prefetch_bucket(struct table *table, uint64_t hash)
+/* What most look-ups of keys that are there need: is the candidate it? NULL: ask table_find(). */
+static inline struct entry *candidate_match(struct entry *candidate, const void *key, size_t key_length)
 {
-	__builtin_prefetch(&table_segment(table, hash)->buckets[hash_bucket(hash)]);
+	return LIKELY(candidate != NULL) && LIKELY(table_has_usual_key(candidate, key, key_length)) ? candidate : NULL;
 }
 
-static inline void table_prefetch_entry(struct table *table, uint64_t hash)
+static inline struct entry *table_find_first(struct table *table, uint64_t hash, const void *key, size_t key_length)
 {
-	struct bucket *bucket = &table_segment(table, hash)->buckets[hash_bucket(hash)];
-	uint64_t bits = marks_match(atomic_load_explicit(&bucket->marks, memory_order_acquire), hash_mark(hash));
-	if (!bits)
-		return;
-	const struct entry *entry = atomic_load_explicit(&bucket->slots[marks_slot(bits)], memory_order_acquire);
-	__builtin_prefetch((const char *)entry + offsetof(struct entry, references));
-	entry_prefetch_tail(entry);
+	return candidate_match(bucket_candidate(table_bucket(table, hash), hash), key, key_length);
 }
 
 #endif
