@@ -175,10 +175,16 @@ static inline size_t entry_key_space(size_t key_length)
 	return (sizeof(uint8_t) + key_length + 7) & ~(size_t)7;
 }
 
-/* What a look-up reads: begun together, so that the second line is on its way with the first. */
+/* The two lines that a look-up reads: begun together, so that the second is on its way with the first. Of no entry at all, too:
+ * such an address is none for arithmetic of pointers. */
+static inline void entry_prefetch_head(const struct entry *entry)
+{
+	__builtin_prefetch((const void *)((uintptr_t)entry + offsetof(struct entry, references)));
+}
+
 static inline void entry_prefetch_tail(const struct entry *entry)
 {
-	__builtin_prefetch((const char *)entry + offsetof(struct entry, references) + CACHE_LINE_BYTES);
+	__builtin_prefetch((const void *)((uintptr_t)entry + offsetof(struct entry, references) + CACHE_LINE_BYTES));
 }
 
 static inline char *entry_tail(const struct entry *entry)

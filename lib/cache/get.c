@@ -95,7 +95,7 @@ static inline bool is_plain(const shipopt_cache *cache, const struct entry *entr
 {
 	const unsigned others = ENTRY_NEGATIVE | ENTRY_TIMED | ENTRY_TAGGED | ENTRY_PREFIXED | ENTRY_ORDERED;
 	return LIKELY(!(entry->flags & others)) &&
-		LIKELY(atomic_load_explicit(&cache->tags.cleared, memory_order_acquire) <= entry_stamp(entry));
+		LIKELY(atomic_load_explicit(&cache->tags.untouched, memory_order_acquire) <= entry_stamp(entry));
 }
 
 static inline bool has_value(int outcome)
@@ -262,7 +262,7 @@ static void look_ahead(shipopt_cache *cache, size_t count, const void *const *ke
 	}
 	for (size_t i = 0; i < count; i++) {
 		aheads[i].candidate = bucket_candidate(aheads[i].bucket, aheads[i].hash);
-		__builtin_prefetch((const char *)aheads[i].candidate + offsetof(struct entry, references));
+		entry_prefetch_head(aheads[i].candidate);
 	}
 }
 

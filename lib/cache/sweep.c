@@ -50,7 +50,7 @@ int sweeps_begin(struct sweeps *sweeps, struct tags *tags, const char *text, str
 		atomic_store(&sweep->removed, 0);
 		uint64_t ticket = tags_draw(tags);
 		atomic_store(&sweep->ticket, ticket);
-		atomic_store(&tags->last_pattern, ticket);
+		tags_set_pattern(tags, ticket);
 	}
 	pthread_mutex_unlock(&sweeps->lock);
 	if (!sweep) {
@@ -68,7 +68,7 @@ uint64_t sweeps_end(struct sweeps *sweeps, struct tags *tags, struct sweep *swee
 	atomic_store(&sweep->ticket, 0);
 	for (size_t i = 0; i < SWEEPS_MAX; i++)
 		newest = MAX(newest, atomic_load(&sweeps->list[i].ticket));
-	atomic_store(&tags->last_pattern, newest);
+	tags_set_pattern(tags, newest);
 	if (atomic_load(&sweep->readers) == 0)
 		forget_text(sweep);
 	uint64_t removed = atomic_load(&sweep->removed);

@@ -217,7 +217,7 @@ static bool distribute(struct table *table, struct segment *segment, struct segm
 	size_t count = segment_entries(segment, entries);
 	for (size_t i = 0; i < count; i++) {
 		if (i + SPLIT_PREFETCH < count) {
-			__builtin_prefetch((char *)entries[i + SPLIT_PREFETCH] + offsetof(struct entry, references));
+			entry_prefetch_head(entries[i + SPLIT_PREFETCH]);
 			entry_prefetch_tail(entries[i + SPLIT_PREFETCH]);
 		}
 		uint64_t hash = table_hash(table->hashing, entry_key(entries[i]), entries[i]->key_length);

@@ -53,7 +53,7 @@ struct pool {
 
 struct directory {
 	struct retired retired;
-	unsigned depth, shift; /* 64 less the depth, which is not 0: see hash_index() */
+	unsigned depth, shift; /* 64 less the depth, which is not 0, as a shift by 64 means nothing */
 	_Atomic(struct segment *) segments[];
 };
 

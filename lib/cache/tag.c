@@ -173,11 +173,28 @@ bool tags_invalidate_prefix(struct tags *tags, const char *prefix, size_t length
 	return true;
 }
 
+/* With the lock held: the one that counts may go down when a pattern is over. */
+static void set_untouched(struct tags *tags)
+{
+	atomic_store(&tags->untouched, MAX(atomic_load(&tags->cleared), atomic_load(&tags->last_pattern)));
+}
+
 void tags_clear(struct tags *tags)
 {
+	pthread_mutex_lock(&tags->lock);
 	uint64_t ticket = tags_draw(tags);
-	raise_to(&tags->cleared, ticket);
+	atomic_store(&tags->cleared, ticket);
+	set_untouched(tags);
+	pthread_mutex_unlock(&tags->lock);
 	raise_to(&tags->last_sweep, ticket);
+}
+
+void tags_set_pattern(struct tags *tags, uint64_t ticket)
+{
+	pthread_mutex_lock(&tags->lock);
+	atomic_store(&tags->last_pattern, ticket);
+	set_untouched(tags);
+	pthread_mutex_unlock(&tags->lock);
 }
 
 unsigned tags_prefix_of(const struct tags *tags, const char *key, size_t key_length)

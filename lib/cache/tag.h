@@ -44,6 +44,7 @@ struct tags {
 	_Alignas(CACHE_LINE_BYTES) _Atomic(uint64_t) ticket; /* the last one drawn */
 	_Alignas(CACHE_LINE_BYTES) _Atomic(uint64_t) cleared;
 	_Atomic(uint64_t) last_pattern; /* ticket of the newest pattern that is being swept, 0: none (cache/sweep.h) */
+	_Atomic(uint64_t) untouched;    /* the higher of these two: neither kills what has it or a higher ticket */
 	_Atomic(uint64_t) last_tagged; /* ticket of the last invalidation of any tag */
 	_Atomic(uint64_t) last_sweep;  /* ticket of the last invalidation that leaves memory to sweep */
 	_Atomic(uint64_t) floor;
@@ -74,6 +75,8 @@ void tags_invalidate(struct tags *tags, const char *name);
 /* False if no such prefix is registered. */
 bool tags_invalidate_prefix(struct tags *tags, const char *prefix, size_t length);
 void tags_clear(struct tags *tags);
+/* The newest pattern that is being swept has this ticket; 0: there is none. One caller at a time. */
+void tags_set_pattern(struct tags *tags, uint64_t ticket);
 
 /* 1 + the index of the longest prefix, 0 for none. */
 unsigned tags_prefix_of(const struct tags *tags, const char *key, size_t key_length);

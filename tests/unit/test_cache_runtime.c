@@ -77,6 +77,30 @@ static void count_cause(void *userdata, const void *key, size_t key_length, ship
 	causes[cause]++;
 }
 
+static void note_borrowed(void *userdata, const void *value, size_t length)
+{
+	*(bool *)userdata = true;
+}
+
+/* By every way of looking there is. */
+static void assert_looks(shipopt_cache *cache, const char *key, int expected)
+{
+	const void *keys[] = {key};
+	size_t lengths[] = {strlen(key)}, length;
+	char text[16];
+	int outcome;
+	bool is_borrowed = false;
+	shipopt_value *value = NULL;
+	assert_int_equal(peek(cache, key), expected);
+	assert_int_equal(get(cache, key, NULL), expected);
+	assert_int_equal(shipopt_cache_get_copy(cache, key, lengths[0], text, sizeof(text), &length), expected);
+	assert_int_equal(shipopt_cache_borrow(cache, key, lengths[0], note_borrowed, &is_borrowed), expected);
+	assert_int_equal(is_borrowed, expected == SHIPOPT_CACHE_FOUND);
+	assert_int_equal(shipopt_cache_get_many(cache, 1, keys, lengths, &outcome, &value), expected == SHIPOPT_CACHE_FOUND);
+	assert_int_equal(outcome, expected);
+	shipopt_value_unref(value);
+}
+
 static void a_pattern_kills_at_once_and_is_swept_without_any_call(void **state)
 {
 	shipopt_cache_config *config = runtime_config();
@@ -86,16 +110,24 @@ static void a_pattern_kills_at_once_and_is_swept_without_any_call(void **state)
 	shipopt_cache *cache = test_cache(config);
 	fill(cache, "a:", 4000);
 	fill(cache, "b:", 4000);
+	fill(cache, "a:a usual key ", 100);
+	fill(cache, "b:a usual key ", 100);
 	shipopt_op *op;
 	assert_int_equal(shipopt_cache_sweep_pattern(cache, "a:*", NULL, NULL, &op), 0);
 	/* Nothing has run yet. */
-	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 8000);
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 8200);
 	for (int i = 0; i < 4000; i++) {
 		char key[32];
 		snprintf(key, sizeof(key), "a:%d", i);
 		assert_int_equal(peek(cache, key), SHIPOPT_CACHE_ABSENT);
 		key[0] = 'b';
 		assert_int_equal(peek(cache, key), SHIPOPT_CACHE_FOUND);
+		if (i >= 100)
+			continue;
+		snprintf(key, sizeof(key), "a:a usual key %d", i);
+		assert_looks(cache, key, SHIPOPT_CACHE_ABSENT);
+		key[0] = 'b';
+		assert_looks(cache, key, SHIPOPT_CACHE_FOUND);
 	}
 	assert_int_equal(shipopt_cache_touch(cache, "a:1", 3, 1000), 0);
 	assert_int_equal(shipopt_cache_put_if(cache, "a:1", 3, "v", 1, SHIPOPT_CACHE_IF_PRESENT, 0, NULL), 0);
@@ -105,12 +137,12 @@ static void a_pattern_kills_at_once_and_is_swept_without_any_call(void **state)
 	assert_int_equal(get(cache, "a:3", "new"), SHIPOPT_CACHE_FOUND);
 	turn_until_idle();
 	assert_int_equal(shipopt_op_is_done(op), 1);
-	assert_int_equal(removed_by(op), 4000);
-	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 4001);
+	assert_int_equal(removed_by(op), 4100);
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 4101);
 	assert_int_equal(get(cache, "a:3", "new"), SHIPOPT_CACHE_FOUND);
 	assert_int_equal(peek(cache, "a:4"), SHIPOPT_CACHE_ABSENT);
-	assert_int_equal(causes[SHIPOPT_CAUSE_REMOVED], 4000);
-	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_REMOVED), 4000);
+	assert_int_equal(causes[SHIPOPT_CAUSE_REMOVED], 4100);
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_REMOVED), 4100);
 	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_LIMBO_BYTES), 0);
 	assert_int_equal(atomic_load(&cache->tags.last_pattern), 0);
 	shipopt_cache_free(cache);
