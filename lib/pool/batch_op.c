@@ -179,7 +179,7 @@ static bool begin(struct batch_op *batch)
 	batch->next = batch->statements_out = batch->bytes_out = batch->group_start = 0;
 	batch->end = batch->count;
 	batch->ring_length = 0;
-	batch->has_answer = false;
+	batch->has_answer = batch->has_corrected = batch->has_refusal = false;
 	batch->was_in_block = PQtransactionStatus(pg) != PQTRANS_IDLE;
 	if (fault_point() || !PQenterPipelineMode(pg))
 		return false;
@@ -221,25 +221,34 @@ static bool has_sqlstate(const shipopt_error *error, const char *sqlstate)
 	return text_equal(shipopt_error_sqlstate(error), sqlstate);
 }
 
+/* It may be gone, and another one in its place: what was sent with it must not be taken for that. */
+static void forget_statement(struct batch_op *batch, size_t first, const struct statement *statement)
+{
+	for (size_t i = first; i < batch->next; i++)
+		if (batch->items[i].statement == statement)
+			batch->items[i].statement = NULL;
+}
+
 /* What an error says about the prepared statement it came from. */
 static void correct_statements(struct batch_op *batch, const struct expected *answered, const shipopt_error *error)
 {
 	struct connection *connection = connection_of(batch);
 	struct batch_item *item = &batch->items[answered->item];
 	if (answered->kind == EXPECT_PREPARE) {
-		if (has_sqlstate(error, "42P05"))
-			answered->statement->is_confirmed = true; /* the name comes from the text: it is this very statement */
-		else
+		if (has_sqlstate(error, "42P05")) {
+			answered->statement->is_confirmed = batch->has_corrected = true; /* the name comes from the text: it is this very one */
+		} else {
+			forget_statement(batch, answered->item, answered->statement);
 			statements_remove(&connection->statements, answered->statement, false);
-		if (item->statement == answered->statement)
-			item->statement = NULL;
+		}
 	} else if (item->statement && (has_sqlstate(error, "0A000") || has_sqlstate(error, "26000"))) {
 		struct statement *known = statements_find(&connection->statements, &item->query);
+		batch->has_corrected = true;
 		if (known == item->statement) {
+			forget_statement(batch, answered->item, known);
 			known->is_stale = has_sqlstate(error, "0A000");
 			statements_remove(&connection->statements, known, known->is_stale);
 		}
-		item->statement = NULL;
 	}
 }
 
@@ -247,6 +256,7 @@ static void take_error(struct batch_op *batch, const struct expected *answered, 
 {
 	shipopt_error *error = NULL;
 	int code = command_result_error(&batch->command, result, &error);
+	batch->has_refusal = batch->has_refusal || command_is_refusal(result);
 	correct_statements(batch, answered, error);
 	item_fail(&batch->items[answered->item], code, error);
 }
@@ -267,10 +277,12 @@ static bool take_result(struct batch_op *batch, const struct expected *answered,
 	if (answered->kind == EXPECT_OWN) {
 		/* nothing to keep */
 	} else if (status == PGRES_PIPELINE_ABORTED) {
-		if (answered->kind == EXPECT_PREPARE)
+		if (answered->kind == EXPECT_PREPARE) {
+			forget_statement(batch, answered->item, answered->statement);
 			statements_remove(&connection_of(batch)->statements, answered->statement, false);
-		else
+		} else {
 			item_fail(item, SHIPOPT_ECANCELED, NULL);
+		}
 	} else if (answered->kind == EXPECT_EXECUTE && excess_takes(batch, item, result)) {
 		/* its rows are not kept */
 	} else if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) {
@@ -314,6 +326,7 @@ static void take_sync(struct batch_op *batch)
 	for (; batch->group_start <= first->item && batch->items[first->item].ends_group && batch->group_start < batch->next;
 		batch->group_start++)
 		batch->items[batch->group_start].is_synced = true;
+	batch->has_refusal = false;
 	pop_expected(batch);
 }
 
@@ -322,8 +335,9 @@ static void take_sync(struct batch_op *batch)
 static bool take_commit_error(struct batch_op *batch, size_t last, const PGresult *result)
 {
 	shipopt_error *error = NULL;
-	if (!text_equal(PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED), "ERROR"))
+	if (!command_is_refusal(result))
 		return false;
+	batch->has_refusal = true;
 	int code = command_result_error(&batch->command, result, &error);
 	for (size_t i = batch->group_start; i <= last; i++) {
 		struct batch_item *item = &batch->items[i];
@@ -418,12 +432,24 @@ static void pause_fire(struct timer *timer)
 	begin_again(CONTAINER_OF(timer, struct batch_op, pause));
 }
 
+/* A COMMIT among the statements; outside of a transaction also CALL, DO and what the server commits by itself. */
+static bool may_have_committed(const struct batch_op *batch)
+{
+	unsigned marks = batch->is_transaction ? SQL_COMMITS : SQL_ONE_SHOT;
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct batch_item *item = &batch->items[i];
+		if (item->is_executed && !item->is_hidden && (item->query.sql->marks & marks))
+			return true;
+	}
+	return false;
+}
+
 static bool wants_repeat(struct batch_op *batch, const struct batch_item *failed)
 {
 	const struct command *command = &batch->command;
-	if (!failed || command->is_canceled || command->has_timed_out || batch->excess_bytes)
+	if (!failed || command->is_canceled || command->has_timed_out || batch->excess_bytes || may_have_committed(batch))
 		return false;
-	if (batch->may_repeat_statement && !batch->has_repeated_statement && !batch->was_in_block &&
+	if (batch->may_repeat_statement && batch->has_corrected && !batch->has_repeated_statement && !batch->was_in_block &&
 		(has_sqlstate(failed->error, "0A000") || has_sqlstate(failed->error, "26000") || has_sqlstate(failed->error, "42P05"))) {
 		batch->has_repeated_statement = true;
 		return true;
@@ -488,26 +514,59 @@ static void batch_progress(struct command *command)
 		connection_lose(connection, "a statement could not be sent");
 }
 
+/* What was done is known: every group's end is answered, or the COMMIT that is the last statement. */
+static bool is_settled(const struct batch_op *batch)
+{
+	const struct batch_item *last = &batch->items[batch->count - 1];
+	return batch->group_start == batch->end ||
+	       (batch->end == batch->count && last->is_executed && (last->query.sql->marks & SQL_COMMITS));
+}
+
+/* The outcome that came before the connection was lost. */
+static int hold_outcome(struct batch_op *batch)
+{
+	struct command *command = &batch->command;
+	struct batch_item *failed = first_failure(batch);
+	set_value(batch);
+	if (!failed)
+		return 0;
+	command->status = failed->status;
+	command->error = failed->error ? shipopt_error_ref(failed->error) : NULL;
+	return command->status;
+}
+
 /* What may have been committed without our knowing: see <shipopt/pool.h>. */
+static bool is_in_doubt(const struct batch_op *batch)
+{
+	size_t first = batch->group_start;
+	bool is_in_block = batch->was_in_block, is_in_doubt = false;
+	if (batch->is_transaction)
+		return batch->was_sent && batch->next == batch->count && !batch->has_refusal && !batch->items[0].query.is_read_only;
+	while (batch->has_refusal && first < batch->next && !batch->items[first++].ends_group)
+		;
+	for (size_t i = 0; i < batch->next; i++) {
+		const struct shipopt_query *query = &batch->items[i].query;
+		bool commits = query->sql->marks & SQL_COMMITS;
+		if (i >= first)
+			is_in_doubt = is_in_doubt || commits || (!is_in_block && !query->is_read_only);
+		is_in_block = is_in_block && !(query->sql->marks & SQL_ENDS_BLOCK);
+	}
+	return is_in_doubt;
+}
+
 static int batch_loss(struct command *command)
 {
 	struct batch_op *batch = CONTAINER_OF(command, struct batch_op, command);
-	bool is_in_doubt = false;
 	if (timer_is_started(&batch->pause)) { /* the attempt has failed, so the server rolls it back; the next has not begun */
 		timer_stop(&batch->pause);
 		return SHIPOPT_ENETWORK;
 	}
-	if (batch->is_transaction)
-		is_in_doubt = batch->was_sent && batch->next == batch->count && !(batch->items[0].query.is_read_only);
-	for (size_t i = batch->group_start; !batch->is_transaction && i < batch->next; i++) {
-		const struct shipopt_query *query = &batch->items[i].query;
-		bool commits = query->sql->marks & SQL_COMMITS;
-		is_in_doubt = is_in_doubt || (batch->was_in_block ? commits : commits || !query->is_read_only);
-	}
-	int status = is_in_doubt ? SHIPOPT_EINDOUBT : batch->excess_bytes ? SHIPOPT_ETOOLARGE : SHIPOPT_ENETWORK;
+	if (is_settled(batch))
+		return hold_outcome(batch);
+	int status = is_in_doubt(batch) ? SHIPOPT_EINDOUBT : batch->excess_bytes ? SHIPOPT_ETOOLARGE : SHIPOPT_ENETWORK;
 	for (size_t i = batch->group_start; i < batch->count; i++)
 		item_fail(&batch->items[i], i < batch->next ? status : SHIPOPT_ECANCELED, NULL);
-	return status;
+	return batch->has_refusal && status != SHIPOPT_EINDOUBT ? hold_outcome(batch) : status;
 }
 
 static bool batch_canceled(struct command *command)

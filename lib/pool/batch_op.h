@@ -17,7 +17,7 @@
  * A statement that the connection does not have is prepared in the same round trip. When a batch of one group, outside of a
  * transaction, fails because a plan is out of date, or a name is unknown or taken (0A000, 26000, 42P05), the cache is
  * corrected and the batch sent once more: such a group was rolled back as a whole. A transaction batch that fails with 40001
- * or 40P01 is rolled back and repeated after a pause.
+ * or 40P01 is rolled back and repeated after a pause. Neither is repeated behind a statement that may have committed.
  */
 enum expected_kind { EXPECT_PREPARE, EXPECT_EXECUTE, EXPECT_OWN, EXPECT_SYNC };
 
@@ -59,6 +59,8 @@ struct batch_op {
 	int64_t excess_bytes; /* twice what had been received when that was found to be too much; 0: it was not */
 	size_t excess_item;
 	bool is_sync_due, was_in_block, was_sent, has_answer, is_over;
+	bool has_corrected; /* the cache, for an answer of this attempt */
+	bool has_refusal;   /* of a statement in the group that is being answered: the server rolls it back */
 };
 
 /* For the pool's own use: `done` runs on the reactor, whatever the delivery of the pool. */

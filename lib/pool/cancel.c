@@ -178,6 +178,11 @@ bool connection_cancel(struct connection *connection)
 	return false;
 }
 
+void connection_cancel_later(struct connection *connection)
+{
+	start_grace(connection);
+}
+
 void connection_timer_fire(struct timer *timer)
 {
 	struct connection *connection = CONTAINER_OF(timer, struct connection, timer);

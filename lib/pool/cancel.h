@@ -56,6 +56,8 @@ void cancel_slots_end(struct cancel_slots *slots);
 /* Asks the server to cancel what runs. When it does not help within the grace, the connection is lost. False: it is lost
  * already, and may be gone. */
 bool connection_cancel(struct connection *connection);
+/* The command was told to end in another way: the server is asked if that has not helped after 100 ms, and the grace begins. */
+void connection_cancel_later(struct connection *connection);
 /* The connection is gone: nobody waits for its request any more. */
 void connection_abandon_cancel(struct connection *connection);
 

@@ -174,7 +174,7 @@ static void fail_lost(struct command *command, int status, const char *reason)
 		status = command->status; /* held back, and nothing the loss could change */
 	else if (status == SHIPOPT_ETIMEDOUT && command->has_timed_out)
 		error_set(&error, status, "the deadline of %lld ms passed: %s", (long long)command->passed_ms, reason);
-	else
+	else if (status < 0)
 		error_set(&error, status, "%s", reason);
 	deliver(command, status, error);
 }
@@ -263,8 +263,9 @@ static int code_of(const struct command *command, const char *sqlstate)
 	return SHIPOPT_EDATABASE;
 }
 
-static void note_failure(shipopt_lease *lease, const struct error_detail *detail)
+void command_note_failure(struct command *command, const struct error_detail *detail)
 {
+	shipopt_lease *lease = command->lease->connection->lease;
 	/* What made the transaction fail; 25P02 only says that it has. */
 	if (!lease || strcmp(detail->sqlstate, "25P02") == 0)
 		return;
@@ -303,14 +304,18 @@ int command_result_error(struct command *command, const PGresult *result, shipop
 	snprintf(message, sizeof(message), "%s%s", deadline, primary ? primary : "no message");
 	conninfo_redact(&command->pool->conninfo, message);
 	/* A number of values that is not the statement's. Poolers use the same code for ending a connection. */
-	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
-	if (strcmp(sqlstate, "08P01") == 0 && severity && strcmp(severity, "ERROR") == 0)
+	if (strcmp(sqlstate, "08P01") == 0 && command_is_refusal(result))
 		code = SHIPOPT_EINVAL;
 	else
 		note_sqlstate(connection, sqlstate);
 	struct error_detail error = {.code = code, .message = message, .sqlstate = sqlstate, .retry_after_ms = -1};
-	note_failure(connection->lease, &error);
+	command_note_failure(command, &error);
 	return error_set_detail(ret_error, &error);
+}
+
+bool command_is_refusal(const PGresult *result)
+{
+	return text_equal(PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED), "ERROR");
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------------- */

@@ -19,7 +19,8 @@ struct command_class {
 	/* Sends. A negative code: nothing was sent. */
 	int (*start)(struct command *command);
 	void (*progress)(struct command *command);
-	/* The code for a loss of the connection now: SHIPOPT_EINDOUBT or SHIPOPT_ENETWORK. */
+	/* The code for a loss of the connection now: SHIPOPT_EINDOUBT or SHIPOPT_ENETWORK. When the outcome had come already: 0, or a
+	 * failure that is in `status` and `error` too. */
 	int (*loss)(struct command *command);
 	/* It is to end early. True when it has seen to that itself and no request is to be sent. May be NULL. Also called when it is
 	 * parked. */
@@ -86,5 +87,9 @@ void command_cancel_all(struct connection *connection);
 
 /* Turns an error result into a code and an error object, and notes what it says about the connection. */
 int command_result_error(struct command *command, const PGresult *result, shipopt_error **ret_error);
+/* Keeps what made the lease's transaction fail. */
+void command_note_failure(struct command *command, const struct error_detail *detail);
+/* The server has told that the statement failed, and lives: it is rolled back, whatever becomes of the connection. */
+bool command_is_refusal(const PGresult *result);
 
 #endif

@@ -225,7 +225,8 @@ static int copy_loss(struct command *command)
 	return self->is_ended && self->failure == 0 && !self->was_in_block ? SHIPOPT_EINDOUBT : SHIPOPT_ENETWORK;
 }
 
-/* While pieces are sent the protocol's own way to give up is used; a request when the server is at work on the rest. */
+/* While pieces are sent the protocol's own way to give up is used; a request when the server is at work on the rest, or does not
+ * come to read that, as it may wait for a lock. */
 static bool copy_canceled(struct command *command)
 {
 	struct copy_op *self = CONTAINER_OF(command, struct copy_op, command);
@@ -234,6 +235,7 @@ static bool copy_canceled(struct command *command)
 		return false;
 	self->failure = command->is_canceled ? SHIPOPT_ECANCELED : SHIPOPT_ETIMEDOUT;
 	free_pieces(TAKE(self->sending));
+	connection_cancel_later(connection_of(self));
 	copy_progress(command);
 	return true;
 }

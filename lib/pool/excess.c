@@ -128,6 +128,8 @@ bool excess_takes(struct batch_op *batch, struct batch_item *item, const PGresul
 		bound_of(batch), (long long)batch->excess_bytes / 2, is_canceled ? "canceled the statement" : "had finished the statement");
 	struct error_detail detail = {.code = SHIPOPT_ETOOLARGE, .message = message, .sqlstate = is_canceled ? "57014" : NULL,
 		.retry_after_ms = -1};
+	if (is_canceled)
+		command_note_failure(&batch->command, &detail);
 	error_set_detail(&item->error, &detail);
 	item->status = SHIPOPT_ETOOLARGE;
 	return true;

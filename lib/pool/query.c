@@ -68,6 +68,7 @@ static unsigned read_marks(const char *sql)
 {
 	static const char *const prepared[] = {"select", "insert", "update", "delete", "merge", "with", "values", NULL};
 	static const char *const commits[] = {"commit", "end", NULL};
+	static const char *const rollbacks[] = {"rollback", "abort", NULL};
 	static const char *const local[] = {"local", "transaction", NULL};
 	char word[16], second[16];
 	unsigned marks = leaves_traces(sql) ? SQL_DIRTIES : 0;
@@ -75,7 +76,9 @@ static unsigned read_marks(const char *sql)
 	if (!is_one_of(word, prepared))
 		marks |= SQL_ONE_SHOT;
 	if (is_one_of(word, commits) || (strcmp(word, "prepare") == 0 && contains(sql, "transaction", false)))
-		marks |= SQL_COMMITS;
+		marks |= SQL_COMMITS | SQL_ENDS_BLOCK;
+	if (is_one_of(word, rollbacks) && !contains(sql, "to", true))
+		marks |= SQL_ENDS_BLOCK;
 	if (strcmp(word, "set") == 0 && is_one_of(second, local))
 		marks |= SQL_IS_LOCAL;
 	if (strcmp(word, "copy") == 0)

@@ -21,7 +21,8 @@ enum { /* what the text of a statement tells */
 	SQL_ONE_SHOT = 4,       /* transaction control and utility commands: not worth a prepared statement */
 	SQL_IS_LOCAL = 8,       /* SET LOCAL, SET TRANSACTION: over with the transaction */
 	SQL_COPY_IN = 16,       /* COPY with the word STDIN */
-	SQL_COPY_OUT = 32       /* COPY with the word STDOUT */
+	SQL_COPY_OUT = 32,      /* COPY with the word STDOUT */
+	SQL_ENDS_BLOCK = 64     /* what commits, and ROLLBACK of the whole transaction */
 };
 
 #define QUERY_SQL_BYTES_MAX ((size_t)1 << 20)

@@ -18,6 +18,7 @@ struct stream_op {
 	struct shipopt_query query;
 	bool is_copy, is_copying, was_in_block;
 	bool is_canceling;
+	bool is_refused; /* `failure` is the server's word */
 	int64_t rows;
 	int failure;
 	shipopt_error *error;
@@ -219,6 +220,7 @@ static void take_result(struct stream_op *self, PGresult *result)
 	session_state_note(connection_of(self), &self->query, result);
 	if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) {
 		int code = command_result_error(&self->command, result, &error);
+		self->is_refused = self->is_refused || command_is_refusal(result);
 		fail(self, code, error);
 	} else if (status == PGRES_COPY_OUT && self->is_copy) {
 		self->is_copying = true;
@@ -341,7 +343,11 @@ static int stream_loss(struct command *command)
 	if (self->failure == SHIPOPT_EINVAL) /* the statement itself was wrong: nothing of it is in doubt */
 		status = SHIPOPT_EINVAL;
 	stream_end(self, self->failure < 0 ? self->failure : status, NULL);
-	return status;
+	if (!self->is_refused)
+		return status;
+	command->status = self->failure; /* rolled back, whatever becomes of the connection */
+	command->error = TAKE(self->error);
+	return command->status;
 }
 
 /* A paused stream has to be read to its end for the cancel to have one. */

@@ -82,8 +82,10 @@ static void send_sql(struct transaction_op *transaction, enum transaction_phase 
 	struct connection *connection = connection_of(transaction);
 	snprintf(transaction->sql, sizeof(transaction->sql), "%s", sql);
 	transaction->phase = phase;
-	transaction->was_conflict = transaction->was_rolled_back = false;
-	if (fault_point() || !PQsendQuery(connection->pg, transaction->sql) || !connection_flush(connection))
+	transaction->was_conflict = transaction->was_rolled_back = transaction->is_answered = false;
+	/* What libpq does not take has not left as a whole. */
+	transaction->is_sent = !fault_point() && PQsendQuery(connection->pg, transaction->sql);
+	if (!transaction->is_sent || !connection_flush(connection))
 		connection_lose(connection, "a statement could not be sent");
 }
 
@@ -287,6 +289,7 @@ static bool take_result(struct transaction_op *transaction, const PGresult *resu
 {
 	ExecStatusType status = PQresultStatus(result);
 	if (status == PGRES_COMMAND_OK) {
+		transaction->is_answered = true;
 		if (transaction->phase == TRANSACTION_COMMIT)
 			transaction->was_rolled_back = text_equal(PQcmdStatus((PGresult *)(uintptr_t)result), "ROLLBACK");
 		return true;
@@ -294,6 +297,11 @@ static bool take_result(struct transaction_op *transaction, const PGresult *resu
 	shipopt_error *error = NULL;
 	int code = command_result_error(&transaction->command, result, &error);
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	if (transaction->is_answered && !command_is_refusal(result)) { /* the loss behind the answer */
+		shipopt_error_unref(error);
+		return false;
+	}
+	transaction->is_answered = command_is_refusal(result);
 	transaction->was_conflict = is_conflict(sqlstate);
 	shipopt_error_unref(TAKE(transaction->error));
 	transaction->failure = code;
@@ -313,6 +321,18 @@ static void begun(struct transaction_op *transaction)
 		ask_body(transaction);
 }
 
+/* What COMMIT has come to. */
+static void hold_committed(struct transaction_op *transaction)
+{
+	if (transaction->was_rolled_back) {
+		hold_caused(transaction, SHIPOPT_ESTATE, "a statement of the transaction had failed and the server rolled back");
+	} else if (transaction->failure < 0) {
+		hold(transaction, transaction->failure, TAKE(transaction->error));
+	} else {
+		transaction->command.op.value = transaction->answer_value;
+	}
+}
+
 static void committed(struct transaction_op *transaction)
 {
 	if (transaction->was_conflict && may_repeat(transaction)) {
@@ -321,13 +341,7 @@ static void committed(struct transaction_op *transaction)
 		repeat(transaction);
 		return;
 	}
-	if (transaction->was_rolled_back) {
-		hold_caused(transaction, SHIPOPT_ESTATE, "a statement of the transaction had failed and the server rolled back");
-	} else if (transaction->failure < 0) {
-		hold(transaction, transaction->failure, TAKE(transaction->error));
-	} else {
-		transaction->command.op.value = transaction->answer_value;
-	}
+	hold_committed(transaction);
 	end_held(transaction);
 }
 
@@ -356,10 +370,13 @@ static void transaction_progress(struct command *command)
 
 static int transaction_loss(struct command *command)
 {
-	const struct transaction_op *transaction = transaction_from(command);
-	if (transaction->phase == TRANSACTION_ROLLBACK)
+	struct transaction_op *transaction = transaction_from(command);
+	bool is_commit = transaction->phase == TRANSACTION_COMMIT;
+	if (is_commit && transaction->is_answered)
+		hold_committed(transaction);
+	if (transaction->phase == TRANSACTION_ROLLBACK || (is_commit && transaction->is_answered))
 		return command->status;
-	return transaction->phase == TRANSACTION_COMMIT && !(transaction->options.flags & SHIPOPT_TRANSACTION_READ_ONLY) ?
+	return is_commit && transaction->is_sent && !(transaction->options.flags & SHIPOPT_TRANSACTION_READ_ONLY) ?
 		       SHIPOPT_EINDOUBT :
 		       SHIPOPT_ENETWORK;
 }

@@ -52,6 +52,7 @@ struct transaction_op {
 	int failure;
 	shipopt_error *error;
 	bool was_conflict, was_rolled_back;
+	bool is_sent, is_answered; /* answered: whether it succeeded is known, whatever becomes of the connection */
 
 	/* the question and its answer */
 	_Atomic int asking; /* enum asking */
