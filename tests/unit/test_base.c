@@ -193,6 +193,24 @@ static void hashes(void **state)
 		assert_in_range(buckets[i], 150, 370); /* 256 ± 7 standard deviations */
 }
 
+/* Of blocks of just that size, so that a sanitizer sees a byte too many. */
+static void each_byte_of_a_text_counts_in_its_hash(void **state)
+{
+	for (size_t length = 1; length <= 100; length++) {
+		unsigned char *text = malloc(length);
+		memset(text, 'k', length);
+		uint64_t hash = hash_bytes(text, length, 7);
+		for (size_t i = 0; i < length; i++) {
+			text[i] ^= 1;
+			assert_true(hash_bytes(text, length, 7) != hash);
+			text[i] ^= 1;
+		}
+		assert_true(hash_bytes(text, length, 7) == hash);
+		assert_true(length == 1 || hash_bytes(text, length - 1, 7) != hash);
+		free(text);
+	}
+}
+
 static void random_numbers(void **state)
 {
 	struct random a, b;
@@ -259,6 +277,7 @@ int main(void)
 		cmocka_unit_test(utf8),
 		cmocka_unit_test(lists),
 		cmocka_unit_test(hashes),
+		cmocka_unit_test(each_byte_of_a_text_counts_in_its_hash),
 		cmocka_unit_test(random_numbers),
 		cmocka_unit_test(virtual_clock),
 		cmocka_unit_test(allocator_is_replaced_only_while_nothing_is_held),

@@ -175,6 +175,59 @@ static void many_keys_are_looked_up_at_once(void **state)
 	assert_int_equal(mem_live_count(), 0);
 }
 
+static void note(void *userdata, const void *value, size_t length)
+{
+	*(int *)userdata = *(const char *)value;
+}
+
+/* The key stands in a block of just its size: a look-up reads no byte more. Without a time to live it is done without a call. */
+static void assert_key(shipopt_cache *cache, const char *key, size_t length, int expected)
+{
+	const void *keys[] = {key, key};
+	size_t lengths[] = {length, length};
+	int found = expected ? SHIPOPT_CACHE_FOUND : SHIPOPT_CACHE_ABSENT, outcomes[2], borrowed = 0;
+	shipopt_value *values[3] = {NULL};
+	assert_int_equal(shipopt_cache_get(cache, key, length, &values[2]), found);
+	assert_int_equal(shipopt_cache_borrow(cache, key, length, note, &borrowed), found);
+	assert_int_equal(borrowed, expected);
+	assert_int_equal(shipopt_cache_get_many(cache, 2, keys, lengths, outcomes, values), expected ? 2 : 0);
+	for (int i = 0; i < 3; i++) {
+		assert_true((values[i] != NULL) == (expected != 0));
+		if (values[i])
+			assert_int_equal(*(const char *)shipopt_value_data(values[i]), expected);
+		shipopt_value_unref(values[i]);
+	}
+}
+
+static void keys_of_every_length_are_compared_to_the_last_byte(void **state)
+{
+	/* With hashes that agree only comparing the keys tells them apart. */
+	static const uint64_t masks[] = {UINT64_MAX, 0};
+	for (size_t m = 0; m < ARRAY_SIZE(masks); m++) {
+		for (size_t length = 1; length <= 100; length++) {
+			shipopt_cache_config *config = test_config();
+			shipopt_cache_config_set_ttl_ms(config, 0);
+			config->hash_mask = masks[m];
+			shipopt_cache *cache = test_cache(config);
+			char *key = malloc(length);
+			memset(key, 'k', length);
+			assert_int_equal(shipopt_cache_put(cache, key, length, "a", 1, NULL), 0);
+			for (size_t i = 0; i < length; i++) {
+				key[i] = 'x';
+				assert_key(cache, key, length, 0);
+				assert_int_equal(shipopt_cache_put(cache, key, length, "b", 1, NULL), 0);
+				assert_key(cache, key, length, 'b');
+				key[i] = 'k';
+			}
+			assert_key(cache, key, length, 'a');
+			assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 1 + length);
+			free(key);
+			shipopt_cache_free(cache);
+		}
+	}
+	assert_int_equal(mem_live_count(), 0);
+}
+
 static void conditions_of_writing_hold(void **state)
 {
 	shipopt_cache *cache = test_cache(test_config());
@@ -365,6 +418,7 @@ int main(void)
 		cmocka_unit_test(an_owned_value_is_freed_once_when_nobody_needs_it),
 		cmocka_unit_test(values_are_copied_and_borrowed),
 		cmocka_unit_test(many_keys_are_looked_up_at_once),
+		cmocka_unit_test(keys_of_every_length_are_compared_to_the_last_byte),
 		cmocka_unit_test(conditions_of_writing_hold),
 		cmocka_unit_test(a_walk_sees_each_live_entry_once),
 		cmocka_unit_test(a_walk_stands_writing_from_inside),
