@@ -20,6 +20,7 @@
  *
  *	bench_cache                                    all figures
  *	bench_cache --keys N                           with N keys instead of a million
+ *	bench_cache --ttl-ms N                         entries that can expire, and do not meanwhile: give it some minutes
  */
 #define KEY_LENGTH 41
 #define KEY_STRIDE 48
@@ -30,6 +31,7 @@
 #define BASELINE_SHARDS 64
 
 static size_t key_count = 1000000;
+static int64_t ttl_ms;
 static size_t key_length; /* found out when it runs, as no table knows it when it is compiled */
 static char *keys;
 static uint32_t *requests;
@@ -388,7 +390,7 @@ static shipopt_cache *cache_make(const char *policy, size_t entries, size_t byte
 	shipopt_cache_config_set_policy(config, policy);
 	shipopt_cache_config_set_entries_max(config, (int64_t)entries);
 	shipopt_cache_config_set_bytes_max(config, (int64_t)bytes);
-	shipopt_cache_config_set_ttl_ms(config, 0);
+	shipopt_cache_config_set_ttl_ms(config, ttl_ms);
 	if (shipopt_cache_new(config, &made, NULL) < 0)
 		exit(1);
 	shipopt_cache_config_free(config);
@@ -472,6 +474,8 @@ int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "--keys") == 0)
 		key_count = strtoull(argv[2], NULL, 10);
+	if (argc == 3 && strcmp(argv[1], "--ttl-ms") == 0)
+		ttl_ms = strtoll(argv[2], NULL, 10);
 	if (key_count < 1000)
 		key_count = 1000;
 	keys = must(calloc(key_count, KEY_STRIDE));

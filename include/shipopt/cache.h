@@ -31,7 +31,7 @@ SHIPOPT_BEGIN_DECLS
  * asking for the next one is served faster than who gathers them. With glibc, GLIBC_TUNABLES=glibc.malloc.hugetlb=1 in the host's
  * environment made look-ups among a million entries a fifth faster (benchmarks/bench_cache.c).
  *
- * Times are monotonic. All of this since 0.1.
+ * Times are monotonic, and right to a few milliseconds with the clock of the system. All of this since 0.1.
  */
 typedef struct shipopt_cache shipopt_cache;
 typedef struct shipopt_cache_config shipopt_cache_config;

@@ -24,14 +24,10 @@ static void *align(void *block)
 	return (void *)(((uintptr_t)block + CACHE_LINE_BYTES - 1) & ~(uintptr_t)(CACHE_LINE_BYTES - 1));
 }
 
-static int64_t system_clock(void *userdata)
-{
-	return clock_coarse_us();
-}
 
 int64_t cache_now(const shipopt_cache *cache)
 {
-	return cache->clock(cache->clock_userdata);
+	return cache->clock ? cache->clock(cache->clock_userdata) : clock_coarse_us();
 }
 
 static unsigned power_below(size_t value)
@@ -75,7 +71,7 @@ static int take_settings(shipopt_cache *cache, const struct shipopt_cache_config
 	cache->loads_max = settings_number(settings, CACHE_LOADS_MAX);
 	cache->listener = config->listener;
 	cache->listener_userdata = config->listener_userdata;
-	cache->clock = config->clock ? config->clock : system_clock;
+	cache->clock = config->clock;
 	cache->clock_userdata = config->clock_userdata;
 	cache->hashing = (struct hashing){hash_state(config->hash_seed), config->hash_mask};
 	cache->shard_count = choose_shards(cache, settings_number(settings, CACHE_SHARDS));

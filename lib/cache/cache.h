@@ -39,7 +39,7 @@ struct shipopt_cache {
 	size_t limbo_bytes_max; /* of one shard */
 	int64_t ttl_ms, soft_ttl_ms, access_ttl_ms, negative_ttl_ms, jitter_percent;
 	int64_t error_backoff_ms, load_timeout_ms, loads_max;
-	shipopt_cache_clock_fn clock;
+	shipopt_cache_clock_fn clock; /* NULL: the system's */
 	void *clock_userdata;
 	int64_t born_us;
 	shipopt_cache_removed_fn listener;

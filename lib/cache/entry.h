@@ -59,10 +59,10 @@ struct account {
 
 struct entry_timing {
 	struct list_node wheel;
-	_Atomic(int64_t) expires_us;
-	_Atomic(int64_t) soft_us;
 	_Atomic(int64_t) hard_us; /* where the access TTL cannot push it beyond */
 	_Atomic(int64_t) access_us; /* 0: none */
+	_Atomic(int64_t) soft_us;
+	_Atomic(int64_t) expires_us;
 };
 
 /* What a look-up needs stands next to the key. */

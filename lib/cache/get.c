@@ -90,12 +90,24 @@ static NOINLINE int judge(shipopt_cache *cache, const struct look *look, struct 
 	return SHIPOPT_CACHE_FOUND;
 }
 
-/* Alive, with a value, and judging it is counting it. */
+/* Alive if its time is not over, with a value, and judging it is counting it. */
 static inline bool is_plain(const shipopt_cache *cache, const struct entry *entry)
 {
-	const unsigned others = ENTRY_NEGATIVE | ENTRY_TIMED | ENTRY_TAGGED | ENTRY_PREFIXED | ENTRY_ORDERED;
+	const unsigned others = ENTRY_NEGATIVE | ENTRY_TAGGED | ENTRY_PREFIXED | ENTRY_ORDERED;
 	return LIKELY(!(entry->flags & others)) &&
 		LIKELY(atomic_load_explicit(&cache->tags.untouched, memory_order_acquire) <= entry_stamp(entry));
+}
+
+/* By the near clock: its time is not over, it is not stale, and reading does not prolong it. */
+static inline bool is_fresh(const shipopt_cache *cache, struct reader *reader, const struct entry *entry)
+{
+	const struct entry_timing *timing = entry_timing(entry);
+	if (UNLIKELY(cache->clock != NULL) || UNLIKELY(!reader))
+		return false;
+	int64_t now = clock_near_us(&reader->clock);
+	return now < atomic_load_explicit(&timing->expires_us, memory_order_relaxed) &&
+		now < atomic_load_explicit(&timing->soft_us, memory_order_relaxed) &&
+		atomic_load_explicit(&timing->access_us, memory_order_relaxed) == 0;
 }
 
 static inline bool has_value(int outcome)
@@ -147,6 +159,26 @@ static NOINLINE int get_anew(shipopt_cache *cache, uint64_t hash, const void *ke
 	return get_searched(cache, look.reader, hash, key, key_length, ret_value);
 }
 
+/* A hit, in a section of its own. */
+static inline int get_counted(shipopt_cache *cache, struct reader *reader, struct entry *entry, shipopt_value **ret_value)
+{
+	policy_count_hit(entry);
+	stats_add(&cache->stats, reader, STAT_HITS, 1);
+	*ret_value = entry_handle(entry);
+	reader_end(reader);
+	return SHIPOPT_CACHE_FOUND;
+}
+
+/* A plain entry that can expire. */
+static NOINLINE int get_timed(
+	shipopt_cache *cache, struct reader *reader, struct shard *shard, struct entry *entry, shipopt_value **ret_value)
+{
+	if (LIKELY(is_fresh(cache, reader, entry)) && LIKELY(hold_try(reader, entry)))
+		return get_counted(cache, reader, entry, ret_value);
+	reader_go_on(reader);
+	return get_judged(cache, reader, shard, entry, ret_value);
+}
+
 int shipopt_cache_get(shipopt_cache *cache, const void *key, size_t key_length, shipopt_value **ret_value)
 {
 	int r = cache_check(cache, key, key_length);
@@ -162,15 +194,14 @@ int shipopt_cache_get(shipopt_cache *cache, const void *key, size_t key_length, 
 		reader_go_on(reader);
 		return get_searched(cache, reader, hash, key, key_length, ret_value);
 	}
-	if (UNLIKELY(!is_plain(cache, entry)) || UNLIKELY(!hold_try(reader, entry))) {
+	bool is_simple = is_plain(cache, entry);
+	if (LIKELY(is_simple) && entry->flags & ENTRY_TIMED)
+		return get_timed(cache, reader, shard, entry, ret_value);
+	if (UNLIKELY(!is_simple) || UNLIKELY(!hold_try(reader, entry))) {
 		reader_go_on(reader);
 		return get_judged(cache, reader, shard, entry, ret_value);
 	}
-	policy_count_hit(entry);
-	stats_add(&cache->stats, reader, STAT_HITS, 1);
-	*ret_value = entry_handle(entry);
-	reader_end(reader);
-	return SHIPOPT_CACHE_FOUND;
+	return get_counted(cache, reader, entry, ret_value);
 }
 
 /* `entry`: what table_find_first() says. */
@@ -180,7 +211,8 @@ static inline int find_judged(shipopt_cache *cache, const struct look *look, str
 	if (UNLIKELY(!entry))
 		entry = table_find(&look->shard->table, hash, key, key_length);
 	*ret_entry = entry;
-	if (UNLIKELY(!entry || !is_plain(cache, entry)))
+	if (UNLIKELY(!entry || !is_plain(cache, entry)) ||
+		(entry->flags & ENTRY_TIMED && UNLIKELY(!is_fresh(cache, look->reader, entry))))
 		return judge(cache, look, entry);
 	policy_count_hit(entry);
 	stats_add(&cache->stats, look->reader, STAT_HITS, 1);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/macro.h"
 
 /*
@@ -43,6 +44,7 @@ struct reader {
 	atomic_bool is_taken;
 	atomic_bool is_watching; /* an entry that it holds lingers */
 	unsigned crowded;        /* the owner's alone: holds for which there was no slot */
+	struct clock_near clock; /* the owner's alone */
 	/* Filled by the owner, emptied by it or under the lock of holds. */
 	_Alignas(CACHE_LINE_BYTES) _Atomic(struct entry *) holds[READER_HOLDS];
 };

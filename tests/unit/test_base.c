@@ -235,6 +235,22 @@ static void virtual_clock(void **state)
 	clock_set_virtual(false);
 }
 
+static void near_clock_follows_the_real_one_and_the_virtual_one(void **state)
+{
+	struct clock_near near = {0};
+	int64_t begun = clock_near_us(&near);
+	assert_true(begun > 0 && begun <= clock_now_us());
+	while (clock_near_us(&near) == begun)
+		assert_true(near.now_us <= clock_now_us()); /* for ever, if it stood still */
+	assert_true(near.now_us > begun);
+	clock_set_virtual(true);
+	assert_int_equal(clock_near_us(&near), clock_now_us());
+	clock_advance_us(1);
+	assert_int_equal(clock_near_us(&near), clock_now_us());
+	clock_set_virtual(false);
+	assert_true(clock_near_us(&near) > begun);
+}
+
 static int allocations;
 
 static void *counting_malloc(size_t size, void *userdata)
@@ -280,6 +296,7 @@ int main(void)
 		cmocka_unit_test(each_byte_of_a_text_counts_in_its_hash),
 		cmocka_unit_test(random_numbers),
 		cmocka_unit_test(virtual_clock),
+		cmocka_unit_test(near_clock_follows_the_real_one_and_the_virtual_one),
 		cmocka_unit_test(allocator_is_replaced_only_while_nothing_is_held),
 	};
 	return cmocka_run_group_tests_name("base", tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cache_fixture.h"
 
+#include "base/clock.h"
 #include "base/random.h"
 
 static void entries_expire_at_their_time(void **state)
@@ -39,6 +40,56 @@ static void entries_expire_at_their_time(void **state)
 	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_EXPIRED), 2);
 	shipopt_cache_options_free(options);
 	shipopt_cache_free(cache);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void ignore(void *userdata, const void *value, size_t length)
+{
+}
+
+/* All ways of reading, which look at the time by the near clock first. */
+static int outcome_of(shipopt_cache *cache, const char *key)
+{
+	const void *keys[] = {key};
+	const size_t lengths[] = {strlen(key)};
+	shipopt_value *values[1];
+	int many, r = get(cache, key, NULL);
+	assert_int_equal(shipopt_cache_borrow(cache, key, strlen(key), ignore, NULL), r);
+	shipopt_cache_get_many(cache, 1, keys, lengths, &many, values);
+	assert_int_equal(many, r);
+	shipopt_value_unref(values[0]);
+	return r;
+}
+
+static void entries_expire_at_their_time_by_the_systems_clock_too(void **state)
+{
+	clock_set_virtual(true);
+	shipopt_cache_config *config;
+	assert_int_equal(shipopt_cache_config_new(&config), 0);
+	shipopt_cache_config_set_ttl_ms(config, 1000);
+	shipopt_cache_config_set_soft_ttl_ms(config, 400);
+	shipopt_cache *cache = test_cache(config);
+	shipopt_cache_options *options;
+	assert_int_equal(shipopt_cache_options_new(&options), 0);
+	assert_int_equal(shipopt_cache_options_set_access_ttl_ms(options, 300), 0);
+	assert_int_equal(put(cache, "rate:1234", "1"), 0);
+	assert_int_equal(shipopt_cache_put(cache, "rate:9876", 9, "2", 1, options), 0);
+	assert_int_equal(outcome_of(cache, "rate:1234"), SHIPOPT_CACHE_FOUND);
+	clock_advance_us(299999);
+	assert_int_equal(outcome_of(cache, "rate:9876"), SHIPOPT_CACHE_FOUND); /* and lives on for that */
+	clock_advance_us(100000);
+	assert_int_equal(outcome_of(cache, "rate:1234"), SHIPOPT_CACHE_FOUND);
+	clock_advance_us(1);
+	assert_int_equal(outcome_of(cache, "rate:1234"), SHIPOPT_CACHE_STALE);
+	assert_int_equal(outcome_of(cache, "rate:9876"), SHIPOPT_CACHE_STALE);
+	clock_advance_us(299999);
+	assert_int_equal(outcome_of(cache, "rate:9876"), SHIPOPT_CACHE_STALE);
+	clock_advance_us(300001);
+	assert_int_equal(outcome_of(cache, "rate:9876"), SHIPOPT_CACHE_ABSENT);
+	assert_int_equal(outcome_of(cache, "rate:1234"), SHIPOPT_CACHE_ABSENT);
+	shipopt_cache_options_free(options);
+	shipopt_cache_free(cache);
+	clock_set_virtual(false);
 	assert_int_equal(mem_live_count(), 0);
 }
 
@@ -602,6 +653,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(entries_expire_at_their_time),
+		cmocka_unit_test(entries_expire_at_their_time_by_the_systems_clock_too),
 		cmocka_unit_test(a_clock_that_goes_back_only_makes_entries_live_longer),
 		cmocka_unit_test(jitter_only_shortens),
 		cmocka_unit_test(reading_keeps_an_entry_with_an_access_time_alive),
