@@ -78,20 +78,35 @@ static void settle_listed(const struct entry *wanted, struct entry **dead)
 	}
 }
 
-/* Turns holds into references. Their sum stays, so only entries that linger need another look. */
-static void spill(struct reader *reader, bool only_lingering, struct entry **dead)
+static bool lingers(const struct entry *entry)
+{
+	return atomic_load_explicit(&entry->references, memory_order_relaxed) & ENTRY_LINGERS;
+}
+
+static void turn_into_reference(_Atomic(struct entry *) *slot, struct entry *entry)
+{
+	entry_ref(entry);
+	clear(slot);
+}
+
+static void spill_lingering(struct reader *reader, struct entry **dead)
 {
 	for (unsigned i = 0; i < READER_HOLDS; i++) {
 		struct entry *entry = named_by(&reader->holds[i]);
-		if (!entry)
+		if (!entry || !lingers(entry))
 			continue;
-		bool lingers = atomic_load_explicit(&entry->references, memory_order_relaxed) & ENTRY_LINGERS;
-		if (only_lingering && !lingers)
-			continue;
-		entry_ref(entry);
-		clear(&reader->holds[i]);
-		if (lingers)
-			settle(entry, dead);
+		turn_into_reference(&reader->holds[i], entry);
+		settle(entry, dead);
+	}
+}
+
+/* Holds and references have the same sum as before, so there is nothing to settle. */
+static void spill_others(struct reader *reader)
+{
+	for (unsigned i = 0; i < READER_HOLDS; i++) {
+		struct entry *entry = named_by(&reader->holds[i]);
+		if (entry && !lingers(entry))
+			turn_into_reference(&reader->holds[i], entry);
 	}
 }
 
@@ -167,12 +182,10 @@ struct entry *hold_retire(struct entry *entries, struct account *account)
 
 void hold_relieve(struct reader *reader)
 {
-	struct entry *dead = NULL;
 	reader->crowded = 0;
 	pthread_mutex_lock(&hold_lock);
-	spill(reader, false, &dead);
+	spill_others(reader);
 	pthread_mutex_unlock(&hold_lock);
-	free_all(dead);
 }
 
 void hold_drop_any(struct entry *entry)
@@ -199,7 +212,7 @@ void hold_settle_own(struct reader *reader, struct entry *entry)
 {
 	struct entry *dead = NULL;
 	pthread_mutex_lock(&hold_lock);
-	spill(reader, true, &dead);
+	spill_lingering(reader, &dead);
 	atomic_store_explicit(&reader->is_watching, false, memory_order_relaxed);
 	settle_listed(entry, &dead);
 	pthread_mutex_unlock(&hold_lock);
@@ -223,7 +236,8 @@ void hold_leave(struct reader *reader)
 {
 	struct entry *dead = NULL;
 	pthread_mutex_lock(&hold_lock);
-	spill(reader, false, &dead);
+	spill_others(reader);
+	spill_lingering(reader, &dead);
 	atomic_store_explicit(&reader->is_watching, false, memory_order_relaxed);
 	pthread_mutex_unlock(&hold_lock);
 	free_all(dead);
@@ -244,10 +258,8 @@ void hold_forget(struct reader *reader)
 {
 	for (unsigned i = 0; i < READER_HOLDS; i++) {
 		struct entry *entry = named_by(&reader->holds[i]);
-		if (!entry)
-			continue;
-		entry_ref(entry);
-		clear(&reader->holds[i]);
+		if (entry)
+			turn_into_reference(&reader->holds[i], entry);
 	}
 	atomic_store_explicit(&reader->is_watching, false, memory_order_relaxed);
 }

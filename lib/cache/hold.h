@@ -55,8 +55,9 @@ static inline _Atomic(struct entry *) *hold_place(struct reader *reader, const s
 	return &reader->holds[number == 0 ? 0 : 1 + (hold_index(entry) ^ (number - 1))];
 }
 
-/* So many times no slot was free: all of the reader's holds are turned into references, as their handles may have been given up
- * elsewhere by now. Frees entries: not inside a section. */
+/* So many times no slot was free: the reader's holds are turned into references, as their handles may have been given up elsewhere
+ * by now. Not those of entries that linger: whoever gives one of these up empties its slots. So nothing is freed where somebody only
+ * looks something up. */
 #define HOLD_CROWDED_MAX 64
 void hold_relieve(struct reader *reader);
 /* The reader was told to watch and has given up a hold of `entry`, which may be gone. */

@@ -7,9 +7,9 @@
 /*
  * Where unlinked things wait until no read section can see them: entries, and blocks of the index.
  *
- * Each shard has one, under its lock. Blocks either go back to a list of their owner's or are freed. Things enter tagged with the reader epoch; limbo_ready() takes out what has passed.
- * Freeing calls host code (free functions), so it is done by the caller after unlocking (garbage_free). Readers that stay
- * inside their section for long make a limbo grow; its bytes are in the statistics.
+ * Each shard has one, under its lock. Blocks either go back to a list of their owner's or are freed. Things enter tagged with the
+ * reader epoch; limbo_ready() takes out what has passed. Freeing calls host code (free functions), so it is done by the caller
+ * after unlocking. Readers that stay inside their section for long make a limbo grow; its bytes are in the statistics.
  */
 struct retired {
 	struct retired *next;

@@ -239,6 +239,35 @@ static void slots_whose_handles_went_elsewhere_come_back(void **state)
 	finish(cache);
 }
 
+/* Another thread gives up a handle, and has come as far as the count when this one makes room in its slots. */
+static void a_look_up_that_makes_room_frees_nothing(void **state)
+{
+	shipopt_cache *cache = make();
+	shipopt_value *values[MANY];
+	char key[16];
+	put_owned(cache, "one");
+	for (int i = 0; i < MANY; i++) {
+		sprintf(key, "key%d", i);
+		put_owned(cache, key);
+	}
+	struct entry *entry = value_entry(take(cache, "one"));
+	discard(cache, "one");
+	unsigned before = atomic_fetch_sub(&entry->references, 1);
+	for (int i = 0; i < MANY; i++) {
+		sprintf(key, "key%d", i);
+		values[i] = take(cache, key);
+	}
+	assert_true(slots_in_use() < READER_HOLDS);
+	assert_int_equal(freed, 0);
+	entry_unref_settle(entry, before);
+	assert_int_equal(freed, 1);
+	for (int i = 0; i < MANY; i++)
+		shipopt_value_unref(values[i]);
+	assert_int_equal(slots_in_use(), 0);
+	finish(cache);
+	assert_int_equal(freed, 1 + MANY);
+}
+
 static void free_and_call(void *userdata, void *value, size_t length)
 {
 	shipopt_cache *cache = userdata;
@@ -400,6 +429,7 @@ int main(void)
 		cmocka_unit_test(handles_outlive_the_cache),
 		cmocka_unit_test(more_handles_than_slots_are_all_the_same),
 		cmocka_unit_test(slots_whose_handles_went_elsewhere_come_back),
+		cmocka_unit_test(a_look_up_that_makes_room_frees_nothing),
 		cmocka_unit_test(a_free_function_may_call_the_cache),
 		cmocka_unit_test(a_handle_outlives_the_thread_that_got_it),
 		cmocka_unit_test(a_thread_may_end_with_a_handle_of_what_was_removed),
