@@ -105,7 +105,10 @@ void connection_start(struct connection *connection)
 static void finish(struct connection *connection)
 {
 	shipopt_pool *pool = connection->pool;
-	watch_stop(&connection->watch);
+	if (PQsocket(connection->pg) < 0) /* libpq closes it when the connection has failed */
+		watch_forget(&connection->watch);
+	else
+		watch_stop(&connection->watch);
 	timer_stop(&connection->timer);
 	connection_abandon_cancel(connection);
 	pthread_mutex_lock(&pool->lock);

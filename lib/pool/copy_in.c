@@ -185,10 +185,12 @@ static void copy_progress(struct command *command)
 			break;
 	}
 	bool is_good;
-	do /* room that came between the two is not told by the socket again */
+	int pending;
+	do { /* room that came between the two is not told by the socket again, nor is the end of one that libpq has closed */
 		is_good = (!self->is_copying || send_pieces(self)) && !connection->is_broken && connection_flush(connection);
-	while (is_good && self->is_copying && self->sending && PQflush(connection->pg) == 0);
-	if (!is_good)
+		pending = is_good && self->is_copying && self->sending ? PQflush(connection->pg) : 1;
+	} while (pending == 0);
+	if (!is_good || pending < 0)
 		connection_lose(connection, "the connection failed during a COPY");
 }
 

@@ -39,7 +39,10 @@ static void free_removed(struct listening *self)
 
 static void hang_up(struct listening *self)
 {
-	watch_stop(&self->watch);
+	if (PQsocket(self->pg) < 0) /* libpq closes it when the connection has failed */
+		watch_forget(&self->watch);
+	else
+		watch_stop(&self->watch);
 	timer_stop(&self->timer);
 	if (self->pg)
 		PQfinish(TAKE(self->pg));

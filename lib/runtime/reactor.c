@@ -156,14 +156,20 @@ static void ready_unlink(struct watch *watch)
 	watch->ready_link = NULL;
 }
 
-void watch_stop(struct watch *watch)
+void watch_forget(struct watch *watch)
 {
 	if (!watch->reactor)
 		return;
 	ready_unlink(watch);
-	watch->reactor->class->remove(watch->reactor->backend, watch);
 	watch->reactor->watch_count--;
 	watch->reactor = NULL;
+}
+
+void watch_stop(struct watch *watch)
+{
+	if (watch->reactor)
+		watch->reactor->class->remove(watch->reactor->backend, watch);
+	watch_forget(watch);
 }
 
 void reactor_report(struct reactor *reactor, struct watch *watch, unsigned events)

@@ -59,6 +59,8 @@ bool reactor_is_current(const struct reactor *reactor);
 int watch_start(struct reactor *reactor, struct watch *watch, int fd, unsigned events);
 int watch_change(struct watch *watch, unsigned events);
 void watch_stop(struct watch *watch); /* does nothing when not started */
+/* The same when somebody else has closed the descriptor already: its number may be another file's by now and is left alone. */
+void watch_forget(struct watch *watch);
 static inline bool watch_is_started(const struct watch *watch)
 {
 	return watch->reactor != NULL;
