@@ -173,7 +173,7 @@ static inline int get_counted(shipopt_cache *cache, struct reader *reader, struc
 static NOINLINE int get_timed(
 	shipopt_cache *cache, struct reader *reader, struct shard *shard, struct entry *entry, shipopt_value **ret_value)
 {
-	if (LIKELY(is_fresh(cache, reader, entry)) && LIKELY(hold_try(reader, entry)))
+	if (LIKELY(is_fresh(cache, reader, entry)) && LIKELY(hold_put(reader, entry, 0)))
 		return get_counted(cache, reader, entry, ret_value);
 	reader_go_on(reader);
 	return get_judged(cache, reader, shard, entry, ret_value);
@@ -197,16 +197,16 @@ int shipopt_cache_get(shipopt_cache *cache, const void *key, size_t key_length, 
 	bool is_simple = is_plain(cache, entry);
 	if (LIKELY(is_simple) && entry->flags & ENTRY_TIMED)
 		return get_timed(cache, reader, shard, entry, ret_value);
-	if (UNLIKELY(!is_simple) || UNLIKELY(!hold_try(reader, entry))) {
+	if (UNLIKELY(!is_simple) || UNLIKELY(!hold_put(reader, entry, 0))) {
 		reader_go_on(reader);
 		return get_judged(cache, reader, shard, entry, ret_value);
 	}
 	return get_counted(cache, reader, entry, ret_value);
 }
 
-/* `entry`: what table_find_first() says. */
+/* `entry`: what table_find_first() says. Plain hits are counted in *hits, for the caller to add, all else is counted by judge(). */
 static inline int find_judged(shipopt_cache *cache, const struct look *look, struct entry *entry, uint64_t hash, const void *key,
-	size_t key_length, struct entry **ret_entry)
+	size_t key_length, unsigned *hits, struct entry **ret_entry)
 {
 	if (UNLIKELY(!entry))
 		entry = table_find(&look->shard->table, hash, key, key_length);
@@ -215,7 +215,7 @@ static inline int find_judged(shipopt_cache *cache, const struct look *look, str
 		(entry->flags & ENTRY_TIMED && UNLIKELY(!is_fresh(cache, look->reader, entry))))
 		return judge(cache, look, entry);
 	policy_count_hit(entry);
-	stats_add(&cache->stats, look->reader, STAT_HITS, 1);
+	++*hits;
 	return SHIPOPT_CACHE_FOUND;
 }
 
@@ -227,10 +227,11 @@ int shipopt_cache_borrow(
 		return r < 0 ? r : SHIPOPT_EINVAL;
 	uint64_t hash = table_hash(&cache->hashing, key, key_length);
 	struct look look;
-	struct entry *entry;
+	unsigned hits = 0;
 	look_begin(&look, cache, hash);
-	int outcome = find_judged(
-		cache, &look, table_find_first(&look.shard->table, hash, key, key_length), hash, key, key_length, &entry);
+	struct entry *entry = table_find_first(&look.shard->table, hash, key, key_length);
+	int outcome = find_judged(cache, &look, entry, hash, key, key_length, &hits, &entry);
+	stats_add(&cache->stats, look.reader, STAT_HITS, hits);
 	if (has_value(outcome))
 		borrow(userdata, entry_value(entry), entry->value_length);
 	look_end(&look);
@@ -316,6 +317,7 @@ static int get_batch(shipopt_cache *cache, size_t count, const void *const *keys
 {
 	struct ahead aheads[MANY_BATCH];
 	struct look look = {.reader = reader_enter()};
+	unsigned hits = 0;
 	int found = 0;
 	if (UNLIKELY(!look.reader))
 		return get_singly(cache, count, keys, key_lengths, outcomes, values);
@@ -323,13 +325,14 @@ static int get_batch(shipopt_cache *cache, size_t count, const void *const *keys
 	for (size_t i = 0; i < count; i++) {
 		struct entry *entry = candidate_match(aheads[i].candidate, keys[i], key_lengths[i]);
 		look.shard = aheads[i].shard;
-		outcomes[i] = find_judged(cache, &look, entry, aheads[i].hash, keys[i], key_lengths[i], &entry);
+		outcomes[i] = find_judged(cache, &look, entry, aheads[i].hash, keys[i], key_lengths[i], &hits, &entry);
 		values[i] = has_value(outcomes[i]) ? entry_handle(entry) : NULL;
 		if (values[i]) {
 			look_take(&look, entry);
 			found++;
 		}
 	}
+	stats_add(&cache->stats, look.reader, STAT_HITS, hits);
 	reader_exit(look.reader);
 	hold_after(look.reader);
 	return found;

@@ -63,26 +63,22 @@ void hold_relieve(struct reader *reader);
 /* The reader was told to watch and has given up a hold of `entry`, which may be gone. */
 void hold_settle_own(struct reader *reader, struct entry *entry);
 
-/* In the reader's section, for an entry seen in it: false, and nothing done, if the first slot is taken. Slots are written with
+/* In the reader's section, for an entry seen in it: false, and nothing done, if that slot is taken. Slots are written with
  * release: who finds an entry by one looks into it, and it may be a third thread's making. */
-static inline bool hold_try(struct reader *reader, struct entry *entry)
+static inline bool hold_put(struct reader *reader, struct entry *entry, unsigned number)
 {
-	if (UNLIKELY(atomic_load_explicit(&reader->holds[0], memory_order_relaxed) != NULL))
+	_Atomic(struct entry *) *slot = hold_place(reader, entry, number);
+	if (atomic_load_explicit(slot, memory_order_relaxed) != NULL)
 		return false;
-	atomic_store_explicit(&reader->holds[0], entry, memory_order_release);
+	atomic_store_explicit(slot, entry, memory_order_release);
 	return true;
 }
 
-/* The same, by another slot or a reference if need be. */
+/* By whichever slot is free, else by a reference. */
 static inline void hold_take(struct reader *reader, struct entry *entry)
 {
-	for (unsigned number = 0; number < HOLD_PLACES; number++) {
-		_Atomic(struct entry *) *slot = hold_place(reader, entry, number);
-		if (atomic_load_explicit(slot, memory_order_relaxed) == NULL) {
-			atomic_store_explicit(slot, entry, memory_order_release);
-			return;
-		}
-	}
+	if (hold_put(reader, entry, 0) || hold_put(reader, entry, 1) || hold_put(reader, entry, 2))
+		return;
 	entry_ref(entry);
 	reader->crowded++;
 }
