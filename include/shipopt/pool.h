@@ -207,7 +207,9 @@ SHIPOPT_API int shipopt_lease_query(
 /*
  * Several statements, sent ahead of their answers (libpq's pipeline mode): one round trip. Outside of a transaction a group
  * is a transaction of its own; without shipopt_batch_end_group() a batch is one group. An error ends its group: the
- * group's other statements are SHIPOPT_ECANCELED, later groups run. The batch's status and error are those of its first failure;
+ * statements behind it are SHIPOPT_ECANCELED, those before it keep their status 0 and their rows, but what they did is rolled
+ * back with the group. If it is the group's commit that fails (a deferred constraint), its last statement has the error and the
+ * others are SHIPOPT_ECANCELED. Later groups run. The batch's status and error are those of its first failure;
  * shipopt_op_rows() is that of the first statement, shipopt_op_value() the rows returned or changed by the last one, 0 if it did
  * not run. At most pipeline_statements and pipeline_bytes are under way at once. Statements are copied by the call that runs the
  * batch and by _add. At most 65,536 statements.
