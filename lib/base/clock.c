@@ -3,6 +3,9 @@
 
 #include <stdatomic.h>
 #include <time.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include "base/macro.h"
 
@@ -35,10 +38,29 @@ int64_t clock_coarse_us(void)
 	return clock_now_us();
 }
 
+#ifdef CLOCK_TICKS_FRESH
+/* Old x86 processors stop counting while they sleep; the others say so (Intel SDM vol. 3B, "Invariant TSC"). ARM's never stops. */
+static bool counts_always(void)
+{
+#if defined(__x86_64__)
+	static atomic_int known;
+	if (atomic_load_explicit(&known, memory_order_relaxed) == 0) {
+		unsigned a, b, c, d = 0;
+		bool is_invariant = __get_cpuid(0x80000007, &a, &b, &c, &d) && (d & (1u << 8));
+		atomic_store_explicit(&known, is_invariant ? 1 : -1, memory_order_relaxed);
+	}
+	return atomic_load_explicit(&known, memory_order_relaxed) > 0;
+#else
+	return true;
+#endif
+}
+#endif
+
 int64_t clock_near_read(struct clock_near *near)
 {
 #ifdef CLOCK_TICKS_FRESH
-	near->ticks = clock_ticks() - (clock_is_virtual() ? CLOCK_TICKS_FRESH : 0);
+	bool lasts = !clock_is_virtual() && counts_always();
+	near->ticks = clock_ticks() - (lasts ? 0 : CLOCK_TICKS_FRESH);
 #endif
 	return near->now_us = clock_coarse_us();
 }
