@@ -244,6 +244,31 @@ void cache_trim(shipopt_cache *cache, const struct entry *keep)
 	}
 }
 
+void cache_hold_entry(shipopt_cache *cache, struct entry *entry)
+{
+	entry_ref(entry);
+	if (entry->flags & ENTRY_TAGGED)
+		tags_share(&cache->tags, entry_tags(entry)->list, entry_tags(entry)->count);
+}
+
+void cache_let_go(shipopt_cache *cache, struct entry *entry)
+{
+	if (entry->flags & ENTRY_TAGGED)
+		tags_release(&cache->tags, entry_tags(entry)->list, entry_tags(entry)->count);
+	entry_unref(entry);
+}
+
+size_t cache_hold_segment(shipopt_cache *cache, struct shard *shard, uint64_t *position, struct entry **ret_entries)
+{
+	size_t count;
+	shard_lock(shard);
+	*position = table_walk(&shard->table, *position, ret_entries, &count);
+	for (size_t i = 0; i < count; i++)
+		cache_hold_entry(cache, ret_entries[i]);
+	shard_unlock(shard);
+	return count;
+}
+
 bool entry_is_tag_dead(const struct entry *entry)
 {
 	const struct entry_tags *tags = entry_tags(entry);

@@ -96,6 +96,13 @@ static inline enum state entry_state(const shipopt_cache *cache, const struct en
 	return entry->flags & ENTRY_TIMED ? entry_state_timed(cache, entry) : STATE_LIVE;
 }
 
+/* A reference to an entry and to its tags, which belong to the cache: as long as they are held its state can be asked for outside of
+ * sections, too. Taken under the shard's lock; given back with no lock held. */
+void cache_hold_entry(shipopt_cache *cache, struct entry *entry);
+void cache_let_go(shipopt_cache *cache, struct entry *entry);
+/* Those of a segment, as table_walk(). */
+size_t cache_hold_segment(shipopt_cache *cache, struct shard *shard, uint64_t *position, struct entry **ret_entries);
+
 /* Why an entry that is taken out really goes: `cause`, if it was alive. To be called once for each that goes. */
 int entry_cause(shipopt_cache *cache, const struct entry *entry, int cause);
 

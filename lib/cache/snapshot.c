@@ -104,36 +104,14 @@ static void emit_entry(struct writer *writer, const struct entry *entry)
 	writer->count++;
 }
 
-static size_t tag_count(const struct entry *entry)
-{
-	return entry->flags & ENTRY_TAGGED ? entry_tags(entry)->count : 0;
-}
-
-/* Held with their tags, which belong to the cache and not to the entry, until they are written. */
-static size_t hold_segment(shipopt_cache *cache, struct shard *shard, uint64_t *position, struct entry **entries)
-{
-	size_t count;
-	shard_lock(shard);
-	*position = table_walk(&shard->table, *position, entries, &count);
-	for (size_t i = 0; i < count; i++) {
-		entry_ref(entries[i]);
-		if (tag_count(entries[i]))
-			tags_share(&cache->tags, entry_tags(entries[i])->list, tag_count(entries[i]));
-	}
-	shard_unlock(shard);
-	return count;
-}
-
 static void emit_segment(struct writer *writer, struct shard *shard, uint64_t *position)
 {
 	struct entry *entries[SEGMENT_SLOTS];
-	size_t count = hold_segment(writer->cache, shard, position, entries);
+	size_t count = cache_hold_segment(writer->cache, shard, position, entries);
 	for (size_t i = 0; i < count; i++) {
 		if (entry_state(writer->cache, entries[i]) <= STATE_STALE)
 			emit_entry(writer, entries[i]);
-		if (tag_count(entries[i]))
-			tags_release(&writer->cache->tags, entry_tags(entries[i])->list, tag_count(entries[i]));
-		entry_unref(entries[i]);
+		cache_let_go(writer->cache, entries[i]);
 	}
 }
 

@@ -4,7 +4,7 @@
 #include "cache/cache.h"
 
 /*
- * Walks: a segment of the index at a time is copied with references, then the host is called without a lock. A segment
+ * Walks: a segment of the index at a time is copied and held, then the host is called without a lock. A segment
  * that splits meanwhile has been copied whole or not at all, so what stays in the cache is visited once.
  */
 struct walk {
@@ -15,17 +15,6 @@ struct walk {
 	int frequency; /* only entries with this hit count; -1: all */
 	bool is_over;
 };
-
-static size_t copy_segment(struct shard *shard, uint64_t *position, struct entry **entries)
-{
-	size_t count;
-	shard_lock(shard);
-	*position = table_walk(&shard->table, *position, entries, &count);
-	for (size_t i = 0; i < count; i++)
-		entry_ref(entries[i]);
-	shard_unlock(shard);
-	return count;
-}
 
 static bool is_wanted(const struct walk *walk, const struct entry *entry)
 {
@@ -46,18 +35,18 @@ static void walk_all(struct walk *walk)
 	for (unsigned i = 0; i < walk->cache->shard_count && !walk->is_over; i++) {
 		uint64_t position = 0;
 		do {
-			size_t count = copy_segment(&walk->cache->shards[i], &position, entries);
+			size_t count = cache_hold_segment(walk->cache, &walk->cache->shards[i], &position, entries);
 			for (size_t j = 0; j < count; j++) {
 				if (is_wanted(walk, entries[j]))
 					show(walk, entries[j]);
-				entry_unref(entries[j]);
+				cache_let_go(walk->cache, entries[j]);
 			}
 		} while (position && !walk->is_over);
 	}
 }
 
 /* The front of an LRU order, up to `max` entries. */
-static size_t copy_front(struct shard *shard, struct entry **entries, size_t max)
+static size_t copy_front(shipopt_cache *cache, struct shard *shard, struct entry **entries, size_t max)
 {
 	size_t count = 0;
 	shard_lock(shard);
@@ -65,7 +54,7 @@ static size_t copy_front(struct shard *shard, struct entry **entries, size_t max
 		if (count == max)
 			break;
 		entries[count] = LIST_MEMBER(node, struct entry, link.queue);
-		entry_ref(entries[count++]);
+		cache_hold_entry(cache, entries[count++]);
 	}
 	shard_unlock(shard);
 	return count;
@@ -77,11 +66,11 @@ static void walk_fronts(struct walk *walk)
 	struct entry *entries[SEGMENT_SLOTS];
 	size_t share = walk->limit ? (walk->limit + walk->cache->shard_count - 1) / walk->cache->shard_count : SIZE_MAX;
 	for (unsigned i = 0; i < walk->cache->shard_count; i++) {
-		size_t count = copy_front(&walk->cache->shards[i], entries, MIN(share, SEGMENT_SLOTS));
+		size_t count = copy_front(walk->cache, &walk->cache->shards[i], entries, MIN(share, SEGMENT_SLOTS));
 		for (size_t j = 0; j < count; j++) {
 			if (is_wanted(walk, entries[j]))
 				show(walk, entries[j]);
-			entry_unref(entries[j]);
+			cache_let_go(walk->cache, entries[j]);
 		}
 	}
 }

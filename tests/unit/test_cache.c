@@ -341,6 +341,47 @@ static void a_walk_stands_writing_from_inside(void **state)
 	assert_int_equal(mem_live_count(), 0);
 }
 
+static int empty_the_cache(void *userdata, shipopt_value *value)
+{
+	shipopt_cache *cache = userdata;
+	char key[32];
+	for (int i = 0; i < 8; i++) {
+		snprintf(key, sizeof(key), "tagged:%d", i);
+		shipopt_cache_remove(cache, key, strlen(key));
+	}
+	assert_int_equal(shipopt_cache_maintain(cache), 0); /* what is not held is freed, the tags too */
+	return 0;
+}
+
+static void what_a_visit_has_before_it_may_leave_with_its_tags(void **state)
+{
+	static const char *const policies[] = {"s3fifo", "lru"};
+	for (size_t p = 0; p < 2; p++) {
+		shipopt_cache_config *config = test_config();
+		assert_int_equal(shipopt_cache_config_set_policy(config, policies[p]), 0);
+		assert_int_equal(shipopt_cache_config_set_entries_max(config, 100), 0); /* in one shard */
+		shipopt_cache *cache = test_cache(config);
+		for (int i = 0; i < 8; i++) {
+			char key[32], tag[32];
+			shipopt_cache_options *options;
+			snprintf(key, sizeof(key), "tagged:%d", i);
+			snprintf(tag, sizeof(tag), "tag:%d", i);
+			assert_int_equal(shipopt_cache_options_new(&options), 0);
+			assert_int_equal(shipopt_cache_options_add_tag(options, tag), 0);
+			assert_int_equal(shipopt_cache_put(cache, key, strlen(key), "1", 1, options), 0);
+			shipopt_cache_options_free(options);
+		}
+		if (p == 0)
+			assert_int_equal(shipopt_cache_visit(cache, 0, empty_the_cache, cache), 8);
+		else
+			assert_int_equal(shipopt_cache_visit_hottest(cache, 0, empty_the_cache, cache), 8);
+		assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 0);
+		assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_TAGS), 0);
+		shipopt_cache_free(cache);
+	}
+	assert_int_equal(mem_live_count(), 0);
+}
+
 static void a_forked_child_may_not_use_the_cache(void **state)
 {
 	shipopt_cache *cache = test_cache(test_config());
@@ -421,6 +462,7 @@ int main(void)
 		cmocka_unit_test(keys_of_every_length_are_compared_to_the_last_byte),
 		cmocka_unit_test(conditions_of_writing_hold),
 		cmocka_unit_test(a_walk_sees_each_live_entry_once),
+		cmocka_unit_test(what_a_visit_has_before_it_may_leave_with_its_tags),
 		cmocka_unit_test(a_walk_stands_writing_from_inside),
 		cmocka_unit_test(a_forked_child_may_not_use_the_cache),
 #ifdef SHIPOPT_FAULTS
