@@ -26,6 +26,7 @@
 struct cutter {
 	int fd, port, server_port, stop[2];
 	atomic_int type, count; /* count 0: passes everything */
+	atomic_int next_count;  /* the count from the next request on */
 	char message[65536];
 	size_t length;
 	pthread_t thread;
@@ -79,10 +80,25 @@ static void pass_on(struct cutter *cutter, int client, int server)
 		}
 		if (entries[0].revents) {
 			ssize_t got = recv(client, bytes, sizeof(bytes), 0);
+			/* What the server sent with the answer before has been passed on and is not counted. */
+			int count = atomic_exchange(&cutter->next_count, 0);
+			if (count)
+				atomic_store(&cutter->count, count);
 			if (got <= 0 || !send_all(server, bytes, (size_t)got))
 				return;
 		}
 	}
+}
+
+/* So that what was passed on arrives: closing with bytes unread would reset the connection, and take it back. */
+static void hang_up(struct cutter *cutter, int client)
+{
+	struct pollfd entries[2] = {{.fd = client, .events = POLLIN}, {.fd = cutter->stop[0], .events = POLLIN}};
+	char bytes[8192];
+	shutdown(client, SHUT_WR);
+	while (client >= 0 && poll(entries, 2, -1) > 0 && !entries[1].revents && recv(client, bytes, sizeof(bytes), 0) > 0)
+		;
+	close(client);
 }
 
 static void *cutter_main(void *argument)
@@ -95,8 +111,8 @@ static void *cutter_main(void *argument)
 		int client = accept(cutter->fd, NULL, NULL), server = socket(AF_INET, SOCK_STREAM, 0);
 		if (client >= 0 && connect(server, (struct sockaddr *)&address, sizeof(address)) == 0)
 			pass_on(cutter, client, server);
-		close(client);
 		close(server);
+		hang_up(cutter, client);
 	}
 	return NULL;
 }
@@ -110,6 +126,7 @@ static void open_cut(const char *const *settings)
 	char conninfo[256];
 	cutter.server_port = fixture.postgres.port;
 	atomic_store(&cutter.count, 0);
+	atomic_store(&cutter.next_count, 0);
 	cutter.fd = socket(AF_INET, SOCK_STREAM, 0);
 	assert_int_equal(bind(cutter.fd, (struct sockaddr *)&address, size), 0);
 	assert_int_equal(listen(cutter.fd, 8), 0);
@@ -135,11 +152,11 @@ static void close_cut(void)
 	close(cutter.fd);
 }
 
-/* Behind the `count`th message of this type from now on. */
+/* Behind the `count`th message of this type from the next request on. */
 static void cut_behind(char type, int count)
 {
 	atomic_store(&cutter.type, type);
-	atomic_store(&cutter.count, count);
+	atomic_store(&cutter.next_count, count);
 }
 
 #define SYNCED 'Z'   /* ReadyForQuery */
