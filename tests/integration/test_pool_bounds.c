@@ -24,6 +24,7 @@
 #endif
 
 /* libpq needs three times as much for it; a sanitizer keeps that for a while. */
+#define ONE_VALUE_BYTES (SANITIZED ? 100000000 : 400000000)
 #define ONE_VALUE (SANITIZED ? "select repeat('x', 100000000)" : "select repeat('x', 400000000)")
 
 static const char *const one_mib[] = {"max", "1", "result_bytes", "1048576", NULL};
@@ -135,13 +136,17 @@ static void a_gigabyte_never_gets_into_memory(void **state)
 	shipopt_op_unref(op);
 	shipopt_query_set_read_only(query, 0);
 	op = run_given(NULL, query);
-	/* Unless all of it was read at once: then the server's last word came too, and it is told. */
+	/* Unless all of it was read at once: then the server's last word came too, and it is told; or nothing is left to be bounded, as
+	 * libpq's buffer is as large as the value before, and it is there whole. */
 	const char *told = shipopt_error_message(shipopt_op_error(op));
 	if (shipopt_op_status(op) == SHIPOPT_ETOOLARGE)
 		assert_true(strstr(told, "had finished the statement") || strstr(told, "canceled the statement"));
+	else if (shipopt_op_status(op) == 0)
+		assert_int_equal(strlen(shipopt_rows_text(shipopt_op_rows(op), 0, 0)), ONE_VALUE_BYTES);
 	else
 		assert_int_equal(shipopt_op_status(op), SHIPOPT_EINDOUBT);
-	assert_non_null(strstr(shipopt_error_message(shipopt_op_error(op)), "result_bytes 67108864"));
+	if (shipopt_op_status(op) != 0)
+		assert_non_null(strstr(told, "result_bytes 67108864"));
 	shipopt_op_unref(op);
 	shipopt_query_free(query);
 	assert_int_equal(run_number(NULL, "select 1"), 1);
