@@ -159,6 +159,24 @@ bool wait_stat(int stat, int64_t value)
 	return false;
 }
 
+int run_status(shipopt_lease *lease, const char *sql, int64_t *ret_number)
+{
+	shipopt_query *query;
+	shipopt_op *op;
+	int r = shipopt_query_new(sql, &query);
+	if (r < 0)
+		return r;
+	r = shipopt_lease_query(lease, query, NULL, NULL, &op);
+	shipopt_query_free(query);
+	if (r < 0)
+		return r;
+	r = shipopt_op_wait(op, -1);
+	if (r >= 0 && ret_number)
+		r = shipopt_rows_int(shipopt_op_rows(op), 0, 0, ret_number) == 1 ? 0 : SHIPOPT_ETYPE;
+	shipopt_op_unref(op);
+	return r;
+}
+
 int64_t side_number(const char *sql)
 {
 	PGconn *connection = PQconnectdb(fixture.postgres.conninfo);

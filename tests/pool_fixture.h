@@ -42,6 +42,8 @@ void fixture_wait_said(const char *text);
 int64_t stat_of(int stat);
 /* Waits until a statistic has the value; false after 20 s. */
 bool wait_stat(int stat, int64_t value);
+/* Runs and gives the status; *ret_number, if wanted, is the first value. Also for threads, where asserting is of no use. */
+int run_status(shipopt_lease *lease, const char *sql, int64_t *ret_number);
 /* On a connection of the test's own, to look from the side. */
 int64_t side_number(const char *sql);
 

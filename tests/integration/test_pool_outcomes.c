@@ -339,18 +339,7 @@ static void a_transaction_is_in_doubt_until_its_commit_is_answered(void **state)
 #ifdef SHIPOPT_FAULTS
 static int insert_once(void *userdata, shipopt_lease *lease, int attempt)
 {
-	shipopt_query *query;
-	shipopt_op *op;
-	int r = shipopt_query_new("insert into unsent values (1)", &query);
-	if (r < 0)
-		return r;
-	r = shipopt_lease_query(lease, query, NULL, NULL, &op);
-	shipopt_query_free(query);
-	if (r < 0)
-		return r;
-	r = shipopt_op_wait(op, -1);
-	shipopt_op_unref(op);
-	return r;
+	return run_status(lease, "insert into unsent values (1)", NULL);
 }
 
 /* Nothing but an answer that was lost leaves a doubt, and here the server answers whatever it gets. */

@@ -31,25 +31,6 @@ static int run_blocking(int flags, int attempts, shipopt_transaction_fn body, vo
 	return r;
 }
 
-/* Runs and gives the status; *ret_number, if wanted, is the first value. Also for threads, where asserting is of no use. */
-static int ask(shipopt_lease *lease, const char *sql, int64_t *ret_number)
-{
-	shipopt_query *query;
-	shipopt_op *op;
-	int r = shipopt_query_new(sql, &query);
-	if (r < 0)
-		return r;
-	r = shipopt_lease_query(lease, query, NULL, NULL, &op);
-	shipopt_query_free(query);
-	if (r < 0)
-		return r;
-	r = shipopt_op_wait(op, -1);
-	if (r >= 0 && ret_number)
-		r = shipopt_rows_int(shipopt_op_rows(op), 0, 0, ret_number) == 1 ? 0 : SHIPOPT_ETYPE;
-	shipopt_op_unref(op);
-	return r;
-}
-
 static void wait_active(const char *what)
 {
 	char sql[256];
@@ -76,11 +57,11 @@ static int increment(void *userdata, shipopt_lease *lease, int attempt)
 {
 	int64_t number = 0;
 	char sql[96];
-	int r = ask(lease, "select n from counter", &number);
+	int r = run_status(lease, "select n from counter", &number);
 	if (r < 0)
 		return r;
 	snprintf(sql, sizeof(sql), "update counter set n = %lld", (long long)(number + 1));
-	r = ask(lease, sql, NULL);
+	r = run_status(lease, sql, NULL);
 	return r < 0 ? -99 : 0; /* what a body makes of a failure does not hide the conflict */
 }
 
@@ -137,13 +118,13 @@ static int cross(void *userdata, shipopt_lease *lease, int attempt)
 {
 	struct crosser *crosser = userdata;
 	atomic_fetch_add(&crosser->crossing->attempts, 1);
-	int r = ask(lease, "set local deadlock_timeout = '20ms'", NULL);
+	int r = run_status(lease, "set local deadlock_timeout = '20ms'", NULL);
 	if (attempt == 2)
 		sem_wait(&crosser->crossing->is_through); /* or it might take the row again before the other one wakes */
-	r = r < 0 ? r : ask(lease, crosser->first, NULL);
+	r = r < 0 ? r : run_status(lease, crosser->first, NULL);
 	if (attempt == 1)
 		pthread_barrier_wait(&crosser->crossing->barrier); /* each has its first row now */
-	return r < 0 ? r : ask(lease, crosser->second, NULL);
+	return r < 0 ? r : run_status(lease, crosser->second, NULL);
 }
 
 static void *cross_once(void *argument)
@@ -185,7 +166,7 @@ static int conflict_always(void *userdata, shipopt_lease *lease, int attempt)
 {
 	int *calls = userdata;
 	assert_int_equal(attempt, ++*calls);
-	return ask(lease, "do $$ begin raise exception 'x' using errcode = '40001'; end $$", NULL);
+	return run_status(lease, "do $$ begin raise exception 'x' using errcode = '40001'; end $$", NULL);
 }
 
 static void attempts_are_bounded(void **state)
@@ -206,7 +187,7 @@ static void attempts_are_bounded(void **state)
 static int insert_checked(void *userdata, shipopt_lease *lease, int attempt)
 {
 	++*(int *)userdata;
-	return ask(lease, "insert into checked_late values (1)", NULL);
+	return run_status(lease, "insert into checked_late values (1)", NULL);
 }
 
 static void a_conflict_that_only_the_commit_meets_is_repeated(void **state)
@@ -235,7 +216,7 @@ static void a_conflict_that_only_the_commit_meets_is_repeated(void **state)
 
 static int insert_and_fail(void *userdata, shipopt_lease *lease, int attempt)
 {
-	assert_int_equal(ask(lease, "insert into kept values (1)", NULL), 0);
+	assert_int_equal(run_status(lease, "insert into kept values (1)", NULL), 0);
 	return SHIPOPT_ENOTFOUND;
 }
 
@@ -250,43 +231,43 @@ static int insert_unwatched(void *userdata, shipopt_lease *lease, int attempt)
 static int use_savepoint(void *userdata, shipopt_lease *lease, int attempt)
 {
 	assert_int_equal(attempt, 1);
-	assert_int_equal(ask(lease, "insert into kept values (2)", NULL), 0);
+	assert_int_equal(run_status(lease, "insert into kept values (2)", NULL), 0);
 	assert_int_equal(shipopt_lease_savepoint(lease, 1, NULL, NULL, NULL), 0);
-	assert_int_equal(ask(lease, "do $$ begin raise exception 'x' using errcode = '40001'; end $$", NULL), SHIPOPT_EBUSY);
+	assert_int_equal(run_status(lease, "do $$ begin raise exception 'x' using errcode = '40001'; end $$", NULL), SHIPOPT_EBUSY);
 	assert_int_equal(shipopt_lease_rollback_to(lease, 1, NULL, NULL, NULL), 0);
-	return ask(lease, "insert into kept values (3)", NULL);
+	return run_status(lease, "insert into kept values (3)", NULL);
 }
 
 static int commit_myself(void *userdata, shipopt_lease *lease, int attempt)
 {
-	return ask(lease, "commit", NULL);
+	return run_status(lease, "commit", NULL);
 }
 
 static int look_away(void *userdata, shipopt_lease *lease, int attempt)
 {
-	assert_int_equal(ask(lease, "insert into kept values (4)", NULL), 0);
-	assert_int_equal(ask(lease, "select 1 / 0", NULL), SHIPOPT_EINVAL);
+	assert_int_equal(run_status(lease, "insert into kept values (4)", NULL), 0);
+	assert_int_equal(run_status(lease, "select 1 / 0", NULL), SHIPOPT_EINVAL);
 	return 0;
 }
 
 static int write_read_only(void *userdata, shipopt_lease *lease, int attempt)
 {
-	return ask(lease, "insert into kept values (5)", NULL);
+	return run_status(lease, "insert into kept values (5)", NULL);
 }
 
 static int fail_twice(void *userdata, shipopt_lease *lease, int attempt)
 {
-	assert_int_equal(ask(lease, "select 1 / 0", NULL), SHIPOPT_EINVAL);
-	assert_int_equal(ask(lease, "select 1", NULL), SHIPOPT_ESTATE);
+	assert_int_equal(run_status(lease, "select 1 / 0", NULL), SHIPOPT_EINVAL);
+	assert_int_equal(run_status(lease, "select 1", NULL), SHIPOPT_ESTATE);
 	return -99;
 }
 
 static int recover_and_fail(void *userdata, shipopt_lease *lease, int attempt)
 {
 	assert_int_equal(shipopt_lease_savepoint(lease, 1, NULL, NULL, NULL), 0);
-	assert_int_equal(ask(lease, "select 1 / 0", NULL), SHIPOPT_EINVAL);
+	assert_int_equal(run_status(lease, "select 1 / 0", NULL), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_lease_rollback_to(lease, 1, NULL, NULL, NULL), 0);
-	assert_int_equal(ask(lease, "select 1", NULL), 0);
+	assert_int_equal(run_status(lease, "select 1", NULL), 0);
 	return SHIPOPT_ENOTFOUND;
 }
 
@@ -418,12 +399,12 @@ static void a_body_answers_when_it_can_and_from_any_thread(void **state)
 	shipopt_request *request = wait_request(&held);
 	assert_int_equal(shipopt_request_attempt(request), 1);
 	assert_null(shipopt_request_key(request));
-	assert_int_equal(ask(shipopt_request_lease(request), "insert into asked values (1)", NULL), 0);
-	assert_int_equal(ask(shipopt_request_lease(request), "do $$ begin raise exception 'x' using errcode = '40P01'; end $$", NULL), SHIPOPT_EBUSY);
+	assert_int_equal(run_status(shipopt_request_lease(request), "insert into asked values (1)", NULL), 0);
+	assert_int_equal(run_status(shipopt_request_lease(request), "do $$ begin raise exception 'x' using errcode = '40P01'; end $$", NULL), SHIPOPT_EBUSY);
 	shipopt_request_complete(request, 1); /* it did not look */
 	request = wait_request(&held);
 	assert_int_equal(shipopt_request_attempt(request), 2);
-	assert_int_equal(ask(shipopt_request_lease(request), "insert into asked values (2)", NULL), 0);
+	assert_int_equal(run_status(shipopt_request_lease(request), "insert into asked values (2)", NULL), 0);
 	assert_int_equal(shipopt_op_is_done(op), 0);
 	shipopt_request_complete(request, 4711);
 	assert_int_equal(shipopt_op_wait(op, -1), 0);
@@ -455,7 +436,7 @@ static void a_canceled_body_sees_its_commands_end_and_keeps_its_connection(void 
 	assert_int_equal(shipopt_op_cancel(op), 0);
 	assert_int_equal(shipopt_op_wait(sleeping, -1), SHIPOPT_ECANCELED);
 	shipopt_op_unref(sleeping);
-	assert_int_equal(ask(lease, "select 1", NULL), SHIPOPT_ECANCELED);
+	assert_int_equal(run_status(lease, "select 1", NULL), SHIPOPT_ECANCELED);
 	assert_int_equal(shipopt_op_is_done(op), 0);
 	shipopt_request_complete(request, 0); /* yes is no answer any more */
 	assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_ECANCELED);
@@ -474,13 +455,13 @@ static void a_body_that_never_answers_costs_a_connection_and_no_more(void **stat
 	run_number(NULL, "create table unanswered (id int)");
 	shipopt_op *op = start_held(&held, BODY_MS);
 	shipopt_request *request = wait_request(&held);
-	ask(shipopt_request_lease(request), "insert into unanswered values (1)", NULL); /* in time or not */
+	run_status(shipopt_request_lease(request), "insert into unanswered values (1)", NULL); /* in time or not */
 	assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_ETIMEDOUT);
 	assert_non_null(strstr(shipopt_error_message(shipopt_op_error(op)), "deadline of"));
 	shipopt_op_unref(op);
 	assert_int_equal(run_number(NULL, "select count(*) from unanswered"), 0); /* its place is free */
 	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_LOST), 1);
-	assert_int_equal(ask(shipopt_request_lease(request), "select 1", NULL), SHIPOPT_ETIMEDOUT);
+	assert_int_equal(run_status(shipopt_request_lease(request), "select 1", NULL), SHIPOPT_ETIMEDOUT);
 	assert_int_equal(shipopt_lease_backend_pid(shipopt_request_lease(request)), 0);
 	shipopt_request_complete(request, 1);
 	assert_int_equal(held.done, 1);
@@ -491,7 +472,7 @@ static void a_body_that_never_answers_costs_a_connection_and_no_more(void **stat
 
 static int sleep_long(void *userdata, shipopt_lease *lease, int attempt)
 {
-	*(int *)userdata = ask(lease, "select pg_sleep(30)", NULL);
+	*(int *)userdata = run_status(lease, "select pg_sleep(30)", NULL);
 	return 0;
 }
 
@@ -535,7 +516,7 @@ static void a_pause_can_be_canceled(void **state)
 	shipopt_op *op = start_held(&held, 30000);
 	for (int i = 0; i < 4; i++) { /* the fifth attempt comes after up to 80 ms, or not */
 		shipopt_request *request = wait_request(&held);
-		ask(shipopt_request_lease(request), "do $$ begin raise exception 'x' using errcode = '40001'; end $$", NULL);
+		run_status(shipopt_request_lease(request), "do $$ begin raise exception 'x' using errcode = '40001'; end $$", NULL);
 		shipopt_request_complete(request, 0);
 	}
 	assert_true(wait_stat(SHIPOPT_POOL_STAT_RETRIES, 4));
@@ -560,7 +541,7 @@ static void a_connection_lost_under_a_body_commits_nothing(void **state)
 	shipopt_request *request = wait_request(&held);
 	side_number("select count(pg_terminate_backend(pid)) " OTHERS);
 	assert_true(wait_stat(SHIPOPT_POOL_STAT_LOST, 1));
-	assert_int_equal(ask(shipopt_request_lease(request), "select 1", NULL), SHIPOPT_ENETWORK);
+	assert_int_equal(run_status(shipopt_request_lease(request), "select 1", NULL), SHIPOPT_ENETWORK);
 	shipopt_request_complete(request, 0);
 	assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_ENETWORK);
 	shipopt_op_unref(op);
@@ -620,7 +601,7 @@ static void a_rollback_that_a_server_does_not_answer_ends_with_the_grace(void **
 static int insert_slow_commit(void *userdata, shipopt_lease *lease, int attempt)
 {
 	++*(int *)userdata;
-	return ask(lease, "insert into doubted values (1)", NULL);
+	return run_status(lease, "insert into doubted values (1)", NULL);
 }
 
 static void *run_doubtful(void *argument)
@@ -726,7 +707,7 @@ static void waiting_leaves_the_question_in_the_queue_and_it_outlives_its_event(v
 	shipopt_request *request = shipopt_event_request(&event);
 	assert_int_equal(shipopt_queue_release(queue, &event, 1), 0);
 	assert_int_equal(shipopt_op_wait(op, 20), SHIPOPT_ETIMEDOUT); /* giving back does not answer */
-	assert_int_equal(ask(shipopt_request_lease(request), "select 1", NULL), 0);
+	assert_int_equal(run_status(shipopt_request_lease(request), "select 1", NULL), 0);
 	shipopt_request_complete(request, 5);
 	assert_int_equal(shipopt_op_wait(op, 30000), 0);
 	assert_int_equal(shipopt_op_value(op), 5);
@@ -755,7 +736,7 @@ static void dispatch_runs_the_body_and_the_completion(void **state)
 	shipopt_op *op = start_held(&held, 30000);
 	assert_int_equal(shipopt_queue_dispatch(queue, 1, 30000), 1);
 	assert_int_equal(held.asked, 1);
-	assert_int_equal(ask(shipopt_request_lease(held.request), "select 1", NULL), 0);
+	assert_int_equal(run_status(shipopt_request_lease(held.request), "select 1", NULL), 0);
 	shipopt_request_complete(held.request, 0);
 	assert_int_equal(shipopt_op_wait(op, -1), 0); /* dispatches */
 	assert_int_equal(held.done, 1);
