@@ -26,16 +26,17 @@ static const struct rule {
 	unsigned from;
 	int to;            /* 0: as it is, or by the operation */
 	bool needs_token;
-	bool needs_unsent; /* no purchase of the current shipment that is not proven to have failed */
+	bool needs_proven; /* nothing unproven, and nobody is asked */
 	bool leases;
 } rules[] = {
 	[LEDGER_PLAN] = {PLANNED | CREATED | FAILED | HELD, LEDGER_PLANNED, true, true, false},
 	[LEDGER_CREATE] = {PLANNED | CREATED, LEDGER_CREATED, true, true, false},
-	[LEDGER_BUY] = {CREATED | BUYING | IN_DOUBT, LEDGER_BUYING, true, false, true},
-	[LEDGER_DOUBT] = {BUYING, LEDGER_IN_DOUBT, true, false, false},
-	[LEDGER_BOUGHT_] = {BUYING | IN_DOUBT | FAILED, LEDGER_BOUGHT, true, false, false},
-	[LEDGER_FAIL] = {PLANNED | CREATED | BUYING | IN_DOUBT, LEDGER_FAILED, true, false, false},
-	[LEDGER_HOLD] = {PLANNED | CREATED, LEDGER_HELD, true, false, false},
+	[LEDGER_BUY] = {PLANNED | CREATED | BUYING | IN_DOUBT, LEDGER_BUYING, true, false, true},
+	[LEDGER_PROVE] = {BUYING, 0, true, false, false},
+	[LEDGER_DOUBT] = {BUYING | IN_DOUBT, LEDGER_IN_DOUBT, true, false, false},
+	[LEDGER_BOUGHT_] = {CREATED | BUYING | IN_DOUBT | FAILED, LEDGER_BOUGHT, true, false, false},
+	[LEDGER_FAIL] = {PLANNED | CREATED | BUYING, LEDGER_FAILED, true, false, false},
+	[LEDGER_HOLD] = {PLANNED | CREATED, LEDGER_HELD, true, true, false},
 	[LEDGER_REOPEN] = {HELD | FAILED, 0, true, false, false},
 	[LEDGER_RENEW] = {~0u, 0, true, false, true},
 	[LEDGER_RELEASE] = {~0u, 0, true, false, false},
@@ -64,11 +65,12 @@ static void *grown(void *array, size_t count, size_t *capacity, size_t size)
 	return larger;
 }
 
-#define ROW_TEXTS 12
+#define ROW_TEXTS 15
 static void list_texts(struct ledger_row *row, char ***texts)
 {
 	char **const all[ROW_TEXTS] = {&row->fingerprint, &row->request, &row->shipment_id, &row->rate_id, &row->carrier,
-		&row->service, &row->currency, &row->tracking_code, &row->label_url, &row->budget, &row->reason, &row->result};
+		&row->service, &row->currency, &row->tracking_code, &row->label_url, &row->budget, &row->reason, &row->result,
+		&row->approved_currency, &row->refusal, &row->base_url};
 	memcpy(texts, all, sizeof(all));
 }
 
@@ -222,11 +224,26 @@ static bool is_over(struct memory_ledger *ledger, const struct ledger_request *r
 static void forget_shipment(struct memory_row *row)
 {
 	struct ledger_row *r = &row->row;
-	char **const texts[] = {&r->shipment_id, &r->rate_id, &r->carrier, &r->service, &r->currency, &r->budget, &r->reason};
+	char **const texts[] = {
+		&r->shipment_id, &r->rate_id, &r->carrier, &r->service, &r->currency, &r->budget, &r->reason, &r->refusal};
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		set(texts[i], NULL);
-	r->amount = r->ceiling = 0;
+	r->amount = r->insurance = r->fee = 0;
+	r->sent = r->unproven = r->settle_ms = r->exists_seen = r->needs_person = 0;
 	row->held_from = 0;
+}
+
+static void forget_approval(struct ledger_row *row)
+{
+	row->ceiling = row->approved = 0;
+	set(&row->approved_currency, NULL);
+}
+
+static void approve(struct ledger_row *row, int64_t ceiling, int64_t amount, const char *currency)
+{
+	row->ceiling = ceiling;
+	row->approved = amount;
+	set(&row->approved_currency, currency);
 }
 
 static void write_created(const struct ledger_request *request, struct ledger_row *row)
@@ -238,41 +255,79 @@ static void write_created(const struct ledger_request *request, struct ledger_ro
 	set(&row->currency, request->currency);
 	set(&row->reason, NULL);
 	row->amount = request->amount;
-	row->ceiling = request->ceiling;
+	approve(row, request->ceiling, request->amount, request->currency);
+}
+
+static void set_if(char **slot, const char *text)
+{
+	if (text)
+		set(slot, text);
 }
 
 static void write_buying(struct memory_ledger *ledger, const struct ledger_request *request, struct memory_row *found)
 {
 	struct ledger_row *row = &found->row;
 	int64_t amount = request->amount ? request->amount : row->amount;
-	const char *currency = request->currency ? request->currency : row->currency;
 	settle(ledger, request, found, 0);
-	set(&row->currency, currency);
+	set_if(&row->currency, request->currency);
 	set(&row->budget, request->budget);
 	set(&row->reason, NULL);
+	set_if(&row->shipment_id, request->shipment_id);
+	set_if(&row->rate_id, request->rate_id);
+	set_if(&row->carrier, request->carrier);
+	set_if(&row->service, request->service);
+	set_if(&row->request, request->request);
 	struct memory_budget *budget = budget_of(ledger, request->key.tenant, row->budget, row->currency);
 	if (budget) {
-		budget->reserved += amount;
+		budget->reserved += amount + request->fee;
 		budget->limit = request->budget_limit;
 	}
-	found->reserved = request->budget ? amount : 0;
-	found->sent++;
+	found->reserved = request->budget ? amount + request->fee : 0;
 	row->amount = amount;
-	row->ceiling = request->ceiling > 0 ? request->ceiling : row->ceiling;
+	if (request->ceiling > 0)
+		approve(row, request->ceiling, amount, row->currency);
+	row->insurance = request->insurance;
+	row->fee = request->fee;
+	row->settle_ms = MAX(row->settle_ms, request->settle_ms);
 	row->buying_at_ms = clock_wall_ms();
 	row->first_buying_at_ms = row->first_buying_at_ms ? row->first_buying_at_ms : row->buying_at_ms;
 	row->attempts++;
+	row->sent++;
+	row->unproven++;
 }
 
 static void write_bought(struct memory_ledger *ledger, const struct ledger_request *request, struct memory_row *found)
 {
-	settle(ledger, request, found, request->paid ? request->paid : found->row.amount);
-	set(&found->row.tracking_code, request->tracking_code);
-	set(&found->row.label_url, request->label_url);
-	set(&found->row.result, request->result);
-	set(&found->row.reason, NULL);
-	found->row.paid = request->paid;
+	struct ledger_row *row = &found->row;
+	settle(ledger, request, found, (request->paid ? request->paid : row->amount) + request->fee);
+	set(&row->tracking_code, request->tracking_code);
+	set(&row->label_url, request->label_url);
+	set(&row->result, request->result);
+	set(&row->reason, request->reason);
+	row->paid = request->paid;
+	row->fee = request->fee;
+	row->unproven = row->exists_seen = row->needs_person = 0;
 	found->held_from = 0;
+}
+
+static void write_doubt(const struct ledger_request *request, struct ledger_row *row)
+{
+	set(&row->reason, request->reason);
+	if (!row->refusal)
+		set(&row->refusal, request->refusal);
+	row->unproven -= request->proven;
+	row->exists_seen = row->exists_seen || request->exists_seen;
+	row->needs_person = row->needs_person || request->needs_person;
+}
+
+static void write_proof(struct memory_ledger *ledger, const struct ledger_request *request, struct memory_row *found)
+{
+	struct ledger_row *row = &found->row;
+	row->unproven--;
+	row->state = row->unproven > 0 ? LEDGER_IN_DOUBT : LEDGER_CREATED;
+	if (row->unproven == 0)
+		settle(ledger, request, found, 0);
+	set(&row->reason, request->reason);
 }
 
 static void write(struct memory_ledger *ledger, const struct ledger_request *request, struct memory_row *found)
@@ -281,6 +336,8 @@ static void write(struct memory_ledger *ledger, const struct ledger_request *req
 	switch (request->operation) {
 	case LEDGER_PLAN:
 		forget_shipment(found);
+		if (!request->keep_approval)
+			forget_approval(row);
 		set(&row->fingerprint, request->fingerprint);
 		set(&row->request, request->request);
 		break;
@@ -295,9 +352,12 @@ static void write(struct memory_ledger *ledger, const struct ledger_request *req
 		break;
 	case LEDGER_FAIL:
 		settle(ledger, request, found, 0);
-		found->sent = 0;
+		row->unproven = row->needs_person = 0;
 		found->held_from = 0;
 		set(&row->reason, request->reason);
+		break;
+	case LEDGER_PROVE:
+		write_proof(ledger, request, found);
 		break;
 	case LEDGER_HOLD:
 		found->held_from = row->state;
@@ -310,11 +370,12 @@ static void write(struct memory_ledger *ledger, const struct ledger_request *req
 			set(&row->reason, NULL);
 		} else {
 			forget_shipment(found);
+			forget_approval(row);
 			row->state = LEDGER_PLANNED;
 		}
 		break;
 	case LEDGER_DOUBT:
-		set(&row->reason, request->reason);
+		write_doubt(request, row);
 		break;
 	case LEDGER_VOID:
 		row->state = request->state;
@@ -327,21 +388,52 @@ static void write(struct memory_ledger *ledger, const struct ledger_request *req
 
 /* ---- operations -------------------------------------------------------------------------------------------- */
 
+static bool buy_is_allowed(const struct ledger_request *request, const struct ledger_row *row)
+{
+	if (row->sent >= LEDGER_SENDS_MAX || row->exists_seen || row->needs_person)
+		return false;
+	if (row->state == LEDGER_PLANNED)
+		return request->shipment_id && request->rate_id;
+	return row->shipment_id && (!request->shipment_id || strcmp(request->shipment_id, row->shipment_id) == 0);
+}
+
 static bool is_allowed(const struct ledger_request *request, const struct memory_row *found)
 {
 	const struct rule *rule = &rules[request->operation];
+	const struct ledger_row *row = &found->row;
 	unsigned from = rule->from;
 	if (request->operation == LEDGER_VOID)
 		from = request->state == LEDGER_VOID_REQUESTED ? BOUGHT | DOCUMENTED | VOID_REFUSED : BIT(LEDGER_VOID_REQUESTED);
-	if (!(from & BIT(found->row.state)) || (rule->needs_unsent && found->sent))
+	if (!(from & BIT(row->state)) || (rule->needs_proven && (row->unproven || row->needs_person)))
 		return false;
-	if (request->operation == LEDGER_BUY)
-		return found->row.shipment_id &&
-		       (!request->shipment_id || strcmp(request->shipment_id, found->row.shipment_id) == 0);
-	if (request->operation == LEDGER_REOPEN)
-		return !request->state ||
-		       request->state == (found->row.state == LEDGER_HELD ? found->held_from : LEDGER_PLANNED);
-	return true;
+	bool has_newest = row->state == LEDGER_BUYING && row->unproven;
+	switch (request->operation) {
+	case LEDGER_BUY:
+		return buy_is_allowed(request, row);
+	case LEDGER_PROVE:
+		return row->unproven > 0;
+	case LEDGER_DOUBT:
+		return (!request->proven || has_newest) && row->unproven > request->proven;
+	case LEDGER_FAIL:
+		return (!request->proven || has_newest) && row->unproven == request->proven;
+	case LEDGER_BOUGHT_:
+		return row->state != LEDGER_CREATED || row->unproven;
+	case LEDGER_REOPEN:
+		return !row->needs_person &&
+		       (!request->state || request->state == (row->state == LEDGER_HELD ? found->held_from : LEDGER_PLANNED));
+	default:
+		return true;
+	}
+}
+
+/* Another row has the shipment that the request brings. */
+static bool is_shared(const struct memory_ledger *ledger, const struct ledger_request *request, const struct memory_row *found)
+{
+	bool brings = request->operation == LEDGER_CREATE || request->operation == LEDGER_BUY;
+	for (size_t i = 0; brings && request->shipment_id && i < ledger->row_count; i++)
+		if (&ledger->rows[i] != found && text_equal(ledger->rows[i].row.shipment_id, request->shipment_id))
+			return true;
+	return false;
 }
 
 static void look(struct ledger_request *request, const struct memory_row *found, int outcome)
@@ -382,7 +474,16 @@ static void transition(struct memory_ledger *ledger, struct ledger_request *requ
 			request->status = error_set(&request->error, SHIPOPT_EINVAL, "a budget without a currency");
 			return;
 		}
-		if (is_over(ledger, request, found, request->amount ? request->amount : found->row.amount, currency)) {
+	}
+	if (is_shared(ledger, request, found)) {
+		error_set(&request->error, SHIPOPT_EPROTOCOL, "another order has this shipment");
+		look(request, found, LEDGER_SHARED);
+		return;
+	}
+	if (request->operation == LEDGER_BUY) {
+		const char *currency = request->currency ? request->currency : found->row.currency;
+		if (is_over(ledger, request, found, (request->amount ? request->amount : found->row.amount) + request->fee,
+			    currency)) {
 			look(request, found, LEDGER_OVER_LIMIT);
 			return;
 		}
@@ -411,7 +512,7 @@ static void insert(struct memory_ledger *ledger, struct ledger_request *request,
 	*row = (struct memory_row){.key = copy(text), .order_key = copy(request->key.order_key), .piece = request->key.piece,
 		.generation = generation, .token = ledger->next_token};
 	row->row = (struct ledger_row){.id = (int64_t)ledger->row_count + 1, .generation = generation, .state = LEDGER_PLANNED,
-		.fingerprint = copy(request->fingerprint), .request = copy(request->request),
+		.fingerprint = copy(request->fingerprint), .request = copy(request->request), .base_url = copy(request->base_url),
 		.lease_until_ms = clock_wall_ms() + request->lease_ms};
 	look(request, row, LEDGER_OK);
 	if (request->status < 0) {
@@ -442,11 +543,14 @@ static void claim(struct memory_ledger *ledger, struct ledger_request *request)
 		look(request, found, LEDGER_OK);
 		return;
 	}
-	if (found->row.lease_until_ms > clock_wall_ms() && request->token != found->token) {
+	int64_t left_ms = found->row.lease_until_ms - clock_wall_ms();
+	if (left_ms > 0 && left_ms <= LEDGER_LEASE_MAX_MS && request->token != found->token) {
 		look(request, found, LEDGER_BUSY);
 		return;
 	}
 	struct memory_row before = *found;
+	found->row.buying_at_ms = MIN(found->row.buying_at_ms, clock_wall_ms());
+	set_if(&found->row.base_url, found->row.base_url ? NULL : request->base_url);
 	found->token++;
 	found->row.lease_until_ms = clock_wall_ms() + request->lease_ms;
 	look(request, found, LEDGER_OK);

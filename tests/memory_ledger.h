@@ -17,7 +17,7 @@ struct memory_row {
 	char *order_key;
 	int64_t piece, generation, token;
 	int held_from;
-	int64_t sent, reserved;
+	int64_t reserved;
 	struct ledger_row row; /* texts by malloc */
 };
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "store_fixture.h"
 
+#include <string.h>
+
 #include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -55,6 +57,17 @@ struct ledger_key fixture_key(const char *order_key)
 		.piece = 1, .purpose = "outbound", .generation = 1};
 }
 
+const char *fixture_shipment(const char *order_key)
+{
+	static char names[1024][80];
+	static size_t used;
+	if (strcmp(order_key, "a") == 0)
+		return "shp_1";
+	char *name = names[used++ % ARRAY_SIZE(names)];
+	snprintf(name, sizeof(names[0]), "shp_%.70s", order_key);
+	return name;
+}
+
 struct ledger_request fixture_request(enum ledger_operation operation, const char *order_key, int64_t token)
 {
 	struct ledger_request request = {
@@ -66,7 +79,7 @@ struct ledger_request fixture_request(enum ledger_operation operation, const cha
 		request.request = "{\"to\":1}";
 	}
 	if (operation == LEDGER_CREATE)
-		request.shipment_id = "shp_1";
+		request.shipment_id = fixture_shipment(order_key);
 	return request;
 }
 

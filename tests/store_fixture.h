@@ -26,6 +26,8 @@ void store_fixture_done(struct store_fixture *fixture);
 
 /* The key of order `order_key`, piece 1, generation 1, outbound. */
 struct ledger_key fixture_key(const char *order_key);
+/* The shipment that an order's creations get: "shp_1" for "a", else "shp_" and the key. */
+const char *fixture_shipment(const char *order_key);
 /* A request for it. */
 struct ledger_request fixture_request(enum ledger_operation operation, const char *order_key, int64_t token);
 /* Submits to `store` and waits; returns the status. */

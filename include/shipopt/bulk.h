@@ -44,6 +44,10 @@ SHIPOPT_API int shipopt_order_set_service(shipopt_order *order, const char *serv
 SHIPOPT_API int shipopt_order_set_carrier(shipopt_order *order, const char *carrier);
 SHIPOPT_API int shipopt_order_set_max_rate(shipopt_order *order, int64_t millionths);
 SHIPOPT_API int shipopt_order_set_piece(shipopt_order *order, int64_t piece);
+/* Buys another label for a key that has one, or whose purchase a person has given up: `generation` one above the newest in the
+ * ledger; 0 (default) means the newest. SHIPOPT_EINVAL for a negative number or more than 9,999; a gap fails the order with
+ * SHIPOPT_EINVAL. Since 0.1. */
+SHIPOPT_API int shipopt_order_set_generation(shipopt_order *order, int64_t generation);
 SHIPOPT_API const char *shipopt_order_key(const shipopt_order *order);
 SHIPOPT_API const shipopt_record *shipopt_order_shipment(const shipopt_order *order);
 
@@ -161,6 +165,10 @@ typedef void (*shipopt_progress_fn)(void *userdata, shipopt_op *run);
  *   spend_limit       most to spend in `budget` (default "default"), in `currency` (default USD); 0: no limit. Kept in
  *                     the store, over all runs and processes of that budget
  *   purpose           outbound (default), return, replacement: part of the ledger key
+ *   insurance_fee_percent  what the carrier charges for insuring a shipment, in percent of the insured value; default 1.00.
+ *                     Reserved in the spend limit together with the postage
+ *   insurance_fee_min and at least this much; default 1.00
+ *   insurance_currency   of insured values and of the fee; default USD. A rate in another currency is not bought insured
  *   progress_ms       time between progress callbacks; default 500
  */
 SHIPOPT_API int shipopt_bulk_config_new(shipopt_bulk_config **ret_config);

@@ -66,6 +66,8 @@ typedef struct shipopt_carrier_config shipopt_carrier_config;
  *   base_url             with the version, without query; default "https://api.easypost.com/v2"
  *   account              names the carrier account in the purchase ledger, so that a new key is the same account; default
  *                        "default"
+ *   mode                 test or production: which books the ledger keeps purchases in. Default: as the API key says (EZTK…,
+ *                        EZAK…); required for a key that does not say it
  *   timeout_ms           whole call, waiting for admission included not; default 60,000, 1 to 600,000
  *   connect_timeout_ms   default 10,000, 1 to 600,000
  *   queue_timeout_ms     longest wait for admission; default 600,000; 0: without end
@@ -97,6 +99,7 @@ SHIPOPT_API const shipopt_error *shipopt_carrier_config_error(const shipopt_carr
 SHIPOPT_API int shipopt_carrier_config_set_api_key(shipopt_carrier_config *config, const char *key);
 SHIPOPT_API int shipopt_carrier_config_set_base_url(shipopt_carrier_config *config, const char *url);
 SHIPOPT_API int shipopt_carrier_config_set_account(shipopt_carrier_config *config, const char *account);
+SHIPOPT_API int shipopt_carrier_config_set_mode(shipopt_carrier_config *config, const char *mode);
 SHIPOPT_API int shipopt_carrier_config_set_timeout_ms(shipopt_carrier_config *config, int64_t value);
 SHIPOPT_API int shipopt_carrier_config_set_connect_timeout_ms(shipopt_carrier_config *config, int64_t value);
 SHIPOPT_API int shipopt_carrier_config_set_queue_timeout_ms(shipopt_carrier_config *config, int64_t value);

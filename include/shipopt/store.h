@@ -23,6 +23,8 @@ typedef struct shipopt_store_config shipopt_store_config;
  * Settings, as in <shipopt/runtime.h>; environment SHIPOPT_STORE_….
  *
  *   tenant           default "default", 1 to 64 bytes
+ *   confirm_mode     test or production: the mode of rows that version 0.1 before 0.2 wrote, which guessed it from the API key.
+ *                    Nothing is bought over a file with such rows before it was opened once with this setting
  *   busy_timeout_ms  how long to wait for another process's write; default 10,000, 0 to 600,000
  *   queue_max        requests waiting for the writer; default 16,384, 16 to 1,048,576
  *   group_max        requests in one transaction; default 256, 1 to 4,096

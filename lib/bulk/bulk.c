@@ -205,6 +205,9 @@ void bulk_rules(shipopt_bulk *bulk, struct purchase_rules *rules)
 		.budget = settings_text(settings, BULK_BUDGET),
 		.currency = settings_text(settings, BULK_CURRENCY),
 		.spend_limit = settings_number(settings, BULK_SPEND_LIMIT),
+		.insurance_fee_percent = settings_number(settings, BULK_INSURANCE_FEE_PERCENT),
+		.insurance_fee_min = settings_number(settings, BULK_INSURANCE_FEE_MIN),
+		.insurance_currency = settings_text(settings, BULK_INSURANCE_CURRENCY),
 	};
 	if (bulk->carrier) {
 		rules->settle_ms = settings_number(&bulk->carrier->settings, CARRIER_SETTLE_MS);

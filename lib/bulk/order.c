@@ -114,6 +114,14 @@ int shipopt_order_set_piece(shipopt_order *order, int64_t piece)
 	return 0;
 }
 
+int shipopt_order_set_generation(shipopt_order *order, int64_t generation)
+{
+	if (!order || generation < 0 || generation > ORDER_GENERATION_MAX)
+		return SHIPOPT_EINVAL;
+	order->generation = generation;
+	return 0;
+}
+
 const char *shipopt_order_key(const shipopt_order *order)
 {
 	return order && order->key ? order->key : "";
@@ -144,6 +152,7 @@ int order_copy(const shipopt_order *order, shipopt_order **ret_copy)
 		return r;
 	copy->max_rate = order->max_rate;
 	copy->piece = order->piece;
+	copy->generation = order->generation;
 	copy->line = order->line;
 	copy->index = order->index;
 	copy->status = order->status;

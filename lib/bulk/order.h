@@ -12,6 +12,7 @@
  */
 #define ORDER_KEY_BYTES_MAX 200
 #define ORDER_PIECE_MAX 9999
+#define ORDER_GENERATION_MAX 9999
 #define ORDER_TEXT_BYTES_MAX 200   /* of tracking code, service and carrier */
 #define ORDER_INPUT_BYTES_MAX 4096 /* what is kept of a failed row's text */
 
@@ -20,6 +21,7 @@ struct shipopt_order {
 	shipopt_record *shipment;
 	char *tracking_code, *service, *carrier;
 	int64_t max_rate, piece;
+	int64_t generation; /* 0: the newest */
 	int64_t line;   /* 0: not from a file */
 	uint64_t index; /* given by the run */
 	char *input;    /* the source's text, bounded; NULL if there is none */

@@ -5,10 +5,10 @@
 #include <shipopt/bulk.h>
 
 #include "bulk/item.h"
-#include "bulk/purchase.h"
 #include "bulk/source.h"
 #include "bulk/summary.h"
 #include "config/tables.h"
+#include "purchase/purchase.h"
 #include "runtime/op.h"
 #include "runtime/runtime.h"
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "cache/cache.h"
 #include "carrier/call_op.h"
 #include "carrier/exchange.h"
@@ -26,6 +27,7 @@ SETTINGS_PUBLIC(carrier)
 SETTING_PUBLIC_TEXT(carrier, api_key, CARRIER_API_KEY)
 SETTING_PUBLIC_TEXT(carrier, base_url, CARRIER_BASE_URL)
 SETTING_PUBLIC_TEXT(carrier, account, CARRIER_ACCOUNT)
+SETTING_PUBLIC_TEXT(carrier, mode, CARRIER_MODE)
 SETTING_PUBLIC_NUMBER(carrier, timeout_ms, CARRIER_TIMEOUT_MS)
 SETTING_PUBLIC_NUMBER(carrier, connect_timeout_ms, CARRIER_CONNECT_TIMEOUT_MS)
 SETTING_PUBLIC_NUMBER(carrier, queue_timeout_ms, CARRIER_QUEUE_TIMEOUT_MS)
@@ -206,6 +208,25 @@ static int check_config(const shipopt_carrier_config *config, shipopt_error **re
 	return delivery_check(&config->delivery, "carrier", ret_error);
 }
 
+/* Which books a purchase is written in: a wrong guess would buy for real what was tried out, or the other way round. */
+static int choose_mode(shipopt_carrier *carrier, shipopt_error **ret_error)
+{
+	static const char *const modes[] = {"test", "production"};
+	const char *wanted = settings_text(&carrier->settings, CARRIER_MODE);
+	const char *of_key = carrier->provider->mode_of_key(settings_text(&carrier->settings, CARRIER_API_KEY));
+	if (text_is_empty(wanted) && !of_key)
+		return error_set(ret_error, SHIPOPT_EINVAL,
+			"carrier setting mode: the API key does not say whether it is for test or production; set mode to one of them");
+	if (!text_is_empty(wanted) && of_key && !text_equal(wanted, of_key))
+		return error_set(ret_error, SHIPOPT_EINVAL, "carrier setting mode: it is %s, and the API key is for %s", wanted, of_key);
+	const char *mode = text_is_empty(wanted) ? of_key : wanted;
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
+		if (text_equal(mode, modes[i]))
+			carrier->mode = modes[i];
+	return carrier->mode ? 0
+			     : error_set(ret_error, SHIPOPT_EINVAL, "carrier setting mode: \"%s\" is not test or production", wanted);
+}
+
 static int copy_config(shipopt_carrier *carrier, const shipopt_carrier_config *config)
 {
 	int r = settings_copy(&carrier->settings, &config->settings);
@@ -216,7 +237,6 @@ static int copy_config(shipopt_carrier *carrier, const shipopt_carrier_config *c
 	size_t length = strlen(url);
 	while (length && url[length - 1] == '/')
 		length--;
-	carrier->mode = carrier->provider->mode_of_key(key);
 	carrier->authorization = carrier_authorization(key);
 	carrier->base_url = mem_copy_bytes(url, length);
 	carrier->delivery = config->delivery;
@@ -252,6 +272,7 @@ int shipopt_carrier_new(shipopt_runtime *runtime, const shipopt_carrier_config *
 	carrier->member.cancel = member_cancel;
 	carrier->member.stop = member_stop;
 	r = copy_config(carrier, config);
+	r = r < 0 ? r : choose_mode(carrier, ret_error);
 	r = r < 0 ? r : make_reactor_parts(carrier, ret_error);
 	r = r < 0 ? r : runtime_register(runtime, &carrier->member);
 	if (r < 0) {

@@ -148,7 +148,8 @@ static void decode_record(struct exchange *exchange)
 static bool is_unsent(const struct exchange *exchange)
 {
 	const struct http_request *http = &exchange->http;
-	return http->sent == HTTP_NOT_SENT || (http->status == 0 && http->http_status == 429);
+	bool is_limited = http->status == 0 && http->http_status == 429;
+	return http->sent == HTTP_NOT_SENT || (is_limited && !exchange->admitted);
 }
 
 static bool is_transient(const struct exchange *exchange)
@@ -233,7 +234,11 @@ static int final_status(const struct exchange *exchange)
 static void set_result(struct exchange *exchange)
 {
 	char call[256];
-	exchange->http_status = exchange->http.http_status;
+	struct json_value error;
+	exchange->http_status = exchange->http.status == 0 ? exchange->http.http_status : 0;
+	exchange->was_handed_over = exchange->http.status == 0;
+	exchange->is_envelope = exchange->document && json_get(json_root(exchange->document), "error", &error) &&
+				json_type(error) == JSON_OBJECT && json_get_text(error, "code");
 	exchange->status = final_status(exchange);
 	if (exchange->status == 0)
 		return;
@@ -327,6 +332,31 @@ static void fill_request(struct exchange *exchange)
 	};
 }
 
+/* Ends in a turn of its own, with a failure of our own making; nothing was sent. */
+static void exchange_end_soon(struct exchange *exchange, int status, const char *what)
+{
+	char call[256];
+	describe(exchange, call, sizeof(call));
+	shipopt_error_unref(TAKE(exchange->error));
+	exchange->state = EXCHANGE_ENDING;
+	exchange->status = error_set(&exchange->error, status, "%s: %s", call, what);
+	exchange->task.run = finish_task;
+	reactor_post(exchange->carrier->reactor, &exchange->task);
+}
+
+static void exchange_send(struct exchange *exchange)
+{
+	fill_request(exchange);
+	exchange->state = EXCHANGE_SENDING;
+	exchange->attempts++;
+	exchange->carrier->stats[SHIPOPT_CARRIER_STAT_REQUESTS]++;
+	int r = http_send(exchange->carrier->engine, &exchange->http);
+	if (r < 0) {
+		lane_leave(&exchange->ticket, LANE_NEUTRAL, -1);
+		exchange_end_soon(exchange, r, "the request could not be sent");
+	}
+}
+
 static void admitted(struct lane_ticket *ticket)
 {
 	struct exchange *exchange = CONTAINER_OF(ticket, struct exchange, ticket);
@@ -335,17 +365,36 @@ static void admitted(struct lane_ticket *ticket)
 		/* A purchase admitted too late could outlive its lease. */
 		lane_leave(ticket, LANE_NEUTRAL, -1);
 		exchange_fail(exchange, SHIPOPT_ETIMEDOUT, "admitted after its deadline; nothing was sent");
+	} else if (exchange->admitted && !exchange->was_held) {
+		exchange->was_held = true;
+		exchange->state = EXCHANGE_HELD;
+		exchange->admitted(exchange);
+	} else {
+		exchange_send(exchange);
+	}
+}
+
+void exchange_go(struct exchange *exchange)
+{
+	ASSERT(exchange->state == EXCHANGE_HELD);
+	bool is_late = exchange->deadline_us && clock_now_us() >= exchange->deadline_us;
+	if (!exchange->is_canceled && !is_late) {
+		exchange_send(exchange);
 		return;
 	}
-	fill_request(exchange);
-	exchange->state = EXCHANGE_SENDING;
-	exchange->attempts++;
-	exchange->carrier->stats[SHIPOPT_CARRIER_STAT_REQUESTS]++;
-	int r = http_send(exchange->carrier->engine, &exchange->http);
-	if (r < 0) {
-		lane_leave(ticket, LANE_NEUTRAL, -1);
-		exchange_fail(exchange, r, "the request could not be sent");
-	}
+	lane_leave(&exchange->ticket, LANE_NEUTRAL, -1);
+	exchange_end_soon(exchange, exchange->is_canceled ? SHIPOPT_ECANCELED : SHIPOPT_ETIMEDOUT,
+		exchange->is_canceled ? "canceled; nothing was sent" : "its time to be sent had passed; nothing was sent");
+}
+
+void exchange_give_up(struct exchange *exchange)
+{
+	ASSERT(exchange->state == EXCHANGE_HELD);
+	shipopt_carrier *carrier = TAKE(exchange->carrier);
+	lane_leave(&exchange->ticket, LANE_NEUTRAL, -1);
+	list_remove(&exchange->node);
+	exchange->state = EXCHANGE_IDLE;
+	carrier_unref(carrier);
 }
 
 static void timer_fired(struct timer *timer)

@@ -7,11 +7,12 @@
 /*
  * One call from the wish to the answer: admission, sending, reading, repeating.
  *
- *   waiting for admission → on the wire → (delay → waiting …) → done
+ *   waiting for admission → (held for its owner →) on the wire → (delay → waiting …) → done
  *
  * An exchange is embedded in its owner and lives on the carrier's reactor thread. What is repeated is decided here and only
  * here: a call that may be repeated always (REPEAT_ALWAYS) on every transient failure; another (REPEAT_UNSENT) only when
- * it is certain that the server did no work: nothing was sent, or the answer was 429. A repeat takes a token of the lane's retry
+ * it is certain that the server did no work: nothing was sent, or the answer was 429 (not for a purchase that is held for its
+ * owner: there each request that may have arrived is written down by itself). A repeat takes a token of the lane's retry
  * budget; without one the call ends with its failure, unless it is `patient` (a ledgered item), which waits for a token
  * and repeats until its deadline. At its deadline a call ends wherever it is, but for a purchase on the wire, which has its own
  * timeout: there the deadline is one of sending.
@@ -30,12 +31,17 @@ struct exchange {
 	const char *authorization;     /* NULL: the client's */
 	const char *base_url;          /* NULL: the client's */
 	const char *identity;          /* of these two, NULL: the client's; carrier/answer_cache.h */
+	/* Called once, when the call is admitted for the first time: the owner makes durable what must be before it is sent, sets
+	 * the deadline of the sending, and then calls exchange_go() or exchange_give_up(). NULL: it is sent at once. */
+	void (*admitted)(struct exchange *exchange);
 	void (*done)(struct exchange *exchange);
 
 	/* the answer */
 	int status;
 	shipopt_error *error; /* owned */
 	int http_status;
+	bool is_envelope;     /* the answer was the API's own error, {"error":{"code":"…"}} */
+	bool was_handed_over; /* the whole request had left before the answer began */
 	unsigned attempts;    /* requests sent */
 	bool maybe_sent;      /* some request may have reached the server */
 	json_document *document; /* NULL: the body was empty or no JSON */
@@ -43,8 +49,8 @@ struct exchange {
 
 	/* the exchange's own */
 	shipopt_carrier *carrier;
-	enum { EXCHANGE_IDLE, EXCHANGE_WAITING, EXCHANGE_SENDING, EXCHANGE_READING, EXCHANGE_DELAYED, EXCHANGE_ENDING } state;
-	bool is_canceled;
+	enum { EXCHANGE_IDLE, EXCHANGE_WAITING, EXCHANGE_HELD, EXCHANGE_SENDING, EXCHANGE_READING, EXCHANGE_DELAYED, EXCHANGE_ENDING } state;
+	bool is_canceled, was_held;
 	char *url;
 	struct http_request http;
 	struct lane_ticket ticket;
@@ -59,6 +65,10 @@ void exchange_init(struct exchange *exchange);
 /* Starts it. Errors: SHIPOPT_EAGAIN (the lane's queue is full; the patient wait for it), SHIPOPT_ENOMEM, SHIPOPT_ESHUTDOWN;
  * `done` then never runs. */
 int exchange_start(shipopt_carrier *carrier, struct exchange *exchange);
+/* In answer to `admitted`. Sends it; what goes wrong comes by `done`, later. */
+void exchange_go(struct exchange *exchange);
+/* In answer to `admitted`: it is not sent, and `done` does not run. */
+void exchange_give_up(struct exchange *exchange);
 /* Ends it early; what is on the wire is given up. `done` comes with SHIPOPT_ECANCELED, or SHIPOPT_EINDOUBT for a purchase that
  * may have been sent. Does nothing when not under way. */
 void exchange_cancel(struct exchange *exchange);

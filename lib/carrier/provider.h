@@ -10,11 +10,11 @@
 #include "lane/lane.h"
 
 /*
- * What differs between carrier APIs: how a call is written, and how an answer to a purchase is to be read.
+ * What differs between carrier APIs: how a call is written, and what its answers to a purchase mean.
  *
- * A provider is a constant table. Its functions only turn arguments into a `struct call` (what to send) and answers into
- * verdicts; sending, retries and admission are the exchange's business, and whether a purchase may be sent at all is the
- * ledger's.
+ * A provider is a constant table. Its functions only turn arguments into a `struct call` (what to send) and codes into
+ * words; sending, retries and admission are the exchange's business, what an answer proves and whether a purchase may be
+ * sent at all that of lib/purchase.
  */
 enum provider_guard {          /* what keeps a second purchase call from buying a second label */
 	GUARD_NONE,            /* nothing: the ledger refuses such a provider */
@@ -48,18 +48,20 @@ struct call {
 void call_init(struct call *call);
 void call_done(struct call *call);
 
-enum purchase_verdict {
-	PURCHASE_BOUGHT,      /* the answer shows the label */
-	PURCHASE_EXISTS,      /* bought before: read it back */
-	PURCHASE_UNKNOWN,     /* in doubt: read back, and "no postage" proves nothing before settling */
-	PURCHASE_REFUSED,     /* proven: this call bought nothing */
-	PURCHASE_RATE_EXPIRED /* refused because the rate is not valid any more: re-rate */
+/* What the API's own error envelope says about a purchase: by HTTP status and code, from a list. */
+enum provider_word {
+	WORD_UNLISTED, /* not on the list: proves nothing */
+	WORD_REFUSED,  /* this request bought nothing and never will */
+	WORD_EXPIRED,  /* the same, as the rate is not valid any more: re-rate */
+	WORD_LIMITED,  /* the same, as there were too many requests */
+	WORD_EXISTS,   /* the shipment has postage */
+	WORD_UNKNOWN   /* the API does not know either */
 };
 
 struct provider {
 	const char *name;
 	enum provider_guard purchase_guard;
-	const char *(*mode_of_key)(const char *api_key); /* "test" or "production" */
+	const char *(*mode_of_key)(const char *api_key); /* "test", "production", or NULL: the key does not say */
 	int (*create_shipment)(struct call *call, const shipopt_record *shipment);
 	int (*buy_shipment)(struct call *call, const char *id, const char *rate_id, int64_t insurance);
 	int (*retrieve_shipment)(struct call *call, const char *id);
@@ -69,10 +71,8 @@ struct provider {
 	int (*retrieve_tracker)(struct call *call, const char *id);
 	int (*create_address)(struct call *call, const shipopt_record *address, int verify);
 	int (*verify_address)(struct call *call, const char *id);
-	/* Reads the outcome of a purchase call: `status` and `error` as the exchange gave them, `shipment` the decoded answer or
-	 * NULL, `id` the shipment that was bought. */
-	enum purchase_verdict (*judge_purchase)(
-		int status, const shipopt_error *error, const shipopt_record *shipment, const char *id);
+	/* `code` may be NULL. What follows from it decides lib/purchase/evidence. */
+	enum provider_word (*purchase_word)(int http_status, const char *code);
 	/* Whether a shipment that was read back has postage: 1, 0, or SHIPOPT_EPROTOCOL if it is not that shipment. */
 	int (*has_postage)(const shipopt_record *shipment, const char *id);
 	/* Whether a good answer to a read of `path` must not be kept, as a purchase may hang on it: a shipment without postage. */

@@ -13,7 +13,7 @@
 
 static const char *easypost_mode_of_key(const char *api_key)
 {
-	return text_has_prefix(api_key, "EZAK") ? "production" : "test";
+	return text_has_prefix(api_key, "EZAK") ? "production" : text_has_prefix(api_key, "EZTK") ? "test" : NULL;
 }
 
 /* Ids and codes come from files and servers: whatever is not plainly a path segment is percent-encoded (RFC 3986). */
@@ -197,41 +197,63 @@ static bool easypost_is_open(const char *path, struct json_value answer)
 	return !has_label && text_is_empty(json_get_text(answer, "tracking_code"));
 }
 
-/* Codes that say that a purchase went on without telling how it ended. */
-static bool is_unknown_code(const char *code)
-{
-	static const char *const codes[] = {"SHIPMENT.PURCHASE.IN_PROGRESS", "SHIPMENT.POSTAGE.NO_RESPONSE",
-		"SHIPMENT.POSTAGE.TIMED_OUT", "SHIPMENT.PURCHASE.NO_RESPONSE", "SHIPMENT.PURCHASE.TIMED_OUT"};
-	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
-		if (text_equal(code, codes[i]))
-			return true;
-	return false;
-}
+/*
+ * The list behind the rule of evidence: codes of the public errors guide and of recorded exchanges. A code is listed as a
+ * refusal only if the API cannot have begun to buy when it gives it, or says that the carrier refused. Status 0: with any.
+ */
+static const struct {
+	int http_status;
+	const char *code;
+	enum provider_word word;
+} easypost_words[] = {
+	{0, "SHIPMENT.POSTAGE.EXISTS", WORD_EXISTS},
+	{0, "SHIPMENT.RERATE.POSTAGE_EXISTS", WORD_EXISTS},
+	{0, "SHIPMENT.PURCHASE.IN_PROGRESS", WORD_UNKNOWN},
+	{0, "SHIPMENT.POSTAGE.NO_RESPONSE", WORD_UNKNOWN},
+	{0, "SHIPMENT.POSTAGE.TIMED_OUT", WORD_UNKNOWN},
+	{0, "SHIPMENT.PURCHASE.NO_RESPONSE", WORD_UNKNOWN},
+	{0, "SHIPMENT.PURCHASE.TIMED_OUT", WORD_UNKNOWN},
+	{422, "RATE.EXPIRED", WORD_EXPIRED},
+	{422, "RATE.UNAVAILABLE", WORD_EXPIRED},
+	{422, "SHIPMENT.RATE.EXPIRED", WORD_EXPIRED},
+	{422, "SHIPMENT.RATE.UNAVAILABLE", WORD_EXPIRED},
+	{422, "SHIPMENT.MISSING_RATE", WORD_EXPIRED},
+	{429, "RATE_LIMITED", WORD_LIMITED},
+	{429, "TOO_MANY_REQUESTS", WORD_LIMITED},
+	{401, "APIKEY.INVALID", WORD_REFUSED},
+	{401, "UNAUTHORIZED", WORD_REFUSED},
+	{403, "APIKEY.INACTIVE", WORD_REFUSED},
+	{403, "FORBIDDEN", WORD_REFUSED},
+	{402, "PAYMENT_REQUIRED", WORD_REFUSED},
+	{402, "PAYMENT.REQUIRED", WORD_REFUSED},
+	{402, "INSUFFICIENT_FUNDS", WORD_REFUSED},
+	{404, "NOT_FOUND", WORD_REFUSED},
+	{400, "BAD_REQUEST", WORD_REFUSED},
+	{422, "PARAMETER.REQUIRED", WORD_REFUSED},
+	{422, "PARAMETER.INVALID", WORD_REFUSED},
+	{422, "ADDRESS.VERIFY.FAILURE", WORD_REFUSED},
+	{422, "PARCEL.PARAMETERS.INVALID", WORD_REFUSED},
+	{422, "SHIPMENT.INVALID", WORD_REFUSED},
+	{422, "SHIPMENT.INVALID_PARAMS", WORD_REFUSED},
+	{422, "SHIPMENT.OPTIONS.INVALID", WORD_REFUSED},
+	{422, "SHIPMENT.MISSING_INFORMATION", WORD_REFUSED},
+	{422, "SHIPMENT.CUSTOMS_INFO.REQUIRED", WORD_REFUSED},
+	{422, "SHIPMENT.CUSTOMS_INFO.DESCRIPTION_REQUIRED", WORD_REFUSED},
+	{422, "SHIPMENT.CARRIER_ACCOUNTS.CONFLICT", WORD_REFUSED},
+	{422, "SHIPMENT.RATE.CARRIER_ACCOUNT_INVALID", WORD_REFUSED},
+	{422, "SHIPMENT.POSTAGE.ASCII", WORD_REFUSED},
+	{422, "SHIPMENT.POSTAGE.FAILURE", WORD_REFUSED},
+	{422, "SHIPMENT.PURCHASE.FAILURE", WORD_REFUSED},
+};
 
-static bool is_rate_code(const char *code)
+static enum provider_word easypost_purchase_word(int http_status, const char *code)
 {
-	return text_equal(code, "RATE.EXPIRED") || text_equal(code, "SHIPMENT.RATE.EXPIRED") ||
-	       text_equal(code, "RATE.UNAVAILABLE") || text_equal(code, "SHIPMENT.RATE.UNAVAILABLE");
-}
-
-static enum purchase_verdict easypost_judge_purchase(
-	int status, const shipopt_error *error, const shipopt_record *shipment, const char *id)
-{
-	const char *code = shipopt_error_carrier_code(error);
-	int http_status = shipopt_error_http_status(error);
-	if (status == 0)
-		return easypost_has_postage(shipment, id) == 1 ? PURCHASE_BOUGHT : PURCHASE_UNKNOWN;
-	if (text_equal(code, "SHIPMENT.POSTAGE.EXISTS"))
-		return PURCHASE_EXISTS;
-	if (status == SHIPOPT_EINDOUBT || is_unknown_code(code))
-		return PURCHASE_UNKNOWN;
-	if (is_rate_code(code))
-		return PURCHASE_RATE_EXPIRED;
-	/* A refusal is proof only when the API itself wrote it: a well-formed error with a code. A proxy's bare 404 is not. */
-	bool refused = http_status >= 400 && http_status < 500 && http_status != 408 && http_status != 409 && code;
-	/* Without an HTTP status, all but the in-doubt one above is the exchange's word that nothing was sent. */
-	bool unsent = http_status == 0 || status == SHIPOPT_ERATELIMIT;
-	return refused || unsent ? PURCHASE_REFUSED : PURCHASE_UNKNOWN;
+	for (size_t i = 0; i < ARRAY_SIZE(easypost_words); i++) {
+		bool is_status = easypost_words[i].http_status == 0 || easypost_words[i].http_status == http_status;
+		if (is_status && text_equal(easypost_words[i].code, code))
+			return easypost_words[i].word;
+	}
+	return WORD_UNLISTED;
 }
 
 const struct provider provider_easypost = {
@@ -247,7 +269,7 @@ const struct provider provider_easypost = {
 	.retrieve_tracker = easypost_retrieve_tracker,
 	.create_address = easypost_create_address,
 	.verify_address = easypost_verify_address,
-	.judge_purchase = easypost_judge_purchase,
+	.purchase_word = easypost_purchase_word,
 	.has_postage = easypost_has_postage,
 	.is_open = easypost_is_open,
 };

@@ -3,7 +3,7 @@
 
 #define INTEGER(name, value, minimum, maximum, help) {name, SETTING_INTEGER, value, minimum, maximum, NULL, help}
 #define BOOLEAN(name, value, help) {name, SETTING_BOOLEAN, value, 0, 1, NULL, help}
-#define MONEY(name, maximum, help) {name, SETTING_MONEY, 0, 0, maximum, NULL, help}
+#define MONEY(name, value, maximum, help) {name, SETTING_MONEY, value, 0, maximum, NULL, help}
 #define TEXT(name, value, minimum, maximum, help) {name, SETTING_TEXT, 0, minimum, maximum, value, help}
 #define SECRET(name, minimum, maximum, help) {name, SETTING_SECRET, 0, minimum, maximum, NULL, help}
 #define TABLE(noun, settings, total)                                                                          \
@@ -23,6 +23,7 @@ static const struct setting carrier_table[] = {
 	SECRET("api_key", 1, 512, "the credential"),
 	TEXT("base_url", "https://api.easypost.com/v2", 8, 1024, "where the API is"),
 	TEXT("account", "default", 1, 64, "name of the carrier account in the purchase ledger"),
+	TEXT("mode", "", 0, 16, "test or production; empty: as the API key says"),
 	INTEGER("timeout_ms", 60000, 1, 600000, "longest time for one request on the wire"),
 	INTEGER("connect_timeout_ms", 10000, 1, 600000, "longest time to connect, TLS included"),
 	INTEGER("queue_timeout_ms", 600000, 0, 86400000, "longest wait for admission; 0: without end"),
@@ -87,6 +88,7 @@ pool_settings = {"pool", pool_table, ARRAY_SIZE(pool_table)};
 
 static const struct setting store_table[] = {
 	TEXT("tenant", "default", 1, 64, "whose rows this handle sees"),
+	TEXT("confirm_mode", "", 0, 16, "the mode of rows of an earlier version that guessed it: test or production"),
 	INTEGER("busy_timeout_ms", 10000, 0, 600000, "how long to wait for another process's write"),
 	INTEGER("queue_max", 16384, 16, 1048576, "requests waiting for the writer"),
 	INTEGER("group_max", 256, 1, 4096, "requests in one transaction"),
@@ -115,9 +117,12 @@ static const struct setting bulk_table[] = {
 	INTEGER("fallback_percent", 20, 0, 10000, "most that a fallback may cost above the cheapest wanted rate seen before"),
 	INTEGER("ceiling_percent", 0, 0, 10000, "how much an approved price may grow before it needs review"),
 	TEXT("budget", "default", 1, 128, "name of the spend limit in the store"),
-	MONEY("spend_limit", INT64_MAX, "most to spend in this budget; 0: no limit"),
+	MONEY("spend_limit", 0, INT64_MAX, "most to spend in this budget; 0: no limit"),
 	TEXT("currency", "USD", 3, 3, "currency of the spend limit"),
 	TEXT("purpose", "outbound", 1, 16, "outbound, return or replacement"),
+	MONEY("insurance_fee_percent", 1000000, 100000000, "what insuring costs, in percent of the insured value"),
+	MONEY("insurance_fee_min", 1000000, 1000000000, "and at least"),
+	TEXT("insurance_currency", "USD", 3, 3, "currency of the insured values and of the fee"),
 	INTEGER("progress_ms", 500, 10, 3600000, "time between progress reports"),
 };
 TABLE("bulk", bulk_table, BULK_SETTING_COUNT)

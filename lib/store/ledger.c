@@ -21,7 +21,8 @@ const char *shipopt_ledger_state_name(int state)
 void ledger_row_done(struct ledger_row *row)
 {
 	char *const texts[] = {row->fingerprint, row->request, row->shipment_id, row->rate_id, row->carrier, row->service,
-		row->currency, row->tracking_code, row->label_url, row->budget, row->reason, row->result};
+		row->currency, row->tracking_code, row->label_url, row->budget, row->reason, row->result,
+		row->approved_currency, row->refusal, row->base_url};
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		mem_free(texts[i]);
 	*row = (struct ledger_row){0};
@@ -78,7 +79,7 @@ static int check_texts(const struct ledger_request *request, shipopt_error **ret
 		{"the rate id", request->rate_id}, {"the carrier", request->carrier}, {"the service", request->service},
 		{"the currency", request->currency}, {"the budget", request->budget},
 		{"the tracking code", request->tracking_code}, {"the label URL", request->label_url},
-		{"the reason", request->reason}};
+		{"the reason", request->reason}, {"the refusal", request->refusal}, {"the base URL", request->base_url}};
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		int r = check_text(&texts[i], 0, LEDGER_TEXT_MAX, ret_error);
 		if (r < 0)
@@ -93,7 +94,12 @@ static int check_numbers(const struct ledger_request *request, shipopt_error **r
 	if (request->lease_ms < (needs_lease ? 1 : 0) || request->lease_ms > LEDGER_LEASE_MAX_MS)
 		return error_set(ret_error, SHIPOPT_EINVAL, "ledger: a lease of %lld ms is not between 1 and %d",
 			(long long)request->lease_ms, LEDGER_LEASE_MAX_MS);
-	if (request->amount < 0 || request->ceiling < 0 || request->paid < 0 || request->budget_limit < 0)
+	const int64_t amounts[] = {request->amount, request->ceiling, request->insurance, request->fee,
+		request->budget_limit, request->paid};
+	bool is_negative = request->settle_ms < 0;
+	for (size_t i = 0; i < ARRAY_SIZE(amounts); i++)
+		is_negative = is_negative || amounts[i] < 0;
+	if (is_negative)
 		return error_set(ret_error, SHIPOPT_EINVAL, "ledger: a negative amount");
 	return 0;
 }
@@ -114,6 +120,7 @@ static int check_operation(const struct ledger_request *request, shipopt_error *
 	case LEDGER_CLAIM:
 	case LEDGER_PLAN:
 	case LEDGER_BUY:
+	case LEDGER_PROVE:
 	case LEDGER_DOUBT:
 	case LEDGER_BOUGHT_:
 	case LEDGER_FAIL:
@@ -127,20 +134,33 @@ static int check_operation(const struct ledger_request *request, shipopt_error *
 	return error_set(ret_error, SHIPOPT_EINVAL, "ledger: no operation %d", (int)request->operation);
 }
 
+static bool is_within(const char *text, size_t maximum)
+{
+	return !text || (strlen(text) <= maximum && text_is_utf8(text, strlen(text), NULL));
+}
+
+/* A purchase that was made is written down in any case: what does not fit is left out. */
+static void relax_bought(struct ledger_request *request)
+{
+	const char **const texts[] = {&request->tracking_code, &request->label_url, &request->reason};
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		if (!is_within(*texts[i], LEDGER_TEXT_MAX))
+			*texts[i] = NULL;
+	if (!is_within(request->result, LEDGER_RESULT_MAX))
+		request->result = NULL;
+	request->paid = MAX(request->paid, 0);
+	request->fee = MAX(request->fee, 0);
+}
+
 int ledger_request_check(struct ledger_request *request, const char *tenant, shipopt_error **ret_error)
 {
 	if (request->key.tenant && strcmp(request->key.tenant, tenant) != 0)
 		return error_set(ret_error, SHIPOPT_EINVAL, "ledger: this view of the store is of another tenant");
 	request->key.tenant = tenant;
+	if (request->operation == LEDGER_BOUGHT_)
+		relax_bought(request);
 	int r = check_operation(request, ret_error);
 	r = r < 0 ? r : check_key(&request->key, request->operation == LEDGER_CLAIM, ret_error);
 	r = r < 0 ? r : check_numbers(request, ret_error);
-	r = r < 0 ? r : check_texts(request, ret_error);
-	if (r < 0)
-		return r;
-	/* A purchase that was made is written down in any case. */
-	if (request->result && (strlen(request->result) > LEDGER_RESULT_MAX ||
-				       !text_is_utf8(request->result, strlen(request->result), NULL)))
-		request->result = NULL;
-	return 0;
+	return r < 0 ? r : check_texts(request, ret_error);
 }

@@ -11,14 +11,24 @@
 /*
  * The purchase ledger: the rows that make sure that a label is bought once.
  *
- * One row per purchase: (tenant, provider, account, mode, order key, piece, purpose, generation). The state machine that
- * decides lives in bulk/purchase; here are the rows and the transitions they allow, each a compare-and-set on state and
- * fencing token, each durable before its callback runs:
+ * One row per purchase: (tenant, provider, account, mode, order key, piece, purpose, generation). lib/purchase decides; here
+ * are the rows and the transitions they allow, each a compare-and-set on state and fencing token, each durable before its
+ * callback runs:
  *
- *   planned → created → buying → bought → documented
- *                          ├→ in doubt → bought | failed
- *                          └→ failed                       void requested → voided | void refused
- *   any of planned, created ⇄ held; a new generation opens only after voided, or by explicit request
+ *   planned → created → buying → bought → documented → void requested → voided | void refused
+ *      └───────────────→ ↑ │↑
+ *                        │ ├┴→ in doubt → bought
+ *                        │ └─→ failed        created again: the newest purchase is proven not done
+ *                        └──── created       (also where a person looked and found nothing bought)
+ *   planned, created ⇄ held; a new generation opens only after voided, or by explicit request
+ *
+ * The count. `sent` counts the purchases of the shipment in the row, `unproven` those of them that are not proven to have
+ * bought nothing. LEDGER_BUY adds one to both before the request is sent. A proof about the newest purchase
+ * (LEDGER_PROVE, or `proven` of LEDGER_FAIL and LEDGER_DOUBT) takes one from `unproven`. Nothing else lowers it, apart from
+ * the label itself and a person, whose "nothing was bought" leaves one. The ledger enforces what follows from it:
+ *   - a row with an unproven purchase is never planned again, created again, held or failed: its shipment stays;
+ *   - a shipment is sent at most LEDGER_SENDS_MAX times, never again once `exists_seen` or `needs_person` is set;
+ *   - a shipment id belongs to one row of a provider, account and mode (LEDGER_SHARED otherwise).
  *
  * Asynchronous: a `struct ledger_request` is embedded in its owner, filled, and submitted from any thread; its `done` runs
  * on the reactor thread named in it. The store runs requests of many callers in one transaction (group commit), in the
@@ -26,7 +36,8 @@
  *
  * Leases: a claim takes the row for `lease_ms` of the database's clock and a fresh fencing token; only the holder of the
  * current token may change the row, also when its lease has expired, until another claim or a release. A live lease gives
- * LEDGER_BUSY, except to a claim that brings the current token: the holder may claim again; an expired one is taken over.
+ * LEDGER_BUSY, except to a claim that brings the current token; an expired one is taken over. A lease further ahead than
+ * LEDGER_LEASE_MAX_MS was written by a wrong clock and is none; a take-over also moves a `buying` time in the future to now.
  * Tokens start at a random number and count up, so that no two rows share one. Rows in bought, documented, voided and
  * void refused need no lease: a claim returns them as they are, with token 0, and DOCUMENT and VOID compare the state alone.
  *
@@ -34,13 +45,16 @@
  * replaces the plan (LEDGER_PLAN) or reports a conflict. Generation 0 claims the newest one and makes generation 1 where there is
  * none; a number claims that one and makes it if it follows the newest: that is the explicit request, also after voided.
  *
- * Money: LEDGER_BUY reserves `amount` in the spend limit (tenant, budget, currency) in the transaction that writes buying.
- * LEDGER_FAIL releases it. LEDGER_BOUGHT_ turns it into spend: `paid`, or the amount where `paid` is 0, as an unknown price must
- * not loosen the limit. A purchase that is tried again keeps its reservation and pays only the difference.
+ * Money: LEDGER_BUY reserves `amount` and the insurance `fee` in the spend limit (tenant, budget, currency) in the
+ * transaction that writes buying. LEDGER_FAIL and LEDGER_PROVE release it when no purchase is unproven. LEDGER_BOUGHT_ turns
+ * it into spend: `paid` (the amount where `paid` is 0, as an unknown price must not loosen the limit) and `fee`. A purchase
+ * that is tried again keeps its reservation and pays only the difference. `ceiling` and `approved` are in
+ * `approved_currency`; they stay through LEDGER_PLAN with `keep_approval`.
  *
- * Bounds: key texts 1 to LEDGER_KEY_MAX bytes, other texts LEDGER_TEXT_MAX; a longer `result` is not kept (the purchase is what
- * counts). Everything must be UTF-8. Lease 1 ms to a day. SHIPOPT_EINVAL, SHIPOPT_ETOOLARGE, SHIPOPT_EENCODING otherwise.
+ * Bounds: key texts 1 to LEDGER_KEY_MAX bytes, other texts LEDGER_TEXT_MAX; a longer `result` or label is not kept (the purchase
+ * is what counts). Everything must be UTF-8. Lease 1 ms to a day. SHIPOPT_EINVAL, SHIPOPT_ETOOLARGE, SHIPOPT_EENCODING otherwise.
  */
+#define LEDGER_SENDS_MAX 3
 #define LEDGER_KEY_MAX 512
 #define LEDGER_TEXT_MAX ((size_t)1 << 20)
 #define LEDGER_RESULT_MAX ((size_t)256 << 10)
@@ -80,10 +94,21 @@ struct ledger_row {
 	char *shipment_id;
 	char *rate_id, *carrier, *service, *currency;
 	int64_t amount;     /* of the chosen rate, millionths */
-	int64_t ceiling;    /* 0: none */
+	int64_t ceiling;    /* most that was approved, 0: none */
+	int64_t approved;   /* the price at which it was approved */
+	char *approved_currency;
+	int64_t insurance;  /* value to insure with the purchase, 0: none */
+	int64_t fee;        /* what the insurance costs, reserved with the amount */
 	int64_t buying_at_ms; /* database clock, when `buying` was last written; 0: never */
 	int64_t first_buying_at_ms;
-	int64_t attempts;   /* purchases sent or about to be */
+	int64_t attempts;   /* purchases sent or about to be, of all shipments */
+	int64_t sent;       /* of these, of the shipment in the row */
+	int64_t unproven;   /* of these, not proven to have bought nothing */
+	int64_t settle_ms;  /* the largest under which one of them was sent */
+	int64_t exists_seen;  /* 1: the carrier said that the shipment has postage */
+	int64_t needs_person; /* 1: only a person can settle it; `reason` says why */
+	char *refusal;      /* the carrier's first refusal of it that proves nothing */
+	char *base_url;     /* of the carrier, which must stay the same */
 	char *tracking_code, *label_url;
 	int64_t paid;       /* millionths, what the carrier charged */
 	char *budget;       /* name of the spend limit that counts this purchase */
@@ -96,17 +121,17 @@ void ledger_row_done(struct ledger_row *row);
 
 enum ledger_operation {
 	LEDGER_CLAIM = 1, /* find or make the row and lease it */
-	LEDGER_PLAN,      /* planned, created, failed, held → planned with new content (fingerprint, request); clears the shipment.
-	                     Refused once a purchase was sent for the current shipment id, unless failed (proven). */
-	LEDGER_CREATE,    /* planned → created: shipment_id, rate, ceiling. Also created → created while no purchase was sent: a
-	                     re-rate (same shipment id) or a new shipment */
-	LEDGER_BUY,       /* created → buying; in doubt or buying → buying again (after settle), always of the shipment in the row: a
-	                     `shipment_id` that differs is refused. Reserves `amount` (0: the row's) in `budget`, writes buying_at,
-	                     attempts + 1 */
-	LEDGER_DOUBT,     /* buying → in doubt: reason */
-	LEDGER_BOUGHT_,   /* buying, in doubt, failed → bought: tracking_code, label_url, paid, result; turns the reservation into spend */
-	LEDGER_FAIL,      /* planned, created, buying, in doubt → failed (proven): reason; releases the reservation */
-	LEDGER_HOLD,      /* planned, created → held: reason. buying → held is refused: a reservation was made, money may be spent */
+	LEDGER_PLAN,      /* planned, created, failed, held → planned with new content (fingerprint, request); clears the shipment */
+	LEDGER_CREATE,    /* planned, created → created: shipment_id, rate, ceiling. A re-rate (same shipment id) or a new shipment */
+	LEDGER_BUY,       /* planned, created, buying, in doubt → buying. From planned it brings the shipment; otherwise a
+	                     `shipment_id` that differs is refused. A `rate_id` replaces the rate, a `ceiling` the approval, a
+	                     `request` the stored one. Reserves `amount` (0: the row's) and `fee`, writes buying_at and settle_ms */
+	LEDGER_PROVE,     /* buying → created, or in doubt while an earlier purchase is unproven: the newest one bought nothing */
+	LEDGER_DOUBT,     /* buying, in doubt → in doubt: reason; `proven`, `exists_seen`, `needs_person`, `refusal` (the first stays) */
+	LEDGER_BOUGHT_,   /* buying, in doubt, failed, created with an unproven purchase → bought: tracking_code, label_url, paid, fee,
+	                     result, reason (a note); turns the reservation into spend */
+	LEDGER_FAIL,      /* planned, created, buying → failed (proven): reason; releases the reservation */
+	LEDGER_HOLD,      /* planned, created → held: reason */
 	LEDGER_REOPEN,    /* held → planned or created, as it was; failed → planned, without its shipment. `state` 0, or the target
 	                     that must come out */
 	LEDGER_RENEW,     /* extends the lease, no other change */
@@ -121,7 +146,8 @@ enum ledger_outcome {
 	LEDGER_BUSY = 1,     /* claim: another holder's lease is live; row has lease_until_ms */
 	LEDGER_LOST = 2,     /* the fencing token is not current any more: another holder took over; nothing was changed */
 	LEDGER_REFUSED = 3,  /* the row's state does not allow it; row is filled */
-	LEDGER_OVER_LIMIT = 4 /* LEDGER_BUY: the budget's limit would be passed; nothing was changed */
+	LEDGER_OVER_LIMIT = 4, /* LEDGER_BUY: the budget's limit would be passed; nothing was changed */
+	LEDGER_SHARED = 5    /* LEDGER_CREATE, LEDGER_BUY: another row has the shipment id; nothing was changed */
 };
 
 struct ledger_request {
@@ -131,14 +157,21 @@ struct ledger_request {
 	int64_t token;      /* fencing token; written by a claim that does not fail. Claim: 0, or the one held */
 	int64_t lease_ms;   /* claim, renew, buy */
 	const char *owner;  /* claim: who, for people to read */
-	const char *fingerprint, *request;                                    /* claim (new row), plan */
-	const char *shipment_id, *rate_id, *carrier, *service, *currency;     /* create */
+	const char *fingerprint, *request;                                    /* claim (new row), plan, buy (request) */
+	const char *base_url;                                                 /* claim: of a row that has none */
+	const char *shipment_id, *rate_id, *carrier, *service, *currency;     /* create, buy */
 	int64_t amount, ceiling;                                              /* create, buy */
+	int64_t insurance, fee;                                               /* buy; bought: the fee charged */
+	int64_t settle_ms;   /* buy */
+	bool keep_approval;  /* plan: the same content as before */
+	bool proven;         /* fail, doubt: the newest purchase is proven to have bought nothing */
+	bool exists_seen, needs_person;                                       /* doubt */
+	const char *refusal; /* doubt */
 	const char *budget;  /* buy: name of the spend limit, NULL: none */
 	int64_t budget_limit; /* buy: its limit in `currency`, millionths, 0: counted without a limit; kept with the budget */
 	const char *tracking_code, *label_url, *result;                       /* bought */
 	int64_t paid;
-	const char *reason;  /* doubt, fail, hold, void */
+	const char *reason;  /* doubt, prove, fail, hold, void, bought */
 	int state;           /* void, reopen: the target */
 	bool release;        /* also give up the lease in the same transition */
 	struct reactor *reactor;

@@ -76,6 +76,14 @@ static void core_stop(struct runtime_member *member)
 	core->backend->class->close(core->backend);
 }
 
+static int check_confirm_mode(const struct settings *settings, shipopt_error **ret_error)
+{
+	const char *mode = settings_text(settings, STORE_CONFIRM_MODE);
+	if (text_is_empty(mode) || text_equal(mode, "test") || text_equal(mode, "production"))
+		return 0;
+	return error_set(ret_error, SHIPOPT_EINVAL, "store setting confirm_mode: \"%s\" is not test or production", mode);
+}
+
 static int core_new(shipopt_runtime *runtime, const char *url, const shipopt_store_config *config,
 	const struct settings *settings, struct store_core **ret_core, shipopt_error **ret_error)
 {
@@ -96,6 +104,7 @@ static int core_new(shipopt_runtime *runtime, const char *url, const shipopt_sto
 		.busy_timeout_ms = settings_number(settings, STORE_BUSY_TIMEOUT_MS),
 		.queue_max = settings_number(settings, STORE_QUEUE_MAX),
 		.group_max = settings_number(settings, STORE_GROUP_MAX),
+		.confirm_mode = settings_text(settings, STORE_CONFIRM_MODE),
 		.ended = core_ended,
 		.argument = core,
 	};
@@ -164,7 +173,8 @@ int shipopt_store_open(shipopt_runtime *runtime, const char *url, const shipopt_
 		return r;
 	struct store_core *core = NULL;
 	shipopt_store *store = NULL;
-	r = core_new(runtime, url, config, &settings, &core, ret_error);
+	r = check_confirm_mode(&settings, ret_error);
+	r = r < 0 ? r : core_new(runtime, url, config, &settings, &core, ret_error);
 	r = r < 0 ? r : view_new(core, settings_text(&settings, STORE_TENANT), &store);
 	settings_done(&settings);
 	if (r == 0)

@@ -46,6 +46,7 @@ static int run_steps(struct store_fixture *fixture, struct progress *progress)
 		request.budget = "all";
 		request.currency = "USD";
 		request.amount = 5000000;
+		request.proven = request.operation == LEDGER_FAIL;
 		request.release = i + 1 == ARRAY_SIZE(steps);
 		int r = fixture_run(fixture, fixture->store, &request);
 		progress->tokens[which] = request.token;

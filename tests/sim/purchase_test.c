@@ -9,7 +9,7 @@
 
 static struct world_step script_of_test[8];
 
-void purchase_script(size_t count, const struct world_step *steps)
+void case_script(size_t count, const struct world_step *steps)
 {
 	memcpy(script_of_test, steps, count * sizeof(*steps));
 	sim_world.script = script_of_test;
@@ -17,21 +17,21 @@ void purchase_script(size_t count, const struct world_step *steps)
 	sim_world.script_used = 0;
 }
 
-const struct ledger_row *purchase_row(const char *key)
+const struct ledger_row *case_row(const char *key)
 {
 	const struct memory_row *row = memory_ledger_find(&sim_database.ledger, key);
 	assert_non_null(row);
 	return &row->row;
 }
 
-void purchase_begin(struct sim_process *process, const char *settings)
+void case_begin(struct sim_process *process, const char *settings)
 {
 	sim_begin(1);
 	sim_world.guard = false;
 	sim_open(process, settings);
 }
 
-void purchase_finish(struct sim_process *process)
+void case_finish(struct sim_process *process)
 {
 	assert_int_equal(sim_compare(), 0);
 	assert_int_equal(sim_world.strangers, 0);
@@ -40,7 +40,7 @@ void purchase_finish(struct sim_process *process)
 	assert_int_equal(mem_live_count(), 0);
 }
 
-int purchase_one(struct sim_process *process, int weight, int64_t max_rate, const char *carrier)
+int case_one(struct sim_process *process, int weight, int64_t max_rate, const char *carrier)
 {
 	shipopt_order *order = sim_order("o-0", weight);
 	assert_int_equal(shipopt_order_set_max_rate(order, max_rate), 0);
@@ -50,7 +50,7 @@ int purchase_one(struct sim_process *process, int weight, int64_t max_rate, cons
 	return process->results[0].status;
 }
 
-void purchase_turn_until(struct sim_process *process, int state)
+void case_turn_until(struct sim_process *process, int state)
 {
 	for (int i = 0; i < 1000; i++) {
 		const struct memory_row *row = memory_ledger_find(&sim_database.ledger, "o-0");

@@ -7,10 +7,10 @@
 /*
  * What the tests of purchases share: steps of a script by name, and the way from sim_begin() to books that agree.
  *
- *	purchase_begin(&process, settings);   a carrier without a guard
+ *	case_begin(&process, settings);   a carrier without a guard
  *	SCRIPT_OF(BUY(LOST_AFTER, 0));        what goes wrong, in order by kind of call
  *	…
- *	purchase_finish(&process);            ledger and carrier agree, nothing leaks
+ *	case_finish(&process);            ledger and carrier agree, nothing leaks
  */
 #define SECOND INT64_C(1000000)
 
@@ -20,18 +20,18 @@
 #define RERATE(fault, ms) {WORLD_RERATE, FAULT_##fault, ms}
 
 #define SCRIPT_OF(...) \
-	purchase_script( \
+	case_script( \
 		sizeof((struct world_step[]){__VA_ARGS__}) / sizeof(struct world_step), (struct world_step[]){__VA_ARGS__})
 
 /* At most eight steps; copied. */
-void purchase_script(size_t count, const struct world_step *steps);
-void purchase_begin(struct sim_process *process, const char *settings);
-void purchase_finish(struct sim_process *process);
+void case_script(size_t count, const struct world_step *steps);
+void case_begin(struct sim_process *process, const char *settings);
+void case_finish(struct sim_process *process);
 /* The newest row of an order; there must be one. */
-const struct ledger_row *purchase_row(const char *key);
+const struct ledger_row *case_row(const char *key);
 /* One order "o-0" with wishes of its own; returns its item's status. */
-int purchase_one(struct sim_process *process, int weight, int64_t max_rate, const char *carrier);
+int case_one(struct sim_process *process, int weight, int64_t max_rate, const char *carrier);
 /* Turns until the row of "o-0" is in that state. */
-void purchase_turn_until(struct sim_process *process, int state);
+void case_turn_until(struct sim_process *process, int state);
 
 #endif

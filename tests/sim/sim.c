@@ -216,39 +216,45 @@ int sim_buy(struct sim_process *process, size_t count)
 
 /* ---- the books --------------------------------------------------------------------------------------------- */
 
+/* One row beside what the carrier made of it. A label is only allowed where the row admits one: bought, or open. */
+static bool row_agrees(const struct memory_row *row, int *labels_open)
+{
+	const struct ledger_row *stored = &row->row;
+	char tracking_code[32] = "";
+	int64_t price = 0;
+	int made = world_labels(&sim_world, row->order_key, &price, tracking_code, sizeof(tracking_code));
+	bool is_bought = stored->state == LEDGER_BOUGHT || stored->state == LEDGER_DOCUMENTED;
+	bool agrees = made <= 1;
+	if (is_bought)
+		agrees = made == 1 && text_equal(stored->tracking_code, tracking_code) &&
+			 (stored->paid ? stored->paid : stored->amount) == price;
+	else if (stored->unproven == 0)
+		agrees = made == 0;
+	*labels_open += is_bought ? 0 : made;
+	if (!agrees)
+		print_error("%s is %s with %s at %lld (sent %lld, unproven %lld); the carrier made %d labels, %s at %lld\n",
+			row->order_key, ledger_state_name(stored->state), stored->tracking_code ? stored->tracking_code : "nothing",
+			(long long)stored->paid, (long long)stored->sent, (long long)stored->unproven, made, tracking_code,
+			(long long)price);
+	return agrees;
+}
+
 size_t sim_compare(void)
 {
 	size_t differences = 0, bought = 0;
-	int64_t paid = 0, world_paid = 0;
-	int labels = 0;
+	int labels = 0, labels_open = 0;
 	/* What is still under way in the world comes to its end first. */
 	clock_advance_us(AFTERMATH_US);
 	world_catch_up(&sim_world);
 	for (size_t i = 0; i < sim_database.ledger.row_count; i++) {
 		const struct memory_row *row = &sim_database.ledger.rows[i];
-		char tracking_code[32] = "";
-		int64_t price = 0;
-		int made = world_labels(&sim_world, row->order_key, &price, tracking_code, sizeof(tracking_code));
-		bool is_bought = row->row.state == LEDGER_BOUGHT || row->row.state == LEDGER_DOCUMENTED;
-		bool agrees = made == is_bought;
-		if (is_bought)
-			agrees = agrees && text_equal(row->row.tracking_code, tracking_code) && row->row.paid == price;
-		if (!agrees) {
-			print_error("%s is %s with %s at %lld; the carrier made %d labels, %s at %lld\n", row->order_key,
-				ledger_state_name(row->row.state), row->row.tracking_code ? row->row.tracking_code : "nothing",
-				(long long)row->row.paid, made, tracking_code, (long long)price);
-			differences++;
-		}
-		bought += is_bought;
-		paid += is_bought ? row->row.paid : 0;
+		differences += !row_agrees(row, &labels_open);
+		bought += row->row.state == LEDGER_BOUGHT || row->row.state == LEDGER_DOCUMENTED;
 	}
-	for (size_t i = 0; i < sim_world.shipment_count; i++) {
-		world_paid += sim_world.shipments[i].total_paid;
+	for (size_t i = 0; i < sim_world.shipment_count; i++)
 		labels += sim_world.shipments[i].labels;
-	}
-	if ((size_t)labels != bought || paid != world_paid) {
-		print_error("%zu rows bought for %lld, %d labels made for %lld\n", bought, (long long)paid, labels,
-			(long long)world_paid);
+	if ((size_t)(labels - labels_open) != bought) {
+		print_error("%zu rows bought, %d labels made, %d of them in doubt\n", bought, labels, labels_open);
 		differences++;
 	}
 	return differences;

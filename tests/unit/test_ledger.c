@@ -2,6 +2,7 @@
 #include "cmocka_test.h"
 
 #include <pthread.h>
+#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,6 +83,7 @@ static int64_t bring_to(const char *order_key, int target)
 			struct ledger_request request = fixture_request(ways[i].steps[step], order_key, token);
 			bool last = step == 5 || !ways[i].steps[step + 1];
 			request.state = last && step == 4 ? target : LEDGER_VOID_REQUESTED;
+			request.proven = request.operation == LEDGER_FAIL;
 			assert_int_equal(quick(request, NULL), LEDGER_OK);
 		}
 	}
@@ -92,16 +94,19 @@ static void operations_move_only_from_the_states_that_allow_them(void **state)
 {
 	static const struct {
 		enum ledger_operation operation;
-		int state;
+		int state; /* or 1 for what is proven */
 		/* by state from 1 on: what comes out, 0 where it is refused */
 		int results[11];
 	} table[] = {
 		{LEDGER_PLAN, 0, {1, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0}},
 		{LEDGER_CREATE, 0, {2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0}},
 		{LEDGER_BUY, 0, {0, 3, 3, 3, 0, 0, 0, 0, 0, 0, 0}},
-		{LEDGER_DOUBT, 0, {0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0}},
+		{LEDGER_PROVE, 0, {0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0}},
+		{LEDGER_DOUBT, 0, {0, 0, 4, 4, 0, 0, 0, 0, 0, 0, 0}},
+		{LEDGER_DOUBT, 1, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}},
 		{LEDGER_BOUGHT_, 0, {0, 0, 5, 5, 0, 0, 5, 0, 0, 0, 0}},
-		{LEDGER_FAIL, 0, {7, 7, 7, 7, 0, 0, 0, 0, 0, 0, 0}},
+		{LEDGER_FAIL, 0, {7, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0}},
+		{LEDGER_FAIL, 1, {0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0}},
 		{LEDGER_HOLD, 0, {8, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0}},
 		{LEDGER_REOPEN, 0, {0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 0}},
 		{LEDGER_REOPEN, LEDGER_PLANNED, {0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0}},
@@ -120,6 +125,7 @@ static void operations_move_only_from_the_states_that_allow_them(void **state)
 			int64_t token = bring_to(order_key, from);
 			struct ledger_request request = fixture_request(table[i].operation, order_key, token);
 			request.state = table[i].state;
+			request.proven = table[i].state == 1;
 			int to = table[i].results[from - 1], came = 0;
 			int r = quick(request, &came);
 			if (r != (to ? LEDGER_OK : LEDGER_REFUSED) || came != (to ? to : from))
@@ -218,7 +224,7 @@ static void what_has_a_label_is_claimed_without_a_lease(void **state)
 	claim("failed");
 }
 
-static void a_shipment_is_replaced_only_while_nothing_was_sent(void **state)
+static void a_shipment_is_replaced_only_while_nothing_of_it_is_unproven(void **state)
 {
 	int64_t token = bring_to("a", LEDGER_CREATED);
 	struct ledger_request request = fixture_request(LEDGER_CREATE, "a", token);
@@ -243,20 +249,180 @@ static void a_shipment_is_replaced_only_while_nothing_was_sent(void **state)
 	assert_int_equal(request.row.buying_at_ms - request.row.first_buying_at_ms, 5);
 	assert_null(request.row.reason);
 	fixture_forget(&request);
-	/* After proof, a new one. */
+	/* One of the two is proven: the other keeps the shipment. */
 	request = fixture_request(LEDGER_FAIL, "a", token);
-	request.reason = "no postage after 120 s";
+	request.proven = true;
+	assert_int_equal(quick(request, NULL), LEDGER_REFUSED);
+	request.operation = LEDGER_PLAN;
+	assert_int_equal(quick(request, NULL), LEDGER_REFUSED);
+	request.operation = LEDGER_PROVE;
+	int came = 0;
+	assert_int_equal(quick(request, &came), LEDGER_OK);
+	assert_int_equal(came, LEDGER_IN_DOUBT);
+	request = fixture_request(LEDGER_PLAN, "a", token);
+	assert_int_equal(quick(request, NULL), LEDGER_REFUSED);
+}
+
+static void purchases_are_counted_and_only_proof_lowers_the_count(void **state)
+{
+	static const struct {
+		enum ledger_operation operation;
+		bool proven;
+		int status, state;
+		int64_t sent, unproven;
+	} steps[] = {
+		{LEDGER_BUY, false, LEDGER_OK, LEDGER_BUYING, 1, 1},
+		{LEDGER_PROVE, false, LEDGER_OK, LEDGER_CREATED, 1, 0},
+		{LEDGER_BUY, false, LEDGER_OK, LEDGER_BUYING, 2, 1},
+		{LEDGER_DOUBT, true, LEDGER_REFUSED, LEDGER_BUYING, 2, 1}, /* nothing would be in doubt */
+		{LEDGER_DOUBT, false, LEDGER_OK, LEDGER_IN_DOUBT, 2, 1},
+		{LEDGER_FAIL, false, LEDGER_REFUSED, LEDGER_IN_DOUBT, 2, 1},
+		{LEDGER_BUY, false, LEDGER_OK, LEDGER_BUYING, 3, 2},
+		{LEDGER_FAIL, true, LEDGER_REFUSED, LEDGER_BUYING, 3, 2},
+		{LEDGER_DOUBT, true, LEDGER_OK, LEDGER_IN_DOUBT, 3, 1},
+		{LEDGER_BUY, false, LEDGER_REFUSED, LEDGER_IN_DOUBT, 3, 1}, /* a fourth */
+		{LEDGER_BOUGHT_, false, LEDGER_OK, LEDGER_BOUGHT, 3, 0},
+	};
+	int64_t token = bring_to("a", LEDGER_CREATED);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		struct ledger_request request = fixture_request(steps[i].operation, "a", token);
+		request.proven = steps[i].proven;
+		request.settle_ms = i < 5 ? 1000 * (int64_t)(5 - i) : 0;
+		int status = run(&request);
+		if (status != steps[i].status || request.row.state != steps[i].state || request.row.sent != steps[i].sent ||
+			request.row.unproven != steps[i].unproven)
+			fail_msg("step %zu: status %d, %s, sent %lld, unproven %lld", i, status,
+				ledger_state_name(request.row.state), (long long)request.row.sent, (long long)request.row.unproven);
+		assert_int_equal(request.row.settle_ms, 5000); /* the largest stays */
+		fixture_forget(&request);
+	}
+}
+
+static void a_mark_stops_every_further_purchase(const char *order_key, bool exists_seen, bool needs_person)
+{
+	int64_t token = bring_to(order_key, LEDGER_BUYING);
+	struct ledger_request request = fixture_request(LEDGER_DOUBT, order_key, token);
+	request.exists_seen = exists_seen;
+	request.needs_person = needs_person;
+	request.refusal = "the first words";
+	assert_int_equal(quick(request, NULL), LEDGER_OK);
+	request.exists_seen = request.needs_person = false;
+	request.refusal = "later words";
+	assert_int_equal(run(&request), LEDGER_OK);
+	assert_int_equal(request.row.exists_seen, exists_seen);
+	assert_int_equal(request.row.needs_person, needs_person);
+	assert_string_equal(request.row.refusal, "the first words");
+	fixture_forget(&request);
+	assert_int_equal(quick(fixture_request(LEDGER_BUY, order_key, token), NULL), LEDGER_REFUSED);
+	assert_int_equal(quick(fixture_request(LEDGER_BOUGHT_, order_key, token), NULL), LEDGER_OK);
+}
+
+static void a_purchase_without_an_earlier_creation_writes_both_at_once(void **state)
+{
+	int64_t token = claim("a");
+	assert_int_equal(quick(fixture_request(LEDGER_BUY, "a", token), NULL), LEDGER_REFUSED);
+	struct ledger_request request = fixture_request(LEDGER_BUY, "a", token);
+	request.shipment_id = "shp_1";
+	request.rate_id = "rate_1";
+	request.carrier = "USPS";
+	request.currency = "USD";
+	request.amount = 5000000;
+	request.ceiling = 6000000;
+	request.insurance = 100000000;
+	request.fee = 1000000;
+	request.settle_ms = 120000;
+	assert_int_equal(run(&request), LEDGER_OK);
+	assert_int_equal(request.row.state, LEDGER_BUYING);
+	assert_string_equal(request.row.shipment_id, "shp_1");
+	assert_string_equal(request.row.rate_id, "rate_1");
+	assert_int_equal(request.row.ceiling, 6000000);
+	assert_int_equal(request.row.approved, 5000000);
+	assert_string_equal(request.row.approved_currency, "USD");
+	assert_int_equal(request.row.insurance, 100000000);
+	assert_int_equal(request.row.fee, 1000000);
+	fixture_forget(&request);
+	/* At another rate, under the same approval. */
+	assert_int_equal(quick(fixture_request(LEDGER_PROVE, "a", token), NULL), LEDGER_OK);
+	request = fixture_request(LEDGER_BUY, "a", token);
+	request.rate_id = "rate_2";
+	request.amount = 5500000;
+	assert_int_equal(run(&request), LEDGER_OK);
+	assert_string_equal(request.row.rate_id, "rate_2");
+	assert_string_equal(request.row.carrier, "USPS");
+	assert_int_equal(request.row.ceiling, 6000000);
+	assert_int_equal(request.row.approved, 5000000);
+	fixture_forget(&request);
+	/* It stays through a failure and a new plan for the same content, and goes with another. */
+	request = fixture_request(LEDGER_FAIL, "a", token);
+	request.proven = true;
 	assert_int_equal(quick(request, NULL), LEDGER_OK);
 	request = fixture_request(LEDGER_PLAN, "a", token);
-	request.fingerprint = "f2";
+	request.keep_approval = true;
 	assert_int_equal(run(&request), LEDGER_OK);
-	assert_null(request.row.shipment_id);
-	assert_null(request.row.reason);
-	assert_string_equal(request.row.fingerprint, "f2");
+	assert_int_equal(request.row.ceiling, 6000000);
+	assert_int_equal(request.row.sent, 0);
 	fixture_forget(&request);
-	request = fixture_request(LEDGER_CREATE, "a", token);
-	request.shipment_id = "shp_4";
+	request.keep_approval = false;
+	assert_int_equal(run(&request), LEDGER_OK);
+	assert_int_equal(request.row.ceiling, 0);
+	assert_null(request.row.approved_currency);
+	fixture_forget(&request);
+	a_mark_stops_every_further_purchase("exists", true, false);
+	a_mark_stops_every_further_purchase("person", false, true);
+}
+
+static void a_shipment_belongs_to_one_row(void **state)
+{
+	bring_to("a", LEDGER_CREATED);
+	int64_t token = claim("b");
+	struct ledger_request request = fixture_request(LEDGER_CREATE, "b", token);
+	request.shipment_id = "shp_1";
+	assert_int_equal(run(&request), LEDGER_SHARED);
+	assert_int_equal(request.row.state, LEDGER_PLANNED);
+	assert_non_null(strstr(shipopt_error_message(request.error), "\"a\""));
+	fixture_forget(&request);
+	request = fixture_request(LEDGER_BUY, "b", token);
+	request.shipment_id = "shp_1";
+	request.rate_id = "rate_1";
+	assert_int_equal(quick(request, NULL), LEDGER_SHARED);
+	/* Another mode has shipments of its own. */
+	request = fixture_request(LEDGER_CLAIM, "b", 0);
+	request.key.mode = "production";
+	assert_int_equal(run(&request), LEDGER_OK);
+	fixture_forget(&request);
+	request.operation = LEDGER_CREATE;
+	request.shipment_id = "shp_1";
 	assert_int_equal(quick(request, NULL), LEDGER_OK);
+}
+
+static void a_lease_of_a_wrong_clock_is_none(void **state)
+{
+	sqlite3 *handle;
+	bring_to("a", LEDGER_BUYING);
+	/* As a clock that was ten years ahead would have written it. */
+	assert_int_equal(sqlite3_open(fixture.path, &handle), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(handle, "UPDATE ledger SET lease_until_ms = lease_until_ms + 315360000000, "
+					      "buying_at_ms = buying_at_ms + 315360000000", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(handle);
+	struct ledger_request request = fixture_request(LEDGER_CLAIM, "a", 0);
+	assert_int_equal(run(&request), LEDGER_OK);
+	assert_int_equal(request.row.buying_at_ms, request.row.now_ms);
+	fixture_forget(&request);
+}
+
+static void an_account_belongs_to_one_tenant(void **state)
+{
+	shipopt_store *other;
+	claim("a");
+	assert_int_equal(shipopt_store_view(fixture.store, "other", &other), 0);
+	struct ledger_request request = fixture_request(LEDGER_CLAIM, "a", 0);
+	assert_int_equal(fixture_run(&fixture, other, &request), SHIPOPT_ECONFLICT);
+	assert_non_null(strstr(shipopt_error_message(request.error), "another tenant"));
+	fixture_forget(&request);
+	request.key.account = "of the other";
+	assert_int_equal(fixture_run(&fixture, other, &request), LEDGER_OK);
+	fixture_forget(&request);
+	shipopt_store_free(other);
 }
 
 static void a_bought_row_keeps_what_the_carrier_said(void **state)
@@ -358,7 +524,9 @@ static void spend_limits(void **state)
 	assert_int_equal(quick(purchase("a", a, 50, 100), NULL), LEDGER_OK);
 	assert_int_equal(quick(purchase("c", c, 11, 100), NULL), LEDGER_OVER_LIMIT);
 	/* Proof that b bought nothing gives its 40 back. */
-	assert_int_equal(quick(fixture_request(LEDGER_FAIL, "b", b), NULL), LEDGER_OK);
+	struct ledger_request fail = fixture_request(LEDGER_FAIL, "b", b);
+	fail.proven = true;
+	assert_int_equal(quick(fail, NULL), LEDGER_OK);
 	assert_int_equal(quick(purchase("c", c, 51, 100), NULL), LEDGER_OVER_LIMIT);
 	/* What a cost in the end counts: 55, not 50. */
 	struct ledger_request request = fixture_request(LEDGER_BOUGHT_, "a", a);
@@ -430,6 +598,7 @@ static void tenants_do_not_see_each_other(void **state)
 	assert_int_equal(fixture_run(&fixture, other, &request), SHIPOPT_ENOTFOUND);
 	fixture_forget(&request);
 	request = fixture_request(LEDGER_CLAIM, "a", 0);
+	request.key.account = "of the other";
 	assert_int_equal(fixture_run(&fixture, other, &request), LEDGER_OK);
 	assert_true(request.created_row);
 	fixture_forget(&request);
@@ -531,7 +700,12 @@ int main(void)
 		TEST(an_expired_lease_is_taken_over_and_its_holder_has_lost),
 		TEST(renewing_extends_and_releasing_ends_the_lease),
 		TEST(what_has_a_label_is_claimed_without_a_lease),
-		TEST(a_shipment_is_replaced_only_while_nothing_was_sent),
+		TEST(a_shipment_is_replaced_only_while_nothing_of_it_is_unproven),
+		TEST(purchases_are_counted_and_only_proof_lowers_the_count),
+		TEST(a_purchase_without_an_earlier_creation_writes_both_at_once),
+		TEST(a_shipment_belongs_to_one_row),
+		TEST(a_lease_of_a_wrong_clock_is_none),
+		TEST(an_account_belongs_to_one_tenant),
 		TEST(a_bought_row_keeps_what_the_carrier_said),
 		TEST(a_result_that_is_too_long_does_not_lose_the_purchase),
 		TEST(generations_follow_each_other),

@@ -49,7 +49,16 @@ static struct ledger_request draw(struct twins *twins, int key)
 	request.fingerprint = pick(twins, "f1", "f2", "f3");
 	request.request = "{}";
 	request.lease_ms = 3600000; /* never over: the clocks of the two differ */
-	request.shipment_id = pick(twins, "shp_1", "shp_1", "shp_2");
+	request.shipment_id = pick(twins, "shp_1", names[key], names[key]);
+	request.proven = random_below(&twins->random, 3) == 0;
+	request.keep_approval = random_below(&twins->random, 2) == 0;
+	request.exists_seen = random_below(&twins->random, 8) == 0;
+	request.needs_person = random_below(&twins->random, 8) == 0;
+	request.refusal = pick(twins, "no", NULL, "never");
+	request.base_url = pick(twins, "http://a.invalid", NULL, NULL);
+	request.settle_ms = (int64_t)random_below(&twins->random, 3) * 60000;
+	request.insurance = (int64_t)random_below(&twins->random, 2) * 100000000;
+	request.fee = (int64_t)random_below(&twins->random, 2) * 1000000;
 	request.rate_id = "rate_1";
 	request.carrier = "USPS";
 	request.service = "Priority";
@@ -74,7 +83,11 @@ static bool rows_agree(const struct ledger_row *a, const struct ledger_row *b)
 	return a->generation == b->generation && a->state == b->state && text_equal(a->fingerprint, b->fingerprint) &&
 	       text_equal(a->shipment_id, b->shipment_id) && text_equal(a->rate_id, b->rate_id) &&
 	       text_equal(a->carrier, b->carrier) && text_equal(a->currency, b->currency) && a->amount == b->amount &&
-	       a->ceiling == b->ceiling && !a->buying_at_ms == !b->buying_at_ms && a->attempts == b->attempts &&
+	       a->ceiling == b->ceiling && a->approved == b->approved &&
+	       text_equal(a->approved_currency, b->approved_currency) && a->sent == b->sent && a->unproven == b->unproven &&
+	       a->settle_ms == b->settle_ms && a->exists_seen == b->exists_seen && a->needs_person == b->needs_person &&
+	       text_equal(a->refusal, b->refusal) && text_equal(a->base_url, b->base_url) && a->insurance == b->insurance &&
+	       a->fee == b->fee && text_equal(a->request, b->request) && !a->buying_at_ms == !b->buying_at_ms && a->attempts == b->attempts &&
 	       text_equal(a->tracking_code, b->tracking_code) && text_equal(a->label_url, b->label_url) && a->paid == b->paid &&
 	       text_equal(a->budget, b->budget) && text_equal(a->reason, b->reason) &&
 	       !a->lease_until_ms == !b->lease_until_ms;

@@ -245,7 +245,9 @@ static int check_documented(const struct settings_table *table, const struct set
 		next = other && other < next ? other : next;
 	}
 	snprintf(entry, sizeof(entry), "%.*s", (int)MIN((size_t)(next - place), sizeof(entry) - 1), place);
-	if (is_number(setting) && setting->default_value)
+	if (setting->type == SETTING_MONEY && setting->default_value)
+		decimal_format(setting->default_value, 2, wanted);
+	else if (is_number(setting) && setting->default_value)
 		format_grouped(setting->default_value, wanted, sizeof(wanted));
 	else if (setting->default_text)
 		snprintf(wanted, sizeof(wanted), "%s", setting->default_text);

@@ -128,7 +128,9 @@ static void a_file_that_cannot_be_the_store_is_refused_and_left_alone(void **sta
 	assert_int_equal(ready(fixture.path, ""), 0);
 	sql(fixture.path, "PRAGMA user_version = 99");
 	assert_int_equal(ready(fixture.path, "schema version 99"), SHIPOPT_EDATABASE);
-	sql(fixture.path, "PRAGMA user_version = 1");
+	sql(fixture.path, "PRAGMA user_version = -1");
+	assert_int_equal(ready(fixture.path, "schema version -1"), SHIPOPT_EDATABASE);
+	sql(fixture.path, "PRAGMA user_version = 2");
 	assert_int_equal(ready(fixture.path, ""), 0);
 }
 
@@ -330,9 +332,10 @@ static void rows_are_listed_in_pages_and_counted(void **state)
 	char expected[512];
 	snprintf(expected, sizeof(expected),
 		"{\"rows\":[{\"row\":%d,\"order_key\":\"doubt\",\"piece\":1,\"purpose\":\"outbound\",\"generation\":1,"
-		"\"state\":\"in doubt\",\"shipment_id\":\"shp_1\",\"carrier\":null,\"service\":null,\"amount\":7.5,"
+		"\"state\":\"in doubt\",\"shipment_id\":\"shp_doubt\",\"carrier\":null,\"service\":null,\"amount\":7.5,"
 		"\"paid\":0,\"currency\":\"USD\",\"tracking_code\":null,\"label_url\":null,\"attempts\":1,"
-		"\"reason\":\"because\",\"updated_at_ms\":%lld}],\"has_more\":false}",
+		"\"reason\":\"because\",\"updated_at_ms\":%lld,\"sent\":1,\"unproven\":1,\"needs_person\":false,"
+		"\"refusal\":null,\"approved\":7.5,\"ceiling\":0,\"insurance\":0}],\"has_more\":false}",
 		(int)doubt, (long long)clock_wall_ms());
 	assert_string_equal(shipopt_op_json(op), expected);
 	shipopt_op_unref(op);
@@ -377,14 +380,18 @@ static void a_person_settles_rows_and_each_is_audited(void **state)
 	assert_int_equal(resolve(other, a, SHIPOPT_LEDGER_FAILED, NULL), SHIPOPT_ENOTFOUND);
 	shipopt_store_free(other);
 	assert_int_equal(number("SELECT reserved FROM budget"), 7500000);
+	/* "Nothing was bought" lets the same shipment be sent again, and keeps one purchase unproven. */
 	assert_int_equal(resolve(fixture.store, a, SHIPOPT_LEDGER_FAILED, NULL), 0);
 	assert_int_equal(number("SELECT reserved + spent FROM budget"), 0);
+	assert_int_equal(number("SELECT state * 100 + sent * 10 + unproven FROM ledger WHERE order_key = 'a'"), 211);
+	assert_int_equal(resolve(fixture.store, a, SHIPOPT_LEDGER_PLANNED, NULL), SHIPOPT_ESTATE);
+	assert_int_equal(resolve(fixture.store, a, SHIPOPT_LEDGER_FAILED, NULL), SHIPOPT_ESTATE);
 	assert_int_equal(resolve(fixture.store, a, SHIPOPT_LEDGER_BOUGHT, "9400"), 0);
 	assert_int_equal(number("SELECT spent FROM budget"), 7500000);
 	assert_int_equal(resolve(fixture.store, a, SHIPOPT_LEDGER_FAILED, NULL), SHIPOPT_ESTATE);
 	assert_int_equal(resolve(fixture.store, b, SHIPOPT_LEDGER_PLANNED, NULL), 0);
 	assert_int_equal(number("SELECT count(*) FROM audit WHERE actor = 'kim' AND reason = 'asked the carrier'"), 3);
-	assert_int_equal(number("SELECT count(*) FROM audit WHERE old_state = 7 AND new_state = 5 AND tracking_code = '9400'"), 1);
+	assert_int_equal(number("SELECT count(*) FROM audit WHERE old_state = 2 AND new_state = 5 AND tracking_code = '9400'"), 1);
 
 	struct ledger_request request = fixture_request(LEDGER_CLAIM, "c", 0);
 	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OK);

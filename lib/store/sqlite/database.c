@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "store/sqlite/filesystem.h"
+#include "store/sqlite/migrate.h"
 #include "store/sqlite/schema.h"
 
 #define SLEEP_MAX_MS 4
@@ -208,6 +209,8 @@ static int configure(struct database *database, bool writer, shipopt_error **ret
 			ret_error);
 	if (r == 0 && writer)
 		r = schema_migrate(database, ret_error);
+	if (r == 0 && writer && !text_is_empty(database->confirm_mode))
+		r = migrate_confirm_mode(database, database->confirm_mode, ret_error);
 	if (r == 0 && !writer)
 		r = database_run(database, "PRAGMA query_only = ON", ret_error);
 	return r;

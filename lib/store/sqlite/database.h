@@ -24,7 +24,9 @@ struct database {
 	sqlite3 *handle; /* NULL while closed */
 	const char *path; /* borrowed, absolute */
 	const atomic_bool *hurry; /* borrowed */
+	const char *confirm_mode; /* borrowed; NULL or "": none (migrate.h) */
 	int64_t busy_timeout_ms, waited_ms;
+	bool has_no_guessed; /* no row has a guessed mode (ledger_claim.c) */
 	sqlite3_stmt *statements[STATEMENT_COUNT];
 };
 

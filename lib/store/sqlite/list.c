@@ -38,6 +38,13 @@ static void write_row(struct json_writer *writer, sqlite3_stmt *statement)
 	member(writer, "attempts", statement, LIST_ATTEMPTS);
 	member(writer, "reason", statement, LIST_REASON);
 	member(writer, "updated_at_ms", statement, LIST_UPDATED_AT);
+	member(writer, "sent", statement, LIST_SENT);
+	member(writer, "unproven", statement, LIST_UNPROVEN);
+	json_member_bool(writer, "needs_person", sqlite3_column_int(statement, LIST_NEEDS_PERSON) != 0);
+	member(writer, "refusal", statement, LIST_REFUSAL);
+	money(writer, "approved", statement, LIST_APPROVED);
+	money(writer, "ceiling", statement, LIST_CEILING);
+	money(writer, "insurance", statement, LIST_INSURANCE);
 	json_end_object(writer);
 }
 

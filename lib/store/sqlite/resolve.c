@@ -2,47 +2,35 @@
 #include "store/sqlite/resolve.h"
 
 #include "store/sqlite/budget.h"
-#include "store/sqlite/ledger_sql.h"
+#include "store/sqlite/ledger_row_sql.h"
 
-static bool is_allowed(int from, int to)
-{
-	switch (to) {
-	case LEDGER_BOUGHT:
-		return from == LEDGER_IN_DOUBT || from == LEDGER_HELD || from == LEDGER_FAILED;
-	case LEDGER_FAILED:
-		return from == LEDGER_IN_DOUBT || from == LEDGER_HELD;
-	case LEDGER_PLANNED:
-		return from == LEDGER_HELD || from == LEDGER_FAILED;
-	default:
-		return false;
-	}
-}
-
-/* Positive: go on. */
-static int check(struct backend_query *query, const struct ledger_found *found)
+/* The state that results; 0: refused, and the query says why. */
+static int resolve_state(struct backend_query *query, const struct ledger_found *found)
 {
 	long long row = (long long)query->row;
-	if (!is_allowed(found->state, query->state)) {
+	const struct ledger_facts *facts = &found->facts;
+	int state = ledger_resolved_state(query->state, facts);
+	if (!state) {
 		query->status = error_set(&query->error, SHIPOPT_ESTATE, "ledger row %lld is %s and cannot become %s", row,
-			ledger_state_name(found->state), ledger_state_name(query->state));
-		return 0;
-	}
-	if (found->lease_until_ms > found->now_ms) {
+			ledger_state_name(facts->state), ledger_state_name(query->state));
+	} else if (ledger_is_leased(facts)) {
 		query->status = error_set(&query->error, SHIPOPT_EBUSY,
-			"ledger row %lld is leased to a process for another %lld ms", row,
-			(long long)(found->lease_until_ms - found->now_ms));
-		return 0;
+			"ledger row %lld is leased to a process for another %lld ms; resolve it when the run has ended", row,
+			(long long)(facts->lease_until_ms - facts->now_ms));
+		state = 0;
 	}
-	return 1;
+	return state;
 }
 
 static int write_transition(struct database *database, const struct backend_query *query,
-	const struct ledger_found *found, shipopt_error **ret_error)
+	const struct ledger_found *found, int state, shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
-	enum statement which = query->state == LEDGER_BOUGHT ? SQL_BOUGHT
-		: query->state == LEDGER_FAILED		     ? SQL_FAIL
-							     : SQL_REPLAN;
+	enum statement which = found->facts.state == LEDGER_BOUGHT ? SQL_CONFIRM
+		: state == LEDGER_BOUGHT			   ? SQL_BOUGHT
+		: state == LEDGER_FAILED			   ? SQL_FAIL
+		: state == LEDGER_CREATED			   ? SQL_UNBUY
+								   : SQL_REPLAN;
 	/* Giving the lease up makes the token of whoever held the row before invalid. */
 	int r = ledger_move_statement(database, which, found, true, 0, &statement, ret_error);
 	if (r < 0)
@@ -51,7 +39,8 @@ static int write_transition(struct database *database, const struct backend_quer
 		bind_text(statement, 6, query->tracking_code);
 		sqlite3_bind_int64(statement, 8, 0);
 		bind_text(statement, 10, query->reason);
-	} else if (which == SQL_FAIL) {
+		sqlite3_bind_int64(statement, 11, 0);
+	} else if (which != SQL_REPLAN) {
 		bind_text(statement, 6, query->reason);
 	}
 	r = database_step(database, statement, ret_error);
@@ -60,7 +49,7 @@ static int write_transition(struct database *database, const struct backend_quer
 	return r < 0 ? r : MIN(database_step(database, statement, ret_error), 0);
 }
 
-static int write_audit(struct database *database, const struct backend_query *query, int old_state,
+static int write_audit(struct database *database, const struct backend_query *query, int old_state, int new_state,
 	shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
@@ -72,7 +61,7 @@ static int write_audit(struct database *database, const struct backend_query *qu
 	bind_text(statement, 3, query->actor);
 	bind_text(statement, 4, query->reason);
 	sqlite3_bind_int(statement, 5, old_state);
-	sqlite3_bind_int(statement, 6, query->state);
+	sqlite3_bind_int(statement, 6, new_state);
 	bind_text(statement, 7, query->tracking_code);
 	return database_step(database, statement, ret_error);
 }
@@ -89,13 +78,15 @@ int resolve_run(struct database *database, struct backend_query *query, shipopt_
 			(long long)query->row);
 		return 0;
 	}
-	r = check(query, &found);
-	if (r > 0) {
-		int64_t spent = query->state == LEDGER_BOUGHT ? found.amount : 0;
+	int state = resolve_state(query, &found);
+	if (state) {
+		bool is_new = state == LEDGER_BOUGHT && found.facts.state != LEDGER_BOUGHT;
+		int64_t spent = is_new ? MAX(found.reserved, found.amount) : 0;
+		query->value = state;
 		r = budget_settle(
 			database, query->tenant, found.budget, found.currency, found.reserved, spent, ret_error);
-		r = r < 0 ? r : write_transition(database, query, &found, ret_error);
-		r = r < 0 ? r : write_audit(database, query, found.state, ret_error);
+		r = r < 0 ? r : write_transition(database, query, &found, state, ret_error);
+		r = r < 0 ? r : write_audit(database, query, found.facts.state, state, ret_error);
 	}
 	sqlite3_reset(statement);
 	return MIN(r, 0);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/sqlite/schema.h"
 
+#include "store/sqlite/migrate.h"
+
 /* One text a version. States are the numbers of enum ledger_state. Amounts are millionths. `sent` counts the purchases of the
  * current shipment that are not proven to have bought nothing: with any, only the states behind `created` are possible. */
 static const char *const migrations[SCHEMA_VERSION] = {
@@ -39,6 +41,53 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	/* Written after a commit that failed: see writer.c. */
 	"CREATE TABLE settle (count INTEGER NOT NULL) STRICT;"
 	"INSERT INTO settle VALUES (0);",
+
+	/* `unproven`: purchases of the shipment that are not proven to have bought nothing. Where version 1 had any in flight, the
+	 * settle time is the default of that version. */
+	"CREATE TABLE ledger_2 ("
+	"id INTEGER PRIMARY KEY,"
+	"tenant_id TEXT NOT NULL, provider TEXT NOT NULL, account TEXT NOT NULL, mode TEXT NOT NULL,"
+	"order_key TEXT NOT NULL, piece INTEGER NOT NULL CHECK (piece >= 1), purpose TEXT NOT NULL,"
+	"generation INTEGER NOT NULL CHECK (generation >= 1),"
+	"state INTEGER NOT NULL CHECK (state BETWEEN 1 AND 11),"
+	"held_from INTEGER NOT NULL DEFAULT 0 CHECK (held_from IN (0, 1, 2)),"
+	"token INTEGER NOT NULL, lease_until_ms INTEGER NOT NULL, owner TEXT, base_url TEXT,"
+	"fingerprint TEXT, request TEXT,"
+	"shipment_id TEXT, rate_id TEXT, carrier TEXT, service TEXT,"
+	"currency TEXT, amount INTEGER NOT NULL DEFAULT 0,"
+	"ceiling INTEGER NOT NULL DEFAULT 0, approved INTEGER NOT NULL DEFAULT 0, approved_currency TEXT,"
+	"insurance INTEGER NOT NULL DEFAULT 0, fee INTEGER NOT NULL DEFAULT 0,"
+	"buying_at_ms INTEGER NOT NULL DEFAULT 0, first_buying_at_ms INTEGER NOT NULL DEFAULT 0,"
+	"settle_ms INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,"
+	"sent INTEGER NOT NULL DEFAULT 0, unproven INTEGER NOT NULL DEFAULT 0,"
+	"exists_seen INTEGER NOT NULL DEFAULT 0, needs_person INTEGER NOT NULL DEFAULT 0, refusal TEXT,"
+	"budget TEXT, reserved INTEGER NOT NULL DEFAULT 0 CHECK (reserved >= 0),"
+	"tracking_code TEXT, label_url TEXT, paid INTEGER NOT NULL DEFAULT 0,"
+	"reason TEXT, created_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL,"
+	"is_duplicate INTEGER NOT NULL DEFAULT 0, mode_guessed INTEGER NOT NULL DEFAULT 0, result TEXT,"
+	"UNIQUE (tenant_id, provider, account, mode, order_key, piece, purpose, generation),"
+	"CHECK (unproven BETWEEN 0 AND sent), CHECK (unproven = 0 OR state IN (2, 3, 4)),"
+	"CHECK (state NOT IN (3, 4) OR unproven > 0), CHECK (reserved = 0 OR state IN (3, 4))"
+	") STRICT;"
+	"INSERT INTO ledger_2 (id, tenant_id, provider, account, mode, order_key, piece, purpose, generation, state, held_from,"
+	"token, lease_until_ms, owner, fingerprint, request, shipment_id, rate_id, carrier, service, currency, amount, ceiling,"
+	"approved, approved_currency, buying_at_ms, first_buying_at_ms, settle_ms, attempts, sent, unproven, budget, reserved,"
+	"tracking_code, label_url, paid, reason, created_at_ms, updated_at_ms, mode_guessed, result) "
+	"SELECT id, tenant_id, provider, account, mode, order_key, piece, purpose, generation, state, held_from,"
+	"token, lease_until_ms, owner, fingerprint, request, shipment_id, rate_id, carrier, service, currency, amount, ceiling,"
+	"amount, currency, buying_at_ms, first_buying_at_ms, iif(state IN (3, 4), 120000, 0), attempts,"
+	"iif(state IN (3, 4), max(sent, 1), sent), iif(state IN (3, 4), max(sent, 1), 0), budget, reserved,"
+	"tracking_code, label_url, max(paid, 0), reason, created_at_ms, updated_at_ms, mode = 'test', result FROM ledger;"
+	"DROP TABLE ledger;"
+	"ALTER TABLE ledger_2 RENAME TO ledger;"
+	"CREATE INDEX ledger_state ON ledger (tenant_id, state, id);"
+	"CREATE INDEX ledger_page ON ledger (tenant_id, id);"
+	"CREATE INDEX ledger_guessed ON ledger (id) WHERE mode_guessed = 1;"
+	"CREATE TABLE account ("
+	"provider TEXT NOT NULL, account TEXT NOT NULL, mode TEXT NOT NULL, tenant_id TEXT NOT NULL,"
+	"PRIMARY KEY (provider, account, mode, tenant_id)"
+	") STRICT, WITHOUT ROWID;"
+	"INSERT INTO account SELECT DISTINCT provider, account, mode, tenant_id FROM ledger;",
 };
 
 static int read_version(struct database *database, int64_t *ret_version, shipopt_error **ret_error)
@@ -52,10 +101,10 @@ static int read_version(struct database *database, int64_t *ret_version, shipopt
 	if (application != SCHEMA_APPLICATION_ID && (application || version || tables))
 		return error_set(ret_error, SHIPOPT_EDATABASE, "%s is a database of another program (application id %lld)",
 			database->path, (long long)application);
-	if (version > SCHEMA_VERSION)
+	if (version < 0 || version > SCHEMA_VERSION)
 		return error_set(ret_error, SHIPOPT_EDATABASE,
-			"%s has schema version %lld; this library knows versions up to %d", database->path,
-			(long long)version, SCHEMA_VERSION);
+			"%s has schema version %lld; this library knows versions up to %d: open it with a newer library",
+			database->path, (long long)version, SCHEMA_VERSION);
 	*ret_version = version;
 	return 0;
 }
@@ -74,6 +123,8 @@ static int migrate_from(struct database *database, int64_t version, shipopt_erro
 {
 	for (; version < SCHEMA_VERSION; version++) {
 		int r = database_run(database, migrations[version], ret_error);
+		if (r == 0 && version == 1)
+			r = migrate_version_1(database, ret_error);
 		if (r < 0)
 			return r;
 	}

@@ -53,7 +53,12 @@ static int sqlite_new(const char *location, const struct backend_options *option
 	if (!backend)
 		return SHIPOPT_ENOMEM;
 	int r = make_path(location, &backend->path, ret_error);
+	backend->confirm_mode = mem_copy_text(options->confirm_mode);
+	if (r == 0 && options->confirm_mode && !backend->confirm_mode)
+		r = SHIPOPT_ENOMEM;
 	if (r < 0) {
+		mem_free(backend->confirm_mode);
+		mem_free(backend->path);
 		mem_free(backend);
 		return r;
 	}
@@ -65,6 +70,7 @@ static int sqlite_new(const char *location, const struct backend_options *option
 		databases[i]->path = backend->path;
 		databases[i]->hurry = &backend->hurry;
 		databases[i]->busy_timeout_ms = options->busy_timeout_ms;
+		databases[i]->confirm_mode = backend->confirm_mode;
 	}
 	pthread_mutex_init(&backend->lock, NULL);
 	pthread_cond_init(&backend->changed, NULL);
@@ -77,6 +83,7 @@ static void sqlite_free(struct backend *base)
 	struct sqlite_backend *backend = BACKEND(base);
 	pthread_cond_destroy(&backend->changed);
 	pthread_mutex_destroy(&backend->lock);
+	mem_free(backend->confirm_mode);
 	mem_free(backend->path);
 	mem_free(backend);
 }

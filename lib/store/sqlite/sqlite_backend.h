@@ -24,7 +24,7 @@
 struct sqlite_backend {
 	struct backend base;
 	struct backend_options options;
-	char *path;
+	char *path, *confirm_mode;
 	atomic_bool hurry;
 	struct database writer; /* the writer thread's */
 	struct database reader; /* whoever runs reader_task */

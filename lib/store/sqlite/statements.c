@@ -8,15 +8,17 @@
 #define ROW                                                                                                   \
 	"id, generation, state, fingerprint, request, shipment_id, rate_id, carrier, service, currency, "     \
 	"amount, ceiling, buying_at_ms, first_buying_at_ms, attempts, tracking_code, label_url, paid, "       \
-	"budget, reason, lease_until_ms, wall_ms(), result, token"
+	"budget, reason, lease_until_ms, wall_ms(), result, token, sent, unproven, settle_ms, exists_seen, "  \
+	"needs_person, refusal, base_url, approved, approved_currency, insurance, fee"
 /* In the order of enum find_column. */
 #define FIND                                                                                                  \
 	"SELECT id, generation, state, token, lease_until_ms, wall_ms(), held_from, sent, shipment_id, "      \
-	"amount, currency, budget, reserved FROM ledger WHERE "
+	"amount, currency, budget, reserved, unproven, exists_seen, needs_person FROM ledger WHERE "
 /* In the order of enum list_column. */
 #define LIST                                                                                                  \
 	"SELECT id, order_key, piece, purpose, generation, state, shipment_id, carrier, service, amount, "    \
-	"paid, currency, tracking_code, label_url, attempts, reason, updated_at_ms FROM ledger "
+	"paid, currency, tracking_code, label_url, attempts, reason, updated_at_ms, sent, unproven, "         \
+	"needs_person, refusal, approved, ceiling, insurance FROM ledger "
 
 #define MOVE(set)                                                                                             \
 	"UPDATE ledger SET " set "updated_at_ms = wall_ms(), token = token + ?4, lease_until_ms = "           \
@@ -25,7 +27,9 @@
 /* Back to planned: nothing of the shipment is kept. */
 #define NO_SHIPMENT                                                                                           \
 	"state = 1, held_from = 0, shipment_id = NULL, rate_id = NULL, carrier = NULL, service = NULL, "      \
-	"currency = NULL, amount = 0, ceiling = 0, budget = NULL, reason = NULL, "
+	"currency = NULL, amount = 0, insurance = 0, fee = 0, budget = NULL, reason = NULL, refusal = NULL, " \
+	"sent = 0, unproven = 0, settle_ms = 0, exists_seen = 0, needs_person = 0, is_duplicate = 0, "
+#define NO_APPROVAL "ceiling = 0, approved = 0, approved_currency = NULL, "
 
 const char *const statement_texts[STATEMENT_COUNT] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -38,27 +42,49 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	[SQL_FIND_ID] = FIND "id = ?2 AND tenant_id = ?1",
 	[SQL_READ] = "SELECT " ROW " FROM ledger WHERE id = ?1",
 
-	[SQL_INSERT] = "INSERT INTO ledger (tenant_id, provider, account, mode, order_key, piece, purpose, generation, "
-		       "state, fingerprint, request, token, lease_until_ms, owner, created_at_ms, updated_at_ms) VALUES "
-		       "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9, ?10, ?13, wall_ms() + ?11, ?12, wall_ms(), wall_ms()) "
-		       "RETURNING " ROW,
-	[SQL_LEASE] = "UPDATE ledger SET token = token + 1, lease_until_ms = wall_ms() + ?4, owner = ?5 "
-		      "WHERE id = ?1 AND token = ?2 AND state = ?3 AND (?6 OR lease_until_ms <= wall_ms()) RETURNING " ROW,
+	[SQL_FIND_SHIPMENT] = "SELECT id, order_key FROM ledger WHERE provider = ?1 AND account = ?2 AND mode = ?3 "
+			      "AND shipment_id = ?4 AND is_duplicate = 0 AND id <> ?5",
+	[SQL_ACCOUNT_OWNER] = "SELECT tenant_id FROM account WHERE provider = ?1 AND account = ?2 AND mode = ?3 "
+			      "ORDER BY tenant_id <> ?4 LIMIT 1",
+	[SQL_ACCOUNT_ADD] = "INSERT INTO account (provider, account, mode, tenant_id) VALUES (?1, ?2, ?3, ?4)",
+	[SQL_GUESSED] = "SELECT EXISTS (SELECT 1 FROM ledger WHERE mode_guessed = 1)",
 
-	[SQL_PLAN] = MOVE(NO_SHIPMENT "fingerprint = ?6, request = ?7, "),
+	[SQL_INSERT] = "INSERT INTO ledger (tenant_id, provider, account, mode, order_key, piece, purpose, generation, "
+		       "state, fingerprint, request, token, lease_until_ms, owner, base_url, created_at_ms, updated_at_ms) "
+		       "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9, ?10, ?13, wall_ms() + ?11, ?12, ?14, wall_ms(), "
+		       "wall_ms()) RETURNING " ROW,
+	[SQL_LEASE] = "UPDATE ledger SET token = token + 1, lease_until_ms = wall_ms() + ?4, owner = ?5, "
+		      "base_url = coalesce(base_url, ?6), buying_at_ms = min(buying_at_ms, wall_ms()) "
+		      "WHERE id = ?1 AND token = ?2 AND state = ?3 RETURNING " ROW,
+
+	[SQL_PLAN] = MOVE(NO_SHIPMENT
+		"fingerprint = ?6, request = ?7, ceiling = CASE WHEN ?8 THEN ceiling ELSE 0 END, approved = CASE WHEN ?8 "
+		"THEN approved ELSE 0 END, approved_currency = CASE WHEN ?8 THEN approved_currency ELSE NULL END, "),
 	[SQL_CREATE] = MOVE("state = 2, shipment_id = ?6, rate_id = ?7, carrier = ?8, service = ?9, currency = ?10, "
-			    "amount = ?11, ceiling = ?12, reason = NULL, "),
+			    "amount = ?11, ceiling = ?12, approved = ?11, approved_currency = ?10, reason = NULL, "),
 	[SQL_BUY] = MOVE("state = 3, amount = ?6, currency = ?7, budget = ?8, reserved = ?9, "
-			 "ceiling = CASE WHEN ?10 > 0 THEN ?10 ELSE ceiling END, buying_at_ms = wall_ms(), "
-			 "first_buying_at_ms = CASE first_buying_at_ms WHEN 0 THEN wall_ms() ELSE first_buying_at_ms END, "
-			 "attempts = attempts + 1, sent = sent + 1, reason = NULL, "),
-	[SQL_DOUBT] = MOVE("state = 4, reason = ?6, "),
-	[SQL_BOUGHT] = MOVE("state = 5, tracking_code = ?6, label_url = ?7, paid = ?8, result = ?9, reserved = 0, "
-			    "held_from = 0, reason = ?10, "),
-	[SQL_FAIL] = MOVE("state = 7, reason = ?6, reserved = 0, sent = 0, held_from = 0, "),
+			 "ceiling = CASE WHEN ?10 > 0 THEN ?10 ELSE ceiling END, "
+			 "approved = CASE WHEN ?10 > 0 THEN ?6 ELSE approved END, "
+			 "approved_currency = CASE WHEN ?10 > 0 THEN ?7 ELSE approved_currency END, "
+			 "shipment_id = coalesce(?11, shipment_id), rate_id = coalesce(?12, rate_id), "
+			 "carrier = coalesce(?13, carrier), service = coalesce(?14, service), "
+			 "request = coalesce(?15, request), insurance = ?16, fee = ?17, settle_ms = max(settle_ms, ?18), "
+			 "buying_at_ms = wall_ms(), first_buying_at_ms = CASE first_buying_at_ms WHEN 0 THEN wall_ms() "
+			 "ELSE first_buying_at_ms END, attempts = attempts + 1, sent = sent + 1, unproven = unproven + 1, "
+			 "reason = NULL, "),
+	[SQL_PROVE] = MOVE("state = CASE WHEN unproven > 1 THEN 4 ELSE 2 END, reason = ?6, "
+			   "reserved = CASE WHEN unproven > 1 THEN reserved ELSE 0 END, unproven = unproven - 1, "),
+	[SQL_DOUBT] = MOVE("state = 4, reason = ?6, refusal = coalesce(refusal, ?7), unproven = unproven - ?8, "
+			   "exists_seen = max(exists_seen, ?9), needs_person = max(needs_person, ?10), "),
+	[SQL_BOUGHT] = MOVE("state = 5, tracking_code = ?6, label_url = ?7, paid = ?8, result = ?9, reserved = 0, fee = ?11, "
+			    "unproven = 0, exists_seen = 0, needs_person = 0, held_from = 0, reason = ?10, "),
+	[SQL_FAIL] = MOVE("state = 7, reason = ?6, reserved = 0, unproven = 0, needs_person = 0, held_from = 0, "),
 	[SQL_HOLD] = MOVE("held_from = state, state = 8, reason = ?6, "),
 	[SQL_UNHOLD] = MOVE("state = held_from, held_from = 0, reason = NULL, "),
-	[SQL_REPLAN] = MOVE(NO_SHIPMENT),
+	[SQL_REPLAN] = MOVE(NO_SHIPMENT NO_APPROVAL),
+	[SQL_UNBUY] = MOVE("state = 2, reason = ?6, reserved = 0, sent = 1, unproven = 1, exists_seen = 0, needs_person = 0, "
+			   "refusal = NULL, "),
+	[SQL_CONFIRM] = MOVE("needs_person = 0, reason = ?6, "),
 	[SQL_RENEW] = MOVE(""),
 	[SQL_DOCUMENT] = MOVE("state = 6, "),
 	[SQL_VOID] = MOVE("state = ?6, reason = ?7, "),

@@ -3,10 +3,16 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "bulk/purchase_steps.h"
+#include "base/unicode.h"
+#include "purchase/purchase_steps.h"
 #include "record/record.h"
 
-/* What a purchase asks for, as its ledger row keeps it: a fingerprint to tell whether it is the same, a text to tell what differs. */
+/*
+ * What a purchase asks for, as its ledger row keeps it: a fingerprint to tell whether it is the same, a text to tell what differs.
+ *
+ * A fingerprint begins with the version of what it is taken of. A row of another version is compared by taking the fingerprint of
+ * its text as it is taken today.
+ */
 
 #define REQUEST_BYTES_MAX ((size_t)64 << 10)
 
@@ -35,7 +41,7 @@ int purchase_request_write(const shipopt_order *order, char **ret_request)
 	return r < 0 ? r : *ret_request ? 0 : SHIPOPT_ENOMEM;
 }
 
-int purchase_request_fingerprint(const shipopt_order *order, char ret_hex[HASH_HEX_SIZE])
+int purchase_request_fingerprint(const shipopt_order *order, char ret_fingerprint[PURCHASE_FINGERPRINT_SIZE])
 {
 	struct buffer text;
 	struct json_writer writer;
@@ -50,9 +56,57 @@ int purchase_request_fingerprint(const shipopt_order *order, char ret_hex[HASH_H
 	append_wishes(order, &writer);
 	json_end_object(&writer);
 	r = json_writer_finish(&writer);
-	r = r < 0 ? r : hash_sha256_hex(buffer_text(&text), text.length, ret_hex);
+	memcpy(ret_fingerprint, PURCHASE_FINGERPRINT_VERSION, sizeof(PURCHASE_FINGERPRINT_VERSION) - 1);
+	r = r < 0 ? r
+		  : hash_sha256_hex(buffer_text(&text), text.length,
+			    ret_fingerprint + sizeof(PURCHASE_FINGERPRINT_VERSION) - 1);
 	buffer_done(&text);
 	return r;
+}
+
+/* The reference that an order gets from its key is spelled as keys are spelled today. */
+static int purchase_respell_reference(shipopt_order *stored, const char *order_key)
+{
+	const char *reference = shipopt_record_text(stored->shipment, SHIPOPT_SHIPMENT_REFERENCE);
+	char *key = NULL;
+	if (!reference || unicode_key(reference, strlen(reference), &key, NULL) < 0)
+		return 0;
+	int r = text_equal(key, order_key) ? shipopt_record_set_text(stored->shipment, SHIPOPT_SHIPMENT_REFERENCE, key) : 0;
+	mem_free(key);
+	return r;
+}
+
+static int purchase_read_stored(const struct purchase *purchase, shipopt_order **ret_order)
+{
+	CLEANUP_JSON json_document *document = NULL;
+	CLEANUP_ORDER shipopt_order *stored = NULL;
+	struct json_value member;
+	const char *request = purchase->row.request;
+	int r = request ? json_document_parse(request, strlen(request), &document, NULL) : SHIPOPT_EPARSE;
+	r = r < 0 ? r : order_new_empty(&stored);
+	if (r < 0)
+		return r;
+	struct json_value root = json_root(document);
+	r = json_get(root, "shipment", &member) ? record_decode_value(SHIPOPT_RECORD_SHIPMENT, member, &stored->shipment)
+						: SHIPOPT_EPARSE;
+	r = r < 0 ? r : shipopt_order_set_service(stored, json_get_text(root, "service"));
+	r = r < 0 ? r : shipopt_order_set_carrier(stored, json_get_text(root, "carrier"));
+	if (r == 0)
+		*ret_order = TAKE(stored);
+	return r;
+}
+
+bool purchase_request_is_same(const struct purchase *purchase)
+{
+	CLEANUP_ORDER shipopt_order *stored = NULL;
+	char fingerprint[PURCHASE_FINGERPRINT_SIZE];
+	const char *of_row = purchase->row.fingerprint;
+	if (!of_row || text_has_prefix(of_row, PURCHASE_FINGERPRINT_VERSION))
+		return text_equal(of_row, purchase->fingerprint);
+	if (purchase_read_stored(purchase, &stored) < 0)
+		return false;
+	return purchase_respell_reference(stored, purchase->order->key) == 0 &&
+	       purchase_request_fingerprint(stored, fingerprint) == 0 && text_equal(fingerprint, purchase->fingerprint);
 }
 
 void purchase_request_differences(const struct purchase *purchase, struct buffer *names)

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PURCHASE_PURCHASE_H
+#define PURCHASE_PURCHASE_H
+
+#include <shipopt/bulk.h>
+
+#include "base/hash.h"
+#include "base/random.h"
+#include "bulk/choice.h"
+#include "bulk/item.h"
+#include "carrier/exchange.h"
+#include "purchase/evidence.h"
+#include "store/ledger.h"
+
+/*
+ * The purchase of one label: the state machine over a ledger row. The one place that spends money.
+ *
+ *   CLAIMING → FOUND ─ fresh, changed ─→ PLANNING → RATING → CHOOSING → ADMITTING → RESERVING → BUYING → RECORDING
+ *                    ├ rated ─────────────────────────────────────────→ ↑            (durable)  │  ↑      (durable)
+ *                    ├ open ────────────────────────→ LOOKING ←─────── DOUBTING ←───────────────┤  │
+ *                    └ bought, held, other content     │ ↑ └ postage: RECORDING     not known   │  │ proven, again or
+ *                                                      │ └─ WAITING_TO_LOOK                     │  │ at another rate:
+ *                                                      └─ none, settled: ADMITTING              ├ PROVING
+ *                                                                                               └ FAILING: proven
+ *
+ * What it waits for is its one `state`; what happens is an event; purchase_table.c is the table (state, event) → action and
+ * the only place that says what follows. What an answer proves decides evidence.h; what the row allows decides the ledger.
+ *
+ *   - The request to buy is admitted by the lane first, then `buying` is durable, then it is sent: so a row says `buying` only
+ *     where a purchase was sent or is about to be. A run that buys writes shipment, rate and `buying` in one commit: a label
+ *     costs three durable commits (claim, buying, bought).
+ *   - It is sent while the lease surely lives: the deadline of the sending is the lease's, counted from before it was asked for,
+ *     less the time that a request may take. It is also sent within settle_ms / PURCHASE_SETTLE_SHARES of `buying`, so that the
+ *     settle time counts from a moment close to the sending; later than that it was not sent, which is proof.
+ *   - "No postage" counts only if the look-up was begun behind the row's settle time since `buying` was written, by the
+ *     database's clock, and was a well-formed answer about that shipment.
+ *   - Only where rules, content and price allow it is anything sent: a rate run never buys, an order with other content than
+ *     its row neither. What is in doubt is looked up all the same, and written down if it was bought.
+ *
+ * Lives on the carrier's reactor thread, embedded in its owner. `done` runs once, never from inside purchase_start(). While it
+ * waits for nothing but time (settling, another's lease) it is `parked`, and its owner may use its slot for another.
+ *
+ * Files: purchase.c (start, cancel, events), purchase_table.c, purchase_ledger.c (requests and what came of them),
+ * purchase_claim.c (where an earlier run left the row), purchase_rate.c (create, rate again), purchase_choose.c (our choice and
+ * the host's), purchase_buy.c (admission, buying, the verdict), purchase_look_up.c, purchase_end.c (results), purchase_request.c
+ * (what is asked for), evidence.c, insurance.c.
+ */
+
+/* A purchase is put on the wire within this part of settle_ms after `buying` was written, or not at all. */
+#define PURCHASE_SETTLE_SHARES 6
+/* A price above this is no price: what was charged is then not known. */
+#define PURCHASE_PAID_MAX INT64_C(1000000000000) /* 1,000,000 in millionths */
+#define PURCHASE_NOTE_BYTES_MAX 1024
+#define PURCHASE_FINGERPRINT_VERSION "2:"
+#define PURCHASE_FINGERPRINT_SIZE (HASH_HEX_SIZE + 2)
+
+struct purchase_rules { /* of a run; constant while purchases run */
+	shipopt_carrier *carrier;
+	shipopt_store *store; /* NULL: rates only, not kept */
+	struct choice choice; /* rule and services; the order's wishes are added */
+	shipopt_request_fn choose;
+	void *choose_userdata;
+	enum { MISSING_FAIL, MISSING_WAIT, MISSING_FALLBACK } missing_carrier;
+	int64_t fallback_percent, ceiling_percent;
+	int64_t lease_ms, settle_ms, timeout_ms;
+	const char *purpose, *budget, *currency;
+	int64_t spend_limit; /* 0: none */
+	int64_t insurance_fee_percent, insurance_fee_min; /* millionths */
+	const char *insurance_currency;
+	bool rate_only;
+};
+
+enum purchase_state { /* what it waits for */
+	PURCHASE_IDLE,
+	PURCHASE_CLAIMING,
+	PURCHASE_FOUND, /* nothing: the row is being looked at */
+	PURCHASE_WAITING_FOR_LEASE,
+	PURCHASE_PLANNING,
+	PURCHASE_RATING,
+	PURCHASE_WAITING_FOR_RATE,
+	PURCHASE_CHOOSING,
+	PURCHASE_KEEPING, /* a rate, to be bought later */
+	PURCHASE_ADMITTING,
+	PURCHASE_RESERVING,
+	PURCHASE_BUYING,
+	PURCHASE_PROVING,
+	PURCHASE_DOUBTING,
+	PURCHASE_WAITING_TO_LOOK,
+	PURCHASE_RENEWING,
+	PURCHASE_LOOKING,
+	PURCHASE_RECORDING,
+	PURCHASE_WAITING_FOR_STORE,
+	PURCHASE_FAILING,
+	PURCHASE_RELEASING
+};
+
+struct purchase {
+	/* the owner's */
+	const struct purchase_rules *rules;
+	shipopt_order *order; /* its shipment gets the key as reference if it has none */
+	struct lane_group *group;
+	int64_t deadline_us; /* a result by then */
+	void (*done)(struct purchase *purchase);
+	void (*parked)(struct purchase *purchase, bool is_parked);
+	void (*ask)(struct purchase *purchase, shipopt_request *request); /* hands the rate choice to the host */
+
+	/* the result: into the owner's item */
+	shipopt_item *item;
+	int account_status; /* the credential or the account's funds were refused: other orders will fare no better */
+
+	/* its own */
+	enum purchase_state state;
+	bool is_canceled, holds_lease;
+	bool is_other;       /* the row is open, with other content than the order's */
+	bool is_rerating;    /* an expired rate: the approved carrier and service again */
+	struct ledger_row row;
+	int64_t token;
+	char fingerprint[PURCHASE_FINGERPRINT_SIZE];
+	char *request;
+	struct ledger_request ledger;
+	struct exchange exchange;
+	shipopt_record *shipment; /* as last answered */
+	size_t rate_index;        /* of the rate to buy in `shipment`; SIZE_MAX: the row's */
+	int64_t lease_until_us, ledger_sent_us, settle_due_us, look_up_began_us;
+	unsigned look_ups, claims, store_retries, rate_waits;
+	char *rerate_id; /* the shipment that is rated again; NULL while one is made */
+	struct random random;
+	struct buffer note;        /* what is to be said of a label that was bought */
+	shipopt_error *doubt;      /* why the outcome is not known, or the refusal: the reason that counts */
+	int event_status;          /* what came with an event */
+	shipopt_error *event_error;
+	int64_t event_value;
+	enum evidence evidence;    /* of the newest purchase */
+	int end_status;
+	shipopt_error *end_error;
+	struct timer timer;
+	struct reactor *reactor;
+	struct purchase_question *question;
+	struct task start_task;
+};
+
+/* `item` must be zeroed, with amount -1. Reactor thread. */
+void purchase_start(struct purchase *purchase);
+/* Ends it as early as money allows. Reactor thread; `done` comes later. */
+void purchase_cancel(struct purchase *purchase);
+/* Frees what it holds. Not while it runs. */
+void purchase_clear(struct purchase *purchase);
+
+#endif

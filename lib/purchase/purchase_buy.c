@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "purchase/insurance.h"
+#include "purchase/purchase_steps.h"
+
+/* The part that spends money: admission, `buying`, one request, and what its answer proves. */
+
+#define RESULT_BYTES_MAX ((size_t)256 << 10)
+/* A purchase has this long to get onto the wire also where settle_ms is tiny, so that it is sent at all. */
+#define ADMISSION_LEAST_US 50000
+#define STORE_RETRIES_MAX 5 /* of the one write that says "bought" */
+#define STORE_RETRY_US 200000
+
+/* ---- admission --------------------------------------------------------------------------------------------- */
+
+static void purchase_answered(struct exchange *exchange);
+
+static void purchase_admitted(struct exchange *exchange)
+{
+	purchase_on(purchase_of(exchange), EVENT_ADMITTED);
+}
+
+/* The rate that will be bought: the one chosen now, or the row's. */
+static const char *purchase_rate_id(const struct purchase *purchase)
+{
+	if (purchase->rate_index == SIZE_MAX)
+		return purchase->row.rate_id;
+	const shipopt_record *rate =
+		shipopt_record_item(purchase->shipment, SHIPOPT_SHIPMENT_RATES, purchase->rate_index);
+	return shipopt_record_text(rate, SHIPOPT_RATE_ID);
+}
+
+/* A repeat sends the same body: what the row says once it was sent. */
+static int64_t purchase_insurance(const struct purchase *purchase)
+{
+	if (purchase->row.sent > 0)
+		return purchase->row.insurance;
+	return shipopt_record_number(purchase->order->shipment, SHIPOPT_SHIPMENT_INSURANCE, 0);
+}
+
+/* Waits for the lane before anything is written: `buying` is only said of what is about to be sent. */
+void purchase_admit(struct purchase *purchase)
+{
+	ASSERT(!purchase->rules->rate_only && !purchase->is_other);
+	if (purchase->is_canceled) {
+		purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : SHIPOPT_ECANCELED, NULL);
+		return;
+	}
+	const char *id = purchase->rate_index == SIZE_MAX ? purchase->row.shipment_id
+							  : shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
+	struct call *call = purchase_new_call(purchase);
+	int64_t insurance = purchase_insurance(purchase);
+	int r = purchase->rules->carrier->provider->buy_shipment(
+		call, id, purchase_rate_id(purchase), insurance > 0 ? insurance : -1);
+	if (r < 0) {
+		purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : r, NULL);
+		return;
+	}
+	purchase->exchange.admitted = purchase_admitted;
+	purchase_call(purchase, PURCHASE_ADMITTING, purchase_answered);
+}
+
+/* ---- reserving --------------------------------------------------------------------------------------------- */
+
+/* Not sent: the request that waits for the word is dropped. */
+static void purchase_give_up(struct purchase *purchase)
+{
+	exchange_give_up(&purchase->exchange);
+}
+
+static const char *purchase_currency(const struct purchase *purchase, const struct ledger_request *request)
+{
+	return request->currency ? request->currency : purchase->row.currency;
+}
+
+/* What speaks against it before anything is written; 0: nothing. */
+static int purchase_check_money(
+	const struct purchase *purchase, const struct ledger_request *request, shipopt_error **ret_error)
+{
+	const struct purchase_rules *rules = purchase->rules;
+	const char *currency = purchase_currency(purchase, request);
+	if (rules->spend_limit > 0 && !text_equal(currency, rules->currency))
+		return error_set(ret_error, SHIPOPT_ELIMIT, "the rate is in %s and the spend limit in %s; nothing was bought",
+			currency ? currency : "no currency", rules->currency);
+	if (request->insurance > 0 && !text_equal(currency, rules->insurance_currency))
+		return error_set(ret_error, SHIPOPT_ELIMIT,
+			"the rate is in %s and the insurance in %s (bulk setting insurance_currency); nothing was bought",
+			currency ? currency : "no currency", rules->insurance_currency);
+	return 0;
+}
+
+void purchase_reserve(struct purchase *purchase)
+{
+	const struct purchase_rules *rules = purchase->rules;
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_BUY);
+	shipopt_error *error = NULL;
+	purchase_fill_rate(purchase, request);
+	request->insurance = purchase_insurance(purchase);
+	request->fee = insurance_fee(request->insurance, rules->insurance_fee_percent, rules->insurance_fee_min);
+	request->settle_ms = rules->settle_ms;
+	request->request = purchase->request;
+	request->budget = rules->spend_limit > 0 ? rules->budget : NULL;
+	request->budget_limit = rules->spend_limit;
+	int r = purchase->is_canceled ? SHIPOPT_ECANCELED : purchase_check_money(purchase, request, &error);
+	if (r == 0) {
+		purchase_submit(purchase, PURCHASE_RESERVING);
+		return;
+	}
+	purchase_give_up(purchase);
+	purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : r, error);
+}
+
+static shipopt_error *purchase_over_limit(const struct purchase *purchase)
+{
+	const struct purchase_rules *rules = purchase->rules;
+	char limit[DECIMAL_TEXT_SIZE], amount[DECIMAL_TEXT_SIZE];
+	shipopt_error *error = NULL;
+	decimal_format(rules->spend_limit, 2, limit);
+	decimal_format(purchase->ledger.amount + purchase->ledger.fee, 2, amount);
+	error_set(&error, SHIPOPT_ELIMIT, "%s more would pass the spend limit %s %s of budget \"%s\"; nothing was bought", amount,
+		limit, rules->currency, rules->budget);
+	return error;
+}
+
+/* The limit, somebody else's shipment, or a store that fails: nothing was sent. */
+void purchase_not_reserved(struct purchase *purchase)
+{
+	int status = purchase->event_status;
+	shipopt_error *error = TAKE(purchase->event_error);
+	purchase_give_up(purchase);
+	if (status == LEDGER_OVER_LIMIT) {
+		status = SHIPOPT_ELIMIT;
+		shipopt_error_unref(error);
+		error = purchase_over_limit(purchase);
+	} else if (status == LEDGER_SHARED) {
+		status = SHIPOPT_EPROTOCOL;
+	}
+	purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : status, error);
+}
+
+void purchase_reservation_taken(struct purchase *purchase)
+{
+	purchase_give_up(purchase);
+	purchase_claim_again(purchase);
+}
+
+/* ---- sending ----------------------------------------------------------------------------------------------- */
+
+static int64_t purchase_send_deadline(const struct purchase *purchase)
+{
+	const struct purchase_rules *rules = purchase->rules;
+	int64_t by_lease_us = purchase->lease_until_us - rules->timeout_ms * 1000;
+	/* Counted from before `buying` was asked for. Later than that it is not sent. */
+	int64_t by_settle_us =
+		purchase->ledger_sent_us + MAX(rules->settle_ms * 1000 / PURCHASE_SETTLE_SHARES, ADMISSION_LEAST_US);
+	return MIN(MIN(by_lease_us, by_settle_us), purchase->deadline_us);
+}
+
+/* `buying` is durable. */
+void purchase_send(struct purchase *purchase)
+{
+	const struct ledger_row *row = &purchase->row;
+	purchase->settle_due_us = clock_now_us() + (row->buying_at_ms + row->settle_ms - row->now_ms) * 1000;
+	purchase->look_ups = 0;
+	purchase->is_rerating = false;
+	purchase->rate_index = SIZE_MAX;
+	purchase->exchange.deadline_us = purchase_send_deadline(purchase);
+	purchase->state = PURCHASE_BUYING;
+	if (purchase->is_canceled)
+		exchange_cancel(&purchase->exchange);
+	exchange_go(&purchase->exchange);
+}
+
+/* ---- the verdict ------------------------------------------------------------------------------------------- */
+
+/* Read from the answer itself: a word that is lost for want of memory must not count as none. */
+static void purchase_read_words(const struct purchase *purchase, struct evidence_answer *answer)
+{
+	const struct exchange *exchange = &purchase->exchange;
+	struct json_value error;
+	if (!exchange->document || !json_get(json_root(exchange->document), "error", &error))
+		return;
+	/* {"error":{…}} or {"error":"…"}: the API's own words, as against a gateway's. Only with a code they can be on the list. */
+	answer->is_envelope = json_type(error) == JSON_OBJECT || json_type(error) == JSON_STRING;
+	if (json_type(error) == JSON_OBJECT)
+		answer->word = purchase->rules->carrier->provider->purchase_word(
+			exchange->http_status, json_get_text(error, "code"));
+}
+
+static enum evidence purchase_judge(const struct purchase *purchase)
+{
+	const struct exchange *exchange = &purchase->exchange;
+	const struct provider *provider = purchase->rules->carrier->provider;
+	struct evidence_answer answer = {
+		.was_sent = exchange->maybe_sent,
+		.was_handed_over = exchange->was_handed_over,
+		.http_status = exchange->http_status,
+		.word = WORD_UNLISTED,
+		.shows_label = exchange->status == 0 &&
+			       provider->has_postage(purchase->shipment, purchase->row.shipment_id) == 1,
+	};
+	purchase_read_words(purchase, &answer);
+	return evidence_of_purchase(&answer);
+}
+
+static enum purchase_event purchase_next_event(enum evidence_next next)
+{
+	static const enum purchase_event events[] = {
+		[NEXT_LOOK_UP] = EVENT_LOOK_UP,
+		[NEXT_BOUGHT] = EVENT_BOUGHT,
+		[NEXT_FAILED] = EVENT_FAILED,
+		[NEXT_AGAIN] = EVENT_AGAIN,
+		[NEXT_RERATE] = EVENT_RERATE,
+		[NEXT_ONLY_READ] = EVENT_ONLY_READ,
+		[NEXT_PERSON] = EVENT_PERSON,
+	};
+	return events[next];
+}
+
+static void purchase_answered(struct exchange *exchange)
+{
+	struct purchase *purchase = purchase_of(exchange);
+	shipopt_error *error = purchase_take_answer(purchase);
+	int status = exchange->status;
+	if (purchase->state == PURCHASE_ADMITTING) {
+		/* It never was admitted: nothing was written and nothing sent. */
+		purchase_on_error(purchase, EVENT_TROUBLE, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : status, error);
+		return;
+	}
+	const struct evidence_row row = {.sent = purchase->row.sent, .unproven = purchase->row.unproven};
+	purchase->evidence = purchase_judge(purchase);
+	if (purchase->evidence == EVIDENCE_REFUSED && status == SHIPOPT_EREFUSED)
+		health_observe(&purchase->rules->carrier->health, purchase->row.carrier, true);
+	purchase_blame(purchase, status);
+	enum evidence_next next = evidence_after_purchase(&row, purchase->evidence);
+	purchase_on_error(purchase, purchase_next_event(next), status, error);
+}
+
+/* ---- proven not done --------------------------------------------------------------------------------------- */
+
+static const char *purchase_end_text(const struct purchase *purchase)
+{
+	const char *message = shipopt_error_message(purchase->end_error);
+	return message ? message : shipopt_strerror(purchase->end_status);
+}
+
+/* What the item says if it ends behind the transition. */
+static void purchase_keep_end(struct purchase *purchase)
+{
+	shipopt_error_unref(purchase->end_error);
+	purchase->end_status = purchase->event_status;
+	purchase->end_error = TAKE(purchase->event_error);
+}
+
+void purchase_fail_proven(struct purchase *purchase)
+{
+	purchase_keep_end(purchase);
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_FAIL);
+	request->reason = purchase_end_text(purchase);
+	request->proven = true;
+	request->release = true;
+	purchase_submit(purchase, PURCHASE_FAILING);
+}
+
+/* Too many requests, not sent, or an expired rate. The row says so before it is sent again: created, or in doubt where an
+ * earlier purchase is unproven. */
+void purchase_prove(struct purchase *purchase)
+{
+	purchase_keep_end(purchase);
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_PROVE);
+	request->reason = purchase_end_text(purchase);
+	purchase_submit(purchase, PURCHASE_PROVING);
+}
+
+/* A purchase that did not get onto the wire in its time is sent again; one that could not be sent ends the item, and so does the
+ * end of its time. */
+static bool purchase_goes_on(const struct purchase *purchase)
+{
+	bool could_not = purchase->evidence == EVIDENCE_UNSENT && purchase->end_status != SHIPOPT_ETIMEDOUT;
+	return !could_not && !purchase->is_canceled && clock_now_us() < purchase->deadline_us;
+}
+
+void purchase_proved(struct purchase *purchase)
+{
+	int status = purchase->is_canceled ? SHIPOPT_ECANCELED : purchase->end_status;
+	if (!purchase_goes_on(purchase)) {
+		if (purchase_is_open(purchase))
+			purchase_end_in_doubt(purchase);
+		else
+			purchase_end(purchase, status, TAKE(purchase->end_error));
+	} else if (purchase->evidence == EVIDENCE_EXPIRED) {
+		purchase->is_rerating = true;
+		purchase_rerate(purchase);
+	} else {
+		purchase_admit(purchase);
+	}
+}
+
+/* ---- bought ------------------------------------------------------------------------------------------------ */
+
+/* What the carrier charged; 0 where it does not say so in a way that can be believed. */
+static int64_t purchase_paid(const struct purchase *purchase, struct buffer *note)
+{
+	const shipopt_record *rate = shipopt_record_child(purchase->shipment, SHIPOPT_SHIPMENT_SELECTED_RATE);
+	int64_t paid = shipopt_record_number(rate, SHIPOPT_RATE_RATE, 0);
+	const char *currency = shipopt_record_text(rate, SHIPOPT_RATE_CURRENCY);
+	if (paid > 0 && paid <= PURCHASE_PAID_MAX && (!currency || text_equal(currency, purchase->row.currency)))
+		return paid;
+	buffer_append_format(note, "%sthe carrier's answer does not say what was charged: counted as the chosen rate",
+		note->length ? "; " : "");
+	return 0;
+}
+
+static int64_t purchase_fee(const struct purchase *purchase, struct buffer *note)
+{
+	int64_t insured = shipopt_record_number(purchase->shipment, SHIPOPT_SHIPMENT_INSURANCE, 0);
+	if (purchase->row.insurance <= insured)
+		return purchase->row.fee;
+	char asked[DECIMAL_TEXT_SIZE];
+	decimal_format(purchase->row.insurance, 2, asked);
+	buffer_append_format(note, "%sbought WITHOUT the insurance of %s %s that was asked for", note->length ? "; " : "", asked,
+		purchase->row.currency ? purchase->row.currency : "");
+	return insured > 0 ? purchase->row.fee : 0;
+}
+
+static const char *purchase_label_url(const struct purchase *purchase, struct buffer *note)
+{
+	const shipopt_record *label = shipopt_record_child(purchase->shipment, SHIPOPT_SHIPMENT_POSTAGE_LABEL);
+	const char *url = shipopt_record_text(label, SHIPOPT_POSTAGE_LABEL_LABEL_URL);
+	bool fits = url && strlen(url) <= LEDGER_TEXT_MAX;
+	if (!fits)
+		buffer_append_format(note, "%s%s; fetch it with GET /shipments/%.64s", note->length ? "; " : "",
+			url ? "the label document is larger than the ledger keeps" : "the answer has no label document",
+			purchase->row.shipment_id);
+	return fits ? url : NULL;
+}
+
+void purchase_record(struct purchase *purchase)
+{
+	const struct buffer *answer = &purchase->exchange.http.response;
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_BOUGHT_);
+	struct buffer *note = &purchase->note;
+	buffer_done(note);
+	buffer_init(note, PURCHASE_NOTE_BYTES_MAX);
+	request->tracking_code = shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_TRACKING_CODE);
+	request->label_url = purchase_label_url(purchase, note);
+	request->paid = purchase_paid(purchase, note);
+	request->fee = purchase_fee(purchase, note);
+	request->result = answer->length <= RESULT_BYTES_MAX ? buffer_text(answer) : NULL;
+	request->reason = note->length ? buffer_text(note) : NULL;
+	request->release = true;
+	purchase_submit(purchase, PURCHASE_RECORDING);
+}
+
+/* A store that fails now must not make a bought label look like an order that failed. */
+void purchase_record_later(struct purchase *purchase)
+{
+	if (purchase->store_retries++ < STORE_RETRIES_MAX)
+		purchase_wait(purchase, PURCHASE_WAITING_FOR_STORE, STORE_RETRY_US);
+	else
+		purchase_end(purchase, SHIPOPT_EINDOUBT, TAKE(purchase->event_error));
+}

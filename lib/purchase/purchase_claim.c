@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/clock.h"
+#include "base/text.h"
+#include "purchase/purchase_steps.h"
+
+/* The first step: take the order's row, see where an earlier run left it, and go on from there. */
+
+#define CLAIMS_MAX 32       /* a row that keeps changing hands or state under us */
+#define BUSY_POLL_US 500000 /* another holder's lease is looked at this often at least */
+
+void purchase_claim(struct purchase *purchase)
+{
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_CLAIM);
+	request->owner = "libshipopt";
+	request->fingerprint = purchase->fingerprint;
+	request->request = purchase->request;
+	request->base_url = purchase->rules->carrier->base_url;
+	purchase_submit(purchase, PURCHASE_CLAIMING);
+}
+
+/* With our token, if we still hold the row. */
+void purchase_claim_again(struct purchase *purchase)
+{
+	shipopt_error *error = TAKE(purchase->event_error);
+	if (++purchase->claims > CLAIMS_MAX) {
+		if (!error)
+			error_set(&error, SHIPOPT_EBUSY, "the order's ledger row keeps changing under us (%s)",
+				ledger_state_name(purchase->row.state));
+		purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : SHIPOPT_EBUSY, error);
+		return;
+	}
+	shipopt_error_unref(error);
+	purchase_wait(purchase, PURCHASE_WAITING_FOR_LEASE, 0);
+}
+
+/* Its holder may be long dead: waited for until the item's own deadline. */
+void purchase_wait_for_lease(struct purchase *purchase)
+{
+	int64_t left_us = (purchase->row.lease_until_ms - purchase->row.now_ms) * 1000;
+	purchase_wait(purchase, PURCHASE_WAITING_FOR_LEASE, MAX(1000, MIN(left_us, BUSY_POLL_US)));
+}
+
+/* ---- what was found ---------------------------------------------------------------------------------------- */
+
+static enum purchase_event purchase_find_unsent(struct purchase *purchase, bool is_same)
+{
+	bool is_kept = is_same && !purchase_request_max_rate_changed(purchase);
+	switch (purchase->row.state) {
+	case LEDGER_PLANNED:
+		return is_kept ? EVENT_FRESH : EVENT_CHANGED;
+	case LEDGER_CREATED:
+		return is_kept ? EVENT_RATED : EVENT_CHANGED;
+	case LEDGER_HELD:
+		return is_kept ? EVENT_HELD : EVENT_CHANGED; /* the correction that it waited for */
+	case LEDGER_FAILED:
+		return EVENT_CHANGED; /* proven: asked for again, it is tried again */
+	default:
+		return EVENT_CLOSED;
+	}
+}
+
+static enum purchase_event purchase_find_event(struct purchase *purchase, bool is_same)
+{
+	const struct ledger_row *row = &purchase->row;
+	bool has_label = row->state == LEDGER_BOUGHT || row->state == LEDGER_DOCUMENTED;
+	if (row->base_url && !text_equal(row->base_url, purchase->rules->carrier->base_url))
+		return EVENT_CONFLICT;
+	if (purchase_is_open(purchase)) {
+		purchase->is_other = !is_same;
+		return EVENT_OPEN;
+	}
+	if (row->needs_person)
+		return EVENT_HELD;
+	if (has_label)
+		return is_same ? EVENT_HAS_LABEL : EVENT_CONFLICT;
+	return purchase_find_unsent(purchase, is_same);
+}
+
+void purchase_find(struct purchase *purchase)
+{
+	const struct ledger_row *row = &purchase->row;
+	/* A row that needs no lease is given none. */
+	purchase->holds_lease = row->lease_until_ms > row->now_ms;
+	purchase->settle_due_us = clock_now_us() + (row->buying_at_ms + row->settle_ms - row->now_ms) * 1000;
+	if (purchase_is_open(purchase) && row->reason && !purchase->doubt)
+		error_set(&purchase->doubt, SHIPOPT_EINDOUBT, "%s", row->refusal ? row->refusal : row->reason);
+	enum purchase_event event = purchase_find_event(purchase, purchase_request_is_same(purchase));
+	purchase->state = PURCHASE_FOUND;
+	purchase_on(purchase, purchase->is_canceled && event != EVENT_HAS_LABEL ? EVENT_LATE : event);
+}
+
+/* What was approved stays approved for the same content; a changed max_rate or other content needs a new approval. */
+void purchase_plan(struct purchase *purchase)
+{
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_PLAN);
+	request->fingerprint = purchase->fingerprint;
+	request->request = purchase->request;
+	request->keep_approval = purchase_request_is_same(purchase) && !purchase_request_max_rate_changed(purchase);
+	purchase_submit(purchase, PURCHASE_PLANNING);
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "purchase/purchase_steps.h"
+
+/* Results: what the item says, and giving the lease up. */
+
+#define DIFFERENCES_BYTES_MAX 512
+
+void purchase_finish(struct purchase *purchase)
+{
+	purchase->state = PURCHASE_IDLE;
+	purchase->item->status = purchase->end_status;
+	if (purchase->end_error) {
+		shipopt_error_unref(purchase->item->error);
+		purchase->item->error = TAKE(purchase->end_error);
+	}
+	purchase->done(purchase);
+}
+
+void purchase_end(struct purchase *purchase, int status, shipopt_error *error)
+{
+	purchase->end_status = status;
+	shipopt_error_unref(purchase->end_error);
+	purchase->end_error = error;
+	if (!purchase->holds_lease) {
+		purchase_finish(purchase);
+		return;
+	}
+	purchase_ledger(purchase, LEDGER_RELEASE);
+	purchase->holds_lease = false;
+	purchase_submit(purchase, PURCHASE_RELEASING);
+}
+
+int purchase_blame(struct purchase *purchase, int status)
+{
+	if (status == SHIPOPT_EAUTH || status == SHIPOPT_EPAYMENT)
+		purchase->account_status = status;
+	return status;
+}
+
+/* ---- the item ---------------------------------------------------------------------------------------------- */
+
+static int purchase_replace_text(char **slot, const char *text)
+{
+	char *copy = mem_copy_text(text);
+	if (text && !copy)
+		return SHIPOPT_ENOMEM;
+	mem_free(*slot);
+	*slot = copy;
+	return 0;
+}
+
+int purchase_fill_item(struct purchase *purchase)
+{
+	const struct ledger_row *row = &purchase->row;
+	shipopt_item *item = purchase->item;
+	const struct {
+		char **slot;
+		const char *text;
+	} texts[] = {{&item->shipment_id, row->shipment_id}, {&item->carrier, row->carrier}, {&item->service, row->service},
+		{&item->currency, row->currency}, {&item->tracking_code, row->tracking_code}, {&item->label_url, row->label_url}};
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(texts); i++)
+		r = purchase_replace_text(texts[i].slot, texts[i].text);
+	bool is_bought = row->state == LEDGER_BOUGHT || row->state == LEDGER_DOCUMENTED;
+	/* A price that is not known counts as the rate, here as in the spend limit. */
+	item->amount = is_bought && row->paid > 0 ? row->paid : row->rate_id ? row->amount : -1;
+	if (!item->record)
+		item->record = TAKE(purchase->shipment);
+	if (r == 0 && !item->record && row->result)
+		r = shipopt_record_decode(SHIPOPT_RECORD_SHIPMENT, row->result, strlen(row->result), &item->record, NULL);
+	return r == SHIPOPT_EPARSE ? 0 : r;
+}
+
+/* ---- without a label --------------------------------------------------------------------------------------- */
+
+void purchase_end_with_event(struct purchase *purchase)
+{
+	int status = purchase->event_status == LEDGER_SHARED ? SHIPOPT_EPROTOCOL : purchase->event_status;
+	if (purchase_is_open(purchase))
+		purchase_end_in_doubt(purchase);
+	else
+		purchase_end(purchase, status, TAKE(purchase->event_error));
+}
+
+void purchase_end_failed(struct purchase *purchase)
+{
+	purchase->holds_lease = false; /* given up with the transition */
+	int r = purchase->row.rate_id ? purchase_fill_item(purchase) : 0;
+	purchase_end(purchase, r < 0 ? r : purchase->end_status, TAKE(purchase->end_error));
+}
+
+void purchase_fail(struct purchase *purchase, enum ledger_operation operation, int status, shipopt_error *error)
+{
+	if (!purchase->rules->store) {
+		purchase_end(purchase, status, error);
+		return;
+	}
+	if (purchase_is_open(purchase)) {
+		/* The row stays in doubt: the price or the order is not what is unknown. */
+		purchase_keep_doubt(purchase, error, true);
+		purchase_end_in_doubt(purchase);
+		return;
+	}
+	struct ledger_request *request = purchase_ledger(purchase, operation);
+	purchase->end_status = status;
+	shipopt_error_unref(purchase->end_error);
+	purchase->end_error = error;
+	request->reason = error ? shipopt_error_message(error) : shipopt_strerror(status);
+	request->release = true;
+	purchase_submit(purchase, PURCHASE_FAILING);
+}
+
+static int purchase_late_status(const struct purchase *purchase)
+{
+	int state = purchase->row.state;
+	/* Also behind somebody else's lease, where our own count is the row as read. */
+	bool is_open = state == LEDGER_BUYING || state == LEDGER_IN_DOUBT || purchase_is_open(purchase);
+	bool is_leased = state && !purchase->holds_lease && purchase->row.lease_until_ms > purchase->row.now_ms;
+	return is_open			? SHIPOPT_EINDOUBT
+	       : purchase->is_canceled	? SHIPOPT_ECANCELED
+	       : is_leased		? SHIPOPT_EBUSY
+					: SHIPOPT_ETIMEDOUT;
+}
+
+void purchase_end_late(struct purchase *purchase)
+{
+	int status = purchase_late_status(purchase);
+	shipopt_error *error = TAKE(purchase->item->error);
+	if (!error && status == SHIPOPT_EBUSY)
+		error_set(&error, status, "another process holds the order until its lease ends");
+	if (!error && status == SHIPOPT_EINDOUBT)
+		error_set(&error, status, "another process holds the order, and its purchase is %s: run it again when that ends",
+			ledger_state_name(purchase->row.state));
+	purchase_end(purchase, status, error);
+}
+
+void purchase_end_store_failed(struct purchase *purchase)
+{
+	int status = purchase->event_status == SHIPOPT_EINDOUBT ? SHIPOPT_EDATABASE : purchase->event_status;
+	/* Money may have been spent: that must not look like an order that failed. */
+	purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : status, TAKE(purchase->event_error));
+}
+
+/* ---- in doubt ---------------------------------------------------------------------------------------------- */
+
+static void purchase_end_other(struct purchase *purchase)
+{
+	struct buffer names;
+	shipopt_error *error = NULL;
+	buffer_init(&names, DIFFERENCES_BYTES_MAX);
+	purchase_request_differences(purchase, &names);
+	error_set(&error, SHIPOPT_ECONFLICT, "the key \"%s\" is %s with other content; it differs in: %s", purchase->order->key,
+		ledger_state_name(purchase->row.state), names.length ? buffer_text(&names) : "the request");
+	buffer_done(&names);
+	purchase_end(purchase, SHIPOPT_ECONFLICT, error);
+}
+
+/* Refused, and not proven: the carrier's words, for a person. Otherwise the next run looks it up. */
+void purchase_end_in_doubt(struct purchase *purchase)
+{
+	const struct ledger_row *row = &purchase->row;
+	bool is_refused = row->needs_person && row->refusal;
+	purchase_keep_doubt(purchase, TAKE(purchase->event_error), false);
+	if (purchase->is_other) {
+		purchase_end_other(purchase);
+		return;
+	}
+	shipopt_error *error = TAKE(purchase->doubt);
+	if (is_refused)
+		error = error_prefix(error, "refused, but not proven: a person must look the shipment up at the carrier");
+	else if (row->needs_person)
+		error = error_prefix(error, "a person must look the shipment up at the carrier");
+	int r = purchase_fill_item(purchase);
+	purchase_end(purchase, r < 0 ? r : is_refused ? SHIPOPT_EREFUSED : SHIPOPT_EINDOUBT, error);
+}
+
+/* ---- with a row that says all ------------------------------------------------------------------------------ */
+
+static void purchase_end_with_row(struct purchase *purchase, int status, const char *what)
+{
+	shipopt_error *error = NULL;
+	error_set(&error, status, "%s%s%s", what, purchase->row.reason ? ": " : "",
+		purchase->row.reason ? purchase->row.reason : "");
+	int r = purchase_fill_item(purchase);
+	purchase_end(purchase, r < 0 ? r : status, error);
+}
+
+void purchase_end_already(struct purchase *purchase)
+{
+	shipopt_error *error = NULL;
+	/* A note on the label, such as that it is not insured. */
+	if (purchase->row.reason && purchase->row.state >= LEDGER_BOUGHT && purchase->row.state <= LEDGER_DOCUMENTED)
+		error_set(&error, SHIPOPT_ALREADY, "%s", purchase->row.reason);
+	int r = purchase_fill_item(purchase);
+	purchase_end(purchase, r < 0 ? r : SHIPOPT_ALREADY, error);
+}
+
+void purchase_end_conflict(struct purchase *purchase)
+{
+	const char *url = purchase->row.base_url, *ours = purchase->rules->carrier->base_url;
+	shipopt_error *error = NULL;
+	if (!url || strcmp(url, ours) == 0) {
+		purchase_end_other(purchase);
+		return;
+	}
+	error_set(&error, SHIPOPT_ECONFLICT,
+		"the key \"%s\" is %s at %s, and this client uses %s: use one base URL, or another account name for the other carrier",
+		purchase->order->key, ledger_state_name(purchase->row.state), url, ours);
+	purchase_end(purchase, SHIPOPT_ECONFLICT, error);
+}
+
+void purchase_end_held(struct purchase *purchase)
+{
+	purchase_end_with_row(purchase, SHIPOPT_EHELD, "held for review");
+}
+
+void purchase_end_closed(struct purchase *purchase)
+{
+	purchase_end_with_row(purchase, SHIPOPT_ESTATE, ledger_state_name(purchase->row.state));
+}
+
+void purchase_end_rated(struct purchase *purchase)
+{
+	int r = purchase->is_canceled ? SHIPOPT_ECANCELED : purchase_fill_item(purchase);
+	purchase_end(purchase, r, NULL);
+}
+
+/* ---- bought ------------------------------------------------------------------------------------------------ */
+
+static shipopt_error *purchase_overcharge(const struct ledger_row *row)
+{
+	char paid[DECIMAL_TEXT_SIZE], approved[DECIMAL_TEXT_SIZE];
+	const char *currency = row->currency ? row->currency : "";
+	shipopt_error *error = NULL;
+	decimal_format(row->paid, 2, paid);
+	decimal_format(row->ceiling, 2, approved);
+	error_set(&error, SHIPOPT_ELIMIT, "bought, but the carrier charged %s %s where at most %s %s was approved%s%s", paid, currency,
+		approved, currency, row->reason ? "; " : "", row->reason ? row->reason : "");
+	return error;
+}
+
+void purchase_end_bought(struct purchase *purchase)
+{
+	const struct ledger_row *row = &purchase->row;
+	shipopt_error *error = NULL;
+	shipopt_error_unref(TAKE(purchase->item->error));
+	health_observe(&purchase->rules->carrier->health, row->carrier, false);
+	if (row->ceiling > 0 && row->paid > row->ceiling)
+		error = purchase_overcharge(row);
+	else if (row->reason)
+		error_set(&error, SHIPOPT_OK, "%s", row->reason);
+	int r = purchase_fill_item(purchase);
+	if (r == 0 && purchase->rules->rate_only)
+		r = SHIPOPT_ALREADY;
+	if (r >= 0 && purchase->is_other) {
+		shipopt_error_unref(error);
+		purchase_end_other(purchase);
+	} else {
+		purchase_end(purchase, r, error);
+	}
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "base/clock.h"
+#include "purchase/purchase_steps.h"
+
+/* Requests to the ledger, and the events that their outcomes are. */
+
+#define COMMITS_IN_DOUBT_MAX 3 /* a commit whose outcome the store does not know: the row is claimed again this often */
+
+struct ledger_request *purchase_ledger(struct purchase *purchase, enum ledger_operation operation)
+{
+	const struct purchase_rules *rules = purchase->rules;
+	int64_t generation = operation == LEDGER_CLAIM ? purchase->order->generation : purchase->row.generation;
+	purchase->ledger = (struct ledger_request){
+		.operation = operation,
+		.key = {.provider = rules->carrier->provider->name,
+			.account = settings_text(&rules->carrier->settings, CARRIER_ACCOUNT),
+			.mode = rules->carrier->mode,
+			.order_key = purchase->order->key,
+			.piece = purchase->order->piece,
+			.purpose = rules->purpose,
+			.generation = generation},
+		.token = purchase->token,
+		.lease_ms = rules->lease_ms,
+		.reactor = purchase->reactor,
+	};
+	return &purchase->ledger;
+}
+
+static void purchase_take_row(struct purchase *purchase, struct ledger_request *request)
+{
+	ledger_row_done(&purchase->row);
+	purchase->row = request->row;
+	memset(&request->row, 0, sizeof(request->row));
+}
+
+static void purchase_take_lease(struct purchase *purchase, const struct ledger_request *request)
+{
+	bool is_leased = request->operation == LEDGER_CLAIM || request->operation == LEDGER_RENEW ||
+			 request->operation == LEDGER_BUY;
+	/* Counted from before it was asked for: never later than the database's own end. */
+	if (is_leased)
+		purchase->lease_until_us = purchase->ledger_sent_us + purchase->rules->lease_ms * 1000;
+	if (request->operation == LEDGER_CLAIM)
+		purchase->token = request->token;
+	purchase->holds_lease = !request->release;
+}
+
+static enum purchase_event purchase_outcome(struct purchase *purchase, int status)
+{
+	switch (status) {
+	case LEDGER_OK:
+		return EVENT_DONE;
+	case LEDGER_BUSY:
+		return EVENT_BUSY;
+	case LEDGER_LOST:
+		purchase->holds_lease = false;
+		return EVENT_TAKEN;
+	case LEDGER_REFUSED:
+		return EVENT_TAKEN;
+	case LEDGER_OVER_LIMIT:
+		return EVENT_OVER_LIMIT;
+	case LEDGER_SHARED:
+		return EVENT_SHARED;
+	case SHIPOPT_EINDOUBT: /* the commit itself: look at the row before anything else */
+		return ++purchase->store_retries <= COMMITS_IN_DOUBT_MAX ? EVENT_TAKEN : EVENT_STORE_FAILED;
+	default:
+		return EVENT_STORE_FAILED;
+	}
+}
+
+static void purchase_ledger_done(struct ledger_request *request)
+{
+	struct purchase *purchase = CONTAINER_OF(request, struct purchase, ledger);
+	shipopt_error *error = TAKE(request->error);
+	int status = request->status;
+	if (status >= 0)
+		purchase_take_row(purchase, request);
+	if (status == LEDGER_OK)
+		purchase_take_lease(purchase, request);
+	ledger_row_done(&request->row);
+	purchase_on_error(purchase, purchase_outcome(purchase, status), status, error);
+}
+
+void purchase_submit(struct purchase *purchase, enum purchase_state state)
+{
+	purchase->state = state;
+	purchase->ledger_sent_us = clock_now_us();
+	purchase->ledger.done = purchase_ledger_done;
+	ledger_submit(purchase->rules->store, &purchase->ledger);
+}

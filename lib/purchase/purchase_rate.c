@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "purchase/purchase_steps.h"
+
+/* The free part of a purchase: a shipment is made, or rated again. */
+
+/* The carrier's word on the order itself, as against trouble on the way. */
+static bool purchase_is_refusal(int status)
+{
+	return status == SHIPOPT_EREFUSED || status == SHIPOPT_ENOTFOUND;
+}
+
+/* An API may cut a long reference. */
+#define REFERENCE_CUT_MIN 24
+
+static bool purchase_is_our_reference(const char *given, const char *wanted)
+{
+	return text_equal(given, wanted) ||
+	       (wanted && strlen(given) >= REFERENCE_CUT_MIN && text_has_prefix(wanted, given));
+}
+
+/* An answer that was mixed up on its way would make this order pay for another one's shipment: what was asked for again must have
+ * its id, what was made anew the reference that it was given (an API that gives none back cannot be checked). */
+static int purchase_check_shipment(const struct purchase *purchase, shipopt_error **ret_error)
+{
+	const char *id = shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
+	const char *wanted = shipopt_record_text(purchase->order->shipment, SHIPOPT_SHIPMENT_REFERENCE);
+	const char *given = shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_REFERENCE);
+	if (text_is_empty(id))
+		return error_set(ret_error, SHIPOPT_EPROTOCOL, "the carrier's answer has no shipment id");
+	if (purchase->rerate_id && !text_equal(id, purchase->rerate_id))
+		return error_set(ret_error, SHIPOPT_EPROTOCOL, "the carrier answered about shipment %.64s instead of %.64s", id,
+			purchase->rerate_id);
+	if (!purchase->rerate_id && !text_is_empty(given) && !purchase_is_our_reference(given, wanted))
+		return error_set(ret_error, SHIPOPT_EPROTOCOL,
+			"the carrier answered about a shipment with reference \"%.64s\" instead of \"%.64s\"", given,
+			wanted ? wanted : "");
+	return 0;
+}
+
+/* The answer to a re-rate has rates alone, which say whose they are. */
+static int purchase_name_rerated(struct purchase *purchase)
+{
+	if (!purchase->rerate_id || shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID))
+		return 0;
+	const shipopt_record *rate = shipopt_record_item(purchase->shipment, SHIPOPT_SHIPMENT_RATES, 0);
+	const char *id = rate ? shipopt_record_text(rate, SHIPOPT_RATE_SHIPMENT_ID) : NULL;
+	return shipopt_record_set_text(purchase->shipment, SHIPOPT_SHIPMENT_ID, id ? id : purchase->rerate_id);
+}
+
+/* The carrier may say at this point that the shipment has postage: an earlier purchase of it did act. */
+static bool purchase_is_bought_already(const struct purchase *purchase, const shipopt_error *error)
+{
+	const struct provider *provider = purchase->rules->carrier->provider;
+	enum provider_word word = provider->purchase_word(shipopt_error_http_status(error), shipopt_error_carrier_code(error));
+	return word == WORD_EXISTS && purchase->exchange.is_envelope && purchase->rerate_id && purchase_is_open(purchase);
+}
+
+static void purchase_rated(struct exchange *exchange)
+{
+	struct purchase *purchase = purchase_of(exchange);
+	shipopt_error *error = purchase_take_answer(purchase);
+	int status = exchange->status;
+	if (status == 0)
+		status = purchase_name_rerated(purchase);
+	if (status == 0)
+		status = purchase_check_shipment(purchase, &error);
+	if (status == 0) {
+		shipopt_error_unref(TAKE(purchase->item->error));
+		health_observe_shipment(&purchase->rules->carrier->health, purchase->shipment);
+		purchase_on_error(purchase, EVENT_RATED, 0, error);
+	} else if (purchase_is_bought_already(purchase, error)) {
+		purchase->evidence = EVIDENCE_EXISTS;
+		purchase_on_error(purchase, EVENT_ONLY_READ, status, error);
+	} else {
+		/* The row stays as it is: the next run goes on from here. */
+		bool is_refused = purchase_is_refusal(status);
+		purchase_on_error(purchase, is_refused ? EVENT_REFUSED : EVENT_TROUBLE,
+			is_refused ? status : purchase_blame(purchase, status), error);
+	}
+}
+
+/* The order itself was refused, or the host wants none of its rates. */
+void purchase_refuse_order(struct purchase *purchase)
+{
+	int status = purchase->event_status;
+	purchase_fail(purchase, status == SHIPOPT_EHELD ? LEDGER_HOLD : LEDGER_FAIL, status, TAKE(purchase->event_error));
+}
+
+void purchase_create(struct purchase *purchase)
+{
+	if (purchase->is_canceled) {
+		purchase_end(purchase, SHIPOPT_ECANCELED, NULL);
+		return;
+	}
+	mem_free(TAKE(purchase->rerate_id));
+	struct call *call = purchase_new_call(purchase);
+	int r = purchase->rules->carrier->provider->create_shipment(call, purchase->order->shipment);
+	if (r < 0) {
+		purchase_end(purchase, r, NULL);
+		return;
+	}
+	call->repeat = REPEAT_ALWAYS; /* at worst a second shipment that is never paid for */
+	purchase_call(purchase, PURCHASE_RATING, purchase_rated);
+}
+
+/* The shipment in the row, or the one that was just made and lacks a rate. */
+void purchase_rerate(struct purchase *purchase)
+{
+	const char *id = purchase->is_rerating ? purchase->row.shipment_id
+					       : shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
+	if (!purchase->rerate_id)
+		purchase->rerate_id = mem_copy_text(id);
+	struct call *call = purchase_new_call(purchase);
+	int r = purchase->rerate_id ? purchase->rules->carrier->provider->rerate_shipment(call, purchase->rerate_id)
+				    : SHIPOPT_ENOMEM;
+	if (r < 0)
+		purchase_end(purchase, r, NULL);
+	else
+		purchase_call(purchase, PURCHASE_RATING, purchase_rated);
+}

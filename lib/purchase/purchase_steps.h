@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PURCHASE_PURCHASE_STEPS_H
+#define PURCHASE_PURCHASE_STEPS_H
+
+#include "purchase/purchase.h"
+
+/* The parts of a purchase, shared between its files; see purchase.h for the model. */
+
+enum purchase_event {
+	/* the ledger */
+	EVENT_DONE,         /* the transition is durable; the row was taken over */
+	EVENT_BUSY,         /* another process holds the row */
+	EVENT_TAKEN,        /* the row is not as we knew it */
+	EVENT_OVER_LIMIT,
+	EVENT_SHARED,       /* another order has the shipment */
+	EVENT_STORE_FAILED, /* with status and error */
+	/* what a claim found */
+	EVENT_FRESH,   /* planned, as asked for */
+	EVENT_CHANGED, /* to be planned with what is asked for now */
+	EVENT_RATED,   /* created earlier; also an answer with rates */
+	EVENT_OPEN,    /* something was sent, and its outcome is not known */
+	EVENT_HAS_LABEL,
+	EVENT_CONFLICT,
+	EVENT_HELD,
+	EVENT_CLOSED,
+	/* calls and choices; with status and error */
+	EVENT_REFUSED,
+	EVENT_TROUBLE,
+	EVENT_CHOSEN,
+	EVENT_ADMITTED,
+	/* evidence.h */
+	EVENT_BOUGHT,
+	EVENT_FAILED,
+	EVENT_AGAIN,
+	EVENT_RERATE,
+	EVENT_LOOK_UP,
+	EVENT_ONLY_READ,
+	EVENT_PERSON,
+	/* time */
+	EVENT_TIME,
+	EVENT_LATE, /* the item's deadline, or a cancel, while it waited */
+	EVENT_COUNT
+};
+
+/* The one way on: runs the action of (state, event) in purchase_table.c. */
+void purchase_on(struct purchase *purchase, enum purchase_event event);
+/* The same with a status and an error, which is consumed, for the action to take. */
+void purchase_on_error(struct purchase *purchase, enum purchase_event event, int status, shipopt_error *error);
+
+typedef void (*purchase_action)(struct purchase *purchase);
+/* NULL where there is no rule. */
+purchase_action purchase_rule(enum purchase_state state, enum purchase_event event);
+const char *purchase_state_name(enum purchase_state state);
+/* Whether money may have been spent: a purchase of the row's shipment is not proven to have bought nothing. */
+static inline bool purchase_is_open(const struct purchase *purchase)
+{
+	return purchase->row.unproven > 0;
+}
+
+/* ---- purchase.c ---- */
+/* Waits in `state` for `delay_us`: EVENT_TIME, or EVENT_LATE when the item's deadline or a cancel comes first. */
+void purchase_wait(struct purchase *purchase, enum purchase_state state, int64_t delay_us);
+/* Prepares an exchange of this purchase for a new call. */
+struct call *purchase_new_call(struct purchase *purchase);
+/* Sends it and waits in `state`. `done` runs later, in any case. */
+void purchase_call(struct purchase *purchase, enum purchase_state state, void (*done)(struct exchange *exchange));
+struct purchase *purchase_of(struct exchange *exchange);
+/* Takes the exchange's record as the shipment, and its error. */
+shipopt_error *purchase_take_answer(struct purchase *purchase);
+/* Keeps the reason why the outcome is not known; consumes `error`. The first one stays unless `is_newer_better`. */
+void purchase_keep_doubt(struct purchase *purchase, shipopt_error *error, bool is_newer_better);
+
+/* ---- purchase_ledger.c ---- */
+/* Fills the key, token and lease of the ledger request, zeroes the rest. */
+struct ledger_request *purchase_ledger(struct purchase *purchase, enum ledger_operation operation);
+/* Submits it and waits in `state`. */
+void purchase_submit(struct purchase *purchase, enum purchase_state state);
+
+/* ---- actions: purchase_claim.c ---- */
+void purchase_claim(struct purchase *purchase);
+void purchase_claim_again(struct purchase *purchase);
+void purchase_wait_for_lease(struct purchase *purchase);
+void purchase_find(struct purchase *purchase);
+void purchase_plan(struct purchase *purchase);
+/* ---- purchase_rate.c ---- */
+void purchase_create(struct purchase *purchase);
+void purchase_rerate(struct purchase *purchase);
+void purchase_refuse_order(struct purchase *purchase);
+/* ---- purchase_choose.c ---- */
+void purchase_choose(struct purchase *purchase);
+void purchase_use_rate(struct purchase *purchase);
+void purchase_use_kept(struct purchase *purchase);
+void purchase_drop_question(struct purchase *purchase);
+/* Puts the rate that was chosen, or the row's, and what is approved into a request that writes it down. */
+void purchase_fill_rate(const struct purchase *purchase, struct ledger_request *request);
+/* ---- purchase_buy.c ---- */
+void purchase_admit(struct purchase *purchase);
+void purchase_reserve(struct purchase *purchase);
+void purchase_send(struct purchase *purchase);
+void purchase_not_reserved(struct purchase *purchase);
+void purchase_reservation_taken(struct purchase *purchase);
+void purchase_prove(struct purchase *purchase);
+void purchase_proved(struct purchase *purchase);
+void purchase_record(struct purchase *purchase);
+void purchase_record_later(struct purchase *purchase);
+void purchase_fail_proven(struct purchase *purchase);
+/* ---- purchase_look_up.c ---- */
+void purchase_doubt(struct purchase *purchase);
+void purchase_doubted(struct purchase *purchase);
+void purchase_look_up(struct purchase *purchase);
+void purchase_read(struct purchase *purchase);
+void purchase_look_again(struct purchase *purchase);
+void purchase_ask_person(struct purchase *purchase);
+void purchase_send_again(struct purchase *purchase);
+/* ---- purchase_end.c ---- */
+/* Ends with this result, after giving up the lease if it is held. Consumes `error`. */
+void purchase_end(struct purchase *purchase, int status, shipopt_error *error);
+/* Fails or holds the order, if its row allows it: no purchase is open. Consumes `error`. */
+void purchase_fail(struct purchase *purchase, enum ledger_operation operation, int status, shipopt_error *error);
+/* The item's status for a failed exchange, and whether the account is to blame. */
+int purchase_blame(struct purchase *purchase, int status);
+/* Copies what the row and the shipment say of the label into the item. SHIPOPT_ENOMEM. */
+int purchase_fill_item(struct purchase *purchase);
+void purchase_end_with_event(struct purchase *purchase);
+void purchase_end_failed(struct purchase *purchase);
+void purchase_end_late(struct purchase *purchase);
+void purchase_end_in_doubt(struct purchase *purchase);
+void purchase_end_already(struct purchase *purchase);
+void purchase_end_conflict(struct purchase *purchase);
+void purchase_end_held(struct purchase *purchase);
+void purchase_end_closed(struct purchase *purchase);
+void purchase_end_rated(struct purchase *purchase);
+void purchase_end_bought(struct purchase *purchase);
+void purchase_end_store_failed(struct purchase *purchase);
+void purchase_finish(struct purchase *purchase);
+
+/* ---- purchase_request.c ---- */
+int purchase_request_write(const shipopt_order *order, char **ret_request);
+int purchase_request_fingerprint(const shipopt_order *order, char ret_fingerprint[PURCHASE_FINGERPRINT_SIZE]);
+/* Against the row: whether it asks for the same; the names of the fields that differ; whether the price limit, which is no part
+ * of the fingerprint, does. */
+bool purchase_request_is_same(const struct purchase *purchase);
+void purchase_request_differences(const struct purchase *purchase, struct buffer *names);
+bool purchase_request_max_rate_changed(const struct purchase *purchase);
+
+#endif

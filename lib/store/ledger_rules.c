@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/ledger_rules.h"
+
+#include <string.h>
+
+#define BIT(state) (1u << (state))
+#define PLANNED BIT(LEDGER_PLANNED)
+#define CREATED BIT(LEDGER_CREATED)
+#define BUYING BIT(LEDGER_BUYING)
+#define IN_DOUBT BIT(LEDGER_IN_DOUBT)
+#define BOUGHT BIT(LEDGER_BOUGHT)
+#define DOCUMENTED BIT(LEDGER_DOCUMENTED)
+#define FAILED BIT(LEDGER_FAILED)
+#define HELD BIT(LEDGER_HELD)
+#define VOIDED BIT(LEDGER_VOIDED)
+#define VOID_REFUSED BIT(LEDGER_VOID_REFUSED)
+
+bool ledger_needs_lease(int state)
+{
+	return !(BIT(state) & (BOUGHT | DOCUMENTED | VOIDED | VOID_REFUSED));
+}
+
+bool ledger_is_leased(const struct ledger_facts *facts)
+{
+	int64_t left_ms = facts->lease_until_ms - facts->now_ms;
+	return left_ms > 0 && left_ms <= LEDGER_LEASE_MAX_MS;
+}
+
+/* The states that an operation may start from. */
+static unsigned rules_states(const struct ledger_request *request)
+{
+	switch (request->operation) {
+	case LEDGER_PLAN:
+		return PLANNED | CREATED | FAILED | HELD;
+	case LEDGER_CREATE:
+	case LEDGER_HOLD:
+		return PLANNED | CREATED;
+	case LEDGER_BUY:
+		return PLANNED | CREATED | BUYING | IN_DOUBT;
+	case LEDGER_PROVE:
+		return BUYING;
+	case LEDGER_DOUBT:
+		return BUYING | IN_DOUBT;
+	case LEDGER_BOUGHT_:
+		return CREATED | BUYING | IN_DOUBT | FAILED;
+	case LEDGER_FAIL:
+		return PLANNED | CREATED | BUYING;
+	case LEDGER_REOPEN:
+		return HELD | FAILED;
+	case LEDGER_RENEW:
+	case LEDGER_RELEASE:
+		return ~0u;
+	case LEDGER_DOCUMENT:
+		return BOUGHT;
+	case LEDGER_VOID:
+		return request->state == LEDGER_VOID_REQUESTED ? BOUGHT | DOCUMENTED | VOID_REFUSED
+							       : BIT(LEDGER_VOID_REQUESTED);
+	case LEDGER_CLAIM:
+		break;
+	}
+	return 0;
+}
+
+static bool rules_allow_buy(const struct ledger_request *request, const struct ledger_facts *facts)
+{
+	bool may_send = facts->sent < LEDGER_SENDS_MAX && !facts->exists_seen && !facts->needs_person;
+	if (!may_send)
+		return false;
+	if (facts->state == LEDGER_PLANNED)
+		return request->shipment_id && request->rate_id;
+	return facts->shipment_id && (!request->shipment_id || strcmp(request->shipment_id, facts->shipment_id) == 0);
+}
+
+static bool rules_are_proof_of_newest(const struct ledger_request *request, const struct ledger_facts *facts)
+{
+	return !request->proven || (facts->state == LEDGER_BUYING && facts->unproven > 0);
+}
+
+bool ledger_allows(const struct ledger_request *request, const struct ledger_facts *facts)
+{
+	if (!(rules_states(request) & BIT(facts->state)))
+		return false;
+	switch (request->operation) {
+	case LEDGER_PLAN:
+	case LEDGER_CREATE:
+	case LEDGER_HOLD:
+		return facts->unproven == 0 && !facts->needs_person;
+	case LEDGER_BUY:
+		return rules_allow_buy(request, facts);
+	case LEDGER_PROVE:
+		return facts->unproven > 0;
+	case LEDGER_DOUBT:
+		/* A proof that leaves nothing unproven leaves nothing in doubt. */
+		return rules_are_proof_of_newest(request, facts) && ledger_next_unproven(request, facts) > 0;
+	case LEDGER_BOUGHT_:
+		return facts->state != LEDGER_CREATED || facts->unproven > 0;
+	case LEDGER_FAIL:
+		return rules_are_proof_of_newest(request, facts) && ledger_next_unproven(request, facts) == 0;
+	case LEDGER_REOPEN:
+		return !facts->needs_person &&
+		       (request->state == 0 ||
+			       request->state == (facts->state == LEDGER_HELD ? facts->held_from : LEDGER_PLANNED));
+	default:
+		return true;
+	}
+}
+
+int64_t ledger_next_unproven(const struct ledger_request *request, const struct ledger_facts *facts)
+{
+	switch (request->operation) {
+	case LEDGER_BUY:
+		return facts->unproven + 1;
+	case LEDGER_PROVE:
+		return facts->unproven - 1;
+	case LEDGER_DOUBT:
+	case LEDGER_FAIL:
+		return facts->unproven - request->proven;
+	case LEDGER_BOUGHT_:
+		return 0;
+	default:
+		return facts->unproven;
+	}
+}
+
+int ledger_next_state(const struct ledger_request *request, const struct ledger_facts *facts)
+{
+	switch (request->operation) {
+	case LEDGER_PLAN:
+		return LEDGER_PLANNED;
+	case LEDGER_CREATE:
+		return LEDGER_CREATED;
+	case LEDGER_BUY:
+		return LEDGER_BUYING;
+	case LEDGER_PROVE:
+		return ledger_next_unproven(request, facts) > 0 ? LEDGER_IN_DOUBT : LEDGER_CREATED;
+	case LEDGER_DOUBT:
+		return LEDGER_IN_DOUBT;
+	case LEDGER_BOUGHT_:
+		return LEDGER_BOUGHT;
+	case LEDGER_FAIL:
+		return LEDGER_FAILED;
+	case LEDGER_HOLD:
+		return LEDGER_HELD;
+	case LEDGER_REOPEN:
+		return facts->state == LEDGER_HELD ? facts->held_from : LEDGER_PLANNED;
+	case LEDGER_DOCUMENT:
+		return LEDGER_DOCUMENTED;
+	case LEDGER_VOID:
+		return request->state;
+	default:
+		return facts->state;
+	}
+}
+
+int ledger_resolved_state(int target, const struct ledger_facts *facts)
+{
+	unsigned from = BIT(facts->state);
+	switch (target) {
+	case LEDGER_BOUGHT:
+		if (from & (BUYING | IN_DOUBT | HELD | FAILED))
+			return LEDGER_BOUGHT;
+		return (from & CREATED && facts->unproven > 0) || (from & BOUGHT && facts->needs_person) ? LEDGER_BOUGHT : 0;
+	case LEDGER_FAILED:
+		if (from & (BUYING | IN_DOUBT))
+			return LEDGER_CREATED;
+		return from & HELD || (from & (PLANNED | CREATED) && facts->needs_person && facts->unproven == 0) ? LEDGER_FAILED : 0;
+	case LEDGER_PLANNED:
+		return from & (HELD | FAILED) || (from & (PLANNED | CREATED) && facts->needs_person && facts->unproven == 0)
+			       ? LEDGER_PLANNED
+			       : 0;
+	default:
+		return 0;
+	}
+}

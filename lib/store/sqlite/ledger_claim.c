@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/random.h"
+#include "base/text.h"
+#include "store/sqlite/ledger_sql.h"
+
+/* Claims: whose account it is, which row it is, and whether it is free. */
+
+#define TOKEN_START_MAX (INT64_MAX >> 1) /* leaves as many to count up */
+
+static int insert_row(
+	struct database *database, struct ledger_request *request, int64_t generation, shipopt_error **ret_error)
+{
+	sqlite3_stmt *statement;
+	int64_t token;
+	int r = random_bytes(&token, sizeof(token));
+	if (r < 0)
+		return error_set(ret_error, r, "%s: no random numbers", database->path);
+	token = (token & TOKEN_START_MAX) + 1;
+	r = database_statement(database, SQL_INSERT, &statement, ret_error);
+	if (r < 0)
+		return r;
+	ledger_bind_key(statement, &request->key);
+	sqlite3_bind_int64(statement, 8, generation);
+	bind_text(statement, 9, request->fingerprint);
+	bind_text(statement, 10, request->request);
+	sqlite3_bind_int64(statement, 11, request->lease_ms);
+	bind_text(statement, 12, request->owner);
+	sqlite3_bind_int64(statement, 13, token);
+	bind_text(statement, 14, request->base_url);
+	r = ledger_take_row(database, statement, request, &request->claimed_token, ret_error);
+	if (r == 0)
+		request->created_row = true;
+	return r;
+}
+
+static int lease_row(struct database *database, struct ledger_request *request, const struct ledger_found *found,
+	shipopt_error **ret_error)
+{
+	sqlite3_stmt *statement;
+	int r = database_statement(database, SQL_LEASE, &statement, ret_error);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(statement, 1, found->id);
+	sqlite3_bind_int64(statement, 2, found->token);
+	sqlite3_bind_int(statement, 3, found->facts.state);
+	sqlite3_bind_int64(statement, 4, request->lease_ms);
+	bind_text(statement, 5, request->owner);
+	bind_text(statement, 6, request->base_url);
+	return ledger_take_row(database, statement, request, &request->claimed_token, ret_error);
+}
+
+/* No such generation: the first one is made for anybody, another only right behind the newest. */
+static int claim_new(struct database *database, struct ledger_request *request, shipopt_error **ret_error)
+{
+	int64_t generation = request->key.generation, newest = 0;
+	if (generation > 1) {
+		struct ledger_found found;
+		sqlite3_stmt *statement;
+		int r = ledger_find(database, &request->key, 0, &found, &statement, ret_error);
+		if (r < 0)
+			return r;
+		newest = r == 1 ? found.generation : 0;
+		sqlite3_reset(statement);
+	}
+	if (generation > newest + 1) {
+		request->status = error_set(&request->error, SHIPOPT_EINVAL,
+			"ledger: generation %lld of order %s would leave a gap: the newest is %lld", (long long)generation,
+			request->key.order_key, (long long)newest);
+		return 0;
+	}
+	return insert_row(database, request, newest + 1, ret_error);
+}
+
+/* One account belongs to one tenant: another's rows could have the same shipments. Accounts that several tenants had in a store of
+ * an earlier version stay with all of them. */
+static int check_account(struct database *database, struct ledger_request *request, shipopt_error **ret_error)
+{
+	const struct ledger_key *key = &request->key;
+	const char *const texts[] = {key->provider, key->account, key->mode, key->tenant};
+	sqlite3_stmt *statement;
+	int r = database_statement(database, SQL_ACCOUNT_OWNER, &statement, ret_error);
+	for (int i = 0; r == 0 && i < (int)ARRAY_SIZE(texts); i++)
+		bind_text(statement, i + 1, texts[i]);
+	r = r < 0 ? r : database_step(database, statement, ret_error);
+	if (r == 1) {
+		bool is_ours = text_equal(column_text(statement, 0), key->tenant);
+		sqlite3_reset(statement);
+		if (!is_ours)
+			request->status = error_set(&request->error, SHIPOPT_ECONFLICT,
+				"ledger: account \"%s\" (%s) belongs to another tenant of this store; give this tenant's account a name "
+				"of its own (carrier setting account)", key->account, key->mode);
+		return 0;
+	}
+	r = r < 0 ? r : database_statement(database, SQL_ACCOUNT_ADD, &statement, ret_error);
+	for (int i = 0; r == 0 && i < (int)ARRAY_SIZE(texts); i++)
+		bind_text(statement, i + 1, texts[i]);
+	return r < 0 ? r : database_step(database, statement, ret_error);
+}
+
+/* Rows of an earlier version whose mode was guessed from the API key: nothing is bought beside them until a person has said which
+ * mode they are of. Asked again only while the answer was yes: no new row is guessed. */
+static int check_guessed(struct database *database, struct ledger_request *request, shipopt_error **ret_error)
+{
+	sqlite3_stmt *statement;
+	if (database->has_no_guessed)
+		return 0;
+	int r = database_statement(database, SQL_GUESSED, &statement, ret_error);
+	r = r < 0 ? r : database_step(database, statement, ret_error);
+	if (r < 0)
+		return r;
+	database->has_no_guessed = sqlite3_column_int(statement, 0) == 0;
+	sqlite3_reset(statement);
+	if (!database->has_no_guessed)
+		request->status = error_set(&request->error, SHIPOPT_ESTATE,
+			"%s has rows of an earlier version that call their mode \"test\" for every API key that does not begin with EZAK; "
+			"open the store once with the setting confirm_mode=test, or confirm_mode=production if they were real purchases",
+			database->path);
+	return 0;
+}
+
+static int claim_found(struct database *database, struct ledger_request *request, shipopt_error **ret_error)
+{
+	struct ledger_found found;
+	sqlite3_stmt *statement;
+	int r = ledger_find(database, &request->key, request->key.generation, &found, &statement, ret_error);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return claim_new(database, request, ret_error);
+	sqlite3_reset(statement);
+	if (!ledger_needs_lease(found.facts.state))
+		return ledger_answer(database, request, &found, LEDGER_OK, ret_error);
+	if (ledger_is_leased(&found.facts) && request->token != found.token)
+		return ledger_answer(database, request, &found, LEDGER_BUSY, ret_error);
+	return lease_row(database, request, &found, ret_error);
+}
+
+int ledger_claim(struct database *database, struct ledger_request *request, shipopt_error **ret_error)
+{
+	int r = check_guessed(database, request, ret_error);
+	if (r == 0 && request->status == 0)
+		r = check_account(database, request, ret_error);
+	return r < 0 || request->status < 0 ? r : claim_found(database, request, ret_error);
+}
