@@ -28,8 +28,9 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 require_packages "cc build-essential" "c++ build-essential" "pkg-config pkg-config" "meson meson" "ninja ninja-build" \
-	"pc:libcurl libcurl4-openssl-dev" "pc:libssl libssl-dev" "pc:simdjson libsimdjson-dev" "pc:sqlite3 libsqlite3-dev" \
-	"pc:libmicrohttpd libmicrohttpd-dev" "/etc/ssl/certs/ca-certificates.crt ca-certificates"
+	"pc:libcurl libcurl4-openssl-dev" "pc:libssl libssl-dev" "pc:simdjson libsimdjson-dev" \
+	"pc:libutf8proc libutf8proc-dev" "pc:sqlite3 libsqlite3-dev" "pc:libmicrohttpd libmicrohttpd-dev" \
+	"/etc/ssl/certs/ca-certificates.crt ca-certificates"
 
 mkdir -p "$state"
 echo "building in $build (log: $state/build.log)"

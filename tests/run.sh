@@ -19,7 +19,7 @@ log=$build/meson-logs/testlog.json
 
 require_packages "cc build-essential" "c++ build-essential" "pkg-config pkg-config" "meson meson" "ninja ninja-build" \
 	"pc:libcurl libcurl4-openssl-dev" "pc:libpq libpq-dev" "pc:libssl libssl-dev" "pc:simdjson libsimdjson-dev" \
-	"pc:sqlite3 libsqlite3-dev" "pc:libmicrohttpd libmicrohttpd-dev" "pc:cmocka libcmocka-dev" "python3 python3" \
+	"pc:libutf8proc libutf8proc-dev" "pc:sqlite3 libsqlite3-dev" "pc:libmicrohttpd libmicrohttpd-dev" "pc:cmocka libcmocka-dev" "python3 python3" \
 	"/etc/ssl/certs/ca-certificates.crt ca-certificates" \
 	"pg_ctlcluster postgresql" "pgbouncer pgbouncer"
 

@@ -10,6 +10,8 @@
 
 #define MILLION 1000000
 #define DECIMAL_PLACES 6
+#define MONEY_DIGITS_MAX 40
+#define MONEY_SEPARATORS_MAX 8
 
 static size_t utf8_sequence(const unsigned char *p, size_t left)
 {
@@ -213,6 +215,93 @@ int decimal_parse(const char *text, size_t length, int64_t *ret_millionths)
 		return r;
 	*ret_millionths = negative ? -value : value;
 	return 0;
+}
+
+/* An amount taken apart: its digits, and its separators with the number of digits in front of each. */
+struct money {
+	char digits[MONEY_DIGITS_MAX];
+	size_t count;
+	char separators[MONEY_SEPARATORS_MAX];
+	size_t places[MONEY_SEPARATORS_MAX];
+	size_t separator_count;
+};
+
+/* The size of a separator, a no-break space counting as a space; 0: it is none. */
+static size_t money_separator(const char *p, size_t left, char *ret_separator)
+{
+	static const struct {
+		const char *bytes;
+		char separator;
+	} known[] = {{".", '.'}, {",", ','}, {" ", ' '}, {"'", '\''}, {"\u00a0", ' '}, {"\u202f", ' '}, {"\u2019", '\''}};
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		size_t size = strlen(known[i].bytes);
+		if (size <= left && memcmp(p, known[i].bytes, size) == 0) {
+			*ret_separator = known[i].separator;
+			return size;
+		}
+	}
+	return 0;
+}
+
+static int money_scan(const char *p, const char *end, struct money *money)
+{
+	while (p < end) {
+		char separator;
+		size_t size = money_separator(p, (size_t)(end - p), &separator);
+		if (size > 0) {
+			if (money->separator_count == MONEY_SEPARATORS_MAX)
+				return SHIPOPT_EPARSE;
+			money->separators[money->separator_count] = separator;
+			money->places[money->separator_count++] = money->count;
+			p += size;
+		} else {
+			if (*p < '0' || *p > '9')
+				return SHIPOPT_EPARSE;
+			if (money->count == MONEY_DIGITS_MAX)
+				return SHIPOPT_ETOOLARGE;
+			money->digits[money->count++] = *p++;
+		}
+	}
+	return money->separator_count > 0 ? 0 : SHIPOPT_EPARSE;
+}
+
+/* Whether the first `groups` separators cut the first `whole` digits into groups of three. */
+static bool money_is_grouped(const struct money *money, size_t groups, size_t whole)
+{
+	for (size_t i = 0; i < groups; i++) {
+		size_t next = i + 1 < groups ? money->places[i + 1] : whole;
+		if (money->separators[i] != money->separators[0] || next != money->places[i] + 3)
+			return false;
+	}
+	return groups == 0 || (money->places[0] >= 1 && money->places[0] <= 3);
+}
+
+/* The digits with a point for the decimal mark, if there is one. */
+static int money_value(const struct money *money, bool negative, int64_t *ret_millionths)
+{
+	size_t last = money->separator_count - 1, behind = money->count - money->places[last];
+	char mark = money->separators[last], plain[MONEY_DIGITS_MAX + 3];
+	bool has_mark = (mark == '.' || mark == ',') && !memchr(money->separators, mark, last);
+	size_t whole = has_mark ? money->places[last] : money->count;
+	if (behind == 0 || !money_is_grouped(money, has_mark ? last : last + 1, whole))
+		return SHIPOPT_EPARSE;
+	if (has_mark && mark == ',' && behind == 3)
+		return SHIPOPT_EINVAL;
+	int length = snprintf(plain, sizeof(plain), "%s%.*s.%.*s", negative ? "-" : "", (int)whole, money->digits,
+		(int)(money->count - whole), money->digits + whole);
+	return decimal_parse(plain, (size_t)length, ret_millionths);
+}
+
+int decimal_parse_money(const char *text, size_t length, int64_t *ret_millionths)
+{
+	struct money money = {.count = 0};
+	int r = decimal_parse(text, length, ret_millionths);
+	if (r != SHIPOPT_EPARSE)
+		return r;
+	text_trim(&text, &length);
+	size_t sign = length > 0 && (*text == '-' || *text == '+');
+	r = money_scan(text + sign, text + length, &money);
+	return r < 0 ? r : money_value(&money, sign > 0 && *text == '-', ret_millionths);
 }
 
 void decimal_format(int64_t millionths, int places_min, char ret_text[DECIMAL_TEXT_SIZE])

@@ -24,11 +24,17 @@ int text_parse_i64(const char *text, int64_t *ret_value);
 
 /*
  * Decimal numbers in millionths: "12.5" is 12500000. Digits beyond the sixth are rounded half away from zero.
- * A comma is accepted as the decimal mark ("35,65", which a carrier once sent) when there is no point and at
- * most two digits follow it; an exponent as in "1e2" is accepted, as JSON numbers may have one.
- * SHIPOPT_EPARSE for anything else, SHIPOPT_ETOOLARGE beyond ± 9.2e12.
+ * A comma is accepted as the decimal mark ("35,65") when there is no point and at most two digits follow it; an exponent as
+ * in "1e2" is accepted, as JSON numbers may have one. SHIPOPT_EPARSE for anything else, SHIPOPT_ETOOLARGE beyond ± 9.2e12.
  */
 int decimal_parse(const char *text, size_t length, int64_t *ret_millionths);
+/*
+ * An amount of money as carriers write it: also with digits grouped by three, "1,234.56", "1.234,56", "1 234,50", "1'234.50",
+ * "1,234,567". A point or comma that occurs once, behind all other separators, is the decimal mark; the others must be equal
+ * to each other and group by three. A comma with exactly three digits behind it may be either ("1,234"): SHIPOPT_EINVAL.
+ * Otherwise as decimal_parse(), which is for what users write and takes no groups.
+ */
+int decimal_parse_money(const char *text, size_t length, int64_t *ret_millionths);
 #define DECIMAL_TEXT_SIZE 32
 /* With at least `places_min` digits after the point and no more than needed: 12500000 → "12.50" for 2. */
 void decimal_format(int64_t millionths, int places_min, char ret_text[DECIMAL_TEXT_SIZE]);

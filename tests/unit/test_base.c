@@ -129,6 +129,43 @@ static void decimals(void **state)
 	assert_string_equal(text, "-9223372036854.775808");
 }
 
+static void money_is_read_as_carriers_write_it_or_refused(void **state)
+{
+	static const struct {
+		const char *text;
+		int status;
+		int64_t value;
+	} cases[] = {
+		/* What decimal_parse() takes. */
+		{"7.25", 0, 7250000}, {"35,65", 0, 35650000}, {"1.05e1", 0, 10500000}, {" 12 ", 0, 12000000}, {"-1.5", 0, -1500000},
+		{"1.234", 0, 1234000}, {"11.000", 0, 11000000}, {"0", 0, 0},
+		/* Groups of three, the last separator being the decimal mark. */
+		{"1,234.56", 0, 1234560000}, {"1.234,56", 0, 1234560000}, {"1 234,50", 0, 1234500000}, {"1 234.5", 0, 1234500000},
+		{"1\u00a0234,50", 0, 1234500000}, {"1\u202f234,50", 0, 1234500000}, {"1'234.50", 0, 1234500000},
+		{"1\u2019234.50", 0, 1234500000}, {"-1,234.56", 0, -1234560000}, {"+1,234.56", 0, 1234560000},
+		{" 1,234.56\r\n", 0, 1234560000}, {"12,345,678.90", 0, 12345678900000}, {"12.345.678,9", 0, 12345678900000},
+		{"1,234.567", 0, 1234567000}, {"1,2345", 0, 1234500}, {"1,234.5678", 0, 1234567800}, {"0,0325", 0, 32500},
+		{"1,234,567", 0, 1234567000000}, {"1.234.567", 0, 1234567000000}, {"1 234", 0, 1234000000}, {"1'234", 0, 1234000000},
+		/* Thousands or thousandths. */
+		{"1,234", SHIPOPT_EINVAL, 0}, {"0,123", SHIPOPT_EINVAL, 0}, {"-12,345", SHIPOPT_EINVAL, 0},
+		{"1.234,567", SHIPOPT_EINVAL, 0}, {"1234,567", SHIPOPT_EINVAL, 0},
+		/* No amount. */
+		{"", SHIPOPT_EPARSE, 0}, {"$7.25", SHIPOPT_EPARSE, 0}, {"7.25 USD", SHIPOPT_EPARSE, 0}, {"free", SHIPOPT_EPARSE, 0},
+		{"1,23,456.00", SHIPOPT_EPARSE, 0}, {"12,34", 0, 12340000}, {"1,234,56", SHIPOPT_EPARSE, 0},
+		{"1234,567.89", SHIPOPT_EPARSE, 0}, {"1,234.", SHIPOPT_EPARSE, 0}, {"1.234,", SHIPOPT_EPARSE, 0},
+		{",234.50", SHIPOPT_EPARSE, 0}, {"1 234.567,89", SHIPOPT_EPARSE, 0}, {"1.234 567", SHIPOPT_EPARSE, 0},
+		{"1.2.3", SHIPOPT_EPARSE, 0}, {"1..2", SHIPOPT_EPARSE, 0}, {"--1,234.50", SHIPOPT_EPARSE, 0}, {"1 ", 0, 1000000},
+		{"1,234.5e1", SHIPOPT_EPARSE, 0}, {"-", SHIPOPT_EPARSE, 0}, {"1,1,1,1,1,1,1,1,1,1", SHIPOPT_EPARSE, 0},
+		{"9,300,000,000,000.00", SHIPOPT_ETOOLARGE, 0}, {"1,23456789012345678901234567890123456789012345", SHIPOPT_ETOOLARGE, 0},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int64_t value = 0;
+		int r = decimal_parse_money(cases[i].text, strlen(cases[i].text), &value);
+		if (r != cases[i].status || value != cases[i].value)
+			fail_msg("\"%s\" gave %d, %lld", cases[i].text, r, (long long)value);
+	}
+}
+
 static void integers(void **state)
 {
 	int64_t value;
@@ -289,6 +326,7 @@ int main(void)
 		cmocka_unit_test(error_texts_are_utf8_whatever_was_quoted_and_wherever_it_was_cut),
 		cmocka_unit_test(buffer_stops_at_its_limit_and_keeps_its_content),
 		cmocka_unit_test(decimals),
+		cmocka_unit_test(money_is_read_as_carriers_write_it_or_refused),
 		cmocka_unit_test(integers),
 		cmocka_unit_test(utf8),
 		cmocka_unit_test(lists),
