@@ -116,7 +116,7 @@ static const struct setting bulk_table[] = {
 	INTEGER("ceiling_percent", 0, 0, 10000, "how much an approved price may grow before it needs review"),
 	TEXT("budget", "default", 1, 128, "name of the spend limit in the store"),
 	MONEY("spend_limit", INT64_MAX, "most to spend in this budget; 0: no limit"),
-	TEXT("currency", "USD", 3, 3, "currency of the spend limit"),
+	TEXT("currency", NULL, 3, 3, "currency of spend_limit, max_rate and rate choice"),
 	TEXT("purpose", "outbound", 1, 16, "outbound, return or replacement"),
 	INTEGER("progress_ms", 500, 10, 3600000, "time between progress reports"),
 };
