@@ -84,8 +84,8 @@ static int set_number(shipopt_order *order, enum column_kind kind, const char *n
 	return 0;
 }
 
-/* A whole number with a point behind it, as programs write it that keep a column of numbers as floating-point numbers: "1001.0"
- * is 1001 to them, and would be another order. */
+/* A whole number with a point behind it, as programs write it that keep a column as floating-point numbers: "1001.0" is 1001 to
+ * them, and would be another order. */
 static bool is_float_of_integer(const char *text)
 {
 	size_t digits = strspn(text, "0123456789");
@@ -97,7 +97,8 @@ static int set_key(shipopt_order *order, const char *name, const char *text, shi
 	shipopt_error *error CLEANUP_ERROR = NULL;
 	if (is_float_of_integer(text))
 		return error_set(ret_error, SHIPOPT_EPARSE,
-			"column \"%s\": \"%s\" is a whole number that a program has written as a fraction: write it without the point",
+			"column \"%s\": \"%s\" is a whole number that a program has written as a fraction: write it without "
+			"the point",
 			name, UNICODE_SHOWN(text));
 	int r = order_set_key(order, text, &error);
 	if (!error)
