@@ -27,11 +27,13 @@ SHIPOPT_BEGIN_DECLS
  * One order: what a source gives. Texts and records handed in: text is copied, the shipment is taken over on success.
  * Used by one thread at a time.
  *
- *   key            names the order for good, 1 to 200 bytes; the ledger buys one label per key (and piece)
+ *   key            names the order for good, 1 to 200 bytes; the ledger buys one label per key (and piece). Keys that look the
+ *                  same are the same: white space and zero-width characters at the ends are taken off, the rest is kept in
+ *                  Unicode's normal form C. A key with an invisible or control character inside is refused (SHIPOPT_EINVAL)
  *   shipment       to buy and rate; for verify its to_address
  *   tracking_code  for track; `carrier` then names the carrier (optional)
  *   service        wanted service, carrier: wanted carrier; both optional, compared without case
- *   max_rate       ceiling for this order in millionths; 0: none
+ *   max_rate       ceiling for this order in millionths of the bulk setting `currency` (default USD); 0: none
  *   piece          1 (default) to 9,999 for orders of several parcels
  */
 typedef struct shipopt_order shipopt_order;
@@ -64,6 +66,9 @@ SHIPOPT_API const shipopt_record *shipopt_order_shipment(const shipopt_order *or
  *
  * Settings (config may be NULL): line_max_bytes (default 1,048,576: a longer line is a failed item and is skipped),
  * columns_max (256), push_max (1,024 orders waiting in a push source).
+ *
+ * Cells and members are trimmed of white space and zero-width characters, Unicode's included. An order_key that is a JSON number
+ * must be a plain integer; "1001.0", which programs make of 1001, is refused.
  *
  * Errors: SHIPOPT_EIO (file, with the system's reason), SHIPOPT_EPARSE (header: the column and what is allowed),
  * SHIPOPT_EENCODING.
@@ -162,8 +167,11 @@ typedef void (*shipopt_progress_fn)(void *userdata, shipopt_op *run);
  *   missing_carrier   the wanted carrier gives no rate now: fail (default), wait, fallback (to rate_choice, at most
  *                     fallback_percent (20) above the order's max_rate, or the carrier's last seen rate)
  *   ceiling_percent   how much an approved price may grow before the order needs review; default 0
- *   spend_limit       most to spend in `budget` (default "default"), in `currency` (default USD); 0: no limit. Kept in
- *                     the store, over all runs and processes of that budget
+ *   spend_limit       most to spend in `budget` (default "default"), in `currency`; 0: no limit. Kept in the store, over all
+ *                     runs and processes of that budget
+ *   currency          currency of spend_limit, max_rate and rate choice, three capital letters; default: USD for spend_limit and
+ *                     max_rate; without these the rates' own single currency. Rates in other currencies are not compared; if there
+ *                     are no others, or several and none is wanted, the order is held
  *   purpose           outbound (default), return, replacement: part of the ledger key
  *   insurance_fee_percent  what the carrier charges for insuring a shipment, in percent of the insured value; default 1.00.
  *                     Reserved in the spend limit together with the postage

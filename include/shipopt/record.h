@@ -102,7 +102,8 @@ SHIPOPT_API int shipopt_record_get_text(const shipopt_record *record, int field,
 SHIPOPT_API int shipopt_record_get_integer(const shipopt_record *record, int field, int64_t *ret_value);
 SHIPOPT_API int shipopt_record_get_decimal(const shipopt_record *record, int field, int64_t *ret_millionths);
 SHIPOPT_API int shipopt_record_get_money(const shipopt_record *record, int field, int64_t *ret_millionths);
-/* The carrier's own text of a decimal, money or time field. */
+/* The carrier's own text of a decimal, money or time field. Also of an amount of money that could not be read, whose field is
+ * absent: "$7.25", or "1,234", which may be thousands or thousandths. */
 SHIPOPT_API int shipopt_record_get_source_text(const shipopt_record *record, int field, const char **ret_text);
 SHIPOPT_API int shipopt_record_get_time_ms(const shipopt_record *record, int field, int64_t *ret_unix_ms);
 SHIPOPT_API int shipopt_record_get_boolean(const shipopt_record *record, int field, int *ret_value);
@@ -121,7 +122,8 @@ SHIPOPT_API const shipopt_record *shipopt_record_item(const shipopt_record *reco
 /*
  * JSON. `_decode` reads an object of the carrier's shape: unknown members are kept in the record's source text
  * (`_source`, bounded to 256 KiB, NULL beyond or for records that were not decoded), a number where a text is
- * expected is taken as text; a known member of another unexpected type is left absent and kept in the source only. SHIPOPT_EPARSE names the place; depth is limited to 64.
+ * expected is taken as text; a known member of another unexpected type is left absent and kept in the source only. Money may be
+ * grouped by three ("1,234.56", "1.234,56", "1 234,50"). SHIPOPT_EPARSE names the place; depth is limited to 64.
  * `_encode` gives the carrier's shape of the set and null fields; with SHIPOPT_ENCODE_CHANGED only of those changed
  * since `_decode` or `_mark_unchanged`. *ret_json is the caller's, to be freed with shipopt_free().
  */

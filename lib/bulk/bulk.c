@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/unicode.h"
 #include "bulk/run.h"
 #include "runtime/delivery.h"
 #include "store/store.h"
@@ -88,17 +89,21 @@ static int check_texts(shipopt_bulk *bulk, shipopt_error **ret_error)
 	const struct settings *settings = &bulk->settings;
 	const char *choice = settings_text(settings, BULK_RATE_CHOICE);
 	const char *purpose = settings_text(settings, BULK_PURPOSE);
+	const char *currency = settings_text(settings, BULK_CURRENCY);
 	if (choice_rule_parse(choice, &bulk->rule) < 0)
 		return error_set(ret_error, SHIPOPT_EINVAL,
-			"bulk setting rate_choice: \"%s\" is not cheapest, fastest or services", choice);
+			"bulk setting rate_choice: \"%s\" is not cheapest, fastest or services", UNICODE_SHOWN(choice));
 	if (bulk->rule == CHOICE_SERVICES && !settings_text(settings, BULK_SERVICES))
 		return error_set(ret_error, SHIPOPT_EINVAL, "bulk setting services: rate_choice is services, and none is set");
 	if (parse_missing_carrier(settings_text(settings, BULK_MISSING_CARRIER), &bulk->missing_carrier) < 0)
 		return error_set(ret_error, SHIPOPT_EINVAL, "bulk setting missing_carrier: \"%s\" is not wait, fallback or fail",
-			settings_text(settings, BULK_MISSING_CARRIER));
+			UNICODE_SHOWN(settings_text(settings, BULK_MISSING_CARRIER)));
 	if (!text_equal(purpose, "outbound") && !text_equal(purpose, "return") && !text_equal(purpose, "replacement"))
 		return error_set(ret_error, SHIPOPT_EINVAL,
-			"bulk setting purpose: \"%s\" is not outbound, return or replacement", purpose);
+			"bulk setting purpose: \"%s\" is not outbound, return or replacement", UNICODE_SHOWN(purpose));
+	if (currency && strspn(currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3)
+		return error_set(ret_error, SHIPOPT_EINVAL,
+			"bulk setting currency: \"%s\" is not a code of three capital letters, such as USD", UNICODE_SHOWN(currency));
 	int r = delivery_check(&bulk->delivery, "bulk", ret_error);
 	size_t needed = RUN_SLOTS_MIN + (bulk->callbacks.choose != NULL);
 	if (r == 0 && bulk->delivery.mode == SHIPOPT_DELIVERY_QUEUE && queue_slots(bulk->delivery.queue) < needed)
@@ -191,10 +196,14 @@ void shipopt_bulk_free(shipopt_bulk *bulk)
 void bulk_rules(shipopt_bulk *bulk, struct purchase_rules *rules)
 {
 	const struct settings *settings = &bulk->settings;
+	const char *currency = settings_text(settings, BULK_CURRENCY);
+	int64_t spend_limit = settings_number(settings, BULK_SPEND_LIMIT);
 	*rules = (struct purchase_rules){
 		.carrier = bulk->carrier,
 		.store = bulk->store,
-		.choice = {.rule = bulk->rule, .services = settings_text(settings, BULK_SERVICES)},
+		.choice = {.rule = bulk->rule,
+			.services = settings_text(settings, BULK_SERVICES),
+			.currency = choice_currency(currency, 0, spend_limit)}, /* an order's max_rate may want one too */
 		.choose = bulk->callbacks.choose,
 		.choose_userdata = bulk->callbacks.choose_userdata,
 		.missing_carrier = bulk->missing_carrier,
@@ -203,8 +212,8 @@ void bulk_rules(shipopt_bulk *bulk, struct purchase_rules *rules)
 		.lease_ms = settings_number(settings, BULK_LEASE_MS),
 		.purpose = settings_text(settings, BULK_PURPOSE),
 		.budget = settings_text(settings, BULK_BUDGET),
-		.currency = settings_text(settings, BULK_CURRENCY),
-		.spend_limit = settings_number(settings, BULK_SPEND_LIMIT),
+		.currency = currency ? currency : "USD", /* of the spend limit */
+		.spend_limit = spend_limit,
 		.insurance_fee_percent = settings_number(settings, BULK_INSURANCE_FEE_PERCENT),
 		.insurance_fee_min = settings_number(settings, BULK_INSURANCE_FEE_MIN),
 		.insurance_currency = settings_text(settings, BULK_INSURANCE_CURRENCY),

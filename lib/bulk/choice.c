@@ -5,8 +5,11 @@
 
 #include "base/buffer.h"
 #include "base/text.h"
+#include "base/unicode.h"
 
-#define DETAIL_BYTES_MAX 1024
+#define DETAIL_BYTES_MAX 2048
+#define OFFERED_MAX 8
+#define CURRENCIES_MAX 8
 
 int choice_rule_parse(const char *name, enum choice_rule *ret_rule)
 {
@@ -60,22 +63,43 @@ static int services_rank(const char *services, const char *carrier, const char *
 	return -1;
 }
 
+const char *choice_currency(const char *setting, int64_t max_rate, int64_t spend_limit)
+{
+	if (!text_is_empty(setting))
+		return setting;
+	return max_rate > 0 || spend_limit > 0 ? "USD" : NULL;
+}
+
+/* ---- candidates -------------------------------------------------------------------------------------------- */
+
 struct candidate {
 	size_t index;
 	int64_t amount, days;
 	int rank;
+	const char *currency; /* "": the rate names none */
 };
 
-static bool read_candidate(const struct choice *choice, const shipopt_record *rate, struct candidate *candidate)
+static const char *rate_currency(const shipopt_record *rate)
 {
+	const char *currency = shipopt_record_text(rate, SHIPOPT_RATE_CURRENCY);
+	return currency ? currency : "";
+}
+
+/* False for a rate that is not suitable; an amount that cannot be read is -1. */
+static bool read_candidate(const struct choice *choice, const shipopt_record *shipment, size_t index, struct candidate *candidate)
+{
+	const shipopt_record *rate = rate_at(shipment, index);
 	const char *carrier = shipopt_record_text(rate, SHIPOPT_RATE_CARRIER);
 	const char *service = shipopt_record_text(rate, SHIPOPT_RATE_SERVICE);
-	candidate->amount = shipopt_record_number(rate, SHIPOPT_RATE_RATE, -1);
-	candidate->days = shipopt_record_number(rate, SHIPOPT_RATE_DELIVERY_DAYS, INT64_MAX);
-	candidate->rank = choice->rule == CHOICE_SERVICES ? services_rank(choice->services, carrier, service) : 0;
-	return candidate->amount >= 0 && candidate->rank >= 0 &&
-	       !text_is_empty(shipopt_record_text(rate, SHIPOPT_RATE_ID)) && is_wanted(choice->carrier, carrier) &&
-	       is_wanted(choice->service, service);
+	*candidate = (struct candidate){
+		.index = index,
+		.amount = shipopt_record_number(rate, SHIPOPT_RATE_RATE, -1),
+		.days = shipopt_record_number(rate, SHIPOPT_RATE_DELIVERY_DAYS, INT64_MAX),
+		.rank = choice->rule == CHOICE_SERVICES ? services_rank(choice->services, carrier, service) : 0,
+		.currency = rate_currency(rate),
+	};
+	return candidate->rank >= 0 && !text_is_empty(shipopt_record_text(rate, SHIPOPT_RATE_ID)) &&
+	       is_wanted(choice->carrier, carrier) && is_wanted(choice->service, service);
 }
 
 static bool is_better(enum choice_rule rule, const struct candidate *a, const struct candidate *b)
@@ -87,7 +111,72 @@ static bool is_better(enum choice_rule rule, const struct candidate *a, const st
 	return a->amount != b->amount ? a->amount < b->amount : a->days < b->days;
 }
 
-static void append_messages(const shipopt_record *shipment, struct buffer *text)
+/* What the suitable rates come to. */
+struct choice_result {
+	const char *currency;        /* the wanted one, else that of the first rate with an amount; NULL: no such rate */
+	bool has_best, has_above, has_unread, has_other_currency;
+	struct candidate best, above; /* the best candidate; the cheapest above max_rate */
+	size_t unread;                /* a rate whose amount cannot be read */
+};
+
+static void choice_add(const struct choice *choice, const struct candidate *candidate, struct choice_result *result)
+{
+	if (candidate->amount < 0) {
+		result->unread = result->has_unread ? result->unread : candidate->index;
+		result->has_unread = true;
+		return;
+	}
+	if (!result->currency)
+		result->currency = candidate->currency;
+	if (!text_equal_ignore_case(candidate->currency, result->currency)) {
+		result->has_other_currency = true;
+	} else if (choice->max_rate > 0 && candidate->amount > choice->max_rate) {
+		if (!result->has_above || candidate->amount < result->above.amount)
+			result->above = *candidate;
+		result->has_above = true;
+	} else {
+		if (!result->has_best || is_better(choice->rule, candidate, &result->best))
+			result->best = *candidate;
+		result->has_best = true;
+	}
+}
+
+/* ---- explanations ------------------------------------------------------------------------------------------ */
+
+static void append_amount(struct buffer *text, int64_t amount, const char *currency)
+{
+	char number[DECIMAL_TEXT_SIZE];
+	decimal_format(amount, 2, number);
+	buffer_append_format(text, "%s %.16s", number, text_is_empty(currency) ? "(no currency)" : currency);
+}
+
+/* "FedExDefault/FEDEX_GROUND 9.34 USD" */
+static void append_rate(struct buffer *text, const shipopt_record *rate)
+{
+	const char *carrier = shipopt_record_text(rate, SHIPOPT_RATE_CARRIER);
+	const char *service = shipopt_record_text(rate, SHIPOPT_RATE_SERVICE), *source;
+	int64_t amount = shipopt_record_number(rate, SHIPOPT_RATE_RATE, -1);
+	buffer_append_format(text, "%.40s/%.40s ", carrier ? carrier : "?", service ? service : "?");
+	if (amount >= 0)
+		append_amount(text, amount, rate_currency(rate));
+	else if (shipopt_record_get_source_text(rate, SHIPOPT_RATE_RATE, &source) == 1)
+		buffer_append_format(text, "\"%.40s\"", UNICODE_SHOWN(source));
+	else
+		buffer_append_text(text, "without an amount");
+}
+
+static void append_offered(struct buffer *text, const shipopt_record *shipment)
+{
+	size_t count = shipopt_record_count(shipment, SHIPOPT_SHIPMENT_RATES);
+	for (size_t i = 0; i < MIN(count, OFFERED_MAX); i++) {
+		buffer_append_text(text, i == 0 ? "; offered: " : ", ");
+		append_rate(text, rate_at(shipment, i));
+	}
+	if (count > OFFERED_MAX)
+		buffer_append_format(text, " and %zu more", count - OFFERED_MAX);
+}
+
+static void append_messages(struct buffer *text, const shipopt_record *shipment)
 {
 	for (size_t i = 0; i < shipopt_record_count(shipment, SHIPOPT_SHIPMENT_MESSAGES); i++) {
 		const shipopt_record *message = shipopt_record_item(shipment, SHIPOPT_SHIPMENT_MESSAGES, i);
@@ -97,26 +186,101 @@ static void append_messages(const shipopt_record *shipment, struct buffer *text)
 	}
 }
 
-static int explain_none(const struct choice *choice, const shipopt_record *shipment, bool above, int64_t cheapest,
+/* Whether a suitable rate before `candidate` is in the same currency. */
+static bool is_currency_known(const struct choice *choice, const shipopt_record *shipment, const struct candidate *candidate)
+{
+	struct candidate before;
+	for (size_t i = 0; i < candidate->index; i++)
+		if (read_candidate(choice, shipment, i, &before) && before.amount >= 0 &&
+			text_equal_ignore_case(before.currency, candidate->currency))
+			return true;
+	return false;
+}
+
+/* "CAD, EUR and USD": the currencies of the suitable rates. */
+static void append_currencies(struct buffer *text, const struct choice *choice, const shipopt_record *shipment)
+{
+	const char *last = NULL;
+	size_t count = 0;
+	struct candidate candidate;
+	for (size_t i = 0; i < shipopt_record_count(shipment, SHIPOPT_SHIPMENT_RATES) && count < CURRENCIES_MAX; i++) {
+		if (!read_candidate(choice, shipment, i, &candidate) || candidate.amount < 0 ||
+			is_currency_known(choice, shipment, &candidate))
+			continue;
+		if (last)
+			buffer_append_format(text, "%s%.16s", count > 1 ? ", " : "", last);
+		last = *candidate.currency ? candidate.currency : "no currency";
+		count++;
+	}
+	buffer_append_format(text, "%s%.16s", count > 1 ? " and " : "", last ? last : "");
+}
+
+static int explain_currencies(const struct choice *choice, const shipopt_record *shipment, struct buffer *text)
+{
+	buffer_append_text(text, "the rates are in ");
+	append_currencies(text, choice, shipment);
+	if (text_is_empty(choice->currency))
+		buffer_append_text(text, ": set the bulk setting currency to one of them");
+	else
+		buffer_append_format(text,
+			", the wanted currency is %.16s: set the bulk setting currency to that of the rates, in which max_rate and "
+			"spend_limit are then",
+			choice->currency);
+	return SHIPOPT_EHELD;
+}
+
+static int explain_unread(const shipopt_record *rate, struct buffer *text)
+{
+	const char *carrier = shipopt_record_text(rate, SHIPOPT_RATE_CARRIER);
+	const char *service = shipopt_record_text(rate, SHIPOPT_RATE_SERVICE), *source;
+	int64_t amount = 0;
+	bool has_source = shipopt_record_get_source_text(rate, SHIPOPT_RATE_RATE, &source) == 1;
+	buffer_append_text(text, "the rate ");
+	if (has_source)
+		buffer_append_format(text, "\"%.40s\" ", UNICODE_SHOWN(source));
+	buffer_append_format(text, "of %.40s %.40s ", carrier ? carrier : "?", service ? service : "?");
+	if (!has_source)
+		buffer_append_text(text, "has no amount");
+	else if (decimal_parse_money(source, strlen(source), &amount) == SHIPOPT_EINVAL)
+		buffer_append_text(text, "is ambiguous: the comma may stand for thousands or be the decimal mark");
+	else
+		buffer_append_text(text, amount < 0 ? "is below 0" : "cannot be read as an amount");
+	return SHIPOPT_ENORATE;
+}
+
+static int explain_above(const struct choice *choice, const struct choice_result *result, struct buffer *text)
+{
+	buffer_append_text(text, "the cheapest suitable rate ");
+	append_amount(text, result->above.amount, result->above.currency);
+	buffer_append_text(text, " is above the order's max_rate ");
+	append_amount(text, choice->max_rate, result->currency);
+	return SHIPOPT_ELIMIT;
+}
+
+static int explain_unsuitable(const struct choice *choice, size_t count, struct buffer *text)
+{
+	if (count == 0)
+		buffer_append_text(text, "the carrier gave no rates");
+	else
+		buffer_append_format(text, "none of the %zu rates is by carrier \"%s\" and service \"%s\"", count,
+			UNICODE_SHOWN(text_is_empty(choice->carrier) ? "any" : choice->carrier),
+			UNICODE_SHOWN(!text_is_empty(choice->service)     ? choice->service
+				      : choice->rule == CHOICE_SERVICES ? choice->services
+									  : "any"));
+	return SHIPOPT_ENORATE;
+}
+
+static int explain_none(const struct choice *choice, const shipopt_record *shipment, const struct choice_result *result,
 	shipopt_error **ret_error)
 {
-	int status = above ? SHIPOPT_ELIMIT : SHIPOPT_ENORATE;
 	struct buffer text;
-	char amount[DECIMAL_TEXT_SIZE], limit[DECIMAL_TEXT_SIZE];
 	buffer_init(&text, DETAIL_BYTES_MAX);
-	if (above) {
-		decimal_format(cheapest, 2, amount);
-		decimal_format(choice->max_rate, 2, limit);
-		buffer_append_format(&text, "the cheapest suitable rate %s is above the order's max_rate %s", amount, limit);
-	} else {
-		buffer_append_format(&text, "none of the %zu rates is by carrier \"%.64s\" and service \"%.64s\"",
-			shipopt_record_count(shipment, SHIPOPT_SHIPMENT_RATES),
-			text_is_empty(choice->carrier) ? "any" : choice->carrier,
-			!text_is_empty(choice->service)          ? choice->service
-			: choice->rule == CHOICE_SERVICES ? choice->services
-							  : "any");
-	}
-	append_messages(shipment, &text);
+	int status = result->has_above ? explain_above(choice, result, &text)
+		: result->has_other_currency ? explain_currencies(choice, shipment, &text)
+		: result->has_unread ? explain_unread(rate_at(shipment, result->unread), &text)
+				     : explain_unsuitable(choice, shipopt_record_count(shipment, SHIPOPT_SHIPMENT_RATES), &text);
+	append_offered(&text, shipment);
+	append_messages(&text, shipment);
 	error_set(ret_error, status, "%s", buffer_text(&text));
 	buffer_done(&text);
 	return status;
@@ -124,23 +288,17 @@ static int explain_none(const struct choice *choice, const shipopt_record *shipm
 
 int choice_pick(const struct choice *choice, const shipopt_record *shipment, size_t *ret_index, shipopt_error **ret_error)
 {
-	struct candidate best = {0}, candidate;
-	bool found = false;
-	int64_t cheapest_above = -1;
-	for (size_t i = 0; i < shipopt_record_count(shipment, SHIPOPT_SHIPMENT_RATES); i++) {
-		candidate.index = i;
-		if (!read_candidate(choice, rate_at(shipment, i), &candidate))
-			continue;
-		if (choice->max_rate > 0 && candidate.amount > choice->max_rate) {
-			cheapest_above = cheapest_above < 0 ? candidate.amount : MIN(cheapest_above, candidate.amount);
-			continue;
-		}
-		if (!found || is_better(choice->rule, &candidate, &best))
-			best = candidate;
-		found = true;
-	}
-	if (!found)
-		return explain_none(choice, shipment, cheapest_above >= 0, cheapest_above, ret_error);
-	*ret_index = best.index;
+	bool is_any = text_is_empty(choice->currency);
+	struct choice_result result = {.currency = is_any ? NULL : choice->currency};
+	struct candidate candidate;
+	for (size_t i = 0; i < shipopt_record_count(shipment, SHIPOPT_SHIPMENT_RATES); i++)
+		if (read_candidate(choice, shipment, i, &candidate))
+			choice_add(choice, &candidate, &result);
+	/* With none wanted, what the first rate is in is no reason to prefer it. */
+	if (is_any && result.has_other_currency)
+		result.has_best = result.has_above = false;
+	if (!result.has_best)
+		return explain_none(choice, shipment, &result, ret_error);
+	*ret_index = result.best.index;
 	return 0;
 }

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/unicode.h"
 
 int order_new_empty(shipopt_order **ret_order)
 {
@@ -66,9 +67,23 @@ static int set_text(char **field, const char *text, size_t bytes_max)
 	return 0;
 }
 
+int order_set_key(shipopt_order *order, const char *text, shipopt_error **ret_error)
+{
+	char *key CLEANUP_FREE = NULL;
+	int r = unicode_key(text, strlen(text), &key, ret_error);
+	if (r < 0)
+		return r;
+	if (strlen(key) > ORDER_KEY_BYTES_MAX)
+		return error_set(ret_error, SHIPOPT_ETOOLARGE, "the key has %zu bytes, the limit is %d", strlen(key),
+			ORDER_KEY_BYTES_MAX);
+	mem_free(order->key);
+	order->key = TAKE(key);
+	return 0;
+}
+
 int shipopt_order_set_key(shipopt_order *order, const char *key)
 {
-	return order && !text_is_empty(key) ? set_text(&order->key, key, ORDER_KEY_BYTES_MAX) : SHIPOPT_EINVAL;
+	return order && key ? order_set_key(order, key, NULL) : SHIPOPT_EINVAL;
 }
 
 int shipopt_order_set_shipment(shipopt_order *order, shipopt_record *shipment)

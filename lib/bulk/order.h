@@ -32,6 +32,9 @@ struct shipopt_order {
 
 /* Without a key and with piece 1, to be filled. */
 int order_new_empty(shipopt_order **ret_order);
+/* Sets the one spelling of a key (unicode_key()), of at most ORDER_KEY_BYTES_MAX bytes. SHIPOPT_EINVAL, SHIPOPT_ETOOLARGE,
+ * SHIPOPT_EENCODING, SHIPOPT_ENOMEM; the order keeps the key it had. */
+int order_set_key(shipopt_order *order, const char *key, shipopt_error **ret_error);
 int order_copy(const shipopt_order *order, shipopt_order **ret_copy);
 /* Empties a used order so that it can be filled again. */
 void order_reset(shipopt_order *order);

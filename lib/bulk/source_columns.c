@@ -5,9 +5,8 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/unicode.h"
 #include "record/record.h"
-
-#define SHOWN_BYTES_MAX 64
 
 static const char *const own_names[] = {
 	[COLUMN_ORDER_KEY] = "order_key",
@@ -17,18 +16,6 @@ static const char *const own_names[] = {
 	[COLUMN_TRACKING_CODE] = "tracking_code",
 	[COLUMN_PIECE] = "piece",
 };
-
-/* How many bytes of a text a message shows, whole characters of valid UTF-8. */
-static int shown(const char *text)
-{
-	size_t length = strlen(text);
-	if (length <= SHOWN_BYTES_MAX)
-		return (int)length;
-	length = SHOWN_BYTES_MAX;
-	while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
-		length--;
-	return (int)length;
-}
 
 /* Empty text sets nothing but tells whether there is such a column. */
 static int shipment_has_column(const char *name)
@@ -42,18 +29,18 @@ static int unknown_column(const char *name, shipopt_error **ret_error)
 {
 	char nearest[COLUMN_NAME_SIZE];
 	if (order_column_suggest(name, nearest))
-		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%.*s\" is not known; did you mean \"%s\"?",
-			shown(name), name, nearest);
+		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\" is not known; did you mean \"%s\"?",
+			UNICODE_SHOWN(name), nearest);
 	return error_set(ret_error, SHIPOPT_EPARSE,
-		"column \"%.*s\" is not known; known are order_key, service, carrier, max_rate, tracking_code, piece and those of "
+		"column \"%s\" is not known; known are order_key, service, carrier, max_rate, tracking_code, piece and those of "
 		"a shipment, such as to_name or weight_oz",
-		shown(name), name);
+		UNICODE_SHOWN(name));
 }
 
 int order_column_find(char *name, enum column_kind *ret_kind, shipopt_error **ret_error)
 {
 	if (strlen(name) >= COLUMN_NAME_SIZE)
-		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%.*s…\": a name has at most %d bytes", shown(name), name,
+		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": a name has at most %d bytes", UNICODE_SHOWN(name),
 			COLUMN_NAME_SIZE - 1);
 	for (char *p = name; *p; p++)
 		if (*p >= 'A' && *p <= 'Z')
@@ -86,22 +73,43 @@ static int set_number(shipopt_order *order, enum column_kind kind, const char *n
 	int64_t value;
 	int r = kind == COLUMN_PIECE ? text_parse_i64(text, &value) : decimal_parse(text, strlen(text), &value);
 	if (r < 0)
-		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": \"%.*s\" is not %s", name, shown(text), text,
+		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": \"%s\" is not %s", name, UNICODE_SHOWN(text),
 			kind == COLUMN_PIECE ? "an integer" : "an amount");
 	r = kind == COLUMN_PIECE ? shipopt_order_set_piece(order, value) : shipopt_order_set_max_rate(order, value);
 	if (r < 0 && kind == COLUMN_PIECE)
-		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": %.*s is not between 1 and %d", name, shown(text),
-			text, ORDER_PIECE_MAX);
+		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": %s is not between 1 and %d", name,
+			UNICODE_SHOWN(text), ORDER_PIECE_MAX);
 	if (r < 0)
-		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": %.*s is below 0", name, shown(text), text);
+		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": %s is below 0", name, UNICODE_SHOWN(text));
 	return 0;
+}
+
+/* A whole number with a point behind it, as programs write it that keep a column as floating-point numbers: "1001.0" is 1001 to
+ * them, and would be another order. */
+static bool is_float_of_integer(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+	return digits > 0 && text[digits] == '.' && text[digits + 1 + strspn(text + digits + 1, "0")] == '\0';
+}
+
+static int set_key(shipopt_order *order, const char *name, const char *text, shipopt_error **ret_error)
+{
+	shipopt_error *error CLEANUP_ERROR = NULL;
+	if (is_float_of_integer(text))
+		return error_set(ret_error, SHIPOPT_EPARSE,
+			"column \"%s\": \"%s\" is a whole number that a program has written as a fraction: write it without "
+			"the point",
+			name, UNICODE_SHOWN(text));
+	int r = order_set_key(order, text, &error);
+	if (!error)
+		return r;
+	return error_set(ret_error, r == SHIPOPT_EINVAL ? SHIPOPT_EPARSE : r, "column \"%s\": %s", name,
+		shipopt_error_message(error));
 }
 
 static int set_text(shipopt_order *order, enum column_kind kind, const char *text)
 {
 	switch (kind) {
-	case COLUMN_ORDER_KEY:
-		return shipopt_order_set_key(order, text);
 	case COLUMN_SERVICE:
 		return shipopt_order_set_service(order, text);
 	case COLUMN_CARRIER:
@@ -115,14 +123,16 @@ int order_column_set(shipopt_order *order, enum column_kind kind, const char *na
 {
 	if (!*text)
 		return 0;
+	if (kind == COLUMN_ORDER_KEY)
+		return set_key(order, name, text, ret_error);
 	if (kind == COLUMN_SHIPMENT)
 		return set_shipment(order, name, text, ret_error);
 	if (kind == COLUMN_MAX_RATE || kind == COLUMN_PIECE)
 		return set_number(order, kind, name, text, ret_error);
 	int r = set_text(order, kind, text);
 	if (r == SHIPOPT_ETOOLARGE)
-		return error_set(ret_error, r, "column \"%s\": %zu bytes are more than %d", name, strlen(text),
-			kind == COLUMN_ORDER_KEY ? ORDER_KEY_BYTES_MAX : ORDER_TEXT_BYTES_MAX);
+		return error_set(
+			ret_error, r, "column \"%s\": %zu bytes are more than %d", name, strlen(text), ORDER_TEXT_BYTES_MAX);
 	return r;
 }
 
@@ -204,8 +214,10 @@ static int fill_key(const struct columns *columns, struct row_reader *reader, sh
 
 int columns_fill(const struct columns *columns, struct row_reader *reader, shipopt_order *order, shipopt_error **ret_error)
 {
+	/* Checked first: trimming ends a cell's text in the middle of a character that is trimmed. */
+	int checked = row_check(reader, columns->names, columns->count, ret_error);
 	int r = fill_key(columns, reader, order);
-	r = r < 0 ? r : row_check(reader, columns->names, columns->count, ret_error);
+	r = r < 0 ? r : checked;
 	if (r < 0)
 		return r;
 	if (reader->cell_count != columns->count)

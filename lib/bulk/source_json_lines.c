@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/unicode.h"
 #include "bulk/source.h"
 #include "bulk/source_columns.h"
 #include "bulk/source_config.h"
@@ -42,13 +43,32 @@ static int member_text(const struct json_iterator *member, char **ret_text, ship
 	case JSON_NULL:
 		break;
 	default:
-		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%.64s\" is an object or a list, not a text or number", member->key);
+		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\" is an object or a list, not a text or number",
+			UNICODE_SHOWN(member->key));
 	}
 	if (memchr(begin, '\0', length))
-		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%.64s\" has a NUL character in its text", member->key);
-	text_trim(&begin, &length);
+		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\" has a NUL character in its text",
+			UNICODE_SHOWN(member->key));
+	unicode_trim(&begin, &length);
 	*ret_text = mem_copy_bytes(begin, length);
 	return *ret_text ? 0 : SHIPOPT_ENOMEM;
+}
+
+/* 1001, 1001.0 and 1.001e3 are one number and three texts: a number is a key only as a plain integer. */
+static int member_check_key(const struct json_iterator *member, shipopt_error **ret_error)
+{
+	enum json_type type = json_type(member->value);
+	const char *token = "";
+	size_t length = 0, at = 0;
+	if (type != JSON_NUMBER && type != JSON_BOOL)
+		return 0;
+	json_source(member->value, &token, &length);
+	at += length > 1 && token[0] == '-' && token[1] != '0';
+	while (at < length && token[at] >= '0' && token[at] <= '9')
+		at++;
+	return at == length ? 0
+			    : error_set(ret_error, SHIPOPT_EPARSE, "column \"order_key\": %.*s is neither a text nor a plain integer",
+				      (int)MIN(length, (size_t)64), token);
 }
 
 static int member_fill(const struct json_iterator *member, shipopt_order *order, shipopt_error **ret_error)
@@ -58,6 +78,7 @@ static int member_fill(const struct json_iterator *member, shipopt_order *order,
 	if (!name)
 		return SHIPOPT_ENOMEM;
 	int r = order_column_find(name, &kind, ret_error);
+	r = r < 0 || kind != COLUMN_ORDER_KEY ? r : member_check_key(member, ret_error);
 	r = r < 0 ? r : member_text(member, &text, ret_error);
 	return r < 0 ? r : order_column_set(order, kind, name, text, ret_error);
 }
@@ -79,7 +100,7 @@ static int check_members(struct json_value root, size_t members_max, shipopt_err
 			return error_set(ret_error, SHIPOPT_EPARSE, "a NUL character in a member's name");
 		for (b = a; json_next(&b);)
 			if (a.key_length == b.key_length && text_equal_ignore_case(a.key, b.key))
-				return error_set(ret_error, SHIPOPT_EPARSE, "column \"%.64s\" stands twice", a.key);
+				return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\" stands twice", UNICODE_SHOWN(a.key));
 	}
 	return 0;
 }

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/unicode.h"
 #include "bulk/source.h"
 #include "bulk/source_csv.h"
 
@@ -14,7 +15,7 @@ char *row_cell_trimmed(struct row_reader *reader, size_t index)
 	const struct row_cell *cell = &reader->cells[index];
 	const char *begin = reader->text.data + cell->begin;
 	size_t length = cell->length;
-	text_trim(&begin, &length);
+	unicode_trim(&begin, &length);
 	char *text = reader->text.data + (begin - reader->text.data);
 	text[length] = '\0';
 	return text;

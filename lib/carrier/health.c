@@ -52,16 +52,24 @@ static bool is_first_of_carrier(const shipopt_record *shipment, size_t index, co
 	return true;
 }
 
-static int64_t cheapest_of(const shipopt_record *shipment, const char *carrier)
+/* The cheapest of a carrier's rates, if all of them are in one currency. */
+static void cheapest_renew(struct health_carrier *entry, const shipopt_record *shipment, const char *carrier)
 {
-	int64_t cheapest = -1;
+	entry->cheapest = -1;
 	for (size_t i = 0; i < shipopt_record_count(shipment, SHIPOPT_SHIPMENT_RATES); i++) {
 		const shipopt_record *rate = shipopt_record_item(shipment, SHIPOPT_SHIPMENT_RATES, i);
+		const char *currency = shipopt_record_text(rate, SHIPOPT_RATE_CURRENCY);
 		int64_t amount = shipopt_record_number(rate, SHIPOPT_RATE_RATE, -1);
-		if (text_equal_ignore_case(shipopt_record_text(rate, SHIPOPT_RATE_CARRIER), carrier) && amount >= 0)
-			cheapest = cheapest < 0 ? amount : MIN(cheapest, amount);
+		if (amount < 0 || !text_equal_ignore_case(shipopt_record_text(rate, SHIPOPT_RATE_CARRIER), carrier))
+			continue;
+		currency = currency && strlen(currency) < HEALTH_CURRENCY_SIZE ? currency : "";
+		if (entry->cheapest >= 0 && !text_equal_ignore_case(currency, entry->currency)) {
+			entry->cheapest = -1;
+			return;
+		}
+		entry->cheapest = entry->cheapest < 0 ? amount : MIN(entry->cheapest, amount);
+		memcpy(entry->currency, currency, strlen(currency) + 1);
 	}
-	return cheapest;
 }
 
 static void observe_rates(struct health *health, const shipopt_record *shipment)
@@ -74,7 +82,7 @@ static void observe_rates(struct health *health, const shipopt_record *shipment)
 		health_observe(health, carrier, false);
 		struct health_carrier *entry = find_or_add(health, carrier);
 		if (entry)
-			entry->cheapest = cheapest_of(shipment, carrier);
+			cheapest_renew(entry, shipment, carrier);
 	}
 }
 
@@ -87,6 +95,15 @@ void health_observe_shipment(struct health *health, const shipopt_record *shipme
 		if (carrier && text_equal(shipopt_record_text(message, SHIPOPT_MESSAGE_TYPE), "rate_error"))
 			health_observe(health, carrier, true);
 	}
+}
+
+int64_t health_cheapest(const struct health *health, const char *carrier, const char *currency, const char **ret_currency)
+{
+	const struct health_carrier *entry = health_find(health, carrier);
+	if (!entry || entry->cheapest < 0 || (!text_is_empty(currency) && !text_equal_ignore_case(entry->currency, currency)))
+		return -1;
+	*ret_currency = entry->currency;
+	return entry->cheapest;
 }
 
 bool health_is_ill(const struct health *health, const char *carrier)

@@ -118,7 +118,7 @@ static const struct setting bulk_table[] = {
 	INTEGER("ceiling_percent", 0, 0, 10000, "how much an approved price may grow before it needs review"),
 	TEXT("budget", "default", 1, 128, "name of the spend limit in the store"),
 	MONEY("spend_limit", 0, INT64_MAX, "most to spend in this budget; 0: no limit"),
-	TEXT("currency", "USD", 3, 3, "currency of the spend limit"),
+	TEXT("currency", NULL, 3, 3, "currency of spend_limit, max_rate and rate choice"),
 	TEXT("purpose", "outbound", 1, 16, "outbound, return or replacement"),
 	MONEY("insurance_fee_percent", 1000000, 100000000, "what insuring costs, in percent of the insured value"),
 	MONEY("insurance_fee_min", 1000000, 1000000000, "and at least"),

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/unicode.h"
 #include "record/country.h"
 #include "record/record.h"
 
@@ -29,7 +30,7 @@
 #define SIDE_MIN_MILLIONTHS 100000
 #define MILLION INT64_C(1000000)
 #define NAME_SIZE 64
-#define MESSAGE_SIZE 96
+#define MESSAGE_SIZE (UNICODE_SHOWN_SIZE + 64)
 #define HS_DIGITS_MIN 6
 #define HS_DIGITS_MAX 13
 
@@ -60,7 +61,7 @@ static bool is_blank(const shipopt_record *record, int field)
 	const char *text = shipopt_record_text(record, field);
 	size_t length = text ? strlen(text) : 0;
 	if (text)
-		text_trim(&text, &length);
+		unicode_trim(&text, &length);
 	return length == 0;
 }
 
@@ -130,8 +131,8 @@ static void check_zip(struct findings *findings, const shipopt_record *address, 
 		if (needs_zip(country))
 			find(findings, place, "zip", "is required in %s", country);
 	} else if (!zip_is_possible(country, shipopt_record_text(address, SHIPOPT_ADDRESS_ZIP))) {
-		find(findings, place, "zip", "\"%.20s\" is not possible in %s", shipopt_record_text(address, SHIPOPT_ADDRESS_ZIP),
-			country);
+		find(findings, place, "zip", "\"%s\" is not possible in %s",
+			UNICODE_SHOWN(shipopt_record_text(address, SHIPOPT_ADDRESS_ZIP)), country);
 	}
 }
 
@@ -152,7 +153,8 @@ static void check_address(struct findings *findings, const shipopt_record *addre
 		return;
 	const char *country = country_of(address);
 	if (!country) {
-		find(findings, place, "country", "\"%.40s\" is no country", shipopt_record_text(address, SHIPOPT_ADDRESS_COUNTRY));
+		find(findings, place, "country", "\"%s\" is no country",
+			UNICODE_SHOWN(shipopt_record_text(address, SHIPOPT_ADDRESS_COUNTRY)));
 		return;
 	}
 	check_zip(findings, address, place, country);
@@ -192,9 +194,13 @@ struct border {
 
 static bool is_military(const shipopt_record *address, const char *country)
 {
-	const char *state = shipopt_record_text(address, SHIPOPT_ADDRESS_STATE);
-	return text_equal(country, "US") && state && (text_equal_ignore_case(state, "AA") ||
-		text_equal_ignore_case(state, "AE") || text_equal_ignore_case(state, "AP"));
+	const char *text = shipopt_record_text(address, SHIPOPT_ADDRESS_STATE);
+	size_t length = text ? strlen(text) : 0;
+	if (!text_equal(country, "US") || !text)
+		return false;
+	unicode_trim(&text, &length);
+	char state[3] = {length == 2 ? text[0] : '\0', length == 2 ? text[1] : '\0'};
+	return text_equal_ignore_case(state, "AA") || text_equal_ignore_case(state, "AE") || text_equal_ignore_case(state, "AP");
 }
 
 static struct border border_of(const shipopt_record *from, const shipopt_record *to)
@@ -245,7 +251,7 @@ static void check_item(struct findings *findings, const shipopt_record *item, co
 	if (is_blank(item, SHIPOPT_CUSTOMS_ITEM_ORIGIN_COUNTRY))
 		find(findings, place, "origin_country", "is required");
 	else if (!country_find(origin))
-		find(findings, place, "origin_country", "\"%.40s\" is no country", origin);
+		find(findings, place, "origin_country", "\"%s\" is no country", UNICODE_SHOWN(origin));
 }
 
 static void check_items(
@@ -316,6 +322,18 @@ static int report(const struct findings *findings, shipopt_error **ret_error)
 	return error_set_detail(ret_error, &detail);
 }
 
+/* A value that could not be read is absent: the parcel would travel uninsured. */
+static void check_insurance(struct findings *findings, const shipopt_record *shipment)
+{
+	int64_t insurance;
+	const char *text;
+	bool is_set = shipopt_record_get_money(shipment, SHIPOPT_SHIPMENT_INSURANCE, &insurance) == 1;
+	if (is_set && insurance < 0)
+		find(findings, "insurance", "", "must not be negative");
+	if (!is_set && shipopt_record_get_source_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, &text) == 1 && !text_is_empty(text))
+		find(findings, "insurance", "", "\"%s\" cannot be read as an amount", UNICODE_SHOWN(text));
+}
+
 int shipopt_shipment_check(const shipopt_record *shipment, shipopt_error **ret_error)
 {
 	struct findings findings;
@@ -333,8 +351,6 @@ int shipopt_shipment_check(const shipopt_record *shipment, shipopt_error **ret_e
 		check_address(&findings, back, "return_address");
 	check_parcel(&findings, parcel);
 	check_customs(&findings, customs, parcel, border_of(from, to));
-	int64_t insurance;
-	if (shipopt_record_get_money(shipment, SHIPOPT_SHIPMENT_INSURANCE, &insurance) == 1 && insurance < 0)
-		find(&findings, "insurance", "", "must not be negative");
+	check_insurance(&findings, shipment);
 	return report(&findings, ret_error);
 }

@@ -3,12 +3,12 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/unicode.h"
 #include "record/country.h"
 #include "record/record.h"
 
 #define DEPTH_MAX 4
 #define ITEMS_MAX 20
-#define SHOWN_BYTES_MAX 80
 #define MILLION 1000000
 
 /* Where a column's value goes: down children and items from the shipment, then into a field. */
@@ -74,21 +74,10 @@ static bool column_find(const struct record_kind *kind, const char *name, struct
 	return false;
 }
 
-/* Never cuts a character. */
-static int shown_length(const char *text)
-{
-	size_t length = strlen(text);
-	if (length <= SHOWN_BYTES_MAX)
-		return (int)length;
-	for (length = SHOWN_BYTES_MAX; length && ((unsigned char)text[length] & 0xc0) == 0x80; length--)
-		;
-	return (int)length;
-}
-
 static int column_error(const struct column *column, const char *text, const char *expected, shipopt_error **ret_error)
 {
-	return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": \"%.*s\" is not %s", column->name, shown_length(text),
-		text, expected);
+	return error_set(
+		ret_error, SHIPOPT_EPARSE, "column \"%s\": \"%s\" is not %s", column->name, UNICODE_SHOWN(text), expected);
 }
 
 static bool parse_boolean(const char *text, int64_t *ret_value)
@@ -196,7 +185,7 @@ static void write_list(const char *text, struct json_writer *writer)
 	while (*text) {
 		const char *item = text;
 		size_t size = strcspn(text, ","), length = size;
-		text_trim(&item, &length);
+		unicode_trim(&item, &length);
 		if (length)
 			json_write_bytes(writer, item, length);
 		text += size + (text[size] == ',');
@@ -269,11 +258,11 @@ int shipopt_shipment_set_column(
 	if (shipopt_record_kind(shipment) != SHIPOPT_RECORD_SHIPMENT || !name || !text)
 		return error_set(ret_error, SHIPOPT_EINVAL, "a shipment, a column name and a text are needed");
 	if (!column_find(shipment->kind, name, &column))
-		return error_set(ret_error, SHIPOPT_ENOTFOUND, "column \"%.*s\" is unknown", shown_length(name), name);
+		return error_set(ret_error, SHIPOPT_ENOTFOUND, "column \"%s\" is unknown", UNICODE_SHOWN(name));
 	length = strlen(text);
 	if (!text_is_utf8(text, length, &offset))
 		return error_set(ret_error, SHIPOPT_EENCODING, "column \"%s\": byte %zu of the value is not UTF-8", name, offset);
-	text_trim(&text, &length);
+	unicode_trim(&text, &length);
 	if (length == 0)
 		return 0;
 	char *trimmed CLEANUP_FREE = mem_copy_bytes(text, length);

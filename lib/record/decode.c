@@ -94,6 +94,7 @@ static bool decode_text(struct decode *decode, const struct record_field *field,
 	return true;
 }
 
+/* The text is kept of what was read, and of an amount that could not be read: a message has to quote it. */
 static bool decode_number(struct decode *decode, const struct record_field *field, struct json_value value, struct record_value *to)
 {
 	const char *text;
@@ -102,9 +103,10 @@ static bool decode_number(struct decode *decode, const struct record_field *fiel
 		return false;
 	if (field->codec == RECORD_CODEC_TIME && json_type(value) != JSON_STRING)
 		return false;
-	int r = field->codec == RECORD_CODEC_TIME ? time_parse(text, length, &to->number)
-						  : decimal_parse(text, length, &to->number);
-	if (r == 0)
+	int r = field->codec == RECORD_CODEC_TIME    ? time_parse(text, length, &to->number)
+		: field->codec == RECORD_CODEC_MONEY ? decimal_parse_money(text, length, &to->number)
+						     : decimal_parse(text, length, &to->number);
+	if (r == 0 || field->codec == RECORD_CODEC_MONEY)
 		to->source_text = keep_text(decode, text, length);
 	return r == 0;
 }

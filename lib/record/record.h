@@ -70,7 +70,7 @@ struct record_value {
 		shipopt_record *child;
 		struct record_list *list; /* NULL while it has no items */
 	};
-	char *source_text; /* of decimal, money and time: as the carrier wrote it */
+	char *source_text; /* of decimal, money and time: as the carrier wrote it; of an absent value: money that could not be read */
 	uint8_t state;     /* SHIPOPT_FIELD_… */
 	bool changed;
 };

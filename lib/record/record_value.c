@@ -310,7 +310,7 @@ static bool type_has_source_text(int type)
 int shipopt_record_get_source_text(const shipopt_record *record, int field, const char **ret_text)
 {
 	const struct record_value *value;
-	int r = get_value(record, field, 0, ret_text, &value);
+	int r = ret_text ? record_value_find(record, field, 0, &value) : SHIPOPT_EINVAL;
 	if (r < 0)
 		return r;
 	if (!type_has_source_text(record_codec_type(record->kind->fields[field - 1].codec)))

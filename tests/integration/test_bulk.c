@@ -264,6 +264,26 @@ static void times_that_could_buy_twice_are_refused(void **state)
 	assert_int_equal(mem_live_count(), 0);
 }
 
+static void a_currency_that_is_no_code_is_refused(void **state)
+{
+	static const char *const settings[] = {"bulk.currency=usd", "bulk.currency=US$", "bulk.spend_limit=5 bulk.currency=Usd"};
+	struct bulk_fixture fixture;
+	fixture_start(&fixture, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		shipopt_error *error = NULL;
+		fixture_open_handles(&fixture, settings[i]);
+		assert_int_equal(shipopt_bulk_new(fixture.runtime, fixture.carrier, fixture.store, fixture.bulk_config, &fixture.bulk,
+					 &error),
+			SHIPOPT_EINVAL);
+		assert_non_null(strstr(shipopt_error_message(error), "is not a code of three capital letters, such as USD"));
+		shipopt_error_unref(error);
+		fixture_close(&fixture);
+	}
+	fixture_open(&fixture, "bulk.currency=EUR");
+	fixture_stop(&fixture);
+	assert_int_equal(mem_live_count(), 0);
+}
+
 struct seen {
 	atomic_int items, inside, overlaps;
 	uint64_t next_index;
@@ -405,6 +425,7 @@ int main(void)
 		cmocka_unit_test(other_content_under_a_bought_key_is_a_conflict_that_names_the_fields),
 		cmocka_unit_test(a_price_above_the_orders_ceiling_is_held_until_the_ceiling_is_raised),
 		cmocka_unit_test(times_that_could_buy_twice_are_refused),
+		cmocka_unit_test(a_currency_that_is_no_code_is_refused),
 		cmocka_unit_test(results_come_in_the_order_of_the_input_when_asked),
 		cmocka_unit_test(a_canceled_run_ends_and_a_later_one_finishes_it),
 		cmocka_unit_test(a_host_call_runs_for_every_order),

@@ -287,11 +287,14 @@ static void bad_rows_name_line_column_and_value(void **state)
 						   "\"\"\"j\xff\",1,,\n"
 						   "k,\"\"\"\xc3(\",,\n"
 						   "l,1,,1\n"
+						   "l2,1,-1,\n"
 						   "\"m,1,,\nx",
 			FORMAT_CSV, block_sizes[i]);
 		assert_failed(source, "a", 2, SHIPOPT_EPARSE, "line 2, column \"weight_oz\": \"abc\" is not a number", "a,abc,,");
 		assert_failed(source, "b", 3, SHIPOPT_EPARSE, "line 3, column \"max_rate\": \"x\" is not an amount", "b,1,x,");
-		assert_failed(source, "c\nc", 4, SHIPOPT_EPARSE, "line 4, column \"max_rate\": -1 is below 0", "\"c\nc\",1,-1,");
+		assert_failed(source, "", 4, SHIPOPT_EPARSE,
+			"line 4, column \"order_key\": the key \"c\\u000ac\" has \\u000a at offset 1, a character that cannot be seen: take it out",
+			"\"c\nc\",1,-1,");
 		assert_failed(source, "d", 6, SHIPOPT_EPARSE, "line 6, column \"piece\": 0 is not between 1 and 9999", "d,1,,0");
 		assert_failed(source, "e", 7, SHIPOPT_EPARSE, "line 7, column \"piece\": \"1.5\" is not an integer", "e,1,,1.5");
 		assert_failed(source, "", 8, SHIPOPT_EPARSE, "line 8, column \"order_key\" is empty", ",1,,");
@@ -306,8 +309,9 @@ static void bad_rows_name_line_column_and_value(void **state)
 		shipopt_order *good = next_order(source);
 		assert_int_equal(good->status, 0);
 		shipopt_order_free(good);
-		assert_failed(source, "m,1,,\nx", 15, SHIPOPT_EPARSE,
-			"line 15: the quote that cell 1 opens in line 15 is never closed; the rest of the file is lost in it",
+		assert_failed(source, "l2", 15, SHIPOPT_EPARSE, "line 15, column \"max_rate\": -1 is below 0", "l2,1,-1,");
+		assert_failed(source, "", 16, SHIPOPT_EPARSE,
+			"line 16: the quote that cell 1 opens in line 16 is never closed; the rest of the file is lost in it",
 			"\"m,1,,\nx");
 		assert_end(source);
 	}
@@ -330,6 +334,88 @@ static void assert_header(const char *text, size_t length, int status, const cha
 
 #define ASSERT_HEADER(text, status, message) assert_header(text, sizeof(text) - 1, status, message)
 
+static void assert_keys(const char *text, const char *const *keys)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(block_sizes); i++) {
+		shipopt_source *source = open_text(text, FORMAT_CSV, block_sizes[i]);
+		for (size_t j = 0; keys[j]; j++) {
+			shipopt_order *order = next_order(source);
+			if (order->status < 0)
+				fail_msg("%s", shipopt_error_message(order->error));
+			assert_string_equal(order->key, keys[j]);
+			shipopt_order_free(order);
+		}
+		assert_end(source);
+	}
+}
+
+static void keys_that_look_the_same_are_one_key(void **state)
+{
+	static const char *const numbers[] = {"1001", "1001", "1001", "1001", "1001", NULL};
+	static const char *const accents[] = {"Caf\u00e9-7", "Caf\u00e9-7", NULL};
+	assert_keys("order_key,to_name\r\n1001,a\r\n1001\u00a0,a\r\n\u200b1001,a\r\n1001\ufeff,a\r\n\"\t\u30001001\u2028\",a\r\n",
+		numbers);
+	assert_keys("order_key\nCaf\u00e9-7\nCafe\u0301-7\n", accents);
+}
+
+static void headers_are_trimmed_of_what_cannot_be_seen(void **state)
+{
+	static const char *const key[] = {"A-1", NULL};
+	assert_keys("\ufeff\ufefforder_key,to_name\nA-1,x\n", key); /* two byte order marks */
+	assert_keys("\u00a0Order_Key\u200b,to_zip\u00a0\nA-1,80203\n", key);
+	shipopt_source *source = open_text("order_key,to_zip\u00a0,to_state,weight_oz,piece,carrier,service\n"
+					   "A-1,80203\u00a0,\u00a0AP\u200b,\u00a012.5\u202f,2\u00a0,UPS\u00a0,\ufeffGround\n",
+		FORMAT_CSV, 7);
+	shipopt_order *order = next_order(source);
+	assert_int_equal(order->status, 0);
+	const shipopt_record *to = shipopt_record_child(order->shipment, SHIPOPT_SHIPMENT_TO_ADDRESS);
+	assert_string_equal(shipopt_record_text(to, SHIPOPT_ADDRESS_ZIP), "80203");
+	assert_string_equal(shipopt_record_text(to, SHIPOPT_ADDRESS_STATE), "AP");
+	const shipopt_record *parcel = shipopt_record_child(order->shipment, SHIPOPT_SHIPMENT_PARCEL);
+	assert_int_equal(shipopt_record_number(parcel, SHIPOPT_PARCEL_WEIGHT, -1), 12500000);
+	assert_int_equal(order->piece, 2);
+	assert_string_equal(order->carrier, "UPS");
+	assert_string_equal(order->service, "Ground");
+	shipopt_order_free(order);
+	assert_end(source);
+}
+
+static void keys_in_doubt_are_refused_with_what_is_wrong_with_them(void **state)
+{
+	char text[512], message[128], long_key[ORDER_KEY_BYTES_MAX + 2];
+	memset(long_key, 'k', sizeof(long_key));
+	long_key[sizeof(long_key) - 1] = '\0';
+	snprintf(text, sizeof(text), "order_key,weight_oz\n10\u200b01,1\n\u00a0,1\n1001,1\n1001.0,1\n1002.,1\n1001.5,1\n1,1\u00a02\n%s,1\n",
+		long_key);
+	shipopt_source *source = open_text(text, FORMAT_CSV, 65536);
+	assert_failed(source, "", 2, SHIPOPT_EPARSE,
+		"line 2, column \"order_key\": the key \"10\\u200b01\" has \\u200b at offset 2, a character that cannot be seen: take it out",
+		"10\u200b01,1");
+	assert_failed(source, "", 3, SHIPOPT_EPARSE, "line 3, column \"order_key\" is empty", "\u00a0,1");
+	shipopt_order *order = next_order(source);
+	assert_int_equal(order->status, 0);
+	shipopt_order_free(order);
+	/* Programs that keep numbers as floating-point numbers write 1001 so. */
+	assert_failed(source, "1001.0", 5, SHIPOPT_EPARSE,
+		"line 5, column \"order_key\": \"1001.0\" is a whole number that a program has written as a fraction: write it without "
+		"the point",
+		"1001.0,1");
+	assert_failed(source, "1002.", 6, SHIPOPT_EPARSE,
+		"line 6, column \"order_key\": \"1002.\" is a whole number that a program has written as a fraction: write it without "
+		"the point",
+		"1002.,1");
+	order = next_order(source);
+	assert_int_equal(order->status, 0);
+	assert_string_equal(order->key, "1001.5");
+	shipopt_order_free(order);
+	assert_failed(source, "1", 8, SHIPOPT_EPARSE, "line 8, column \"weight_oz\": \"1\\u00a02\" is not a number", "1,1\u00a02");
+	snprintf(text, sizeof(text), "%s,1", long_key);
+	snprintf(message, sizeof(message), "line 9, column \"order_key\": the key has %d bytes, the limit is %d", ORDER_KEY_BYTES_MAX + 1,
+		ORDER_KEY_BYTES_MAX);
+	assert_failed(source, "", 9, SHIPOPT_ETOOLARGE, message, text);
+	assert_end(source);
+}
+
 static void headers_are_refused_with_their_reason(void **state)
 {
 	ASSERT_HEADER("", SHIPOPT_EPARSE, "is empty");
@@ -344,6 +430,8 @@ static void headers_are_refused_with_their_reason(void **state)
 	ASSERT_HEADER("order_key,,to_name\n", SHIPOPT_EPARSE, "column 2 has no name");
 	ASSERT_HEADER("to_name,to_zip\n", SHIPOPT_EPARSE, "column \"order_key\" is missing");
 	ASSERT_HEADER("order_key,\xff\n", SHIPOPT_EENCODING, "byte 0xff at offset 10");
+	ASSERT_HEADER("order_key,to_zip,to_zip\u00a0\n", SHIPOPT_EPARSE, "column \"to_zip\" stands twice, as number 2 and 3");
+	ASSERT_HEADER("order_key,to\u200b_zip\n", SHIPOPT_EPARSE, "column \"to\\u200b_zip\" is not known; did you mean \"to_zip\"?");
 	ASSERT_HEADER("order_key\0\n", SHIPOPT_EPARSE, "a NUL byte at offset 9");
 	ASSERT_HEADER("\xff\xfeo\0r\0", SHIPOPT_EENCODING, "is UTF-16: save it as UTF-8");
 	ASSERT_HEADER("order_key,\"to_name", SHIPOPT_EPARSE, "never closed");
@@ -467,6 +555,39 @@ static void bad_json_lines_are_failed_items(void **state)
 	shipopt_order *order = next_order(source);
 	assert_int_equal(order->status, SHIPOPT_EPARSE);
 	shipopt_order_free(order);
+	json_stock_clear();
+	assert_end(source);
+}
+
+static void a_json_number_is_a_key_only_as_a_plain_integer(void **state)
+{
+	static const char *const refused[] = {"1001.0", "1e3", "1E3", "1001.5", "-0", "-1.0", "true", "false"};
+	static const char *const keys[][2] = {{"1001", "1001"}, {"-5", "-5"}, {"0", "0"}, {"12345678901234567", "12345678901234567"},
+		{"\"1001\\u00a0\"", "1001"}, {"\"\\ufeff1001\"", "1001"}, {"\"Cafe\\u0301\"", "Caf\u00e9"}, {"\"1e3\"", "1e3"}};
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		char text[64], message[128];
+		snprintf(text, sizeof(text), "{\"order_key\":%s,\"to_name\":\"a\"}", refused[i]);
+		snprintf(message, sizeof(message), "line 1, column \"order_key\": %s is neither a text nor a plain integer", refused[i]);
+		shipopt_source *source = open_json(text, 65536);
+		assert_failed(source, refused[i], 1, SHIPOPT_EPARSE, message, text);
+		json_stock_clear();
+		assert_end(source);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		char text[64];
+		snprintf(text, sizeof(text), "{\"order_key\":%s}", keys[i][0]);
+		shipopt_source *source = open_json(text, 65536);
+		shipopt_order *order = next_order(source);
+		assert_int_equal(order->status, 0);
+		assert_string_equal(order->key, keys[i][1]);
+		shipopt_order_free(order);
+		json_stock_clear();
+		assert_end(source);
+	}
+	shipopt_source *source = open_json("{\"order_key\":\"10\\u200b01\"}", 65536);
+	assert_failed(source, "", 1, SHIPOPT_EPARSE,
+		"line 1, column \"order_key\": the key \"10\\u200b01\" has \\u200b at offset 2, a character that cannot be seen: take it out",
+		"{\"order_key\":\"10\\u200b01\"}");
 	json_stock_clear();
 	assert_end(source);
 }
@@ -713,12 +834,16 @@ int main(void)
 		cmocka_unit_test(an_overlong_quoted_cell_hides_no_rows),
 		cmocka_unit_test(columns_set_the_order_and_its_shipment),
 		cmocka_unit_test(bad_rows_name_line_column_and_value),
+		cmocka_unit_test(keys_that_look_the_same_are_one_key),
+		cmocka_unit_test(headers_are_trimmed_of_what_cannot_be_seen),
+		cmocka_unit_test(keys_in_doubt_are_refused_with_what_is_wrong_with_them),
 		cmocka_unit_test(headers_are_refused_with_their_reason),
 		cmocka_unit_test(too_many_columns_are_one_failed_item),
 		cmocka_unit_test(missing_files_and_folders_say_why),
 		cmocka_unit_test(inputs_are_cut_between_characters),
 		cmocka_unit_test(json_lines_take_the_same_names),
 		cmocka_unit_test(bad_json_lines_are_failed_items),
+		cmocka_unit_test(a_json_number_is_a_key_only_as_a_plain_integer),
 		cmocka_unit_test(json_lines_without_a_line_are_no_orders),
 		cmocka_unit_test(estimates_come_from_bytes),
 		cmocka_unit_test(a_line_of_100_megabytes_is_not_held),

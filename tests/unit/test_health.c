@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "carrier/health.h"
 #include "json/json.h"
 
@@ -57,6 +58,34 @@ static void rates_and_rate_errors_are_observed(void **state)
 	assert_int_equal(mem_live_count(), 0);
 }
 
+static void the_cheapest_rate_has_a_currency(void **state)
+{
+	static struct health health;
+	const char *currency = "untouched";
+	assert_true(health_cheapest(&health, "USPS", NULL, &currency) == -1);
+	observe(&health, "{\"rates\":[{\"carrier\":\"USPS\",\"rate\":\"7.50\",\"currency\":\"USD\"},"
+			 "{\"carrier\":\"usps\",\"rate\":\"6.25\",\"currency\":\"usd\"},"
+			 "{\"carrier\":\"UPS\",\"rate\":\"5.00\"},"
+			 "{\"carrier\":\"DHL\",\"rate\":\"900\",\"currency\":\"JPY\"},{\"carrier\":\"DHL\",\"rate\":\"25\",\"currency\":\"USD\"},"
+			 "{\"carrier\":\"DHL\",\"rate\":\"800\",\"currency\":\"JPY\"}]}");
+	assert_true(health_cheapest(&health, "USPS", "CAD", &currency) == -1);
+	assert_string_equal(currency, "untouched");
+	assert_true(health_cheapest(&health, "USPS", "USD", &currency) == 6250000);
+	assert_true(text_equal_ignore_case(currency, "USD"));
+	assert_true(health_cheapest(&health, "USPS", "", &currency) == 6250000);
+	/* One that named none bounds nothing where one is wanted. */
+	assert_true(health_cheapest(&health, "UPS", "USD", &currency) == -1);
+	assert_true(health_cheapest(&health, "UPS", NULL, &currency) == 5000000);
+	assert_string_equal(currency, "");
+	/* Rates in several currencies are not compared. */
+	assert_true(health_cheapest(&health, "DHL", NULL, &currency) == -1);
+	assert_true(health_cheapest(&health, "DHL", "JPY", &currency) == -1);
+	observe(&health, "{\"rates\":[{\"carrier\":\"DHL\",\"rate\":\"850\",\"currency\":\"JPY\"}]}");
+	assert_true(health_cheapest(&health, "DHL", "JPY", &currency) == 850000000);
+	json_stock_clear();
+	assert_int_equal(mem_live_count(), 0);
+}
+
 static void many_rates_of_a_carrier_count_once(void **state)
 {
 	static struct health health;
@@ -100,6 +129,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_carrier_falls_ill_and_recovers_by_what_is_seen_of_it),
 		cmocka_unit_test(rates_and_rate_errors_are_observed),
+		cmocka_unit_test(the_cheapest_rate_has_a_currency),
 		cmocka_unit_test(many_rates_of_a_carrier_count_once),
 		cmocka_unit_test(the_table_is_bounded_and_forgets_the_longest_unseen),
 	};

@@ -90,6 +90,39 @@ static void wire_shapes_of_scalars_are_understood(void **state)
 	assert_int_equal(mem_live_count(), 0);
 }
 
+static void money_that_cannot_be_read_is_absent_and_keeps_its_text(void **state)
+{
+	static const char *const unreadable[] = {"1,234", "$7.25", "free", ""};
+	shipopt_record *rate = decode(SHIPOPT_RECORD_RATE, "{\"rate\":\"1,234.56\",\"retail_rate\":\"1 234,50\",\"list_rate\":1.05e1}");
+	assert_money(rate, SHIPOPT_RATE_RATE, 1234560000, "1,234.56");
+	assert_money(rate, SHIPOPT_RATE_RETAIL_RATE, 1234500000, "1 234,50");
+	assert_money(rate, SHIPOPT_RATE_LIST_RATE, 10500000, "1.05e1");
+	assert_encodes(rate, SHIPOPT_ENCODE_ALL, "{\"rate\":\"1234.56\",\"retail_rate\":\"1234.50\",\"list_rate\":\"10.50\"}");
+	shipopt_record_free(rate);
+	for (size_t i = 0; i < ARRAY_SIZE(unreadable); i++) {
+		char json[64];
+		const char *text = NULL;
+		int64_t amount = 42;
+		shipopt_record *copy = NULL;
+		snprintf(json, sizeof(json), "{\"amount\":\"%s\",\"type\":\"x\"}", unreadable[i]);
+		shipopt_record *fee = decode(SHIPOPT_RECORD_FEE, json);
+		assert_int_equal(shipopt_record_get_money(fee, SHIPOPT_FEE_AMOUNT, &amount), 0);
+		assert_int_equal(shipopt_record_number(fee, SHIPOPT_FEE_AMOUNT, -1), -1);
+		assert_int_equal(shipopt_record_state(fee, SHIPOPT_FEE_AMOUNT), SHIPOPT_FIELD_ABSENT);
+		assert_int_equal(shipopt_record_get_source_text(fee, SHIPOPT_FEE_AMOUNT, &text), 1);
+		assert_string_equal(text, unreadable[i]);
+		assert_encodes(fee, SHIPOPT_ENCODE_ALL, "{\"type\":\"x\"}");
+		assert_int_equal(shipopt_record_copy(fee, &copy), 0);
+		assert_int_equal(shipopt_record_get_source_text(copy, SHIPOPT_FEE_AMOUNT, &text), 1);
+		assert_string_equal(text, unreadable[i]);
+		assert_int_equal(shipopt_record_set_money(copy, SHIPOPT_FEE_AMOUNT, 7250000), 0);
+		assert_int_equal(shipopt_record_get_source_text(copy, SHIPOPT_FEE_AMOUNT, &text), 0);
+		shipopt_record_free(copy);
+		shipopt_record_free(fee);
+	}
+	assert_int_equal(mem_live_count(), 0);
+}
+
 static void lists_and_children_are_understood(void **state)
 {
 	shipopt_record *shipment = decode(SHIPOPT_RECORD_SHIPMENT, shipment_json);
@@ -419,6 +452,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wire_shapes_of_scalars_are_understood),
+		cmocka_unit_test(money_that_cannot_be_read_is_absent_and_keeps_its_text),
 		cmocka_unit_test(lists_and_children_are_understood),
 		cmocka_unit_test(unexpected_types_stay_in_the_source_only),
 		cmocka_unit_test(bad_input_is_refused),

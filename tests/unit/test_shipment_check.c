@@ -76,7 +76,7 @@ static void addresses_are_checked(void **state)
 	assert_cell_finding("to_zip", "2114", "to_address.zip: \"2114\" is not possible in US");
 	/* Cut in the middle of the tenth é. */
 	assert_cell_finding("to_zip", "1\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9",
-		"to_address.zip: \"1\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9?\" is not possible in US");
+		"to_address.zip: \"1\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\" is not possible in US");
 	assert_cell_finding("from_zip", "ABCDE", "from_address.zip: \"ABCDE\" is not possible in US");
 	static const struct {
 		int field;
@@ -106,6 +106,46 @@ static void addresses_are_checked(void **state)
 	assert_int_equal(shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_TO_ADDRESS, &to), 0);
 	assert_int_equal(shipopt_record_set_text(to, SHIPOPT_ADDRESS_ID, "adr_1"), 0);
 	assert_finding(shipment, NULL);
+}
+
+static void what_cannot_be_seen_makes_no_difference_or_is_shown(void **state)
+{
+	/* Cells are trimmed. */
+	assert_cell_finding("to_zip", "80203\u00a0", NULL);
+	assert_cell_finding("to_country", "\ufeffUS\u200b", NULL);
+	assert_cell_finding("to_state", "AP\u00a0", "customs_info: is required for a US military address");
+	assert_cell_finding("to_zip", "80\u00a0203", "to_address.zip: \"80\\u00a0203\" is not possible in US");
+	/* Records that were not made of cells are judged the same, but for what would go out as it is. */
+	shipopt_record *shipment = shipment_new(NULL, NULL), *to = NULL;
+	assert_int_equal(shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_TO_ADDRESS, &to), 0);
+	assert_int_equal(shipopt_record_set_text(to, SHIPOPT_ADDRESS_STATE, "\u200bap\u00a0"), 0);
+	assert_finding(shipment, "customs_info: is required for a US military address");
+	shipment = shipment_new(NULL, NULL);
+	assert_int_equal(shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_TO_ADDRESS, &to), 0);
+	assert_int_equal(shipopt_record_set_text(to, SHIPOPT_ADDRESS_CITY, "\u00a0\ufeff"), 0);
+	assert_finding(shipment, "to_address.city: is required");
+	shipment = shipment_new(NULL, NULL);
+	assert_int_equal(shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_TO_ADDRESS, &to), 0);
+	assert_int_equal(shipopt_record_set_text(to, SHIPOPT_ADDRESS_ZIP, "80203\u00a0"), 0);
+	assert_finding(shipment, "to_address.zip: \"80203\\u00a0\" is not possible in US");
+}
+
+static void assert_insurance_finding(const char *json, const char *expected)
+{
+	shipopt_record *shipment = NULL;
+	assert_int_equal(shipopt_record_decode(SHIPOPT_RECORD_SHIPMENT, json, strlen(json), &shipment, NULL), 0);
+	json_stock_clear();
+	fill(shipment, domestic);
+	assert_finding(shipment, expected);
+}
+
+static void insurance_that_cannot_be_read_is_not_left_out_silently(void **state)
+{
+	assert_insurance_finding("{\"insurance\":\"1,234.56\"}", NULL);
+	assert_insurance_finding("{\"insurance\":\"\"}", NULL);
+	assert_insurance_finding("{\"insurance\":null}", NULL);
+	assert_insurance_finding("{\"insurance\":\"1,234\"}", "insurance: \"1,234\" cannot be read as an amount");
+	assert_insurance_finding("{\"insurance\":\"$100\"}", "insurance: \"$100\" cannot be read as an amount");
 }
 
 static void a_return_address_is_checked_if_given(void **state)
@@ -214,6 +254,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_shipments_pass),
 		cmocka_unit_test(addresses_are_checked),
+		cmocka_unit_test(what_cannot_be_seen_makes_no_difference_or_is_shown),
+		cmocka_unit_test(insurance_that_cannot_be_read_is_not_left_out_silently),
 		cmocka_unit_test(a_return_address_is_checked_if_given),
 		cmocka_unit_test(parcels_are_checked),
 		cmocka_unit_test(customs_are_needed_across_borders_and_for_the_military),

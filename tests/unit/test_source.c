@@ -30,8 +30,12 @@ static void orders_check_what_they_are_given(void **state)
 	assert_int_equal(shipopt_order_new("", &order), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_order_new(text, &order), SHIPOPT_ETOOLARGE);
 	assert_int_equal(shipopt_order_new("\xff", &order), SHIPOPT_EENCODING);
+	assert_int_equal(shipopt_order_new("\u00a0\u200b", &order), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_order_new("10\u200b01", &order), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_order_new("a\nb", &order), SHIPOPT_EINVAL);
 	assert_null(order);
 	assert_int_equal(shipopt_order_new(text + 1, &order), 0);
+	assert_int_equal(shipopt_order_set_key(order, "a\tb"), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_order_set_key(order, "\xc3"), SHIPOPT_EENCODING);
 	assert_string_equal(shipopt_order_key(order), text + 1);
 	assert_int_equal(shipopt_order_set_piece(order, 0), SHIPOPT_EINVAL);
@@ -63,6 +67,31 @@ static void orders_check_what_they_are_given(void **state)
 	assert_int_equal(copy->piece, 1);
 	shipopt_order_free(copy);
 	shipopt_order_free(NULL);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void orders_have_one_spelling_of_their_key(void **state)
+{
+	static const char *const same[] = {"1001", "1001\u00a0", "\u200b1001", "1001\ufeff", " 1001\r\n"};
+	shipopt_order *order = NULL, *copy = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(same); i++) {
+		assert_int_equal(shipopt_order_new(same[i], &order), 0);
+		assert_string_equal(shipopt_order_key(order), "1001");
+		shipopt_order_free(order);
+	}
+	assert_int_equal(shipopt_order_new("Cafe\u0301", &order), 0);
+	assert_string_equal(shipopt_order_key(order), "Caf\u00e9");
+	assert_int_equal(order_copy(order, &copy), 0);
+	assert_string_equal(shipopt_order_key(copy), "Caf\u00e9");
+	shipopt_order_free(order);
+	shipopt_order_free(copy);
+	/* The bound is that of the key, not of how it was written. */
+	char text[ORDER_KEY_BYTES_MAX * 3 / 2 + 8] = "";
+	for (int i = 0; i < ORDER_KEY_BYTES_MAX / 2; i++)
+		strcat(text, "e\u0301");
+	assert_int_equal(shipopt_order_new(text, &order), 0);
+	assert_int_equal(strlen(shipopt_order_key(order)), ORDER_KEY_BYTES_MAX);
+	shipopt_order_free(order);
 	assert_int_equal(mem_live_count(), 0);
 }
 
@@ -317,6 +346,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(orders_check_what_they_are_given),
+		cmocka_unit_test(orders_have_one_spelling_of_their_key),
 		cmocka_unit_test(arrays_give_their_orders_once),
 		cmocka_unit_test(callbacks_end_with_zero_or_an_error),
 		cmocka_unit_test(a_push_source_is_bounded_and_wakes_once),
