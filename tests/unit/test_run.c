@@ -22,7 +22,7 @@ static struct {
 	struct event given;   /* to the callback of items */
 	struct event release; /* what is held */
 	size_t orders, holds_at; /* of the source: next blocks before order `holds_at` (from 0) */
-	shipopt_request *request; /* kept unanswered when `keeps` */
+	shipopt_request *request; /* the last; unanswered when `keeps` */
 	bool keeps, holds_items;
 	int canceled, done; /* items and operations that were reported */
 	bool seen[ORDERS_MAX];
@@ -49,10 +49,9 @@ static int next_order(void *userdata, shipopt_order *order)
 
 static void call(void *userdata, shipopt_request *request)
 {
+	host.request = request;
 	event_raise(&host.called);
-	if (host.keeps)
-		host.request = request;
-	else
+	if (!host.keeps)
 		shipopt_request_complete(request, 1);
 }
 
