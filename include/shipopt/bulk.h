@@ -90,7 +90,9 @@ SHIPOPT_API int shipopt_source_open_json_lines(const char *path, const shipopt_s
 /* Takes the orders over on success (the array itself stays the caller's). SHIPOPT_ESTATE if an order stands in it twice or was
  * handed over before. */
 SHIPOPT_API int shipopt_source_new_array(shipopt_order *const *orders, size_t count, shipopt_source **ret_source);
-/* `next` fills the order it is given and returns 1, or 0 at the end, or a negative code, which ends the run with it. */
+/* `next` fills the order it is given and returns 1, or 0 at the end, or a negative code, which ends the run with it. It may block:
+ * an order is begun when it was returned, whether or not the next one is there. A canceled run is done when `next` has returned;
+ * see shipopt_runtime_close() for one that does not. */
 typedef int (*shipopt_source_fn)(void *userdata, shipopt_order *order);
 SHIPOPT_API int shipopt_source_new_callback(shipopt_source_fn next, void *userdata, shipopt_source **ret_source);
 /* A source that the host fills while the run goes on, from any thread. `_push` takes the order over on success and gives

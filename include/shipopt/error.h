@@ -48,7 +48,7 @@ enum {
 	SHIPOPT_EUNAVAILABLE = -27, /* the circuit breaker is open */
 	SHIPOPT_ELIMIT = -28,       /* a spend limit or price ceiling would be passed */
 	SHIPOPT_EHELD = -29,        /* the order waits for a person or a correction */
-	SHIPOPT_EBUSY = -30,        /* another process is at work on it */
+	SHIPOPT_EBUSY = -30,        /* another process, or a thread that blocks, is at work on it */
 	SHIPOPT_ENORATE = -31,      /* no rate satisfies the choice */
 	SHIPOPT_EDATABASE = -32,    /* the store failed */
 	SHIPOPT_EUNSUPPORTED = -33, /* not built in, or not possible with this server */

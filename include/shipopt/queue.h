@@ -12,7 +12,8 @@ SHIPOPT_BEGIN_DECLS
  *
  * A handle whose configuration names a queue delivers there. The queue has a fixed number of slots; a slot is reserved
  * when an operation is admitted and freed when its event was dispatched or released, so delivery never allocates, blocks
- * or drops. Without a free slot the asynchronous call itself returns SHIPOPT_EAGAIN.
+ * or drops. Without a free slot the asynchronous call itself returns SHIPOPT_EAGAIN. Only shipopt_runtime_close() goes beyond: the
+ * orders that a canceled bulk run has read and will not begin, less than 200, wait in the queue without a slot.
  *
  * Two ways to take: shipopt_queue_dispatch() runs the callbacks, shipopt_queue_poll() hands out events in batches
  * (for bindings). Any thread may call either; one at a time takes, others wait for it. shipopt_op_wait() takes, too: what has a
@@ -66,7 +67,8 @@ SHIPOPT_API int shipopt_queue_dispatch(shipopt_queue *queue, size_t max, int64_t
 /*
  * Takes up to `max` events (at least 1) into the caller's array, waiting and with the errors as above, and returns their
  * number. Callbacks do not run. Each event must be given back, unchanged, with shipopt_queue_release(), in any order and
- * number; until then what it refers to stays valid, and its slot is used. Releasing gives 0. Events that were not handed out, or were
+ * number; until then what it refers to stays valid, and its slot is used. SHIPOPT_EAGAIN when events wait and as many as there are
+ * slots are out, which only a close leads to: give some back. Releasing gives 0. Events that were not handed out, or were
  * given back before, are SHIPOPT_EINVAL; the others of the same call are taken back all the same.
  *
  * Releasing a REQUEST does not answer it: the request is the host's until it is answered, before or after. What asked goes on

@@ -78,7 +78,19 @@ SHIPOPT_API int shipopt_runtime_new(const shipopt_runtime_config *config, shipop
  * Ends everything: refuses new operations, gives running ones up to `timeout_ms` (-1: without end) to finish, cancels the
  * rest, delivers every completion, joins the threads. Afterwards calls give SHIPOPT_ESHUTDOWN, getters stay valid. 0, or
  * SHIPOPT_ETIMEDOUT if operations had to be canceled, or SHIPOPT_EDEADLK on a thread of the library and inside callbacks.
- * Completions in queues wait there until dispatched or the queue is freed. May be called again: 0.
+ * Completions in queues wait there until dispatched or the queue is freed; a full queue does not hold up the close.
+ *
+ * It returns within `timeout_ms` and one second more. A purchase that is on the wire then is waited for, as its answer says what
+ * was bought; it comes within the carrier's timeout_ms. Anything else that still holds a thread is something that blocks: a
+ * callback (a source's next, an item, a host call), a blocking task, a name look-up, a file. Such a thread is left behind with
+ * what it uses, and the result is SHIPOPT_EBUSY. From then on the library begins no callback, writes to no sink, and drops tasks
+ * that wait; only shipopt_queue_dispatch(), shipopt_queue_free() and shipopt_op_wait() still run callbacks, those of a queue.
+ * Operations that the thread holds up are not done yet; what they use (userdata, sinks) must stay until they are. Once the
+ * thread comes back they end, without a callback, and then the threads and the memory.
+ *
+ * May be called again, also on another thread: waits as long for the close that is under way or for what was left behind; 0 once
+ * all has ended, else SHIPOPT_EBUSY. When the system has no thread for it, the close does its work on the calling thread, and then
+ * a blocked callback does block it.
  */
 SHIPOPT_API int shipopt_runtime_close(shipopt_runtime *runtime, int64_t timeout_ms);
 

@@ -11,89 +11,17 @@ struct run *run_of(shipopt_op *op)
 	return op && op->class == &run_class ? CONTAINER_OF(op, struct run, op) : NULL;
 }
 
-/* ---- the reader -------------------------------------------------------------------------------------------- */
-
-/* On the side pool: files and host callbacks may block. */
-static void reader_task(struct task *task)
-{
-	struct run *run = CONTAINER_OF(task, struct run, reader_task);
-	struct run_batch *batch = &run->incoming;
-	batch->count = 0;
-	batch->status = SOURCE_ORDER;
-	while (batch->count < RUN_BATCH && batch->status == SOURCE_ORDER) {
-		batch->status = source_next(run->source, &batch->orders[batch->count], &batch->error);
-		batch->count += batch->status == SOURCE_ORDER;
-	}
-	batch->expected = source_expected(run->source);
-	reactor_post(run->reactor, &run->read_task);
-}
-
-static void batch_was_read(struct task *task)
-{
-	struct run *run = CONTAINER_OF(task, struct run, read_task);
-	int status = run->incoming.status;
-	run->is_reading = false;
-	run->summary.read += (int64_t)run->incoming.count;
-	run->summary.expected = run->incoming.expected;
-	if (status == SOURCE_END || (status < 0 && status != SHIPOPT_EAGAIN))
-		run->source_ended = true;
-	if (status < 0 && status != SHIPOPT_EAGAIN)
-		run_stop(run, status, TAKE(run->incoming.error));
-	run_pump(run);
-}
-
-static void start_reader(struct run *run)
-{
-	if (run->is_reading || run->source_ended || run->incoming.count)
-		return;
-	if (run->incoming.status == SHIPOPT_EAGAIN && !run->is_woken)
-		return;
-	run->is_reading = true;
-	run->is_woken = false;
-	int r = runtime_submit_side(run->op.runtime, &run->reader_task, true);
-	if (r < 0) {
-		run->is_reading = false;
-		run->source_ended = true;
-		run_stop(run, r, NULL);
-	}
-}
-
-/* The batch that was read takes the place of the one that is used up. */
-static void take_incoming(struct run *run)
-{
-	if (run->is_reading || run->batch_next < run->batch.count || !run->incoming.count)
-		return;
-	run->batch = run->incoming;
-	run->batch_next = 0;
-	run->incoming.count = 0;
-}
-
-/* A push source has orders again. It wakes once for each time that it had none; the reference is for a wake that is on its way
- * while a cancel ends the run. */
-static void source_woke(struct task *task)
-{
-	struct run *run = CONTAINER_OF(task, struct run, wake_task);
-	run->is_woken = true;
-	run_pump(run);
-	shipopt_op_unref(&run->op);
-}
-
-static void wake_from_source(void *argument)
-{
-	struct run *run = argument;
-	shipopt_op_ref(&run->op);
-	reactor_post(run->reactor, &run->wake_task);
-}
-
 /* ---- admission --------------------------------------------------------------------------------------------- */
 
 static bool reserve_slots(struct run *run, struct run_item *item)
 {
 	shipopt_queue *queue = run->op.delivery.queue;
-	bool asks = run->kind == RUN_CALL || run->rules.choose;
+	bool asks = item->item.order->status == 0 && (run->kind == RUN_CALL || run->rules.choose);
 	if (run->op.delivery.mode != SHIPOPT_DELIVERY_QUEUE)
 		return true;
-	if (queue_reserve(queue) < 0)
+	if (run->is_canceled && run->is_closing)
+		queue_reserve_beyond(queue);
+	else if (queue_reserve(queue) < 0)
 		return false;
 	if (asks && queue_reserve(queue) < 0) {
 		queue_unreserve(queue);
@@ -106,7 +34,7 @@ static bool reserve_slots(struct run *run, struct run_item *item)
 
 static void start_item(struct run *run, struct run_item *item)
 {
-	run->batch_next++;
+	run->batch.next++;
 	run->active++;
 	run->in_flight++;
 	run->summary.in_flight = (int64_t)run->in_flight;
@@ -117,7 +45,7 @@ static void start_item(struct run *run, struct run_item *item)
 /* The next order becomes an item; false if there is no slot or memory for it now. */
 static bool admit_one(struct run *run)
 {
-	shipopt_order *order = run->batch.orders[run->batch_next];
+	shipopt_order *order = run->batch.orders[run->batch.next];
 	struct run_item *item = run_item_new(run, order);
 	if (item) {
 		item->item.order->index = run->next_index;
@@ -136,24 +64,8 @@ static bool admit_one(struct run *run)
 static bool may_admit(const struct run *run)
 {
 	bool is_paused = run->is_paused && run->status == 0;
-	return run->batch_next < run->batch.count && !is_paused && run->in_flight < run->max_in_flight &&
+	return run->batch.next < run->batch.count && !is_paused && run->in_flight < run->max_in_flight &&
 	       run->settling < run->settling_max && run_outlet_has_room(run);
-}
-
-static void refuse_orders(struct run_batch *batch, size_t begin)
-{
-	for (size_t i = begin; i < batch->count; i++)
-		if (batch->orders[i]->status == 0)
-			batch->orders[i]->status = error_set(&batch->orders[i]->error, SHIPOPT_ECANCELED,
-				"the run ended before this order; nothing was sent");
-}
-
-/* Orders that were read and will not be begun still get their result: whoever gave them is told of each. */
-static void refuse_rest(struct run *run)
-{
-	refuse_orders(&run->batch, run->batch_next);
-	refuse_orders(&run->incoming, 0);
-	run->source_ended = true;
 }
 
 static void complete(struct run *run)
@@ -173,15 +85,15 @@ void run_pump(struct run *run)
 {
 	if (run->is_ending)
 		return;
-	if (run->status < 0 && !run->is_reading)
-		refuse_rest(run);
+	if (run->status < 0)
+		run_intake_close(run);
 	do {
-		take_incoming(run);
-		start_reader(run);
+		run_intake_draw(run);
 	} while (may_admit(run) && admit_one(run));
 	if (run->is_reading || !run->source_ended)
 		return;
-	bool used_up = !run->incoming.count && run->batch_next == run->batch.count;
+	/* The reader has ended and the intake was drawn from: what is left is in the batch. */
+	bool used_up = run->batch.next == run->batch.count;
 	if (used_up && run->active == 0 && run_outlet_is_empty(run) && run_outlet_last_word(run))
 		complete(run);
 }
@@ -245,9 +157,6 @@ static void cancel_on_reactor(struct task *task)
 			struct run_item *item = LIST_MEMBER(node, struct run_item, node);
 			item->cancel(item);
 		}
-		/* A push source that waits for its host will not wake any more. */
-		if (!run->is_reading)
-			run->source_ended = true;
 		run_pump(run);
 	}
 	shipopt_op_unref(&run->op);
@@ -262,7 +171,9 @@ static void run_cancel(shipopt_op *op)
 
 static void member_cancel(struct runtime_member *member)
 {
-	shipopt_op_cancel(&CONTAINER_OF(member, struct run, member)->op);
+	struct run *run = CONTAINER_OF(member, struct run, member);
+	run->is_closing = true;
+	shipopt_op_cancel(&run->op);
 }
 
 static void pause_on_reactor(struct task *task)
@@ -328,7 +239,7 @@ static void run_destroy(shipopt_op *op)
 	struct run *run = CONTAINER_OF(op, struct run, op);
 	run_outlet_done(run);
 	source_unref(run->source);
-	shipopt_error_unref(run->incoming.error);
+	run_intake_done(run);
 	shipopt_error_unref(run->error);
 	summary_done(&run->summary);
 	shipopt_bulk_free(run->bulk);
@@ -366,9 +277,7 @@ static void run_init(struct run *run, shipopt_bulk *bulk, enum run_kind kind, sh
 	run->start_task.run = start_on_reactor;
 	run->cancel_task.run = cancel_on_reactor;
 	run->pause_task.run = pause_on_reactor;
-	run->reader_task.run = reader_task;
-	run->read_task.run = batch_was_read;
-	run->wake_task.run = source_woke;
+	run_intake_init(run);
 	run->pump_timer.fire = pump_again;
 	run->member.cancel = member_cancel;
 	list_init(&run->member.node);
@@ -407,8 +316,7 @@ int run_new(shipopt_bulk *bulk, enum run_kind kind, shipopt_source *source, ship
 		op_abandon(op, ret_op != NULL);
 		return r;
 	}
-	run->source = source;
-	source_set_wake(source, wake_from_source, run);
+	run_intake_open(run, source);
 	if (ret_op)
 		*ret_op = op;
 	reactor_post(run->reactor, &run->start_task);

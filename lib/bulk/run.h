@@ -2,6 +2,7 @@
 #ifndef BULK_RUN_H
 #define BULK_RUN_H
 
+#include <pthread.h>
 #include <shipopt/bulk.h>
 
 #include "bulk/item.h"
@@ -15,16 +16,21 @@
 /*
  * One bulk run: source → items → outlet.
  *
- *   reader   a task on the side pool fills a batch of at most RUN_BATCH orders; one at a time
+ *   reader   a task on the side pool, one at a time: asks the source for one order after the other and puts each into the
+ *            intake, which holds RUN_BATCH; ends when that is full (run_intake.c)
  *   pump     on the reactor: starts items while there is a slot (max_in_flight, parked items not counted), room among the
- *            settling, room in the outlet, and in the host's queue; the next batch is read while this one is used up
+ *            settling, room in the outlet, and in the host's queue. It takes all that the intake has when its last batch is used up, so
+ *            batches are full when reading is fast; with nothing left to begin it takes each order as soon as it was read
  *   items    work on the reactor, each by its kind (run_item.c)
  *   outlet   takes ended items, in order if asked, to the sink and the host: batches on a scheduler thread, callbacks where the
  *            handle's delivery says; one batch at a time, so that callbacks never overlap (run_outlet.c)
  *
- * Everything of a run belongs to its reactor thread, except: `incoming` while the reader runs, `outgoing` while the outlet's
+ * Everything of a run belongs to its reactor thread, except: the intake (its lock), `outgoing` while the outlet's
  * batch is out, and the summary (atomics). Hand-over is by posting a task, which orders the memory. The run is an
  * operation; items that wait in the host's queue each hold a reference to it.
+ *
+ * A run whose delivery is a queue begins an item when a slot is free. While the runtime closes nobody may be left to free one:
+ * the orders that were read and will not be begun, less than three batches, then get their items without a slot.
  */
 #define RUN_BATCH 64
 #define RUN_UNDELIVERED_MAX 1024
@@ -62,10 +68,18 @@ struct shipopt_bulk { /* constant after creation */
 
 struct run_batch {
 	shipopt_order *orders[RUN_BATCH];
-	size_t count;
+	size_t count, next;
+};
+
+struct run_intake {
+	pthread_mutex_t lock; /* for all of it */
+	struct run_batch batch;
 	int status; /* SOURCE_ORDER: more may come; SOURCE_END; SHIPOPT_EAGAIN: waits for a wake; an error */
 	shipopt_error *error;
-	int64_t expected;
+	bool has_ended;    /* the reader, with `status` */
+	bool is_wanted;    /* the pump has nothing to begin: an order is announced at once */
+	bool is_announced; /* read_task is posted */
+	bool is_closed;    /* the run ends: the reader stops after the order that it is at */
 };
 
 struct run {
@@ -79,14 +93,13 @@ struct run {
 	void *call_userdata;
 	struct runtime_member member;
 	struct task start_task, cancel_task, pause_task;
-	atomic_bool wants_pause, pause_posted, is_over;
+	atomic_bool wants_pause, pause_posted, is_over, is_closing; /* closing: the runtime's close has canceled it */
 
 	shipopt_source *source;
 	struct task reader_task, read_task, wake_task;
-	struct run_batch incoming; /* the reader's while is_reading, then ready to be taken */
-	struct run_batch batch;    /* being admitted */
-	size_t batch_next;
-	bool is_reading, is_woken, source_ended; /* ended: nothing will come behind `incoming` */
+	struct run_intake intake;
+	struct run_batch batch; /* being admitted */
+	bool is_reading, is_woken, source_ended; /* ended: nothing will come behind what the intake has */
 
 	bool is_canceled, is_paused, is_ending;
 	int status;           /* what ends the run early */
@@ -132,6 +145,16 @@ void run_stop(struct run *run, int status, shipopt_error *error);
 /* An item has ended: its item.status says how. */
 void run_item_ended(struct run_item *item);
 void run_item_parked(struct run_item *item, bool is_parked);
+
+/* ---- run_intake.c ---- */
+void run_intake_init(struct run *run);
+/* The run has taken the source. */
+void run_intake_open(struct run *run, shipopt_source *source);
+void run_intake_done(struct run *run);
+/* Orders for the pump: fills its batch when that is used up, and begins to read when the intake is empty. */
+void run_intake_draw(struct run *run);
+/* The run ends: reads no further, and refuses what was read and is not begun. */
+void run_intake_close(struct run *run);
 
 /* ---- run_item.c ---- */
 /* NULL when out of memory. Takes the order over on success. */

@@ -20,13 +20,13 @@ static bool is_queued(const struct run *run)
 
 static void call_item(struct run *run, struct run_item *item)
 {
-	if (run->bulk->callbacks.item)
+	if (run->bulk->callbacks.item && runtime_may_call_host(run->op.runtime))
 		run->bulk->callbacks.item(run->bulk->callbacks.item_userdata, &item->item);
 }
 
 static void call_progress(struct run *run)
 {
-	if (run->bulk->callbacks.progress)
+	if (run->bulk->callbacks.progress && runtime_may_call_host(run->op.runtime))
 		run->bulk->callbacks.progress(run->bulk->callbacks.progress_userdata, &run->op);
 }
 
@@ -96,11 +96,11 @@ static void write_sink(struct run *run)
 		return;
 	LIST_FOREACH(node, &run->outgoing) {
 		struct run_item *item = LIST_MEMBER(node, struct run_item, node);
-		if (run->sink_status == 0)
+		if (run->sink_status == 0 && runtime_may_call_host(run->op.runtime))
 			run->sink_status = sink_write(run->sink, &item->item, &run->sink_error);
 	}
 	/* What is delivered is also on its way to the file: a killed program leaves no half told batch behind. */
-	if (run->sink_status == 0)
+	if (run->sink_status == 0 && runtime_may_call_host(run->op.runtime))
 		run->sink_status = sink_flush(run->sink, &run->sink_error);
 }
 

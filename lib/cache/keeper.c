@@ -71,7 +71,7 @@ static void fire(struct timer *timer)
 	pthread_mutex_lock(&keeper->lock);
 	keeper->due_us = INT64_MAX;
 	keeper->is_due = true;
-	bool submits = !keeper->is_stopped && keeper->cache && begin_work(keeper);
+	bool submits = !keeper->is_stopped && keeper->cache && runtime_may_call_host(keeper->runtime) && begin_work(keeper);
 	pthread_mutex_unlock(&keeper->lock);
 	if (submits)
 		runtime_submit_task(keeper->runtime, &keeper->work_task);
@@ -174,7 +174,8 @@ static shipopt_cache *hold_cache(struct keeper *keeper)
 static bool goes_on(struct keeper *keeper, const shipopt_cache *cache)
 {
 	pthread_mutex_lock(&keeper->lock);
-	bool wants = cache && (keeper->is_passing || keeper->is_due) && !keeper->is_stopped;
+	bool wants = cache && (keeper->is_passing || keeper->is_due) && !keeper->is_stopped &&
+		runtime_may_call_host(keeper->runtime);
 	keeper->is_working = wants || !list_is_empty(&keeper->jobs);
 	bool is_working = keeper->is_working;
 	pthread_mutex_unlock(&keeper->lock);

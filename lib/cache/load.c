@@ -202,7 +202,10 @@ static void run_refresh(struct task *task)
 {
 	struct refreshing *refreshing = CONTAINER_OF(task, struct refreshing, task);
 	shipopt_cache *cache = refreshing->cache;
-	lead(cache, refreshing->flight, &refreshing->loader);
+	if (runtime_may_call_host(cache->keeper->runtime))
+		lead(cache, refreshing->flight, &refreshing->loader);
+	else
+		flight_abandon(refreshing->flight);
 	flight_unref(refreshing->flight);
 	mem_free(refreshing);
 	cache_unref(cache);

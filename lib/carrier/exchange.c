@@ -293,6 +293,8 @@ static void http_done(struct http_request *http)
 	if (http->status == 0 && http->http_status == 429)
 		exchange->carrier->stats[SHIPOPT_CARRIER_STAT_RATE_LIMITED]++;
 	lane_leave(&exchange->ticket, lane_outcome_of(http), http->retry_after_ms);
+	if (exchange->call.is_purchase)
+		runtime_awaited(exchange->carrier->runtime);
 	exchange->state = EXCHANGE_READING;
 	if (http->response.length > EXCHANGE_INLINE_BYTES_MAX) {
 		exchange->task.run = parse_task;
@@ -350,8 +352,12 @@ static void exchange_send(struct exchange *exchange)
 	exchange->state = EXCHANGE_SENDING;
 	exchange->attempts++;
 	exchange->carrier->stats[SHIPOPT_CARRIER_STAT_REQUESTS]++;
+	if (exchange->call.is_purchase)
+		runtime_await(exchange->carrier->runtime);
 	int r = http_send(exchange->carrier->engine, &exchange->http);
 	if (r < 0) {
+		if (exchange->call.is_purchase)
+			runtime_awaited(exchange->carrier->runtime);
 		lane_leave(&exchange->ticket, LANE_NEUTRAL, -1);
 		exchange_end_soon(exchange, r, "the request could not be sent");
 	}

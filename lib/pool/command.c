@@ -447,6 +447,7 @@ int command_new_delivered(const struct op_class *op_class, const struct command_
 		return r;
 	}
 	struct command *command = CONTAINER_OF(op, struct command, op);
+	op->done_is_own = delivery != &pool->delivery;
 	command->class = class;
 	command->pool = pool_ref(pool);
 	command->lease = lease ? lease_ref(lease) : own;

@@ -109,6 +109,12 @@ void outlet_clear(shipopt_listener *listener)
 		give_back(listener, notification);
 }
 
+static void notify(shipopt_listener *listener, const shipopt_notification *notification)
+{
+	if (listener->notified && runtime_may_call_host(listener->pool->runtime))
+		listener->notified(listener->userdata, notification);
+}
+
 /* ---- by a task ------------------------------------------------------------------------------------------------- */
 
 static void deliver(struct task *task);
@@ -136,8 +142,7 @@ static void deliver(struct task *task)
 			listener_unref(listener);
 			return;
 		}
-		if (listener->notified)
-			listener->notified(listener->userdata, notification);
+		notify(listener, notification);
 		pthread_mutex_lock(&listener->lock);
 		give_back(listener, notification);
 		pthread_mutex_unlock(&listener->lock);
@@ -150,8 +155,7 @@ static void deliver(struct task *task)
 static void slot_run(struct queue_entry *entry)
 {
 	struct listener_slot *slot = CONTAINER_OF(entry, struct listener_slot, entry);
-	if (slot->listener->notified)
-		slot->listener->notified(slot->listener->userdata, slot->notification);
+	notify(slot->listener, slot->notification);
 }
 
 static void slot_finish(struct queue_entry *entry)

@@ -39,7 +39,7 @@ static void report_free(struct shipopt_slow_query *report)
 
 static void call_hook(const shipopt_slow_query *report)
 {
-	if (report->pool->slow_query)
+	if (report->pool->slow_query && runtime_may_call_host(report->pool->runtime))
 		report->pool->slow_query(report->pool->slow_userdata, report);
 }
 

@@ -20,10 +20,18 @@ static void ask_free(struct ask *ask)
 	shipopt_op_unref(op);
 }
 
+static void ask_call(struct ask *ask)
+{
+	if (runtime_may_call_host(ask->op->runtime))
+		ask->function(ask->userdata, ask->request);
+	else
+		shipopt_request_fail(ask->request, SHIPOPT_ESHUTDOWN, "the runtime is closed; the host was not asked");
+}
+
 static void ask_task(struct task *task)
 {
 	struct ask *ask = CONTAINER_OF(task, struct ask, task);
-	ask->function(ask->userdata, ask->request);
+	ask_call(ask);
 	ask_free(ask);
 }
 
@@ -31,7 +39,7 @@ static void ask_entry_run(struct queue_entry *entry)
 {
 	struct ask *ask = CONTAINER_OF(entry, struct ask, entry);
 	if (ask->function)
-		ask->function(ask->userdata, ask->request);
+		ask_call(ask);
 	else
 		shipopt_request_fail(ask->request, SHIPOPT_ESTATE, "the queue was dispatched, but nobody is there to ask");
 }

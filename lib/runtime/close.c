@@ -4,7 +4,18 @@
 /*
  * The close: refuse what is new, let operations finish, cancel the rest, let members give up what they have on reactors,
  * then end the threads in the order in which they hand work to each other: side pool, reactors, workers.
+ *
+ * All of this is done by a thread of its own, the closer; shipopt_runtime_close() waits for it as long as it was told to, and
+ * CLOSE_GRACE_MS more. When the closer is not done by then, something in this process blocks: a callback of the host's, a name
+ * look-up, a file. The close then gives up waiting and nothing else: the closer, the reactors and the workers stay, the
+ * blocked thread finds everything it uses where it was, and when it comes back they end as they would have. Only
+ * callbacks of the host are not begun any more (runtime_may_call_host()). Nothing blocks in a purchase that is on the wire; its
+ * answer comes within the carrier's timeout_ms, and the close waits for it (runtime_await()).
+ *
+ * `closer` is joined by the close that sees it done, or detached with the last reference, whichever takes `has_closer`.
+ * Without a thread for the closer, and in a simulation, the closing thread does its work itself.
  */
+#define CLOSE_GRACE_MS 1000
 
 int runtime_register(shipopt_runtime *runtime, struct runtime_member *member)
 {
@@ -127,20 +138,72 @@ static bool is_closed(void *argument)
 	return atomic_load(&runtime->state) == RUNTIME_CLOSED;
 }
 
-static int close_all(shipopt_runtime *runtime, int64_t timeout_ms)
+static void close_all(shipopt_runtime *runtime)
 {
-	int r = 0;
-	if (!wait_until(runtime, nothing_runs, timeout_ms)) {
-		r = SHIPOPT_ETIMEDOUT;
+	if (!wait_until(runtime, nothing_runs, runtime->close_timeout_ms)) {
+		runtime->close_status = SHIPOPT_ETIMEDOUT;
 		cancel_members(runtime);
 		wait_until(runtime, nothing_runs, -1);
 	}
 	stop_members(runtime);
 	end_threads(runtime);
 	atomic_store(&runtime->state, RUNTIME_CLOSED);
-	runtime_notify(runtime);
 	runtime_drain(runtime); /* what came before the state was seen */
-	return r;
+	runtime_notify(runtime);
+}
+
+static void *closer_main(void *argument)
+{
+	shipopt_runtime *runtime = argument;
+	close_all(runtime);
+	thread_owner_drop(&runtime->owner);
+	return NULL;
+}
+
+static void start_close(shipopt_runtime *runtime)
+{
+	if (!runtime->is_simulated) {
+		thread_owner_hold(&runtime->owner);
+		if (thread_start(&runtime->closer, "shipopt-close", closer_main, runtime) == 0) {
+			atomic_store(&runtime->has_closer, true);
+			return;
+		}
+		thread_owner_drop(&runtime->owner);
+	}
+	close_all(runtime);
+}
+
+/* With the lock held. While a purchase is on the wire, or has just been answered, there is more time. */
+static bool wait_closed(shipopt_runtime *runtime, int64_t timeout_ms)
+{
+	int64_t limit_ms = timeout_ms < 0 || timeout_ms > INT64_MAX - CLOSE_GRACE_MS ? -1 : timeout_ms + CLOSE_GRACE_MS;
+	int64_t deadline = condition_deadline(limit_ms);
+	bool in_time = true, had_awaited = false;
+	while (!is_closed(runtime) && in_time) {
+		in_time = condition_wait(&runtime->changed, &runtime->lock, deadline);
+		if (in_time)
+			continue;
+		bool has_awaited = atomic_load(&runtime->awaited) > 0;
+		in_time = has_awaited || had_awaited;
+		had_awaited = has_awaited;
+		deadline = condition_deadline(CLOSE_GRACE_MS);
+	}
+	return is_closed(runtime);
+}
+
+/* SHIPOPT_EBUSY when the time is over; for whoever began the close this is the time when it gives up. */
+static int finish_close(shipopt_runtime *runtime, int64_t timeout_ms, bool is_first)
+{
+	pthread_mutex_lock(&runtime->lock);
+	bool is_over = wait_closed(runtime, timeout_ms);
+	if (!is_over && is_first)
+		atomic_store(&runtime->is_abandoned, true);
+	pthread_mutex_unlock(&runtime->lock);
+	if (!is_over)
+		return SHIPOPT_EBUSY;
+	if (atomic_exchange(&runtime->has_closer, false))
+		pthread_join(runtime->closer, NULL);
+	return is_first ? runtime->close_status : 0;
 }
 
 int shipopt_runtime_close(shipopt_runtime *runtime, int64_t timeout_ms)
@@ -153,16 +216,17 @@ int shipopt_runtime_close(shipopt_runtime *runtime, int64_t timeout_ms)
 		return SHIPOPT_EDEADLK;
 	if (atomic_load(&runtime->is_exiting)) /* the reactors have ended: operations would never finish */
 		return SHIPOPT_ESHUTDOWN;
-	int open = RUNTIME_OPEN, r = 0;
+	int open = RUNTIME_OPEN;
 	runtime_ref(runtime);
 	/* Under the lock, so that nothing is registered or started any more once it is given up. */
 	pthread_mutex_lock(&runtime->lock);
 	bool is_first = atomic_compare_exchange_strong(&runtime->state, &open, RUNTIME_CLOSING);
 	pthread_mutex_unlock(&runtime->lock);
-	if (is_first)
-		r = close_all(runtime, timeout_ms);
-	else
-		wait_until(runtime, is_closed, -1);
+	if (is_first) {
+		runtime->close_timeout_ms = timeout_ms;
+		start_close(runtime);
+	}
+	int r = finish_close(runtime, timeout_ms, is_first);
 	runtime_unref(runtime);
 	return r;
 }

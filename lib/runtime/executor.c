@@ -17,7 +17,8 @@ void executor_submit(shipopt_runtime *runtime, struct task *task)
 	task->next = (struct task *)(void *)runtime;
 	thread_owner_hold(&runtime->owner);
 	atomic_fetch_add(&runtime->executor_tasks, 1);
-	if (runtime->executor(runtime->executor_userdata, task) == 0)
+	bool is_there = runtime_may_call_host(runtime);
+	if (is_there && runtime->executor(runtime->executor_userdata, task) == 0)
 		return;
 	if (side_pool_submit(runtime->side_pool, task, true) < 0) {
 		/* No thread is to be had: a worker's list keeps it until there is one, at the latest until the close. */

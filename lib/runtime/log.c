@@ -10,7 +10,7 @@
 
 void runtime_log(const shipopt_runtime *runtime, int level, const char *format, ...)
 {
-	if (!runtime->log || level > runtime->log_level)
+	if (!runtime->log || level > runtime->log_level || !runtime_may_call_host(runtime))
 		return;
 	char line[LOG_LINE_SIZE];
 	va_list list;

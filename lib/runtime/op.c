@@ -67,7 +67,7 @@ static void op_mark_delivered(shipopt_op *op)
 
 static void op_run_done(shipopt_op *op)
 {
-	if (op->done)
+	if (op->done && (op->done_is_own || runtime_may_call_host(op->runtime)))
 		op->done(op->userdata, op);
 	op_mark_delivered(op);
 }

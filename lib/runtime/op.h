@@ -43,6 +43,7 @@ struct shipopt_op {
 	struct delivery delivery;
 	shipopt_done_fn done;
 	void *userdata;
+	bool done_is_own; /* no callback of the host's: set before the operation starts */
 	_Atomic uint64_t token;
 
 	int status; /* written before op_complete() through it */

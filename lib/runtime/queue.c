@@ -152,6 +152,11 @@ int queue_reserve(shipopt_queue *queue)
 	return 0;
 }
 
+void queue_reserve_beyond(shipopt_queue *queue)
+{
+	atomic_fetch_add(&queue->reserved, 1);
+}
+
 size_t queue_slots(const shipopt_queue *queue)
 {
 	return queue->slots;
@@ -333,7 +338,13 @@ int shipopt_queue_dispatch(shipopt_queue *queue, size_t max, int64_t timeout_ms)
 	return count;
 }
 
-/* With the lock held. There is a place for each slot. */
+/* With the lock held. */
+static bool has_place(const shipopt_queue *queue)
+{
+	return queue->first_free || queue->place_count < queue->slots;
+}
+
+/* With the lock held. */
 static void place_give(shipopt_queue *queue, struct queue_entry *entry, shipopt_event *event)
 {
 	uint32_t index = queue->first_free ? queue->first_free - 1 : queue->place_count++;
@@ -372,9 +383,9 @@ int shipopt_queue_poll(shipopt_queue *queue, shipopt_event *events, size_t max, 
 	int r = take_begin(queue, timeout_ms);
 	if (r <= 0)
 		return r;
-	int count = 0;
+	int count = has_place(queue) ? 0 : SHIPOPT_EAGAIN;
 	struct queue_entry *entry;
-	while ((size_t)count < MIN(max, (size_t)INT_MAX) && (entry = entry_pop(queue)))
+	while (count >= 0 && (size_t)count < MIN(max, (size_t)INT_MAX) && has_place(queue) && (entry = entry_pop(queue)))
 		place_give(queue, entry, &events[count++]);
 	take_end(queue);
 	for (int i = 0; i < count; i++) {

@@ -38,6 +38,9 @@ struct queue_entry {
 
 /* SHIPOPT_EAGAIN when all slots are taken. */
 int queue_reserve(shipopt_queue *queue);
+/* Beyond the slots there are, for what a close delivers while nobody may be left to free a slot. The caller's bound is the
+ * queue's. Poll never has more events out than there are slots. */
+void queue_reserve_beyond(shipopt_queue *queue);
 size_t queue_slots(const shipopt_queue *queue); /* in all */
 void queue_unreserve(shipopt_queue *queue); /* a reserved slot that will not be used */
 /* Any thread; never fails, never blocks beyond a short lock. The slot must be reserved. After shipopt_queue_free() the

@@ -128,6 +128,10 @@ shipopt_runtime *runtime_ref(shipopt_runtime *runtime)
 /* Nobody can reach the runtime any more; its threads finish what waits and leave. */
 static void end_by_itself(shipopt_runtime *runtime)
 {
+	if (atomic_exchange(&runtime->has_closer, false)) {
+		pthread_detach(runtime->closer); /* it has ended the threads, or will */
+		return;
+	}
 	if (atomic_exchange(&runtime->state, RUNTIME_CLOSED) == RUNTIME_CLOSED)
 		return;
 	side_pool_stop(runtime->side_pool);
@@ -171,6 +175,21 @@ int runtime_check(const shipopt_runtime *runtime)
 	if (atomic_load(&runtime->state) != RUNTIME_OPEN || atomic_load(&runtime->is_exiting))
 		return SHIPOPT_ESHUTDOWN;
 	return 0;
+}
+
+bool runtime_may_call_host(const shipopt_runtime *runtime)
+{
+	return !atomic_load(&runtime->is_abandoned) || queue_is_any_dispatching();
+}
+
+void runtime_await(shipopt_runtime *runtime)
+{
+	atomic_fetch_add(&runtime->awaited, 1);
+}
+
+void runtime_awaited(shipopt_runtime *runtime)
+{
+	atomic_fetch_sub(&runtime->awaited, 1);
 }
 
 int runtime_admit(shipopt_runtime *runtime)

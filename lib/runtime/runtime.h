@@ -31,6 +31,12 @@ void runtime_unref(shipopt_runtime *runtime);
 /* 0, SHIPOPT_ESHUTDOWN or SHIPOPT_EFORKED: the first line of every public function that takes a handle. */
 int runtime_check(const shipopt_runtime *runtime);
 bool runtime_is_forked(const shipopt_runtime *runtime);
+/* To be asked before each callback of the host's. False once a close has returned without waiting to the end: what the callback
+ * refers to may be gone. Inside a dispatch the host is there. A callback that had begun goes on. */
+bool runtime_may_call_host(const shipopt_runtime *runtime);
+/* Around what a close should wait for beyond its time, because it is paid for and certain to end: a purchase on the wire. */
+void runtime_await(shipopt_runtime *runtime);
+void runtime_awaited(shipopt_runtime *runtime);
 /* SHIPOPT_ESHUTDOWN. */
 int runtime_register(shipopt_runtime *runtime, struct runtime_member *member);
 void runtime_unregister(shipopt_runtime *runtime, struct runtime_member *member); /* again: does nothing */

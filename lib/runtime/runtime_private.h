@@ -4,6 +4,7 @@
 
 #include "config/settings.h"
 #include "runtime/exit.h"
+#include "runtime/queue.h"
 #include "runtime/runtime.h"
 #include "runtime/scheduler.h"
 #include "runtime/side_pool.h"
@@ -14,7 +15,7 @@
  * Two counts: `reference` counts the handles, operations and the caller's own; `owner` counts the threads, plus one for
  * all references together, plus one for each task that is with the host's executor. When the last reference goes, the threads
  * are told to end once their work is done; whoever drops the last hold of the owner, usually the last thread, frees the
- * memory. shipopt_runtime_close() joins instead.
+ * memory. shipopt_runtime_close() joins instead (close.c).
  *
  * `state` only goes up. `running` counts operations from admission until their completion was delivered or lies in a
  * queue; an operation first counts itself and then looks at the state, the close first sets the state and then looks at the
@@ -63,6 +64,13 @@ struct shipopt_runtime {
 	atomic_int state;
 	atomic_size_t running; /* operations */
 	atomic_uint waiters;   /* threads in shipopt_op_wait() */
+
+	pthread_t closer; /* see close.c */
+	atomic_bool has_closer; /* started and neither joined nor detached */
+	atomic_bool is_abandoned; /* the close has given up waiting for it */
+	atomic_size_t awaited; /* purchases on the wire */
+	int64_t close_timeout_ms; /* before the closer starts, then the closer's */
+	int close_status;         /* the closer's, then whoever sees RUNTIME_CLOSED */
 
 	pthread_mutex_t lock; /* for what follows */
 	pthread_cond_t changed; /* state, running, an operation delivered, a member's call returned */

@@ -8,6 +8,7 @@
  */
 struct submission {
 	atomic_size_t left;
+	shipopt_runtime *runtime; /* borrowed: the tasks are its own */
 	shipopt_task_fn function;
 	struct submitted {
 		struct task task;
@@ -20,14 +21,16 @@ static void submitted_run(struct task *task)
 {
 	struct submitted *submitted = CONTAINER_OF(task, struct submitted, task);
 	struct submission *submission = submitted->submission;
-	shipopt_task_fn function = submission->function;
+	shipopt_task_fn function = runtime_may_call_host(submission->runtime) ? submission->function : NULL;
 	void *userdata = submitted->userdata;
 	if (atomic_fetch_sub(&submission->left, 1) == 1)
 		mem_free(submission);
-	function(userdata);
+	if (function)
+		function(userdata);
 }
 
-static struct submission *submission_new(shipopt_task_fn function, void *const *userdata_list, size_t count)
+static struct submission *submission_new(
+	shipopt_runtime *runtime, shipopt_task_fn function, void *const *userdata_list, size_t count)
 {
 	size_t size;
 	if (!size_multiply(count, sizeof(struct submitted), &size) ||
@@ -37,6 +40,7 @@ static struct submission *submission_new(shipopt_task_fn function, void *const *
 	if (!submission)
 		return NULL;
 	atomic_init(&submission->left, count);
+	submission->runtime = runtime;
 	submission->function = function;
 	for (size_t i = 0; i < count; i++) {
 		submission->tasks[i].task.run = submitted_run;
@@ -71,7 +75,7 @@ int shipopt_runtime_submit_batch(
 	if (r < 0)
 		return r;
 	r = count > 0 ? runtime_start_workers(runtime) : 0;
-	struct submission *submission = r == 0 && count > 0 ? submission_new(task, userdata_list, count) : NULL;
+	struct submission *submission = r == 0 && count > 0 ? submission_new(runtime, task, userdata_list, count) : NULL;
 	if (submission) {
 		struct task_list tasks = {0};
 		for (size_t i = 0; i < count; i++)
@@ -96,7 +100,7 @@ int shipopt_runtime_submit_blocking(shipopt_runtime *runtime, shipopt_task_fn ta
 	int r = submit_begin(runtime);
 	if (r < 0)
 		return r;
-	struct submission *submission = submission_new(task, &userdata, 1);
+	struct submission *submission = submission_new(runtime, task, &userdata, 1);
 	r = submission ? runtime_submit_side(runtime, &submission->tasks[0].task, false) : SHIPOPT_ENOMEM;
 	if (r < 0)
 		mem_free(submission);

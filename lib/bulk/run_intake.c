@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+#include "bulk/run.h"
+
+/*
+ * The way of orders into a run; see run.h.
+ *
+ * The source may block before every order, for a moment (a file) or for hours (a message queue, a pipe), and nobody knows
+ * beforehand. So the reader hands over each order by itself, under a short lock, and posts to the reactor only when
+ * something waits for it: the pump has nothing to begin, or the reader ends. While the reactor is on its way the reader goes on,
+ * so a source that does not block still fills batches.
+ *
+ * The reader touches the run for the last time under the lock: once it has announced its end, the run may go.
+ */
+
+/* ---- the reader: side pool -------------------------------------------------------------------------------------- */
+
+/* With the lock held. */
+static void intake_announce(struct run *run)
+{
+	if (run->intake.is_announced)
+		return;
+	run->intake.is_announced = true;
+	reactor_post(run->reactor, &run->read_task);
+}
+
+/* What source_next() gave. False when the reader is to end. */
+static bool intake_put(struct run *run, int status, shipopt_order *order, shipopt_error *error)
+{
+	struct run_intake *intake = &run->intake;
+	pthread_mutex_lock(&intake->lock);
+	if (status == SOURCE_ORDER)
+		intake->batch.orders[intake->batch.count++] = order;
+	bool goes_on = status == SOURCE_ORDER && intake->batch.count < RUN_BATCH && !intake->is_closed;
+	if (!goes_on) {
+		intake->status = status;
+		intake->error = error;
+		intake->has_ended = true;
+	}
+	if (!goes_on || intake->is_wanted)
+		intake_announce(run);
+	pthread_mutex_unlock(&intake->lock);
+	return goes_on;
+}
+
+static void reader_task(struct task *task)
+{
+	struct run *run = CONTAINER_OF(task, struct run, reader_task);
+	shipopt_order *order;
+	shipopt_error *error;
+	int status;
+	do {
+		order = NULL;
+		error = NULL;
+		status = runtime_may_call_host(run->op.runtime) ? source_next(run->source, &order, &error) : SOURCE_END;
+	} while (intake_put(run, status, order, error));
+}
+
+/* ---- the pump's side: reactor ------------------------------------------------------------------------------------ */
+
+/* The reader has ended. */
+static void reader_ended(struct run *run, int status, shipopt_error *error)
+{
+	bool has_failed = status < 0 && status != SHIPOPT_EAGAIN;
+	run->is_reading = false;
+	run->source_ended = run->source_ended || status == SOURCE_END || has_failed;
+	if (has_failed)
+		run_stop(run, status, error);
+}
+
+static void orders_were_read(struct task *task)
+{
+	struct run *run = CONTAINER_OF(task, struct run, read_task);
+	struct run_intake *intake = &run->intake;
+	pthread_mutex_lock(&intake->lock);
+	intake->is_announced = false;
+	bool has_ended = intake->has_ended;
+	intake->has_ended = false;
+	int status = intake->status;
+	shipopt_error *error = has_ended ? TAKE(intake->error) : NULL;
+	pthread_mutex_unlock(&intake->lock);
+	if (has_ended)
+		reader_ended(run, status, error);
+	run_pump(run);
+}
+
+static void intake_refuse(struct run_batch *batch)
+{
+	for (size_t i = batch->next; i < batch->count; i++)
+		if (batch->orders[i]->status == 0)
+			batch->orders[i]->status = error_set(&batch->orders[i]->error, SHIPOPT_ECANCELED,
+				"the run ended before this order; nothing was sent");
+}
+
+/* What the intake has takes the place of the batch that is used up. */
+static void intake_take(struct run *run)
+{
+	struct run_intake *intake = &run->intake;
+	if (run->batch.next < run->batch.count)
+		return;
+	pthread_mutex_lock(&intake->lock);
+	size_t count = intake->batch.count;
+	if (count > 0)
+		run->batch = intake->batch;
+	intake->batch.count = 0;
+	intake->is_wanted = count == 0;
+	pthread_mutex_unlock(&intake->lock);
+	run->summary.read += (int64_t)count;
+	run->summary.expected = source_expected(run->source);
+	if (run->status < 0)
+		intake_refuse(&run->batch);
+}
+
+/* When the last reader has filled the intake and left, and that was taken. */
+static void intake_read(struct run *run)
+{
+	struct run_intake *intake = &run->intake;
+	if (run->is_reading || run->source_ended || intake->batch.count)
+		return;
+	if (intake->status == SHIPOPT_EAGAIN && !run->is_woken)
+		return;
+	run->is_reading = true;
+	run->is_woken = false;
+	int r = runtime_submit_side(run->op.runtime, &run->reader_task, true);
+	if (r < 0) {
+		run->is_reading = false;
+		run->source_ended = true;
+		run_stop(run, r, NULL);
+	}
+}
+
+void run_intake_draw(struct run *run)
+{
+	intake_take(run);
+	intake_read(run);
+}
+
+/* Orders that were read and will not be begun still get their result: whoever gave them is told of each. */
+void run_intake_close(struct run *run)
+{
+	struct run_intake *intake = &run->intake;
+	pthread_mutex_lock(&intake->lock);
+	intake->is_closed = true;
+	pthread_mutex_unlock(&intake->lock);
+	intake_refuse(&run->batch);
+	/* A push source that waits for its host does not wake any more. */
+	if (!run->is_reading)
+		run->source_ended = true;
+}
+
+/* A push source has orders again. It wakes once for each time that it had none; the reference is for a wake that is on its way
+ * while a cancel ends the run. */
+static void source_woke(struct task *task)
+{
+	struct run *run = CONTAINER_OF(task, struct run, wake_task);
+	run->is_woken = true;
+	run_pump(run);
+	shipopt_op_unref(&run->op);
+}
+
+static void wake_from_source(void *argument)
+{
+	struct run *run = argument;
+	shipopt_op_ref(&run->op);
+	reactor_post(run->reactor, &run->wake_task);
+}
+
+/* ---- life ---------------------------------------------------------------------------------------------------------- */
+
+void run_intake_init(struct run *run)
+{
+	pthread_mutex_init(&run->intake.lock, NULL);
+	run->reader_task.run = reader_task;
+	run->read_task.run = orders_were_read;
+	run->wake_task.run = source_woke;
+}
+
+void run_intake_open(struct run *run, shipopt_source *source)
+{
+	run->source = source;
+	source_set_wake(source, wake_from_source, run);
+}
+
+void run_intake_done(struct run *run)
+{
+	shipopt_error_unref(run->intake.error);
+	pthread_mutex_destroy(&run->intake.lock);
+}
