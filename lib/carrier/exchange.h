@@ -28,6 +28,7 @@ struct exchange {
 	unsigned attempts_max;         /* 0: the client's */
 	bool patient;
 	const char *authorization;     /* NULL: the client's */
+	const struct secret_forms *secrets; /* of that credential; NULL: the client's */
 	const char *base_url;          /* NULL: the client's */
 	const char *identity;          /* of these two, NULL: the client's; carrier/answer_cache.h */
 	void (*done)(struct exchange *exchange);
