@@ -29,17 +29,6 @@ static void transfer_blank(const struct http_transfer *transfer, char *bytes, si
 	secret_blank(bytes, length, &transfer->engine->secrets);
 }
 
-/* What libcurl says of a transfer that failed. A URL that it quotes is that of the proxy, with the password, or one that it got
- * from the network; and it cuts a long text, maybe within a credential. */
-static const char *libcurl_text(struct http_transfer *transfer, CURLcode code)
-{
-	char *text = transfer->error_text;
-	if (text[0] == '\0' || strstr(text, "://") || strchr(text, '@'))
-		return curl_easy_strerror(code);
-	transfer_blank(transfer, text, strlen(text));
-	return text;
-}
-
 /* --- what libcurl calls --- */
 
 /* No seek function goes with it: libcurl cannot send the body a second time. */
@@ -331,7 +320,8 @@ static const char *reason_of(struct http_transfer *transfer, CURLcode code, char
 	}
 	if (transfer->is_repeat_refused || code == CURLE_SEND_FAIL_REWIND)
 		return "the kept-alive connection was lost before an answer came";
-	return libcurl_text(transfer, code);
+	transfer_blank(transfer, transfer->error_text, strlen(transfer->error_text));
+	return result_text(code, transfer->error_text);
 }
 
 void transfer_conclude(struct http_transfer *transfer, CURLcode code)

@@ -184,6 +184,15 @@ static void urls_to_send_to_may_have_a_query_but_not_be_endless(void **state)
 	assert_int_equal(url_check(NULL, NULL), SHIPOPT_EPARSE);
 }
 
+static void a_message_of_libcurl_that_quotes_a_url_is_replaced(void **state)
+{
+	static const char *const said[] = {"", "Unsupported proxy syntax in 'http://user:s3cr@sesame@127.0.0.1:1'",
+		"Unsupported proxy scheme for 'bogus://user:sesame", "Could not resolve proxy: sesame@host", "user:sesame@host"};
+	for (size_t i = 0; i < ARRAY_SIZE(said); i++)
+		assert_string_equal(result_text(CURLE_COULDNT_RESOLVE_PROXY, said[i]), curl_easy_strerror(CURLE_COULDNT_RESOLVE_PROXY));
+	assert_string_equal(result_text(CURLE_COULDNT_CONNECT, "Failed to connect to h port 1"), "Failed to connect to h port 1");
+}
+
 static void statuses_promise_nothing_sent_only_when_nothing_was(void **state)
 {
 	for (int code = 1; code < CURL_LAST; code++) {
@@ -230,6 +239,7 @@ int main(void)
 		cmocka_unit_test(retry_after_that_is_neither_form_is_refused),
 		cmocka_unit_test(urls_are_absolute_and_free_of_credentials),
 		cmocka_unit_test(a_refused_url_keeps_its_password_to_itself),
+		cmocka_unit_test(a_message_of_libcurl_that_quotes_a_url_is_replaced),
 		cmocka_unit_test(a_malformed_proxy_is_refused_without_being_quoted),
 		cmocka_unit_test(a_proxy_may_have_a_password_in_every_form_and_it_is_known_then),
 #ifdef SHIPOPT_FAULTS
