@@ -62,7 +62,7 @@ typedef struct shipopt_carrier_config shipopt_carrier_config;
 /*
  * Settings, as in <shipopt/runtime.h>; environment SHIPOPT_CARRIER_….
  *
- *   api_key              the credential; required, 1 to 512 bytes; never logged
+ *   api_key              the credential; required, 1 to 512 bytes of visible ASCII; secret
  *   base_url             with the version, without query; default "https://api.easypost.com/v2"
  *   account              names the carrier account in the purchase ledger, so that a new key is the same account; default
  *                        "default"
@@ -89,7 +89,13 @@ typedef struct shipopt_carrier_config shipopt_carrier_config;
  *   tracker_ttl_ms       the same for reads of trackers; default 30,000
  *   quote_ttl_ms         the same for shipopt_shipment_quote(); default 300,000, a tenth of it if a carrier failed to rate
  *   ca_file              PEM bundle; default: SSL_CERT_FILE, libcurl's own, then the usual places
- *   proxy                default none; the environment is not read
+ *   proxy                [scheme://][user:password@]host[:port] with http (the default), https, socks4, socks4a, socks5 or
+ *                        socks5h; "@", "/", "?", "#" and "%" of user and password percent-encoded; default none; the
+ *                        environment is not read; secret
+ *
+ * A secret is in no message, log line, result or store, also where a server or proxy repeats it: whatever comes back is searched
+ * for the key and the proxy's password, literal or escaped as in JSON and URLs, and for both as in "Authorization: Basic", and
+ * asterisks are written over them. A key or password below 8 bytes is not looked for, as ids and amounts could contain it.
  */
 SHIPOPT_API int shipopt_carrier_config_new(shipopt_carrier_config **ret_config);
 SHIPOPT_API void shipopt_carrier_config_free(shipopt_carrier_config *config);

@@ -43,7 +43,8 @@ SHIPOPT_BEGIN_DECLS
  * Messages and log lines have the server's primary message only. Its DETAIL, HINT and CONTEXT, which may quote stored rows
  * ("Key (email)=(…) already exists."), are not kept anywhere. The primary message may quote a value that the caller itself has
  * given ("invalid input syntax for type integer: …"), so it goes into the error of that command and not into the log.
- * Passwords never appear in messages and log lines. Handles may be used from any thread. All of this since 0.1.
+ * Passwords never appear in messages and log lines; asterisks stand in their place where the server or libpq repeats one. (One
+ * below 4 bytes is not looked for: it cannot be told from other text.) Handles may be used from any thread. All of this since 0.1.
  */
 typedef struct shipopt_pool shipopt_pool;
 typedef struct shipopt_pool_config shipopt_pool_config;
@@ -56,7 +57,8 @@ typedef struct shipopt_rows shipopt_rows;
  * Settings, as in <shipopt/runtime.h>; environment SHIPOPT_POOL_….
  *
  *   conninfo             libpq's connection string or URL, several hosts and target_session_attrs included; default: libpq's
- *                        own defaults. TCP keepalives and tcp_user_timeout are on unless it says otherwise; secret
+ *                        own defaults. TCP keepalives and tcp_user_timeout are on unless it says otherwise. In a URL, "@" and
+ *                        "/" of user and password must be percent-encoded, or shipopt_pool_new() refuses it; secret
  *   min                  connections kept open; default 0
  *   max                  connections kept for reuse; default 8, 1 to 1,024
  *   overflow             connections beyond max while there are waiters; default 0

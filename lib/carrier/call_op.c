@@ -14,6 +14,7 @@ static void call_op_destroy(shipopt_op *op)
 	cached_read_destroy(self);
 	exchange_clear(&self->exchange);
 	mem_free_secret(self->authorization);
+	secret_forms_done(&self->secrets);
 	mem_free(self->base_url);
 	carrier_unref(self->carrier);
 }

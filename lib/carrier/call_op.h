@@ -41,7 +41,8 @@ struct call_op {
 	shipopt_op op;
 	shipopt_carrier *carrier;
 	struct exchange exchange;
-	char *authorization, *base_url;
+	char *authorization, *base_url; /* of the call's own, or NULL */
+	struct secret_forms secrets;    /* of that credential */
 	char identity[ANSWER_IDENTITY_SIZE]; /* of a call with a key or URL of its own, else "" */
 	int cache_mode;                      /* SHIPOPT_CALL_CACHE_… */
 	bool is_quote;

@@ -71,6 +71,17 @@ char *carrier_authorization(const char *api_key)
 	return value;
 }
 
+int carrier_key_forms(const char *api_key, struct secret_forms *ret_forms, shipopt_error **ret_error)
+{
+	secret_forms_init(ret_forms, SECRET_DATA_BYTES_MIN);
+	for (size_t i = 0; api_key[i]; i++)
+		if (api_key[i] < ' ' || api_key[i] > '~')
+			return error_set(ret_error, SHIPOPT_EINVAL,
+				"carrier setting api_key: byte %zu is not visible ASCII; copy the key again", i + 1);
+	int r = secret_forms_add(ret_forms, api_key);
+	return r < 0 ? r : secret_forms_add_basic(ret_forms, api_key, "");
+}
+
 static void release_reactor_parts(void *argument)
 {
 	shipopt_carrier *carrier = argument;
@@ -87,6 +98,7 @@ static void carrier_free_memory(shipopt_carrier *carrier)
 		cache_unref(carrier->cache);
 	settings_done(&carrier->settings);
 	mem_free_secret(carrier->authorization);
+	secret_forms_done(&carrier->secrets);
 	mem_free(carrier->base_url);
 	mem_free(carrier);
 	json_stock_clear();
@@ -227,7 +239,7 @@ static int choose_mode(shipopt_carrier *carrier, shipopt_error **ret_error)
 			     : error_set(ret_error, SHIPOPT_EINVAL, "carrier setting mode: \"%s\" is not test or production", wanted);
 }
 
-static int copy_config(shipopt_carrier *carrier, const shipopt_carrier_config *config)
+static int copy_config(shipopt_carrier *carrier, const shipopt_carrier_config *config, shipopt_error **ret_error)
 {
 	int r = settings_copy(&carrier->settings, &config->settings);
 	if (r < 0)
@@ -245,7 +257,8 @@ static int copy_config(shipopt_carrier *carrier, const shipopt_carrier_config *c
 		carrier->cache = cache_ref(config->cache);
 	if (!carrier->authorization || !carrier->base_url)
 		return SHIPOPT_ENOMEM;
-	return answer_identity(carrier->provider, carrier->base_url, carrier->authorization, carrier->identity);
+	r = carrier_key_forms(key, &carrier->secrets, ret_error);
+	return r < 0 ? r : answer_identity(carrier->provider, carrier->base_url, carrier->authorization, carrier->identity);
 }
 
 int shipopt_carrier_new(shipopt_runtime *runtime, const shipopt_carrier_config *config, shipopt_carrier **ret_carrier,
@@ -271,7 +284,7 @@ int shipopt_carrier_new(shipopt_runtime *runtime, const shipopt_carrier_config *
 	carrier->destroy_task.run = destroy_task;
 	carrier->member.cancel = member_cancel;
 	carrier->member.stop = member_stop;
-	r = copy_config(carrier, config);
+	r = copy_config(carrier, config, ret_error);
 	r = r < 0 ? r : choose_mode(carrier, ret_error);
 	r = r < 0 ? r : make_reactor_parts(carrier, ret_error);
 	r = r < 0 ? r : runtime_register(runtime, &carrier->member);

@@ -37,6 +37,7 @@ struct shipopt_carrier {
 	const struct provider *provider;
 	const char *mode;    /* test or production; static */
 	char *authorization; /* header value; secret */
+	struct secret_forms secrets; /* that credential as answers may repeat it */
 	char *base_url;      /* without a trailing slash */
 	shipopt_cache *cache; /* a reference, or NULL: answers are not kept */
 	char identity[64];   /* of base URL and credential there; carrier/answer_cache.h */
@@ -61,5 +62,8 @@ void carrier_unref(shipopt_carrier *carrier); /* any thread */
 void carrier_publish_stats(shipopt_carrier *carrier);
 /* "Bearer KEY", owned by the caller as a secret. NULL when out of memory. */
 char *carrier_authorization(const char *api_key);
+/* The forms of a key, for secret_blank(). Only visible ASCII and blanks are taken: a server that repeats anything else in
+ * JSON could spell it in ways that are not looked for. SHIPOPT_EINVAL, SHIPOPT_ENOMEM. */
+int carrier_key_forms(const char *api_key, struct secret_forms *ret_forms, shipopt_error **ret_error);
 
 #endif

@@ -325,6 +325,7 @@ static void fill_request(struct exchange *exchange)
 		.method = exchange->call.method,
 		.url = exchange->url,
 		.authorization = exchange->authorization ? exchange->authorization : carrier->authorization,
+		.secrets = exchange->secrets ? exchange->secrets : &carrier->secrets,
 		.body = exchange->call.has_body ? buffer_text(&exchange->call.body) : NULL,
 		.body_length = exchange->call.has_body ? exchange->call.body.length : 0,
 		.send_once = strcmp(exchange->call.method, "GET") != 0,

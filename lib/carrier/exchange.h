@@ -29,6 +29,7 @@ struct exchange {
 	unsigned attempts_max;         /* 0: the client's */
 	bool patient;
 	const char *authorization;     /* NULL: the client's */
+	const struct secret_forms *secrets; /* of that credential; NULL: the client's */
 	const char *base_url;          /* NULL: the client's */
 	const char *identity;          /* of these two, NULL: the client's; carrier/answer_cache.h */
 	/* Called once, when the call is admitted for the first time: the owner makes durable what must be before it is sent, sets

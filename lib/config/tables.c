@@ -46,7 +46,7 @@ static const struct setting carrier_table[] = {
 	INTEGER("tracker_ttl_ms", 30000, 0, 86400000, "the same for trackers"),
 	INTEGER("quote_ttl_ms", 300000, 0, 86400000, "the same for quoted rates"),
 	TEXT("ca_file", NULL, 1, 4096, "PEM bundle of certificate authorities"),
-	TEXT("proxy", NULL, 0, 1024, "HTTP proxy; the environment is not read"),
+	SECRET("proxy", 0, 1024, "URL of a proxy; the environment is not read"),
 };
 TABLE("carrier", carrier_table, CARRIER_SETTING_COUNT)
 carrier_settings = {"carrier", carrier_table, ARRAY_SIZE(carrier_table)};

@@ -433,6 +433,7 @@ int http_engine_new(struct reactor *reactor, const struct http_options *options,
 	engine_init(engine, reactor, options);
 	if (!engine->proxy || !engine->user_agent)
 		r = error_set(ret_error, SHIPOPT_ENOMEM, "out of memory while making the HTTP engine");
+	r = r < 0 ? r : url_read_proxy(engine->proxy, &engine->secrets, ret_error);
 	r = r < 0 ? r : certificate_bundle_load(&engine->bundle, options->ca_file, ret_error);
 	if (r < 0) {
 		http_engine_free(engine);
@@ -467,7 +468,8 @@ void http_engine_free(struct http_engine *engine)
 	free_sockets(&engine->sockets_spare);
 	timer_stop(&engine->timer);
 	certificate_bundle_free(&engine->bundle);
-	mem_free(engine->proxy);
+	mem_free_secret(engine->proxy);
+	secret_forms_done(&engine->secrets);
 	mem_free(engine->user_agent);
 	mem_free(engine);
 }

@@ -42,7 +42,8 @@ struct http_socket {
 struct http_engine {
 	struct reactor *reactor;
 	struct certificate_bundle bundle;
-	char *proxy, *user_agent; /* never NULL */
+	char *proxy, *user_agent; /* never NULL; the proxy is a secret */
+	struct secret_forms secrets; /* the proxy's user and password */
 	int64_t connect_timeout_ms;
 	size_t connections_max, transfers_per_multi;
 	struct curl_slist accept, expect; /* headers of every request, one after the other */

@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/secret.h"
 #include "runtime/reactor.h"
 
 /*
@@ -22,6 +23,9 @@
  *
  * `sent` of a finished request says what is known: HTTP_NOT_SENT only when no byte of the request can have reached the
  * server (resolving, connecting, TLS failed, or canceled before); everything else is HTTP_MAYBE_SENT.
+ *
+ * What an answer holds has no credential in it: body, kept headers and libcurl's messages pass secret_blank() for the forms
+ * of the request and of the proxy's user before `done` runs. A message of libcurl's that quotes a URL is replaced.
  */
 #define HTTP_CONNECTIONS_PER_MULTI 128
 #define HTTP_RESPONSE_LIMIT_DEFAULT ((size_t)8 << 20)
@@ -35,13 +39,13 @@ struct http_transfer;
 
 struct http_options {
 	const char *ca_file;    /* NULL: SSL_CERT_FILE, libcurl's own, then known paths */
-	const char *proxy;      /* NULL or "": none; the environment is never read */
+	const char *proxy;      /* URL, http:// may be left out; NULL or "": none; secret; the environment is never read */
 	const char *user_agent; /* NULL: "libshipopt/VERSION" */
 	int64_t connect_timeout_ms;
 	size_t connections_max; /* kept alive in all multis together; rounded up to the same number for each */
 };
 
-/* Copies the options. SHIPOPT_ENOMEM, SHIPOPT_ETLS (no usable certificate bundle, with the places looked at),
+/* Copies the options. SHIPOPT_ENOMEM, SHIPOPT_EINVAL (a malformed proxy, which is not quoted), SHIPOPT_ETLS (no usable certificate bundle, with the places looked at),
  * SHIPOPT_EUNSUPPORTED (libcurl too old or not thread-safe). May be called on any thread before the engine is used. */
 int http_engine_new(struct reactor *reactor, const struct http_options *options, struct http_engine **ret_engine,
 	shipopt_error **ret_error);
@@ -55,6 +59,7 @@ struct http_request {
 	const char *method;        /* GET, POST, PUT, PATCH, DELETE */
 	const char *url;           /* absolute */
 	const char *authorization; /* value of that header, or NULL; never logged */
+	const struct secret_forms *secrets; /* the credential as it may come back, or NULL; borrowed */
 	const char *body;          /* JSON; NULL for none */
 	size_t body_length;
 	bool send_once;
@@ -93,7 +98,8 @@ void http_engine_statistics(const struct http_engine *engine, struct http_statis
 
 /* "3" or an HTTP-date (RFC 9110 §10.2.3), relative to wall time `now_ms`; SHIPOPT_EPARSE. Capped at one day. */
 int http_parse_retry_after(const char *value, int64_t now_ms, int64_t *ret_ms);
-/* Checks an absolute http or https URL without user info, query and fragment; SHIPOPT_EPARSE with the reason. */
+/* Checks an absolute http or https URL without user info, query and fragment; SHIPOPT_EPARSE with the reason, which does not quote
+ * the URL. */
 int http_check_url(const char *url, shipopt_error **ret_error);
 
 #endif

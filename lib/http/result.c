@@ -61,6 +61,11 @@ int result_status(CURLcode code, bool was_sent)
 	return code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL ? SHIPOPT_EINVAL : SHIPOPT_ECONNECT;
 }
 
+const char *result_text(CURLcode code, const char *said)
+{
+	return said[0] == '\0' || strstr(said, "://") || strchr(said, '@') ? curl_easy_strerror(code) : said;
+}
+
 static const char *what_was_done(const struct http_request *request)
 {
 	if (request->sent == HTTP_NOT_SENT)

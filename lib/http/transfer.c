@@ -21,6 +21,14 @@
 static const char content_type_json[] = "Content-Type: application/json";
 static const char content_type_none[] = "Content-Type:"; /* takes libcurl's own default away */
 
+/* --- what others wrote --- */
+
+static void transfer_blank(const struct http_transfer *transfer, char *bytes, size_t length)
+{
+	secret_blank(bytes, length, transfer->request->secrets);
+	secret_blank(bytes, length, &transfer->engine->secrets);
+}
+
 /* --- what libcurl calls --- */
 
 /* No seek function goes with it: libcurl cannot send the body a second time. */
@@ -46,7 +54,8 @@ static size_t on_write(char *bytes, size_t size, size_t count, void *userdata)
 }
 
 /* "name: value" with optional white space around the value, copied if it fits. */
-static void header_take(const char *line, size_t length, const char *name, char *ret_value, size_t size)
+static void header_take(struct http_transfer *transfer, const char *line, size_t length, const char *name, char *ret_value,
+	size_t size)
 {
 	size_t name_length = strlen(name);
 	if (length <= name_length || line[name_length] != ':')
@@ -61,6 +70,7 @@ static void header_take(const char *line, size_t length, const char *name, char 
 		return;
 	memcpy(ret_value, value, value_length);
 	ret_value[value_length] = '\0';
+	transfer_blank(transfer, ret_value, value_length);
 }
 
 static size_t on_header(char *bytes, size_t size, size_t count, void *userdata)
@@ -80,8 +90,8 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *userdata)
 	}
 	if (length > 0 && (bytes[0] == '\r' || bytes[0] == '\n'))
 		transfer->is_head_whole = true;
-	header_take(bytes, length, "retry-after", transfer->retry_after, sizeof(transfer->retry_after));
-	header_take(bytes, length, "x-ep-request-uuid", transfer->request->request_id, HTTP_REQUEST_ID_SIZE);
+	header_take(transfer, bytes, length, "retry-after", transfer->retry_after, sizeof(transfer->retry_after));
+	header_take(transfer, bytes, length, "x-ep-request-uuid", transfer->request->request_id, HTTP_REQUEST_ID_SIZE);
 	return length;
 }
 
@@ -293,7 +303,7 @@ static void count(struct http_transfer *transfer)
 	statistics->bytes_received += (uint64_t)header_size + (uint64_t)downloaded;
 }
 
-static const char *reason_of(const struct http_transfer *transfer, CURLcode code, char *text, size_t size)
+static const char *reason_of(struct http_transfer *transfer, CURLcode code, char *text, size_t size)
 {
 	int failure = code == CURLE_FILESIZE_EXCEEDED ? SHIPOPT_ETOOLARGE : transfer->failure;
 	switch (failure) {
@@ -310,7 +320,8 @@ static const char *reason_of(const struct http_transfer *transfer, CURLcode code
 	}
 	if (transfer->is_repeat_refused || code == CURLE_SEND_FAIL_REWIND)
 		return "the kept-alive connection was lost before an answer came";
-	return transfer->error_text[0] ? transfer->error_text : curl_easy_strerror(code);
+	transfer_blank(transfer, transfer->error_text, strlen(transfer->error_text));
+	return result_text(code, transfer->error_text);
 }
 
 void transfer_conclude(struct http_transfer *transfer, CURLcode code)
@@ -330,8 +341,10 @@ void transfer_conclude(struct http_transfer *transfer, CURLcode code)
 	if (transfer->retry_after[0])
 		(void)http_parse_retry_after(transfer->retry_after, clock_wall_ms(), &request->retry_after_ms);
 	request->status = transfer->failure ? transfer->failure : result_status(code, transfer->attempts > 0);
-	if (request->status == 0)
+	if (request->status == 0) {
+		transfer_blank(transfer, request->response.data, request->response.length);
 		return;
+	}
 	buffer_done(&request->response);
 	result_describe(request, reason_of(transfer, code, text, sizeof(text)));
 }

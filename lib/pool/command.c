@@ -292,7 +292,7 @@ int command_result_error(struct command *command, const PGresult *result, shipop
 	struct connection *connection = command->lease->connection;
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	char message[1024], deadline[64] = "";
+	char message[1024], said[960], deadline[64] = "";
 	if (!sqlstate) { /* libpq's own: the connection is lost, or it is out of memory */
 		connection_error_text(connection, message, sizeof(message));
 		return error_set(ret_error, SHIPOPT_ENETWORK, "%s", message);
@@ -301,8 +301,8 @@ int command_result_error(struct command *command, const PGresult *result, shipop
 	if (code == SHIPOPT_ETIMEDOUT)
 		snprintf(deadline, sizeof(deadline), "the deadline of %lld ms passed: ", (long long)command->passed_ms);
 	/* DETAIL, HINT and CONTEXT are left out: they quote stored rows and the text of functions. */
-	snprintf(message, sizeof(message), "%s%s", deadline, primary ? primary : "no message");
-	conninfo_redact(&command->pool->conninfo, message);
+	conninfo_copy_said(&command->pool->conninfo, connection->pg, primary ? primary : "no message", said, sizeof(said));
+	snprintf(message, sizeof(message), "%s%s", deadline, said);
 	/* A number of values that is not the statement's. Poolers use the same code for ending a connection. */
 	if (strcmp(sqlstate, "08P01") == 0 && command_is_refusal(result))
 		code = SHIPOPT_EINVAL;

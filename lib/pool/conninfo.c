@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool/conninfo.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/text.h"
+
+/* Of a text that is copied to be blanked; the buffers that it ends in are a good deal shorter, also if a password is in between. */
+#define SAID_BYTES_MAX ((size_t)65536)
 
 static const char *const defaults[][2] = {
 	{"keepalives", "1"},
@@ -31,10 +35,85 @@ static void add(struct conninfo *conninfo, const char *keyword, const char *valu
 	conninfo->values[conninfo->count++] = value;
 }
 
+/* By libpq's word, which covers keywords of versions to come, and by name where it has none. */
+static bool is_secret(const PQconninfoOption *option)
+{
+	return text_equal(option->dispchar, "*") || text_has_prefix(option->keyword, "scram_");
+}
+
+/* ---- what libpq would take for something else ---------------------------------------------------------------- */
+
+static bool is_port(const char *text, size_t length)
+{
+	int64_t port = 0;
+	text_trim(&text, &length);
+	for (size_t i = 0; i < length && port <= UINT16_MAX; i++)
+		port = text[i] >= '0' && text[i] <= '9' ? port * 10 + text[i] - '0' : INT64_MAX / 16;
+	return length == 0 || (port > 0 && port <= UINT16_MAX);
+}
+
+/* An abstract socket begins with "@". */
+static bool is_host(const char *text, size_t length)
+{
+	return length < 2 || !memchr(text + 1, '@', length - 1);
+}
+
+static bool each_is(const char *list, bool (*is_good)(const char *text, size_t length))
+{
+	for (;; list++) {
+		size_t length = strcspn(list, ",");
+		if (!is_good(list, length))
+			return false;
+		list += length;
+		if (!*list)
+			return true;
+	}
+}
+
+static bool is_url(const char *text)
+{
+	return text_has_prefix(text, "postgresql://") || text_has_prefix(text, "postgres://");
+}
+
+/* In a URL one "@" may end user and password, and no "/" comes before it; what stands behind the "?" is read otherwise. */
+static bool has_stray_at(const char *text)
+{
+	if (!is_url(text))
+		return false;
+	const char *begin = strstr(text, "://") + 3, *at = strchr(begin, '@'), *slash = strchr(begin, '/');
+	if (!at)
+		return false;
+	const char *rest = slash && slash < at ? slash : at + 1;
+	return memchr(rest, '@', strcspn(rest, "?")) != NULL;
+}
+
+/* What is wrong, or NULL. */
+static const char *find_fault(const char *text, const PQconninfoOption *options)
+{
+	if (has_stray_at(text))
+		return "the URL has an \"@\" or \"/\" that is not percent-encoded (as %40 or %2F) in user or password";
+	for (const PQconninfoOption *option = options; option->keyword; option++) {
+		if (text_is_empty(option->val))
+			continue;
+		bool is_host_list = text_equal(option->keyword, "host") || text_equal(option->keyword, "hostaddr");
+		if (is_host_list && !each_is(option->val, is_host))
+			return "a host has an \"@\" in it; in a URL, percent-encode those of user and password (as %40)";
+		if (text_equal(option->keyword, "port") && !each_is(option->val, is_port))
+			return "a port is not a number from 1 to 65535; in a URL, percent-encode every \"/\" of user and password (as %2F)";
+		if (text_equal(option->keyword, "dbname") && is_url(option->val))
+			return "dbname is a connection URL; give the URL itself as the setting";
+	}
+	return NULL;
+}
+
+/* ---- life ---------------------------------------------------------------------------------------------------- */
+
 int conninfo_init(struct conninfo *conninfo, const char *setting, const char *text, shipopt_error **ret_error)
 {
 	char *message = NULL;
-	*conninfo = (struct conninfo){.options = PQconninfoParse(text ? text : "", &message)};
+	text = text ? text : "";
+	*conninfo = (struct conninfo){.options = PQconninfoParse(text, &message)};
+	secret_forms_init(&conninfo->secrets, SECRET_MESSAGE_BYTES_MIN);
 	if (!conninfo->options) {
 		/* libpq's message may quote the string, password and all. */
 		bool is_memory = message == NULL;
@@ -44,51 +123,49 @@ int conninfo_init(struct conninfo *conninfo, const char *setting, const char *te
 					   "pool setting %s: it is neither a connection URL nor a list of keywords and "
 					   "values that this libpq knows", setting);
 	}
+	const char *fault = find_fault(text, conninfo->options);
+	if (fault) {
+		conninfo_done(conninfo);
+		return error_set(ret_error, SHIPOPT_EPARSE, "pool setting %s: %s", setting, fault);
+	}
 	for (PQconninfoOption *option = conninfo->options; option->keyword; option++)
 		if (!text_is_empty(option->val))
 			add(conninfo, option->keyword, option->val);
 	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
 		if (!is_given(conninfo, defaults[i][0]))
 			add(conninfo, defaults[i][0], defaults[i][1]);
-	return 0;
-}
-
-static bool is_secret(const char *keyword)
-{
-	return text_equal(keyword, "password") || text_equal(keyword, "sslpassword");
+	int r = 0;
+	for (PQconninfoOption *option = conninfo->options; r == 0 && option->keyword; option++)
+		if (is_secret(option))
+			r = secret_forms_add(&conninfo->secrets, option->val);
+	if (r < 0)
+		conninfo_done(conninfo);
+	return r;
 }
 
 void conninfo_done(struct conninfo *conninfo)
 {
+	secret_forms_done(&conninfo->secrets);
 	for (PQconninfoOption *option = conninfo->options; option && option->keyword; option++)
-		if (option->val && is_secret(option->keyword))
+		if (option->val && is_secret(option))
 			mem_cleanse(option->val, strlen(option->val));
 	PQconninfoFree(TAKE(conninfo->options));
 }
 
-static void blank(char *text, const char *secret)
-{
-	size_t length = strlen(secret);
-	for (char *place = text; length && (place = strstr(place, secret));)
-		memset(place, '*', length);
-}
+/* ---- what others say ----------------------------------------------------------------------------------------- */
 
-void conninfo_redact(const struct conninfo *conninfo, char *text)
+void conninfo_copy_said(const struct conninfo *conninfo, PGconn *pg, const char *said, char *text, size_t size)
 {
-	const char *secrets[2] = {"", ""}; /* the longer one first, as the other may be a part of it */
-	for (size_t i = 0; i < conninfo->count; i++) {
-		if (!is_secret(conninfo->keywords[i]))
-			continue;
-		bool is_longer = strlen(conninfo->values[i]) > strlen(secrets[0]);
-		secrets[1] = is_longer ? secrets[0] : conninfo->values[i];
-		secrets[0] = is_longer ? conninfo->values[i] : secrets[0];
+	struct secret_forms own; /* the password may be from elsewhere, such as a password file */
+	size_t length = said ? strnlen(said, SAID_BYTES_MAX) : 0;
+	char *whole = mem_copy_bytes(said, length);
+	secret_forms_init(&own, SECRET_MESSAGE_BYTES_MIN);
+	int r = !whole ? SHIPOPT_ENOMEM : pg ? secret_forms_add(&own, PQpass(pg)) : 0;
+	if (r == 0) {
+		secret_blank(whole, length, &conninfo->secrets);
+		secret_blank(whole, length, &own);
 	}
-	blank(text, secrets[0]);
-	blank(text, secrets[1]);
-}
-
-void conninfo_redact_word(char *text, const char *secret)
-{
-	if (!text_is_empty(secret))
-		blank(text, secret);
+	snprintf(text, size, "%.*s", (int)size - 1, r == 0 ? whole : "what was said is left out: out of memory");
+	secret_forms_done(&own);
+	mem_free_secret(whole);
 }

@@ -20,7 +20,7 @@ static void keep_notice(void *argument, const PGresult *result)
 	/* Class 57P is the server's goodbye; a warning about a collation is of no use here. */
 	if (!sqlstate || !message || strncmp(sqlstate, "57P", 3) != 0)
 		return;
-	snprintf(dial->notice, sizeof(dial->notice), "%s", message);
+	conninfo_copy_said(dial->conninfo, dial->pg, message, dial->notice, sizeof(dial->notice));
 }
 
 /* Waits for what libpq wants. False when the pool ends. */
@@ -165,12 +165,7 @@ static void take_error(struct dial *dial)
 
 void dial_error_text(const struct dial *dial, PGconn *pg, char *text, size_t size)
 {
-	char whole[4096]; /* so that no secret is cut before it is found */
-	snprintf(whole, sizeof(whole), "%s", pg ? PQerrorMessage(pg) : "");
-	conninfo_redact(dial->conninfo, whole);
-	if (pg)
-		conninfo_redact_word(whole, PQpass(pg));
-	snprintf(text, size, "%.*s", (int)size - 1, whole);
+	conninfo_copy_said(dial->conninfo, pg, pg ? PQerrorMessage(pg) : NULL, text, size);
 	for (char *p = text; *p; p++)
 		if (*p == '\n' || *p == '\r' || *p == '\t')
 			*p = ' ';
@@ -181,8 +176,11 @@ void dial_error_text(const struct dial *dial, PGconn *pg, char *text, size_t siz
 void dial_describe_loss(const struct dial *dial, PGconn *pg, const char *reason, char *text, size_t size)
 {
 	char said[DIAL_MESSAGE_SIZE];
-	dial_error_text(dial, pg, said, sizeof(said));
-	snprintf(text, size, "%s%s%s", reason, dial->notice[0] || said[0] ? ": " : "", dial->notice[0] ? dial->notice : said);
+	if (dial->notice[0])
+		conninfo_copy_said(dial->conninfo, pg, dial->notice, said, sizeof(said));
+	else
+		dial_error_text(dial, pg, said, sizeof(said));
+	snprintf(text, size, "%s%s%s", reason, said[0] ? ": " : "", said);
 }
 
 void dial_run(struct dial *dial)

@@ -187,9 +187,9 @@ static void take_error(struct listening *self, const PGresult *result)
 {
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	char message[DIAL_MESSAGE_SIZE];
-	snprintf(message, sizeof(message), "LISTEN was refused: %s", primary ? primary : "no message");
-	conninfo_redact(self->conninfo, message);
+	char said[DIAL_MESSAGE_SIZE], message[DIAL_MESSAGE_SIZE + 32];
+	conninfo_copy_said(self->conninfo, self->pg, primary ? primary : "no message", said, sizeof(said));
+	snprintf(message, sizeof(message), "LISTEN was refused: %s", said);
 	bool is_standby = text_equal(sqlstate, "25006");
 	struct error_detail detail = {.code = is_standby ? SHIPOPT_ESTATE : SHIPOPT_EDATABASE, .message = message,
 		.sqlstate = sqlstate, .retry_after_ms = -1};

@@ -33,7 +33,19 @@
 static const char gzip_answer[] = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 28\r\n\r\n"
 	"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x48\xcd\xc9\xc9\x57\xc8\x40\x27\x01\xe3\x51\x3d\x8d\x17\x00\x00\x00";
 
+/* What a proxy gets that is asked for http://target.invalid with the user below. */
+#define PROXY_USER "me"
+#define PROXY_PASSWORD "open " SECRET
+#define PROXY_BASIC "bWU6b3BlbiBzZXNhbWU="
+#define ECHO "{\"Bearer EZTKsesame\":\"\\u0045ZTKsesam%65\",\"RVpUS3Nlc2FtZTo=\":\"open sesame " PROXY_BASIC "\"}"
+#define ECHO_LENGTH "95"
+#define ECHO_BLANKED "{\"Bearer **********\":\"*****************\",\"****************\":\"*********** ********************\"}"
+#define ECHO_ANSWER "HTTP/1.1 422 No\r\nx-ep-request-uuid: EZTKsesame/" PROXY_BASIC "\r\nContent-Length: " ECHO_LENGTH "\r\n\r\n" ECHO
+
 static const struct script scripts[] = {
+	{"/echo", {{SCRIPT_SEND, ECHO_ANSWER}}},
+	{"http://target.invalid/echo", {{SCRIPT_SEND, ECHO_ANSWER}}},
+	{"target.invalid:443", {{SCRIPT_SEND, "HTTP/1.1 407 " PROXY_BASIC "\r\nContent-Length: 0\r\n\r\n"}}},
 	{"/ok", {{SCRIPT_SEND, OK}}},
 	{"/drop", {{SCRIPT_CLOSE}}},
 	{"/reset", {{SCRIPT_RESET}}},
@@ -232,6 +244,73 @@ static void retry_after_is_read_in_both_forms(void **state)
 		assert_int_equal(exchange.request.retry_after_ms, cases[i].ms);
 		assert_string_not_equal(exchange.request.request_id, "early");
 		expect(&exchange, 0, HTTP_MAYBE_SENT, NULL);
+	}
+}
+
+static void check_echo(const struct exchange *exchange)
+{
+	assert_int_equal(exchange->request.status, 0);
+	assert_int_equal(exchange->request.http_status, 422);
+	assert_int_equal(exchange->request.response.length, strlen(ECHO_BLANKED));
+	assert_string_equal(buffer_text(&exchange->request.response), ECHO_BLANKED);
+	assert_string_equal(exchange->request.request_id, "**********/********************");
+}
+
+/* The engine of the proxy's user, on the plain server. */
+static void start_behind_proxy(const char *scheme, int port)
+{
+	char proxy[128];
+	const struct http_options options = {.ca_file = certificates.ca, .connect_timeout_ms = PATIENCE_MS, .proxy = proxy};
+	snprintf(proxy, sizeof(proxy), "%s" PROXY_USER ":open%%20" SECRET "@127.0.0.1:%d", scheme, port);
+	http_engine_free(engine);
+	engine_start(&options);
+}
+
+static void credentials_that_come_back_are_blanked_in_body_and_headers(void **state)
+{
+	struct exchange exchange;
+	struct secret_forms forms;
+	char head[1024];
+	secret_forms_init(&forms, SECRET_DATA_BYTES_MIN);
+	assert_int_equal(secret_forms_add(&forms, "EZTKsesame"), 0);
+	assert_int_equal(secret_forms_add_basic(&forms, "EZTKsesame", ""), 0);
+	assert_int_equal(strlen(ECHO), atoi(ECHO_LENGTH));
+	start_behind_proxy("", script_server_port(plain));
+	prepare(&exchange, plain, "POST", "/echo", "{}", true);
+	exchange.request.secrets = &forms;
+	snprintf(exchange.url, sizeof(exchange.url), "http://target.invalid/echo");
+	run(&exchange);
+	check_echo(&exchange);
+	http_request_clear(&exchange.request);
+	script_server_last(plain, head, sizeof(head));
+	assert_non_null(strstr(head, "Proxy-Authorization: Basic " PROXY_BASIC "\r\n"));
+	secret_forms_done(&forms);
+}
+
+/* Whatever goes wrong between libcurl and the proxy; finish() looks for the password. */
+static void errors_of_a_proxy_do_not_name_its_password(void **state)
+{
+	static const struct {
+		const char *scheme, *url, *part;
+	} cases[] = {
+		{"", "https://target.invalid/", "407"}, /* a tunnel is refused */
+		{"http://", "http://target.invalid/none", "Empty reply"},
+		{"http://", "https://none.invalid/", ""},
+	};
+	static const char *const schemes[] = {"", "http://", "https://", "socks4://", "socks4a://", "socks5://", "socks5h://"};
+	for (size_t i = 0; i < ARRAY_SIZE(cases) + ARRAY_SIZE(schemes); i++) {
+		struct exchange exchange;
+		bool is_there = i < ARRAY_SIZE(cases);
+		if (is_there)
+			start_behind_proxy(cases[i].scheme, script_server_port(plain));
+		else
+			start_behind_proxy(schemes[i - ARRAY_SIZE(cases)], 1); /* where nobody listens */
+		prepare(&exchange, plain, "POST", "/", "{}", true);
+		snprintf(exchange.url, sizeof(exchange.url), "%s", is_there ? cases[i].url : "http://target.invalid/");
+		run(&exchange);
+		assert_true(exchange.request.status < 0);
+		assert_non_null(strstr(shipopt_error_message(exchange.request.error), is_there ? cases[i].part : "127.0.0.1"));
+		http_request_clear(&exchange.request);
 	}
 }
 
@@ -815,6 +894,8 @@ int main(void)
 		TEST(an_answer_is_read_whole_with_its_request_id),
 		TEST(answers_may_be_chunked_compressed_or_empty),
 		TEST(retry_after_is_read_in_both_forms),
+		TEST(credentials_that_come_back_are_blanked_in_body_and_headers),
+		TEST(errors_of_a_proxy_do_not_name_its_password),
 		TEST(a_redirect_is_an_answer_and_not_followed),
 		TEST(requests_carry_a_length_and_neither_expect_nor_chunks),
 		TEST(a_large_body_goes_through_once_and_whole),

@@ -323,6 +323,36 @@ static void a_command_beyond_its_deadline_is_canceled_and_its_connection_lives(v
 	fixture_close();
 }
 
+/* The blanking of passwords went on for ever over a password of asterisks. */
+static void a_password_that_the_server_repeats_is_blanked_and_that_ends(void **state)
+{
+	static const struct {
+		const char *conninfo, *sql, *said;
+	} cases[] = {
+		{"%s password=*", "select count(1) * 'x'::text", "operator does not exist: bigint * text"},
+		{"%s password=**", "select 1 ** 2", "operator does not exist: integer ** integer"},
+		{"%s password='****' sslpassword=*", "select '****'::int", "invalid input syntax for type integer: \"****\""},
+		{"%s password=hunter2", "select 'hunter2'::int", "invalid input syntax for type integer: \"*******\""},
+		{"%s password='hun ter/2' sslpassword=other", "select 'other hun ter%2F2'::int", "integer: \"***** ***********\""},
+		{"%s password=hunter2", "do $$begin raise exception '% %', repeat('.', 950), 'hunter2'; end$$", ".... ****"},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char conninfo[512];
+		snprintf(conninfo, sizeof(conninfo), cases[i].conninfo, fixture.postgres.conninfo);
+		fixture_open(conninfo, NULL);
+		shipopt_op *op = run_query(NULL, cases[i].sql);
+		assert_true(shipopt_op_status(op) < 0);
+		const char *message = shipopt_error_message(shipopt_op_error(op));
+		if (!strstr(message, cases[i].said))
+			fail_msg("\"%s\" is not in \"%s\"", cases[i].said, message);
+		assert_null(strstr(message, "hun"));
+		shipopt_op_unref(op);
+		assert_int_equal(run_number(NULL, "select 5"), 5);
+		fixture_close();
+		assert_null(strstr(fixture.log, "hun"));
+	}
+}
+
 static void an_acquire_that_times_out_tells_why(void **state)
 {
 	static const char *const settings[] = {"min", "1", "max", "1", "acquire_timeout_ms", "80", NULL};
@@ -375,6 +405,7 @@ int main(void)
 		cmocka_unit_test(a_batch_is_one_round_trip_and_an_error_ends_its_group_only),
 		cmocka_unit_test(a_batch_larger_than_its_window_goes_through),
 		cmocka_unit_test(a_command_beyond_its_deadline_is_canceled_and_its_connection_lives),
+		cmocka_unit_test(a_password_that_the_server_repeats_is_blanked_and_that_ends),
 		cmocka_unit_test(an_acquire_that_times_out_tells_why),
 		cmocka_unit_test(a_lease_can_be_had_without_waiting),
 	};

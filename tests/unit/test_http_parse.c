@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmocka_test.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/memory.h"
 #include "http/certificate.h"
 #include "http/http.h"
@@ -88,11 +90,86 @@ static void urls_are_absolute_and_free_of_credentials(void **state)
 
 static void a_refused_url_keeps_its_password_to_itself(void **state)
 {
-	shipopt_error *error = NULL;
-	assert_int_equal(http_check_url("https://me:sesame@host/", &error), SHIPOPT_EPARSE);
-	assert_null(strstr(shipopt_error_message(error), "sesame"));
-	shipopt_error_unref(error);
+	static const char *const urls[] = {"https://me:sesame@host/", "https://me:se/sesame@host/", "https://me:12/sesame@host/v2",
+		"https://me:sesame/x@host", "https://host:sesame/v2", "https://me:1?sesame@host", "https://me:1#sesame@host",
+		"sesame", "sesame://x"};
+	for (size_t i = 0; i < ARRAY_SIZE(urls); i++) {
+		shipopt_error *error = NULL;
+		assert_int_equal(http_check_url(urls[i], &error), SHIPOPT_EPARSE);
+		assert_null(strstr(shipopt_error_message(error), "sesame"));
+		shipopt_error_unref(error);
+	}
 }
+
+static void a_malformed_proxy_is_refused_without_being_quoted(void **state)
+{
+	static const char *const bad[] = {"http://user:s3cr@sesame@127.0.0.1:1", "http://user:sesame@x@127.0.0.1:1",
+		"http://user:s3cr/sesame@127.0.0.1:1", "http://user:12/sesame@127.0.0.1:1", "http://user:12#sesame@127.0.0.1:1",
+		"http://user:12?sesame@127.0.0.1:1", "user:12/sesame@127.0.0.1:1", "http://user:sesame@127.0.0.1:99999",
+		"http://user:sesame@127.0.0.1:port", "http://user:sesame@127.0.0.1:-1", "http://user:sesame@", "http://user:sesame@:8080",
+		"bogus://user:sesame@127.0.0.1:1", "ftp://user:sesame@127.0.0.1:1", "file:///sesame", "http://user:sesame@ho st:1",
+		"http://user:sesame@host:1/path", "http://user:sesame@host:1/?q", "http://user:sesa%00me@host:1", "http://sesame[", "http://",
+		"://sesame"};
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct secret_forms secrets;
+		shipopt_error *error = NULL;
+		if (url_read_proxy(bad[i], &secrets, &error) != SHIPOPT_EINVAL)
+			fail_msg("accepted \"%s\"", bad[i]);
+		assert_null(secrets.first);
+		assert_non_null(strstr(shipopt_error_message(error), "setting proxy: "));
+		if (strstr(shipopt_error_message(error), "sesame") || strstr(shipopt_error_message(error), "s3cr"))
+			fail_msg("\"%s\": %s", bad[i], shipopt_error_message(error));
+		shipopt_error_unref(error);
+	}
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void a_proxy_may_have_a_password_in_every_form_and_it_is_known_then(void **state)
+{
+	static const struct {
+		const char *proxy, *text, *blanked;
+	} cases[] = {
+		{"", "anything", "anything"},
+		{"127.0.0.1", "127.0.0.1", "127.0.0.1"},
+		{"host.example:3128", "host.example", "host.example"},
+		{"http://host:3128/", "host", "host"},
+		{"socks5h://[::1]:1080", "::1", "::1"},
+		{"HTTPS://host", "host", "host"},
+		{"http://user:opensesame@host:1", "user opensesame host", "user ********** host"},
+		{"user:opensesame@host:1", "user opensesame host", "user ********** host"},
+		{"http://user:open%40ses%2Fame@host:1", "open@ses/ame open%40ses%2fame", "************ ****************"},
+		{"http://user:opensesame@host:1", "Basic dXNlcjpvcGVuc2VzYW1l", "Basic ********************"},
+		{"http://tokentoken@host:1", "tokentoken Basic dG9rZW50b2tlbjo=", "********** Basic ****************"},
+		{"http://tokentoken:@host:1", "tokentoken Basic dG9rZW50b2tlbjo=", "********** Basic ****************"},
+		{"http://user:short@host:1", "short Basic dXNlcjpzaG9ydA==", "short Basic ****************"},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct secret_forms secrets;
+		char text[128];
+		snprintf(text, sizeof(text), "%s", cases[i].text);
+		assert_int_equal(url_read_proxy(cases[i].proxy, &secrets, NULL), 0);
+		secret_blank_text(text, &secrets);
+		assert_string_equal(text, cases[i].blanked);
+		secret_forms_done(&secrets);
+	}
+	assert_int_equal(mem_live_count(), 0);
+}
+
+#ifdef SHIPOPT_FAULTS
+static void a_proxy_whose_parts_cannot_be_had_is_refused(void **state)
+{
+	int r = SHIPOPT_ENOMEM;
+	for (long passes = 0; r < 0; passes++) {
+		struct secret_forms secrets;
+		fault_arm(passes);
+		r = url_read_proxy("http://user:opensesame@host:1", &secrets, NULL);
+		assert_int_equal(r, fault_fired() ? SHIPOPT_ENOMEM : 0);
+		fault_arm(-1);
+		secret_forms_done(&secrets);
+		assert_int_equal(mem_live_count(), 0);
+	}
+}
+#endif
 
 static void urls_to_send_to_may_have_a_query_but_not_be_endless(void **state)
 {
@@ -105,6 +182,15 @@ static void urls_to_send_to_may_have_a_query_but_not_be_endless(void **state)
 	assert_int_equal(url_check(text, NULL), 0);
 	assert_int_equal(url_check("https://h/x?page_size=5&a[]=1", NULL), 0);
 	assert_int_equal(url_check(NULL, NULL), SHIPOPT_EPARSE);
+}
+
+static void a_message_of_libcurl_that_quotes_a_url_is_replaced(void **state)
+{
+	static const char *const said[] = {"", "Unsupported proxy syntax in 'http://user:s3cr@sesame@127.0.0.1:1'",
+		"Unsupported proxy scheme for 'bogus://user:sesame", "Could not resolve proxy: sesame@host", "user:sesame@host"};
+	for (size_t i = 0; i < ARRAY_SIZE(said); i++)
+		assert_string_equal(result_text(CURLE_COULDNT_RESOLVE_PROXY, said[i]), curl_easy_strerror(CURLE_COULDNT_RESOLVE_PROXY));
+	assert_string_equal(result_text(CURLE_COULDNT_CONNECT, "Failed to connect to h port 1"), "Failed to connect to h port 1");
 }
 
 static void statuses_promise_nothing_sent_only_when_nothing_was(void **state)
@@ -153,6 +239,12 @@ int main(void)
 		cmocka_unit_test(retry_after_that_is_neither_form_is_refused),
 		cmocka_unit_test(urls_are_absolute_and_free_of_credentials),
 		cmocka_unit_test(a_refused_url_keeps_its_password_to_itself),
+		cmocka_unit_test(a_message_of_libcurl_that_quotes_a_url_is_replaced),
+		cmocka_unit_test(a_malformed_proxy_is_refused_without_being_quoted),
+		cmocka_unit_test(a_proxy_may_have_a_password_in_every_form_and_it_is_known_then),
+#ifdef SHIPOPT_FAULTS
+		cmocka_unit_test(a_proxy_whose_parts_cannot_be_had_is_refused),
+#endif
 		cmocka_unit_test(urls_to_send_to_may_have_a_query_but_not_be_endless),
 		cmocka_unit_test(statuses_promise_nothing_sent_only_when_nothing_was),
 		cmocka_unit_test(the_store_is_shared_only_with_a_libcurl_that_keeps_it),

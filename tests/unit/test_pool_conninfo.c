@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <shipopt/pool.h>
@@ -114,9 +115,15 @@ static void passwords_are_blanked_in_whatever_libpq_says(void **state)
 		{"postgresql://host/db?password=hunter2&user=joe", "hunter2hunter2", "**************"},
 		{"postgresql://host/db?sslpassword=keyword", "the key of keyword", "the key of *******"},
 		{"sslpassword=keyword password=hunter2", "keyword and hunter2", "******* and *******"},
-		{"password=abc sslpassword=abcdef", "abcdef abc", "****** ***"},
-		{"sslpassword=abc password=abcdef", "abcdef abc", "****** ***"},
-		{"password=aa", "aaaaa", "****a"},
+		{"password=abcd sslpassword=abcdef", "abcdef abcd", "****** ****"},
+		{"sslpassword=abcd password=abcdef", "abcdef abcd", "****** ****"},
+		{"password=aaaa", "aaaaaaaaa", "********a"},
+		{"password=aaa", "aaaaaaaaa", "aaaaaaaaa"}, /* too short to be told from other text */
+		{"password=*", "bigint * text", "bigint * text"},
+		{"password=** sslpassword=*", "bigint ** text", "bigint ** text"},
+		{"password=****", "a ******** b", "a ******** b"},
+		{"sslpassword=***** password=******", "a ******************** b", "a ******************** b"},
+		{"password='a/b\"c'", "\"a\\/b\\\"c\" a%2Fb%22c", "\"*******\" *********"},
 		{"password=p\xc3\xa4ss", "p\xc3\xa4ss", "*****"},
 		{"password=''", "nothing to hide", "nothing to hide"},
 		{"passfile=/etc/word user=joe service=''", "/etc/word joe", "/etc/word joe"}, /* no secrets */
@@ -125,17 +132,39 @@ static void passwords_are_blanked_in_whatever_libpq_says(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		char text[128];
 		open_conninfo(cases[i].conninfo);
-		snprintf(text, sizeof(text), "%s", cases[i].said);
-		conninfo_redact(&conninfo, text);
+		conninfo_copy_said(&conninfo, NULL, cases[i].said, text, sizeof(text));
 		assert_string_equal(text, cases[i].shown);
 		conninfo_done(&conninfo);
 	}
-	char text[] = "from a file: hunter2";
-	conninfo_redact_word(text, "hunter2");
-	assert_string_equal(text, "from a file: *******");
-	conninfo_redact_word(text, NULL);
-	conninfo_redact_word(text, "");
-	assert_string_equal(text, "from a file: *******");
+	char text[128];
+	open_conninfo("password=hunter2");
+	conninfo_copy_said(&conninfo, NULL, NULL, text, sizeof(text));
+	assert_string_equal(text, "");
+	/* Blanked before it is cut, at every place. */
+	for (size_t size = 1; size < 20; size++) {
+		conninfo_copy_said(&conninfo, NULL, "bad password hunter2", text, size);
+		assert_int_equal(strlen(text), size - 1);
+		assert_memory_equal(text, "bad password *******", size - 1);
+	}
+	conninfo_done(&conninfo);
+}
+
+/* The password is not in the string: libpq has it from the environment, or from a file. */
+static void a_password_from_elsewhere_is_blanked_too(void **state)
+{
+	static const char *const words[] = {"hunter2", "*", "**", "****"};
+	char text[128];
+	open_conninfo("host=127.0.0.1 port=1");
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		setenv("PGPASSWORD", words[i], 1);
+		PGconn *pg = PQconnectStartParams(conninfo.keywords, conninfo.values, 0);
+		assert_string_equal(PQpass(pg), words[i]);
+		conninfo_copy_said(&conninfo, pg, "hunter2 * ** **** hunter2", text, sizeof(text));
+		assert_string_equal(text, i == 0 ? "******* * ** **** *******" : "hunter2 * ** **** hunter2");
+		PQfinish(pg);
+	}
+	unsetenv("PGPASSWORD");
+	conninfo_done(&conninfo);
 }
 
 static const char *const broken[] = {
@@ -150,7 +179,48 @@ static const char *const broken[] = {
 	"postgresql://joe:hunter2%zz@host/db",
 	"postgresql://joe:hunter2@host/db?sslpassword=hunter2=",
 	"service=no_such_service password=hunter2",
+	/* What libpq would take for a host, a port or a database, and quote. */
+	"postgresql://joe:p@hunter2@host/db",
+	"postgresql://joe:hunter2@@host/db",
+	"postgresql://joe:p@ss/hunter2@host/db",
+	"postgresql://joe:p@ss@hunter2?connect_timeout=2",
+	"postgresql://joe:hunter2/x@host/db",
+	"postgresql://joe:12/hunter2@host/db",
+	"postgres://joe:/hunter2@host/db",
+	"postgresql://joe:hunter2#/x@host/db",
+	"postgresql://joe@server:hunter2@host/db",
+	"postgresql://joe@host:hunter2/db",
+	"postgresql://joe:p%40ss@host:5432hunter2/db",
+	"postgresql://host:0/hunter2",
+	"postgresql://host:65536/hunter2",
+	"postgresql://host:1,other:99999999999999999999/hunter2",
+	"host=joe:hunter2@host",
+	"host=a,joe:hunter2@host",
+	"hostaddr=joe:hunter2@host",
+	"host=a port=hunter2",
+	"host=a port=-1 dbname=hunter2",
+	"dbname=postgresql://joe:hunter2@host/db",
 };
+
+static void what_only_looks_malformed_is_taken(void **state)
+{
+	static const char *const good[][3] = {
+		{"postgresql://joe:p%40ss%2Fw@host/db", "password", "p@ss/w"},
+		{"postgresql://joe:p#s?s@host/db", "password", "p#s?s"},
+		{"postgresql://joe%40server:pass@host:5432/db", "user", "joe@server"},
+		{"postgresql://joe:pass@host/d%40b", "dbname", "d@b"},
+		{"postgresql://host/db?password=p@s/s", "password", "p@s/s"},
+		{"postgresql://joe:pass@host/db?password=p@s/s", "password", "p@s/s"},
+		{"postgresql://joe:pass@h1:1,h2,h3:65535/db", "port", "1,,65535"},
+		{"host=@abstract,/tmp user=joe@server password='p@s s'", "password", "p@s s"},
+		{"host=h port=' 5432 ' dbname='a=b@c'", "dbname", "a=b@c"},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		open_conninfo(good[i][0]);
+		check(good[i][1], good[i][2]);
+		conninfo_done(&conninfo);
+	}
+}
 
 static void errors_of_broken_strings_do_not_quote_them(void **state)
 {
@@ -244,6 +314,8 @@ int main(void)
 		cmocka_unit_test(what_the_string_says_wins),
 		cmocka_unit_test(every_keyword_libpq_knows_has_room),
 		cmocka_unit_test(passwords_are_blanked_in_whatever_libpq_says),
+		cmocka_unit_test(a_password_from_elsewhere_is_blanked_too),
+		cmocka_unit_test(what_only_looks_malformed_is_taken),
 		cmocka_unit_test(errors_of_broken_strings_do_not_quote_them),
 		cmocka_unit_test(a_pool_keeps_them_out_of_errors_and_log_lines),
 	};

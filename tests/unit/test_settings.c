@@ -12,7 +12,7 @@
 
 static const struct settings_table *const tables[] = {
 	&runtime_settings, &carrier_settings, &store_settings, &source_settings, &bulk_settings,
-	&cache_settings};
+	&cache_settings, &pool_settings};
 
 static bool is_number(const struct setting *setting)
 {
@@ -126,24 +126,54 @@ static void the_environment_sets_and_is_named_when_it_is_wrong(void **state)
 	assert_int_equal(mem_live_count(), 0);
 }
 
+static void what_may_hold_a_credential_is_a_secret(void **state)
+{
+	static const char *const names[] = {"api_key", "proxy", "conninfo", "listen_conninfo"};
+	size_t found = 0;
+	for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
+		for (size_t i = 0; i < tables[t]->count; i++)
+			found += tables[t]->settings[i].type == SETTING_SECRET;
+	assert_int_equal(found, ARRAY_SIZE(names));
+	for (size_t n = 0; n < ARRAY_SIZE(names); n++)
+		for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
+			for (size_t i = 0; i < tables[t]->count; i++)
+				if (text_equal(tables[t]->settings[i].name, names[n]))
+					assert_int_equal(tables[t]->settings[i].type, SETTING_SECRET);
+}
+
+static void check_bad_secret(const struct settings_table *table, const char *name, const char *value)
+{
+	struct settings settings;
+	char variable[96];
+	assert_int_equal(settings_init(&settings, table), 0);
+	assert_true(settings_set(&settings, name, value) < 0);
+	assert_non_null(strstr(shipopt_error_message(settings.error), name));
+	assert_null(strstr(shipopt_error_message(settings.error), "secret"));
+	snprintf(variable, sizeof(variable), "SHIPOPT_%s_%s", table->noun, name);
+	for (char *p = variable; *p; p++)
+		*p = (char)toupper((unsigned char)*p);
+	setenv(variable, value, 1);
+	assert_true(settings_from_env(&settings) < 0);
+	assert_non_null(strstr(shipopt_error_message(settings.error), variable));
+	assert_null(strstr(shipopt_error_message(settings.error), "secret"));
+	unsetenv(variable);
+	settings_done(&settings);
+}
+
 static void a_secret_is_never_part_of_an_error(void **state)
 {
-	static const char *const bad[] = {"secret\nsecret", "secret\xff", NULL};
-	char longer[1024];
+	static char longer[5000];
 	memset(longer, 's', sizeof(longer) - 1);
 	memcpy(longer, "secret", 6);
-	longer[sizeof(longer) - 1] = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		struct settings settings;
-		assert_int_equal(settings_init(&settings, &carrier_settings), 0);
-		const char *value = bad[i] ? bad[i] : longer;
-		assert_true(settings_set(&settings, "api_key", value) < 0);
-		assert_null(strstr(shipopt_error_message(settings.error), "secret"));
-		setenv("SHIPOPT_CARRIER_API_KEY", value, 1);
-		assert_true(settings_from_env(&settings) < 0);
-		assert_null(strstr(shipopt_error_message(settings.error), "secret"));
-		unsetenv("SHIPOPT_CARRIER_API_KEY");
-		settings_done(&settings);
+	for (size_t t = 0; t < ARRAY_SIZE(tables); t++) {
+		for (size_t i = 0; i < tables[t]->count; i++) {
+			const struct setting *setting = &tables[t]->settings[i];
+			if (setting->type != SETTING_SECRET)
+				continue;
+			check_bad_secret(tables[t], setting->name, "secret\nsecret");
+			check_bad_secret(tables[t], setting->name, "secret\xff");
+			check_bad_secret(tables[t], setting->name, longer);
+		}
 	}
 	assert_int_equal(mem_live_count(), 0);
 }
@@ -301,6 +331,7 @@ int main(void)
 		cmocka_unit_test(texts_are_bounded_utf8_without_line_breaks),
 		cmocka_unit_test(text_forms_are_read_strictly),
 		cmocka_unit_test(the_environment_sets_and_is_named_when_it_is_wrong),
+		cmocka_unit_test(what_may_hold_a_credential_is_a_secret),
 		cmocka_unit_test(a_secret_is_never_part_of_an_error),
 		cmocka_unit_test(a_copy_is_independent),
 		cmocka_unit_test(the_headers_tell_of_every_setting_with_its_default_and_of_no_other),
