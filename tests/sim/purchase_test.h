@@ -23,7 +23,8 @@
 	purchase_script( \
 		sizeof((struct world_step[]){__VA_ARGS__}) / sizeof(struct world_step), (struct world_step[]){__VA_ARGS__})
 
-/* At most eight steps; copied. */
+/* At most so many steps; copied. */
+#define PURCHASE_SCRIPT_MAX 16
 void purchase_script(size_t count, const struct world_step *steps);
 void purchase_begin(struct sim_process *process, const char *settings);
 void purchase_finish(struct sim_process *process);
