@@ -98,6 +98,10 @@ static void bench_engine(const char *url, size_t flight, bool send_once)
 	measure_begin();
 	run_engine(flight, flight * ROUNDS);
 	measure_end(send_once ? "engine, once" : "engine", flight, flight * ROUNDS, failures);
+	struct http_statistics statistics;
+	http_engine_statistics(engine, &statistics);
+	printf("http %-15s in flight %4zu: %llu connections opened, %llu found unclean\n", "", flight,
+		(unsigned long long)statistics.connections_opened, (unsigned long long)statistics.connections_unclean);
 	http_engine_free(engine);
 }
 

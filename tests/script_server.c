@@ -109,6 +109,10 @@ static bool connection_play(struct connection *connection)
 		case SCRIPT_GATHER:
 			connection->is_gathering = true;
 			return true;
+		case SCRIPT_TICKET:
+			if (!connection->tls || SSL_new_session_ticket(connection->tls) != 1 || SSL_do_handshake(connection->tls) != 1)
+				return false;
+			break;
 		case SCRIPT_HOLD:
 			connection->is_held = true;
 			return true;

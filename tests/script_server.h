@@ -17,6 +17,7 @@ enum script_action {
 	SCRIPT_SEND,   /* `bytes` as they are */
 	SCRIPT_WAIT,   /* `ms` */
 	SCRIPT_GATHER, /* until `count` requests for the path have come this far, each on a connection of its own */
+	SCRIPT_TICKET, /* a session ticket of TLS 1.3, beyond those of the handshake */
 	SCRIPT_HOLD,   /* nothing more, until the client goes away */
 	SCRIPT_CLOSE,  /* in order: what was sent arrives */
 	SCRIPT_RESET   /* with RST */

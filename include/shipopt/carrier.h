@@ -180,7 +180,13 @@ SHIPOPT_API int shipopt_shipment_quote(shipopt_carrier *carrier, const shipopt_r
  */
 SHIPOPT_API int shipopt_shipment_buy(shipopt_carrier *carrier, const char *shipment_id, const char *rate_id,
 	int64_t insurance, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
-/* GET /shipments/{id}. Result: shipment. */
+/*
+ * GET /shipments/{id}. Result: shipment.
+ *
+ * Here and in the other calls that name a shipment or tracker, an answer about another object is no answer: SHIPOPT_EPROTOCOL, or
+ * SHIPOPT_EINDOUBT from the calls that are not repeated (buy, refund); the message has both ids. The object may be named by its id,
+ * its reference or its tracking code.
+ */
 SHIPOPT_API int shipopt_shipment_retrieve(shipopt_carrier *carrier, const char *shipment_id, shipopt_done_fn done,
 	void *userdata, shipopt_op **ret_op);
 /* POST /shipments/{id}/rerate: new rates. Safe to repeat, and repeated. Result: shipment. */

@@ -35,7 +35,7 @@ enum {
 	SHIPOPT_ETOOLARGE = -14,    /* a documented size bound was passed */
 	SHIPOPT_EPARSE = -15,       /* malformed input: JSON, CSV, URL, number, date */
 	SHIPOPT_EENCODING = -16,    /* text is not UTF-8 */
-	SHIPOPT_EIO = -17,          /* a file or descriptor failed */
+	SHIPOPT_EIO = -17,          /* a file or descriptor failed, or this process can have no more of them */
 	SHIPOPT_ECONNECT = -18,     /* no connection to the server; nothing was sent */
 	SHIPOPT_ETLS = -19,         /* the certificate or TLS handshake was refused; nothing was sent */
 	SHIPOPT_ENETWORK = -20,     /* the connection failed on a request that is safe to repeat */

@@ -34,7 +34,7 @@ enum { FINAL = 0, RETRY = 1 };
 	XX(ETOOLARGE, FINAL, "size bound passed", "Make the input smaller or raise the bound that is named.") \
 	XX(EPARSE, FINAL, "malformed input", "Correct the place that the message names.")                     \
 	XX(EENCODING, FINAL, "not UTF-8", "Convert the input to UTF-8.")                                      \
-	XX(EIO, FINAL, "input or output failed", "Check the file, its permissions and the disk.")             \
+	XX(EIO, FINAL, "input or output failed", "Check the file, its permissions, the disk, and the limit of open files.") \
 	XX(ECONNECT, RETRY, "cannot connect", "Check the URL and the network; nothing was sent.")             \
 	XX(ETLS, FINAL, "TLS refused", "Check the certificate, the host name and the CA file; nothing was sent.") \
 	XX(ENETWORK, RETRY, "connection failed", "Repeat.")                                                   \

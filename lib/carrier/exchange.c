@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "carrier/answer.h"
 #include "carrier/answer_cache.h"
 #include "record/record.h"
@@ -13,6 +14,7 @@
 /* A patient exchange repeats what shows that the server lives this many times as often as others. */
 #define PATIENT_FACTOR 8
 #define REENTRY_DELAY_US 50000
+#define SOCKET_DELAY_DOUBLINGS 5 /* of that delay: 1.6 s at most */
 #define URL_BYTES_MAX 8192
 
 static void exchange_finish(struct exchange *exchange);
@@ -82,6 +84,7 @@ static enum lane_outcome lane_outcome_of(const struct http_request *http)
 		return LANE_OVERLOADED;
 	case SHIPOPT_ECANCELED:
 	case SHIPOPT_ENOMEM:
+	case SHIPOPT_EIO: /* ours: no descriptor */
 		return LANE_NEUTRAL;
 	case SHIPOPT_ETOOLARGE:
 		return LANE_OK;
@@ -136,6 +139,34 @@ struct json_value exchange_answer(const struct exchange *exchange)
 	return value;
 }
 
+/* Takes the answer for none. */
+static void reject_answer(struct exchange *exchange, const char *why)
+{
+	char call[256];
+	describe(exchange, call, sizeof(call));
+	json_document_free(TAKE(exchange->document));
+	shipopt_record_free(TAKE(exchange->record));
+	buffer_done(&exchange->http.response);
+	exchange->http.status = error_set(&exchange->http.error, SHIPOPT_EPROTOCOL, "%s: HTTP %d, but %s", call,
+		exchange->http.http_status, why);
+}
+
+/* The API finds some objects by a reference or a tracking code as well. */
+static void check_id(struct exchange *exchange)
+{
+	static const char *const names[] = {"id", "reference", "tracking_code"};
+	struct json_value answer = exchange_answer(exchange);
+	const char *expected = buffer_text(&exchange->call.id), *id = json_get_text(answer, "id");
+	char why[256];
+	if (text_is_empty(expected) || text_is_empty(id))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (text_equal(json_get_text(answer, names[i]), expected))
+			return;
+	snprintf(why, sizeof(why), "it is about \"%.64s\", while \"%.64s\" was asked for", id, expected);
+	reject_answer(exchange, why);
+}
+
 static void decode_record(struct exchange *exchange)
 {
 	if (!exchange->call.record_kind || !exchange->document || !is_success(exchange))
@@ -143,6 +174,8 @@ static void decode_record(struct exchange *exchange)
 	int r = record_decode_value(exchange->call.record_kind, exchange_answer(exchange), &exchange->record);
 	if (r == SHIPOPT_ENOMEM)
 		exchange->http.status = r; /* not the server's fault, and not to be taken for garbage */
+	else
+		check_id(exchange);
 }
 
 static bool is_unsent(const struct exchange *exchange)
@@ -217,6 +250,24 @@ static bool try_repeat(struct exchange *exchange)
 	return true;
 }
 
+/* True if the exchange goes on, as no socket could be had for its request. */
+static bool wait_for_socket(struct exchange *exchange)
+{
+	bool is_bounded = !exchange->patient || !exchange->deadline_us;
+	unsigned doublings = MIN(exchange->attempts - 1, SOCKET_DELAY_DOUBLINGS);
+	int64_t delay_us = (int64_t)REENTRY_DELAY_US << doublings;
+	if (exchange->http.status != SHIPOPT_EIO || exchange->http.sent != HTTP_NOT_SENT || exchange->is_canceled)
+		return false;
+	if (is_bounded && exchange->attempts >= attempts_allowed(exchange))
+		return false;
+	if (exchange->deadline_us && clock_now_us() + delay_us >= exchange->deadline_us)
+		return false;
+	exchange->carrier->stats[SHIPOPT_CARRIER_STAT_RETRIES]++;
+	forget_answer(exchange);
+	delay(exchange, delay_us);
+	return true;
+}
+
 static int final_status(const struct exchange *exchange)
 {
 	const struct http_request *http = &exchange->http;
@@ -279,7 +330,7 @@ void exchange_take_answer(struct exchange *exchange, const void *bytes, size_t l
 static void exchange_read_done(struct exchange *exchange)
 {
 	decode_record(exchange);
-	if (try_repeat(exchange))
+	if (wait_for_socket(exchange) || try_repeat(exchange))
 		return;
 	set_result(exchange);
 	exchange_finish(exchange);
@@ -288,6 +339,9 @@ static void exchange_read_done(struct exchange *exchange)
 static void http_done(struct http_request *http)
 {
 	struct exchange *exchange = CONTAINER_OF(http, struct exchange, http);
+	exchange->was_handed_over = http->was_handed_over;
+	if (http->status == 0 && !http->was_handed_over)
+		reject_answer(exchange, "the answer began before the request was sent whole");
 	if (!is_unsent(exchange))
 		exchange->maybe_sent = true;
 	if (http->status == 0 && http->http_status == 429)

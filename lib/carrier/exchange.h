@@ -17,6 +17,12 @@
  * and repeats until its deadline. At its deadline a call ends wherever it is, but for a purchase on the wire, which has its own
  * timeout: there the deadline is one of sending.
  *
+ * An answer that is not this request's is taken for none (SHIPOPT_EPROTOCOL, or SHIPOPT_EINDOUBT where work may have been
+ * done): one that began before the request was handed over, and one with another id than the call's.
+ *
+ * Where this host lacks a descriptor or memory for a connection, which says nothing of the server, nothing was sent: the call
+ * is repeated without a token, the patient until their deadline, and then ends with SHIPOPT_EIO.
+ *
  * `done` runs on the reactor thread, never from inside exchange_start() or exchange_cancel(). There the answer can be read;
  * it is gone after exchange_clear().
  */
@@ -45,6 +51,7 @@ struct exchange {
 	bool was_handed_over; /* the whole request had left before the answer began */
 	unsigned attempts;    /* requests sent */
 	bool maybe_sent;      /* some request may have reached the server */
+	bool was_handed_over; /* of the last request, as in struct http_request; without it the answer proves nothing */
 	json_document *document; /* NULL: the body was empty or no JSON */
 	shipopt_record *record;  /* decoded, if the call names a kind; owned */
 

@@ -36,6 +36,7 @@ struct call {
 	const char *method; /* static */
 	struct buffer path; /* relative to the base URL */
 	struct buffer body;
+	struct buffer id;   /* of the object in the path, as the answer must name it; empty: any */
 	bool has_body;
 	enum lane_class class;
 	enum lane_endpoint endpoint;

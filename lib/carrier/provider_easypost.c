@@ -44,6 +44,7 @@ static int set_path(struct call *call, const char *collection, const char *id, c
 			return SHIPOPT_EINVAL;
 		r = buffer_append_byte(&call->path, '/');
 		r = r < 0 ? r : append_segment(&call->path, id);
+		r = r < 0 ? r : buffer_append_text(&call->id, id);
 	}
 	return r == 0 && action ? buffer_append_format(&call->path, "/%s", action) : r;
 }
@@ -176,7 +177,9 @@ static int easypost_verify_address(struct call *call, const char *id)
 {
 	set_kind(call, "GET", LANE_READ, LANE_ENDPOINT_READ, REPEAT_ALWAYS, SHIPOPT_RECORD_ADDRESS);
 	call->record_member = "address";
-	return set_path(call, "addresses", id, "verify");
+	int r = set_path(call, "addresses", id, "verify");
+	buffer_clear(&call->id); /* the answer is a corrected copy, with an id of its own */
+	return r;
 }
 
 static int easypost_has_postage(const shipopt_record *shipment, const char *id)
@@ -279,10 +282,12 @@ void call_init(struct call *call)
 	*call = (struct call){.method = "GET"};
 	buffer_init(&call->path, CALL_PATH_BYTES_MAX);
 	buffer_init(&call->body, CALL_BODY_BYTES_MAX);
+	buffer_init(&call->id, CALL_PATH_BYTES_MAX);
 }
 
 void call_done(struct call *call)
 {
 	buffer_done(&call->path);
 	buffer_done(&call->body);
+	buffer_done(&call->id);
 }

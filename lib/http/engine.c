@@ -235,6 +235,21 @@ static void transfer_finish(struct http_transfer *transfer, CURLcode code)
 	engine_schedule(engine, 0);
 }
 
+/* For a transfer that found its connection unclean: once more, on a fresh one. Nothing was sent. */
+static bool transfer_replace_connection(struct http_transfer *transfer)
+{
+	struct http_multi *multi = transfer->multi;
+	if (!transfer->is_unclean || transfer->failure)
+		return false;
+	CURLMcode removed = curl_multi_remove_handle(multi->handle, transfer->easy);
+	ASSERT(removed == CURLM_OK);
+	if (transfer_prepare_fresh(transfer) && !fault_point() &&
+		curl_multi_add_handle(multi->handle, transfer->easy) == CURLM_OK)
+		return true;
+	transfer->failure = SHIPOPT_ENOMEM;
+	return false;
+}
+
 static int check_request(const struct http_request *request)
 {
 	static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
@@ -287,6 +302,7 @@ void http_request_clear(struct http_request *request)
 	shipopt_error_unref(TAKE(request->error));
 	request->status = request->http_status = 0;
 	request->sent = HTTP_NOT_SENT;
+	request->was_handed_over = false;
 	request->request_id[0] = '\0';
 	request->retry_after_ms = -1;
 	request->duration_us = 0;
@@ -318,7 +334,8 @@ static void multi_collect(struct http_multi *multi)
 		CURLcode code = message->data.result;
 		(void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
 		ASSERT(message->msg == CURLMSG_DONE && transfer && transfer->multi == multi);
-		transfer_finish(transfer, code);
+		if (!transfer_replace_connection(transfer))
+			transfer_finish(transfer, code);
 	}
 }
 
@@ -419,6 +436,7 @@ static void engine_init(struct http_engine *engine, struct reactor *reactor, con
 	list_init(&engine->sockets_spare);
 	list_init(&engine->stock);
 	list_init(&engine->finished);
+	tcp_table_init(&engine->connections);
 }
 
 int http_engine_new(struct reactor *reactor, const struct http_options *options, struct http_engine **ret_engine,
@@ -464,6 +482,7 @@ void http_engine_free(struct http_engine *engine)
 		transfer_free(LIST_MEMBER(node, struct http_transfer, node));
 	for (size_t i = 0; i < engine->multi_count; i++)
 		multi_free(engine->multis[i]);
+	tcp_table_done(&engine->connections);
 	free_sockets(&engine->sockets);
 	free_sockets(&engine->sockets_spare);
 	timer_stop(&engine->timer);

@@ -6,6 +6,7 @@
 
 #include "base/list.h"
 #include "http/certificate.h"
+#include "http/tcp.h"
 #include "http/http.h"
 
 /*
@@ -51,6 +52,7 @@ struct http_engine {
 	struct http_multi *multis[HTTP_MULTIS_MAX];
 	size_t multi_count;
 	struct list_node sockets, sockets_spare;
+	struct tcp_table connections;
 	struct list_node stock; /* transfers without a request, kept for their easy handles */
 	size_t stock_count;
 	struct list_node finished; /* transfers whose `done` has not run yet */

@@ -21,6 +21,12 @@
  * and the outcome is unknown. Should libcurl ever come to send it again all the same, the callback that it asks before each
  * sending refuses. All requests use HTTP/1.1.
  *
+ * An answer is the request's own: nothing was waiting on the connection before the request was sent (http/tcp.h; what
+ * was there closes the connection, and the request goes out on a fresh one), and `was_handed_over` says whether the whole
+ * request had left before the answer began. What a server sends late on a connection in use cannot be told apart.
+ *
+ * Running out of descriptors or socket memory is SHIPOPT_EIO, with the system's words: no fault of the server.
+ *
  * `sent` of a finished request says what is known: HTTP_NOT_SENT only when no byte of the request can have reached the
  * server (resolving, connecting, TLS failed, or canceled before); everything else is HTTP_MAYBE_SENT.
  *
@@ -72,6 +78,9 @@ struct http_request {
 	shipopt_error *error;    /* detail of `status`; owned */
 	enum http_sent sent;
 	int http_status;
+	/* libcurl had written the whole request, head and body, before the final answer (not 1xx) began. False: no answer came, or
+	 * it is not the answer to this request. */
+	bool was_handed_over;
 	struct buffer response;  /* padded for the JSON reader */
 	int64_t retry_after_ms;  /* from Retry-After, both forms; -1 if absent or malformed; 0 is legal */
 	char request_id[HTTP_REQUEST_ID_SIZE]; /* x-ep-request-uuid, or "" */
@@ -91,6 +100,7 @@ void http_request_clear(struct http_request *request);
 
 struct http_statistics {
 	uint64_t requests, connections_opened, connections_reused, bytes_sent, bytes_received;
+	uint64_t connections_unclean; /* closed before a request went out on them, as something waited there */
 	size_t in_flight;
 	bool certificate_cache_shared; /* one X509_STORE for all connections; false: libcurl's own cache (certificate.h) */
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "http/transfer.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 
 /* A server that sends headers without end is cut off; libcurl 7.88 keeps each of them. */
 #define HEADER_BYTES_MAX ((size_t)256 << 10)
+#define HEADER_LINE_BYTES_MAX 102400 /* libcurl's own */
+#define CODE_TOO_LARGE 100           /* CURLE_TOO_LARGE, which older headers do not have */
 
 /* One option; `ok` stays false once it is. */
 #define SET(option, value) (ok = ok && !fault_point() && curl_easy_setopt(easy, option, value) == CURLE_OK)
@@ -73,6 +76,21 @@ static void header_take(struct http_transfer *transfer, const char *line, size_t
 	transfer_blank(transfer, ret_value, value_length);
 }
 
+/* "HTTP/1.1 200 OK": libcurl has counted what of the body it wrote to the connection until then; it writes the head before. */
+static void note_status_line(struct http_transfer *transfer, const char *line, size_t length)
+{
+	const char *code = memchr(line, ' ', length);
+	bool is_interim = code && code + 1 < line + length && code[1] == '1';
+	curl_off_t written = 0;
+	if (is_interim)
+		return;
+	(void)curl_easy_getinfo(transfer->easy, CURLINFO_SIZE_UPLOAD_T, &written);
+	transfer->request->was_handed_over = (uint64_t)written == transfer->request->body_length;
+	/* The true answer may still come, and must not meet the next request. An option that is a number can be set at any time. */
+	if (!transfer->request->was_handed_over)
+		(void)curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
+}
+
 static size_t on_header(char *bytes, size_t size, size_t count, void *userdata)
 {
 	struct http_transfer *transfer = userdata;
@@ -87,6 +105,7 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *userdata)
 		transfer->retry_after[0] = '\0';
 		transfer->request->request_id[0] = '\0';
 		transfer->is_head_whole = false;
+		note_status_line(transfer, bytes, length);
 	}
 	if (length > 0 && (bytes[0] == '\r' || bytes[0] == '\n'))
 		transfer->is_head_whole = true;
@@ -95,15 +114,60 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *userdata)
 	return length;
 }
 
+/* The connection's TLS, if it is of the OpenSSL that we are linked with. */
+static const SSL *tls_of(const struct http_transfer *transfer)
+{
+	struct curl_tlssessioninfo *info = NULL;
+	if (!transfer->engine->bundle.is_shared ||
+		curl_easy_getinfo(transfer->easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK)
+		return NULL;
+	return info->internals;
+}
+
+static bool is_clean(struct http_transfer *transfer, const struct tcp_name *name)
+{
+	struct tcp_table *connections = &transfer->engine->connections;
+	long opened = 0;
+	(void)curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &opened);
+	if (!transfer->is_fresh && opened == 0)
+		return tcp_is_silent(connections, name, tls_of(transfer));
+	tcp_remember(connections, &transfer->opened, name);
+	return true;
+}
+
 static int on_prerequisite(void *userdata, char *peer, char *local, int peer_port, int local_port)
 {
 	struct http_transfer *transfer = userdata;
+	struct tcp_name name = {.local = local, .peer = peer, .local_port = local_port, .peer_port = peer_port};
 	if (transfer->attempts > 0 && transfer->request->send_once) {
 		transfer->is_repeat_refused = true;
 		return CURL_PREREQFUNC_ABORT;
 	}
+	if (!is_clean(transfer, &name)) {
+		transfer->is_unclean = true;
+		transfer->engine->statistics.connections_unclean++;
+		return CURL_PREREQFUNC_ABORT; /* which closes the connection */
+	}
 	transfer->attempts++;
 	return CURL_PREREQFUNC_OK;
+}
+
+static curl_socket_t on_open(void *userdata, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct http_transfer *transfer = userdata;
+	int fd = tcp_open(&transfer->opened, address);
+	if (fd >= 0)
+		return fd;
+	if (tcp_is_shortage(-fd)) /* others say that this system has no such addresses: libcurl tries the next */
+		transfer->shortage = -fd;
+	return CURL_SOCKET_BAD;
+}
+
+static int on_close(void *userdata, curl_socket_t fd)
+{
+	struct http_engine *engine = userdata; /* connections outlive transfers */
+	tcp_close(&engine->connections, fd);
+	return 0;
 }
 
 /* --- options --- */
@@ -122,6 +186,10 @@ static bool set_callbacks(struct http_transfer *transfer)
 	SET(CURLOPT_HEADERDATA, transfer);
 	SET(CURLOPT_PREREQFUNCTION, on_prerequisite);
 	SET(CURLOPT_PREREQDATA, transfer);
+	SET(CURLOPT_OPENSOCKETFUNCTION, on_open);
+	SET(CURLOPT_OPENSOCKETDATA, transfer);
+	SET(CURLOPT_CLOSESOCKETFUNCTION, on_close);
+	SET(CURLOPT_CLOSESOCKETDATA, transfer->engine);
 	return ok;
 }
 
@@ -196,16 +264,26 @@ static bool set_headers(struct http_transfer *transfer, bool is_post)
 	return ok;
 }
 
+/* What is left of the request's time, and which connection. */
+static bool set_connection(struct http_transfer *transfer, bool is_fresh)
+{
+	CURL *easy = transfer->easy;
+	int64_t timeout_ms = transfer->request->timeout_ms > 0 ? transfer->request->timeout_ms : HTTP_TIMEOUT_MS_DEFAULT;
+	int64_t left_ms = timeout_ms - (clock_now_us() - transfer->started_us) / 1000;
+	bool ok = true;
+	transfer->is_fresh = is_fresh;
+	SET(CURLOPT_TIMEOUT_MS, (long)MAX(MIN(left_ms, (int64_t)INT_MAX), 1));
+	SET(CURLOPT_FRESH_CONNECT, is_fresh ? 1L : 0L);
+	SET(CURLOPT_FORBID_REUSE, 0L);
+	return ok;
+}
+
 static bool set_bounds(struct http_transfer *transfer)
 {
 	CURL *easy = transfer->easy;
 	const struct http_request *request = transfer->request;
-	int64_t timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : HTTP_TIMEOUT_MS_DEFAULT;
-	size_t limit = request->response.limit;
-	bool ok = true;
-	SET(CURLOPT_TIMEOUT_MS, (long)MIN(timeout_ms, (int64_t)INT_MAX));
-	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)MIN(limit, (size_t)INT64_MAX));
-	SET(CURLOPT_FRESH_CONNECT, request->send_once && request->body_length == 0 ? 1L : 0L);
+	bool ok = set_connection(transfer, request->send_once && request->body_length == 0);
+	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)MIN(request->response.limit, (size_t)INT64_MAX));
 	return ok;
 }
 
@@ -256,6 +334,7 @@ int transfer_prepare(struct http_transfer *transfer, struct http_request *reques
 		       !(text_equal(request->method, "GET") || text_equal(request->method, "DELETE"));
 	bool ok = true;
 	transfer->request = request;
+	request->was_handed_over = false;
 	transfer->started_us = clock_now_us();
 	buffer_init_padded(&request->response,
 		request->response_limit ? request->response_limit : HTTP_RESPONSE_LIMIT_DEFAULT, JSON_PADDING);
@@ -269,6 +348,13 @@ int transfer_prepare(struct http_transfer *transfer, struct http_request *reques
 	return ok ? 0 : SHIPOPT_ENOMEM;
 }
 
+bool transfer_prepare_fresh(struct http_transfer *transfer)
+{
+	transfer->is_unclean = false;
+	transfer->error_text[0] = '\0';
+	return set_connection(transfer, true);
+}
+
 void transfer_clear(struct http_transfer *transfer)
 {
 	/* Clearing a pointer cannot fail. */
@@ -280,8 +366,9 @@ void transfer_clear(struct http_transfer *transfer)
 	transfer->error_text[0] = transfer->retry_after[0] = '\0';
 	transfer->body_offset = transfer->header_bytes = 0;
 	transfer->attempts = 0;
-	transfer->is_repeat_refused = transfer->is_head_whole = false;
-	transfer->failure = 0;
+	transfer->is_repeat_refused = transfer->is_unclean = transfer->is_head_whole = false;
+	transfer->opened.count = 0;
+	transfer->failure = transfer->shortage = 0;
 }
 
 /* --- the end --- */
@@ -303,20 +390,53 @@ static void count(struct http_transfer *transfer)
 	statistics->bytes_received += (uint64_t)header_size + (uint64_t)downloaded;
 }
 
+/* Whether there was no socket to be had. libcurl keeps the errno of connect(), ours is of socket(). */
+static int shortage_of(const struct http_transfer *transfer, CURLcode code)
+{
+	long error = 0;
+	if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY)
+		return tcp_shortage_now();
+	if (code != CURLE_COULDNT_CONNECT || transfer->shortage)
+		return code == CURLE_COULDNT_CONNECT ? transfer->shortage : 0;
+	(void)curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &error);
+	return tcp_is_shortage((int)error) ? (int)error : 0;
+}
+
+/* For failures that libcurl has no code of their own for. */
+static int failure_of(struct http_transfer *transfer, CURLcode code)
+{
+	if (code == CURLE_FILESIZE_EXCEEDED)
+		return SHIPOPT_ETOOLARGE;
+	/* A header line above its limit is "out of memory" for libcurl before 8.6, CURLE_TOO_LARGE from there on. */
+	bool is_line = transfer->header_bytes > 0 && !transfer->is_head_whole;
+	if (is_line && (code == CURLE_OUT_OF_MEMORY || (int)code == CODE_TOO_LARGE))
+		return SHIPOPT_ETOOLARGE;
+	transfer->shortage = shortage_of(transfer, code);
+	return transfer->shortage ? SHIPOPT_EIO : 0;
+}
+
+static const char *shortage_text(int error, char *text, size_t size)
+{
+	bool is_limit = error == EMFILE || error == ENFILE;
+	snprintf(text, size, "no socket for the connection: %s; %s", strerror(error),
+		is_limit ? "raise the limit of descriptors" : "the system is short of memory");
+	return text;
+}
+
 static const char *reason_of(struct http_transfer *transfer, CURLcode code, char *text, size_t size)
 {
-	int failure = code == CURLE_FILESIZE_EXCEEDED ? SHIPOPT_ETOOLARGE : transfer->failure;
-	switch (failure) {
+	switch (transfer->failure) {
 	case SHIPOPT_ECANCELED:
 		return "canceled";
 	case SHIPOPT_ETOOLARGE:
-		snprintf(text, size, "the answer is larger than the limit of %zu bytes (headers: %zu)",
-			transfer->request->response.limit, HEADER_BYTES_MAX);
+		snprintf(text, size, "the answer is larger than the limit of %zu bytes (headers: %zu, one of them: %d)",
+			transfer->request->response.limit, HEADER_BYTES_MAX, HEADER_LINE_BYTES_MAX);
 		return text;
 	case SHIPOPT_ENOMEM:
 		return "out of memory";
 	case SHIPOPT_EIO:
-		return "the event loop cannot watch the connection";
+		return transfer->shortage ? shortage_text(transfer->shortage, text, size)
+					  : "the event loop cannot watch the connection";
 	}
 	if (transfer->is_repeat_refused || code == CURLE_SEND_FAIL_REWIND)
 		return "the kept-alive connection was lost before an answer came";
@@ -327,11 +447,13 @@ static const char *reason_of(struct http_transfer *transfer, CURLcode code, char
 void transfer_conclude(struct http_transfer *transfer, CURLcode code)
 {
 	struct http_request *request = transfer->request;
-	char text[128];
+	char text[256];
 	long http_status = 0;
 	/* For libcurl a connection that ends inside the headers ends an answer without a body. */
 	if (code == CURLE_OK && !transfer->is_head_whole)
 		code = CURLE_PARTIAL_FILE;
+	if (!transfer->failure)
+		transfer->failure = failure_of(transfer, code);
 	count(transfer);
 	(void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &http_status);
 	request->http_status = (int)http_status;

@@ -14,6 +14,9 @@
  * `attempts` counts how often libcurl was about to send the request: its prerequisite callback runs on a ready
  * connection, before the first byte. 0 is the proof behind HTTP_NOT_SENT. For a request that may be sent once, the callback
  * refuses the second time, whatever libcurl's reason; that the body cannot be rewound is the second lock on the same door.
+ *
+ * The same callback examines a reused connection (http/tcp.h). On an unclean one it refuses before the attempt counts,
+ * libcurl closes the connection, and the engine adds the transfer a second time, for a fresh connection.
  */
 struct http_transfer {
 	struct list_node node; /* in its multi, the finished list, or the stock */
@@ -30,7 +33,11 @@ struct http_transfer {
 	char retry_after[64];
 	unsigned attempts;
 	bool is_repeat_refused;
+	bool is_fresh;   /* a new connection was asked for */
+	bool is_unclean; /* the connection was refused by the callback */
 	bool is_head_whole; /* the empty line after the headers was seen */
+	struct tcp_opened opened;
+	int shortage; /* errno: no socket could be had */
 	int failure; /* ours, from inside a callback: SHIPOPT_E…; 0: none */
 	int64_t started_us;
 };
@@ -40,6 +47,8 @@ int transfer_new(struct http_engine *engine, struct http_transfer **ret_transfer
 void transfer_free(struct http_transfer *transfer);
 /* Sets the request's options. On failure the transfer is as after transfer_clear(). SHIPOPT_ENOMEM. */
 int transfer_prepare(struct http_transfer *transfer, struct http_request *request);
+/* Prepares a transfer that found its connection unclean for a fresh one. False: libcurl refused. */
+bool transfer_prepare_fresh(struct http_transfer *transfer);
 /* Forgets the request, cleanses its credential. */
 void transfer_clear(struct http_transfer *transfer);
 /* Fills in the request's answer. `code` is libcurl's verdict; a `failure` of the transfer goes before it. */

@@ -7,10 +7,11 @@
 
 #include "base/memory.h"
 
-static struct world_step script_of_test[8];
+static struct world_step script_of_test[CASE_SCRIPT_MAX];
 
 void case_script(size_t count, const struct world_step *steps)
 {
+	assert_true(count <= CASE_SCRIPT_MAX);
 	memcpy(script_of_test, steps, count * sizeof(*steps));
 	sim_world.script = script_of_test;
 	sim_world.script_count = count;

@@ -23,7 +23,8 @@
 	case_script( \
 		sizeof((struct world_step[]){__VA_ARGS__}) / sizeof(struct world_step), (struct world_step[]){__VA_ARGS__})
 
-/* At most eight steps; copied. */
+/* At most so many steps; copied. */
+#define CASE_SCRIPT_MAX 16
 void case_script(size_t count, const struct world_step *steps);
 void case_begin(struct sim_process *process, const char *settings);
 void case_finish(struct sim_process *process);

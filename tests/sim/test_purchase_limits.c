@@ -59,8 +59,9 @@ static void a_rate_that_expires_three_times_is_a_refusal(void **state)
 static void a_rerate_that_answers_about_another_shipment_is_not_believed(void **state)
 {
 	struct sim_process process;
-	case_begin(&process, NULL);
-	SCRIPT_OF(BUY(RATE_EXPIRED, 0), RERATE(OTHER_BODY, 0));
+	case_begin(&process, "carrier.attempts_max=1"); /* the patient have eight times as many */
+	SCRIPT_OF(BUY(RATE_EXPIRED, 0), RERATE(OTHER_BODY, 0), RERATE(OTHER_BODY, 0), RERATE(OTHER_BODY, 0), RERATE(OTHER_BODY, 0),
+		RERATE(OTHER_BODY, 0), RERATE(OTHER_BODY, 0), RERATE(OTHER_BODY, 0), RERATE(OTHER_BODY, 0));
 	sim_world.rerate_step = 0;
 	sim_buy(&process, 1);
 	assert_int_equal(process.results[0].status, SHIPOPT_EPROTOCOL);

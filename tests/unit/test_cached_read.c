@@ -304,7 +304,7 @@ static void what_was_not_there_is_looked_for_again_once_something_was_made(void 
 	assert_int_equal(read_one("shp_0x")->status, SHIPOPT_ENOTFOUND);
 	assert_int_equal(told[0].is_cached, 1);
 	call("POST", "/shipments", "{\"shipment\":{\"reference\":\"r\"}}", 0);
-	assert_int_equal(read_one("shp_0x")->status, 0);
+	assert_int_equal(read_with("/shipments/shp_0x", NULL)->status, 0);
 	finish();
 }
 
@@ -338,12 +338,33 @@ static void an_answer_is_known_by_its_own_id_as_well(void **state)
 	begin(2, NULL);
 	make_shipment(true);
 	for (int i = 0; i < 2; i++) {
-		assert_string_equal(read_one("shp_0")->tracking_code, "TRK999999");
-		assert_int_equal(told[0].is_cached, 0);
-		assert_int_equal(read_one("shp_0")->is_cached, 1);
+		assert_int_equal(read_with("/shipments/shp_0", NULL)->is_cached, 0);
+		assert_int_equal(read_with("/shipments/shp_0", NULL)->is_cached, 1);
 		assert_int_equal(shipopt_cache_remove_tag(cache, i ? "shipments/shp_0" : "shipments/shp_999999"), 0);
 	}
-	assert_int_equal(read_one("shp_0")->is_cached, 0);
+	assert_int_equal(read_with("/shipments/shp_0", NULL)->is_cached, 0);
+	finish();
+}
+
+/* Neither as it comes nor, where a raw call has put it into the cache, from there. */
+static void an_answer_about_another_object_is_neither_handed_out_nor_kept(void **state)
+{
+	shipopt_op *op;
+	script[0] = script[1] = script[2] = (struct world_step){WORLD_READ, FAULT_OTHER_BODY, 0};
+	begin(3, "carrier.attempts_max=1");
+	make_shipment(true);
+	assert_int_equal(shipopt_shipment_retrieve(process.carrier, "shp_0", NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_EPROTOCOL);
+	assert_null(shipopt_op_record(op));
+	assert_null(shipopt_op_json(op));
+	assert_non_null(strstr(shipopt_error_message(shipopt_op_error(op)), "\"shp_999999\", while \"shp_0\""));
+	shipopt_op_unref(op);
+	assert_int_equal(read_one("shp_0")->status, SHIPOPT_EPROTOCOL);
+	assert_int_equal(told[0].is_cached, 0);
+	assert_int_equal(read_with("/shipments/shp_0", NULL)->status, 0);
+	assert_int_equal(read_with("/shipments/shp_0", NULL)->is_cached, 1);
+	assert_string_equal(read_one("shp_0")->tracking_code, "TRK000001");
+	assert_int_equal(told[0].is_cached, 0);
 	finish();
 }
 
@@ -584,6 +605,7 @@ int main(void)
 		cmocka_unit_test(what_was_not_there_is_looked_for_again_once_something_was_made),
 		cmocka_unit_test(a_path_that_may_mean_another_object_is_not_kept),
 		cmocka_unit_test(an_answer_is_known_by_its_own_id_as_well),
+		cmocka_unit_test(an_answer_about_another_object_is_neither_handed_out_nor_kept),
 		cmocka_unit_test(what_is_read_while_a_write_goes_on_is_not_kept),
 		cmocka_unit_test(accounts_and_servers_never_share),
 		cmocka_unit_test(a_call_can_refresh_the_answer_or_leave_the_cache_alone),
