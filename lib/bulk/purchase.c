@@ -59,8 +59,11 @@ void purchase_end(struct purchase *purchase, int status, shipopt_error *error)
 
 int purchase_blame(struct purchase *purchase, int status)
 {
-	if (status == SHIPOPT_EAUTH || status == SHIPOPT_EPAYMENT)
-		purchase->account_status = status;
+	enum blame blame = purchase->exchange.blame;
+	if (blame == BLAME_ACCOUNT || blame == BLAME_CONFIGURATION) {
+		purchase->blame = blame;
+		purchase->blame_status = blame_status(blame, purchase->exchange.http_status);
+	}
 	return status;
 }
 
@@ -225,6 +228,7 @@ struct call *purchase_new_call(struct purchase *purchase)
 	purchase->exchange.group = purchase->group;
 	purchase->exchange.patient = true;
 	purchase->exchange.deadline_us = purchase->deadline_us;
+	purchase->exchange.patience_us = purchase->deadline_us;
 	return &purchase->exchange.call;
 }
 

@@ -2,6 +2,7 @@
 #ifndef CARRIER_EXCHANGE_H
 #define CARRIER_EXCHANGE_H
 
+#include "carrier/blame.h"
 #include "carrier/carrier.h"
 
 /*
@@ -11,10 +12,16 @@
  *
  * An exchange is embedded in its owner and lives on the carrier's reactor thread. What is repeated is decided here and only
  * here: a call that may be repeated always (REPEAT_ALWAYS) on every transient failure; another (REPEAT_UNSENT) only when
- * it is certain that the server did no work: nothing was sent, or the answer was 429. A repeat takes a token of the lane's retry
+ * it is certain that the server did no work: nothing was sent, or the answer was 429. What is transient is what carrier/blame.h
+ * puts on the carrier or calls passing. A repeat takes a token of the lane's retry
  * budget; without one the call ends with its failure, unless it is `patient` (a ledgered item), which waits for a token
  * and repeats until its deadline. At its deadline a call ends wherever it is, but for a purchase on the wire, which has its own
  * timeout: there the deadline is one of sending.
+ *
+ * No call waits for what cannot come: if the carrier asks for a pause (Retry-After) that outlasts the call's time, which
+ * is its deadline or `patience_us`, or the client's queue_timeout_ms, it ends at once with SHIPOPT_ERATELIMIT or
+ * SHIPOPT_EUNAVAILABLE. An error names the last answer to this call, and without one the answer that closed the lane
+ * (carrier/closure.h).
  *
  * `done` runs on the reactor thread, never from inside exchange_start() or exchange_cancel(). There the answer can be read;
  * it is gone after exchange_clear().
@@ -25,6 +32,7 @@ struct exchange {
 	struct lane_group *group;      /* NULL: the client's single calls */
 	int64_t timeout_ms;            /* one request; 0: the client's */
 	int64_t deadline_us;           /* of the whole on the monotonic clock; 0: none */
+	int64_t patience_us;           /* a pause that lasts beyond this ends the call at once; 0: deadline_us */
 	unsigned attempts_max;         /* 0: the client's */
 	bool patient;
 	const char *authorization;     /* NULL: the client's */
@@ -34,8 +42,10 @@ struct exchange {
 
 	/* the answer */
 	int status;
-	shipopt_error *error; /* owned */
-	int http_status;
+	shipopt_error *error; /* owned; while under way, of the last try */
+	int http_status;      /* of the last answer that came; 0: none, or it was not read to its end */
+	enum blame blame;     /* for that answer, or for why none came */
+	bool is_envelope;     /* that answer was the API's own error, {"error":{"code":"…"}} */
 	unsigned attempts;    /* requests sent */
 	bool maybe_sent;      /* some request may have reached the server */
 	json_document *document; /* NULL: the body was empty or no JSON */
@@ -51,7 +61,7 @@ struct exchange {
 	struct timer timer;
 	struct task task;
 	struct list_node node;
-	int64_t entered_us;
+	int64_t waiting_since_us; /* for admission or for a repeat */
 };
 
 /* Zeroes it and initialises its call. */
