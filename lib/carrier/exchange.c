@@ -274,14 +274,17 @@ static int64_t paused_until_us(const struct exchange *exchange)
 static bool is_given_up(struct exchange *exchange, int64_t until_us)
 {
 	int64_t now_us = clock_now_us(), end_us = patience_end_us(exchange);
+	const shipopt_error *reason = closures_reason(
+		&exchange->carrier->closures, exchange->carrier->lane, exchange->call.endpoint, exchange->waiting_since_us);
 	char what[160];
 	if (until_us <= now_us || until_us <= end_us)
 		return false;
-	snprintf(what, sizeof(what), "the pause of %lld s is longer than the %lld s that this call has left",
-		(long long)((until_us - now_us + 999999) / 1000000), (long long)(MAX(end_us - now_us, 0) / 1000000));
-	const struct closures *closures = &exchange->carrier->closures;
-	const shipopt_error *reason =
-		closures_reason(closures, exchange->carrier->lane, exchange->call.endpoint, exchange->waiting_since_us);
+	int64_t left_s = (MAX(end_us - now_us, 0) + 999999) / 1000000;
+	if (shipopt_error_retry_after_ms(reason ? reason : exchange->error) > 0)
+		snprintf(what, sizeof(what), "that is longer than the %lld s that this call has left", (long long)left_s);
+	else
+		snprintf(what, sizeof(what), "the pause of %lld ms after it is longer than the %lld s that this call has left",
+			(long long)((until_us - now_us + 999) / 1000), (long long)left_s);
 	bool is_rate_limit = shipopt_error_http_status(reason ? reason : exchange->error) == 429;
 	set_failure(exchange, is_rate_limit ? SHIPOPT_ERATELIMIT : SHIPOPT_EUNAVAILABLE, what);
 	return true;

@@ -219,10 +219,10 @@ static void hostile_sizes_and_depths_are_cut(void **state)
 	assert_string_equal(shipopt_error_carrier_code(error), "X");
 	shipopt_error_unref(error);
 	strcpy(body, "{\"error\":{\"message\":");
-	for (int i = 0; i < 30; i++)
+	for (int i = 0; i < 190; i++)
 		strcat(body, "[");
 	strcat(body, "\"deep\"");
-	for (int i = 0; i < 30; i++)
+	for (int i = 0; i < 190; i++)
 		strcat(body, "]");
 	strcat(body, "}}");
 	error = read_answer(422, body);
