@@ -39,8 +39,8 @@ enum {
 	SHIPOPT_ECONNECT = -18,     /* no connection to the server; nothing was sent */
 	SHIPOPT_ETLS = -19,         /* the certificate or TLS handshake was refused; nothing was sent */
 	SHIPOPT_ENETWORK = -20,     /* the connection failed on a request that is safe to repeat */
-	SHIPOPT_EPROTOCOL = -21,    /* the server's answer makes no sense, or is not the API's: check the base URL (HTTP 3xx, 404 of a
-				     * collection, 405, 407, 410, a web page) */
+	SHIPOPT_EPROTOCOL = -21,    /* the server's answer makes no sense, or is not the API's: check the base URL (HTTP 3xx, 405, 407, a
+				     * 404 or 410 of a collection or not in the API's words, a web page) */
 	SHIPOPT_EAUTH = -22,        /* the server refused the credential (HTTP 401 or 403) */
 	SHIPOPT_EPAYMENT = -23,     /* the account lacks funds (HTTP 402) */
 	SHIPOPT_ERATELIMIT = -24,   /* too many requests (HTTP 429); retries used up, or the pause asked for is too long */

@@ -301,6 +301,18 @@ static void fewer_refused_orders_than_that_stop_no_run(void **state)
 	}
 }
 
+static void a_success_between_refused_orders_begins_the_count_again(void **state)
+{
+	struct sim_process process;
+	purchase_begin(&process, "bulk.max_in_flight=1");
+	SCRIPT_OF(CREATE(401, 0), CREATE(401, 0), CREATE(401, 0), CREATE(401, 0), CREATE(NONE, 0), CREATE(401, 0), CREATE(401, 0),
+		CREATE(401, 0));
+	assert_int_equal(sim_buy(&process, 20), 0);
+	for (size_t j = 0; j < 20; j++)
+		assert_int_equal(process.results[j].status, j < 8 && j != 4 ? SHIPOPT_EAUTH : 0);
+	purchase_finish(&process);
+}
+
 static void a_wrong_base_url_stops_the_run_at_the_first_order(void **state)
 {
 	struct sim_process process;
@@ -365,6 +377,7 @@ int main(void)
 		cmocka_unit_test(a_deadline_at_any_moment_gives_one_honest_result),
 		cmocka_unit_test(a_refused_account_stops_the_run),
 		cmocka_unit_test(fewer_refused_orders_than_that_stop_no_run),
+		cmocka_unit_test(a_success_between_refused_orders_begins_the_count_again),
 		cmocka_unit_test(a_wrong_base_url_stops_the_run_at_the_first_order),
 		cmocka_unit_test(a_short_queue_delays_orders_and_fails_none),
 		cmocka_unit_test(an_empty_retry_budget_delays_orders_and_fails_none),

@@ -430,6 +430,30 @@ static void a_pause_that_outlasts_the_queue_timeout_ends_a_call_without_a_deadli
 	}
 }
 
+static void a_pause_of_days_counts_whole_where_the_lane_pauses_for_one(void **state)
+{
+	const int64_t hour_us = INT64_C(3600000000);
+	fill_script(0, 1, WORLD_READ, FAULT_429, 48 * hour_us / 1000);
+	begin(1, "carrier.queue_timeout_ms=0");
+	make_shipment();
+	for (int i = 0; i < 3; i++) {
+		struct try try;
+		int64_t begun_us = clock_now_us();
+		prepare(&try, WORLD_READ);
+		try.exchange.deadline_us = begun_us + (i < 2 ? 36 : 72) * hour_us;
+		assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
+		turn_until_done(&try);
+		assert_int_equal(try.exchange.status, i < 2 ? SHIPOPT_ERATELIMIT : 0);
+		assert_int_equal(try.done_us - begun_us > hour_us, i == 2);
+		exchange_clear(&try.exchange);
+	}
+	/* The lane is open again, and what was asked for then is forgotten. */
+	struct try try;
+	assert_int_equal(run(&try, WORLD_READ), 0);
+	exchange_clear(&try.exchange);
+	finish();
+}
+
 static void a_call_that_runs_out_of_time_tells_its_last_answer(void **state)
 {
 	struct try try;
@@ -487,6 +511,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_the_api_is_reported_soon_also_to_the_patient),
 		cmocka_unit_test(a_pause_that_outlasts_a_call_ends_it_at_once),
 		cmocka_unit_test(a_pause_that_outlasts_the_queue_timeout_ends_a_call_without_a_deadline),
+		cmocka_unit_test(a_pause_of_days_counts_whole_where_the_lane_pauses_for_one),
 		cmocka_unit_test(a_call_that_runs_out_of_time_tells_its_last_answer),
 		cmocka_unit_test(a_success_leaves_no_error_of_the_tries_before),
 		cmocka_unit_test(what_reads_is_repeated_and_what_buys_only_when_nothing_was_done),
