@@ -110,7 +110,7 @@ int64_t lane_retry_wait_us(struct lane *lane);
 /* When the breaker is open: the time until the next probe, else 0. For callers that would rather fail than wait. */
 int64_t lane_breaker_open_us(const struct lane *lane);
 
-/* Until when a pause lets nobody of this endpoint class go, INT64_MIN or a time that is over: none does. */
+/* Until when a pause of this endpoint class or of the whole lane lets none of its tickets go; a time that is over: none does. */
 int64_t lane_paused_until_us(const struct lane *lane, enum lane_endpoint endpoint);
 
 struct lane_statistics {
