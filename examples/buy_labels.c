@@ -30,6 +30,7 @@
 #define REASONS_MAX 20       /* failed orders that the summary names; the out file has all */
 #define STRANDED_MAX 5       /* failures in a row that are no order's own end the run */
 #define KEY_FILE_BYTES 1024
+#define PREFLIGHT_MS 60000   /* the carrier must answer in this time before the first order */
 
 struct options {
 	const char *orders, *store, *out, *carrier_url, *api_key_file, *max_in_flight, *spend_limit;
@@ -260,19 +261,48 @@ static int open_store(struct job *job)
 
 /*
  * One harmless read before the first order: a wrong address, a refused key or a bad certificate is told at once and whole, where a
- * run would wait for the carrier to come back. What may pass by itself (too many requests, a failing server) is the run's business.
+ * run would wait for the carrier to come back. What passes by itself while a run goes on (a failing server, a short pause for too
+ * many requests) is the run's business; a pause of hours is not.
  */
+static int is_passing(int status, const shipopt_error *error)
+{
+	switch (status) {
+	case SHIPOPT_ERATELIMIT:
+	case SHIPOPT_EUNAVAILABLE:
+		return shipopt_error_retry_after_ms(error) <= PREFLIGHT_MS;
+	case SHIPOPT_ESERVER:
+	case SHIPOPT_EBUSY:
+	case SHIPOPT_EREFUSED: /* the read itself: what orders get may differ */
+	case SHIPOPT_EPAYMENT:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+static int wait_for_answer(shipopt_op *op)
+{
+	for (int waited_ms = 0; waited_ms < PREFLIGHT_MS && !interrupted; waited_ms += TICK_MS) {
+		int r = shipopt_op_wait(op, TICK_MS);
+		if (shipopt_op_is_done(op))
+			return r;
+	}
+	shipopt_op_cancel(op);
+	return shipopt_op_wait(op, -1);
+}
+
 static int reach_carrier(struct job *job)
 {
 	shipopt_op *op = NULL;
 	int status = 0;
 	int r = shipopt_carrier_call(job->carrier, "GET", "/trackers?page_size=1", NULL, NULL, NULL, NULL, &op);
 	if (r >= 0)
-		r = shipopt_op_wait(op, -1);
-	if (r == SHIPOPT_ECONNECT || r == SHIPOPT_ETLS || r == SHIPOPT_ENETWORK || r == SHIPOPT_ETIMEDOUT || r == SHIPOPT_EAUTH) {
+		r = wait_for_answer(op);
+	if (r < 0 && !is_passing(r, shipopt_op_error(op))) {
 		const char *message = shipopt_error_message(shipopt_op_error(op));
 		fprintf(stderr, "buy_labels: cannot work with the carrier: %s\nbuy_labels: %s\nbuy_labels: no order was sent to the"
-			" carrier, nothing was bought\n", message ? message : shipopt_strerror(r), shipopt_error_advice(r));
+			" carrier, nothing was bought\n", message ? message : shipopt_strerror(r),
+			r == SHIPOPT_ECANCELED ? "Run the same command again later." : shipopt_error_advice(r));
 		status = 1;
 	}
 	shipopt_op_unref(op);
@@ -292,7 +322,9 @@ static int open_out(struct job *job)
 
 /* ---- items ------------------------------------------------------------------------------------------------- */
 
-/* 1 if what failed lies in the order itself: running again would not help it. */
+/* 1 if what failed lies in the order itself: running again would not help it. The library's codes tell that apart: what the
+ * carrier refuses for what the order says is SHIPOPT_EREFUSED or SHIPOPT_ENOTFOUND; an account, a base URL, a busy or a failing
+ * carrier have codes of their own. */
 static int is_own_reason(int status)
 {
 	switch (status) {
@@ -321,13 +353,15 @@ static void keep_reason(struct job *job, const shipopt_item *item)
 	snprintf(reason->text, sizeof(reason->text), "%s", message ? message : shipopt_strerror(reason->status));
 }
 
-/* What fails every order alike (a refused key, no connection) must not fail ten thousand of them one by one. */
+/* What fails every order alike (a bad certificate, no connection) must not fail ten thousand of them one by one. Refused keys,
+ * missing funds and wrong addresses end the run by themselves. */
 static void stop_if_pointless(struct job *job, const shipopt_item *item)
 {
 	int status = shipopt_item_status(item);
-	int is_final = status == SHIPOPT_EAUTH || status == SHIPOPT_EPAYMENT || status == SHIPOPT_ETLS;
 	const char *message = shipopt_error_message(shipopt_item_error(item));
-	if (!is_final && ++job->stranded < STRANDED_MAX)
+	if (status == SHIPOPT_EAUTH || status == SHIPOPT_EPAYMENT)
+		return;
+	if (status != SHIPOPT_ETLS && ++job->stranded < STRANDED_MAX)
 		return;
 	if (atomic_load(&job->must_stop))
 		return;
@@ -511,7 +545,8 @@ static int verdict(const struct job *job, int run_status)
 		status = 1;
 	} else if (run_status < 0) {
 		const char *message = shipopt_error_message(shipopt_op_error(job->run));
-		fprintf(stderr, "buy_labels: the run ended early: %s\n", message ? message : shipopt_strerror(run_status));
+		fprintf(stderr, "buy_labels: the run ended early: %s\nbuy_labels: %s\n", message ? message : shipopt_strerror(run_status),
+			shipopt_error_advice(run_status));
 		status = 1;
 	}
 	if (number(job, SHIPOPT_RUN_IN_DOUBT) > 0) {

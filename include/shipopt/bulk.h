@@ -216,10 +216,24 @@ SHIPOPT_API void shipopt_bulk_free(shipopt_bulk *bulk);
 
 /*
  * Runs. Each takes the source over on success; `sink` may be NULL and stays the caller's. The operation completes when every
- * item has been delivered: 0, also if items failed; an error if the run itself could not go on: SHIPOPT_ECANCELED, SHIPOPT_EAUTH
- * or SHIPOPT_EPAYMENT (the carrier refused the credential, or the account lacks funds: every order would fail), or what the source or sink failed with. Every order read gives
+ * item has been delivered: 0, also if items failed; an error if the run itself could not go on. Every order read gives
  * one item; those that the run did not begin are canceled. SHIPOPT_EINVAL at once: no store or carrier where one is needed, or a
  * queue with fewer than 2 slots (3 where the host is asked), of which each run holds one for its own completion.
+ *
+ * What ends a run before its source does:
+ *
+ *   SHIPOPT_ECANCELED   shipopt_op_cancel()
+ *   SHIPOPT_EAUTH, SHIPOPT_EPAYMENT
+ *                       five different orders in a row met the same refusal of the account (HTTP 401 or 403; 402), and no order
+ *                       succeeded since the first of them. Fewer fail those orders alone: the refusal may be about
+ *                       one order, such as a carrier account that it names. A purchase that is in doubt stays so
+ *   SHIPOPT_EPROTOCOL   what answers is not the API: a redirect, HTTP 404 or 410 for a whole collection, 405, 407, a web page.
+ *                       At once if this run has had no answer of the API yet; else as above, after five orders. The message
+ *                       names what to check
+ *   another code        what the source or the sink failed with
+ *
+ * An order that the carrier refuses for what it says never ends a run.
+ *
  * Canceling stops reading; purchases on the wire are waited for, everything else ends as canceled or in doubt.
  *
  * buy     through the ledger: check the order (shipopt_shipment_check()), create a shipment, choose a rate, buy it once. A run over the same store and keys goes on where an

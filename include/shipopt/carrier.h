@@ -15,7 +15,9 @@ SHIPOPT_BEGIN_DECLS
  *
  * Calls may be made from any thread, as many at once as the lane's queue holds (setting queue_max). What is sent when is
  * the lane's business: it keeps to rate limits, adapts its concurrency to 429 answers and overload, pauses for
- * Retry-After, stops for a while when the carrier fails (circuit breaker) and repeats what is safe to repeat.
+ * Retry-After, stops for a while when the carrier fails (circuit breaker) and repeats what is safe to repeat. A call that
+ * cannot wait as long as the carrier asks ends at once, as SHIPOPT_ERATELIMIT or SHIPOPT_EUNAVAILABLE, and says how long that is.
+ * Redirects are never followed.
  *
  * Completions arrive as the handle's `delivery` says. Results: shipopt_op_record() for typed calls, shipopt_op_json() (the
  * whole answer, also for typed calls), shipopt_op_value() is the HTTP status. Failures: the codes of <shipopt/error.h>, the

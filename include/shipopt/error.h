@@ -39,16 +39,17 @@ enum {
 	SHIPOPT_ECONNECT = -18,     /* no connection to the server; nothing was sent */
 	SHIPOPT_ETLS = -19,         /* the certificate or TLS handshake was refused; nothing was sent */
 	SHIPOPT_ENETWORK = -20,     /* the connection failed on a request that is safe to repeat */
-	SHIPOPT_EPROTOCOL = -21,    /* the server's answer makes no sense */
+	SHIPOPT_EPROTOCOL = -21,    /* the server's answer makes no sense, or is not the API's: check the base URL (HTTP 3xx, 405, 407, a
+				     * 404 or 410 of a collection or not in the API's words, a web page) */
 	SHIPOPT_EAUTH = -22,        /* the server refused the credential (HTTP 401 or 403) */
 	SHIPOPT_EPAYMENT = -23,     /* the account lacks funds (HTTP 402) */
-	SHIPOPT_ERATELIMIT = -24,   /* too many requests (HTTP 429) and retries used up */
+	SHIPOPT_ERATELIMIT = -24,   /* too many requests (HTTP 429); retries used up, or the pause asked for is too long */
 	SHIPOPT_EREFUSED = -25,     /* the carrier refused the request for what it says (HTTP 4xx) */
 	SHIPOPT_ESERVER = -26,      /* the carrier failed (HTTP 5xx) on a request that is safe to repeat */
-	SHIPOPT_EUNAVAILABLE = -27, /* the circuit breaker is open */
+	SHIPOPT_EUNAVAILABLE = -27, /* the circuit breaker is open, or the carrier asks to wait longer than the call may */
 	SHIPOPT_ELIMIT = -28,       /* a spend limit or price ceiling would be passed */
 	SHIPOPT_EHELD = -29,        /* the order waits for a person or a correction */
-	SHIPOPT_EBUSY = -30,        /* another process, or a thread that blocks, is at work on it */
+	SHIPOPT_EBUSY = -30,        /* another process, or a thread that blocks, is at work on it, or the carrier is (HTTP 409, 423, 425) */
 	SHIPOPT_ENORATE = -31,      /* no rate satisfies the choice */
 	SHIPOPT_EDATABASE = -32,    /* the store failed */
 	SHIPOPT_EUNSUPPORTED = -33, /* not built in, or not possible with this server */

@@ -44,7 +44,7 @@ enum { FINAL = 0, RETRY = 1 };
 	XX(ERATELIMIT, RETRY, "rate limited", "Repeat later, or lower the concurrency.")                      \
 	XX(EREFUSED, FINAL, "refused by the carrier", "Correct the fields that the carrier names.")           \
 	XX(ESERVER, RETRY, "carrier failed", "Repeat later.")                                                 \
-	XX(EUNAVAILABLE, RETRY, "circuit breaker open", "Repeat after the pause.")                            \
+	XX(EUNAVAILABLE, RETRY, "carrier unavailable", "Repeat after the pause.")                             \
 	XX(ELIMIT, FINAL, "spend limit or ceiling reached", "Raise the limit, or approve the price.")         \
 	XX(EHELD, FINAL, "held for review", "Settle the order, then run it again.")                           \
 	XX(EBUSY, RETRY, "in use elsewhere", "Repeat when the other holder is done.")                         \
@@ -149,6 +149,11 @@ shipopt_error *error_new_detail(const struct error_detail *detail)
 		return NULL;
 	}
 	return error;
+}
+
+void error_get_detail(const shipopt_error *error, struct error_detail *ret_detail)
+{
+	*ret_detail = error ? error->detail : (struct error_detail){.retry_after_ms = -1};
 }
 
 shipopt_error *error_new(int code, const char *message)

@@ -38,6 +38,8 @@ struct error_detail {
 int error_set(shipopt_error **ret_error, int code, const char *format, ...) PRINTF_LIKE(3, 4);
 /* The same from a detail. More than ERROR_FIELDS_MAX fields are cut. */
 int error_set_detail(shipopt_error **ret_error, const struct error_detail *detail);
+/* What an error carries, to build another from; it borrows the error's texts. NULL gives an empty one. */
+void error_get_detail(const shipopt_error *error, struct error_detail *ret_detail);
 /* NULL when out of memory. */
 shipopt_error *error_new(int code, const char *message);
 shipopt_error *error_new_detail(const struct error_detail *detail);

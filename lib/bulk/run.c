@@ -250,6 +250,8 @@ static const struct op_class run_class = {sizeof(struct run), run_cancel, run_de
 static void start_on_reactor(struct task *task)
 {
 	struct run *run = CONTAINER_OF(task, struct run, start_task);
+	if (run->bulk->carrier)
+		run->answers_before = run->bulk->carrier->answers;
 	if (run->bulk->callbacks.progress)
 		timer_start(run->reactor, &run->progress_timer,
 			clock_now_us() + settings_number(&run->bulk->settings, BULK_PROGRESS_MS) * 1000);

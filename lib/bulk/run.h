@@ -6,6 +6,7 @@
 #include <shipopt/bulk.h>
 
 #include "bulk/item.h"
+#include "bulk/run_blame.h"
 #include "bulk/source.h"
 #include "bulk/summary.h"
 #include "config/tables.h"
@@ -104,6 +105,8 @@ struct run {
 	bool is_canceled, is_paused, is_ending;
 	int status;           /* what ends the run early */
 	shipopt_error *error;
+	struct run_blame blame;
+	uint64_t answers_before; /* by the API to the client, before the run */
 	uint64_t next_index;
 	size_t max_in_flight, in_flight, settling, settling_max, active;
 	struct list_node items; /* at work */

@@ -23,6 +23,18 @@ static int64_t item_deadline(const struct run *run)
 	return clock_now_us() + settings_number(&run->bulk->settings, BULK_ITEM_TIMEOUT_MS) * 1000;
 }
 
+/* Before an item that asked the carrier ends: whether its run ends by it. */
+static void judge(struct run *run, const shipopt_item *item, int item_status, enum blame whose, int status)
+{
+	bool has_answered = run->bulk->carrier->answers != run->answers_before;
+	if (item_status == 0)
+		run_blame_success(&run->blame);
+	if (item_status >= 0 || !run_blame_failure(&run->blame, item->order, whose, status, has_answered))
+		return;
+	shipopt_error *error = shipopt_error_ref(item->error);
+	run_stop(run, status, has_answered || whose == BLAME_ACCOUNT ? error_prefix(error, RUN_BLAME_PREFIX) : error);
+}
+
 /* ---- buy and rate ------------------------------------------------------------------------------------------ */
 
 struct buy_item {
@@ -33,10 +45,8 @@ struct buy_item {
 static void buy_done(struct purchase *purchase)
 {
 	struct buy_item *self = CONTAINER_OF(purchase, struct buy_item, purchase);
-	struct run *run = self->common.run;
-	/* Every other order would be refused as this one was: the run says so once instead of ten thousand times. */
-	if (purchase->account_status < 0)
-		run_stop(run, purchase->account_status, shipopt_error_ref(self->common.item.error));
+	const shipopt_item *item = &self->common.item;
+	judge(self->common.run, item, item->status, purchase->blame, purchase->blame_status);
 	run_item_ended(&self->common);
 }
 
@@ -99,9 +109,9 @@ static void exchange_ended(struct exchange *exchange)
 		item->tracking_code = mem_copy_text(item->order->tracking_code);
 	if (run->kind == RUN_TRACK && item->record)
 		item->carrier = mem_copy_text(shipopt_record_text(item->record, SHIPOPT_TRACKER_CARRIER));
-	if (exchange->status == SHIPOPT_EAUTH)
-		run_stop(run, SHIPOPT_EAUTH, shipopt_error_ref(exchange->error));
-	ended(&self->common, exchange->status, TAKE(exchange->error));
+	item->error = TAKE(exchange->error);
+	judge(run, item, exchange->status, exchange->blame, exchange->status);
+	ended(&self->common, exchange->status, NULL);
 }
 
 static int write_call(struct exchange_item *self)

@@ -3,28 +3,15 @@
 
 #include <string.h>
 
-#define MESSAGE_BYTES_MAX 2048
-#define EXCERPT_BYTES_MAX 200
-#define FLATTEN_DEPTH_MAX 8
+#include "base/clock.h"
+#include "base/text.h"
+#include "record/time.h"
 
-int answer_status(int http_status)
-{
-	switch (http_status) {
-	case 401:
-	case 403:
-		return SHIPOPT_EAUTH;
-	case 402:
-		return SHIPOPT_EPAYMENT;
-	case 404:
-		return SHIPOPT_ENOTFOUND;
-	case 408:
-		return SHIPOPT_ETIMEDOUT;
-	case 429:
-		return SHIPOPT_ERATELIMIT;
-	default:
-		return http_status >= 500 ? SHIPOPT_ESERVER : http_status >= 400 ? SHIPOPT_EREFUSED : SHIPOPT_EPROTOCOL;
-	}
-}
+#define MESSAGE_BYTES_MAX 2048
+#define DETAIL_BYTES_MAX 1024
+#define EXCERPT_BYTES_MAX 200
+#define URL_SHOWN_MAX 256
+#define FLATTEN_DEPTH_MAX 8
 
 static void append_joined(struct buffer *text, const char *bytes, size_t length)
 {
@@ -105,37 +92,135 @@ static void parse_error(struct json_value root, struct parsed_error *parsed)
 		error = root;
 	if (json_type(error) != JSON_OBJECT) {
 		flatten(error, &parsed->message, 0);
-		return;
+	} else {
+		parsed->code = json_get_text(error, "code");
+		if (json_get(error, "message", &member))
+			flatten(member, &parsed->message, 0);
+		if (json_get(error, "errors", &member))
+			parse_fields(member, parsed);
 	}
-	parsed->code = json_get_text(error, "code");
-	if (json_get(error, "message", &member))
-		flatten(member, &parsed->message, 0);
-	if (json_get(error, "errors", &member))
+	if (parsed->field_count == 0 && json_get(root, "errors", &member))
 		parse_fields(member, parsed);
 }
 
-/* A body that is no JSON is quoted in part, as far as it is text: usually a proxy's page. */
-static void append_excerpt(struct buffer *message, const struct buffer *body)
+const char *answer_envelope_code(struct json_value root)
 {
-	size_t length = 0;
-	while (length < body->length && length < EXCERPT_BYTES_MAX && (unsigned char)body->data[length] >= 0x20 &&
-		(unsigned char)body->data[length] < 0x7f)
-		length++;
-	if (length)
-		buffer_append_format(message, "no JSON in the answer, which begins \"%.*s\"", (int)length, body->data);
+	struct json_value error;
+	return json_get(root, "error", &error) ? json_get_text(error, "code") : NULL;
+}
+
+/* ---- a body that is not understood --------------------------------------------------------------------------- */
+
+/* Without white space and a byte order mark before it. */
+static const char *body_begin(const struct buffer *body, size_t *ret_length)
+{
+	const char *begin = buffer_text(body);
+	size_t length = body->length;
+	if (text_has_prefix(begin, "\xef\xbb\xbf")) {
+		begin += 3;
+		length -= 3;
+	}
+	text_trim(&begin, &length);
+	*ret_length = length;
+	return begin;
+}
+
+enum blame_body answer_body(const struct buffer *body, const struct json_value *root)
+{
+	size_t length;
+	const char *begin = body_begin(body, &length);
+	if (root)
+		return answer_envelope_code(*root) ? BLAME_BODY_ENVELOPE : BLAME_BODY_JSON;
+	if (length == 0)
+		return BLAME_BODY_NONE;
+	return begin[0] == '<' ? BLAME_BODY_HTML : BLAME_BODY_BYTES;
+}
+
+/* Usually a proxy's or a portal's page. What is not UTF-8 is seen to by the error object. */
+static void append_excerpt(struct buffer *message, const struct http_request *request, bool is_json, bool is_success)
+{
+	char excerpt[EXCERPT_BYTES_MAX];
+	size_t length;
+	const char *begin = body_begin(&request->response, &length);
+	if (length == 0) {
+		buffer_append_text(message, is_success ? "the answer is empty" : "");
+		return;
+	}
+	length = MIN(length, sizeof(excerpt));
+	for (size_t i = 0; i < length; i++)
+		excerpt[i] = (unsigned char)begin[i] < 0x20 || begin[i] == 0x7f ? ' ' : begin[i];
+	if (is_json && is_success)
+		buffer_append_format(message, "the answer is not what was asked for (%zu bytes)", request->response.length);
+	else
+		buffer_append_text(message, is_json ? "the answer" : "the answer is not JSON");
+	buffer_append_format(message, "%s begins \"%.*s\"", is_json && !is_success ? "" : ", it", (int)length, excerpt);
+}
+
+/* ---- the text ------------------------------------------------------------------------------------------------ */
+
+/* "zip: bad, street1: House number is missing", in brackets behind what the message says. */
+static void append_fields(struct buffer *text, const struct parsed_error *parsed)
+{
+	struct buffer details;
+	buffer_init(&details, DETAIL_BYTES_MAX);
+	for (size_t i = 0; i < parsed->field_count; i++) {
+		const struct error_field *field = &parsed->fields[i];
+		if (!field->message || strstr(buffer_text(&parsed->message), field->message))
+			continue;
+		if (buffer_append_format(&details, "%s%s%s%s", details.length ? ", " : "", field->name ? field->name : "",
+			    field->name ? ": " : "", field->message) < 0)
+			break;
+	}
+	if (details.length && parsed->message.length)
+		buffer_append_format(text, " (%s)", buffer_text(&details));
+	else if (details.length)
+		buffer_append_format(text, ": %s", buffer_text(&details));
+	buffer_done(&details);
+}
+
+static void append_retry_after(struct buffer *text, int64_t retry_after_ms)
+{
+	char until[TIME_TEXT_SIZE];
+	if (retry_after_ms <= 0)
+		return;
+	time_format(clock_wall_ms() + retry_after_ms, until);
+	until[10] = ' '; /* "2026-12-01T18:00:00Z" */
+	until[19] = '\0';
+	buffer_append_format(text, "; the carrier asks to wait until %s UTC (%lld s)", until,
+		(long long)((retry_after_ms + 999) / 1000));
+}
+
+static void append_hint(struct buffer *text, const struct http_request *request, enum blame blame)
+{
+	if (blame != BLAME_CONFIGURATION)
+		return;
+	if (request->location)
+		buffer_append_format(text, "; it redirects to \"%s\", which is not followed", request->location);
+	if (request->http_status == 407) {
+		buffer_append_text(text, "; a proxy on the way asks for a password: check the setting proxy");
+		return;
+	}
+	const char *url = request->url ? request->url : "";
+	int shown = (int)MIN(strcspn(url, "?#"), (size_t)URL_SHOWN_MAX);
+	buffer_append_format(text, "; is the base URL right? %.*s%sit must contain the version, as in https://api.easypost.com/v2",
+		shown, url, shown ? " was asked; " : "");
 }
 
 static void set_http_error(const struct http_request *request, const struct json_value *root, const char *what,
-	int status, struct parsed_error *parsed, shipopt_error **ret_error)
+	int status, enum blame blame, struct parsed_error *parsed, shipopt_error **ret_error)
 {
 	struct buffer text;
-	if (root)
+	bool is_success = request->http_status >= 200 && request->http_status < 300;
+	if (root && !is_success)
 		parse_error(*root, parsed);
-	else
-		append_excerpt(&parsed->message, &request->response);
-	buffer_init(&text, 2 * MESSAGE_BYTES_MAX);
+	if (!parsed->code && !parsed->message.length && !parsed->field_count)
+		append_excerpt(&parsed->message, request, root != NULL, is_success);
+	buffer_init(&text, 4 * MESSAGE_BYTES_MAX);
 	buffer_append_format(&text, "%s: HTTP %d%s%s%s%s", what, request->http_status, parsed->code ? " " : "",
 		parsed->code ? parsed->code : "", parsed->message.length ? ": " : "", buffer_text(&parsed->message));
+	append_fields(&text, parsed);
+	append_hint(&text, request, blame);
+	append_retry_after(&text, request->retry_after_ms);
 	struct error_detail detail = {.code = status, .http_status = request->http_status,
 		.retry_after_ms = request->retry_after_ms, .message = buffer_text(&text), .carrier_code = parsed->code,
 		.request_id = request->request_id[0] ? request->request_id : NULL, .fields = parsed->fields,
@@ -145,7 +230,7 @@ static void set_http_error(const struct http_request *request, const struct json
 }
 
 int answer_error(const struct http_request *request, const struct json_value *root, const char *what, int status,
-	shipopt_error **ret_error)
+	enum blame blame, shipopt_error **ret_error)
 {
 	if (request->status < 0)
 		/* The engine's text names method and URL itself. */
@@ -153,7 +238,7 @@ int answer_error(const struct http_request *request, const struct json_value *ro
 			request->error ? shipopt_error_message(request->error) : shipopt_strerror(request->status));
 	struct parsed_error parsed = {0};
 	buffer_init(&parsed.message, MESSAGE_BYTES_MAX);
-	set_http_error(request, root, what, status, &parsed, ret_error);
+	set_http_error(request, root, what, status, blame, &parsed, ret_error);
 	for (size_t i = 0; i < parsed.field_count; i++)
 		buffer_done(&parsed.field_messages[i]);
 	buffer_done(&parsed.message);

@@ -3,23 +3,28 @@
 #define CARRIER_ANSWER_H
 
 #include "base/error.h"
+#include "carrier/blame.h"
 #include "http/http.h"
 #include "json/json.h"
 
 /*
- * From an HTTP answer to a status and an error object.
+ * From an HTTP answer to an error object.
  *
  * The carrier's error bodies come in many shapes: {"error":{"code","message","errors":[…]}}; `error` as a plain string;
- * `message` as text, list or object (flattened, joined with ", "); items of `errors` as strings or as objects with field,
- * message, suggestion, or a code of their own; no JSON at all (a proxy). Every shape gives an error object; none is a failure of
- * its own.
+ * `errors` at the top level; `message` as text, list or object (flattened, joined with ", "); items of `errors` as strings or as
+ * objects with field, message, suggestion, or a code of their own; no JSON at all (a proxy). Every shape gives an error object;
+ * none is a failure of its own. The message names the call, the HTTP status, the carrier's code and words, what it says of each
+ * field; a body that is not understood is quoted from its beginning; for a wrong configuration (carrier/blame.h) it says
+ * what to check, and for a Retry-After until when to wait.
  */
 
-/* The status for an HTTP status that is not 2xx. */
-int answer_status(int http_status);
-/* Sets *ret_error, with the code `status`, from a finished request that failed; `root` is its parsed body or NULL, `what` names
- * the call ("POST /shipments"). Returns `status`. */
+/* What kind of body it is; `root` is its parsed form, or NULL if it is no JSON. */
+enum blame_body answer_body(const struct buffer *body, const struct json_value *root);
+/* The code of the API's own error, {"error":{"code":"…"}}; NULL for anything else. */
+const char *answer_envelope_code(struct json_value root);
+/* Sets *ret_error, with the code `status`, from a finished request that failed, or whose 2xx answer is not understood; `root` is
+ * its parsed body or NULL, `what` names the call ("POST /shipments"). Returns `status`. */
 int answer_error(const struct http_request *request, const struct json_value *root, const char *what, int status,
-	shipopt_error **ret_error);
+	enum blame blame, shipopt_error **ret_error);
 
 #endif

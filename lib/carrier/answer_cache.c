@@ -232,7 +232,7 @@ static bool stands_for_itself(const struct path_parts *parts)
 /* The API itself has said no: nothing was changed but, at most, by an earlier call for the same object. */
 static bool is_refused(const struct exchange *exchange)
 {
-	return exchange->http_status >= 400 && exchange->http_status < 500 && shipopt_error_carrier_code(exchange->error);
+	return exchange->is_envelope && (exchange->blame == BLAME_ORDER || exchange->blame == BLAME_ACCOUNT);
 }
 
 void answer_forget(const struct exchange *exchange)

@@ -145,12 +145,6 @@ static const char *known_method(const char *method)
 	return NULL;
 }
 
-/* A list endpoint is a collection: one segment, read. Those have a fixed limit of their own. */
-static bool is_list(const char *method, const char *path)
-{
-	return text_equal(method, "GET") && !strchr(path + 1, '/');
-}
-
 static bool is_purchase_path(const char *path)
 {
 	size_t length = strcspn(path, "?");
@@ -175,7 +169,7 @@ static int write_raw(struct call *call, const char *method, const char *path, co
 	call->is_purchase = !is_get && is_purchase_path(path);
 	call->class = call->is_purchase ? LANE_BUY : is_get ? LANE_READ : LANE_CREATE;
 	call->endpoint = call->is_purchase ? LANE_ENDPOINT_BUY
-			 : is_list(method, path) ? LANE_ENDPOINT_LIST
+			 : blame_endpoint(method, path) == BLAME_ENDPOINT_LIST ? LANE_ENDPOINT_LIST /* with a fixed limit of its own */
 			 : is_get ? LANE_ENDPOINT_READ
 				  : LANE_ENDPOINT_CREATE;
 	call->has_body = json != NULL;

@@ -88,6 +88,7 @@ static void release_reactor_parts(void *argument)
 	ASSERT(list_is_empty(&carrier->exchanges) && list_is_empty(&carrier->waiting));
 	http_engine_free(TAKE(carrier->engine));
 	lane_free(TAKE(carrier->lane));
+	closures_done(&carrier->closures);
 }
 
 static void carrier_free_memory(shipopt_carrier *carrier)

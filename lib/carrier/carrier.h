@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "base/reference.h"
+#include "carrier/closure.h"
 #include "carrier/health.h"
 #include "carrier/provider.h"
 #include "config/tables.h"
@@ -45,6 +46,8 @@ struct shipopt_carrier {
 	struct http_engine *engine;
 	struct lane *lane;
 	struct health health;
+	struct closures closures;
+	uint64_t answers;           /* by the API itself at the client's base URL: one that is understood, or an error of its own */
 	struct list_node exchanges; /* under way */
 	struct list_node waiting;   /* calls that wait for another's answer to the same question */
 	bool is_closing;            /* all calls have been canceled, as the runtime closes */

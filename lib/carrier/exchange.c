@@ -16,6 +16,7 @@
 #define REENTRY_DELAY_US 50000
 #define SOCKET_DELAY_DOUBLINGS 5 /* of that delay: 1.6 s at most */
 #define URL_BYTES_MAX 8192
+#define FAILURE_BYTES_MAX 16384 /* two messages of the carrier's and one of ours */
 
 static void exchange_finish(struct exchange *exchange);
 static void exchange_read_done(struct exchange *exchange);
@@ -44,19 +45,53 @@ static void describe(const struct exchange *exchange, char *text, size_t size)
 	snprintf(text, size, "%s %.200s", exchange->call.method, buffer_text(&exchange->call.path));
 }
 
-/* Ends with a failure of our own making. */
-static void exchange_fail(struct exchange *exchange, int status, const char *what)
+/* Sets a failure of our own making. What the carrier said last is kept: to this call, or to those that closed the lane. */
+static void set_failure(struct exchange *exchange, int status, const char *what)
 {
+	shipopt_carrier *carrier = exchange->carrier;
+	const shipopt_error *reason = closures_reason(
+		&carrier->closures, carrier->lane, exchange->call.endpoint, exchange->waiting_since_us);
+	struct error_detail detail;
+	struct buffer text;
 	char call[256];
 	describe(exchange, call, sizeof(call));
-	shipopt_error_unref(TAKE(exchange->error));
-	exchange->status = error_set(&exchange->error, status, "%s: %s", call, what);
+	error_get_detail(exchange->error, &detail);
+	buffer_init(&text, FAILURE_BYTES_MAX);
+	if (detail.message)
+		buffer_append_text(&text, detail.message);
+	else
+		buffer_append_format(&text, "%s: nothing was sent", call);
+	if (reason && reason != exchange->error) {
+		buffer_append_format(&text, "; another call failed: %s", shipopt_error_message(reason));
+		detail.retry_after_ms = MAX(detail.retry_after_ms, shipopt_error_retry_after_ms(reason));
+	}
+	buffer_append_format(&text, "; %s", what);
+	detail.code = status;
+	detail.message = buffer_text(&text);
+	shipopt_error *error = error_new_detail(&detail);
+	buffer_done(&text);
+	shipopt_error_unref(exchange->error);
+	exchange->error = error;
+	exchange->status = status;
+}
+
+static void exchange_fail(struct exchange *exchange, int status, const char *what)
+{
+	set_failure(exchange, status, what);
 	exchange_finish(exchange);
 }
 
 static void finish_task(struct task *task)
 {
 	exchange_finish(CONTAINER_OF(task, struct exchange, task));
+}
+
+/* In a turn of its own: with the failure that was set. */
+static void end_soon(struct exchange *exchange)
+{
+	exchange->state = EXCHANGE_ENDING;
+	exchange->task.run = finish_task;
+	reactor_post(exchange->carrier->reactor, &exchange->task);
 }
 
 static void exchange_finish(struct exchange *exchange)
@@ -91,11 +126,15 @@ static enum lane_outcome lane_outcome_of(const struct http_request *http)
 	default:
 		return LANE_FAILED;
 	}
-	if (http->http_status == 429)
-		return LANE_RATE_LIMITED;
-	if (http->http_status == 503)
-		return LANE_OVERLOADED;
-	return http->http_status >= 500 ? LANE_FAILED : LANE_OK;
+	/* The body has not been read yet; it makes no difference to these. */
+	switch (blame_of(&(struct blame_answer){.http_status = http->http_status, .body = BLAME_BODY_JSON})) {
+	case BLAME_PASSING:
+		return http->http_status == 429 ? LANE_RATE_LIMITED : LANE_OK;
+	case BLAME_CARRIER:
+		return http->http_status == 503 ? LANE_OVERLOADED : LANE_FAILED;
+	default:
+		return LANE_OK;
+	}
 }
 
 static void parse_answer(struct exchange *exchange)
@@ -126,9 +165,33 @@ static bool is_success(const struct exchange *exchange)
 /* A 2xx whose body is no JSON, or whose record is not there. An empty body is legal where no record is wanted. */
 static bool is_garbage(const struct exchange *exchange)
 {
-	if (!is_success(exchange))
-		return false;
-	return exchange->call.record_kind ? !exchange->record : exchange->http.response.length && !exchange->document;
+	return is_success(exchange) && exchange->blame != BLAME_NONE;
+}
+
+static enum blame find_blame(const struct exchange *exchange, enum blame_body body)
+{
+	const struct http_request *http = &exchange->http;
+	bool needs_record = exchange->call.record_kind != 0;
+	if (http->status < 0)
+		return blame_of_failure(http->status);
+	if (is_success(exchange) && needs_record && exchange->document && !exchange->record)
+		return BLAME_CARRIER; /* JSON, and not what was asked for */
+	return blame_of(&(struct blame_answer){.http_status = http->http_status, .body = body,
+		.code = body == BLAME_BODY_ENVELOPE ? answer_envelope_code(json_root(exchange->document)) : NULL,
+		.endpoint = blame_endpoint(exchange->call.method, buffer_text(&exchange->call.path)),
+		.needs_body = needs_record});
+}
+
+/* What came, and whose fault it is. */
+static void classify(struct exchange *exchange)
+{
+	struct json_value root;
+	if (exchange->document)
+		root = json_root(exchange->document);
+	enum blame_body body = answer_body(&exchange->http.response, exchange->document ? &root : NULL);
+	exchange->http_status = exchange->http.http_status;
+	exchange->is_envelope = exchange->http.status == 0 && body == BLAME_BODY_ENVELOPE;
+	exchange->blame = find_blame(exchange, body);
 }
 
 struct json_value exchange_answer(const struct exchange *exchange)
@@ -187,11 +250,7 @@ static bool is_unsent(const struct exchange *exchange)
 
 static bool is_transient(const struct exchange *exchange)
 {
-	const struct http_request *http = &exchange->http;
-	if (http->status < 0)
-		return http->status == SHIPOPT_ENETWORK || http->status == SHIPOPT_ECONNECT ||
-		       http->status == SHIPOPT_ETIMEDOUT || http->status == SHIPOPT_EPROTOCOL;
-	return http->http_status == 429 || http->http_status == 408 || http->http_status >= 500 || is_garbage(exchange);
+	return exchange->blame == BLAME_CARRIER || exchange->blame == BLAME_PASSING || is_garbage(exchange);
 }
 
 static unsigned attempts_allowed(const struct exchange *exchange)
@@ -199,8 +258,9 @@ static unsigned attempts_allowed(const struct exchange *exchange)
 	unsigned allowed = exchange->attempts_max
 				   ? exchange->attempts_max
 				   : (unsigned)settings_number(&exchange->carrier->settings, CARRIER_ATTEMPTS_MAX);
-	/* A server that cannot be reached at all is reported soon, also to the patient: the URL may be wrong. */
-	return exchange->patient && exchange->http.status != SHIPOPT_ECONNECT ? allowed * PATIENT_FACTOR : allowed;
+	/* A server that cannot be reached, or is not the API, is reported soon, also to the patient: the URL may be wrong. */
+	bool is_there = exchange->http.status != SHIPOPT_ECONNECT && exchange->blame != BLAME_CONFIGURATION;
+	return exchange->patient && is_there ? allowed * PATIENT_FACTOR : allowed;
 }
 
 static bool may_repeat(const struct exchange *exchange)
@@ -229,11 +289,49 @@ static void delay(struct exchange *exchange, int64_t delay_us)
 	timer_start(exchange->carrier->reactor, &exchange->timer, due_us);
 }
 
+/* The latest moment at which a call that waits since `waiting_since_us` can still be sent. */
+static int64_t patience_end_us(const struct exchange *exchange)
+{
+	int64_t queue_ms = settings_number(&exchange->carrier->settings, CARRIER_QUEUE_TIMEOUT_MS);
+	int64_t end_us = exchange->patience_us ? exchange->patience_us
+			 : exchange->deadline_us ? exchange->deadline_us
+						 : INT64_MAX;
+	return queue_ms ? MIN(end_us, exchange->waiting_since_us + queue_ms * 1000) : end_us;
+}
+
+static int64_t paused_until_us(const struct exchange *exchange)
+{
+	return closures_until_us(&exchange->carrier->closures, exchange->carrier->lane, exchange->call.endpoint);
+}
+
+/* If the pause until then outlasts the call: sets its failure. */
+static bool is_given_up(struct exchange *exchange, int64_t until_us)
+{
+	int64_t now_us = clock_now_us(), end_us = patience_end_us(exchange);
+	const shipopt_error *reason = closures_reason(
+		&exchange->carrier->closures, exchange->carrier->lane, exchange->call.endpoint, exchange->waiting_since_us);
+	char what[160];
+	if (until_us <= now_us || until_us <= end_us)
+		return false;
+	int64_t left_s = (MAX(end_us - now_us, 0) + 999999) / 1000000;
+	if (shipopt_error_retry_after_ms(reason ? reason : exchange->error) > 0)
+		snprintf(what, sizeof(what), "that is longer than the %lld s that this call has left", (long long)left_s);
+	else
+		snprintf(what, sizeof(what), "the pause of %lld ms after it is longer than the %lld s that this call has left",
+			(long long)((until_us - now_us + 999) / 1000), (long long)left_s);
+	bool is_rate_limit = shipopt_error_http_status(reason ? reason : exchange->error) == 429;
+	set_failure(exchange, is_rate_limit ? SHIPOPT_ERATELIMIT : SHIPOPT_EUNAVAILABLE, what);
+	return true;
+}
+
 /* True if the exchange goes on. */
 static bool try_repeat(struct exchange *exchange)
 {
-	int64_t delay_us = 0;
+	int64_t delay_us = 0, asked_us = exchange->http.status == 0 ? exchange->http.retry_after_ms * 1000 : 0;
 	if (!may_repeat(exchange))
+		return false;
+	exchange->waiting_since_us = clock_now_us();
+	if (is_given_up(exchange, MAX(paused_until_us(exchange), exchange->waiting_since_us + asked_us)))
 		return false;
 	/* After a 429 the lane's own pause is the delay. */
 	bool rate_limited = exchange->http.status == 0 && exchange->http.http_status == 429;
@@ -244,6 +342,8 @@ static bool try_repeat(struct exchange *exchange)
 	} else if (rate_limited) {
 		delay_us = 0;
 	}
+	if (!rate_limited)
+		delay_us = MAX(delay_us, asked_us);
 	exchange->carrier->stats[SHIPOPT_CARRIER_STAT_RETRIES]++;
 	forget_answer(exchange);
 	delay(exchange, delay_us);
@@ -268,28 +368,42 @@ static bool wait_for_socket(struct exchange *exchange)
 	return true;
 }
 
+/* Whether the answer tells how the call ended. A refusal of a purchase counts only in the API's own words. */
+static bool is_definite(const struct exchange *exchange)
+{
+	bool is_believed = !exchange->call.is_purchase || exchange->is_envelope;
+	if (exchange->http.status < 0)
+		return false;
+	switch (exchange->blame) {
+	case BLAME_NONE:
+		return true;
+	case BLAME_ORDER:
+	case BLAME_ACCOUNT:
+		return is_believed;
+	case BLAME_CONFIGURATION:
+		return is_believed && exchange->http_status >= 400; /* a redirect may come after the work */
+	case BLAME_PASSING:
+		return exchange->call.is_purchase ? exchange->is_envelope && exchange->http_status == 429
+						  : exchange->http_status != 408;
+	case BLAME_CARRIER:
+		break;
+	}
+	return false;
+}
+
 static int final_status(const struct exchange *exchange)
 {
 	const struct http_request *http = &exchange->http;
-	int status = http->status < 0 ? http->status
-		     : is_garbage(exchange) ? SHIPOPT_EPROTOCOL
-		     : is_success(exchange) ? 0
-					    : answer_status(http->http_status);
-	bool definite = is_success(exchange) ? !is_garbage(exchange)
-					     : http->status == 0 && http->http_status >= 400 &&
-						       http->http_status < 500 && http->http_status != 408;
-	bool unknown = status < 0 && exchange->call.repeat == REPEAT_UNSENT && !is_unsent(exchange) && !definite;
+	int status = http->status < 0 ? http->status : blame_status(exchange->blame, http->http_status);
+	bool unknown =
+		status < 0 && exchange->call.repeat == REPEAT_UNSENT && !is_unsent(exchange) && !is_definite(exchange);
 	return unknown ? SHIPOPT_EINDOUBT : status;
 }
 
 static void set_result(struct exchange *exchange)
 {
 	char call[256];
-	struct json_value error;
-	exchange->http_status = exchange->http.status == 0 ? exchange->http.http_status : 0;
-	exchange->was_handed_over = exchange->http.status == 0;
-	exchange->is_envelope = exchange->document && json_get(json_root(exchange->document), "error", &error) &&
-				json_type(error) == JSON_OBJECT && json_get_text(error, "code");
+	shipopt_error_unref(TAKE(exchange->error));
 	exchange->status = final_status(exchange);
 	if (exchange->status == 0)
 		return;
@@ -297,12 +411,8 @@ static void set_result(struct exchange *exchange)
 	struct json_value root;
 	if (exchange->document)
 		root = json_root(exchange->document);
-	if (exchange->http.status == 0 && is_success(exchange))
-		error_set(&exchange->error, exchange->status,
-			"%s: HTTP %d, but the answer is not what was asked for (%zu bytes)", call, exchange->http_status,
-			exchange->http.response.length);
-	else
-		answer_error(&exchange->http, exchange->document ? &root : NULL, call, exchange->status, &exchange->error);
+	answer_error(&exchange->http, exchange->document ? &root : NULL, call, exchange->status, exchange->blame,
+		&exchange->error);
 }
 
 void exchange_drop_answer(struct exchange *exchange, int status)
@@ -311,6 +421,8 @@ void exchange_drop_answer(struct exchange *exchange, int status)
 	forget_answer(exchange);
 	shipopt_error_unref(TAKE(exchange->error));
 	exchange->http_status = 0;
+	exchange->blame = BLAME_NONE;
+	exchange->is_envelope = false;
 	exchange->status = status;
 }
 
@@ -324,16 +436,44 @@ void exchange_take_answer(struct exchange *exchange, const void *bytes, size_t l
 		exchange->http.status = SHIPOPT_ENOMEM;
 	parse_answer(exchange);
 	decode_record(exchange);
+	classify(exchange);
 	set_result(exchange);
+}
+
+/* Ends at once those whose time the pause outlasts, from their timers. */
+static void wake_given_up(shipopt_carrier *carrier, enum lane_endpoint endpoint)
+{
+	if (lane_paused_until_us(carrier->lane, endpoint) <= clock_now_us())
+		return;
+	LIST_FOREACH(node, &carrier->exchanges) {
+		struct exchange *exchange = LIST_MEMBER(node, struct exchange, node);
+		if ((exchange->state == EXCHANGE_WAITING || exchange->state == EXCHANGE_DELAYED) &&
+			paused_until_us(exchange) > MAX(patience_end_us(exchange), clock_now_us()))
+			timer_start(carrier->reactor, &exchange->timer, 0);
+	}
+}
+
+/* What the answer says of the carrier as a whole, for the other calls. */
+static void tell_carrier(struct exchange *exchange)
+{
+	shipopt_carrier *carrier = exchange->carrier;
+	bool is_apis_own = exchange->is_envelope ? exchange->blame != BLAME_CONFIGURATION
+						 : exchange->blame == BLAME_NONE && exchange->document;
+	carrier->answers += is_apis_own && !exchange->base_url;
+	if (exchange->blame != BLAME_CARRIER && exchange->http_status != 429)
+		return;
+	closures_note(&carrier->closures, exchange->call.endpoint, exchange->error,
+		exchange->http.status == 0 ? exchange->http.retry_after_ms : -1);
+	wake_given_up(carrier, exchange->call.endpoint);
 }
 
 static void exchange_read_done(struct exchange *exchange)
 {
 	decode_record(exchange);
-	if (wait_for_socket(exchange) || try_repeat(exchange))
-		return;
 	set_result(exchange);
-	exchange_finish(exchange);
+	tell_carrier(exchange);
+	if (!wait_for_socket(exchange) && !try_repeat(exchange))
+		exchange_finish(exchange);
 }
 
 static void http_done(struct http_request *http)
@@ -425,7 +565,7 @@ static void admitted(struct lane_ticket *ticket)
 	if (exchange->deadline_us && clock_now_us() >= exchange->deadline_us) {
 		/* A purchase admitted too late could outlive its lease. */
 		lane_leave(ticket, LANE_NEUTRAL, -1);
-		exchange_fail(exchange, SHIPOPT_ETIMEDOUT, "admitted after its deadline; nothing was sent");
+		exchange_fail(exchange, SHIPOPT_ETIMEDOUT, "its deadline passed before it was admitted");
 	} else if (exchange->admitted && !exchange->was_held) {
 		exchange->was_held = true;
 		exchange->state = EXCHANGE_HELD;
@@ -461,12 +601,19 @@ void exchange_give_up(struct exchange *exchange)
 static void timer_fired(struct timer *timer)
 {
 	struct exchange *exchange = CONTAINER_OF(timer, struct exchange, timer);
+	char what[64];
 	if (exchange->state == EXCHANGE_DELAYED) {
 		exchange_enter(exchange);
 		return;
 	}
 	lane_withdraw(&exchange->ticket);
-	exchange_fail(exchange, SHIPOPT_ETIMEDOUT, "waited too long for admission; nothing was sent");
+	if (is_given_up(exchange, paused_until_us(exchange))) {
+		exchange_finish(exchange);
+		return;
+	}
+	snprintf(what, sizeof(what), "it waited %lld s for admission, too long",
+		(long long)((clock_now_us() - exchange->waiting_since_us) / 1000000));
+	exchange_fail(exchange, SHIPOPT_ETIMEDOUT, what);
 }
 
 static void start_queue_timer(struct exchange *exchange)
@@ -488,6 +635,7 @@ static int try_enter(struct exchange *exchange)
 		.admitted = admitted,
 	};
 	exchange->state = EXCHANGE_WAITING;
+	exchange->waiting_since_us = clock_now_us();
 	int r = lane_enter(exchange->carrier->lane, &exchange->ticket);
 	if (r == 0)
 		start_queue_timer(exchange);
@@ -502,6 +650,10 @@ static bool is_late(const struct exchange *exchange)
 /* Again, after a delay. */
 static void exchange_enter(struct exchange *exchange)
 {
+	if (is_given_up(exchange, paused_until_us(exchange))) {
+		exchange_finish(exchange);
+		return;
+	}
 	int r = try_enter(exchange);
 	if (r < 0 && is_late(exchange))
 		exchange_fail(exchange, SHIPOPT_ETIMEDOUT, "too many calls wait for admission");
@@ -532,12 +684,14 @@ int exchange_start(shipopt_carrier *carrier, struct exchange *exchange)
 		return SHIPOPT_ENOMEM;
 	exchange->carrier = carrier;
 	exchange->timer.fire = timer_fired;
-	if (!exchange->patient && lane_breaker_open_us(carrier->lane) > 0) {
-		exchange->state = EXCHANGE_ENDING;
-		exchange->task.run = finish_task;
-		exchange->status = error_set(&exchange->error, SHIPOPT_EUNAVAILABLE,
-			"%s: the carrier keeps failing; nothing was sent", exchange->call.method);
-		reactor_post(carrier->reactor, &exchange->task);
+	exchange->waiting_since_us = clock_now_us();
+	bool is_over = is_given_up(exchange, paused_until_us(exchange));
+	if (!is_over && !exchange->patient && lane_breaker_open_us(carrier->lane) > 0) {
+		set_failure(exchange, SHIPOPT_EUNAVAILABLE, "the carrier keeps failing");
+		is_over = true;
+	}
+	if (is_over) {
+		end_soon(exchange);
 	} else {
 		int r = try_enter(exchange);
 		if (r == SHIPOPT_EAGAIN && exchange->patient) {
@@ -564,8 +718,6 @@ void exchange_cancel(struct exchange *exchange)
 		return;
 	lane_withdraw(&exchange->ticket);
 	timer_stop(&exchange->timer);
-	exchange->state = EXCHANGE_ENDING;
-	exchange->status = error_set(&exchange->error, SHIPOPT_ECANCELED, "canceled; nothing was sent");
-	exchange->task.run = finish_task;
-	reactor_post(exchange->carrier->reactor, &exchange->task);
+	set_failure(exchange, SHIPOPT_ECANCELED, "it was canceled");
+	end_soon(exchange);
 }

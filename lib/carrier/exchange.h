@@ -2,6 +2,7 @@
 #ifndef CARRIER_EXCHANGE_H
 #define CARRIER_EXCHANGE_H
 
+#include "carrier/blame.h"
 #include "carrier/carrier.h"
 
 /*
@@ -12,7 +13,8 @@
  * An exchange is embedded in its owner and lives on the carrier's reactor thread. What is repeated is decided here and only
  * here: a call that may be repeated always (REPEAT_ALWAYS) on every transient failure; another (REPEAT_UNSENT) only when
  * it is certain that the server did no work: nothing was sent, or the answer was 429 (not for a purchase that is held for its
- * owner: there each request that may have arrived is written down by itself). A repeat takes a token of the lane's retry
+ * owner: there each request that may have arrived is written down by itself). What is transient is what carrier/blame.h
+ * puts on the carrier or calls passing. A repeat takes a token of the lane's retry
  * budget; without one the call ends with its failure, unless it is `patient` (a ledgered item), which waits for a token
  * and repeats until its deadline. At its deadline a call ends wherever it is, but for a purchase on the wire, which has its own
  * timeout: there the deadline is one of sending.
@@ -23,6 +25,11 @@
  * Where this host lacks a descriptor or memory for a connection, which says nothing of the server, nothing was sent: the call
  * is repeated without a token, the patient until their deadline, and then ends with SHIPOPT_EIO.
  *
+ * No call waits for what cannot come: if the carrier asks for a pause (Retry-After) that outlasts the call's time, which
+ * is its deadline or `patience_us`, or the client's queue_timeout_ms, it ends at once with SHIPOPT_ERATELIMIT or
+ * SHIPOPT_EUNAVAILABLE. An error names the last answer to this call, and without one the answer that closed the lane
+ * (carrier/closure.h).
+ *
  * `done` runs on the reactor thread, never from inside exchange_start() or exchange_cancel(). There the answer can be read;
  * it is gone after exchange_clear().
  */
@@ -32,6 +39,7 @@ struct exchange {
 	struct lane_group *group;      /* NULL: the client's single calls */
 	int64_t timeout_ms;            /* one request; 0: the client's */
 	int64_t deadline_us;           /* of the whole on the monotonic clock; 0: none */
+	int64_t patience_us;           /* a pause that lasts beyond this ends the call at once; 0: deadline_us */
 	unsigned attempts_max;         /* 0: the client's */
 	bool patient;
 	const char *authorization;     /* NULL: the client's */
@@ -45,10 +53,10 @@ struct exchange {
 
 	/* the answer */
 	int status;
-	shipopt_error *error; /* owned */
-	int http_status;
-	bool is_envelope;     /* the answer was the API's own error, {"error":{"code":"…"}} */
-	bool was_handed_over; /* the whole request had left before the answer began */
+	shipopt_error *error; /* owned; while under way, of the last try */
+	int http_status;      /* of the last answer that came; 0: none, or it was not read to its end */
+	enum blame blame;     /* for that answer, or for why none came */
+	bool is_envelope;     /* that answer was the API's own error, {"error":{"code":"…"}} */
 	unsigned attempts;    /* requests sent */
 	bool maybe_sent;      /* some request may have reached the server */
 	bool was_handed_over; /* of the last request, as in struct http_request; without it the answer proves nothing */
@@ -65,7 +73,7 @@ struct exchange {
 	struct timer timer;
 	struct task task;
 	struct list_node node;
-	int64_t entered_us;
+	int64_t waiting_since_us; /* for admission or for a repeat */
 };
 
 /* Zeroes it and initialises its call. */

@@ -300,6 +300,7 @@ void http_request_clear(struct http_request *request)
 	ASSERT(!request->transfer);
 	buffer_done(&request->response);
 	shipopt_error_unref(TAKE(request->error));
+	mem_free(TAKE(request->location));
 	request->status = request->http_status = 0;
 	request->sent = HTTP_NOT_SENT;
 	request->was_handed_over = false;

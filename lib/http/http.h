@@ -84,6 +84,7 @@ struct http_request {
 	struct buffer response;  /* padded for the JSON reader */
 	int64_t retry_after_ms;  /* from Retry-After, both forms; -1 if absent or malformed; 0 is legal */
 	char request_id[HTTP_REQUEST_ID_SIZE]; /* x-ep-request-uuid, or "" */
+	char *location;          /* of a redirect, which is never followed, or NULL; owned */
 	int64_t duration_us;
 
 	struct http_transfer *transfer; /* the engine's own */
@@ -106,7 +107,7 @@ struct http_statistics {
 };
 void http_engine_statistics(const struct http_engine *engine, struct http_statistics *ret_statistics);
 
-/* "3" or an HTTP-date (RFC 9110 §10.2.3), relative to wall time `now_ms`; SHIPOPT_EPARSE. Capped at one day. */
+/* "3" or an HTTP-date (RFC 9110 §10.2.3), relative to wall time `now_ms`; SHIPOPT_EPARSE. Capped at 100 years. */
 int http_parse_retry_after(const char *value, int64_t now_ms, int64_t *ret_ms);
 /* Checks an absolute http or https URL without user info, query and fragment; SHIPOPT_EPARSE with the reason, which does not quote
  * the URL. */

@@ -6,9 +6,11 @@
 
 /*
  * Retry-After: seconds, or one of the three dates of RFC 9110 §5.6.7. Read strictly: a header that is nearly a date is
- * treated as absent rather than guessed at.
+ * treated as absent rather than guessed at. What is asked for is passed on up to RETRY_AFTER_MAX_MS, so that an error can say it;
+ * how long a lane pauses for it has a bound of its own.
  */
 #define DAY_MS INT64_C(86400000)
+#define RETRY_AFTER_MAX_MS (36525 * DAY_MS)
 
 static const char month_names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 static const char *const day_names[] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
@@ -144,7 +146,7 @@ static int parse_seconds(const char *value, int64_t *ret_ms)
 {
 	int64_t seconds = 0;
 	for (; is_digit(*value); value++)
-		seconds = MIN(seconds * 10 + (*value - '0'), DAY_MS / 1000);
+		seconds = MIN(seconds * 10 + (*value - '0'), RETRY_AFTER_MAX_MS / 1000);
 	if (*value)
 		return SHIPOPT_EPARSE;
 	*ret_ms = seconds * 1000;
@@ -165,6 +167,6 @@ int http_parse_retry_after(const char *value, int64_t now_ms, int64_t *ret_ms)
 	int64_t at_ms;
 	int r = parse_date(text, now_ms, &at_ms);
 	if (r == 0)
-		*ret_ms = MIN(MAX(at_ms - now_ms, 0), DAY_MS);
+		*ret_ms = MIN(MAX(at_ms - now_ms, 0), RETRY_AFTER_MAX_MS);
 	return r;
 }

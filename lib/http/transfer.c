@@ -102,7 +102,7 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *userdata)
 	}
 	if (length >= 5 && memcmp(bytes, "HTTP/", 5) == 0) {
 		/* After an interim answer (100, 103) comes another block; only the last one counts. */
-		transfer->retry_after[0] = '\0';
+		transfer->retry_after[0] = transfer->location[0] = '\0';
 		transfer->request->request_id[0] = '\0';
 		transfer->is_head_whole = false;
 		note_status_line(transfer, bytes, length);
@@ -110,6 +110,7 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *userdata)
 	if (length > 0 && (bytes[0] == '\r' || bytes[0] == '\n'))
 		transfer->is_head_whole = true;
 	header_take(transfer, bytes, length, "retry-after", transfer->retry_after, sizeof(transfer->retry_after));
+	header_take(transfer, bytes, length, "location", transfer->location, sizeof(transfer->location));
 	header_take(transfer, bytes, length, "x-ep-request-uuid", transfer->request->request_id, HTTP_REQUEST_ID_SIZE);
 	return length;
 }
@@ -363,7 +364,7 @@ void transfer_clear(struct http_transfer *transfer)
 	mem_free_secret(transfer->authorization_line);
 	transfer->authorization_line = NULL;
 	transfer->request = NULL;
-	transfer->error_text[0] = transfer->retry_after[0] = '\0';
+	transfer->error_text[0] = transfer->retry_after[0] = transfer->location[0] = '\0';
 	transfer->body_offset = transfer->header_bytes = 0;
 	transfer->attempts = 0;
 	transfer->is_repeat_refused = transfer->is_unclean = transfer->is_head_whole = false;
@@ -465,6 +466,9 @@ void transfer_conclude(struct http_transfer *transfer, CURLcode code)
 	request->status = transfer->failure ? transfer->failure : result_status(code, transfer->attempts > 0);
 	if (request->status == 0) {
 		transfer_blank(transfer, request->response.data, request->response.length);
+		/* Without memory the redirect is not named. */
+		if (transfer->location[0])
+			request->location = mem_copy_text(transfer->location);
 		return;
 	}
 	buffer_done(&request->response);

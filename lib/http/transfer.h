@@ -31,6 +31,7 @@ struct http_transfer {
 	size_t body_offset;
 	size_t header_bytes;
 	char retry_after[64];
+	char location[1024]; /* one that is longer is left out */
 	unsigned attempts;
 	bool is_repeat_refused;
 	bool is_fresh;   /* a new connection was asked for */

@@ -332,6 +332,11 @@ int64_t lane_breaker_open_us(const struct lane *lane)
 	return lane->breaker.state == BREAKER_OPEN ? MAX(lane->breaker.until_us - clock_now_us(), 0) : 0;
 }
 
+int64_t lane_paused_until_us(const struct lane *lane, enum lane_endpoint endpoint)
+{
+	return MAX(lane->pause.until_us[endpoint], lane->pause.lane_until_us);
+}
+
 void lane_statistics(const struct lane *lane, struct lane_statistics *ret_statistics)
 {
 	*ret_statistics = (struct lane_statistics){.limit = limit_get(&lane->limit), .on_wire = lane->on_wire,

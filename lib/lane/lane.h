@@ -110,6 +110,9 @@ int64_t lane_retry_wait_us(struct lane *lane);
 /* When the breaker is open: the time until the next probe, else 0. For callers that would rather fail than wait. */
 int64_t lane_breaker_open_us(const struct lane *lane);
 
+/* Until when a pause of this endpoint class or of the whole lane lets none of its tickets go; a time that is over: none does. */
+int64_t lane_paused_until_us(const struct lane *lane, enum lane_endpoint endpoint);
+
 struct lane_statistics {
 	size_t limit, on_wire, waiting;
 	uint64_t admitted, rate_limited, cuts, breaker_opened, retries, retries_refused;

@@ -60,6 +60,7 @@ struct call *purchase_new_call(struct purchase *purchase)
 	purchase->exchange.group = purchase->group;
 	purchase->exchange.patient = true;
 	purchase->exchange.deadline_us = purchase->deadline_us;
+	purchase->exchange.patience_us = purchase->deadline_us;
 	return &purchase->exchange.call;
 }
 

@@ -106,7 +106,8 @@ struct purchase {
 
 	/* the result: into the owner's item */
 	shipopt_item *item;
-	int account_status; /* the credential or the account's funds were refused: other orders will fare no better */
+	enum blame blame; /* ACCOUNT or CONFIGURATION: it may be no fault of the order's; blame_status says how it was refused */
+	int blame_status;
 
 	/* its own */
 	enum purchase_state state;

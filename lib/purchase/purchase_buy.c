@@ -197,7 +197,7 @@ static enum evidence purchase_judge(const struct purchase *purchase)
 	struct evidence_answer answer = {
 		.was_sent = exchange->maybe_sent,
 		.was_handed_over = exchange->was_handed_over,
-		.http_status = exchange->http_status,
+		.http_status = exchange->http.status == 0 ? exchange->http_status : 0,
 		.word = WORD_UNLISTED,
 		.shows_label = exchange->status == 0 &&
 			       provider->has_postage(purchase->shipment, purchase->row.shipment_id) == 1,

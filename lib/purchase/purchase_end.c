@@ -37,8 +37,11 @@ void purchase_end(struct purchase *purchase, int status, shipopt_error *error)
 
 int purchase_blame(struct purchase *purchase, int status)
 {
-	if (status == SHIPOPT_EAUTH || status == SHIPOPT_EPAYMENT)
-		purchase->account_status = status;
+	enum blame blame = purchase->exchange.blame;
+	if (blame == BLAME_ACCOUNT || blame == BLAME_CONFIGURATION) {
+		purchase->blame = blame;
+		purchase->blame_status = blame_status(blame, purchase->exchange.http_status);
+	}
 	return status;
 }
 

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "certificates.h"
 #include "sandbox_process.h"
+#include "script_server.h"
 #include "store_fixture.h"
 
 /*
@@ -280,8 +281,9 @@ static void key_that_is_refused_later_stops_the_run(void **state)
 {
 	assert_int_equal(sandbox_set_faults(&sandbox, "{\"error-rate\": {\"401\": 1}, \"fault-paths\": \"buy\"}"), 0);
 	assert_int_equal(buy(getenv("SHIPOPT_ORDERS"), ""), 1);
-	assert_says("stopped, as it would go on like this");
-	assert_says("401");
+	assert_says("the run ended early: 5 orders in a row met the same refusal: POST /shipments/");
+	assert_says("HTTP 401");
+	assert_says("Check the API key");
 	assert_says("\n0 bought");
 	assert_true(sandbox_requests(&sandbox, "POST /shipments") < 250);
 	assert_int_equal(sandbox_set_faults(&sandbox, "{\"error-rate\": {\"401\": 0}}"), 0);
@@ -310,6 +312,68 @@ static void refused_connection_ends_the_run(void **state)
 	/* The same command with a good URL goes on. */
 	assert_int_equal(buy(getenv("SHIPOPT_ORDERS"), ""), 0);
 	assert_says("\n300 bought, 0 already bought, 3 failed");
+}
+
+static void base_url_without_the_version_is_named(void **state)
+{
+	char arguments[128];
+	snprintf(arguments, sizeof(arguments), "--carrier-url %s", sandbox.url);
+	assert_int_equal(buy(getenv("SHIPOPT_ORDERS"), arguments), 1);
+	assert_says("cannot work with the carrier: GET /trackers?page_size=1: HTTP 404 NOT_FOUND");
+	assert_says("is the base URL right?");
+	assert_says("it must contain the version, as in https://api.easypost.com/v2");
+	assert_says("no order was sent to the carrier, nothing was bought");
+}
+
+/* The read before the first order is answered like this; nothing is waited for, and no order is sent. */
+static void assert_not_reached(const char *answer, const char *const *words)
+{
+	struct script scripts[] = {{"/v2/trackers", {{SCRIPT_SEND, answer, 0, 0, 0}, {SCRIPT_CLOSE, NULL, 0, 0, 0}}}};
+	struct script_server *server;
+	char arguments[128];
+	assert_int_equal(script_server_start(scripts, 1, NULL, NULL, &server), 0);
+	snprintf(arguments, sizeof(arguments), "--carrier-url http://127.0.0.1:%d/v2", script_server_port(server));
+	write_file("orders.csv", HEADER ROW("A-1", "US", "12"));
+	assert_int_equal(buy("orders.csv", arguments), 1);
+	assert_says("cannot work with the carrier: GET /trackers?page_size=1: HTTP ");
+	assert_says("no order was sent to the carrier, nothing was bought");
+	for (size_t i = 0; words[i]; i++)
+		assert_says(words[i]);
+	assert_int_equal(script_server_requests(server, NULL), script_server_requests(server, "/v2/trackers"));
+	assert_true(script_server_requests(server, NULL) <= 4);
+	script_server_stop(server);
+}
+
+static void what_is_not_the_api_or_asks_for_hours_is_told_at_once(void **state)
+{
+	assert_not_reached("HTTP/1.1 200 OK\r\nContent-Length: 18\r\nContent-Type: text/html\r\n\r\n<html>Login</html>",
+		(const char *const[]){"not JSON, it begins \"<html>Login</html>\"", "is the base URL right?", NULL});
+	assert_not_reached("HTTP/1.1 308 Permanent Redirect\r\nLocation: https://api.example/v2/trackers\r\nContent-Length: 0\r\n\r\n",
+		(const char *const[]){"it redirects to \"https://api.example/v2/trackers\", which is not followed", NULL});
+	assert_not_reached("HTTP/1.1 410 Gone\r\nContent-Length: 2\r\n\r\n{}",
+		(const char *const[]){"HTTP 410", "is the base URL right?", NULL});
+	assert_not_reached("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
+		(const char *const[]){"check the setting proxy", NULL});
+	assert_not_reached("HTTP/1.1 503 Unavailable\r\nRetry-After: 64800\r\nContent-Length: 11\r\n\r\nMaintenance",
+		(const char *const[]){"HTTP 503", "Maintenance", "the carrier asks to wait until ", " UTC (64800 s)", NULL});
+	assert_not_reached("HTTP/1.1 429 Too Many\r\nRetry-After: 86400\r\nContent-Length: 0\r\n\r\n",
+		(const char *const[]){"HTTP 429", " UTC (86400 s)", NULL});
+}
+
+static void orders_that_failed_by_no_fault_of_their_own_make_exit_status_1(void **state)
+{
+	static const char *const statuses[] = {"402", "403", "409", "405"};
+	write_file("orders.csv", HEADER ROW("A-1", "US", "12") ROW("A-2", "US", "12"));
+	setenv("SHIPOPT_BULK_ITEM_TIMEOUT_MS", "1500", 1);
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		char faults[80];
+		snprintf(faults, sizeof(faults), "{\"reset\": true, \"error-rate\": {\"%s\": 1}, \"fault-paths\": \"buy\"}", statuses[i]);
+		assert_int_equal(sandbox_set_faults(&sandbox, faults), 0);
+		if (buy("orders.csv", "") != 1)
+			fail_msg("HTTP %s: %s", statuses[i], output);
+		assert_int_equal(sandbox_count(&sandbox, "labels"), 0);
+	}
+	unsetenv("SHIPOPT_BULK_ITEM_TIMEOUT_MS");
 }
 
 static void expired_certificate_is_refused(void **state)
@@ -422,6 +486,9 @@ int main(void)
 		PROGRAM_TEST(key_that_is_refused_later_stops_the_run),
 		PROGRAM_TEST(wrong_url_is_named),
 		PROGRAM_TEST(refused_connection_ends_the_run),
+		PROGRAM_TEST(base_url_without_the_version_is_named),
+		PROGRAM_TEST(what_is_not_the_api_or_asks_for_hours_is_told_at_once),
+		PROGRAM_TEST(orders_that_failed_by_no_fault_of_their_own_make_exit_status_1),
 		PROGRAM_TEST(expired_certificate_is_refused),
 		PROGRAM_TEST(store_that_is_none_is_refused),
 		PROGRAM_TEST(results_that_cannot_be_written_stop_it),

@@ -247,24 +247,85 @@ static void a_deadline_at_any_moment_gives_one_honest_result(void **state)
 
 /* ---- runs -------------------------------------------------------------------------------------------------- */
 
+/* The first `refused` orders are refused at this call; one order at a time, but those in doubt, which wait beside. */
+static int buy_refused(struct sim_process *process, struct world_step refusal, size_t refused)
+{
+	static struct world_step script[40];
+	size_t count = 0;
+	case_begin(process, "bulk.max_in_flight=1");
+	for (size_t i = 0; i < refused; i++)
+		script[count++] = refusal;
+	for (size_t i = 0; refusal.call == WORLD_READ && i < 20; i++)
+		script[count++] = (struct world_step)BUY(LOST_AFTER, 0);
+	sim_world.script = script;
+	sim_world.script_count = count;
+	sim_world.script_used = 0;
+	return sim_buy(process, 20);
+}
+
+static const struct world_step refusals[] = {CREATE(401, 0), BUY(401, 0), READ(401, 0), CREATE(402, 0), BUY(402, 0)};
+
 static void a_refused_account_stops_the_run(void **state)
 {
-	static const struct world_step steps[] = {CREATE(401, 0), BUY(401, 0), READ(401, 0)};
-	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
 		struct sim_process process;
-		case_begin(&process, "bulk.max_in_flight=2");
-		if (steps[i].call == WORLD_READ)
-			SCRIPT_OF(BUY(LOST_AFTER, 0), steps[i]);
-		else
-			case_script(1, &steps[i]);
-		sim_start_orders(&process, 50);
-		assert_int_equal(sim_wait(&process), SHIPOPT_EAUTH);
-		if (sim_world.calls[WORLD_CREATE] > 15)
-			fail_msg("case %zu: %lld orders were begun", i, (long long)sim_world.calls[WORLD_CREATE]);
+		int status = buy_refused(&process, refusals[i], 5);
+		assert_int_equal(status, refusals[i].fault == FAULT_402 ? SHIPOPT_EPAYMENT : SHIPOPT_EAUTH);
+		bool is_read = refusals[i].call == WORLD_READ;
+		size_t refused = 0;
+		assert_true(sim_world.calls[WORLD_CREATE] == 5 || is_read);
+		for (size_t j = 0; j < 20; j++)
+			refused += process.results[j].status == (is_read ? SHIPOPT_EINDOUBT : status);
+		assert_int_equal(refused, 5);
+		assert_true(is_read || process.results[5].status == SHIPOPT_ECANCELED);
 		sim_close(&process);
 		sim_end();
 		assert_int_equal(mem_live_count(), 0);
 	}
+}
+
+static void fewer_refused_orders_than_that_stop_no_run(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+		struct sim_process process;
+		size_t failed = 0;
+		assert_int_equal(buy_refused(&process, refusals[i], 4), 0);
+		for (size_t j = 0; j < 20; j++)
+			failed += process.results[j].status < 0;
+		assert_int_equal(failed, 4);
+		assert_int_equal(sim_compare() != 0, refusals[i].call == WORLD_READ); /* those in doubt are bought */
+		sim_close(&process);
+		sim_end();
+		assert_int_equal(mem_live_count(), 0);
+	}
+}
+
+static void a_success_between_refused_orders_begins_the_count_again(void **state)
+{
+	struct sim_process process;
+	case_begin(&process, "bulk.max_in_flight=1");
+	SCRIPT_OF(CREATE(401, 0), CREATE(401, 0), CREATE(401, 0), CREATE(401, 0), CREATE(NONE, 0), CREATE(401, 0), CREATE(401, 0),
+		CREATE(401, 0));
+	assert_int_equal(sim_buy(&process, 20), 0);
+	for (size_t j = 0; j < 20; j++)
+		assert_int_equal(process.results[j].status, j < 8 && j != 4 ? SHIPOPT_EAUTH : 0);
+	case_finish(&process);
+}
+
+static void a_wrong_base_url_stops_the_run_at_the_first_order(void **state)
+{
+	struct sim_process process;
+	assert_int_equal(buy_refused(&process, (struct world_step)CREATE(BARE_404, 0), 1), SHIPOPT_EPROTOCOL);
+	assert_int_equal(sim_world.calls[WORLD_CREATE], 1);
+	assert_non_null(strstr(process.results[0].message, "is the base URL right?"));
+	case_finish(&process);
+	/* Not once the API has answered. */
+	case_begin(&process, "bulk.max_in_flight=1");
+	SCRIPT_OF(BUY(NONE, 0), CREATE(NONE, 0), CREATE(BARE_404, 0));
+	assert_int_equal(sim_buy(&process, 20), 0);
+	for (size_t j = 0; j < 20; j++)
+		assert_int_equal(process.results[j].status, j == 1 ? SHIPOPT_EPROTOCOL : 0);
+	case_finish(&process);
 }
 
 static void a_short_queue_delays_orders_and_fails_none(void **state)
@@ -314,6 +375,9 @@ int main(void)
 		cmocka_unit_test(a_cancel_at_any_moment_hides_no_money),
 		cmocka_unit_test(a_deadline_at_any_moment_gives_one_honest_result),
 		cmocka_unit_test(a_refused_account_stops_the_run),
+		cmocka_unit_test(fewer_refused_orders_than_that_stop_no_run),
+		cmocka_unit_test(a_success_between_refused_orders_begins_the_count_again),
+		cmocka_unit_test(a_wrong_base_url_stops_the_run_at_the_first_order),
 		cmocka_unit_test(a_short_queue_delays_orders_and_fails_none),
 		cmocka_unit_test(an_empty_retry_budget_delays_orders_and_fails_none),
 		cmocka_unit_test(a_settle_time_that_a_purchase_can_outlive_is_refused),

@@ -103,10 +103,12 @@ static void what_reads_is_repeated_and_what_buys_only_when_nothing_was_done(void
 		{FAULT_500, 2, 1, SHIPOPT_EINDOUBT},
 		{FAULT_503, 2, 1, SHIPOPT_EINDOUBT},
 		{FAULT_408, 2, 1, SHIPOPT_EINDOUBT},
+		{FAULT_409, 2, 1, SHIPOPT_EINDOUBT},
 		{FAULT_429, 2, 2, 0},
 		{FAULT_401, 1, 1, SHIPOPT_EAUTH},
 		{FAULT_402, 1, 1, SHIPOPT_EPAYMENT},
 		{FAULT_404, 1, 1, SHIPOPT_ENOTFOUND},
+		{FAULT_BARE_404, 1, 1, SHIPOPT_EINDOUBT}, /* a proxy's word is not the API's */
 		{FAULT_REFUSED, 1, 1, SHIPOPT_EREFUSED},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -290,9 +292,228 @@ static void a_full_queue_refuses_calls_and_lets_the_patient_wait(void **state)
 	finish();
 }
 
+static void an_answer_says_whose_fault_it_is_and_whether_the_api_wrote_it(void **state)
+{
+	static const struct {
+		enum world_fault fault;
+		enum blame blame;
+		bool is_envelope;
+		int http_status, answers; /* that count as the API's */
+	} cases[] = {
+		{FAULT_NONE, BLAME_NONE, false, 200, 1},
+		{FAULT_REFUSED, BLAME_ORDER, true, 422, 1},
+		{FAULT_404, BLAME_ORDER, true, 404, 1},
+		{FAULT_BARE_404, BLAME_CONFIGURATION, false, 404, 0},
+		{FAULT_401, BLAME_ACCOUNT, true, 401, 1},
+		{FAULT_402, BLAME_ACCOUNT, true, 402, 1},
+		{FAULT_GARBAGE, BLAME_CONFIGURATION, false, 200, 0},
+		{FAULT_EMPTY, BLAME_CARRIER, false, 200, 0},
+		{FAULT_500, BLAME_CARRIER, true, 500, 1},
+		{FAULT_503, BLAME_CARRIER, false, 503, 0},
+		{FAULT_409, BLAME_PASSING, true, 409, 1},
+		{FAULT_429, BLAME_PASSING, true, 429, 1},
+		{FAULT_LOST_BEFORE, BLAME_CARRIER, false, 0, 0},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct try try;
+		fill_script(0, 1, WORLD_READ, cases[i].fault, -1);
+		begin(1, "carrier.attempts_max=1");
+		make_shipment();
+		run(&try, WORLD_READ);
+		if (try.exchange.blame != cases[i].blame || try.exchange.is_envelope != cases[i].is_envelope ||
+			try.exchange.http_status != cases[i].http_status || (int)process.carrier->answers != cases[i].answers)
+			fail_msg("%s: blame %d, envelope %d, HTTP %d, %d answers", world_fault_name(cases[i].fault), (int)try.exchange.blame,
+				try.exchange.is_envelope, try.exchange.http_status, (int)process.carrier->answers);
+		exchange_clear(&try.exchange);
+		finish();
+	}
+}
+
+static void what_is_not_the_api_is_reported_soon_also_to_the_patient(void **state)
+{
+	struct try try;
+	fill_script(0, 16, WORLD_READ, FAULT_GARBAGE, 0);
+	begin(16, "carrier.attempts_max=3");
+	make_shipment();
+	prepare(&try, WORLD_READ);
+	try.exchange.patient = true;
+	assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
+	turn_until_done(&try);
+	assert_int_equal(try.exchange.status, SHIPOPT_EPROTOCOL);
+	assert_int_equal(try.exchange.attempts, 3);
+	assert_non_null(strstr(shipopt_error_message(try.exchange.error), "not JSON, it begins \"<html>maintenance</html>\""));
+	assert_non_null(strstr(shipopt_error_message(try.exchange.error), "is the base URL right?"));
+	exchange_clear(&try.exchange);
+	finish();
+}
+
+static void assert_error_says(const struct try *try, const char *part)
+{
+	const char *message = shipopt_error_message(try->exchange.error);
+	if (!message || !strstr(message, part))
+		fail_msg("\"%s\" is not in \"%s\"", part, message ? message : "");
+}
+
+static void a_pause_that_outlasts_a_call_ends_it_at_once(void **state)
+{
+	static const struct {
+		enum world_fault fault;
+		int status;
+		const char *words;
+	} cases[] = {
+		{FAULT_429, SHIPOPT_ERATELIMIT, "GET /shipments/shp_0: HTTP 429 RATE_LIMITED: as the script says; the carrier asks to wait"},
+		{FAULT_503, SHIPOPT_EUNAVAILABLE, "GET /shipments/shp_0: HTTP 503: the answer is not JSON, it begins"},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct try first, waiting, later, other, patient;
+		fill_script(0, 1, WORLD_READ, cases[i].fault, 3600000);
+		begin(1, "carrier.concurrency_max=1 carrier.queue_timeout_ms=0");
+		make_shipment();
+		int64_t now_us = clock_now_us();
+		prepare(&first, WORLD_READ);
+		first.exchange.deadline_us = now_us + 60 * 1000000;
+		prepare(&waiting, WORLD_READ);
+		waiting.exchange.deadline_us = now_us + 60 * 1000000;
+		prepare(&patient, WORLD_READ);
+		patient.exchange.deadline_us = now_us + 60 * 1000000;
+		patient.exchange.patience_us = now_us + INT64_C(2) * 3600 * 1000000;
+		assert_int_equal(exchange_start(process.carrier, &first.exchange), 0);
+		assert_int_equal(exchange_start(process.carrier, &waiting.exchange), 0);
+		assert_int_equal(exchange_start(process.carrier, &patient.exchange), 0);
+		turn_until_done(&first);
+		turn_until_done(&waiting);
+		prepare(&later, WORLD_READ);
+		later.exchange.deadline_us = now_us + 60 * 1000000;
+		assert_int_equal(exchange_start(process.carrier, &later.exchange), 0);
+		assert_int_equal(later.done, 0);
+		turn_until_done(&later);
+		struct try *tries[] = {&first, &waiting, &later};
+		for (size_t j = 0; j < ARRAY_SIZE(tries); j++) {
+			assert_int_equal(tries[j]->exchange.status, cases[i].status);
+			assert_true(tries[j]->done_us < now_us + 1000000);
+			assert_error_says(tries[j], cases[i].words);
+			assert_error_says(tries[j], "UTC (3600 s)");
+			assert_error_says(tries[j], "; that is longer than the 60 s that this call has left");
+			assert_int_equal(shipopt_error_retry_after_ms(tries[j]->exchange.error), 3600000);
+			assert_int_equal(strstr(shipopt_error_message(tries[j]->exchange.error), "nothing was sent") == NULL, j == 0);
+			assert_int_equal(tries[j]->exchange.attempts, j == 0);
+			assert_int_equal(shipopt_error_http_status(tries[j]->exchange.error), j == 0 ? first.exchange.http_status : 0);
+			exchange_clear(&tries[j]->exchange);
+		}
+		assert_int_equal(patient.done, 0);
+		/* Other endpoint classes go on. */
+		run(&other, WORLD_BUY);
+		assert_int_equal(other.exchange.status, 0);
+		exchange_clear(&other.exchange);
+		/* Its deadline is one of sending; the pause does not outlast its patience. */
+		turn_until_done(&patient);
+		assert_int_equal(patient.exchange.status, SHIPOPT_ETIMEDOUT);
+		assert_error_says(&patient, "GET /shipments/shp_0: nothing was sent; another call failed: GET /shipments/shp_0: HTTP ");
+		assert_error_says(&patient, "it waited 60 s for admission");
+		exchange_clear(&patient.exchange);
+		finish();
+	}
+}
+
+static void a_pause_that_outlasts_the_queue_timeout_ends_a_call_without_a_deadline(void **state)
+{
+	for (int outlasts = 0; outlasts < 2; outlasts++) {
+		struct try try;
+		fill_script(0, 1, WORLD_READ, FAULT_429, outlasts ? 601000 : 599000);
+		begin(1, "carrier.queue_timeout_ms=600000");
+		make_shipment();
+		int64_t now_us = clock_now_us();
+		assert_int_equal(run(&try, WORLD_READ), outlasts ? SHIPOPT_ERATELIMIT : 0);
+		assert_int_equal(try.done_us - now_us > 590 * 1000000, !outlasts);
+		exchange_clear(&try.exchange);
+		finish();
+	}
+}
+
+static void a_pause_of_days_counts_whole_where_the_lane_pauses_for_one(void **state)
+{
+	const int64_t hour_us = INT64_C(3600000000);
+	fill_script(0, 1, WORLD_READ, FAULT_429, 48 * hour_us / 1000);
+	begin(1, "carrier.queue_timeout_ms=0");
+	make_shipment();
+	for (int i = 0; i < 3; i++) {
+		struct try try;
+		int64_t begun_us = clock_now_us();
+		prepare(&try, WORLD_READ);
+		try.exchange.deadline_us = begun_us + (i < 2 ? 36 : 72) * hour_us;
+		assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
+		turn_until_done(&try);
+		assert_int_equal(try.exchange.status, i < 2 ? SHIPOPT_ERATELIMIT : 0);
+		assert_int_equal(try.done_us - begun_us > hour_us, i == 2);
+		exchange_clear(&try.exchange);
+	}
+	/* The lane is open again, and what was asked for then is forgotten. */
+	struct try try;
+	assert_int_equal(run(&try, WORLD_READ), 0);
+	exchange_clear(&try.exchange);
+	finish();
+}
+
+static void a_call_that_runs_out_of_time_tells_its_last_answer(void **state)
+{
+	struct try try;
+	fill_script(0, 2, WORLD_READ, FAULT_503, 5000);
+	begin(2, NULL);
+	make_shipment();
+	prepare(&try, WORLD_READ);
+	try.exchange.patient = true;
+	try.exchange.deadline_us = clock_now_us() + 7000000;
+	assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
+	turn_until_done(&try);
+	assert_int_equal(try.exchange.attempts, 2);
+	assert_int_equal(try.exchange.status, SHIPOPT_EUNAVAILABLE);
+	assert_int_equal(try.exchange.http_status, 503);
+	assert_error_says(&try, "GET /shipments/shp_0: HTTP 503");
+	assert_null(strstr(shipopt_error_message(try.exchange.error), "nothing was sent"));
+	exchange_clear(&try.exchange);
+	finish();
+	/* So does one that is canceled while it waits. */
+	fill_script(0, 1, WORLD_READ, FAULT_503, 5000);
+	begin(1, NULL);
+	make_shipment();
+	prepare(&try, WORLD_READ);
+	assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
+	while (try.exchange.state != EXCHANGE_WAITING || try.exchange.attempts == 0)
+		sim_turn(&process, -1);
+	exchange_cancel(&try.exchange);
+	turn_until_done(&try);
+	assert_int_equal(try.exchange.status, SHIPOPT_ECANCELED);
+	assert_error_says(&try, "HTTP 503");
+	assert_error_says(&try, "; it was canceled");
+	assert_null(strstr(shipopt_error_message(try.exchange.error), "nothing was sent"));
+	exchange_clear(&try.exchange);
+	finish();
+}
+
+static void a_success_leaves_no_error_of_the_tries_before(void **state)
+{
+	struct try try;
+	fill_script(0, 2, WORLD_READ, FAULT_409, 0);
+	begin(2, NULL);
+	make_shipment();
+	assert_int_equal(run(&try, WORLD_READ), 0);
+	assert_int_equal(try.exchange.attempts, 3);
+	assert_null(try.exchange.error);
+	assert_int_equal(try.exchange.http_status, 200);
+	exchange_clear(&try.exchange);
+	finish();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_answer_says_whose_fault_it_is_and_whether_the_api_wrote_it),
+		cmocka_unit_test(what_is_not_the_api_is_reported_soon_also_to_the_patient),
+		cmocka_unit_test(a_pause_that_outlasts_a_call_ends_it_at_once),
+		cmocka_unit_test(a_pause_that_outlasts_the_queue_timeout_ends_a_call_without_a_deadline),
+		cmocka_unit_test(a_pause_of_days_counts_whole_where_the_lane_pauses_for_one),
+		cmocka_unit_test(a_call_that_runs_out_of_time_tells_its_last_answer),
+		cmocka_unit_test(a_success_leaves_no_error_of_the_tries_before),
 		cmocka_unit_test(what_reads_is_repeated_and_what_buys_only_when_nothing_was_done),
 		cmocka_unit_test(attempts_are_bounded_and_the_patient_get_more),
 		cmocka_unit_test(without_a_retry_token_a_call_fails_and_a_patient_one_waits),

@@ -22,14 +22,16 @@ static int64_t after(const char *value, int64_t now_ms)
 	return r == 0 ? ms : -1;
 }
 
-static void retry_after_in_seconds_is_milliseconds_capped_at_a_day(void **state)
+static void retry_after_in_seconds_is_milliseconds_capped_at_a_century(void **state)
 {
 	assert_int_equal(after("3", 0), 3000);
 	assert_int_equal(after("0", 0), 0);
 	assert_int_equal(after(" \t120 ", 0), 120000);
 	assert_int_equal(after("86400", 0), DAY_MS);
-	assert_int_equal(after("86401", 0), DAY_MS);
-	assert_int_equal(after("99999999999999999999999999999999", 0), DAY_MS);
+	assert_int_equal(after("86401", 0), DAY_MS + 1000);
+	assert_int_equal(after("3155760000", 0), 36525 * DAY_MS);
+	assert_int_equal(after("3155760001", 0), 36525 * DAY_MS);
+	assert_int_equal(after("99999999999999999999999999999999", 0), 36525 * DAY_MS);
 }
 
 static void retry_after_as_each_of_the_three_dates_is_the_time_until_then(void **state)
@@ -40,7 +42,7 @@ static void retry_after_as_each_of_the_three_dates_is_the_time_until_then(void *
 		assert_int_equal(after(dates[i], NOV_6_1994_MS - 5000), 5000);
 		assert_int_equal(after(dates[i], NOV_6_1994_MS), 0);
 		assert_int_equal(after(dates[i], NOV_6_1994_MS + 1), 0);
-		assert_int_equal(after(dates[i], NOV_6_1994_MS - 3 * DAY_MS), DAY_MS);
+		assert_int_equal(after(dates[i], NOV_6_1994_MS - 3 * DAY_MS), 3 * DAY_MS);
 	}
 	assert_int_equal(after("Thu, 01 Jan 1970 00:00:02 GMT", 0), 2000);
 	assert_int_equal(after("Thu, 29 Feb 2024 23:59:59 GMT", INT64_C(1709251198000)), 1000);
@@ -54,7 +56,8 @@ static void a_two_digit_year_far_ahead_is_of_the_past_century(void **state)
 	int64_t in_2026 = INT64_C(1767225600000);
 	assert_int_equal(after("Thursday, 01-Jan-26 00:00:10 GMT", in_2026), 10000);
 	assert_int_equal(after("Friday, 01-Jan-77 00:00:00 GMT", in_2026), 0);
-	assert_int_equal(after("Wednesday, 01-Jan-75 00:00:00 GMT", in_2026), DAY_MS);
+	assert_int_equal(after("Wednesday, 01-Jan-75 00:00:00 GMT", in_2026), 17897 * DAY_MS);
+	assert_int_equal(after("Fri, 31 Dec 9999 23:59:59 GMT", in_2026), 36525 * DAY_MS);
 }
 
 static void retry_after_that_is_neither_form_is_refused(void **state)
@@ -233,7 +236,7 @@ static void nothing_is_left_behind(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(retry_after_in_seconds_is_milliseconds_capped_at_a_day),
+		cmocka_unit_test(retry_after_in_seconds_is_milliseconds_capped_at_a_century),
 		cmocka_unit_test(retry_after_as_each_of_the_three_dates_is_the_time_until_then),
 		cmocka_unit_test(a_two_digit_year_far_ahead_is_of_the_past_century),
 		cmocka_unit_test(retry_after_that_is_neither_form_is_refused),

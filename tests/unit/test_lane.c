@@ -440,6 +440,29 @@ static void rate_limits_in_two_classes_pause_the_lane(void **state)
 	leave(&callers[2], LANE_OK, -1);
 }
 
+static void it_is_known_until_when_each_class_is_paused(void **state)
+{
+	struct caller a, b;
+	int64_t begun_us = clock_now_us();
+	start_fixed(10);
+	for (int endpoint = 0; endpoint < LANE_ENDPOINT_COUNT; endpoint++)
+		assert_true(lane_paused_until_us(lane, (enum lane_endpoint)endpoint) <= begun_us);
+	enter(&a, 1, LANE_BUY, LANE_ENDPOINT_BUY, NULL);
+	enter(&b, 2, LANE_READ, LANE_ENDPOINT_READ, NULL);
+	settle();
+	leave(&a, LANE_OVERLOADED, 5000);
+	assert_int_equal(lane_paused_until_us(lane, LANE_ENDPOINT_BUY), begun_us + 5 * SECOND);
+	assert_true(lane_paused_until_us(lane, LANE_ENDPOINT_READ) <= begun_us);
+	leave(&b, LANE_RATE_LIMITED, 7000);
+	assert_int_equal(lane_paused_until_us(lane, LANE_ENDPOINT_READ), begun_us + 7 * SECOND);
+	/* A second class that is limited pauses the lane. */
+	enter(&a, 1, LANE_CREATE, LANE_ENDPOINT_CREATE, NULL);
+	settle();
+	leave(&a, LANE_RATE_LIMITED, 3000);
+	for (int endpoint = 0; endpoint < LANE_ENDPOINT_COUNT; endpoint++)
+		assert_int_equal(lane_paused_until_us(lane, (enum lane_endpoint)endpoint), begun_us + 7 * SECOND);
+}
+
 static void rate_limits_in_two_classes_one_after_the_other_pause_no_lane(void **state)
 {
 	struct caller callers[2];
@@ -796,6 +819,7 @@ int main(void)
 		TEST(rate_limits_in_two_classes_pause_the_lane),
 		TEST(rate_limits_in_two_classes_one_after_the_other_pause_no_lane),
 		TEST(a_pause_of_hours_is_honoured_and_one_of_weeks_is_a_day),
+		TEST(it_is_known_until_when_each_class_is_paused),
 		TEST(a_shorter_retry_after_does_not_end_a_longer_pause),
 		TEST(without_retry_after_the_pause_grows_with_each_rate_limit_in_a_row),
 		TEST(an_overload_that_names_a_time_pauses_its_class),
