@@ -13,8 +13,13 @@
  *
  * A COMMIT that fails leaves a question: frames that were already in the log could come to life in a recovery after a
  * crash, because nothing behind them says otherwise. So a small change is committed at once ("settle"): it takes the place
- * of those frames in the log. If it gets through, the group is known not to be there: SHIPOPT_EDATABASE; else
- * nobody knows: SHIPOPT_EINDOUBT.
+ * of those frames in the log. If it gets through, the group is known not to be there: SHIPOPT_EDATABASE. The same is known
+ * of a disk that was full, as the record that makes the frames count is written last. Else nobody knows:
+ * SHIPOPT_EINDOUBT. Either way the error is that of the COMMIT.
+ *
+ * Before BEGIN and again after COMMIT, before anything is completed, the files must be where they were opened
+ * (database_check_place). A group whose commit went into files that others do not find fails with SHIPOPT_EDATABASE, though its
+ * rows may turn up later: a purchase must not be sent on the strength of them.
  */
 void writer_run(struct sqlite_backend *backend, struct task_list *group);
 
