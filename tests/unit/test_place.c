@@ -233,19 +233,47 @@ static void a_log_that_is_removed_stops_the_store_and_its_purchases_are_kept(voi
 	assert_int_equal(claim("b"), LEDGER_OK);
 }
 
-static void a_log_that_is_replaced_stops_the_store_and_is_left_alone(void **state)
+static int64_t file_size(void)
 {
-	char text[16] = "";
-	assert_int_equal(claim("a"), LEDGER_OK);
+	struct stat status;
+	assert_int_equal(stat(fixture.path, &status), 0);
+	return status.st_size;
+}
+
+static void replace_log(void)
+{
 	assert_int_equal(unlink(file("-wal")), 0);
 	write_text(file("-wal"), "theirs");
-	claim_fails("b", SHIPOPT_EDATABASE, "ship.db-wal was moved, deleted or replaced");
+}
+
+/* After the store's close: another program's log, and the file that goes with it, are as that program left them. */
+static void nothing_of_theirs_was_changed(int64_t size)
+{
+	char text[16] = "";
 	close_store();
 	FILE *in = fopen(file("-wal"), "rb");
 	assert_non_null(in);
 	assert_non_null(fgets(text, sizeof(text), in));
 	fclose(in);
 	assert_string_equal(text, "theirs");
+	assert_int_equal(file_size(), size);
+}
+
+static void a_log_that_is_replaced_stops_the_store_and_is_left_alone(void **state)
+{
+	assert_int_equal(claim("a"), LEDGER_OK);
+	int64_t size = file_size();
+	replace_log();
+	claim_fails("b", SHIPOPT_EDATABASE, "ship.db-wal was moved, deleted or replaced");
+	nothing_of_theirs_was_changed(size);
+}
+
+static void a_log_that_was_replaced_unnoticed_is_left_alone_by_the_close(void **state)
+{
+	assert_int_equal(claim("a"), LEDGER_OK);
+	int64_t size = file_size();
+	replace_log();
+	nothing_of_theirs_was_changed(size);
 }
 
 static void shared_memory_that_is_removed_stops_the_store(void **state)
@@ -530,6 +558,7 @@ int main(int count_of_arguments, char **arguments)
 		PLACE_TEST(a_symbolic_link_is_followed_to_the_real_file_and_its_log),
 		PLACE_TEST(a_log_that_is_removed_stops_the_store_and_its_purchases_are_kept),
 		PLACE_TEST(a_log_that_is_replaced_stops_the_store_and_is_left_alone),
+		PLACE_TEST(a_log_that_was_replaced_unnoticed_is_left_alone_by_the_close),
 		PLACE_TEST(shared_memory_that_is_removed_stops_the_store),
 		PLACE_TEST(a_folder_that_is_moved_takes_the_store_with_it),
 		PLACE_TEST(a_second_program_is_refused_while_the_log_of_the_first_is_gone),
