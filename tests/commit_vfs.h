@@ -3,8 +3,8 @@
 #define TESTS_COMMIT_VFS_H
 
 /*
- * A moment within a COMMIT: the default VFS of SQLite under another name, which calls a function when the write-ahead log is
- * synced. The frames of the commit are written then, and BEGIN is long over.
+ * A moment within a COMMIT: the default VFS of SQLite under another name, which calls a function when the
+ * write-ahead log is synced. The frames of the commit are written then, and BEGIN is long over.
  *
  * For database_set_vfs(). The function runs on the thread that commits.
  */

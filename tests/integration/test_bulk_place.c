@@ -12,9 +12,10 @@
 #include "store/sqlite/database.h"
 
 /*
- * A run of purchases whose store loses its log, or gets a second name, in the middle of a COMMIT; in turn of every COMMIT that
- * there is. From then on nothing is sent to be bought, the run says why, and a run afterwards finishes without a
- * second label. One order at a time, so that no purchase is under way while a COMMIT is.
+ * A run of purchases whose store loses its log, or gets a second name, in the middle of a COMMIT; in turn
+ * of every COMMIT that there is. From then on nothing is sent to be bought, the run says why, and a run
+ * afterwards finishes without a second label. One order at a time, so that no purchase is under way while a
+ * COMMIT is.
  */
 #define ORDERS 2
 #define COMMITS_MAX 30

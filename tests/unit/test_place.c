@@ -24,8 +24,8 @@
 #include "store_fixture.h"
 
 /*
- * Stores whose files are not where others find them, and disks that take no more. Real files; mounts are made in a name space of
- * the test's own, which needs root.
+ * Stores whose files are not where others find them, and disks that take no more. Real files; mounts are
+ * made in a name space of the test's own, which needs root.
  */
 static struct store_fixture fixture;
 static const char *own_path;
@@ -135,8 +135,8 @@ static void write_text(const char *path, const char *text)
 	assert_int_equal(fclose(out), 0);
 }
 
-/* Rows in the main file alone, without its log. The copy is made by a child: to open and close the file here would drop
- * SQLite's locks. */
+/* Rows in the main file alone, without its log. The copy is made by a child: to open and close the file
+ * here would drop SQLite's locks. */
 static int64_t rows_in_file_alone(void)
 {
 	char alone[PATH_SIZE];
@@ -246,7 +246,8 @@ static void replace_log(void)
 	write_text(file("-wal"), "theirs");
 }
 
-/* After the store's close: another program's log, and the file that goes with it, are as that program left them. */
+/* After the store's close: another program's log, and the file that goes with it, are as that program left
+ * them. */
 static void nothing_of_theirs_was_changed(int64_t size)
 {
 	char text[16] = "";

@@ -34,9 +34,9 @@ int database_error(struct database *database, int code, shipopt_error **ret_erro
 	/* SQLite keeps the system's reason for these two only. */
 	int reason = database->handle && (kind == SQLITE_CANTOPEN || kind == SQLITE_IOERR)
 			     ? sqlite3_system_errno(database->handle) : 0;
-	return error_set(ret_error, SHIPOPT_EDATABASE, "%s: %s%s%s (SQLite %d)", database->path,
-		database->handle ? sqlite3_errmsg(database->handle) : sqlite3_errstr(code), reason ? ": " : "",
-		reason ? strerror(reason) : "", extended);
+	const char *message = database->handle ? sqlite3_errmsg(database->handle) : sqlite3_errstr(code);
+	return error_set(ret_error, SHIPOPT_EDATABASE, "%s: %s%s%s (SQLite %d)", database->path, message,
+		reason ? ": " : "", reason ? strerror(reason) : "", extended);
 }
 
 static int injected(struct database *database, shipopt_error **ret_error)
@@ -246,8 +246,8 @@ static int lock_alone(struct database *database)
 	return code;
 }
 
-/* Another program that has the file open has a log as well. If that is not there it was removed, and its purchases are in it.
- * Who is just opening or closing the file is waited for. */
+/* Another program that has the file open has a log as well. If there is none it was removed, and that program's purchases
+ * with it. A program that is just opening or closing the file is waited for. */
 static int await_log(struct database *database, shipopt_error **ret_error)
 {
 	for (int times = 0; !place_has_log(&database->place); times++) {
@@ -258,8 +258,9 @@ static int await_log(struct database *database, shipopt_error **ret_error)
 			return database_error(database, code, ret_error);
 		if (!wait_busy(database, times))
 			return error_set(ret_error, SHIPOPT_EDATABASE,
-				"%s is in use by another program, but its log is gone (%s-wal, %s-shm): it was deleted, or that "
-				"program has the file under another name. End every program that uses the store, then open it again",
+				"%s is in use by another program, but its log is gone (%s-wal, %s-shm): it was deleted, or "
+				"that program has the file under another name. End every program that uses the store, then "
+				"open it again",
 				database->path, database->path, database->path);
 	}
 	return 0;

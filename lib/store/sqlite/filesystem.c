@@ -75,7 +75,8 @@ int filesystem_check(const char *path, shipopt_error **ret_error)
 	if (failure)
 		return error_set(ret_error, SHIPOPT_EDATABASE, "%s: its folder: %s", path, strerror(failure));
 	if (refusal)
-		return error_set(ret_error, SHIPOPT_EDATABASE, "%s cannot be made in its folder: %s", path, strerror(refusal));
+		return error_set(
+			ret_error, SHIPOPT_EDATABASE, "%s cannot be made in its folder: %s", path, strerror(refusal));
 	const char *name = pretended_type ? network_name(pretended_type) : network_of(&status);
 	if (name)
 		return error_set(ret_error, SHIPOPT_EUNSUPPORTED,
@@ -127,16 +128,17 @@ int filesystem_check_file(const char *path, shipopt_error **ret_error)
 		return error_set(ret_error, SHIPOPT_EDATABASE, "%s: %s", path, strerror(errno));
 	if (status.st_nlink > 1)
 		return error_set(ret_error, SHIPOPT_EUNSUPPORTED,
-			"%s has %llu names (hard links); each would have a log of its own, and labels could be bought twice. "
-			"Remove the other names (find -samefile shows them), or copy the file",
+			"%s has %llu names (hard links); each would have a log of its own, and labels could be bought "
+			"twice. Remove the other names (find -samefile shows them), or copy the file",
 			path, (unsigned long long)status.st_nlink);
 	char *folder = folder_of(path);
 	if (!folder)
 		return SHIPOPT_ENOMEM;
 	bool is_alone = is_mounted_alone(path, folder);
 	mem_free(folder);
-	return is_alone ? error_set(ret_error, SHIPOPT_EUNSUPPORTED,
-				  "%s is mounted by itself; its log would lie outside of the mount, where others do not see it, and "
-				  "labels could be bought twice. Mount the folder, not the file", path)
-			: 0;
+	if (is_alone)
+		return error_set(ret_error, SHIPOPT_EUNSUPPORTED,
+			"%s is mounted by itself; its log would lie outside of the mount, where others do not see it, "
+			"and labels could be bought twice. Mount the folder, not the file", path);
+	return 0;
 }

@@ -54,8 +54,8 @@ bool place_has_log(const struct place *place)
 
 static int place_file_lost(const struct place_file *file, shipopt_error **ret_error)
 {
-	return error_set(ret_error, SHIPOPT_EDATABASE, "%s was moved, deleted or replaced while the store was in use. " ADVICE,
-		file->path);
+	return error_set(ret_error, SHIPOPT_EDATABASE,
+		"%s was moved, deleted or replaced while the store was in use. " ADVICE, file->path);
 }
 
 static int place_file_stat(const struct place_file *file, struct stat *ret_status, shipopt_error **ret_error)
@@ -100,8 +100,8 @@ int place_check(const struct place *place, shipopt_error **ret_error)
 			return place_file_lost(file, ret_error);
 		if (i == PLACE_MAIN && status.st_nlink > 1)
 			return error_set(ret_error, SHIPOPT_EDATABASE,
-				"%s was given a second name (a hard link) while the store was in use: who opens it by that name "
-				"does not see its log. " ADVICE, file->path);
+				"%s was given a second name (a hard link) while the store was in use; a program that opens "
+				"it by that name does not see its log. " ADVICE, file->path);
 	}
 	return 0;
 }
