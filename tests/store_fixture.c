@@ -43,6 +43,12 @@ void store_fixture_init(struct store_fixture *fixture, const shipopt_store_confi
 	assert_int_equal(shipopt_store_open(fixture->runtime, fixture->url, config, &fixture->store, NULL), 0);
 }
 
+void store_fixture_reopen(struct store_fixture *fixture)
+{
+	shipopt_store_free(fixture->store);
+	assert_int_equal(shipopt_store_open(fixture->runtime, fixture->url, NULL, &fixture->store, NULL), 0);
+}
+
 void store_fixture_done(struct store_fixture *fixture)
 {
 	shipopt_store_free(fixture->store);

@@ -22,6 +22,8 @@ void folder_remove(const char *folder);
 
 /* `config` may be NULL. Opens without waiting. */
 void store_fixture_init(struct store_fixture *fixture, const shipopt_store_config *config);
+/* Frees the store and opens another one at the same place. The first may still be closing its file. */
+void store_fixture_reopen(struct store_fixture *fixture);
 void store_fixture_done(struct store_fixture *fixture);
 
 /* The key of order `order_key`, piece 1, generation 1, outbound. */

@@ -12,9 +12,18 @@ SHIPOPT_BEGIN_DECLS
  * A store: where shipments and the purchase ledger are kept.
  *
  * Opened by URL. "sqlite:ship.db" is an embedded file (one writer thread of the library's, write-ahead log, every commit
- * on disk before it counts; network file systems are refused). Several processes may open the same file. All rows belong to a
- * tenant; a store handle is a view of one tenant ("default" unless the configuration or shipopt_store_view() says
- * otherwise) and cannot see another's rows. All of this since 0.1.
+ * on disk before it counts). Several processes may open the same file. SQLite keeps two more files beside it while it is
+ * open, ship.db-wal and ship.db-shm, and what was bought last is in the first of them. So all processes must share the
+ * folder, on a local disk of one machine, and open the file by one name. For a container, mount the folder, not the file.
+ *
+ * Refused, before anything is bought: a network file system, a file with several hard links, a file that is mounted by
+ * itself, a file that another process uses while its -wal or -shm is gone. If one of the three files is moved, deleted or
+ * replaced while the store is open, or ship.db gets a hard link, every later request fails with SHIPOPT_EDATABASE and
+ * nothing more is bought until the store is freed and opened again. Copy or restore the files only while no process has
+ * the store open.
+ *
+ * All rows belong to a tenant; a store handle is a view of one tenant ("default" unless the configuration or
+ * shipopt_store_view() says otherwise) and cannot see another's rows. All of this since 0.1.
  */
 typedef struct shipopt_store shipopt_store;
 typedef struct shipopt_store_config shipopt_store_config;
@@ -46,7 +55,8 @@ SHIPOPT_API int shipopt_store_config_set_queue(shipopt_store_config *config, shi
 SHIPOPT_API int shipopt_store_open(shipopt_runtime *runtime, const char *url, const shipopt_store_config *config,
 	shipopt_store **ret_store, shipopt_error **ret_error);
 /* Opens the file, makes or migrates the schema. Every other call does the same first if needed. SHIPOPT_EDATABASE (not a
- * database, unwritable, schema of a newer library), SHIPOPT_EUNSUPPORTED (network file system). */
+ * database, unwritable, disk full, no descriptors left, schema of a newer library), SHIPOPT_EUNSUPPORTED (a network file
+ * system, several hard links, mounted by itself). */
 SHIPOPT_API int shipopt_store_ready(shipopt_store *store, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
 /* A view of the same store for another tenant, freed with shipopt_store_free(). */
 SHIPOPT_API int shipopt_store_view(shipopt_store *store, const char *tenant, shipopt_store **ret_view);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/sqlite/database.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -29,8 +31,13 @@ int database_error(struct database *database, int code, shipopt_error **ret_erro
 	if ((code & 0xff) == SQLITE_BUSY)
 		return error_set(ret_error, SHIPOPT_EDATABASE, "%s is locked by another process (waited %lld ms)",
 			database->path, (long long)database->waited_ms);
-	return error_set(ret_error, SHIPOPT_EDATABASE, "%s: %s (SQLite %d)", database->path,
-		database->handle ? sqlite3_errmsg(database->handle) : sqlite3_errstr(code), extended);
+	int kind = code & 0xff;
+	/* SQLite keeps the system's reason for these two only. */
+	int reason = database->handle && (kind == SQLITE_CANTOPEN || kind == SQLITE_IOERR)
+			     ? sqlite3_system_errno(database->handle) : 0;
+	const char *message = database->handle ? sqlite3_errmsg(database->handle) : sqlite3_errstr(code);
+	return error_set(ret_error, SHIPOPT_EDATABASE, "%s: %s%s%s (SQLite %d)", database->path, message,
+		reason ? ": " : "", reason ? strerror(reason) : "", extended);
 }
 
 static int injected(struct database *database, shipopt_error **ret_error)
@@ -81,14 +88,26 @@ int database_do(struct database *database, enum statement which, shipopt_error *
 	return r < 0 ? r : database_step(database, statement, ret_error);
 }
 
+/* Nothing is copied into the file any more, except from a log that has no name and no successor. */
+static void leave_files_alone(struct database *database)
+{
+	sqlite3_db_config(database->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	if (place_lost_log_only(&database->place))
+		sqlite3_wal_checkpoint_v2(database->handle, "main", SQLITE_CHECKPOINT_FULL, NULL, NULL);
+}
+
 int database_check_place(struct database *database, shipopt_error **ret_error)
 {
-	int has_moved = 0;
-	/* A VFS that does not know the question leaves the answer as it was. */
-	(void)sqlite3_file_control(database->handle, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
-	return has_moved ? error_set(ret_error, SHIPOPT_EDATABASE, "%s was moved, deleted or replaced while it was in use",
-				   database->path)
-			 : 0;
+	if (!database->is_misplaced) {
+		int r = place_check(&database->place, &database->misplaced);
+		if (r == 0)
+			return 0;
+		database->is_misplaced = true;
+		leave_files_alone(database);
+	}
+	if (ret_error)
+		*ret_error = shipopt_error_ref(database->misplaced);
+	return SHIPOPT_EDATABASE;
 }
 
 void database_rollback(struct database *database)
@@ -216,21 +235,77 @@ static int configure(struct database *database, bool writer, shipopt_error **ret
 	return r;
 }
 
-int database_open(struct database *database, bool writer, shipopt_error **ret_error)
+/* What SQLite does itself for a connection that wants to be the only one. */
+static int lock_alone(struct database *database)
 {
-	int r = filesystem_check(database->path, ret_error);
-	if (r < 0)
-		return r;
+	sqlite3_file *file = NULL;
+	int code = sqlite3_file_control(database->handle, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+	if (code != SQLITE_OK)
+		return code;
+	code = file->pMethods->xLock(file, SQLITE_LOCK_SHARED);
+	if (code == SQLITE_OK)
+		code = file->pMethods->xLock(file, SQLITE_LOCK_EXCLUSIVE);
+	file->pMethods->xUnlock(file, SQLITE_LOCK_NONE);
+	return code;
+}
+
+/* Another program that has the file open has a log as well. If there is none it was removed, and that program's purchases
+ * with it. A program that is just opening or closing the file is waited for. */
+static int await_log(struct database *database, shipopt_error **ret_error)
+{
+	for (int times = 0; !place_has_log(&database->place); times++) {
+		int code = lock_alone(database);
+		if (code == SQLITE_OK)
+			return 0;
+		if ((code & 0xff) != SQLITE_BUSY)
+			return database_error(database, code, ret_error);
+		if (!wait_busy(database, times))
+			return error_set(ret_error, SHIPOPT_EDATABASE,
+				"%s is in use by another program, but its log is gone (%s-wal, %s-shm): it was deleted, or "
+				"that program has the file under another name. End every program that uses the store, then "
+				"open it again",
+				database->path, database->path, database->path);
+	}
+	return 0;
+}
+
+static int open_file(struct database *database, bool writer, shipopt_error **ret_error)
+{
 	if (fault_point())
 		return injected(database, ret_error);
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
 	int code = sqlite3_open_v2(
 		database->path, &database->handle, flags | (writer ? SQLITE_OPEN_CREATE : 0), vfs_name);
-	r = code == SQLITE_OK ? 0 : database_error(database, code, ret_error);
+	if (code != SQLITE_OK)
+		return database_error(database, code, ret_error);
 	/* SQLite opens a file read-only when it may not write it. */
-	if (r == 0 && sqlite3_db_readonly(database->handle, "main") == 1)
-		r = error_set(ret_error, SHIPOPT_EDATABASE, "%s cannot be written", database->path);
+	if (sqlite3_db_readonly(database->handle, "main") == 1)
+		return error_set(ret_error, SHIPOPT_EDATABASE, "%s cannot be written: %s", database->path,
+			strerror(access(database->path, W_OK) < 0 ? errno : EACCES));
+	return 0;
+}
+
+/* A reader finds the log of the writer, and makes none. */
+static int open_place(struct database *database, bool writer, shipopt_error **ret_error)
+{
+	/* A VFS of the tests may have its files in memory. */
+	if (vfs_name && access(database->path, F_OK) < 0)
+		return 0;
+	int r = place_find(&database->place, database->handle, database->path, ret_error);
+	if (r < 0)
+		return r;
+	return writer ? await_log(database, ret_error)
+		      : place_remember(&database->place, database->handle, ret_error);
+}
+
+int database_open(struct database *database, bool writer, shipopt_error **ret_error)
+{
+	int r = filesystem_check(database->path, ret_error);
+	r = r < 0 ? r : open_file(database, writer, ret_error);
+	r = r < 0 ? r : open_place(database, writer, ret_error);
 	r = r < 0 ? r : configure(database, writer, ret_error);
+	if (r == 0 && writer)
+		r = place_remember(&database->place, database->handle, ret_error);
 	if (r < 0)
 		database_close(database);
 	return r;
@@ -240,5 +315,11 @@ void database_close(struct database *database)
 {
 	for (size_t i = 0; i < STATEMENT_COUNT; i++)
 		sqlite3_finalize(TAKE(database->statements[i]));
+	/* The close copies the log into the file and removes it, by its name. */
+	if (database->handle)
+		(void)database_check_place(database, NULL);
 	sqlite3_close_v2(TAKE(database->handle));
+	place_forget(&database->place);
+	shipopt_error_unref(TAKE(database->misplaced));
+	database->is_misplaced = false;
 }

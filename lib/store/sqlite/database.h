@@ -6,19 +6,28 @@
 #include <stdatomic.h>
 
 #include "base/error.h"
+#include "store/sqlite/place.h"
 #include "store/sqlite/statements.h"
 
 /*
  * One SQLite connection: opened, checked, migrated, with its statements prepared once and kept.
  *
- * A connection belongs to one thread at a time. Settings that make a commit mean something: write-ahead log,
- * synchronous=FULL (each commit is followed by an fsync of the log), fullfsync where the system has it. Time in SQL comes
- * from `wall_ms()`, a function of ours over base/clock.h, so that leases follow the virtual clock in tests.
+ * A connection belongs to one thread at a time. Settings that make a commit mean something: write-ahead
+ * log, synchronous=FULL (each commit is followed by an fsync of the log), fullfsync where the system has
+ * it. Time in SQL comes from `wall_ms()`, a function of ours over base/clock.h, so that leases follow the
+ * virtual clock in tests.
  *
- * When another process writes, SQLite asks our busy handler, which sleeps 1 to 4 ms at a time until `busy_timeout_ms` of
- * sleeping is over or `hurry` becomes true (the runtime is closing and has no time left).
+ * When another process writes, SQLite asks our busy handler, which sleeps 1 to 4 ms at a time until
+ * `busy_timeout_ms` of sleeping is over or `hurry` becomes true (the runtime is closing and has no time
+ * left).
  *
- * Failures: SHIPOPT_ENOMEM, else SHIPOPT_EDATABASE with the file, what was being done, and SQLite's own text.
+ * The files must stay where they are (place.h). Once one of them does not, the connection is of no more
+ * use: every later check gives the same error, whatever happens to the files, until the database is closed.
+ * If the log was removed and no new one is there, what it holds is copied into the file at that moment, so
+ * that the purchases in it are not forgotten. Otherwise nothing more is copied, at the close neither: it
+ * could overwrite what another program wrote.
+ *
+ * Failures: SHIPOPT_ENOMEM, else SHIPOPT_EDATABASE with the file, SQLite's own text and the system's.
  */
 struct database {
 	sqlite3 *handle; /* NULL while closed */
@@ -28,6 +37,9 @@ struct database {
 	int64_t busy_timeout_ms, waited_ms;
 	bool has_no_guessed; /* no row has a guessed mode (ledger_claim.c) */
 	sqlite3_stmt *statements[STATEMENT_COUNT];
+	struct place place;
+	bool is_misplaced;
+	shipopt_error *misplaced; /* NULL also when memory was short */
 };
 
 /* `writer` makes and migrates the file; a reader finds it made. On failure the connection is closed. */
@@ -44,7 +56,8 @@ int database_statement(
 int database_step(struct database *database, sqlite3_stmt *statement, shipopt_error **ret_error);
 /* Runs one that gives no rows and takes no parameters. */
 int database_do(struct database *database, enum statement which, shipopt_error **ret_error);
-/* Whether the file is still where others would look for it: what is written into a deleted one is remembered by nobody. */
+/* Whether the files are still where others look for them: what is written into a deleted one is remembered
+ * by nobody. Not within a transaction. */
 int database_check_place(struct database *database, shipopt_error **ret_error);
 /* Undoes what is open, if anything is; also resets every statement. */
 void database_rollback(struct database *database);

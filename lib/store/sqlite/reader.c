@@ -16,6 +16,7 @@ static void run_query(struct sqlite_backend *backend, struct backend_query *quer
 		return;
 	}
 	int r = open_reader(backend, &error);
+	r = r < 0 ? r : database_check_place(&backend->reader, &error);
 	if (r == 0)
 		r = query->work.kind == BACKEND_LIST ? list_run(&backend->reader, query, &error)
 						     : count_run(&backend->reader, query, &error);

@@ -108,7 +108,7 @@ static int run_all(struct database *database, struct task_list *group, shipopt_e
 }
 
 /* After a COMMIT that failed with `status`: what that means for the group. */
-static int settle(struct database *database, int status)
+static int settle(struct database *database, int status, bool was_full)
 {
 	int r = database_do(database, SQL_BEGIN, NULL);
 	r = r < 0 ? r : database_do(database, SQL_SETTLE, NULL);
@@ -116,7 +116,7 @@ static int settle(struct database *database, int status)
 	if (r == 0)
 		return status;
 	database_rollback(database);
-	return SHIPOPT_EINDOUBT;
+	return was_full ? status : SHIPOPT_EINDOUBT;
 }
 
 static void clear_all(struct task_list *group)
@@ -146,11 +146,13 @@ static enum group_outcome run_group(
 	}
 	r = database_do(database, SQL_COMMIT, ret_error);
 	if (r < 0) {
+		bool was_full = (sqlite3_errcode(database->handle) & 0xff) == SQLITE_FULL;
 		database_rollback(database);
-		*ret_status = settle(database, r);
+		*ret_status = settle(database, r, was_full);
 		return GROUP_FAILED;
 	}
-	return GROUP_DONE;
+	*ret_status = database_check_place(database, ret_error);
+	return *ret_status < 0 ? GROUP_FAILED : GROUP_DONE;
 }
 
 /* A group that could not be done as one. */
