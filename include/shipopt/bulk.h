@@ -30,7 +30,9 @@ SHIPOPT_BEGIN_DECLS
  *   key            names the order for good, 1 to 200 bytes; the ledger buys one label per key (and piece)
  *   shipment       to buy and rate; for verify its to_address
  *   tracking_code  for track; `carrier` then names the carrier (optional)
- *   service        wanted service, carrier: wanted carrier; both optional, compared without case
+ *   service        wanted service, carrier: wanted carrier; both optional, compared without case. Those that stand in the
+ *                  shipment (SHIPOPT_SHIPMENT_SERVICE, _CARRIER) count as the order's own; the order fails with SHIPOPT_EINVAL if
+ *                  it has others itself. They are never sent when the shipment is made: the carrier would buy at once
  *   max_rate       ceiling for this order in millionths; 0: none
  *   piece          1 (default) to 9,999 for orders of several parcels
  */
