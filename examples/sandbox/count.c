@@ -183,6 +183,7 @@ void counts_write(const struct counts *counts, const char *const *classes, size_
 	json_member_i64(json, "connections", (int64_t)counts->connections);
 	json_member_i64(json, "labels", (int64_t)counts->label_count);
 	json_member_text(json, "charged", charged);
+	json_member_i64(json, "spending_creations", (int64_t)counts->spending_creations);
 	json_member_i64(json, "cpu_us", cpu_us());
 	write_references(counts, is_brief, json);
 	if (!is_brief)

@@ -14,7 +14,8 @@
  *	$ curl http://127.0.0.1:8080/sandbox/counts
  *
  * Beside the API, never faulted, counted or asking for a key:
- *	GET  /sandbox/counts   requests by class, connections, labels, duplicates, money; ?brief=1 without the maps
+ *	GET  /sandbox/counts   requests by class, connections, labels, duplicates, money, creations that had a service, carrier or
+ *	                       insurance; ?brief=1 without the maps
  *	GET  /sandbox/labels   every label ever charged, one JSON object a line
  *	POST /sandbox/faults   {"lost-answer": 0, "error-rate": {"500": 0.1}, "reset": true}: the settings of --help
  *	POST /sandbox/reset    forgets objects and counts; the faults stay

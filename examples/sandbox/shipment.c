@@ -230,11 +230,22 @@ static void buy_service(struct call *call, struct shipment *shipment, const char
 		call_created(call, "shipments", &shipment->object);
 }
 
+static void count_spending(struct counts *counts, struct json_value value)
+{
+	static const char *const members[] = {"service", "carrier", "insurance"};
+	struct json_value member;
+	bool spends = false;
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+		spends |= json_get(value, members[i], &member) && json_type(member) != JSON_NULL;
+	counts->spending_creations += spends;
+}
+
 void shipment_handle_create(struct call *call)
 {
 	struct json_value value;
 	if (!call_object(call, "shipment", &value))
 		return;
+	count_spending(&call->sandbox->counts, value);
 	struct shipment *shipment = registry_new(&call->sandbox->registry, OBJECT_SHIPMENT, sizeof(*shipment));
 	if (!shipment) {
 		call_failed(call);

@@ -32,7 +32,9 @@ SHIPOPT_BEGIN_DECLS
  *                  Unicode's normal form C. A key with an invisible or control character inside is refused (SHIPOPT_EINVAL)
  *   shipment       to buy and rate; for verify its to_address
  *   tracking_code  for track; `carrier` then names the carrier (optional)
- *   service        wanted service, carrier: wanted carrier; both optional, compared without case
+ *   service        wanted service, carrier: wanted carrier; both optional, compared without case. Those that stand in the
+ *                  shipment (SHIPOPT_SHIPMENT_SERVICE, _CARRIER) count as the order's own; the order fails with SHIPOPT_EINVAL if
+ *                  it has others itself. They are never sent when the shipment is made: the carrier would buy at once
  *   max_rate       ceiling for this order in millionths of the bulk setting `currency` (default USD); 0: none
  *   piece          1 (default) to 9,999 for orders of several parcels
  */

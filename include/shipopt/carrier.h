@@ -156,12 +156,23 @@ SHIPOPT_API int shipopt_call_options_set_cache(shipopt_call_options *options, in
  * query included; `json` is the body (sent as it is) or NULL; `options` may be NULL. GET is repeated on failure; POST, PATCH, PUT and DELETE only
  * when it is certain that the server did no work (429, nothing sent); when what they did is not known they end as
  * SHIPOPT_EINDOUBT. The answer is in shipopt_op_json().
+ *
+ * A call that spends money is never sent a second time, whatever its failure, and is waited for once it is sent. Those are all but
+ * GET with "buy", "create_and_buy", "luma", "insure", "insurances" or "charges" as a part of the path, or with a `service` or an
+ * `insurance` in the shipment, order or batch of the body: POST /shipments with a service buys the label at once. They are
+ * UNGUARDED: the ledger and the spend limit know nothing of them; use shipopt_purchase() or a bulk run. A body that is no JSON
+ * is taken for one that spends.
  */
 SHIPOPT_API int shipopt_carrier_call(shipopt_carrier *carrier, const char *method, const char *path, const char *json,
 	const shipopt_call_options *options, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
 
-/* POST /shipments: makes a shipment and its rates; costs nothing. After SHIPOPT_EINDOUBT a repeat is harmless: at worst it leaves
- * a second, unpaid shipment. Result: shipment. */
+/*
+ * POST /shipments: makes a shipment and its rates; costs nothing. After SHIPOPT_EINDOUBT a repeat is harmless: at worst it leaves
+ * a second, unpaid shipment. Sent is what asks for the shipment, without what the carrier made of an earlier one. A shipment
+ * with SHIPOPT_SHIPMENT_SERVICE or _CARRIER would be bought by it: the operation then completes with SHIPOPT_EINVAL, which names
+ * the field, and nothing is sent. SHIPOPT_SHIPMENT_INSURANCE is not sent, as it is bought with the label: give it to
+ * shipopt_shipment_buy(). Result: shipment.
+ */
 SHIPOPT_API int shipopt_shipment_create(shipopt_carrier *carrier, const shipopt_record *shipment, shipopt_done_fn done,
 	void *userdata, shipopt_op **ret_op);
 /*
@@ -169,7 +180,7 @@ SHIPOPT_API int shipopt_shipment_create(shipopt_carrier *carrier, const shipopt_
  * addresses, parcel, customs, options, carrier accounts, in whatever order and notation; reference, the wording
  * of names and e-mail addresses, and options that are only printed do not count. Sent as POST /shipments
  * without the reference, which makes a shipment at the carrier that nobody uses and costs nothing; repeated
- * like a read. Result: shipment with rates and messages only. As it may be another's answer it has no ids: to
+ * like a read. Service, carrier and insurance as in shipopt_shipment_create(). Result: shipment with rates and messages only. As it may be another's answer it has no ids: to
  * buy, create a shipment of its own, which rates it anew, and compare prices (shipopt_purchase() and bulk runs
  * do).
  */

@@ -128,7 +128,8 @@ enum {
 	SHIPOPT_SHIPMENT_USPS_ZONE = 30, /* integer */
 	SHIPOPT_SHIPMENT_MODE = 31, /* text */
 	SHIPOPT_SHIPMENT_CREATED_AT = 32, /* time */
-	SHIPOPT_SHIPMENT_UPDATED_AT = 33 /* time */
+	SHIPOPT_SHIPMENT_UPDATED_AT = 33, /* time */
+	SHIPOPT_SHIPMENT_CARRIER = 34 /* text */
 };
 
 enum {

@@ -175,3 +175,35 @@ int order_copy(const shipopt_order *order, shipopt_order **ret_copy)
 	*ret_copy = TAKE(copy);
 	return 0;
 }
+
+/* ---- wishes ------------------------------------------------------------------------------------------------ */
+
+static int take_wish(shipopt_order *order, int field, char **wish)
+{
+	const char *name = shipopt_field_name(SHIPOPT_RECORD_SHIPMENT, field), *text = shipopt_record_text(order->shipment, field);
+	size_t length = text ? strlen(text) : 0;
+	if (text)
+		text_trim(&text, &length);
+	char *asked CLEANUP_FREE = length > 0 ? mem_copy_bytes(text, length) : NULL;
+	if (length > 0 && !asked)
+		return SHIPOPT_ENOMEM;
+	if (length > ORDER_TEXT_BYTES_MAX)
+		order->status = error_set(&order->error, SHIPOPT_ETOOLARGE, "the shipment's \"%s\" has %zu bytes, the limit is %d", name,
+			length, ORDER_TEXT_BYTES_MAX);
+	else if (asked && *wish && !text_equal_ignore_case(asked, *wish))
+		order->status = error_set(&order->error, SHIPOPT_EINVAL,
+			"the order asks for %s \"%s\", its shipment for %s \"%s\": give one of them", name, *wish, name, asked);
+	else if (asked && !*wish)
+		*wish = TAKE(asked);
+	return shipopt_record_clear(order->shipment, field);
+}
+
+int order_take_wishes(shipopt_order *order)
+{
+	int r = 0;
+	if (order->status == 0 && order->shipment)
+		r = take_wish(order, SHIPOPT_SHIPMENT_SERVICE, &order->service);
+	if (r == 0 && order->status == 0 && order->shipment)
+		r = take_wish(order, SHIPOPT_SHIPMENT_CARRIER, &order->carrier);
+	return r;
+}

@@ -36,6 +36,11 @@ int order_new_empty(shipopt_order **ret_order);
  * SHIPOPT_EENCODING, SHIPOPT_ENOMEM; the order keeps the key it had. */
 int order_set_key(shipopt_order *order, const char *key, shipopt_error **ret_error);
 int order_copy(const shipopt_order *order, shipopt_order **ret_copy);
+/* A `service` or `carrier` that stands in the order's shipment becomes the order's own wish: with them in the creation of a
+ * shipment the carrier would buy at once, past the ledger. If the order has another wish itself, it becomes one that could not
+ * be read. Every order that is rated or bought passes here once, before any of it is sent. SHIPOPT_ENOMEM leaves the rest to be
+ * taken by another call. */
+int order_take_wishes(shipopt_order *order);
 /* Empties a used order so that it can be filled again. */
 void order_reset(shipopt_order *order);
 

@@ -72,7 +72,15 @@ static void purchase_ask(struct purchase *purchase, shipopt_request *request)
 static void start_on_reactor(struct task *task)
 {
 	struct purchase_op *self = CONTAINER_OF(task, struct purchase_op, start_task);
-	purchase_start(&self->purchase);
+	shipopt_order *order = self->item.order;
+	if (order->status == 0) {
+		self->is_started = true;
+		purchase_start(&self->purchase);
+		return;
+	}
+	self->item.status = order->status;
+	self->item.error = TAKE(order->error);
+	purchase_done(&self->purchase);
 }
 
 static int purchase_op_init(struct purchase_op *self, shipopt_bulk *bulk, const shipopt_order *order)
@@ -81,6 +89,7 @@ static int purchase_op_init(struct purchase_op *self, shipopt_bulk *bulk, const 
 	self->item.amount = -1;
 	list_init(&self->member.node);
 	int r = order_copy(order, &self->item.order);
+	r = r < 0 ? r : order_take_wishes(self->item.order);
 	if (r < 0)
 		return r;
 	bulk_rules(bulk, &self->rules);
@@ -117,7 +126,6 @@ int shipopt_purchase(shipopt_bulk *bulk, const shipopt_order *order, shipopt_don
 		op_abandon(op, ret_op != NULL);
 		return r;
 	}
-	self->is_started = true;
 	if (ret_op)
 		*ret_op = op;
 	reactor_post(bulk->carrier->reactor, &self->start_task);

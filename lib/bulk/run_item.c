@@ -256,6 +256,8 @@ static void bad_clear(struct run_item *item)
 
 struct run_item *run_item_new(struct run *run, shipopt_order *order)
 {
+	if ((run->kind == RUN_BUY || run->kind == RUN_RATE) && order_take_wishes(order) < 0)
+		return NULL;
 	size_t size = order->status < 0 ? sizeof(struct bad_item) : kinds[run->kind].size;
 	struct run_item *item = mem_alloc_zero(size);
 	if (!item)

@@ -24,7 +24,7 @@
  * failed item and the whole `record`.
  */
 #define SINK_FLUSH_BYTES ((size_t)65536)
-#define SINK_ROW_BYTES_MAX ((size_t)4 << 20) /* SHIPOPT_ETOOLARGE beyond */
+#define SINK_ROW_BYTES_MAX ((size_t)32 << 20) /* room for a row with labels in it; SHIPOPT_ETOOLARGE beyond */
 
 struct sink_format {
 	int (*begin)(struct buffer *buffer); /* in front of the first row; may be NULL */

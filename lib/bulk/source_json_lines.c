@@ -115,6 +115,11 @@ static int fill_shipment(struct json_value root, shipopt_order *order, shipopt_e
 	if (r < 0 && r != SHIPOPT_ENOMEM)
 		return error_set(ret_error, r, "column \"shipment\": %s",
 			json_type(value) == JSON_OBJECT ? shipopt_strerror(r) : "not an object");
+	char path[RECORD_PATH_SIZE];
+	size_t bytes = r == 0 ? record_find_dropped(order->shipment, path) : 0;
+	if (bytes)
+		return error_set(ret_error, SHIPOPT_ETOOLARGE, "column \"shipment\": %s has %zu bytes, the limit is %d", path, bytes,
+			RECORD_TEXT_MAX);
 	return r;
 }
 

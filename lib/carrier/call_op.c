@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "carrier/quote.h"
+#include "carrier/spending.h"
 #include "record/record.h"
 
 static void call_op_destroy(shipopt_op *op)
@@ -127,7 +128,9 @@ int call_op_start(struct call_op *self, int written, shipopt_op **ret_op)
 	}
 	if (ret_op)
 		*ret_op = &self->op;
-	if (cached_read_applies(self))
+	if (self->exchange.status < 0)
+		reactor_post(self->carrier->reactor, &self->read.finish_task);
+	else if (cached_read_applies(self))
 		cached_read_begin(self);
 	else
 		reactor_post(self->carrier->reactor, &self->start_task);
@@ -145,12 +148,6 @@ static const char *known_method(const char *method)
 	return NULL;
 }
 
-static bool is_purchase_path(const char *path)
-{
-	size_t length = strcspn(path, "?");
-	return length > 4 && strncmp(path + length - 4, "/buy", 4) == 0;
-}
-
 static bool is_plain_path(const char *path)
 {
 	if (path[0] != '/' || strlen(path) > CALL_PATH_BYTES_MAX)
@@ -164,9 +161,12 @@ static bool is_plain_path(const char *path)
 static int write_raw(struct call *call, const char *method, const char *path, const char *json)
 {
 	bool is_get = text_equal(method, "GET");
+	int spends = is_get ? 0 : spending_find(path, json);
+	if (spends < 0)
+		return spends;
 	call->method = method;
 	call->repeat = is_get ? REPEAT_ALWAYS : REPEAT_UNSENT;
-	call->is_purchase = !is_get && is_purchase_path(path);
+	call->is_purchase = spends;
 	call->class = call->is_purchase ? LANE_BUY : is_get ? LANE_READ : LANE_CREATE;
 	call->endpoint = call->is_purchase ? LANE_ENDPOINT_BUY
 			 : blame_endpoint(method, path) == BLAME_ENDPOINT_LIST ? LANE_ENDPOINT_LIST /* with a fixed limit of its own */
@@ -196,6 +196,18 @@ int shipopt_carrier_call(shipopt_carrier *carrier, const char *method, const cha
 
 /* ---- typed calls ------------------------------------------------------------------------------------------- */
 
+int call_op_write_shipment(struct call_op *self, const shipopt_record *shipment)
+{
+	const struct record_field *wish = record_find_wish(shipment);
+	if (!wish)
+		return self->carrier->provider->create_shipment(&self->exchange.call, shipment);
+	self->exchange.status = error_set(&self->exchange.error, SHIPOPT_EINVAL,
+		"the shipment's \"%s\" says what to buy, and this call must not buy: choose the %s with shipopt_order_set_%s(), or buy "
+		"with shipopt_purchase()",
+		wish->key, wish->key, wish->key);
+	return 0;
+}
+
 /* Each makes the operation, lets the provider write the call, and starts it. */
 #define TYPED_CALL(write)                                                                                     \
 	struct call_op *self;                                                                                 \
@@ -211,7 +223,9 @@ int shipopt_shipment_create(shipopt_carrier *carrier, const shipopt_record *ship
 {
 	if (shipopt_record_kind(shipment) != SHIPOPT_RECORD_SHIPMENT)
 		return SHIPOPT_EINVAL;
-	TYPED_CALL(provider->create_shipment(call, shipment));
+	struct call_op *self;
+	int r = call_op_new(carrier, done, userdata, ret_op, &self);
+	return r < 0 ? r : call_op_start(self, call_op_write_shipment(self, shipment), ret_op);
 }
 
 int shipopt_shipment_buy(shipopt_carrier *carrier, const char *shipment_id, const char *rate_id, int64_t insurance,

@@ -51,10 +51,14 @@ struct call_op {
 	struct task start_task, cancel_task;
 };
 
-/* Makes the operation with an empty call; the caller writes the call and then starts it, with how that went. */
+/* Makes the operation with an empty call; the caller writes the call and then starts it, with how that went. A status that
+ * the writing left in the exchange is the operation's result: nothing is sent. */
 int call_op_new(shipopt_carrier *carrier, shipopt_done_fn done, void *userdata, shipopt_op **ret_caller,
 	struct call_op **ret_self);
 int call_op_start(struct call_op *self, int written, shipopt_op **ret_op);
+/* Writes POST /shipments. A shipment that names what to buy is refused: the operation then completes with SHIPOPT_EINVAL, as only
+ * a completion has an error that can name the field. */
+int call_op_write_shipment(struct call_op *self, const shipopt_record *shipment);
 /* Applies the options of a raw call, which may be NULL. */
 int call_op_apply(struct call_op *self, const shipopt_call_options *options);
 

@@ -41,7 +41,7 @@ struct call {
 	enum lane_class class;
 	enum lane_endpoint endpoint;
 	enum call_repeat repeat;
-	bool is_purchase;          /* spends money: once on the wire it is waited for, whatever its deadline */
+	bool is_purchase;          /* spends money (raw calls: spending.h): once on the wire it is waited for, whatever its deadline */
 	int record_kind;           /* of the answer, 0: no record */
 	const char *record_member; /* where in the answer, NULL: the whole */
 };
@@ -63,6 +63,7 @@ struct provider {
 	const char *name;
 	enum provider_guard purchase_guard;
 	const char *(*mode_of_key)(const char *api_key); /* "test", "production", or NULL: the key does not say */
+	/* Makes a shipment without buying it, whatever the record asks for: see the roles of fields in record/fields.h. */
 	int (*create_shipment)(struct call *call, const shipopt_record *shipment);
 	int (*buy_shipment)(struct call *call, const char *id, const char *rate_id, int64_t insurance);
 	int (*retrieve_shipment)(struct call *call, const char *id);

@@ -79,7 +79,7 @@ static int easypost_create_shipment(struct call *call, const shipopt_record *shi
 	json_writer_init(&writer, &call->body);
 	json_begin_object(&writer);
 	json_write_key(&writer, "shipment");
-	int r = record_encode(shipment, SHIPOPT_ENCODE_ALL, &writer);
+	int r = record_encode(shipment, RECORD_ENCODE_CREATION, &writer);
 	json_end_object(&writer);
 	int finished = finish_body(call, &writer);
 	r = r < 0 ? r : finished;

@@ -13,7 +13,7 @@
 
 int quote_request(const shipopt_record *shipment, shipopt_record **ret_request)
 {
-	static const int fields[] = {SHIPOPT_SHIPMENT_REFERENCE, SHIPOPT_SHIPMENT_SERVICE, SHIPOPT_SHIPMENT_ID};
+	static const int fields[] = {SHIPOPT_SHIPMENT_REFERENCE, SHIPOPT_SHIPMENT_INSURANCE};
 	shipopt_record *request CLEANUP_RECORD = NULL;
 	int r = shipopt_record_copy(shipment, &request);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fields); i++)
@@ -171,7 +171,7 @@ static int write_quote(struct call_op *self, const shipopt_record *shipment)
 	shipopt_record *request CLEANUP_RECORD = NULL;
 	int r = quote_request(shipment, &request);
 	r = r < 0 ? r : quote_digest(request, self->content);
-	r = r < 0 ? r : self->carrier->provider->create_shipment(&self->exchange.call, request);
+	r = r < 0 ? r : call_op_write_shipment(self, request);
 	self->is_quote = true;
 	self->exchange.call.repeat = REPEAT_ALWAYS; /* at worst it leaves a second shipment that nobody uses */
 	return r;

@@ -13,7 +13,7 @@
  * orders that share a quote can never come to share a shipment, which can be bought only once.
  */
 
-/* The request: a copy of `shipment` without what would tie it to an order, and without a service, which would buy at once. */
+/* The request: a copy of `shipment` without what would tie it to an order, and without what is paid and not rated. */
 int quote_request(const shipopt_record *shipment, shipopt_record **ret_request);
 /* The digest of what rates depend on: the same for requests that differ only in notation, order or in what no carrier
  * prices. Of contact texts only counts whether they are there, as a carrier may insist on them. */

@@ -54,7 +54,7 @@ static size_t text_size(const struct record_field *field, struct json_value valu
 		return 0;
 	bool found = field->codec == RECORD_CODEC_JSON ? json_source(value, &text, &length)
 						       : scalar_text(value, &text, &length);
-	return found && length <= RECORD_TEXT_MAX ? length + 1 : 0;
+	return found && length <= record_text_max(field) ? length + 1 : 0;
 }
 
 static void collect(struct decode *decode, struct json_value object)
@@ -86,8 +86,12 @@ static bool decode_text(struct decode *decode, const struct record_field *field,
 	size_t length;
 	bool found = field->codec == RECORD_CODEC_JSON ? json_source(value, &text, &length)
 						       : scalar_text(value, &text, &length);
-	if (!found || length > RECORD_TEXT_MAX)
+	if (!found)
 		return false;
+	if (length > record_text_max(field)) {
+		to->dropped_bytes = (uint32_t)MIN(length, UINT32_MAX);
+		return false;
+	}
 	to->text = keep_text(decode, text, length);
 	if (field->codec == RECORD_CODEC_JSON)
 		record_compact_json(to->text);
@@ -171,7 +175,13 @@ static int decode_flat(struct json_value value, struct record_value *to)
 		r = to->text ? 1 : SHIPOPT_ENOMEM;
 	}
 	buffer_done(&buffer);
-	return r == SHIPOPT_ETOOLARGE ? 0 : r;
+	if (r != SHIPOPT_ETOOLARGE)
+		return r;
+	const char *source;
+	size_t length;
+	if (json_source(value, &source, &length))
+		to->dropped_bytes = (uint32_t)MIN(length, UINT32_MAX);
+	return 0;
 }
 
 static int decode_list(const struct record_field *field, struct json_value value, struct record_value *to)
@@ -205,6 +215,7 @@ static int decode_field(struct decode *decode, const struct record_field *field,
 		return decode_text(decode, field, value, to);
 	case RECORD_CODEC_TEXT:
 	case RECORD_CODEC_COUNTRY:
+	case RECORD_CODEC_DOCUMENT:
 	case RECORD_CODEC_JSON:
 		return decode_text(decode, field, value, to);
 	case RECORD_CODEC_DECIMAL:

@@ -46,11 +46,17 @@ static void encode_time(const struct record_value *value, struct json_writer *wr
 	json_write_text(writer, value->source_text ? value->source_text : text);
 }
 
-static void encode_list(const struct record_list *list, struct json_writer *writer)
+/* An item that stands in a list of changed fields is sent whole. */
+static int part_of(int what)
+{
+	return what == RECORD_ENCODE_CREATION ? what : SHIPOPT_ENCODE_ALL;
+}
+
+static void encode_list(const struct record_list *list, int what, struct json_writer *writer)
 {
 	json_begin_array(writer);
 	for (size_t i = 0; list && i < list->count; i++)
-		record_encode(list->items[i], SHIPOPT_ENCODE_ALL, writer);
+		record_encode(list->items[i], part_of(what), writer);
 	json_end_array(writer);
 }
 
@@ -65,6 +71,7 @@ static void encode_value(
 	case RECORD_CODEC_TEXT:
 	case RECORD_CODEC_FLAT:
 	case RECORD_CODEC_COUNTRY:
+	case RECORD_CODEC_DOCUMENT:
 		json_write_text(writer, value->text);
 		break;
 	case RECORD_CODEC_INTEGER:
@@ -85,10 +92,10 @@ static void encode_value(
 		break;
 	case RECORD_CODEC_CHILD:
 		/* A child that was put in place is new as a whole. */
-		record_encode(value->child, value->changed ? SHIPOPT_ENCODE_ALL : what, writer);
+		record_encode(value->child, value->changed ? part_of(what) : what, writer);
 		break;
 	case RECORD_CODEC_LIST:
-		encode_list(value->list, writer);
+		encode_list(value->list, what, writer);
 		break;
 	}
 }
@@ -115,15 +122,22 @@ bool record_is_changed(const shipopt_record *record)
 	return false;
 }
 
+static bool is_left_out(const struct record_field *field, const struct record_value *value, int what)
+{
+	if (value->state == SHIPOPT_FIELD_ABSENT)
+		return true;
+	if (what == RECORD_ENCODE_CREATION)
+		return field->role != RECORD_ROLE_REQUEST && field->role != RECORD_ROLE_IDENTITY;
+	return what == SHIPOPT_ENCODE_CHANGED && !value_is_changed(field, value);
+}
+
 int record_encode(const shipopt_record *record, int what, struct json_writer *writer)
 {
 	json_begin_object(writer);
 	for (size_t i = 0; i < record->kind->field_count; i++) {
 		const struct record_value *value = &record->values[i];
 		const struct record_field *field = &record->kind->fields[i];
-		if (value->state == SHIPOPT_FIELD_ABSENT)
-			continue;
-		if (what == SHIPOPT_ENCODE_CHANGED && !value_is_changed(field, value))
+		if (is_left_out(field, value, what))
 			continue;
 		json_write_key(writer, field->key);
 		encode_value(field, value, what, writer);

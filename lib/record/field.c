@@ -42,6 +42,7 @@ int record_codec_type(enum record_codec codec)
 		[RECORD_CODEC_TEXT] = SHIPOPT_TYPE_TEXT,
 		[RECORD_CODEC_FLAT] = SHIPOPT_TYPE_TEXT,
 		[RECORD_CODEC_COUNTRY] = SHIPOPT_TYPE_TEXT,
+		[RECORD_CODEC_DOCUMENT] = SHIPOPT_TYPE_TEXT,
 		[RECORD_CODEC_INTEGER] = SHIPOPT_TYPE_INTEGER,
 		[RECORD_CODEC_DECIMAL] = SHIPOPT_TYPE_DECIMAL,
 		[RECORD_CODEC_MONEY] = SHIPOPT_TYPE_MONEY,
@@ -52,6 +53,11 @@ int record_codec_type(enum record_codec codec)
 		[RECORD_CODEC_LIST] = SHIPOPT_TYPE_LIST,
 	};
 	return types[codec];
+}
+
+size_t record_text_max(const struct record_field *field)
+{
+	return field->codec == RECORD_CODEC_DOCUMENT ? RECORD_DOCUMENT_MAX : RECORD_TEXT_MAX;
 }
 
 static const struct record_field *field_find(int kind, int field)

@@ -12,9 +12,17 @@
  * A line is F(kind, field, number, codec, kind of children or 0, role, JSON key, column or NULL).
  *
  * codec   TEXT INTEGER DECIMAL MONEY TIME BOOLEAN JSON CHILD LIST, as the public types; COUNTRY is text that order
- *         files may give as a name; FLAT is text that the wire also has as a list or an object (flattened).
- * role    REQUEST: part of what a caller asks for, so part of the fingerprint. SERVER: made by the carrier.
- *         IDENTITY: the carrier's id; it counts as a request only where it stands for the whole child.
+ *         files may give as a name; FLAT is text that the wire also has as a list or an object (flattened); DOCUMENT is
+ *         text that may be a whole label or form (a data: URI, a file in base64), with a higher bound than other text.
+ * role    what the field says, and with it where it may be sent. A creation (RECORD_ENCODE_CREATION) carries REQUEST and
+ *         IDENTITY alone: nothing else is needed to make a shipment, and the rest may spend money.
+ *         REQUEST: part of what a caller asks for, so part of the fingerprint.
+ *         WISH: asked for too, but says which rate is to be bought. The carrier buys a shipment at once whose creation
+ *         has it. Orders keep it beside their shipment (order_take_wishes), the calls that make a shipment refuse it.
+ *         PURCHASE: asked for too, but paid: it goes with the purchase.
+ *         SERVER: made by the carrier.
+ *         IDENTITY: the carrier's id; it counts as a request only where it stands for the whole child. The id of a
+ *         shipment is SERVER, as a shipment is nobody's child: what is created is a new one.
  * column  the header of order files. That of a child is the prefix of its fields' columns ("to_" and "zip" make
  *         "to_zip"), that of a list stands in front of a number ("item1_value"; without one the first item is
  *         meant), "option_" takes any name behind it. The columns of a shipment are therefore:
@@ -115,6 +123,11 @@
 	F(CUSTOMS_ITEM, CREATED_AT, 14, TIME, 0, SERVER, "created_at", NULL) \
 	F(CUSTOMS_ITEM, UPDATED_AT, 15, TIME, 0, SERVER, "updated_at", NULL)
 
+/*
+ * INSURANCE is the value of the contents in US dollars, with no currency beside it: the carrier reads the number as dollars
+ * whatever currency rates, options.currency or customs items have. It is bought with the label (`insurance` of
+ * POST /shipments/{id}/buy) or later (POST /shipments/{id}/insure), for a fee on top of the postage.
+ */
 #define RECORD_FIELDS_SHIPMENT(F) \
 	F(SHIPMENT, REFERENCE, 1, TEXT, 0, REQUEST, "reference", "reference") \
 	F(SHIPMENT, TO_ADDRESS, 2, CHILD, SHIPOPT_RECORD_ADDRESS, REQUEST, "to_address", "to_") \
@@ -125,11 +138,11 @@
 	F(SHIPMENT, CUSTOMS_INFO, 7, CHILD, SHIPOPT_RECORD_CUSTOMS_INFO, REQUEST, "customs_info", "") \
 	F(SHIPMENT, OPTIONS, 8, JSON, 0, REQUEST, "options", "option_") \
 	F(SHIPMENT, IS_RETURN, 9, BOOLEAN, 0, REQUEST, "is_return", "is_return") \
-	F(SHIPMENT, INSURANCE, 10, MONEY, 0, REQUEST, "insurance", "insurance") \
+	F(SHIPMENT, INSURANCE, 10, MONEY, 0, PURCHASE, "insurance", "insurance") \
 	F(SHIPMENT, TAX_IDENTIFIERS, 11, LIST, SHIPOPT_RECORD_TAX_IDENTIFIER, REQUEST, "tax_identifiers", "tax_id") \
 	F(SHIPMENT, CARRIER_ACCOUNTS, 12, JSON, 0, REQUEST, "carrier_accounts", "carrier_accounts") \
-	F(SHIPMENT, SERVICE, 13, TEXT, 0, REQUEST, "service", NULL) \
-	F(SHIPMENT, ID, 14, TEXT, 0, IDENTITY, "id", NULL) \
+	F(SHIPMENT, SERVICE, 13, TEXT, 0, WISH, "service", NULL) \
+	F(SHIPMENT, ID, 14, TEXT, 0, SERVER, "id", NULL) \
 	F(SHIPMENT, STATUS, 15, TEXT, 0, SERVER, "status", NULL) \
 	F(SHIPMENT, TRACKING_CODE, 16, TEXT, 0, SERVER, "tracking_code", NULL) \
 	F(SHIPMENT, REFUND_STATUS, 17, TEXT, 0, SERVER, "refund_status", NULL) \
@@ -148,7 +161,8 @@
 	F(SHIPMENT, USPS_ZONE, 30, INTEGER, 0, SERVER, "usps_zone", NULL) \
 	F(SHIPMENT, MODE, 31, TEXT, 0, SERVER, "mode", NULL) \
 	F(SHIPMENT, CREATED_AT, 32, TIME, 0, SERVER, "created_at", NULL) \
-	F(SHIPMENT, UPDATED_AT, 33, TIME, 0, SERVER, "updated_at", NULL)
+	F(SHIPMENT, UPDATED_AT, 33, TIME, 0, SERVER, "updated_at", NULL) \
+	F(SHIPMENT, CARRIER, 34, TEXT, 0, WISH, "carrier", NULL)
 
 #define RECORD_FIELDS_RATE(F) \
 	F(RATE, ID, 1, TEXT, 0, IDENTITY, "id", NULL) \
@@ -186,12 +200,12 @@
 
 #define RECORD_FIELDS_POSTAGE_LABEL(F) \
 	F(POSTAGE_LABEL, ID, 1, TEXT, 0, IDENTITY, "id", NULL) \
-	F(POSTAGE_LABEL, LABEL_URL, 2, TEXT, 0, SERVER, "label_url", NULL) \
+	F(POSTAGE_LABEL, LABEL_URL, 2, DOCUMENT, 0, SERVER, "label_url", NULL) \
 	F(POSTAGE_LABEL, LABEL_FILE_TYPE, 3, TEXT, 0, SERVER, "label_file_type", NULL) \
-	F(POSTAGE_LABEL, LABEL_PDF_URL, 4, TEXT, 0, SERVER, "label_pdf_url", NULL) \
-	F(POSTAGE_LABEL, LABEL_ZPL_URL, 5, TEXT, 0, SERVER, "label_zpl_url", NULL) \
-	F(POSTAGE_LABEL, LABEL_EPL2_URL, 6, TEXT, 0, SERVER, "label_epl2_url", NULL) \
-	F(POSTAGE_LABEL, LABEL_FILE, 7, TEXT, 0, SERVER, "label_file", NULL) \
+	F(POSTAGE_LABEL, LABEL_PDF_URL, 4, DOCUMENT, 0, SERVER, "label_pdf_url", NULL) \
+	F(POSTAGE_LABEL, LABEL_ZPL_URL, 5, DOCUMENT, 0, SERVER, "label_zpl_url", NULL) \
+	F(POSTAGE_LABEL, LABEL_EPL2_URL, 6, DOCUMENT, 0, SERVER, "label_epl2_url", NULL) \
+	F(POSTAGE_LABEL, LABEL_FILE, 7, DOCUMENT, 0, SERVER, "label_file", NULL) \
 	F(POSTAGE_LABEL, LABEL_TYPE, 8, TEXT, 0, SERVER, "label_type", NULL) \
 	F(POSTAGE_LABEL, LABEL_SIZE, 9, TEXT, 0, SERVER, "label_size", NULL) \
 	F(POSTAGE_LABEL, LABEL_RESOLUTION, 10, INTEGER, 0, SERVER, "label_resolution", NULL) \
@@ -260,7 +274,7 @@
 #define RECORD_FIELDS_FORM(F) \
 	F(FORM, ID, 1, TEXT, 0, IDENTITY, "id", NULL) \
 	F(FORM, FORM_TYPE, 2, TEXT, 0, SERVER, "form_type", NULL) \
-	F(FORM, FORM_URL, 3, TEXT, 0, SERVER, "form_url", NULL) \
+	F(FORM, FORM_URL, 3, DOCUMENT, 0, SERVER, "form_url", NULL) \
 	F(FORM, SUBMITTED_ELECTRONICALLY, 4, BOOLEAN, 0, SERVER, "submitted_electronically", NULL) \
 	F(FORM, MODE, 5, TEXT, 0, SERVER, "mode", NULL) \
 	F(FORM, CREATED_AT, 6, TIME, 0, SERVER, "created_at", NULL) \

@@ -110,12 +110,13 @@ static bool record_asks(const shipopt_record *record);
 
 static bool value_asks(const struct record_field *field, const struct record_value *value)
 {
-	if (field->role != RECORD_ROLE_REQUEST || value->state != SHIPOPT_FIELD_SET)
+	if (field->role == RECORD_ROLE_SERVER || field->role == RECORD_ROLE_IDENTITY || value->state != SHIPOPT_FIELD_SET)
 		return false;
 	switch ((enum record_codec)field->codec) {
 	case RECORD_CODEC_TEXT:
 	case RECORD_CODEC_FLAT:
 	case RECORD_CODEC_COUNTRY:
+	case RECORD_CODEC_DOCUMENT:
 		return text_asks(value->text);
 	case RECORD_CODEC_JSON:
 		return json_asks(value->text);
@@ -147,6 +148,14 @@ static const char *record_identity(const shipopt_record *record)
 	return NULL;
 }
 
+const struct record_field *record_find_wish(const shipopt_record *record)
+{
+	for (size_t i = 0; i < record->kind->field_count; i++)
+		if (record->kind->fields[i].role == RECORD_ROLE_WISH && value_asks(&record->kind->fields[i], &record->values[i]))
+			return &record->kind->fields[i];
+	return NULL;
+}
+
 bool record_is_reference(const shipopt_record *record)
 {
 	return record && record_identity(record) != NULL;
@@ -167,6 +176,7 @@ static void write_value(const struct record_field *field, const struct record_va
 	case RECORD_CODEC_TEXT:
 	case RECORD_CODEC_FLAT:
 	case RECORD_CODEC_COUNTRY:
+	case RECORD_CODEC_DOCUMENT:
 		write_trimmed(value->text, writer);
 		break;
 	case RECORD_CODEC_INTEGER:

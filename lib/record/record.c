@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "record/record.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -121,6 +122,42 @@ void shipopt_record_mark_unchanged(shipopt_record *record)
 	}
 }
 
+/* Appends to a path of `length` bytes; returns its new length. */
+static size_t path_add(char path[RECORD_PATH_SIZE], size_t length, const char *separator, const char *name)
+{
+	size_t room = RECORD_PATH_SIZE - length;
+	int wanted = snprintf(path + length, room, "%s%s", separator, name);
+	return length + MIN((size_t)MAX(wanted, 0), room - 1);
+}
+
+static size_t find_dropped(const shipopt_record *record, char path[RECORD_PATH_SIZE], size_t length)
+{
+	size_t bytes = 0;
+	for (size_t i = 0; bytes == 0 && i < record->kind->field_count; i++) {
+		const struct record_value *value = &record->values[i];
+		int codec = record->kind->fields[i].codec;
+		size_t end = path_add(path, length, length ? "." : "", record->kind->fields[i].key);
+		bytes = value->dropped_bytes;
+		if (codec == RECORD_CODEC_CHILD && value->child)
+			bytes = find_dropped(value->child, path, end);
+		for (size_t j = 0; codec == RECORD_CODEC_LIST && value->list && bytes == 0 && j < value->list->count; j++) {
+			char index[24];
+			snprintf(index, sizeof(index), "[%zu]", j);
+			bytes = find_dropped(value->list->items[j], path, path_add(path, end, "", index));
+		}
+	}
+	return bytes;
+}
+
+size_t record_find_dropped(const shipopt_record *record, char ret_path[RECORD_PATH_SIZE])
+{
+	char path[RECORD_PATH_SIZE];
+	size_t bytes = record ? find_dropped(record, path, 0) : 0;
+	if (bytes)
+		memcpy(ret_path, path, sizeof(path));
+	return bytes;
+}
+
 static bool field_has_text(const struct record_field *field)
 {
 	int type = record_codec_type(field->codec);
@@ -168,6 +205,7 @@ static int value_copy(const struct record_value *from, const struct record_field
 {
 	int r = 0;
 	to->changed = from->changed;
+	to->dropped_bytes = from->dropped_bytes;
 	if (field->codec == RECORD_CODEC_CHILD)
 		r = from->child ? shipopt_record_copy(from->child, &to->child) : 0;
 	else if (field->codec == RECORD_CODEC_LIST)

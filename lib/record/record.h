@@ -24,6 +24,7 @@ enum record_codec {
 	RECORD_CODEC_TEXT = 1,
 	RECORD_CODEC_FLAT,
 	RECORD_CODEC_COUNTRY,
+	RECORD_CODEC_DOCUMENT,
 	RECORD_CODEC_INTEGER,
 	RECORD_CODEC_DECIMAL,
 	RECORD_CODEC_MONEY,
@@ -34,7 +35,13 @@ enum record_codec {
 	RECORD_CODEC_LIST
 };
 
-enum record_role { RECORD_ROLE_REQUEST = 1, RECORD_ROLE_SERVER, RECORD_ROLE_IDENTITY };
+enum record_role {
+	RECORD_ROLE_REQUEST = 1,
+	RECORD_ROLE_WISH,
+	RECORD_ROLE_PURCHASE,
+	RECORD_ROLE_SERVER,
+	RECORD_ROLE_IDENTITY
+};
 
 /* A line of fields.h. */
 struct record_field {
@@ -56,7 +63,10 @@ const struct record_field *record_field_find(const struct record_kind *kind, int
 int record_codec_type(enum record_codec codec);
 
 #define RECORD_TEXT_MAX 65536
+#define RECORD_DOCUMENT_MAX ((size_t)4 << 20) /* of a field that may be a label or a form */
 #define RECORD_SOURCE_MAX ((size_t)256 << 10)
+/* The most bytes that a text or JSON field holds. */
+size_t record_text_max(const struct record_field *field);
 
 struct record_list {
 	size_t count, capacity;
@@ -73,6 +83,7 @@ struct record_value {
 	char *source_text; /* of decimal, money and time: as the carrier wrote it; of an absent value: money that could not be read */
 	uint8_t state;     /* SHIPOPT_FIELD_… */
 	bool changed;
+	uint32_t dropped_bytes; /* of a text that came and was left out, as it is longer than the field holds; else 0 */
 };
 
 struct shipopt_record {
@@ -101,9 +112,17 @@ bool record_is_changed(const shipopt_record *record);
  * yet: `record_keep_source` copies it, for records that stand for themselves. */
 int record_decode_value(int kind, struct json_value value, shipopt_record **ret_record);
 int record_keep_source(shipopt_record *record, struct json_value value);
-/* Writes the record as one JSON value; `what` as in shipopt_record_encode. Failures stick to the writer; the return
- * value is its status. */
+/* The first field of the record, or below it, whose text was left out by the decoder because it is longer than the field holds:
+ * how many bytes the text has, and the path of the field ("postage_label.label_url", cut to fit). 0: nothing was left out. */
+#define RECORD_PATH_SIZE 128
+size_t record_find_dropped(const shipopt_record *record, char ret_path[RECORD_PATH_SIZE]);
+
+/* Writes the record as one JSON value; `what` as in shipopt_record_encode, or RECORD_ENCODE_CREATION: only what a request to
+ * create the object may carry, by the roles of the fields. Failures stick to the writer; the return value is its status. */
+enum { RECORD_ENCODE_CREATION = 2 };
 int record_encode(const shipopt_record *record, int what, struct json_writer *writer);
+/* The first field of the record that says what to buy (role WISH) and is not blank, or NULL: a creation that has it buys. */
+const struct record_field *record_find_wish(const shipopt_record *record);
 
 /*
  * What a record asks for, without what the carrier made of it.

@@ -45,7 +45,7 @@ static int set_copy(shipopt_record *record, int field, int type, const char *tex
 	if (!text)
 		return SHIPOPT_EINVAL;
 	length = strlen(text);
-	if (length > RECORD_TEXT_MAX)
+	if (length > record_text_max(&record->kind->fields[field - 1]))
 		return SHIPOPT_ETOOLARGE;
 	if (!text_is_utf8(text, length, NULL))
 		return SHIPOPT_EENCODING;
