@@ -470,6 +470,7 @@ static void tell_carrier(struct exchange *exchange)
 static void exchange_read_done(struct exchange *exchange)
 {
 	decode_record(exchange);
+	classify(exchange);
 	set_result(exchange);
 	tell_carrier(exchange);
 	if (!wait_for_socket(exchange) && !try_repeat(exchange))

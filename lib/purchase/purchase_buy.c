@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "purchase/insurance.h"
 #include "purchase/purchase_steps.h"
+#include "record/record.h"
 
 /* The part that spends money: admission, `buying`, one request, and what its answer proves. */
 
@@ -85,9 +87,11 @@ static int purchase_check_money(
 	if (rules->spend_limit > 0 && !text_equal(currency, rules->currency))
 		return error_set(ret_error, SHIPOPT_ELIMIT, "the rate is in %s and the spend limit in %s; nothing was bought",
 			currency ? currency : "no currency", rules->currency);
-	if (request->insurance > 0 && !text_equal(currency, rules->insurance_currency))
+	/* The fee is reserved together with the postage, as one amount. */
+	if (rules->spend_limit > 0 && request->fee > 0 && !text_equal(currency, rules->insurance_currency))
 		return error_set(ret_error, SHIPOPT_ELIMIT,
-			"the rate is in %s and the insurance in %s (bulk setting insurance_currency); nothing was bought",
+			"the rate is in %s and the insurance in %s (bulk setting insurance_currency), and the spend limit counts both; "
+			"nothing was bought",
 			currency ? currency : "no currency", rules->insurance_currency);
 	return 0;
 }
@@ -301,6 +305,11 @@ void purchase_proved(struct purchase *purchase)
 
 /* ---- bought ------------------------------------------------------------------------------------------------ */
 
+static void purchase_add_note(struct buffer *note, const char *text)
+{
+	buffer_append_format(note, "%s%s", note->length ? "; " : "", text);
+}
+
 /* What the carrier charged; 0 where it does not say so in a way that can be believed. */
 static int64_t purchase_paid(const struct purchase *purchase, struct buffer *note)
 {
@@ -309,8 +318,7 @@ static int64_t purchase_paid(const struct purchase *purchase, struct buffer *not
 	const char *currency = shipopt_record_text(rate, SHIPOPT_RATE_CURRENCY);
 	if (paid > 0 && paid <= PURCHASE_PAID_MAX && (!currency || text_equal(currency, purchase->row.currency)))
 		return paid;
-	buffer_append_format(note, "%sthe carrier's answer does not say what was charged: counted as the chosen rate",
-		note->length ? "; " : "");
+	purchase_add_note(note, "the carrier's answer does not say what was charged: counted as the chosen rate");
 	return 0;
 }
 
@@ -319,22 +327,32 @@ static int64_t purchase_fee(const struct purchase *purchase, struct buffer *note
 	int64_t insured = shipopt_record_number(purchase->shipment, SHIPOPT_SHIPMENT_INSURANCE, 0);
 	if (purchase->row.insurance <= insured)
 		return purchase->row.fee;
-	char asked[DECIMAL_TEXT_SIZE];
+	char asked[DECIMAL_TEXT_SIZE], text[128];
 	decimal_format(purchase->row.insurance, 2, asked);
-	buffer_append_format(note, "%sbought WITHOUT the insurance of %s %s that was asked for", note->length ? "; " : "", asked,
-		purchase->row.currency ? purchase->row.currency : "");
+	snprintf(text, sizeof(text), "bought, but not insured: %s %s was asked for", asked, purchase->rules->insurance_currency);
+	purchase_add_note(note, text);
 	return insured > 0 ? purchase->row.fee : 0;
 }
 
+/* A label without its document is bought all the same, and says so. */
 static const char *purchase_label_url(const struct purchase *purchase, struct buffer *note)
 {
 	const shipopt_record *label = shipopt_record_child(purchase->shipment, SHIPOPT_SHIPMENT_POSTAGE_LABEL);
 	const char *url = shipopt_record_text(label, SHIPOPT_POSTAGE_LABEL_LABEL_URL);
+	char path[RECORD_PATH_SIZE], text[RECORD_PATH_SIZE + 256];
+	size_t dropped = record_find_dropped(label, path);
 	bool fits = url && strlen(url) <= LEDGER_TEXT_MAX;
-	if (!fits)
-		buffer_append_format(note, "%s%s; fetch it with GET /shipments/%.64s", note->length ? "; " : "",
-			url ? "the label document is larger than the ledger keeps" : "the answer has no label document",
+	if (dropped)
+		snprintf(text, sizeof(text), "the label's %s of %zu bytes does not fit; fetch it with GET /shipments/%.64s", path,
+			dropped, purchase->row.shipment_id);
+	else if (url && !fits)
+		snprintf(text, sizeof(text), "the label_url of %zu bytes is not kept in the ledger (%zu at most); fetch it with GET "
+			"/shipments/%.64s", strlen(url), LEDGER_TEXT_MAX, purchase->row.shipment_id);
+	else if (!url)
+		snprintf(text, sizeof(text), "the answer has no label document; fetch it with GET /shipments/%.64s",
 			purchase->row.shipment_id);
+	if (dropped || !fits)
+		purchase_add_note(note, text);
 	return fits ? url : NULL;
 }
 

@@ -251,18 +251,31 @@ static void purchase_wait_for_carrier(struct purchase *purchase, shipopt_error *
 	purchase_wait(purchase, PURCHASE_WAITING_FOR_RATE, MIN(delay_us, MISSING_WAIT_MOST_US));
 }
 
+/* The currency that the rates must be in. What was approved stays in the currency that it was approved in. */
+static const char *purchase_wanted_currency(const struct purchase *purchase)
+{
+	const struct purchase_rules *rules = purchase->rules;
+	if (purchase_approved(purchase) > 0)
+		return purchase->row.approved_currency;
+	return choice_currency(rules->choice.currency, purchase->order->max_rate, rules->spend_limit);
+}
+
 /* Another carrier within the price bound: above the order's max_rate or the wanted carrier's last seen rate by at most
  * fallback_percent. Without either there is no bound to keep to. */
 static int purchase_fall_back(struct purchase *purchase, shipopt_error **ret_error)
 {
 	const struct purchase_rules *rules = purchase->rules;
-	const struct health_carrier *seen = health_find(&rules->carrier->health, purchase->order->carrier);
-	int64_t base = purchase->order->max_rate > 0 ? purchase->order->max_rate : seen ? seen->cheapest : -1;
+	struct choice choice = rules->choice;
+	const char *seen_currency = NULL;
+	choice.currency = purchase_wanted_currency(purchase);
+	int64_t base = purchase->order->max_rate;
+	if (base <= 0)
+		base = health_cheapest(&rules->carrier->health, purchase->order->carrier, choice.currency, &seen_currency);
 	if (base < 0)
 		return error_set(ret_error, SHIPOPT_ENORATE,
 			"carrier \"%.64s\" has no rate now, and a fallback has no price bound: set max_rate",
 			purchase->order->carrier);
-	struct choice choice = rules->choice;
+	choice.currency = text_is_empty(choice.currency) ? seen_currency : choice.currency;
 	choice.max_rate = purchase_grown(base, rules->fallback_percent);
 	return choice_pick(&choice, purchase->shipment, &purchase->rate_index, ret_error);
 }
@@ -284,7 +297,7 @@ static void purchase_choose_missing(struct purchase *purchase, int status, shipo
 		}
 	}
 	if (status != SHIPOPT_ELIMIT) {
-		purchase_fail(purchase, LEDGER_FAIL, status, error);
+		purchase_fail(purchase, status == SHIPOPT_EHELD ? LEDGER_HOLD : LEDGER_FAIL, status, error);
 		return;
 	}
 	/* Too dear is for a person to judge: held, and the error says the same code. */
@@ -301,6 +314,7 @@ void purchase_choose(struct purchase *purchase)
 	choice.carrier = purchase->order->carrier;
 	choice.service = purchase->order->service;
 	choice.max_rate = purchase->order->max_rate;
+	choice.currency = purchase_wanted_currency(purchase);
 	if (purchase->is_rerating) { /* after an expired rate: the same service again, at what it costs now */
 		choice.rule = CHOICE_CHEAPEST;
 		choice.carrier = purchase->row.carrier;

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "purchase/purchase_steps.h"
+#include "record/record.h"
 
 /* The free part of a purchase: a shipment is made, or rated again. */
 
@@ -96,6 +97,8 @@ void purchase_create(struct purchase *purchase)
 		purchase_end(purchase, SHIPOPT_ECANCELED, NULL);
 		return;
 	}
+	/* With a wish in it the carrier would buy at once, past the ledger. */
+	ASSERT(!record_find_wish(purchase->order->shipment));
 	mem_free(TAKE(purchase->rerate_id));
 	struct call *call = purchase_new_call(purchase);
 	int r = purchase->rules->carrier->provider->create_shipment(call, purchase->order->shipment);

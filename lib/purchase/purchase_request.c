@@ -91,6 +91,7 @@ static int purchase_read_stored(const struct purchase *purchase, shipopt_order *
 						: SHIPOPT_EPARSE;
 	r = r < 0 ? r : shipopt_order_set_service(stored, json_get_text(root, "service"));
 	r = r < 0 ? r : shipopt_order_set_carrier(stored, json_get_text(root, "carrier"));
+	r = r < 0 ? r : order_take_wishes(stored); /* they stood in the shipment once */
 	if (r == 0)
 		*ret_order = TAKE(stored);
 	return r;

@@ -4,9 +4,10 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/unicode.h"
 #include "record/record.h"
 
-#define FINGERPRINT_FORM "request-1:"
+#define FINGERPRINT_FORM "request-2:"
 #define PATH_SIZE_MAX 256
 
 struct member {
@@ -96,7 +97,7 @@ static void write_json(const char *text, struct json_writer *writer)
 static bool text_asks(const char *text)
 {
 	size_t length = strlen(text);
-	text_trim(&text, &length);
+	unicode_trim(&text, &length);
 	return length > 0;
 }
 
@@ -166,7 +167,7 @@ static void write_record(const shipopt_record *record, bool nested, struct json_
 static void write_trimmed(const char *text, struct json_writer *writer)
 {
 	size_t length = strlen(text);
-	text_trim(&text, &length);
+	unicode_trim(&text, &length);
 	json_write_bytes(writer, text, length);
 }
 
