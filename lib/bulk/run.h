@@ -5,9 +5,9 @@
 #include <pthread.h>
 #include <shipopt/bulk.h>
 
-#include "bulk/item.h"
+#include "purchase/item.h"
 #include "bulk/run_blame.h"
-#include "bulk/source.h"
+#include "orders/source.h"
 #include "bulk/summary.h"
 #include "config/tables.h"
 #include "purchase/purchase.h"

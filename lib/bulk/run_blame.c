@@ -5,7 +5,7 @@
 
 #include "base/hash.h"
 #include "base/text.h"
-#include "bulk/item.h"
+#include "purchase/item.h"
 
 void run_blame_success(struct run_blame *blame)
 {

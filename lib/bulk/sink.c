@@ -9,7 +9,7 @@
 #include "base/fault.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "bulk/source_file.h"
+#include "orders/source_file.h"
 
 #define REASON_SIZE 128
 

@@ -5,7 +5,7 @@
 #include <shipopt/bulk.h>
 
 #include "base/buffer.h"
-#include "bulk/item.h"
+#include "purchase/item.h"
 
 /*
  * A place for results: a buffered file of CSV or JSON lines.

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "bulk/item.h"
+#include "purchase/item.h"
 
 void summary_init(struct summary *summary)
 {

@@ -6,8 +6,8 @@
 
 #include "base/hash.h"
 #include "base/random.h"
-#include "bulk/choice.h"
-#include "bulk/item.h"
+#include "purchase/choice.h"
+#include "purchase/item.h"
 #include "carrier/exchange.h"
 #include "purchase/evidence.h"
 #include "store/ledger.h"

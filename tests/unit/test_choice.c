@@ -6,7 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
-#include "bulk/choice.h"
+#include "purchase/choice.h"
 #include "json/json.h"
 
 static const char rates[] =

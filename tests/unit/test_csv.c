@@ -11,9 +11,9 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/text.h"
-#include "bulk/source.h"
-#include "bulk/source_csv.h"
-#include "bulk/source_table.h"
+#include "orders/source.h"
+#include "orders/source_csv.h"
+#include "orders/source_table.h"
 #include "json/json.h"
 #include "temporary.h"
 

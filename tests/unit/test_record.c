@@ -235,7 +235,7 @@ static void fingerprints_see_what_is_asked_and_nothing_else(void **state)
 static void a_fingerprint_is_the_same_for_ever(void **state)
 {
 	char hex[HASH_HEX_SIZE], expected[HASH_HEX_SIZE];
-	static const char form[] = "request-1:{\"1\":\"7\",\"2\":{\"7\":\"02114\"},\"6\":{\"5\":15.4},\"9\":true,\"10\":100}";
+	static const char form[] = "request-2:{\"1\":\"7\",\"2\":{\"7\":\"02114\"},\"6\":{\"5\":15.4},\"9\":true,\"10\":100}";
 	shipopt_record *record = decode("{\"reference\":\"7\",\"to_address\":{\"zip\":\"02114\"},\"parcel\":{\"weight\":15.40},"
 					"\"is_return\":true,\"insurance\":\"100.00\"}");
 	assert_int_equal(record_fingerprint(record, hex), 0);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/memory.h"
-#include "bulk/order.h"
+#include "orders/order.h"
 #include "bulk/run_blame.h"
 
 static struct run_blame blame;

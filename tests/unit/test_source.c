@@ -8,7 +8,7 @@
 
 #include "base/fault.h"
 #include "base/memory.h"
-#include "bulk/source.h"
+#include "orders/source.h"
 
 static shipopt_order *make_order(int number)
 {

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "bulk/item.h"
+#include "purchase/item.h"
 #include "bulk/summary.h"
 
 static void add(struct summary *summary, int status, int64_t latency_us, const char *carrier, const char *currency, int64_t amount)

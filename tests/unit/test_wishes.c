@@ -5,7 +5,7 @@
 
 #include "base/fault.h"
 #include "base/memory.h"
-#include "bulk/order.h"
+#include "orders/order.h"
 #include "record/record.h"
 
 /* A service and carrier in an order's shipment become the order's own. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/memory.h"
-#include "bulk/source.h"
+#include "orders/source.h"
 
 struct array_source {
 	shipopt_source source;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "bulk/source.h"
+#include "orders/source.h"
 
 #include "base/memory.h"
-#include "bulk/source_config.h"
+#include "orders/source_config.h"
 
 SETTINGS_PUBLIC_NEW(source)
 SETTINGS_PUBLIC_FREE(source)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef BULK_CHOICE_H
-#define BULK_CHOICE_H
+#ifndef PURCHASE_CHOICE_H
+#define PURCHASE_CHOICE_H
 
 #include <shipopt/bulk.h>
 

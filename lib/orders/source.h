@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef BULK_SOURCE_H
-#define BULK_SOURCE_H
+#ifndef ORDERS_SOURCE_H
+#define ORDERS_SOURCE_H
 
 #include <shipopt/bulk.h>
 #include <stdatomic.h>
 
 #include "base/reference.h"
-#include "bulk/order.h"
+#include "orders/order.h"
 
 /*
  * A stream of orders. source_next() is called by the run's reader, on the side pool (files and host callbacks may block),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "bulk/order.h"
+#include "orders/order.h"
 
 #include <string.h>
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "bulk/source_csv.h"
+#include "orders/source_csv.h"
 
 #include <string.h>
 
 #include "base/memory.h"
-#include "bulk/source_config.h"
+#include "orders/source_config.h"
 
 enum { CELL_START, CELL_PLAIN, CELL_QUOTED, CELL_QUOTE_SEEN };
 

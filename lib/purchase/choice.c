@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "bulk/choice.h"
+#include "purchase/choice.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef BULK_SOURCE_CONFIG_H
-#define BULK_SOURCE_CONFIG_H
+#ifndef ORDERS_SOURCE_CONFIG_H
+#define ORDERS_SOURCE_CONFIG_H
 
 #include <shipopt/bulk.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "bulk/source.h"
+#include "orders/source.h"
 
 struct callback_source {
 	shipopt_source source;

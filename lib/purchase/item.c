@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "bulk/item.h"
+#include "purchase/item.h"
 
 #include "base/memory.h"
 

@@ -4,8 +4,8 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/unicode.h"
-#include "bulk/source.h"
-#include "bulk/source_csv.h"
+#include "orders/source.h"
+#include "orders/source_csv.h"
 
 /* What a row has to say about itself: its cells, its errors, its failed order. */
 

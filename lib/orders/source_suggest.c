@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "bulk/source_columns.h"
+#include "orders/source_columns.h"
 #include "record/record.h"
 
 /* The names that a wrong one is compared with come from the field table of lib/record, so that there is one list of them. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef BULK_ORDER_H
-#define BULK_ORDER_H
+#ifndef ORDERS_ORDER_H
+#define ORDERS_ORDER_H
 
 #include <shipopt/bulk.h>
 

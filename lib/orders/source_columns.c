@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "bulk/source_columns.h"
+#include "orders/source_columns.h"
 
 #include <string.h>
 

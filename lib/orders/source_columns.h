@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef BULK_SOURCE_COLUMNS_H
-#define BULK_SOURCE_COLUMNS_H
+#ifndef ORDERS_SOURCE_COLUMNS_H
+#define ORDERS_SOURCE_COLUMNS_H
 
-#include "bulk/order.h"
-#include "bulk/source_csv.h"
+#include "orders/order.h"
+#include "orders/source_csv.h"
 
 /*
  * The names that order files use, and what each sets: the order's own (order_key, service, …) and those of a shipment, which

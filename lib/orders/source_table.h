@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef BULK_SOURCE_TABLE_H
-#define BULK_SOURCE_TABLE_H
+#ifndef ORDERS_SOURCE_TABLE_H
+#define ORDERS_SOURCE_TABLE_H
 
-#include "bulk/source_csv.h"
+#include "orders/source_csv.h"
 
 /* Sources over the rows of a file; the public functions open them with blocks of FILE_BLOCK_BYTES, tests with others. */
 #define FORMAT_CSV ((struct row_format){.delimiter = ',', .has_quotes = true})

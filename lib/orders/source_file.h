@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef BULK_SOURCE_FILE_H
-#define BULK_SOURCE_FILE_H
+#ifndef ORDERS_SOURCE_FILE_H
+#define ORDERS_SOURCE_FILE_H
 
 #include "base/error.h"
 

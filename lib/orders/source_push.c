@@ -3,8 +3,8 @@
 
 #include "base/fault.h"
 #include "base/memory.h"
-#include "bulk/source.h"
-#include "bulk/source_config.h"
+#include "orders/source.h"
+#include "orders/source_config.h"
 
 /*
  * A bounded ring between the host's threads, which push, and the run's reader. The ring is allocated whole, so that a push

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "bulk/source_file.h"
+#include "orders/source_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

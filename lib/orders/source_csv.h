@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef BULK_SOURCE_CSV_H
-#define BULK_SOURCE_CSV_H
+#ifndef ORDERS_SOURCE_CSV_H
+#define ORDERS_SOURCE_CSV_H
 
 #include "base/buffer.h"
-#include "bulk/order.h"
-#include "bulk/source_file.h"
+#include "orders/order.h"
+#include "orders/source_file.h"
 
 /*
  * Rows of a text file, cut into cells: CSV as in RFC 4180 (quoted cells, doubled quotes, line ends inside quotes), TSV (tabs,

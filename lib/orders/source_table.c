@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "bulk/source_table.h"
+#include "orders/source_table.h"
 
 #include "base/memory.h"
-#include "bulk/source.h"
-#include "bulk/source_columns.h"
+#include "orders/source.h"
+#include "orders/source_columns.h"
 
 struct table_source {
 	shipopt_source source;

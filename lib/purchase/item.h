@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef BULK_ITEM_H
-#define BULK_ITEM_H
+#ifndef PURCHASE_ITEM_H
+#define PURCHASE_ITEM_H
 
 #include <shipopt/bulk.h>
 
 #include "base/error.h"
-#include "bulk/order.h"
+#include "orders/order.h"
 
 /*
  * The result of one order, while and after it is worked on. Owned by its run until delivered, then freed. The run's own fields
