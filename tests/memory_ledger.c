@@ -255,7 +255,8 @@ static void write_created(const struct ledger_request *request, struct ledger_ro
 	set(&row->currency, request->currency);
 	set(&row->reason, NULL);
 	row->amount = request->amount;
-	approve(row, request->ceiling, request->amount, request->currency);
+	if (request->ceiling > 0)
+		approve(row, request->ceiling, request->amount, request->currency);
 }
 
 static void set_if(char **slot, const char *text)

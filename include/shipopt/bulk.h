@@ -61,8 +61,8 @@ SHIPOPT_API const shipopt_record *shipopt_order_shipment(const shipopt_order *or
  * Where orders come from. A source is used by one run, which takes it over: after a successful shipopt_bulk_…() the caller
  * must not free it (but may go on pushing). Before that the caller frees it.
  *
- * Files have a header line of our column names: order_key (required), service, carrier, max_rate, tracking_code, piece, and those
- * of shipopt_shipment_set_column(). JSON lines: one object a line with the same names, or with a "shipment" member of the
+ * Files have a header line of our column names: order_key (required), service, carrier, max_rate, tracking_code, piece, generation,
+ * and those of shipopt_shipment_set_column(). JSON lines: one object a line with the same names, or with a "shipment" member of the
  * carrier's shape. "-" reads standard input. A bad row is one failed item that names line, column and reason; the
  * rest go on. Text must be UTF-8 (a byte order mark is skipped).
  *

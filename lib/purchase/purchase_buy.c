@@ -316,8 +316,9 @@ static int64_t purchase_paid(const struct purchase *purchase, struct buffer *not
 	const shipopt_record *rate = shipopt_record_child(purchase->shipment, SHIPOPT_SHIPMENT_SELECTED_RATE);
 	int64_t paid = shipopt_record_number(rate, SHIPOPT_RATE_RATE, 0);
 	const char *currency = shipopt_record_text(rate, SHIPOPT_RATE_CURRENCY);
-	if (paid > 0 && paid <= PURCHASE_PAID_MAX && (!currency || text_equal(currency, purchase->row.currency)))
-		return paid;
+	bool is_price = rate && (paid > 0 || purchase->row.amount == 0) && paid <= PURCHASE_PAID_MAX;
+	if (is_price && (!currency || text_equal(currency, purchase->row.currency)))
+		return MAX(paid, 0);
 	purchase_add_note(note, "the carrier's answer does not say what was charged: counted as the chosen rate");
 	return 0;
 }

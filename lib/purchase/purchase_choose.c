@@ -81,14 +81,15 @@ static void purchase_end_quoted(struct purchase *purchase, const shipopt_record 
 	purchase_end(purchase, r, NULL);
 }
 
-/* What is approved with a price: what the row says, the order's max_rate, or the price itself and a little more. A fallback
- * within its bound may be above the order's max_rate: then its own price is what was approved. */
+/* What is approved with a price, unless the row says it already: the order's max_rate, or the price itself and a little more. A
+ * fallback within its bound may be above the order's max_rate: then its own price is what is approved. */
 static int64_t purchase_ceiling(const struct purchase *purchase, int64_t amount)
 {
 	int64_t approved = purchase_approved(purchase);
 	int64_t bound = purchase->order->max_rate > 0 ? purchase->order->max_rate
 						      : purchase_grown(amount, purchase->rules->ceiling_percent);
-	return approved > 0 ? approved : MAX(bound, amount);
+	/* 0: what was approved stays as it is. */
+	return approved > 0 ? 0 : MAX(bound, amount);
 }
 
 void purchase_fill_rate(const struct purchase *purchase, struct ledger_request *request)

@@ -49,7 +49,7 @@ static enum purchase_event purchase_find_unsent(struct purchase *purchase, bool 
 	case LEDGER_PLANNED:
 		return is_kept ? EVENT_FRESH : EVENT_CHANGED;
 	case LEDGER_CREATED:
-		return is_kept ? EVENT_RATED : EVENT_CHANGED;
+		return is_kept && purchase->row.sent < LEDGER_SENDS_MAX ? EVENT_RATED : EVENT_CHANGED;
 	case LEDGER_HELD:
 		return is_kept ? EVENT_HELD : EVENT_CHANGED; /* the correction that it waited for */
 	case LEDGER_FAILED:

@@ -133,6 +133,10 @@ static int purchase_late_status(const struct purchase *purchase)
 void purchase_end_late(struct purchase *purchase)
 {
 	int status = purchase_late_status(purchase);
+	if (purchase_is_open(purchase) && purchase->holds_lease) {
+		purchase_end_in_doubt(purchase);
+		return;
+	}
 	shipopt_error *error = TAKE(purchase->item->error);
 	if (!error && status == SHIPOPT_EBUSY)
 		error_set(&error, status, "another process holds the order until its lease ends");

@@ -122,7 +122,8 @@ void ledger_row_done(struct ledger_row *row);
 enum ledger_operation {
 	LEDGER_CLAIM = 1, /* find or make the row and lease it */
 	LEDGER_PLAN,      /* planned, created, failed, held → planned with new content (fingerprint, request); clears the shipment */
-	LEDGER_CREATE,    /* planned, created → created: shipment_id, rate, ceiling. A re-rate (same shipment id) or a new shipment */
+	LEDGER_CREATE,    /* planned, created → created: shipment_id, rate. A re-rate (same shipment id) or a new shipment. A `ceiling`
+	                     replaces the approval */
 	LEDGER_BUY,       /* planned, created, buying, in doubt → buying. From planned it brings the shipment; otherwise a
 	                     `shipment_id` that differs is refused. A `rate_id` replaces the rate, a `ceiling` the approval, a
 	                     `request` the stored one. Reserves `amount` (0: the row's) and `fee`, writes buying_at and settle_ms */

@@ -339,7 +339,7 @@ static void rows_are_listed_in_pages_and_counted(void **state)
 		"\"state\":\"in doubt\",\"shipment_id\":\"shp_doubt\",\"carrier\":null,\"service\":null,\"amount\":7.5,"
 		"\"paid\":0,\"currency\":\"USD\",\"tracking_code\":null,\"label_url\":null,\"attempts\":1,"
 		"\"reason\":\"because\",\"updated_at_ms\":%lld,\"sent\":1,\"unproven\":1,\"needs_person\":false,"
-		"\"refusal\":null,\"approved\":7.5,\"ceiling\":0,\"insurance\":0}],\"has_more\":false}",
+		"\"refusal\":null,\"approved\":0,\"ceiling\":0,\"insurance\":0}],\"has_more\":false}",
 		(int)doubt, (long long)clock_wall_ms());
 	assert_string_equal(shipopt_op_json(op), expected);
 	shipopt_op_unref(op);

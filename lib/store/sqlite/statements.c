@@ -61,7 +61,9 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 		"fingerprint = ?6, request = ?7, ceiling = CASE WHEN ?8 THEN ceiling ELSE 0 END, approved = CASE WHEN ?8 "
 		"THEN approved ELSE 0 END, approved_currency = CASE WHEN ?8 THEN approved_currency ELSE NULL END, "),
 	[SQL_CREATE] = MOVE("state = 2, shipment_id = ?6, rate_id = ?7, carrier = ?8, service = ?9, currency = ?10, "
-			    "amount = ?11, ceiling = ?12, approved = ?11, approved_currency = ?10, reason = NULL, "),
+			    "amount = ?11, ceiling = CASE WHEN ?12 > 0 THEN ?12 ELSE ceiling END, "
+			    "approved = CASE WHEN ?12 > 0 THEN ?11 ELSE approved END, "
+			    "approved_currency = CASE WHEN ?12 > 0 THEN ?10 ELSE approved_currency END, reason = NULL, "),
 	[SQL_BUY] = MOVE("state = 3, amount = ?6, currency = ?7, budget = ?8, reserved = ?9, "
 			 "ceiling = CASE WHEN ?10 > 0 THEN ?10 ELSE ceiling END, "
 			 "approved = CASE WHEN ?10 > 0 THEN ?6 ELSE approved END, "
