@@ -95,6 +95,7 @@ static int64_t purchase_ceiling(const struct purchase *purchase, int64_t amount)
 void purchase_fill_rate(const struct purchase *purchase, struct ledger_request *request)
 {
 	const shipopt_record *rate = purchase_chosen_rate(purchase);
+	request->base_url = purchase->rules->carrier->base_url;
 	request->shipment_id = purchase->row.shipment_id;
 	request->currency = purchase->row.currency;
 	request->amount = purchase->row.amount;

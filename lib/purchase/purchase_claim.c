@@ -63,8 +63,12 @@ static enum purchase_event purchase_find_event(struct purchase *purchase, bool i
 {
 	const struct ledger_row *row = &purchase->row;
 	bool has_label = row->state == LEDGER_BOUGHT || row->state == LEDGER_DOCUMENTED;
-	if (row->base_url && !text_equal(row->base_url, purchase->rules->carrier->base_url))
+	/* Another carrier's shipment is nothing to this one. */
+	bool is_elsewhere = row->base_url && !text_equal(row->base_url, purchase->rules->carrier->base_url);
+	if (is_elsewhere && (has_label || purchase_is_open(purchase)))
 		return EVENT_CONFLICT;
+	if (is_elsewhere && !row->needs_person)
+		return EVENT_CHANGED;
 	if (purchase_is_open(purchase)) {
 		purchase->is_other = !is_same;
 		return EVENT_OPEN;

@@ -113,7 +113,7 @@ static void a_bad_key_ends_the_run_with_one_clear_error(void **state)
 	struct bulk_fixture fixture;
 	struct fixture_result result;
 	fixture_start(&fixture, NULL);
-	fixture_open(&fixture, "carrier.api_key=wrong " QUICK);
+	fixture_open(&fixture, "carrier.api_key=wrong carrier.mode=test " QUICK);
 	fixture_buy(&fixture, fixture_orders(1000, "order"), &result);
 	assert_int_equal(result.status, SHIPOPT_EAUTH);
 	assert_true(result.failed < 200);
