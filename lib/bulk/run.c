@@ -92,7 +92,7 @@ void run_pump(struct run *run)
 	} while (run_may_admit(run) && run_admit(run));
 	if (run->is_reading || !run->source_ended)
 		return;
-	/* The reader has ended and the intake was drawn from: what is left is in the batch. */
+	/* The reader has ended and the intake is empty: the remaining orders are in the batch. */
 	bool used_up = run->batch.next == run->batch.count;
 	if (used_up && run->active == 0 && run_outlet_is_empty(run) && run_outlet_last_word(run))
 		run_complete(run);
@@ -198,7 +198,7 @@ static int run_set_pause(shipopt_op *op, bool pause)
 	if (run->wants_pause == pause)
 		return 0;
 	run->wants_pause = pause;
-	/* The task may still be on its way from the last time: it then takes the newest wish along. */
+	/* A task that was posted before and has not run yet applies the newest value. */
 	bool idle = false;
 	if (atomic_compare_exchange_strong(&run->pause_posted, &idle, true)) {
 		shipopt_op_ref(op);

@@ -2,14 +2,13 @@
 #include "bulk/run.h"
 
 /*
- * The way of orders into a run; see run.h.
+ * How orders come into a run; see run.h.
  *
- * The source may block before every order, for a moment (a file) or for hours (a message queue, a pipe), and nobody knows
- * beforehand. So the reader hands over each order by itself, under a short lock, and posts to the reactor only when
- * something waits for it: the pump has nothing to begin, or the reader ends. While the reactor is on its way the reader goes on,
- * so a source that does not block still fills batches.
+ * The source may block before every order, for a moment (a file) or for hours (a message queue, a pipe). So the reader hands
+ * over each order by itself, under a short lock, and posts to the reactor only if the pump has no order to start, or when the
+ * reader ends. Until the reactor takes the orders the reader goes on, so a source that does not block still fills batches.
  *
- * The reader touches the run for the last time under the lock: once it has announced its end, the run may go.
+ * The reader touches the run for the last time under the lock: once it has announced its end, the run may be freed.
  */
 
 /* ---- the reader: side pool -------------------------------------------------------------------------------------- */
@@ -23,7 +22,7 @@ static void run_intake_announce(struct run *run)
 	reactor_post(run->reactor, &run->read_task);
 }
 
-/* What source_next() gave. False when the reader is to end. */
+/* Takes the result of source_next(). False: the reader must end. */
 static bool run_intake_put(struct run *run, int status, shipopt_order *order, shipopt_error *error)
 {
 	struct run_intake *intake = &run->intake;
@@ -91,7 +90,7 @@ static void run_intake_refuse(struct run_batch *batch)
 				"the run ended before this order; nothing was sent");
 }
 
-/* What the intake has takes the place of the batch that is used up. */
+/* Replaces a batch that is used up by the intake's. */
 static void run_intake_take(struct run *run)
 {
 	struct run_intake *intake = &run->intake;
@@ -110,7 +109,7 @@ static void run_intake_take(struct run *run)
 		run_intake_refuse(&run->batch);
 }
 
-/* When the last reader has filled the intake and left, and that was taken. */
+/* Starts a reader if none runs and the intake is empty. */
 static void run_intake_start_reader(struct run *run)
 {
 	struct run_intake *intake = &run->intake;
@@ -134,7 +133,7 @@ void run_intake_draw(struct run *run)
 	run_intake_start_reader(run);
 }
 
-/* Orders that were read and will not be begun still get their result: whoever gave them is told of each. */
+/* Orders that were read but will not be started still give a result each. */
 void run_intake_close(struct run *run)
 {
 	struct run_intake *intake = &run->intake;
@@ -147,8 +146,8 @@ void run_intake_close(struct run *run)
 		run->source_ended = true;
 }
 
-/* A push source has orders again. It wakes once for each time that it had none; the reference is for a wake that is on its way
- * while a cancel ends the run. */
+/* A push source has orders again. It wakes the run once after each time that it had none. The reference keeps the run until the
+ * wake has arrived, also if a cancel ends it meanwhile. */
 static void run_intake_woke(struct task *task)
 {
 	struct run *run = CONTAINER_OF(task, struct run, wake_task);

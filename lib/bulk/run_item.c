@@ -6,7 +6,7 @@
 #include "runtime/ask.h"
 #include "runtime/request.h"
 
-/* The kinds of items: what one order goes through, by the kind of its run. Each embeds the common part first. */
+/* The kinds of items: the work on one order, by the kind of its run. Each embeds the common part first. */
 
 static void run_item_finish(struct run_item *item, int status, shipopt_error *error)
 {
@@ -23,7 +23,7 @@ static int64_t run_item_deadline_us(const struct run *run)
 	return clock_now_us() + settings_number(&run->bulk->settings, BULK_ITEM_TIMEOUT_MS) * 1000;
 }
 
-/* Before an item that asked the carrier ends: whether its run ends by it. */
+/* To be called before an item that asked the carrier ends: its failure may end the run. */
 static void run_item_judge(struct run *run, const shipopt_item *item, int item_status, enum blame whose, int status)
 {
 	bool has_answered = run->bulk->carrier->answers != run->answers_before;
@@ -208,7 +208,7 @@ static void host_item_start(struct run_item *item)
 	ask_host(&run->op, run->reactor, has_slot, run->call, run->call_userdata, request);
 }
 
-/* The host's code has it: its answer is waited for. */
+/* The host works on it: its answer is waited for. */
 static void host_item_cancel(struct run_item *item)
 {
 }
@@ -233,7 +233,7 @@ static const struct {
 	[RUN_CALL] = {sizeof(struct host_item), host_item_start, host_item_cancel, host_item_clear},
 };
 
-/* A row that could not be read ends here, in a turn of its own so that admission is not re-entered. */
+/* A row that could not be read ends in a turn of its own, so that admission is not re-entered. */
 struct bad_item {
 	struct run_item common;
 	struct task task;

@@ -15,7 +15,7 @@
 
 static void answer_append_joined(struct buffer *text, const char *bytes, size_t length)
 {
-	/* A message too long is cut, which loses nothing that the fields do not have. */
+	/* A message that is too long is cut; the fields still have its parts. */
 	if (text->length && buffer_append_text(text, ", ") < 0)
 		return;
 	buffer_append(text, bytes, MIN(length, text->limit - text->length));
@@ -111,7 +111,7 @@ const char *answer_envelope_code(struct json_value root)
 
 /* ---- a body that is not understood --------------------------------------------------------------------------- */
 
-/* Without white space and a byte order mark before it. */
+/* Without a leading byte order mark and white space at the ends. */
 static const char *answer_body_begin(const struct buffer *body, size_t *ret_length)
 {
 	const char *begin = buffer_text(body);
@@ -136,7 +136,7 @@ enum blame_body answer_body(const struct buffer *body, const struct json_value *
 	return begin[0] == '<' ? BLAME_BODY_HTML : BLAME_BODY_BYTES;
 }
 
-/* Usually a proxy's or a portal's page. What is not UTF-8 is seen to by the error object. */
+/* Usually a page of a proxy or portal. The error object replaces what is not UTF-8. */
 static void answer_append_excerpt(struct buffer *message, const struct http_request *request, bool is_json, bool is_success)
 {
 	char excerpt[EXCERPT_BYTES_MAX];
@@ -158,7 +158,7 @@ static void answer_append_excerpt(struct buffer *message, const struct http_requ
 
 /* ---- the text ------------------------------------------------------------------------------------------------ */
 
-/* "zip: bad, street1: House number is missing", in brackets behind what the message says. */
+/* "zip: bad, street1: House number is missing", in parentheses after the message, if there is one. */
 static void answer_append_fields(struct buffer *text, const struct parsed_error *parsed)
 {
 	struct buffer details;
@@ -233,7 +233,7 @@ int answer_error(const struct http_request *request, const struct json_value *ro
 	enum blame blame, shipopt_error **ret_error)
 {
 	if (request->status < 0)
-		/* The engine's text names method and URL itself. */
+		/* The engine's message names method and URL already. */
 		return error_set(ret_error, status, "%s%s%s", request->error ? "" : what, request->error ? "" : ": ",
 			request->error ? shipopt_error_message(request->error) : shipopt_strerror(request->status));
 	struct parsed_error parsed = {0};

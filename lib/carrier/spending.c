@@ -21,7 +21,7 @@ static char spending_next_character(const char **path)
 	return low >= 0 ? (char)(high * 16 + low) : *p;
 }
 
-/* Whether the segment that begins at `path` is this word, perhaps with an extension. */
+/* Whether the segment that begins at `path` is this word, with or without an extension. */
 static bool spending_segment_is(const char *path, const char *word)
 {
 	while (*word)
@@ -63,7 +63,7 @@ static bool spending_is_one_of(const char *key, const char *const *keys, size_t 
 	return false;
 }
 
-/* Every member is looked at, as the API's reader may take another one of two of the same name. */
+/* Examines every member: of two with the same name, the API may read either. */
 static bool spending_in_object(struct json_value value)
 {
 	static const char *const spending[] = {"service", "insurance"};

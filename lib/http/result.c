@@ -40,7 +40,7 @@ static int result_status_sent(CURLcode code)
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_UNSUPPORTED_PROTOCOL: /* an answer that is not HTTP */
 	case CURLE_BAD_CONTENT_ENCODING:
-	case CURLE_WRITE_ERROR: /* ours are told apart before: a body that cannot be decoded */
+	case CURLE_WRITE_ERROR: /* a body that cannot be decoded; failures of our own callback are handled before */
 	case CURLE_TOO_MANY_REDIRECTS:
 		return SHIPOPT_EPROTOCOL;
 	default:

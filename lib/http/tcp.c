@@ -13,7 +13,7 @@
 #include "base/fault.h"
 #include "base/memory.h"
 
-/* A lookup needs a pair of libcurl's, a file and a socket. */
+/* A name lookup needs libcurl's pair, a file and a socket. */
 #define LOOKUP_DESCRIPTORS 4
 
 struct tcp_connection {
@@ -101,7 +101,7 @@ static int tcp_local_port(int fd)
 	return address.ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)(const void *)&address)->sin6_port) : -1;
 }
 
-/* The newest first: an older one may be closed, and its number somebody else's by now. */
+/* Newest first: an older one may be closed, and its number may belong to another file by now. */
 static int tcp_find_opened(const struct tcp_opened *opened, int local_port)
 {
 	for (size_t i = 0; i < MIN(opened->count, TCP_OPENED_MAX); i++) {
@@ -140,7 +140,7 @@ static struct tcp_connection *tcp_find(struct tcp_table *table, const struct tcp
 	return NULL;
 }
 
-/* ---- looking ----------------------------------------------------------------------------------------------- */
+/* ---- examining --------------------------------------------------------------------------------------------- */
 
 bool tcp_is_silent(struct tcp_table *table, const struct tcp_name *name, const SSL *tls)
 {
