@@ -166,8 +166,7 @@ static int64_t purchase_send_deadline(const struct purchase *purchase)
 /* `buying` is durable. */
 void purchase_send(struct purchase *purchase)
 {
-	const struct ledger_row *row = &purchase->row;
-	purchase->settle_due_us = clock_now_us() + (row->buying_at_ms + row->settle_ms - row->now_ms) * 1000;
+	purchase_take_settle_time(purchase);
 	purchase->look_ups = 0;
 	purchase->is_rerating = false;
 	purchase->rate_index = SIZE_MAX;

@@ -85,7 +85,7 @@ void purchase_find(struct purchase *purchase)
 	const struct ledger_row *row = &purchase->row;
 	/* The claim of a row that needs no lease gives none. */
 	purchase->holds_lease = row->lease_until_ms > row->now_ms;
-	purchase->settle_due_us = clock_now_us() + (row->buying_at_ms + row->settle_ms - row->now_ms) * 1000;
+	purchase_take_settle_time(purchase);
 	if (purchase_is_open(purchase) && row->reason && !purchase->doubt)
 		error_set(&purchase->doubt, SHIPOPT_EINDOUBT, "%s", row->refusal ? row->refusal : row->reason);
 	enum purchase_event event = purchase_find_event(purchase, purchase_request_is_same(purchase));

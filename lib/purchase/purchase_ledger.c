@@ -35,6 +35,12 @@ static void purchase_take_row(struct purchase *purchase, struct ledger_request *
 	memset(&request->row, 0, sizeof(request->row));
 }
 
+void purchase_take_settle_time(struct purchase *purchase)
+{
+	const struct ledger_row *row = &purchase->row;
+	purchase->settle_due_us = clock_now_us() + (row->buying_at_ms + row->settle_ms - row->now_ms) * 1000;
+}
+
 static void purchase_take_lease(struct purchase *purchase, const struct ledger_request *request)
 {
 	bool is_leased = request->operation == LEDGER_CLAIM || request->operation == LEDGER_RENEW ||
