@@ -188,7 +188,7 @@ typedef void (*shipopt_progress_fn)(void *userdata, shipopt_op *run);
  *                     approved up to that
  *   spend_limit       the most to spend in `budget`, in `currency`: as text an amount ("250.00"); 0: no limit. The store counts the
  *                     spending of all runs and processes with a limit in that budget, postage and insurance
- *   budget            name of the budget of spend_limit; default "default"
+ *   budget            name of the budget that the limit belongs to; default "default"
  *   currency          currency of spend_limit, max_rate and the rate choice, three capital letters; default: USD for an order with a
  *                     max_rate or a run with a spend_limit, otherwise the one currency of all suitable rates. Amounts in different
  *                     currencies are never compared: rates in other currencies are ignored. If no suitable rate is in the
