@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmocka_test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "purchase_test.h"
+
+/* Bought at the carrier by somebody else, or by a purchase whose refusal was not true. */
+static void a_rerate_that_says_that_the_shipment_has_postage_opens_no_other_shipment(void **state)
+{
+	struct sim_process process;
+	case_begin(&process, "bulk.ceiling_percent=10");
+	sim_world.rerate_step = 0;
+	SCRIPT_OF(BUY(RATE_EXPIRED, 0));
+	sim_start_orders(&process, 1);
+	while (sim_world.calls[WORLD_BUY] == 0)
+		sim_turn(&process, 1000);
+	struct world_shipment *shipment = &sim_world.shipments[0];
+	shipment->chosen = 1;
+	shipment->paid = shipment->total_paid = shipment->prices[1];
+	shipment->label_number = ++sim_world.labels;
+	shipment->labels = 1;
+	sim_wait(&process);
+	assert_int_equal(process.results[0].status, 0);
+	assert_int_equal(case_row("o-0")->state, LEDGER_BOUGHT);
+	assert_int_equal(sim_world.calls[WORLD_BUY], 1);
+	sim_buy(&process, 1);
+	assert_int_equal(process.results[0].status, 1);
+	assert_int_equal(sim_world.labels, 1);
+	case_finish(&process);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_rerate_that_says_that_the_shipment_has_postage_opens_no_other_shipment),
+	};
+	cmocka_set_test_filter(getenv("FILTER"));
+	return cmocka_run_group_tests_name("purchase_edges", tests, NULL, NULL);
+}
