@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/clock.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "purchase/purchase_steps.h"
 
@@ -80,9 +81,18 @@ static enum purchase_event purchase_find_event(struct purchase *purchase, bool i
 	return purchase_find_unsent(purchase, is_same);
 }
 
+/* The row may be another holder's work by now: what this purchase had begun with its shipment is over. */
+static void purchase_forget(struct purchase *purchase)
+{
+	mem_free(TAKE(purchase->rerate_id));
+	purchase->rate_index = SIZE_MAX;
+	purchase->is_rerating = purchase->is_other = false;
+}
+
 void purchase_find(struct purchase *purchase)
 {
 	const struct ledger_row *row = &purchase->row;
+	purchase_forget(purchase);
 	/* The claim of a row that needs no lease gives none. */
 	purchase->holds_lease = row->lease_until_ms > row->now_ms;
 	purchase_take_settle_time(purchase);

@@ -9,6 +9,34 @@
 #include "base/memory.h"
 #include "purchase_test.h"
 
+static void start_wish(struct sim_process *process, const char *carrier, const char *service)
+{
+	shipopt_order *order = sim_order("o-0", 1);
+	assert_int_equal(shipopt_order_set_carrier(order, carrier), 0);
+	assert_int_equal(shipopt_order_set_service(order, service), 0);
+	assert_int_equal(sim_start(process, &order, 1), 0);
+}
+
+static void an_order_that_is_planned_again_after_a_take_over_keeps_its_wishes(void **state)
+{
+	struct sim_process first, second;
+	case_begin(&first, "bulk.ceiling_percent=10");
+	sim_world.rerate_step = 0;
+	SCRIPT_OF(BUY(RATE_EXPIRED, 0), RERATE(HANG, 0), BUY(REFUSED, 0));
+	start_wish(&first, "USPS", "Express");
+	while (sim_world.calls[WORLD_RERATE] == 0)
+		sim_turn(&first, 1000);
+	clock_advance_us(200 * SECOND);
+	sim_open(&second, "bulk.ceiling_percent=10");
+	start_wish(&second, "USPS", "Express");
+	sim_wait(&second);
+	assert_int_equal(case_row("o-0")->state, LEDGER_FAILED);
+	sim_wait(&first);
+	assert_string_equal(case_row("o-0")->service, "Express");
+	sim_close(&second);
+	case_finish(&first);
+}
+
 /* Bought at the carrier by somebody else, or by a purchase whose refusal was not true. */
 static void a_rerate_that_says_that_the_shipment_has_postage_opens_no_other_shipment(void **state)
 {
@@ -37,6 +65,7 @@ static void a_rerate_that_says_that_the_shipment_has_postage_opens_no_other_ship
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_order_that_is_planned_again_after_a_take_over_keeps_its_wishes),
 		cmocka_unit_test(a_rerate_that_says_that_the_shipment_has_postage_opens_no_other_shipment),
 	};
 	cmocka_set_test_filter(getenv("FILTER"));
