@@ -122,8 +122,11 @@ static shipopt_error *purchase_over_limit(const struct purchase *purchase)
 	const struct purchase_rules *rules = purchase->rules;
 	char limit[DECIMAL_TEXT_SIZE], amount[DECIMAL_TEXT_SIZE];
 	shipopt_error *error = NULL;
+	int64_t wanted;
 	decimal_format(rules->spend_limit, 2, limit);
-	decimal_format(purchase->ledger.amount + purchase->ledger.fee, 2, amount);
+	if (__builtin_add_overflow(purchase->ledger.amount, purchase->ledger.fee, &wanted))
+		wanted = INT64_MAX;
+	decimal_format(wanted, 2, amount);
 	error_set(&error, SHIPOPT_ELIMIT, "%s more would pass the spend limit %s %s of budget \"%s\"; nothing was bought", amount,
 		limit, rules->currency, rules->budget);
 	return error;

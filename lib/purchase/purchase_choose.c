@@ -16,7 +16,9 @@
 
 static int64_t purchase_grown(int64_t amount, int64_t percent)
 {
-	return amount + (int64_t)((double)amount * (double)percent / 100.0);
+	double more = (double)amount * (double)percent / 100.0;
+	int64_t grown;
+	return more >= 0x1p63 || __builtin_add_overflow(amount, (int64_t)more, &grown) ? INT64_MAX : grown;
 }
 
 /* The most that the order itself allows, including a fallback to another carrier; 0: no limit. */

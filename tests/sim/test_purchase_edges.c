@@ -62,11 +62,35 @@ static void a_rerate_that_says_that_the_shipment_has_postage_opens_no_other_ship
 	case_finish(&process);
 }
 
+/* For the sanitizer. */
+static void prices_beyond_all_bounds_do_not_overflow(void **state)
+{
+	static const char *const settings[] = {"bulk.ceiling_percent=10 bulk.missing_carrier=fallback",
+		"bulk.ceiling_percent=10000 bulk.missing_carrier=fallback", "bulk.ceiling_percent=10 bulk.spend_limit=10"};
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		struct sim_process process;
+		case_begin(&process, settings[i]);
+		shipopt_order *order = sim_order("o-0", 1);
+		assert_int_equal(shipopt_order_set_max_rate(order, INT64_MAX - 7), 0);
+		assert_int_equal(shipopt_order_set_carrier(order, "UPS"), 0);
+		assert_int_equal(sim_start(&process, &order, 1), 0);
+		while (sim_world.shipment_count == 0)
+			sim_turn(&process, 1000);
+		for (int rate = 0; rate < WORLD_RATES; rate++)
+			sim_world.shipments[0].prices[rate] = INT64_MAX - 7;
+		sim_wait(&process);
+		assert_int_equal(process.results[0].status, i == 2 ? SHIPOPT_ELIMIT : 0);
+		assert_true(i == 2 || case_row("o-0")->ceiling >= INT64_MAX - 7);
+		case_finish(&process);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_order_that_is_planned_again_after_a_take_over_keeps_its_wishes),
 		cmocka_unit_test(a_rerate_that_says_that_the_shipment_has_postage_opens_no_other_shipment),
+		cmocka_unit_test(prices_beyond_all_bounds_do_not_overflow),
 	};
 	cmocka_set_test_filter(getenv("FILTER"));
 	return cmocka_run_group_tests_name("purchase_edges", tests, NULL, NULL);
