@@ -62,6 +62,22 @@ static void a_rerate_that_says_that_the_shipment_has_postage_opens_no_other_ship
 	case_finish(&process);
 }
 
+static void a_price_of_nothing_approves_nothing(void **state)
+{
+	struct sim_process process;
+	case_begin(&process, NULL);
+	SCRIPT_OF(BUY(RATE_EXPIRED, 0));
+	sim_start_orders(&process, 1);
+	while (sim_world.shipment_count == 0)
+		sim_turn(&process, 1000);
+	sim_world.shipments[0].prices[1] = 0;
+	sim_world.rerate_step = 5000000;
+	sim_wait(&process);
+	assert_int_equal(process.results[0].status, SHIPOPT_EHELD);
+	assert_int_equal(sim_world.labels, 0);
+	case_finish(&process);
+}
+
 /* For the sanitizer. */
 static void prices_beyond_all_bounds_do_not_overflow(void **state)
 {
@@ -90,6 +106,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_order_that_is_planned_again_after_a_take_over_keeps_its_wishes),
 		cmocka_unit_test(a_rerate_that_says_that_the_shipment_has_postage_opens_no_other_shipment),
+		cmocka_unit_test(a_price_of_nothing_approves_nothing),
 		cmocka_unit_test(prices_beyond_all_bounds_do_not_overflow),
 	};
 	cmocka_set_test_filter(getenv("FILTER"));
