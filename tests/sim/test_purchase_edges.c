@@ -9,6 +9,11 @@
 #include "base/memory.h"
 #include "purchase_test.h"
 
+static struct ledger_row *row_of(const char *key)
+{
+	return (struct ledger_row *)case_row(key);
+}
+
 static void start_wish(struct sim_process *process, const char *carrier, const char *service)
 {
 	shipopt_order *order = sim_order("o-0", 1);
@@ -78,6 +83,25 @@ static void a_price_of_nothing_approves_nothing(void **state)
 	case_finish(&process);
 }
 
+static void a_voided_order_is_reported_as_such_at_another_base_url_too(void **state)
+{
+	static const int states[] = {LEDGER_VOIDED, LEDGER_VOID_REQUESTED, LEDGER_VOID_REFUSED};
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+		struct sim_process process;
+		case_begin(&process, NULL);
+		sim_buy(&process, 1);
+		row_of("o-0")->state = states[i];
+		sim_close(&process);
+		sim_open(&process, "carrier.base_url=http://other.invalid/v2");
+		sim_buy(&process, 1);
+		assert_int_equal(process.results[0].status, SHIPOPT_ESTATE);
+		assert_string_equal(process.results[0].message, ledger_state_name(states[i]));
+		sim_close(&process);
+		sim_end();
+	}
+	assert_int_equal(mem_live_count(), 0);
+}
+
 /* For the sanitizer. */
 static void prices_beyond_all_bounds_do_not_overflow(void **state)
 {
@@ -107,6 +131,7 @@ int main(void)
 		cmocka_unit_test(an_order_that_is_planned_again_after_a_take_over_keeps_its_wishes),
 		cmocka_unit_test(a_rerate_that_says_that_the_shipment_has_postage_opens_no_other_shipment),
 		cmocka_unit_test(a_price_of_nothing_approves_nothing),
+		cmocka_unit_test(a_voided_order_is_reported_as_such_at_another_base_url_too),
 		cmocka_unit_test(prices_beyond_all_bounds_do_not_overflow),
 	};
 	cmocka_set_test_filter(getenv("FILTER"));
