@@ -102,6 +102,28 @@ static void a_voided_order_is_reported_as_such_at_another_base_url_too(void **st
 	assert_int_equal(mem_live_count(), 0);
 }
 
+static void a_repeat_that_is_not_allowed_is_not_called_an_order_that_was_not_bought(void **state)
+{
+	static const char *const settings[] = {
+		"bulk.ceiling_percent=50 bulk.spend_limit=5.30 bulk.budget=b", "bulk.ceiling_percent=50 bulk.spend_limit=9.00 bulk.currency=CAD"};
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		struct sim_process process;
+		case_begin(&process, "bulk.ceiling_percent=50 bulk.spend_limit=5.30 bulk.budget=b bulk.item_timeout_ms=5000");
+		SCRIPT_OF(BUY(LATE, 1000000), BUY(RATE_EXPIRED, 0));
+		sim_world.rerate_step = 1000000;
+		sim_buy(&process, 1);
+		assert_int_equal(process.results[0].status, SHIPOPT_EINDOUBT);
+		sim_close(&process);
+		sim_open(&process, settings[i]);
+		sim_buy(&process, 1);
+		assert_int_equal(process.results[0].status, SHIPOPT_EINDOUBT);
+		assert_int_equal(case_row("o-0")->state, LEDGER_IN_DOUBT);
+		assert_null(strstr(process.results[0].message, "nothing was bought"));
+		assert_non_null(strstr(process.results[0].message, "not sent again"));
+		case_finish(&process);
+	}
+}
+
 /* For the sanitizer. */
 static void prices_beyond_all_bounds_do_not_overflow(void **state)
 {
@@ -132,6 +154,7 @@ int main(void)
 		cmocka_unit_test(a_rerate_that_says_that_the_shipment_has_postage_opens_no_other_shipment),
 		cmocka_unit_test(a_price_of_nothing_approves_nothing),
 		cmocka_unit_test(a_voided_order_is_reported_as_such_at_another_base_url_too),
+		cmocka_unit_test(a_repeat_that_is_not_allowed_is_not_called_an_order_that_was_not_bought),
 		cmocka_unit_test(prices_beyond_all_bounds_do_not_overflow),
 	};
 	cmocka_set_test_filter(getenv("FILTER"));
