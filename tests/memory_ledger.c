@@ -319,6 +319,8 @@ static void write_doubt(const struct ledger_request *request, struct ledger_row 
 	if (!row->refusal)
 		set(&row->refusal, request->refusal);
 	row->unproven -= request->proven;
+	if (request->exists_seen && row->unproven == 0)
+		row->unproven = 1;
 	row->exists_seen = row->exists_seen || request->exists_seen;
 	row->needs_person = row->needs_person || request->needs_person;
 }
@@ -407,6 +409,8 @@ static bool is_allowed(const struct ledger_request *request, const struct memory
 	unsigned from = rule->from;
 	if (request->operation == LEDGER_VOID)
 		from = request->state == LEDGER_VOID_REQUESTED ? BOUGHT | DOCUMENTED | VOID_REFUSED : BIT(LEDGER_VOID_REQUESTED);
+	if (request->operation == LEDGER_DOUBT && request->exists_seen && row->sent)
+		from |= CREATED;
 	if (!(from & BIT(row->state)) || (rule->needs_proven && (row->unproven || row->needs_person)))
 		return false;
 	bool has_newest = row->state == LEDGER_BUYING && row->unproven;
@@ -416,7 +420,7 @@ static bool is_allowed(const struct ledger_request *request, const struct memory
 	case LEDGER_PROVE:
 		return row->unproven > 0;
 	case LEDGER_DOUBT:
-		return (!request->proven || has_newest) && row->unproven > request->proven;
+		return (!request->proven || has_newest) && row->unproven + request->exists_seen > request->proven;
 	case LEDGER_FAIL:
 		return (!request->proven || has_newest) && row->unproven == request->proven;
 	case LEDGER_BOUGHT_:

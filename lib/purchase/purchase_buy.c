@@ -73,6 +73,12 @@ static void purchase_give_up(struct purchase *purchase)
 	exchange_give_up(&purchase->exchange);
 }
 
+/* What an order's message says behind why its purchase is not sent. */
+static const char *purchase_not_sent_text(const struct purchase *purchase)
+{
+	return purchase_is_open(purchase) ? "it was not sent again, and what became of it before is not known" : "nothing was bought";
+}
+
 static const char *purchase_currency(const struct purchase *purchase, const struct ledger_request *request)
 {
 	return request->currency ? request->currency : purchase->row.currency;
@@ -85,14 +91,14 @@ static int purchase_check_money(
 	const struct purchase_rules *rules = purchase->rules;
 	const char *currency = purchase_currency(purchase, request);
 	if (rules->spend_limit > 0 && !text_equal(currency, rules->currency))
-		return error_set(ret_error, SHIPOPT_ELIMIT, "the rate is in %s and the spend limit in %s; nothing was bought",
-			currency ? currency : "no currency", rules->currency);
+		return error_set(ret_error, SHIPOPT_ELIMIT, "the rate is in %s and the spend limit in %s; %s",
+			currency ? currency : "no currency", rules->currency, purchase_not_sent_text(purchase));
 	/* The fee is reserved together with the postage, as one amount. */
 	if (rules->spend_limit > 0 && request->fee > 0 && !text_equal(currency, rules->insurance_currency))
 		return error_set(ret_error, SHIPOPT_ELIMIT,
 			"the rate is in %s and the insurance in %s (bulk setting insurance_currency), and the spend limit counts both; "
-			"nothing was bought",
-			currency ? currency : "no currency", rules->insurance_currency);
+			"%s",
+			currency ? currency : "no currency", rules->insurance_currency, purchase_not_sent_text(purchase));
 	return 0;
 }
 
@@ -122,10 +128,13 @@ static shipopt_error *purchase_over_limit(const struct purchase *purchase)
 	const struct purchase_rules *rules = purchase->rules;
 	char limit[DECIMAL_TEXT_SIZE], amount[DECIMAL_TEXT_SIZE];
 	shipopt_error *error = NULL;
+	int64_t wanted;
 	decimal_format(rules->spend_limit, 2, limit);
-	decimal_format(purchase->ledger.amount + purchase->ledger.fee, 2, amount);
-	error_set(&error, SHIPOPT_ELIMIT, "%s more would pass the spend limit %s %s of budget \"%s\"; nothing was bought", amount,
-		limit, rules->currency, rules->budget);
+	if (__builtin_add_overflow(purchase->ledger.amount, purchase->ledger.fee, &wanted))
+		wanted = INT64_MAX;
+	decimal_format(wanted, 2, amount);
+	error_set(&error, SHIPOPT_ELIMIT, "%s more would pass the spend limit %s %s of budget \"%s\"; %s", amount, limit,
+		rules->currency, rules->budget, purchase_not_sent_text(purchase));
 	return error;
 }
 

@@ -16,7 +16,9 @@
 
 static int64_t purchase_grown(int64_t amount, int64_t percent)
 {
-	return amount + (int64_t)((double)amount * (double)percent / 100.0);
+	double more = (double)amount * (double)percent / 100.0;
+	int64_t grown;
+	return more >= 0x1p63 || __builtin_add_overflow(amount, (int64_t)more, &grown) ? INT64_MAX : grown;
 }
 
 /* The most that the order itself allows, including a fallback to another carrier; 0: no limit. */
@@ -88,8 +90,8 @@ static int64_t purchase_ceiling(const struct purchase *purchase, int64_t amount)
 	int64_t approved = purchase_approved(purchase);
 	int64_t bound = purchase->order->max_rate > 0 ? purchase->order->max_rate
 						      : purchase_grown(amount, purchase->rules->ceiling_percent);
-	/* 0: what was approved stays as it is. */
-	return approved > 0 ? 0 : MAX(bound, amount);
+	/* 0 leaves what was approved as it is, and is no ceiling: a price of nothing approves the least amount that there is. */
+	return approved > 0 ? 0 : MAX(MAX(bound, amount), 1);
 }
 
 void purchase_fill_rate(const struct purchase *purchase, struct ledger_request *request)

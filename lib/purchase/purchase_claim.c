@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/clock.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "purchase/purchase_steps.h"
 
@@ -42,9 +43,16 @@ void purchase_wait_for_lease(struct purchase *purchase)
 
 /* ---- what was found ---------------------------------------------------------------------------------------- */
 
+/* Another carrier's shipment is nothing to this one. */
+static bool purchase_is_elsewhere(const struct purchase *purchase)
+{
+	const char *base_url = purchase->row.base_url;
+	return base_url && !text_equal(base_url, purchase->rules->carrier->base_url);
+}
+
 static enum purchase_event purchase_find_unsent(struct purchase *purchase, bool is_same)
 {
-	bool is_kept = is_same && !purchase_request_max_rate_changed(purchase);
+	bool is_kept = is_same && !purchase_is_elsewhere(purchase) && !purchase_request_max_rate_changed(purchase);
 	switch (purchase->row.state) {
 	case LEDGER_PLANNED:
 		return is_kept ? EVENT_FRESH : EVENT_CHANGED;
@@ -63,12 +71,8 @@ static enum purchase_event purchase_find_event(struct purchase *purchase, bool i
 {
 	const struct ledger_row *row = &purchase->row;
 	bool has_label = row->state == LEDGER_BOUGHT || row->state == LEDGER_DOCUMENTED;
-	/* Another carrier's shipment is nothing to this one. */
-	bool is_elsewhere = row->base_url && !text_equal(row->base_url, purchase->rules->carrier->base_url);
-	if (is_elsewhere && (has_label || purchase_is_open(purchase)))
+	if (purchase_is_elsewhere(purchase) && (has_label || purchase_is_open(purchase)))
 		return EVENT_CONFLICT;
-	if (is_elsewhere && !row->needs_person)
-		return EVENT_CHANGED;
 	if (purchase_is_open(purchase)) {
 		purchase->is_other = !is_same;
 		return EVENT_OPEN;
@@ -94,9 +98,18 @@ static void purchase_find_doubt(struct purchase *purchase)
 		error_set(&purchase->doubt, SHIPOPT_EINDOUBT, "%s", reason);
 }
 
+/* The row may be another holder's work by now: what this purchase had begun with its shipment is over. */
+static void purchase_forget(struct purchase *purchase)
+{
+	mem_free(TAKE(purchase->rerate_id));
+	purchase->rate_index = SIZE_MAX;
+	purchase->is_rerating = purchase->is_other = false;
+}
+
 void purchase_find(struct purchase *purchase)
 {
 	const struct ledger_row *row = &purchase->row;
+	purchase_forget(purchase);
 	/* The claim of a row that needs no lease gives none. */
 	purchase->holds_lease = row->lease_until_ms > row->now_ms;
 	purchase_take_settle_time(purchase);

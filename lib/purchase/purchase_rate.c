@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "carrier/answer.h"
 #include "purchase/purchase_steps.h"
 #include "record/record.h"
 
@@ -52,12 +53,16 @@ static int purchase_name_rerated(struct purchase *purchase)
 	return shipopt_record_set_text(purchase->shipment, SHIPOPT_SHIPMENT_ID, id ? id : purchase->rerate_id);
 }
 
-/* If the carrier says here that the shipment has postage, an earlier purchase of it succeeded. */
-static bool purchase_is_bought_already(const struct purchase *purchase, const shipopt_error *error)
+/* If the carrier says here that the row's shipment has postage, an earlier purchase of it succeeded, though each may have been
+ * proven not to. Read from the answer itself, as the error may lack its code when memory is short. */
+static bool purchase_is_bought_already(const struct purchase *purchase)
 {
+	const struct exchange *exchange = &purchase->exchange;
 	const struct provider *provider = purchase->rules->carrier->provider;
-	enum provider_word word = provider->purchase_word(shipopt_error_http_status(error), shipopt_error_carrier_code(error));
-	return word == WORD_EXISTS && purchase->exchange.is_envelope && purchase->rerate_id && purchase_is_open(purchase);
+	if (!exchange->document || !exchange->is_envelope || !purchase->rerate_id || purchase->row.sent == 0)
+		return false;
+	const char *code = answer_envelope_code(json_root(exchange->document));
+	return provider->purchase_word(exchange->http_status, code) == WORD_EXISTS;
 }
 
 static void purchase_rated(struct exchange *exchange)
@@ -73,7 +78,7 @@ static void purchase_rated(struct exchange *exchange)
 		shipopt_error_unref(TAKE(purchase->item->error));
 		health_observe_shipment(&purchase->rules->carrier->health, purchase->shipment);
 		purchase_on_error(purchase, EVENT_RATED, 0, error);
-	} else if (purchase_is_bought_already(purchase, error)) {
+	} else if (purchase_is_bought_already(purchase)) {
 		purchase->evidence = EVIDENCE_EXISTS;
 		purchase_on_error(purchase, EVENT_ONLY_READ, status, error);
 	} else {

@@ -19,13 +19,15 @@
  *      └───────────────→ ↑ │↑
  *                        │ ├┴→ in doubt → bought
  *                        │ └─→ failed        created again: the newest purchase is proven not done
- *                        └──── created       (also where a person looked and found nothing bought)
+ *                        └──── created       (also where a person looked and found nothing bought); in doubt again where the
+ *                                            carrier says that the shipment has postage
  *   planned, created ⇄ held; a new generation opens only after voided, or by explicit request
  *
  * The count. `sent` counts the purchases of the shipment in the row, `unproven` those of them that are not proven to have
  * bought nothing. LEDGER_BUY adds one to both before the request is sent. A proof about the newest purchase
  * (LEDGER_PROVE, or `proven` of LEDGER_FAIL and LEDGER_DOUBT) takes one from `unproven`. Nothing else lowers it, apart from
- * the label itself and a person, whose "nothing was bought" leaves one. The ledger enforces what follows from it:
+ * the label itself and a person, whose "nothing was bought" leaves one. `exists_seen` withdraws a proof: with postage at the
+ * carrier one of the purchases may have bought it. The ledger enforces what follows from it:
  *   - a row with an unproven purchase is never planned again, created again, held or failed: its shipment stays;
  *   - a shipment is sent at most LEDGER_SENDS_MAX times, never again once `exists_seen` or `needs_person` is set;
  *   - a shipment id belongs to one row of a provider, account and mode (LEDGER_SHARED otherwise).
@@ -129,7 +131,8 @@ enum ledger_operation {
 	                     `shipment_id` that differs is refused. A `rate_id` replaces the rate, a `ceiling` the approval, a
 	                     `request` the stored one. Reserves `amount` (0: the row's) and `fee`, writes buying_at and settle_ms */
 	LEDGER_PROVE,     /* buying → created, or in doubt while an earlier purchase is unproven: the newest one bought nothing */
-	LEDGER_DOUBT,     /* buying, in doubt → in doubt: reason; `proven`, `exists_seen`, `needs_person`, `refusal` (the first stays) */
+	LEDGER_DOUBT,     /* buying, in doubt → in doubt: reason; `proven`, `exists_seen`, `needs_person`, `refusal` (the first stays).
+	                     With `exists_seen` also from created, if its shipment was sent: it leaves at least one unproven */
 	LEDGER_BOUGHT_,   /* buying, in doubt, failed, created with an unproven purchase → bought: tracking_code, label_url, paid, fee,
 	                     result, reason (a note); turns the reservation into spend */
 	LEDGER_FAIL,      /* planned, created, buying → failed (proven): reason; releases the reservation */

@@ -40,7 +40,7 @@ static unsigned rules_states(const struct ledger_request *request)
 	case LEDGER_PROVE:
 		return BUYING;
 	case LEDGER_DOUBT:
-		return BUYING | IN_DOUBT;
+		return BUYING | IN_DOUBT | (request->exists_seen ? CREATED : 0);
 	case LEDGER_BOUGHT_:
 		return CREATED | BUYING | IN_DOUBT | FAILED;
 	case LEDGER_FAIL:
@@ -91,7 +91,8 @@ bool ledger_allows(const struct ledger_request *request, const struct ledger_fac
 		return facts->unproven > 0;
 	case LEDGER_DOUBT:
 		/* A proof that leaves nothing unproven leaves nothing in doubt. */
-		return rules_are_proof_of_newest(request, facts) && ledger_next_unproven(request, facts) > 0;
+		return facts->sent > 0 && rules_are_proof_of_newest(request, facts) &&
+		       ledger_next_unproven(request, facts) > 0;
 	case LEDGER_BOUGHT_:
 		return facts->state != LEDGER_CREATED || facts->unproven > 0;
 	case LEDGER_FAIL:
@@ -113,6 +114,8 @@ int64_t ledger_next_unproven(const struct ledger_request *request, const struct 
 	case LEDGER_PROVE:
 		return facts->unproven - 1;
 	case LEDGER_DOUBT:
+		/* Postage that exists counts for more than every proof: one of the purchases may have bought it. */
+		return MAX(facts->unproven - request->proven, request->exists_seen ? 1 : 0);
 	case LEDGER_FAIL:
 		return facts->unproven - request->proven;
 	case LEDGER_BOUGHT_:

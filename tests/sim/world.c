@@ -357,6 +357,10 @@ static void answer_well(struct world *world, const struct world_visit *visit, st
 		refuse(answer, body, 422, "RATE.EXPIRED");
 		return;
 	}
+	if (visit->call == WORLD_RERATE && world->shipments[visit->shipment].labels > 0) {
+		refuse(answer, body, 422, "SHIPMENT.RERATE.POSTAGE_EXISTS");
+		return;
+	}
 	answer->http_status = visit->call == WORLD_CREATE ? 201 : 200;
 	append_shipment(body, world, visit->shipment, visit->call == WORLD_CREATE || visit->call == WORLD_RERATE);
 }

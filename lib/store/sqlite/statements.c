@@ -77,7 +77,7 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 			 "reason = NULL, "),
 	[SQL_PROVE] = MOVE("state = CASE WHEN unproven > 1 THEN 4 ELSE 2 END, reason = ?6, "
 			   "reserved = CASE WHEN unproven > 1 THEN reserved ELSE 0 END, unproven = unproven - 1, "),
-	[SQL_DOUBT] = MOVE("state = 4, reason = ?6, refusal = coalesce(refusal, ?7), unproven = unproven - ?8, "
+	[SQL_DOUBT] = MOVE("state = 4, reason = ?6, refusal = coalesce(refusal, ?7), unproven = max(unproven - ?8, ?9), "
 			   "exists_seen = max(exists_seen, ?9), needs_person = max(needs_person, ?10), "),
 	[SQL_BOUGHT] = MOVE("state = 5, tracking_code = ?6, label_url = ?7, paid = ?8, result = ?9, reserved = 0, fee = ?11, "
 			    "unproven = 0, exists_seen = 0, needs_person = 0, held_from = 0, reason = ?10, "),
