@@ -228,6 +228,26 @@ static void a_refused_repeat_fails_no_order_that_may_have_been_bought(void **sta
 	finish(&process);
 }
 
+static void look_at_doubt(struct memory_database *database, const struct ledger_request *request)
+{
+	if (request->operation == LEDGER_DOUBT && request->row.sent == 2) {
+		assert_int_equal(request->row.needs_person, 1);
+		assert_int_equal(request->row.unproven, 1);
+		assert_string_equal(request->row.refusal, request->row.reason);
+	}
+}
+
+/* So that whoever takes over from here knows it. */
+static void a_refused_repeat_is_marked_for_a_person_at_once(void **state)
+{
+	struct sim_process process;
+	case_begin(&process, NULL);
+	SCRIPT_OF(BUY(LOST_BEFORE, 0), BUY(REFUSED, 0));
+	sim_database.observe = look_at_doubt;
+	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EREFUSED);
+	finish(&process);
+}
+
 static void a_shipment_that_has_postage_is_only_read_from_then_on(void **state)
 {
 	struct sim_process process;
@@ -254,6 +274,7 @@ static void three_purchases_of_unknown_outcome_are_for_a_person(void **state)
 		assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EINDOUBT);
 		assert_non_null(strstr(process.results[0].message, "a person must look the shipment up at the carrier"));
 		assert_never_asked(LEDGER_BUY, 3);
+		assert_int_equal(case_row("o-0")->unproven, 3);
 		assert_int_equal(case_row("o-0")->needs_person, 1);
 	}
 	finish(&process);
@@ -272,6 +293,7 @@ int main(void)
 		cmocka_unit_test(an_order_that_may_have_been_bought_is_never_planned_again),
 		cmocka_unit_test(a_price_that_went_up_fails_no_order_that_may_have_been_bought),
 		cmocka_unit_test(a_refused_repeat_fails_no_order_that_may_have_been_bought),
+		cmocka_unit_test(a_refused_repeat_is_marked_for_a_person_at_once),
 		cmocka_unit_test(a_shipment_that_has_postage_is_only_read_from_then_on),
 		cmocka_unit_test(three_purchases_of_unknown_outcome_are_for_a_person),
 	};
