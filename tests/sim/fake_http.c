@@ -10,6 +10,7 @@
 #define ANSWER_BYTES_MAX 4096
 
 struct world *fake_http_world;
+void (*fake_http_edit)(const struct world_visit *visit, struct http_request *request);
 
 struct http_engine {
 	struct reactor *reactor;
@@ -74,6 +75,8 @@ static void read_answer(struct http_transfer *transfer)
 		end(request, answer.status, answer.was_sent, "the world failed it");
 	else if (!is_whole)
 		end(request, SHIPOPT_ENOMEM, true, "out of memory");
+	else if (fake_http_edit)
+		fake_http_edit(&transfer->visit, request);
 }
 
 static void transfer_over(struct timer *timer)

@@ -14,5 +14,7 @@
  * points. Requests to `fake_http_world`, one for the program.
  */
 extern struct world *fake_http_world;
+/* Changes an answer that came whole before the client gets it; NULL: it stays as the world gave it. */
+extern void (*fake_http_edit)(const struct world_visit *visit, struct http_request *request);
 
 #endif

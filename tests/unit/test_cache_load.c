@@ -427,6 +427,28 @@ static void tokens_serve_asynchronous_loads(void **state)
 	assert_int_equal(mem_live_count(), 0);
 }
 
+/* What was invalidated while the first one loaded does not concern the second, which begins behind it. */
+static void a_load_that_is_taken_over_counts_from_then_on(void **state)
+{
+	static const enum invalidation ways[] = {TAG, PREFIX};
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		shipopt_cache_config *config = test_config();
+		shipopt_cache_config_add_prefix(config, "k");
+		shipopt_cache *cache = test_cache(config);
+		struct ready waiting = {0};
+		shipopt_load *token = NULL, *none = NULL;
+		assert_int_equal(begin(cache, &waiting, &token), SHIPOPT_CACHE_LEAD);
+		assert_int_equal(begin(cache, &waiting, &none), SHIPOPT_CACHE_WAITING);
+		invalidate(cache, ways[i]);
+		shipopt_load_abandon(token);
+		assert_int_equal(waiting.outcome, SHIPOPT_CACHE_LEAD);
+		assert_int_equal(shipopt_load_complete(waiting.load, "value", 5, NULL), 0);
+		assert_int_equal(get(cache, "k", "value"), SHIPOPT_CACHE_FOUND);
+		shipopt_cache_free(cache);
+		assert_int_equal(mem_live_count(), 0);
+	}
+}
+
 /* Whose load was overtaken: nobody finds it any more, but some still wait for it. */
 static void a_time_limit_holds_when_the_key_is_removed_meanwhile(void **state)
 {
@@ -570,6 +592,7 @@ int main(void)
 		cmocka_unit_test(a_load_overtaken_by_invalidation_is_not_stored),
 		cmocka_unit_test(a_newer_writing_wins_over_a_load),
 		cmocka_unit_test(tokens_serve_asynchronous_loads),
+		cmocka_unit_test(a_load_that_is_taken_over_counts_from_then_on),
 		cmocka_unit_test(a_time_limit_holds_when_the_key_is_removed_meanwhile),
 		cmocka_unit_test(loads_in_flight_are_bounded),
 		cmocka_unit_test(a_value_too_large_to_store_reaches_those_who_wait),

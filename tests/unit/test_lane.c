@@ -593,6 +593,29 @@ static void half_of_the_window_failing_opens_the_breaker_and_probes_close_it(voi
 	assert_int_equal(statistics().breaker_opened, 1);
 }
 
+/* Requests that were sent before the breaker opened come back while it is open and half open. */
+static void results_of_an_earlier_state_say_nothing_about_the_breaker(void **state)
+{
+	struct lane_breaker breaker;
+	assert_int_equal(breaker_init(&breaker, 10, 4, 5 * SECOND, 2), 0);
+	uint64_t closed = breaker.epoch;
+	for (int i = 0; i < 4; i++)
+		breaker_give(&breaker, BREAKER_FAILURE, closed, 0);
+	assert_int_equal(breaker.state, BREAKER_OPEN);
+	for (int i = 0; i < 3; i++)
+		breaker_give(&breaker, BREAKER_SUCCESS, closed, 0);
+	assert_int_equal(breaker.state, BREAKER_OPEN);
+	assert_int_equal(breaker_pass_us(&breaker, 5 * SECOND), INT64_MIN);
+	assert_int_equal(breaker.state, BREAKER_HALF_OPEN);
+	assert_true(breaker_take(&breaker));
+	breaker_give(&breaker, BREAKER_FAILURE, closed, 5 * SECOND);
+	breaker_give(&breaker, BREAKER_SUCCESS, closed, 5 * SECOND);
+	assert_int_equal(breaker.state, BREAKER_HALF_OPEN);
+	assert_int_equal(breaker.probes_out, 1);
+	assert_int_equal(breaker.probes_passed, 0);
+	breaker_done(&breaker);
+}
+
 static void a_failing_probe_opens_the_breaker_again(void **state)
 {
 	static struct caller callers[3];
@@ -824,6 +847,7 @@ int main(void)
 		TEST(without_retry_after_the_pause_grows_with_each_rate_limit_in_a_row),
 		TEST(an_overload_that_names_a_time_pauses_its_class),
 		TEST(half_of_the_window_failing_opens_the_breaker_and_probes_close_it),
+		TEST(results_of_an_earlier_state_say_nothing_about_the_breaker),
 		TEST(a_failing_probe_opens_the_breaker_again),
 		TEST(a_probe_that_says_nothing_gives_its_place_to_another),
 		TEST(rate_limits_never_open_the_breaker),

@@ -367,6 +367,10 @@ static void a_purchase_without_an_earlier_creation_writes_both_at_once(void **st
 	assert_int_equal(request.row.ceiling, 0);
 	assert_null(request.row.approved_currency);
 	fixture_forget(&request);
+}
+
+static void a_row_that_is_marked_is_not_sent_again(void **state)
+{
 	a_mark_stops_every_further_purchase("exists", true, false);
 	a_mark_stops_every_further_purchase("person", false, true);
 }
@@ -560,6 +564,38 @@ static void spend_limits(void **state)
 	assert_int_equal(quick(purchase("d", d, INT64_MAX, 0), NULL), LEDGER_OVER_LIMIT);
 }
 
+static void an_insurance_fee_counts_in_the_spend_limit(void **state)
+{
+	int64_t a = bring_to("a", LEDGER_CREATED), b = bring_to("b", LEDGER_CREATED);
+	struct ledger_request request = purchase("a", a, 60, 100);
+	request.fee = 41;
+	assert_int_equal(quick(request, NULL), LEDGER_OVER_LIMIT);
+	request.fee = 30;
+	assert_int_equal(quick(request, NULL), LEDGER_OK);
+	assert_int_equal(quick(purchase("b", b, 11, 100), NULL), LEDGER_OVER_LIMIT);
+	request = fixture_request(LEDGER_BOUGHT_, "a", a);
+	request.paid = 65;
+	request.fee = 30;
+	assert_int_equal(quick(request, NULL), LEDGER_OK);
+	assert_int_equal(quick(purchase("b", b, 6, 100), NULL), LEDGER_OVER_LIMIT);
+	assert_int_equal(quick(purchase("b", b, 5, 100), NULL), LEDGER_OK);
+}
+
+static void a_proof_releases_the_reservation_only_if_nothing_is_unproven(void **state)
+{
+	int64_t a = bring_to("a", LEDGER_CREATED), b = bring_to("b", LEDGER_CREATED);
+	assert_int_equal(quick(purchase("a", a, 60, 100), NULL), LEDGER_OK);
+	assert_int_equal(quick(fixture_request(LEDGER_DOUBT, "a", a), NULL), LEDGER_OK);
+	assert_int_equal(quick(purchase("a", a, 60, 100), NULL), LEDGER_OK);
+	/* One of the two is proven: the other may have cost the 60. */
+	assert_int_equal(quick(fixture_request(LEDGER_PROVE, "a", a), NULL), LEDGER_OK);
+	assert_int_equal(quick(purchase("b", b, 41, 100), NULL), LEDGER_OVER_LIMIT);
+	assert_int_equal(quick(purchase("b", b, 40, 100), NULL), LEDGER_OK);
+	assert_int_equal(quick(fixture_request(LEDGER_PROVE, "b", b), NULL), LEDGER_OK);
+	int64_t c = bring_to("c", LEDGER_CREATED);
+	assert_int_equal(quick(purchase("c", c, 40, 100), NULL), LEDGER_OK);
+}
+
 static void bad_requests_are_refused_by_name(void **state)
 {
 	static char long_text[LEDGER_TEXT_MAX + 2];
@@ -714,6 +750,7 @@ int main(void)
 		TEST(a_shipment_is_replaced_only_while_nothing_of_it_is_unproven),
 		TEST(purchases_are_counted_and_only_proof_lowers_the_count),
 		TEST(a_purchase_without_an_earlier_creation_writes_both_at_once),
+		TEST(a_row_that_is_marked_is_not_sent_again),
 		TEST(a_shipment_belongs_to_one_row),
 		TEST(a_lease_of_a_wrong_clock_is_none),
 		TEST(an_account_belongs_to_one_tenant),
@@ -721,6 +758,8 @@ int main(void)
 		TEST(a_result_that_is_too_long_does_not_lose_the_purchase),
 		TEST(generations_follow_each_other),
 		TEST(spend_limits),
+		TEST(an_insurance_fee_counts_in_the_spend_limit),
+		TEST(a_proof_releases_the_reservation_only_if_nothing_is_unproven),
 		TEST(bad_requests_are_refused_by_name),
 		TEST(tenants_do_not_see_each_other),
 		TEST(a_thousand_requests_of_two_threads_come_back_to_their_reactors),

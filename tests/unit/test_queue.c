@@ -156,6 +156,20 @@ static void an_event_cannot_be_released_twice(void **state)
 	assert_int_equal(shipopt_queue_release(fixture->queue, &events[1], 1), SHIPOPT_EINVAL);
 }
 
+static void an_event_is_not_released_through_one_that_had_its_place_before(void **state)
+{
+	struct fixture *fixture = *state;
+	shipopt_event before, now;
+	start_completed(fixture, 1);
+	assert_int_equal(shipopt_queue_poll(fixture->queue, &before, 1, 0), 1);
+	assert_int_equal(shipopt_queue_release(fixture->queue, &before, 1), 0);
+	start_completed(fixture, 2);
+	assert_int_equal(shipopt_queue_poll(fixture->queue, &now, 1, 0), 1);
+	assert_int_equal(now.reserved[0], before.reserved[0]);
+	assert_int_equal(shipopt_queue_release(fixture->queue, &before, 1), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_queue_release(fixture->queue, &now, 1), 0);
+}
+
 static void waiting_for_an_operation_dispatches_its_queue(void **state)
 {
 	struct fixture *fixture = *state;
@@ -377,6 +391,7 @@ int main(void)
 		TEST(without_a_slot_the_call_is_refused),
 		TEST(poll_hands_out_batches_that_live_until_released),
 		TEST(an_event_cannot_be_released_twice),
+		TEST(an_event_is_not_released_through_one_that_had_its_place_before),
 		TEST(waiting_for_an_operation_dispatches_its_queue),
 		TEST(waiting_leaves_what_has_no_callback_to_be_polled),
 		TEST(waiting_dispatches_callbacks_in_their_order),

@@ -413,6 +413,25 @@ static void a_person_settles_rows_and_each_is_audited(void **state)
 	fixture_forget(&request);
 }
 
+/* Its one purchase stays unproven: another shipment could be a second label. */
+static void what_a_person_found_not_bought_keeps_its_shipment(void **state)
+{
+	static const enum ledger_operation operations[] = {LEDGER_PLAN, LEDGER_CREATE, LEDGER_HOLD};
+	int64_t row = make_in_doubt("a");
+	assert_int_equal(resolve(fixture.store, row, SHIPOPT_LEDGER_FAILED, NULL), 0);
+	struct ledger_request request = fixture_request(LEDGER_CLAIM, "a", 0);
+	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OK);
+	int64_t token = request.token;
+	fixture_forget(&request);
+	for (size_t i = 0; i < ARRAY_SIZE(operations); i++) {
+		request = fixture_request(operations[i], "a", token);
+		request.shipment_id = "shp_2";
+		assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_REFUSED);
+		fixture_forget(&request);
+	}
+	assert_int_equal(number("SELECT state * 100 + sent * 10 + unproven FROM ledger WHERE order_key = 'a'"), 211);
+}
+
 /* --- life --- */
 
 static void a_store_freed_early_finishes_what_was_submitted(void **state)
@@ -473,6 +492,7 @@ int main(void)
 		TEST(a_full_disk_is_an_error_that_changes_nothing),
 		TEST(rows_are_listed_in_pages_and_counted),
 		TEST(a_person_settles_rows_and_each_is_audited),
+		TEST(what_a_person_found_not_bought_keeps_its_shipment),
 		TEST(a_store_freed_early_finishes_what_was_submitted),
 		TEST(a_closed_runtime_refuses_and_the_store_can_still_be_freed),
 		TEST(settings_reach_the_store),

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmocka_test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "answer_edits.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "purchase_test.h"
+
+/* What a purchase makes of answers that a carrier may give and the world does not. */
+
+#define REFUSAL(code) "{\"error\":{\"code\":\"" code "\",\"message\":\"the carrier's words\",\"errors\":[]}}"
+
+static void begin(struct sim_process *process, const char *settings)
+{
+	case_begin(process, settings);
+	sim_world.rerate_step = 0;
+}
+
+static void finish(struct sim_process *process)
+{
+	edits_clear();
+	case_finish(process);
+}
+
+/* Where the carrier's books say something else than they made. */
+static void finish_without_books(struct sim_process *process)
+{
+	edits_clear();
+	sim_close(process);
+	sim_end();
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static bool says(const struct sim_process *process, const char *words)
+{
+	bool does = strstr(process->results[0].message, words) != NULL;
+	if (!does)
+		print_error("\"%s\" is not in \"%s\"\n", words, process->results[0].message);
+	return does;
+}
+
+/* ---- money ------------------------------------------------------------------------------------------------- */
+
+static void what_was_charged_is_believed_only_where_it_can_be(void **state)
+{
+	static const char not_known[] = "the carrier's answer does not say what was charged";
+	static const struct {
+		const char *from, *to;
+		int64_t paid, counted;
+		const char *note;
+	} cases[] = {
+		{"\"selected_rate\":", "\"no_rate\":", 0, 5250000, not_known},
+		{"\"rate\":\"5.25\",\"currency\":\"USD\"}", "\"rate\":\"-5.25\",\"currency\":\"USD\"}", 0, 5250000, not_known},
+		{"\"rate\":\"5.25\",\"currency\":\"USD\"}", "\"rate\":\"0.00\",\"currency\":\"USD\"}", 0, 5250000, not_known},
+		{"\"rate\":\"5.25\",\"currency\":\"USD\"}", "\"rate\":\"1000000.01\",\"currency\":\"USD\"}", 0, 5250000, not_known},
+		{"\"rate\":\"5.25\",\"currency\":\"USD\"}", "\"rate\":\"5.20\",\"currency\":\"EUR\"}", 0, 5250000, not_known},
+		{"\"rate\":\"5.25\",\"currency\":\"USD\"}", "\"rate\":\"5.20\"}", 5200000, 5200000, ""},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct sim_process process;
+		begin(&process, "bulk.spend_limit=100.00 bulk.budget=spring");
+		EDIT(WORLD_BUY, cases[i].from, cases[i].to);
+		assert_int_equal(case_one(&process, 1, 0, NULL), 0);
+		assert_int_equal(case_row("o-0")->paid, cases[i].paid);
+		assert_int_equal(memory_ledger_budget(&sim_database.ledger, "spring")->spent, cases[i].counted);
+		assert_int_equal(process.results[0].amount, cases[i].counted);
+		assert_true(says(&process, cases[i].note));
+		/* The next run repeats the note. */
+		assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_ALREADY);
+		assert_true(says(&process, cases[i].note));
+		finish_without_books(&process);
+	}
+}
+
+static void a_label_dearer_than_approved_says_so(void **state)
+{
+	struct sim_process process;
+	begin(&process, NULL);
+	EDIT(WORLD_BUY, "\"rate\":\"5.25\",\"currency\":\"USD\"}", "\"rate\":\"9.25\",\"currency\":\"USD\"}");
+	assert_int_equal(case_one(&process, 1, 6000000, NULL), 0);
+	assert_string_equal(
+		process.results[0].message, "bought, but the carrier charged 9.25 USD where at most 6.00 USD was approved");
+	assert_int_equal(process.results[0].amount, 9250000);
+	EDIT(WORLD_BUY, "\"postage_label\":", "\"no_label\":");
+	shipopt_order *order = sim_order("o-1", 1);
+	assert_int_equal(shipopt_order_set_max_rate(order, 6000000), 0);
+	EDIT(WORLD_BUY, "\"rate\":\"5.26\",\"currency\":\"USD\"}", "\"rate\":\"9.26\",\"currency\":\"USD\"}");
+	assert_int_equal(sim_start(&process, &order, 1), 0);
+	assert_int_equal(sim_wait(&process), 0);
+	assert_true(says(&process, "was approved; the answer has no label document"));
+	finish_without_books(&process);
+}
+
+static void an_approved_price_is_compared_only_in_its_currency(void **state)
+{
+	struct sim_process process;
+	begin(&process, NULL);
+	sim_run = shipopt_bulk_rate;
+	assert_int_equal(case_one(&process, 1, 0, NULL), 0);
+	sim_run = shipopt_bulk_buy;
+	/* Its price was approved in dollars; the rate expires, and the new ones are in another currency. */
+	SCRIPT_OF(BUY(RATE_EXPIRED, 0));
+	EDIT(WORLD_RERATE, "USD", "JPY");
+	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EHELD);
+	assert_int_equal(sim_world.labels, 0);
+	finish(&process);
+}
+
+static void choose_the_cheapest(void *userdata, shipopt_request *request)
+{
+	shipopt_request_complete(request, 1);
+}
+
+static void let_host_choose(struct sim_process *process)
+{
+	shipopt_bulk_config_set_choose(process->bulk_config, choose_the_cheapest, NULL);
+}
+
+static void a_hosts_choice_in_another_currency_than_max_rate_is_held(void **state)
+{
+	static const struct {
+		const char *to, *says;
+	} cases[] = {{"\"currency\":\"JPY\"", "the price is 5.25 JPY now, above the approved 100.00 USD"},
+		{"\"currency\":null", "the price is 5.25 (no currency) now, above the approved 100.00 USD"}};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct sim_process process;
+		sim_begin(1);
+		sim_configure = let_host_choose;
+		sim_open(&process, NULL);
+		EDIT(WORLD_CREATE, "\"currency\":\"USD\"", cases[i].to);
+		assert_int_equal(case_one(&process, 1, 100000000, NULL), SHIPOPT_EHELD);
+		assert_true(says(&process, cases[i].says));
+		finish(&process);
+	}
+}
+
+static int insured(struct sim_process *process, const char *value)
+{
+	shipopt_order *order = sim_order("o-0", 1);
+	shipopt_record *shipment = NULL;
+	assert_int_equal(shipopt_record_copy(shipopt_order_shipment(order), &shipment), 0);
+	assert_int_equal(shipopt_record_set_money_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, value), 0);
+	assert_int_equal(shipopt_order_set_shipment(order, shipment), 0);
+	assert_int_equal(sim_start(process, &order, 1), 0);
+	assert_int_equal(sim_wait(process), 0);
+	return process->results[0].status;
+}
+
+static void insurance_is_reserved_with_the_postage_and_in_one_currency(void **state)
+{
+	static const struct {
+		const char *settings;
+		int status;
+		const char *says;
+	} cases[] = {
+		{"bulk.budget=spring bulk.spend_limit=6.24", SHIPOPT_ELIMIT, "6.25 more would pass the spend limit 6.24 USD"},
+		{"bulk.budget=spring bulk.spend_limit=6.25", 0, ""},
+		{"bulk.budget=spring bulk.spend_limit=100.00 bulk.insurance_currency=EUR", SHIPOPT_ELIMIT,
+			"the rate is in USD and the insurance in EUR"},
+		{"bulk.insurance_currency=EUR", 0, ""},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct sim_process process;
+		begin(&process, cases[i].settings);
+		EDIT(WORLD_BUY, "\"selected_rate\":", "\"insurance\":\"100.00\",\"selected_rate\":");
+		assert_int_equal(insured(&process, "100.00"), cases[i].status);
+		assert_true(says(&process, cases[i].says));
+		if (cases[i].status == 0) {
+			assert_int_equal(case_row("o-0")->fee, 1000000);
+			assert_int_equal(case_row("o-0")->insurance, 100000000);
+		}
+		finish(&process);
+	}
+}
+
+static void a_label_without_the_insurance_asked_for_says_so(void **state)
+{
+	static const struct {
+		const char *to;
+		int64_t fee;
+	} cases[] = {{"\"selected_rate\":", 0}, {"\"insurance\":\"50.00\",\"selected_rate\":", 1000000}};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct sim_process process;
+		begin(&process, NULL);
+		EDIT(WORLD_BUY, "\"selected_rate\":", cases[i].to);
+		assert_int_equal(insured(&process, "100.00"), 0);
+		assert_string_equal(process.results[0].message, "bought, but not insured: 100.00 USD was asked for");
+		assert_int_equal(case_row("o-0")->fee, cases[i].fee);
+		finish(&process);
+	}
+}
+
+/* ---- the label --------------------------------------------------------------------------------------------- */
+
+static char *repeated(const char *begin, size_t length, const char *end)
+{
+	char *text = malloc(strlen(begin) + length + strlen(end) + 1);
+	assert_non_null(text);
+	strcpy(text, begin);
+	memset(text + strlen(begin), 'x', length);
+	strcpy(text + strlen(begin) + length, end);
+	return text;
+}
+
+static void a_label_without_its_document_is_bought_and_says_so(void **state)
+{
+	char *long_url = repeated("\"label_url\":\"", 1100000, "\",\"was\":\""), *long_file = repeated("\"label_file\":\"", 4500000, "\",\"was\":\"");
+	const struct {
+		const char *from, *to, *says;
+	} cases[] = {
+		{"\"postage_label\":", "\"no_label\":", "the answer has no label document; fetch it with GET /shipments/shp_0"},
+		{"\"label_url\":\"", "\"no_url\":\"", "the answer has no label document"},
+		{"\"label_url\":\"", long_url, "fetch it with GET /shipments/shp_0"},
+		{"\"label_url\":\"", long_file, "fetch it with GET /shipments/shp_0"},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct sim_process process;
+		begin(&process, NULL);
+		EDIT(WORLD_BUY, cases[i].from, cases[i].to);
+		assert_int_equal(case_one(&process, 1, 0, NULL), 0);
+		assert_true(says(&process, cases[i].says));
+		assert_null(case_row("o-0")->label_url);
+		assert_string_equal(case_row("o-0")->tracking_code, "TRK000001");
+		finish(&process);
+	}
+	free(long_url);
+	free(long_file);
+}
+
+/* ---- evidence ---------------------------------------------------------------------------------------------- */
+
+static void an_answer_to_a_purchase_must_show_this_shipment_with_postage(void **state)
+{
+	static const char *const from[] = {"\"id\":\"shp_0\"", "\"tracking_code\":", "\"object\":"};
+	static const char *const to[] = {"\"id\":\"shp_1\"", "\"no_code\":", "\"object\":"};
+	for (size_t i = 0; i < ARRAY_SIZE(from); i++) {
+		struct sim_process process;
+		begin(&process, NULL);
+		EDIT(WORLD_BUY, from[i], to[i]);
+		EDIT(WORLD_BUY, "\"postage_label\":", i == 1 ? "\"no_label\":" : "\"postage_label\":");
+		assert_int_equal(case_one(&process, 1, 0, NULL), 0);
+		assert_int_equal(sim_world.calls[WORLD_READ], i < 2 ? 1 : 0);
+		assert_int_equal(sim_world.calls[WORLD_BUY], 1);
+		finish(&process);
+	}
+}
+
+static void begin_too_early(const struct world_visit *visit, struct http_request *request)
+{
+	if (visit->call == WORLD_BUY)
+		request->was_handed_over = false;
+}
+
+static void an_answer_before_the_request_was_whole_proves_nothing(void **state)
+{
+	struct sim_process process;
+	begin(&process, "bulk.item_timeout_ms=5000");
+	SCRIPT_OF(BUY(REFUSED, 0));
+	fake_http_edit = begin_too_early;
+	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EINDOUBT);
+	assert_int_equal(case_row("o-0")->state, LEDGER_IN_DOUBT);
+	assert_int_equal(case_row("o-0")->unproven, 1);
+	finish(&process);
+}
+
+/* In the API's own words, but on no list; with a code, without one, and as a text. */
+static void a_refusal_that_proves_nothing_is_for_a_person(void **state)
+{
+	static const char *const bodies[] = {REFUSAL("SOMETHING.NEW"), "{\"error\":{\"message\":\"the carrier's words\"}}",
+		"{\"error\":\"the carrier's words\"}"};
+	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
+		struct sim_process process;
+		begin(&process, NULL);
+		SCRIPT_OF(BUY(500, 0)); /* no work is done */
+		EDIT_BODY(WORLD_BUY, 1, 422, bodies[i]);
+		assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EREFUSED);
+		assert_true(says(&process, "refused, but not proven: a person must look the shipment up at the carrier"));
+		assert_true(says(&process, "the carrier's words"));
+		assert_int_equal(case_row("o-0")->state, LEDGER_IN_DOUBT);
+		assert_int_equal(case_row("o-0")->unproven, 1);
+		assert_int_equal(case_row("o-0")->needs_person, 1);
+		assert_int_equal(sim_world.calls[WORLD_BUY], 1);
+		/* Interrupted and taken up again, it still is. */
+		assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EREFUSED);
+		assert_int_equal(sim_world.calls[WORLD_BUY], 1);
+		finish(&process);
+	}
+}
+
+static void what_is_no_error_of_the_api_says_nothing(void **state)
+{
+	static const char *const bodies[] = {"{\"error\":17}", "{\"code\":\"SHIPMENT.POSTAGE.FAILURE\",\"message\":\"gone\"}", "[]"};
+	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
+		struct sim_process process;
+		begin(&process, NULL);
+		SCRIPT_OF(BUY(500, 0));
+		EDIT_BODY(WORLD_BUY, 1, 422, bodies[i]);
+		assert_int_equal(case_one(&process, 1, 0, NULL), 0);
+		assert_int_equal(sim_world.calls[WORLD_BUY], 2);
+		finish(&process);
+	}
+}
+
+static void proof_about_a_repeat_lowers_the_count_by_one(void **state)
+{
+	struct sim_process process;
+	begin(&process, "bulk.item_timeout_ms=250000");
+	/* Lost; then too many requests, in the API's words: the first one may still come. */
+	SCRIPT_OF(BUY(LOST_BEFORE, 0), BUY(429, 0), BUY(LOST_BEFORE, 0));
+	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EINDOUBT);
+	assert_int_equal(case_row("o-0")->sent, 3);
+	assert_int_equal(case_row("o-0")->unproven, 2);
+	finish(&process);
+}
+
+static void a_rate_that_expires_under_a_repeat_is_rated_again_while_in_doubt(void **state)
+{
+	struct sim_process process;
+	begin(&process, "bulk.item_timeout_ms=1000000");
+	SCRIPT_OF(BUY(LOST_BEFORE, 0), BUY(RATE_EXPIRED, 0));
+	assert_int_equal(case_one(&process, 1, 0, NULL), 0);
+	assert_int_equal(sim_world.calls[WORLD_RERATE], 1);
+	assert_int_equal(case_row("o-0")->sent, 3);
+	assert_int_equal(sim_world.shipment_count, 1);
+	finish(&process);
+}
+
+/* ---- ratings ----------------------------------------------------------------------------------------------- */
+
+static void a_rerate_may_say_that_an_earlier_purchase_did_act(void **state)
+{
+	struct sim_process process;
+	begin(&process, "bulk.item_timeout_ms=1000000");
+	sim_world.guard = true;
+	/* Bought, and the answer is lost; a stale replica shows no label; then the rate is expired. */
+	SCRIPT_OF(BUY(LOST_AFTER, 0));
+	edits_hide_labels(WORLD_READ);
+	EDIT_BODY(WORLD_BUY, 1, 422, REFUSAL("RATE.EXPIRED"));
+	EDIT_BODY(WORLD_RERATE, 1, 422, REFUSAL("SHIPMENT.POSTAGE.EXISTS"));
+	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EINDOUBT);
+	assert_int_equal(case_row("o-0")->exists_seen, 1);
+	assert_int_equal(case_row("o-0")->sent, 2);
+	assert_int_equal(case_row("o-0")->unproven, 1);
+	edits_clear();
+	assert_int_equal(case_one(&process, 1, 0, NULL), 0);
+	assert_int_equal(case_row("o-0")->sent, 2);
+	finish(&process);
+}
+
+static void a_rerate_must_be_about_the_shipment_that_was_asked_for(void **state)
+{
+	static const struct {
+		const char *from, *to;
+		int status;
+	} cases[] = {
+		{"{\"id\":\"shp_0\",", "{", 0},
+		{"{\"id\":\"shp_0\",", "{\"id\":\"shp_7\",", SHIPOPT_EPROTOCOL},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct sim_process process;
+		begin(&process, NULL);
+		SCRIPT_OF(BUY(RATE_EXPIRED, 0));
+		EDIT(WORLD_RERATE, cases[i].from, cases[i].to);
+		assert_int_equal(case_one(&process, 1, 0, NULL), cases[i].status);
+		finish(&process);
+	}
+	/* Rates alone, which say whose they are. */
+	for (size_t i = 0; i < 2; i++) {
+		struct sim_process process;
+		begin(&process, NULL);
+		SCRIPT_OF(BUY(RATE_EXPIRED, 0));
+		EDIT(WORLD_RERATE, "{\"id\":\"shp_0\",", "{");
+		EDIT(WORLD_RERATE, "\"delivery_days\":", i == 0 ? "\"shipment_id\":\"shp_0\",\"delivery_days\":"
+							       : "\"shipment_id\":\"shp_7\",\"delivery_days\":");
+		assert_int_equal(case_one(&process, 1, 0, NULL), i == 0 ? 0 : SHIPOPT_EPROTOCOL);
+		if (i == 1)
+			assert_true(says(&process, "the carrier answered about shipment shp_7 instead of shp_0"));
+		finish(&process);
+	}
+}
+
+static void a_creation_must_have_an_id_of_its_own_and_this_orders_reference(void **state)
+{
+	static const struct {
+		const char *from, *to, *says;
+	} cases[] = {
+		{"{\"id\":\"shp_0\",", "{", "the carrier's answer has no shipment id"},
+		{"\"reference\":\"o-0\"", "\"reference\":\"o-7\"",
+			"the carrier answered about a shipment with reference \"o-7\" instead of \"o-0\""},
+		{"\"reference\":\"o-0\"", "\"reference\":\"o\"", "instead of \"o-0\""}, /* cut, but to what is not its own */
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct sim_process process;
+		begin(&process, NULL);
+		EDIT(WORLD_CREATE, cases[i].from, cases[i].to);
+		assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EPROTOCOL);
+		assert_true(says(&process, cases[i].says));
+		assert_int_equal(sim_world.calls[WORLD_BUY], 0);
+		finish(&process);
+	}
+	/* An API that gives none back cannot be checked. */
+	struct sim_process process;
+	begin(&process, NULL);
+	EDIT(WORLD_CREATE, "\"reference\":", "\"no_reference\":");
+	assert_int_equal(case_one(&process, 1, 0, NULL), 0);
+	finish(&process);
+}
+
+static void a_reference_that_the_api_cuts_is_still_the_orders(void **state)
+{
+	static const struct {
+		const char *given;
+		int status;
+	} cases[] = {{"an order with a long key", 0}, {"an order with a long kez", SHIPOPT_EPROTOCOL}};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct sim_process process;
+		char to[96];
+		begin(&process, NULL);
+		snprintf(to, sizeof(to), "\"reference\":\"%s\"", cases[i].given);
+		EDIT(WORLD_CREATE, "\"reference\":\"an order with a long key, longer than some APIs keep\"", to);
+		shipopt_order *order = sim_order("an order with a long key, longer than some APIs keep", 1);
+		assert_int_equal(sim_start(&process, &order, 1), 0);
+		assert_int_equal(sim_wait(&process), 0);
+		assert_int_equal(process.results[0].status, cases[i].status);
+		finish(&process);
+	}
+}
+
+static void a_shipment_of_another_order_is_neither_kept_nor_bought(void **state)
+{
+	for (int rate_only = 0; rate_only < 2; rate_only++) {
+		struct sim_process process;
+		begin(&process, NULL);
+		sim_run = shipopt_bulk_rate;
+		assert_int_equal(case_one(&process, 1, 0, NULL), 0);
+		sim_run = rate_only ? shipopt_bulk_rate : shipopt_bulk_buy;
+		EDIT(WORLD_CREATE, "shp_1", "shp_0");
+		shipopt_order *order = sim_order("o-1", 1);
+		assert_int_equal(sim_start(&process, &order, 1), 0);
+		assert_int_equal(sim_wait(&process), 0);
+		assert_int_equal(process.results[0].status, SHIPOPT_EPROTOCOL);
+		assert_int_equal(sim_world.calls[WORLD_BUY], 0);
+		finish(&process);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_was_charged_is_believed_only_where_it_can_be),
+		cmocka_unit_test(a_label_dearer_than_approved_says_so),
+		cmocka_unit_test(an_approved_price_is_compared_only_in_its_currency),
+		cmocka_unit_test(a_hosts_choice_in_another_currency_than_max_rate_is_held),
+		cmocka_unit_test(insurance_is_reserved_with_the_postage_and_in_one_currency),
+		cmocka_unit_test(a_label_without_the_insurance_asked_for_says_so),
+		cmocka_unit_test(a_label_without_its_document_is_bought_and_says_so),
+		cmocka_unit_test(an_answer_to_a_purchase_must_show_this_shipment_with_postage),
+		cmocka_unit_test(an_answer_before_the_request_was_whole_proves_nothing),
+		cmocka_unit_test(a_refusal_that_proves_nothing_is_for_a_person),
+		cmocka_unit_test(what_is_no_error_of_the_api_says_nothing),
+		cmocka_unit_test(proof_about_a_repeat_lowers_the_count_by_one),
+		cmocka_unit_test(a_rate_that_expires_under_a_repeat_is_rated_again_while_in_doubt),
+		cmocka_unit_test(a_rerate_may_say_that_an_earlier_purchase_did_act),
+		cmocka_unit_test(a_rerate_must_be_about_the_shipment_that_was_asked_for),
+		cmocka_unit_test(a_creation_must_have_an_id_of_its_own_and_this_orders_reference),
+		cmocka_unit_test(a_reference_that_the_api_cuts_is_still_the_orders),
+		cmocka_unit_test(a_shipment_of_another_order_is_neither_kept_nor_bought),
+	};
+	cmocka_set_test_filter(getenv("FILTER"));
+	return cmocka_run_group_tests_name("purchase_answers", tests, NULL, NULL);
+}
