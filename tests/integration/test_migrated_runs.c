@@ -179,12 +179,15 @@ static void nothing_is_sent_before_the_mode_is_confirmed(void **state)
 
 static void the_same_order_has_its_label_and_a_changed_one_is_a_conflict(void **state)
 {
-	begin(NULL);
+	begin(STORE_V1_ROW("re\u0301-1", "request = replace(request, 'bought-2', 're\u0301-1')"));
 	buy(HEADER ORDER("bought-2"), "test");
 	expect("bought-2", SHIPOPT_ALREADY, "");
 	assert_string_equal(results[0].tracking_code, "9400shp_3");
 	buy(HEADER ORDER_OF("bought-2", "31"), NULL);
 	expect("bought-2", SHIPOPT_ECONFLICT, "weight");
+	/* A reference that was the key, in its old spelling. */
+	buy(HEADER ORDER("r\u00e9-1"), NULL);
+	expect("r\u00e9-1", SHIPOPT_ALREADY, "");
 	buy(HEADER ORDER(" bought-2" NBSP), NULL);
 	expect("bought-2", SHIPOPT_ALREADY, "");
 	assert_int_equal(requests(NULL), 0);
