@@ -15,6 +15,7 @@ static const char *const own_names[] = {
 	[COLUMN_MAX_RATE] = "max_rate",
 	[COLUMN_TRACKING_CODE] = "tracking_code",
 	[COLUMN_PIECE] = "piece",
+	[COLUMN_GENERATION] = "generation",
 };
 
 /* Empty text sets nothing but tells whether there is such a column. */
@@ -32,8 +33,8 @@ static int unknown_column(const char *name, shipopt_error **ret_error)
 		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\" is not known; did you mean \"%s\"?",
 			UNICODE_SHOWN(name), nearest);
 	return error_set(ret_error, SHIPOPT_EPARSE,
-		"column \"%s\" is not known; known are order_key, service, carrier, max_rate, tracking_code, piece and those of "
-		"a shipment, such as to_name or weight_oz",
+		"column \"%s\" is not known; known are order_key, service, carrier, max_rate, tracking_code, piece, generation and "
+		"those of a shipment, such as to_name or weight_oz",
 		UNICODE_SHOWN(name));
 }
 
@@ -67,20 +68,28 @@ static int set_shipment(shipopt_order *order, const char *name, const char *text
 	return shipopt_shipment_set_column(order->shipment, name, text, ret_error);
 }
 
-static int set_number(shipopt_order *order, enum column_kind kind, const char *name, const char *text,
-	shipopt_error **ret_error)
+static int set_amount(shipopt_order *order, const char *name, const char *text, shipopt_error **ret_error)
 {
 	int64_t value;
-	int r = kind == COLUMN_PIECE ? text_parse_i64(text, &value) : decimal_parse(text, strlen(text), &value);
-	if (r < 0)
-		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": \"%s\" is not %s", name, UNICODE_SHOWN(text),
-			kind == COLUMN_PIECE ? "an integer" : "an amount");
-	r = kind == COLUMN_PIECE ? shipopt_order_set_piece(order, value) : shipopt_order_set_max_rate(order, value);
-	if (r < 0 && kind == COLUMN_PIECE)
-		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": %s is not between 1 and %d", name,
-			UNICODE_SHOWN(text), ORDER_PIECE_MAX);
-	if (r < 0)
+	if (decimal_parse(text, strlen(text), &value) < 0)
+		return error_set(
+			ret_error, SHIPOPT_EPARSE, "column \"%s\": \"%s\" is not an amount", name, UNICODE_SHOWN(text));
+	if (shipopt_order_set_max_rate(order, value) < 0)
 		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": %s is below 0", name, UNICODE_SHOWN(text));
+	return 0;
+}
+
+static int set_integer(shipopt_order *order, enum column_kind kind, const char *name, const char *text,
+	shipopt_error **ret_error)
+{
+	bool is_piece = kind == COLUMN_PIECE;
+	int64_t value;
+	if (text_parse_i64(text, &value) < 0)
+		return error_set(
+			ret_error, SHIPOPT_EPARSE, "column \"%s\": \"%s\" is not an integer", name, UNICODE_SHOWN(text));
+	if ((is_piece ? shipopt_order_set_piece(order, value) : shipopt_order_set_generation(order, value)) < 0)
+		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": %s is not between %d and %d", name,
+			UNICODE_SHOWN(text), is_piece, is_piece ? ORDER_PIECE_MAX : ORDER_GENERATION_MAX);
 	return 0;
 }
 
@@ -127,8 +136,10 @@ int order_column_set(shipopt_order *order, enum column_kind kind, const char *na
 		return set_key(order, name, text, ret_error);
 	if (kind == COLUMN_SHIPMENT)
 		return set_shipment(order, name, text, ret_error);
-	if (kind == COLUMN_MAX_RATE || kind == COLUMN_PIECE)
-		return set_number(order, kind, name, text, ret_error);
+	if (kind == COLUMN_MAX_RATE)
+		return set_amount(order, name, text, ret_error);
+	if (kind == COLUMN_PIECE || kind == COLUMN_GENERATION)
+		return set_integer(order, kind, name, text, ret_error);
 	int r = set_text(order, kind, text);
 	if (r == SHIPOPT_ETOOLARGE)
 		return error_set(

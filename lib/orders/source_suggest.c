@@ -83,7 +83,8 @@ static void consider_fields(struct search *search, int kind_number, const char *
 
 bool order_column_suggest(const char *name, char ret_name[COLUMN_NAME_SIZE])
 {
-	static const char *const own[] = {"order_key", "service", "carrier", "max_rate", "tracking_code", "piece"};
+	static const char *const own[] = {"order_key", "service", "carrier", "max_rate", "tracking_code", "piece",
+		"generation"};
 	char best[COLUMN_NAME_SIZE];
 	struct search search = {.name = name, .best_distance = SIZE_MAX, .best = best};
 	if (strlen(name) >= COLUMN_NAME_SIZE)

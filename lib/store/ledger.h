@@ -110,7 +110,7 @@ struct ledger_row {
 	int64_t exists_seen;  /* 1: the carrier said that the shipment has postage */
 	int64_t needs_person; /* 1: only a person can settle it; `reason` says why */
 	char *refusal;      /* the carrier's first refusal of it that proves nothing */
-	char *base_url;     /* of the carrier, which must stay the same */
+	char *base_url;     /* of the carrier that has the shipment; NULL without one */
 	char *tracking_code, *label_url;
 	int64_t paid;       /* millionths, what the carrier charged */
 	char *budget;       /* name of the spend limit that counts this purchase */
@@ -124,7 +124,8 @@ void ledger_row_done(struct ledger_row *row);
 enum ledger_operation {
 	LEDGER_CLAIM = 1, /* find or make the row and lease it */
 	LEDGER_PLAN,      /* planned, created, failed, held → planned with new content (fingerprint, request); clears the shipment */
-	LEDGER_CREATE,    /* planned, created → created: shipment_id, rate, ceiling. A re-rate (same shipment id) or a new shipment */
+	LEDGER_CREATE,    /* planned, created → created: shipment_id, rate. A re-rate (same shipment id) or a new shipment. A `ceiling`
+	                     replaces the approval */
 	LEDGER_BUY,       /* planned, created, buying, in doubt → buying. From planned it brings the shipment; otherwise a
 	                     `shipment_id` that differs is refused. A `rate_id` replaces the rate, a `ceiling` the approval, a
 	                     `request` the stored one. Reserves `amount` (0: the row's) and `fee`, writes buying_at and settle_ms */
@@ -160,7 +161,7 @@ struct ledger_request {
 	int64_t lease_ms;   /* claim, renew, buy */
 	const char *owner;  /* claim: who, for people to read */
 	const char *fingerprint, *request;                                    /* claim (new row), plan, buy (request) */
-	const char *base_url;                                                 /* claim: of a row that has none */
+	const char *base_url;                                                 /* create, buy; claim: where a shipment has none */
 	const char *shipment_id, *rate_id, *carrier, *service, *currency;     /* create, buy */
 	int64_t amount, ceiling;                                              /* create, buy */
 	int64_t insurance, fee;                                               /* buy; bought: the fee charged */

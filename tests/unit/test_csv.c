@@ -271,6 +271,20 @@ static void columns_set_the_order_and_its_shipment(void **state)
 	}
 }
 
+static void a_generation_is_a_column(void **state)
+{
+	shipopt_order *order = NULL;
+	shipopt_source *source = open_text("order_key,generation\na,2\nb,\nc,10000\n", FORMAT_CSV, 64);
+	assert_int_equal(source_next(source, &order, NULL), SOURCE_ORDER);
+	assert_int_equal(order->generation, 2);
+	shipopt_order_free(order);
+	assert_int_equal(source_next(source, &order, NULL), SOURCE_ORDER);
+	assert_int_equal(order->generation, 0);
+	shipopt_order_free(order);
+	assert_failed(source, "c", 4, SHIPOPT_EPARSE, "line 4, column \"generation\": 10000 is not between 0 and 9999", "c,10000");
+	assert_end(source);
+}
+
 static void bad_rows_name_line_column_and_value(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(block_sizes); i++) {
@@ -828,6 +842,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(csv_rows_are_the_same_whatever_the_block_size),
+		cmocka_unit_test(a_generation_is_a_column),
 		cmocka_unit_test(tsv_rows_know_no_quotes),
 		cmocka_unit_test(lines_are_taken_whole),
 		cmocka_unit_test(a_row_of_the_bound_passes_and_one_byte_more_does_not),

@@ -339,7 +339,7 @@ static void rows_are_listed_in_pages_and_counted(void **state)
 		"\"state\":\"in doubt\",\"shipment_id\":\"shp_doubt\",\"carrier\":null,\"service\":null,\"amount\":7.5,"
 		"\"paid\":0,\"currency\":\"USD\",\"tracking_code\":null,\"label_url\":null,\"attempts\":1,"
 		"\"reason\":\"because\",\"updated_at_ms\":%lld,\"sent\":1,\"unproven\":1,\"needs_person\":false,"
-		"\"refusal\":null,\"approved\":7.5,\"ceiling\":0,\"insurance\":0,\"fee\":0,\"approved_currency\":\"USD\","
+		"\"refusal\":null,\"approved\":0,\"ceiling\":0,\"insurance\":0,\"fee\":0,\"approved_currency\":null,"
 		"\"buying_at_ms\":%lld,\"exists_seen\":false,\"provider\":\"easypost\",\"account\":\"default\",\"mode\":\"test\","
 		"\"mode_guessed\":false,\"base_url\":null}],\"has_more\":false}",
 		(int)doubt, (long long)clock_wall_ms(), (long long)clock_wall_ms());
