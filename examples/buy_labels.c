@@ -532,10 +532,23 @@ static void print_summary(const struct job *job)
 	fflush(stdout);
 }
 
+/* Ledger rows that no run goes on with: also those of earlier runs and of orders that are not in the file. -1: not known. */
+static int64_t count_for_person(const struct job *job)
+{
+	shipopt_op *op = NULL;
+	int r = shipopt_ledger_count(job->store, SHIPOPT_LEDGER_NEEDS_PERSON, NULL, NULL, &op);
+	if (r >= 0)
+		r = shipopt_op_wait(op, -1);
+	int64_t count = r < 0 ? -1 : shipopt_op_value(op);
+	shipopt_op_unref(op);
+	return count;
+}
+
 /* The exit status, and what to do about what is left. */
 static int verdict(const struct job *job, int run_status)
 {
 	int must_stop = atomic_load(&job->must_stop), status = 0;
+	int64_t for_person = count_for_person(job);
 	if (must_stop) {
 		fprintf(stderr, "buy_labels: stopped, as it would go on like this: %s\nbuy_labels: %s\n", job->stop_text,
 			shipopt_error_advice(must_stop));
@@ -556,6 +569,11 @@ static int verdict(const struct job *job, int run_status)
 	}
 	if (number(job, SHIPOPT_RUN_HELD) > 0) {
 		fprintf(stderr, "buy_labels: held orders wait for you: correct the row, or settle them in the ledger\n");
+		status = 1;
+	}
+	if (for_person > 0) {
+		fprintf(stderr, "buy_labels: %" PRId64 " ledger rows wait for a person: look them up at the carrier and settle them"
+			" (shipopt_ledger_list with SHIPOPT_LEDGER_NEEDS_PERSON, shipopt_ledger_resolve)\n", for_person);
 		status = 1;
 	}
 	if (job->limited > 0) {

@@ -422,7 +422,7 @@ static bool is_allowed(const struct ledger_request *request, const struct memory
 	case LEDGER_DOUBT:
 		return (!request->proven || has_newest) && row->unproven + request->exists_seen > request->proven;
 	case LEDGER_FAIL:
-		return (!request->proven || has_newest) && row->unproven == request->proven;
+		return (!request->proven || has_newest) && row->unproven == request->proven && !row->needs_person;
 	case LEDGER_BOUGHT_:
 		return row->state != LEDGER_CREATED || row->unproven;
 	case LEDGER_REOPEN:

@@ -32,8 +32,9 @@ typedef struct shipopt_store_config shipopt_store_config;
  * Settings, as in <shipopt/runtime.h>; environment SHIPOPT_STORE_….
  *
  *   tenant           default "default", 1 to 64 bytes
- *   confirm_mode     test or production: the mode of rows of an earlier version of the library, which guessed it from the API key.
- *                    While a file has such rows, purchases fail with SHIPOPT_ESTATE until it was opened once with this setting
+ *   confirm_mode     test or production: the mode of rows that an earlier version of the library wrote, which guessed it from
+ *                    the API key. While a file has such rows, purchases fail with SHIPOPT_ESTATE until it was opened once
+ *                    with this setting. Default "": none; where no mode was guessed the setting changes nothing
  *   busy_timeout_ms  how long to wait for another process's write; default 10,000, 0 to 600,000
  *   queue_max        requests waiting for the writer; default 16,384, 16 to 1,048,576
  *   group_max        requests in one transaction; default 256, 1 to 4,096
@@ -87,28 +88,65 @@ enum {
 	SHIPOPT_LEDGER_HELD = 8,
 	SHIPOPT_LEDGER_VOID_REQUESTED = 9,
 	SHIPOPT_LEDGER_VOIDED = 10,
-	SHIPOPT_LEDGER_VOID_REFUSED = 11
+	SHIPOPT_LEDGER_VOID_REFUSED = 11,
+	/* No state: with shipopt_ledger_list() and shipopt_ledger_count(), the rows of any state that only a person can settle. */
+	SHIPOPT_LEDGER_NEEDS_PERSON = 100
 };
 /* "in doubt" for SHIPOPT_LEDGER_IN_DOUBT and so on; "unknown" for other numbers. Static. */
 SHIPOPT_API const char *shipopt_ledger_state_name(int state);
 
 /*
- * A page of ledger rows of this tenant, in the order of their row id. `state` 0: all. `after`: row id to start behind, 0 for the first
- * page. `limit`: 1 to 1,000. shipopt_op_json() is {"rows":[{"row":…,"order_key":…,"piece":…,"purpose":…,"generation":…,
- * "state":…,"shipment_id":…,"carrier":…,"service":…,"amount":…,"paid":…,"currency":…,"tracking_code":…,"label_url":…,
- * "attempts":…,"reason":…,"updated_at_ms":…},…],"has_more":…}; shipopt_op_value() the number of rows.
+ * A page of ledger rows of this tenant, in the order of their row id. `state`: a state, SHIPOPT_LEDGER_NEEDS_PERSON, 0 for all
+ * rows. `after`: row id to start behind, 0 for the first page. `limit`: 1 to 1,000. shipopt_op_value() is the number of rows,
+ * shipopt_op_json() {"rows":[{…},…],"has_more":…}. The members of a row, null where there is nothing:
+ *
+ *   row, order_key, piece, purpose, generation, state   which purchase it is, and where it stands
+ *   provider, account, mode, base_url                   whose; mode_guessed: true until confirm_mode (above) was given
+ *   shipment_id, carrier, service                       what was chosen
+ *   amount, currency                                    its price; insurance, fee: the value insured and what that costs
+ *   approved, approved_currency, ceiling                the price that was approved, and the most that may be paid
+ *   attempts, sent, unproven                            purchases sent: of all shipments; of this one; of these, the ones that
+ *                                                       may have bought a label. buying_at_ms: when the newest was sent
+ *   exists_seen                                         true: the carrier said that the shipment has a label
+ *   needs_person                                        true: no run sends it again; shipopt_ledger_resolve() settles it
+ *   reason, refusal                                     why; the carrier's words where it refused
+ *   tracking_code, label_url, paid                      the label
+ *   updated_at_ms                                       times are Unix times of the database's clock
  */
 SHIPOPT_API int shipopt_ledger_list(shipopt_store *store, int state, int64_t after, int64_t limit, shipopt_done_fn done,
 	void *userdata, shipopt_op **ret_op);
-/* How many rows of this tenant are in `state` (0: all): shipopt_op_value(). */
+/* How many rows of this tenant are in `state` (as above): shipopt_op_value(). */
 SHIPOPT_API int shipopt_ledger_count(
 	shipopt_store *store, int state, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
 
 /*
- * A person settles a row that is in doubt, held or failed, after looking at the carrier's own records. `row`: its id from
- * the list. `state`: SHIPOPT_LEDGER_BOUGHT (with `tracking_code`), SHIPOPT_LEDGER_FAILED (nothing was bought) or
- * SHIPOPT_LEDGER_PLANNED (from held or failed: try again). `actor` and `reason` are required and kept in the audit table
- * with the old and new state. SHIPOPT_ENOTFOUND, SHIPOPT_ESTATE (names the row's state), SHIPOPT_EBUSY (a live lease).
+ * A person settles a row after looking at the carrier's own records. `row`: its id from the list. `state`: what was found.
+ *
+ *   state                    rows that it settles                                    they become
+ *   SHIPOPT_LEDGER_BOUGHT    buying, in doubt, held, failed; created with an         bought
+ *   (with `tracking_code`)   unproven purchase; planned and created with a mark
+ *                            bought and what follows, with a mark                    the same, without the mark
+ *   SHIPOPT_LEDGER_FAILED    buying, in doubt                                        created, see below
+ *                            held; planned and created with a mark                   failed
+ *                            failed with a mark                                      the same, without the mark
+ *   SHIPOPT_LEDGER_PLANNED   held, failed; planned and created with a mark           planned, without a shipment: bought by the
+ *                                                                                    next run
+ *
+ * A mark is needs_person of the list; each of these clears it. planned and created with a mark are rows that an earlier version
+ * wrote, of which nothing was sent.
+ *
+ * BOUGHT counts the price of the rate, and the insurance's fee, as spent if the row was not bought before. A label that is
+ * another one than the row's (by its tracking code) replaces it.
+ *
+ * FAILED of a row whose purchase was sent: the same shipment may be sent again, so the row becomes created and gives its
+ * reservation back. One purchase of it stays unproven, as a carrier may still be at work when a person looks. So the next run
+ * looks the shipment up before it sends it, and never buys another shipment for the order: that needs
+ * shipopt_order_set_generation().
+ *
+ * shipopt_op_value() is the state that resulted. `actor` and `reason` (1 to 4,096 bytes) are kept in the audit table with the old
+ * and the new state and the tracking code; `reason` also becomes the row's, except for PLANNED. SHIPOPT_ENOTFOUND, SHIPOPT_ESTATE
+ * (names the row's state), SHIPOPT_EBUSY (a process holds the row: a live lease; one that ends more than a day ahead was written
+ * by a wrong clock and counts as none).
  */
 SHIPOPT_API int shipopt_ledger_resolve(shipopt_store *store, int64_t row, int state, const char *tracking_code,
 	const char *actor, const char *reason, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);

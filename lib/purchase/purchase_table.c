@@ -89,6 +89,7 @@ static const struct {
 	{PURCHASE_LOOKING, EVENT_TROUBLE, purchase_end_in_doubt},
 
 	{PURCHASE_RECORDING, EVENT_DONE, purchase_end_bought},
+	{PURCHASE_RECORDING, EVENT_SHARED, purchase_end_with_event}, /* only rows of an earlier version */
 	{PURCHASE_RECORDING, EVENT_TAKEN, purchase_claim_again},
 	{PURCHASE_RECORDING, EVENT_STORE_FAILED, purchase_record_later},
 

@@ -30,7 +30,9 @@
  * carrier one of the purchases may have bought it. The ledger enforces what follows from it:
  *   - a row with an unproven purchase is never planned again, created again, held or failed: its shipment stays;
  *   - a shipment is sent at most LEDGER_SENDS_MAX times, never again once `exists_seen` or `needs_person` is set;
- *   - a shipment id belongs to one row of a provider, account and mode (LEDGER_SHARED otherwise).
+ *   - a shipment id belongs to one row of a provider, account and mode (LEDGER_SHARED otherwise). Rows that an earlier version
+ *     wrote may share one: a person says whose the label is.
+ * `needs_person` is cleared by the label or by a person, by nothing else.
  *
  * Asynchronous: a `struct ledger_request` is embedded in its owner, filled, and submitted from any thread; its `done` runs
  * on the reactor thread named in it. The store runs requests of many callers in one transaction (group commit), in the
@@ -152,7 +154,7 @@ enum ledger_outcome {
 	LEDGER_LOST = 2,     /* the fencing token is not current any more: another holder took over; nothing was changed */
 	LEDGER_REFUSED = 3,  /* the row's state does not allow it; row is filled */
 	LEDGER_OVER_LIMIT = 4, /* LEDGER_BUY: the budget's limit would be passed; nothing was changed */
-	LEDGER_SHARED = 5    /* LEDGER_CREATE, LEDGER_BUY: another row has the shipment id; nothing was changed */
+	LEDGER_SHARED = 5    /* LEDGER_CREATE, LEDGER_BUY, LEDGER_BOUGHT_: another row has the shipment id; nothing was changed */
 };
 
 struct ledger_request {

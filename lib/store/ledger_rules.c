@@ -22,8 +22,7 @@ bool ledger_needs_lease(int state)
 
 bool ledger_is_leased(const struct ledger_facts *facts)
 {
-	int64_t left_ms = facts->lease_until_ms - facts->now_ms;
-	return left_ms > 0 && left_ms <= LEDGER_LEASE_MAX_MS;
+	return facts->lease_until_ms > facts->now_ms && facts->lease_until_ms <= facts->now_ms + LEDGER_LEASE_MAX_MS;
 }
 
 /* The states that an operation may start from. */
@@ -96,7 +95,8 @@ bool ledger_allows(const struct ledger_request *request, const struct ledger_fac
 	case LEDGER_BOUGHT_:
 		return facts->state != LEDGER_CREATED || facts->unproven > 0;
 	case LEDGER_FAIL:
-		return rules_are_proof_of_newest(request, facts) && ledger_next_unproven(request, facts) == 0;
+		return rules_are_proof_of_newest(request, facts) && ledger_next_unproven(request, facts) == 0 &&
+		       !facts->needs_person;
 	case LEDGER_REOPEN:
 		return !facts->needs_person &&
 		       (request->state == 0 ||
@@ -163,20 +163,19 @@ bool ledger_allows_next_generation(const struct ledger_facts *facts)
 
 int ledger_resolved_state(int target, const struct ledger_facts *facts)
 {
-	unsigned from = BIT(facts->state);
+	unsigned from = BIT(facts->state), unsent = facts->unproven == 0 ? PLANNED | CREATED : 0;
+	unsigned ended = HELD | FAILED | (facts->needs_person ? unsent : 0);
 	switch (target) {
 	case LEDGER_BOUGHT:
-		if (from & (BUYING | IN_DOUBT | HELD | FAILED))
+		if (from & (ended | BUYING | IN_DOUBT) || (from & CREATED && facts->unproven > 0))
 			return LEDGER_BOUGHT;
-		return (from & CREATED && facts->unproven > 0) || (from & BOUGHT && facts->needs_person) ? LEDGER_BOUGHT : 0;
+		return from & ~(PLANNED | CREATED) && facts->needs_person ? facts->state : 0;
 	case LEDGER_FAILED:
 		if (from & (BUYING | IN_DOUBT))
 			return LEDGER_CREATED;
-		return from & HELD || (from & (PLANNED | CREATED) && facts->needs_person && facts->unproven == 0) ? LEDGER_FAILED : 0;
+		return from & ended && (!(from & FAILED) || facts->needs_person) ? LEDGER_FAILED : 0;
 	case LEDGER_PLANNED:
-		return from & (HELD | FAILED) || (from & (PLANNED | CREATED) && facts->needs_person && facts->unproven == 0)
-			       ? LEDGER_PLANNED
-			       : 0;
+		return from & ended ? LEDGER_PLANNED : 0;
 	default:
 		return 0;
 	}

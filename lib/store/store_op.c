@@ -121,7 +121,7 @@ int shipopt_store_ready(shipopt_store *store, shipopt_done_fn done, void *userda
 
 static bool is_state_or_all(int state)
 {
-	return state >= 0 && state <= SHIPOPT_LEDGER_VOID_REFUSED;
+	return (state >= 0 && state <= SHIPOPT_LEDGER_VOID_REFUSED) || state == SHIPOPT_LEDGER_NEEDS_PERSON;
 }
 
 int shipopt_ledger_list(shipopt_store *store, int state, int64_t after, int64_t limit, shipopt_done_fn done,

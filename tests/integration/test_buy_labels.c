@@ -13,6 +13,7 @@
 #include "sandbox_process.h"
 #include "script_server.h"
 #include "store_fixture.h"
+#include "store_v1.h"
 
 /*
  * The program buy_labels as a user runs it, against the sandbox: its messages, its exit status, what the sandbox saw. Programs and
@@ -186,6 +187,7 @@ static void refused_key_stops_the_run_and_is_not_printed(void **state)
 	assert_says("carrier setting mode");
 	setenv("SHIPOPT_CARRIER_MODE", "test", 1);
 	assert_int_equal(buy(getenv("SHIPOPT_ORDERS"), ""), 1);
+	unsetenv("SHIPOPT_CARRIER_MODE");
 	assert_says("cannot work with the carrier");
 	assert_says("401");
 	assert_null(strstr(output, "WRONGsecret"));
@@ -421,6 +423,33 @@ static void results_that_cannot_be_written_stop_it(void **state)
 }
 
 /* The program starts, its first purchase reaches the sandbox, then comes the signal. */
+static void store_of_an_earlier_version_wants_its_mode_confirmed_by_the_environment(void **state)
+{
+	char path[256];
+	snprintf(path, sizeof(path), "%s/ship.db", folder);
+	store_v1_make(path, NULL, NULL);
+	write_file("orders.csv", HEADER ROW("new-1", "US", "8"));
+	assert_int_equal(buy("orders.csv", ""), 1);
+	assert_says("confirm_mode=test");
+	assert_int_equal(sandbox_requests(&sandbox, "POST /shipments"), 0);
+	setenv("SHIPOPT_STORE_CONFIRM_MODE", "maybe", 1);
+	assert_int_equal(buy("orders.csv", ""), 1);
+	assert_says("\"maybe\" is not test or production");
+	/* A key that says nothing of its mode. */
+	setenv("SHIPOPT_STORE_CONFIRM_MODE", "production", 1);
+	setenv("SHIPOPT_CARRIER_API_KEY", "EZsomekey", 1);
+	assert_int_equal(buy("orders.csv", ""), 1);
+	assert_says("carrier setting mode");
+	assert_nothing_was_sent();
+	setenv("SHIPOPT_CARRIER_MODE", "production", 1);
+	assert_int_equal(buy("orders.csv", ""), 1);
+	unsetenv("SHIPOPT_STORE_CONFIRM_MODE");
+	unsetenv("SHIPOPT_CARRIER_MODE");
+	assert_says("\n1 bought, 0 already bought, 0 failed, 0 in doubt, 0 held\n");
+	assert_says("7 ledger rows wait for a person");
+	assert_int_equal(store_v1_number(path, "SELECT count(*) FROM ledger WHERE mode = 'production'"), STORE_V1_ROWS + 1);
+}
+
 static void interrupt_ends_in_a_summary_and_the_next_run_goes_on(void **state)
 {
 	char printed[160], store[160], out[160], url[160];
@@ -496,6 +525,7 @@ int main(void)
 		PROGRAM_TEST(orders_that_failed_by_no_fault_of_their_own_make_exit_status_1),
 		PROGRAM_TEST(expired_certificate_is_refused),
 		PROGRAM_TEST(store_that_is_none_is_refused),
+		PROGRAM_TEST(store_of_an_earlier_version_wants_its_mode_confirmed_by_the_environment),
 		PROGRAM_TEST(results_that_cannot_be_written_stop_it),
 		PROGRAM_TEST(interrupt_ends_in_a_summary_and_the_next_run_goes_on),
 		PROGRAM_TEST(lost_answers_are_told_as_in_doubt_and_settled_by_the_next_run),

@@ -333,14 +333,16 @@ static void rows_are_listed_in_pages_and_counted(void **state)
 	shipopt_op *op;
 	assert_int_equal(shipopt_ledger_list(fixture.store, SHIPOPT_LEDGER_IN_DOUBT, 0, 1, NULL, NULL, &op), 0);
 	assert_int_equal(shipopt_op_wait(op, -1), 0);
-	char expected[512];
+	char expected[1024];
 	snprintf(expected, sizeof(expected),
 		"{\"rows\":[{\"row\":%d,\"order_key\":\"doubt\",\"piece\":1,\"purpose\":\"outbound\",\"generation\":1,"
 		"\"state\":\"in doubt\",\"shipment_id\":\"shp_doubt\",\"carrier\":null,\"service\":null,\"amount\":7.5,"
 		"\"paid\":0,\"currency\":\"USD\",\"tracking_code\":null,\"label_url\":null,\"attempts\":1,"
 		"\"reason\":\"because\",\"updated_at_ms\":%lld,\"sent\":1,\"unproven\":1,\"needs_person\":false,"
-		"\"refusal\":null,\"approved\":0,\"ceiling\":0,\"insurance\":0}],\"has_more\":false}",
-		(int)doubt, (long long)clock_wall_ms());
+		"\"refusal\":null,\"approved\":0,\"ceiling\":0,\"insurance\":0,\"fee\":0,\"approved_currency\":null,"
+		"\"buying_at_ms\":%lld,\"exists_seen\":false,\"provider\":\"easypost\",\"account\":\"default\",\"mode\":\"test\","
+		"\"mode_guessed\":false,\"base_url\":null}],\"has_more\":false}",
+		(int)doubt, (long long)clock_wall_ms(), (long long)clock_wall_ms());
 	assert_string_equal(shipopt_op_json(op), expected);
 	shipopt_op_unref(op);
 

@@ -32,6 +32,9 @@ static int copy_row(sqlite3_stmt *statement, struct ledger_row *row)
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		*numbers[i].number = sqlite3_column_int64(statement, (int)numbers[i].column);
 	row->state = sqlite3_column_int(statement, ROW_STATE);
+	/* Times are added and multiplied: those of a damaged file as well. */
+	row->buying_at_ms = MAX(row->buying_at_ms, 0);
+	row->settle_ms = MAX(MIN(row->settle_ms, LEDGER_LEASE_MAX_MS), 0);
 	return 0;
 }
 
@@ -88,7 +91,17 @@ void ledger_bind_key(sqlite3_stmt *statement, const struct ledger_key *key)
 	bind_text(statement, 7, key->purpose);
 }
 
-/* SHIPOPT_EDATABASE for a state that no ledger writes: the file is damaged. */
+/* What every ledger writes, whatever happens. */
+static bool found_is_sound(sqlite3_stmt *statement)
+{
+	int64_t state = sqlite3_column_int64(statement, FIND_STATE), sent = sqlite3_column_int64(statement, FIND_SENT);
+	int64_t held_from = sqlite3_column_int64(statement, FIND_HELD_FROM);
+	int64_t unproven = sqlite3_column_int64(statement, FIND_UNPROVEN);
+	return state >= LEDGER_PLANNED && state <= LEDGER_VOID_REFUSED && held_from >= 0 && held_from <= LEDGER_CREATED &&
+	       unproven >= 0 && unproven <= sent && (unproven == 0 || sqlite3_column_text(statement, FIND_SHIPMENT_ID));
+}
+
+/* SHIPOPT_EDATABASE for a row that no ledger writes: the file is damaged. */
 static int read_found(struct database *database, sqlite3_stmt *statement, struct ledger_found *found,
 	shipopt_error **ret_error)
 {
@@ -100,6 +113,7 @@ static int read_found(struct database *database, sqlite3_stmt *statement, struct
 		.currency = column_text(statement, FIND_CURRENCY),
 		.budget = column_text(statement, FIND_BUDGET),
 		.reserved = sqlite3_column_int64(statement, FIND_RESERVED),
+		.fee = sqlite3_column_int64(statement, FIND_FEE),
 		.facts = {.state = sqlite3_column_int(statement, FIND_STATE),
 			.held_from = sqlite3_column_int(statement, FIND_HELD_FROM),
 			.sent = sqlite3_column_int64(statement, FIND_SENT),
@@ -110,10 +124,13 @@ static int read_found(struct database *database, sqlite3_stmt *statement, struct
 			.lease_until_ms = sqlite3_column_int64(statement, FIND_LEASE_UNTIL),
 			.now_ms = sqlite3_column_int64(statement, FIND_NOW)},
 	};
-	if (found->facts.state >= LEDGER_PLANNED && found->facts.state <= LEDGER_VOID_REFUSED)
+	if (found_is_sound(statement))
 		return 1;
-	return error_set(ret_error, SHIPOPT_EDATABASE, "%s: ledger row %lld has state %d, which does not exist: the file is damaged",
-		database->path, (long long)found->id, found->facts.state);
+	return error_set(ret_error, SHIPOPT_EDATABASE,
+		"%s: ledger row %lld (state %lld, %lld sent, %lld unproven) is none that this library writes: the file is damaged, "
+		"restore it from a backup", database->path,
+		(long long)found->id, (long long)sqlite3_column_int64(statement, FIND_STATE), (long long)found->facts.sent,
+		(long long)found->facts.unproven);
 }
 
 /* 1 if there is one. `generation` 0: the newest. */

@@ -9,7 +9,7 @@
 
 /* A row as found. Texts live until the find statement is reset. */
 struct ledger_found {
-	int64_t id, generation, token, amount, reserved;
+	int64_t id, generation, token, amount, reserved, fee;
 	struct ledger_facts facts;
 	const char *currency, *budget;
 };

@@ -35,18 +35,16 @@ static int plan(struct database *database, struct ledger_request *request, const
 	return ledger_take_row(database, statement, request, NULL, ret_error);
 }
 
-/* LEDGER_SHARED if another row has the shipment that the request brings; else LEDGER_OK. */
-static int check_shipment(struct database *database, struct ledger_request *request, const struct ledger_found *found,
-	shipopt_error **ret_error)
+/* LEDGER_SHARED if another row has the shipment; else LEDGER_OK. */
+static int check_shared(struct database *database, struct ledger_request *request, const struct ledger_found *found,
+	const char *shipment_id, shipopt_error **ret_error)
 {
 	const struct ledger_key *key = &request->key;
 	sqlite3_stmt *statement;
-	if (!request->shipment_id || text_equal(request->shipment_id, found->facts.shipment_id))
-		return LEDGER_OK;
 	int r = database_statement(database, SQL_FIND_SHIPMENT, &statement, ret_error);
 	if (r < 0)
 		return r;
-	const char *const texts[] = {key->provider, key->account, key->mode, request->shipment_id};
+	const char *const texts[] = {key->provider, key->account, key->mode, shipment_id};
 	for (int i = 0; i < (int)ARRAY_SIZE(texts); i++)
 		bind_text(statement, i + 1, texts[i]);
 	sqlite3_bind_int64(statement, 5, found->id);
@@ -54,9 +52,18 @@ static int check_shipment(struct database *database, struct ledger_request *requ
 	if (r == 1)
 		error_set(&request->error, SHIPOPT_EPROTOCOL,
 			"the carrier gave shipment %.64s, which belongs to order \"%.200s\" (ledger row %lld): not bought for this order",
-			request->shipment_id, column_text(statement, 1), (long long)sqlite3_column_int64(statement, 0));
+			shipment_id, column_text(statement, 1), (long long)sqlite3_column_int64(statement, 0));
 	sqlite3_reset(statement);
 	return r == 1 ? LEDGER_SHARED : r;
+}
+
+/* The same of the shipment that the request brings. */
+static int check_shipment(struct database *database, struct ledger_request *request, const struct ledger_found *found,
+	shipopt_error **ret_error)
+{
+	if (!request->shipment_id || text_equal(request->shipment_id, found->facts.shipment_id))
+		return LEDGER_OK;
+	return check_shared(database, request, found, request->shipment_id, ret_error);
 }
 
 static int create(struct database *database, struct ledger_request *request, const struct ledger_found *found,
@@ -171,13 +178,19 @@ static int doubt(struct database *database, struct ledger_request *request, cons
 	return ledger_take_row(database, statement, request, NULL, ret_error);
 }
 
+/* Rows of version 1 may share a shipment: whose its label is says a person. */
 static int bought(struct database *database, struct ledger_request *request, const struct ledger_found *found,
 	shipopt_error **ret_error)
 {
 	int64_t spent = 0;
+	int r = found->facts.shipment_id ? check_shared(database, request, found, found->facts.shipment_id, ret_error) : LEDGER_OK;
+	if (r == LEDGER_SHARED)
+		return ledger_answer(database, request, found, LEDGER_SHARED, ret_error);
+	if (r < 0)
+		return r;
 	if (__builtin_add_overflow(request->paid ? request->paid : found->amount, request->fee, &spent))
 		spent = INT64_MAX;
-	int r = budget_settle(database, request->key.tenant, found->budget, found->currency, found->reserved, spent, ret_error);
+	r = budget_settle(database, request->key.tenant, found->budget, found->currency, found->reserved, spent, ret_error);
 	if (r < 0)
 		return r;
 	sqlite3_stmt *statement;

@@ -18,6 +18,11 @@ static void money(struct json_writer *writer, const char *key, sqlite3_stmt *sta
 	json_write_decimal(writer, sqlite3_column_int64(statement, (int)column));
 }
 
+static void flag(struct json_writer *writer, const char *key, sqlite3_stmt *statement, enum list_column column)
+{
+	json_member_bool(writer, key, sqlite3_column_int(statement, (int)column) != 0);
+}
+
 static void write_row(struct json_writer *writer, sqlite3_stmt *statement)
 {
 	json_begin_object(writer);
@@ -40,18 +45,29 @@ static void write_row(struct json_writer *writer, sqlite3_stmt *statement)
 	member(writer, "updated_at_ms", statement, LIST_UPDATED_AT);
 	member(writer, "sent", statement, LIST_SENT);
 	member(writer, "unproven", statement, LIST_UNPROVEN);
-	json_member_bool(writer, "needs_person", sqlite3_column_int(statement, LIST_NEEDS_PERSON) != 0);
+	flag(writer, "needs_person", statement, LIST_NEEDS_PERSON);
 	member(writer, "refusal", statement, LIST_REFUSAL);
 	money(writer, "approved", statement, LIST_APPROVED);
 	money(writer, "ceiling", statement, LIST_CEILING);
 	money(writer, "insurance", statement, LIST_INSURANCE);
+	money(writer, "fee", statement, LIST_FEE);
+	member(writer, "approved_currency", statement, LIST_APPROVED_CURRENCY);
+	member(writer, "buying_at_ms", statement, LIST_BUYING_AT);
+	flag(writer, "exists_seen", statement, LIST_EXISTS_SEEN);
+	member(writer, "provider", statement, LIST_PROVIDER);
+	member(writer, "account", statement, LIST_ACCOUNT);
+	member(writer, "mode", statement, LIST_MODE);
+	flag(writer, "mode_guessed", statement, LIST_MODE_GUESSED);
+	member(writer, "base_url", statement, LIST_BASE_URL);
 	json_end_object(writer);
 }
 
+/* `all` is the first of three statements: all rows, those of a state, those that need a person. */
 static int bind_page(struct database *database, const struct backend_query *query, enum statement all,
-	enum statement of_state, sqlite3_stmt **ret_statement, shipopt_error **ret_error)
+	sqlite3_stmt **ret_statement, shipopt_error **ret_error)
 {
-	int r = database_statement(database, query->state ? of_state : all, ret_statement, ret_error);
+	enum statement which = all + (query->state == SHIPOPT_LEDGER_NEEDS_PERSON ? 2 : query->state != 0);
+	int r = database_statement(database, which, ret_statement, ret_error);
 	if (r < 0)
 		return r;
 	bind_text(*ret_statement, 1, query->tenant);
@@ -96,7 +112,7 @@ int list_run(struct database *database, struct backend_query *query, shipopt_err
 	sqlite3_stmt *statement;
 	struct buffer buffer;
 	struct json_writer writer;
-	int r = bind_page(database, query, SQL_LIST, SQL_LIST_STATE, &statement, ret_error);
+	int r = bind_page(database, query, SQL_LIST, &statement, ret_error);
 	if (r < 0)
 		return r;
 	buffer_init(&buffer, LIST_JSON_MAX);
@@ -118,7 +134,7 @@ int list_run(struct database *database, struct backend_query *query, shipopt_err
 int count_run(struct database *database, struct backend_query *query, shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
-	int r = bind_page(database, query, SQL_COUNT, SQL_COUNT_STATE, &statement, ret_error);
+	int r = bind_page(database, query, SQL_COUNT, &statement, ret_error);
 	r = r < 0 ? r : database_step(database, statement, ret_error);
 	if (r < 0)
 		return r;

@@ -23,14 +23,14 @@ static int resolve_state(struct backend_query *query, const struct ledger_found 
 }
 
 static int write_transition(struct database *database, const struct backend_query *query,
-	const struct ledger_found *found, int state, shipopt_error **ret_error)
+	const struct ledger_found *found, int state, bool is_new, shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
-	enum statement which = found->facts.state == LEDGER_BOUGHT ? SQL_CONFIRM
-		: state == LEDGER_BOUGHT			   ? SQL_BOUGHT
-		: state == LEDGER_FAILED			   ? SQL_FAIL
-		: state == LEDGER_CREATED			   ? SQL_UNBUY
-								   : SQL_REPLAN;
+	enum statement which = state == LEDGER_FAILED  ? SQL_FAIL
+			       : state == LEDGER_CREATED ? SQL_UNBUY
+			       : state == LEDGER_PLANNED ? SQL_REPLAN
+			       : is_new		       ? SQL_BOUGHT
+						       : SQL_CONFIRM;
 	/* Giving the lease up makes the token of whoever held the row before invalid. */
 	int r = ledger_move_statement(database, which, found, true, 0, &statement, ret_error);
 	if (r < 0)
@@ -39,10 +39,12 @@ static int write_transition(struct database *database, const struct backend_quer
 		bind_text(statement, 6, query->tracking_code);
 		sqlite3_bind_int64(statement, 8, 0);
 		bind_text(statement, 10, query->reason);
-		sqlite3_bind_int64(statement, 11, 0);
+		sqlite3_bind_int64(statement, 11, found->fee);
 	} else if (which != SQL_REPLAN) {
 		bind_text(statement, 6, query->reason);
 	}
+	if (which == SQL_CONFIRM)
+		bind_text(statement, 7, query->tracking_code);
 	r = database_step(database, statement, ret_error);
 	if (r == 0)
 		return error_set(ret_error, SHIPOPT_EINTERNAL, "%s: a ledger row changed under the writer", database->path);
@@ -66,6 +68,13 @@ static int write_audit(struct database *database, const struct backend_query *qu
 	return database_step(database, statement, ret_error);
 }
 
+/* What a label is taken to have cost: nobody says what was paid. */
+static int64_t resolve_spent(const struct ledger_found *found)
+{
+	int64_t cost;
+	return __builtin_add_overflow(found->amount, found->fee, &cost) ? INT64_MAX : MAX(found->reserved, cost);
+}
+
 int resolve_run(struct database *database, struct backend_query *query, shipopt_error **ret_error)
 {
 	struct ledger_found found;
@@ -81,11 +90,11 @@ int resolve_run(struct database *database, struct backend_query *query, shipopt_
 	int state = resolve_state(query, &found);
 	if (state) {
 		bool is_new = state == LEDGER_BOUGHT && found.facts.state != LEDGER_BOUGHT;
-		int64_t spent = is_new ? MAX(found.reserved, found.amount) : 0;
+		int64_t spent = is_new ? resolve_spent(&found) : 0;
 		query->value = state;
 		r = budget_settle(
 			database, query->tenant, found.budget, found.currency, found.reserved, spent, ret_error);
-		r = r < 0 ? r : write_transition(database, query, &found, state, ret_error);
+		r = r < 0 ? r : write_transition(database, query, &found, state, is_new, ret_error);
 		r = r < 0 ? r : write_audit(database, query, found.facts.state, state, ret_error);
 	}
 	sqlite3_reset(statement);

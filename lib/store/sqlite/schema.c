@@ -43,7 +43,9 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	"INSERT INTO settle VALUES (0);",
 
 	/* `unproven`: purchases of the shipment that are not proven to have bought nothing. Where version 1 had any in flight, the
-	 * settle time is the default of that version. */
+	 * settle time is the default of that version. `duplicate`: 0, or the row's own id where an older row has its shipment.
+	 * Version 1 also failed a row when a repeat was refused, which says nothing about the purchase before it: such a row is in
+	 * doubt, and its shipment is looked up before anything is sent. */
 	"CREATE TABLE ledger_2 ("
 	"id INTEGER PRIMARY KEY,"
 	"tenant_id TEXT NOT NULL, provider TEXT NOT NULL, account TEXT NOT NULL, mode TEXT NOT NULL,"
@@ -64,7 +66,7 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	"budget TEXT, reserved INTEGER NOT NULL DEFAULT 0 CHECK (reserved >= 0),"
 	"tracking_code TEXT, label_url TEXT, paid INTEGER NOT NULL DEFAULT 0,"
 	"reason TEXT, created_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL,"
-	"is_duplicate INTEGER NOT NULL DEFAULT 0, mode_guessed INTEGER NOT NULL DEFAULT 0, result TEXT,"
+	"duplicate INTEGER NOT NULL DEFAULT 0, mode_guessed INTEGER NOT NULL DEFAULT 0, result TEXT,"
 	"UNIQUE (tenant_id, provider, account, mode, order_key, piece, purpose, generation),"
 	"CHECK (unproven BETWEEN 0 AND sent), CHECK (unproven = 0 OR state IN (2, 3, 4)),"
 	"CHECK (state NOT IN (3, 4) OR unproven > 0), CHECK (reserved = 0 OR state IN (3, 4))"
@@ -80,9 +82,13 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	"tracking_code, label_url, max(paid, 0), reason, created_at_ms, updated_at_ms, mode = 'test', result FROM ledger;"
 	"DROP TABLE ledger;"
 	"ALTER TABLE ledger_2 RENAME TO ledger;"
+	"UPDATE ledger SET state = 4, sent = 1, unproven = 1, settle_ms = 120000, reason = 'a repeated purchase was refused, "
+	"which does not prove that the one before it bought nothing' || coalesce('; ' || reason, '') "
+	"WHERE state = 7 AND attempts > 1 AND shipment_id IS NOT NULL;"
 	"CREATE INDEX ledger_state ON ledger (tenant_id, state, id);"
 	"CREATE INDEX ledger_page ON ledger (tenant_id, id);"
 	"CREATE INDEX ledger_guessed ON ledger (id) WHERE mode_guessed = 1;"
+	"CREATE INDEX ledger_person ON ledger (tenant_id, id) WHERE needs_person = 1;"
 	"CREATE TABLE account ("
 	"provider TEXT NOT NULL, account TEXT NOT NULL, mode TEXT NOT NULL, tenant_id TEXT NOT NULL,"
 	"PRIMARY KEY (provider, account, mode, tenant_id)"

@@ -13,12 +13,13 @@
 /* In the order of enum find_column. */
 #define FIND                                                                                                  \
 	"SELECT id, generation, state, token, lease_until_ms, wall_ms(), held_from, sent, shipment_id, "      \
-	"amount, currency, budget, reserved, unproven, exists_seen, needs_person FROM ledger WHERE "
+	"amount, currency, budget, reserved, unproven, exists_seen, needs_person, fee FROM ledger WHERE "
 /* In the order of enum list_column. */
 #define LIST                                                                                                  \
 	"SELECT id, order_key, piece, purpose, generation, state, shipment_id, carrier, service, amount, "    \
 	"paid, currency, tracking_code, label_url, attempts, reason, updated_at_ms, sent, unproven, "         \
-	"needs_person, refusal, approved, ceiling, insurance FROM ledger "
+	"needs_person, refusal, approved, ceiling, insurance, provider, account, mode, mode_guessed, base_url, "  \
+	"buying_at_ms, exists_seen, approved_currency, fee FROM ledger "
 
 #define MOVE(set)                                                                                             \
 	"UPDATE ledger SET " set "updated_at_ms = wall_ms(), token = token + ?4, lease_until_ms = "           \
@@ -29,7 +30,7 @@
 	"state = 1, held_from = 0, shipment_id = NULL, rate_id = NULL, carrier = NULL, service = NULL, "      \
 	"base_url = NULL, currency = NULL, amount = 0, insurance = 0, fee = 0, budget = NULL, reason = NULL, " \
 	"refusal = NULL, "                                                                                    \
-	"sent = 0, unproven = 0, settle_ms = 0, exists_seen = 0, needs_person = 0, is_duplicate = 0, "
+	"sent = 0, unproven = 0, settle_ms = 0, exists_seen = 0, needs_person = 0, duplicate = 0, "
 #define NO_APPROVAL "ceiling = 0, approved = 0, approved_currency = NULL, "
 
 const char *const statement_texts[STATEMENT_COUNT] = {
@@ -44,7 +45,7 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	[SQL_READ] = "SELECT " ROW " FROM ledger WHERE id = ?1",
 
 	[SQL_FIND_SHIPMENT] = "SELECT id, order_key FROM ledger WHERE provider = ?1 AND account = ?2 AND mode = ?3 "
-			      "AND shipment_id = ?4 AND is_duplicate = 0 AND id <> ?5",
+			      "AND shipment_id = ?4 AND id <> ?5 LIMIT 1",
 	[SQL_ACCOUNT_OWNER] = "SELECT tenant_id FROM account WHERE provider = ?1 AND account = ?2 AND mode = ?3 "
 			      "ORDER BY tenant_id <> ?4 LIMIT 1",
 	[SQL_ACCOUNT_ADD] = "INSERT INTO account (provider, account, mode, tenant_id) VALUES (?1, ?2, ?3, ?4)",
@@ -87,7 +88,8 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	[SQL_REPLAN] = MOVE(NO_SHIPMENT NO_APPROVAL),
 	[SQL_UNBUY] = MOVE("state = 2, reason = ?6, reserved = 0, sent = 1, unproven = 1, exists_seen = 0, needs_person = 0, "
 			   "refusal = NULL, "),
-	[SQL_CONFIRM] = MOVE("needs_person = 0, reason = ?6, "),
+	[SQL_CONFIRM] = MOVE("needs_person = 0, reason = ?6, label_url = iif(tracking_code IS ?7, label_url, NULL), "
+			     "result = iif(tracking_code IS ?7, result, NULL), tracking_code = ?7, "),
 	[SQL_RENEW] = MOVE(""),
 	[SQL_DOCUMENT] = MOVE("state = 6, "),
 	[SQL_VOID] = MOVE("state = ?6, reason = ?7, "),
@@ -102,6 +104,8 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 
 	[SQL_LIST] = LIST "WHERE tenant_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
 	[SQL_LIST_STATE] = LIST "WHERE tenant_id = ?1 AND state = ?4 AND id > ?2 ORDER BY id LIMIT ?3",
+	[SQL_LIST_PERSON] = LIST "WHERE tenant_id = ?1 AND needs_person = 1 AND id > ?2 ORDER BY id LIMIT ?3",
 	[SQL_COUNT] = "SELECT count(*) FROM ledger WHERE tenant_id = ?1",
 	[SQL_COUNT_STATE] = "SELECT count(*) FROM ledger WHERE tenant_id = ?1 AND state = ?4",
+	[SQL_COUNT_PERSON] = "SELECT count(*) FROM ledger WHERE tenant_id = ?1 AND needs_person = 1",
 };
