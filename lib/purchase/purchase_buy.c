@@ -223,6 +223,17 @@ static enum purchase_event purchase_next_event(enum evidence_next next)
 	return events[next];
 }
 
+/* A 2xx without a label: what is wrong with it is the reason that the item gives. */
+static shipopt_error *purchase_no_label(const struct purchase *purchase)
+{
+	const struct provider *provider = purchase->rules->carrier->provider;
+	bool is_it = provider->has_postage(purchase->shipment, purchase->row.shipment_id) >= 0;
+	shipopt_error *error = NULL;
+	error_set(&error, SHIPOPT_EINDOUBT, "POST /shipments/%.64s/buy: HTTP %d, but the answer %s", purchase->row.shipment_id,
+		purchase->exchange.http_status, is_it ? "shows neither a tracking code nor a label" : "is not that shipment");
+	return error;
+}
+
 static void purchase_answered(struct exchange *exchange)
 {
 	struct purchase *purchase = purchase_of(exchange);
@@ -235,6 +246,8 @@ static void purchase_answered(struct exchange *exchange)
 	}
 	const struct evidence_row row = {.sent = purchase->row.sent, .unproven = purchase->row.unproven};
 	purchase->evidence = purchase_judge(purchase);
+	if (status == 0 && !error && purchase->evidence != EVIDENCE_BOUGHT)
+		error = purchase_no_label(purchase);
 	if (purchase->evidence == EVIDENCE_REFUSED && status == SHIPOPT_EREFUSED)
 		health_observe(&purchase->rules->carrier->health, purchase->row.carrier, true);
 	purchase_blame(purchase, status);
