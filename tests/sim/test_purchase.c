@@ -92,7 +92,7 @@ static const struct scenario {
 	/* A second purchase of the same shipment that goes wrong too. */
 	{"bought again after settling, lost again", SCRIPT(BUY(LOST_BEFORE, 0), BUY(LOST_AFTER, 0)), 2, 0, LEDGER_BOUGHT, 1, 2,
 		-1, 0, 1, 120, 125},
-	{"bought again after settling, refused", SCRIPT(BUY(LOST_BEFORE, 0), BUY(REFUSED, 0)), 2, SHIPOPT_EREFUSED,
+	{"bought again after settling, refused", SCRIPT(BUY(LOST_BEFORE, 0), BUY(REFUSED, 0)), 2, SHIPOPT_EINDOUBT,
 		LEDGER_IN_DOUBT, 1, 2, -1, 0, 0, 240, 245},
 };
 
