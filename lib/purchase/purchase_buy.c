@@ -281,7 +281,7 @@ void purchase_fail_proven(struct purchase *purchase)
 	purchase_submit(purchase, PURCHASE_FAILING);
 }
 
-/* Too many requests, not sent, or an expired rate. The proof is written before the shipment is sent again: the row becomes created,
+/* Too many requests, a refused credential, not sent, or an expired rate. The proof is written before the shipment is sent again: the row becomes created,
  * or in doubt if an earlier purchase is unproven. */
 void purchase_prove(struct purchase *purchase)
 {
@@ -294,7 +294,8 @@ void purchase_prove(struct purchase *purchase)
 /* A purchase that missed its time to be sent is sent again. One that could not be sent ends the item, as does the item's deadline. */
 static bool purchase_goes_on(const struct purchase *purchase)
 {
-	bool could_not = purchase->evidence == EVIDENCE_UNSENT && purchase->end_status != SHIPOPT_ETIMEDOUT;
+	bool could_not = purchase->evidence == EVIDENCE_DENIED ||
+			 (purchase->evidence == EVIDENCE_UNSENT && purchase->end_status != SHIPOPT_ETIMEDOUT);
 	return !could_not && !purchase->is_canceled && clock_now_us() < purchase->deadline_us;
 }
 
