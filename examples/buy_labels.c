@@ -275,6 +275,8 @@ static int is_passing(int status, const shipopt_error *error)
 	case SHIPOPT_EREFUSED: /* the read itself: what orders get may differ */
 	case SHIPOPT_EPAYMENT:
 		return 1;
+	case SHIPOPT_EPROTOCOL: /* a carrier without trackers says so in the API's words; a wrong URL ends the run at its first order */
+		return shipopt_error_http_status(error) == 404 && shipopt_error_carrier_code(error);
 	default:
 		return 0;
 	}
@@ -283,9 +285,9 @@ static int is_passing(int status, const shipopt_error *error)
 static int wait_for_answer(shipopt_op *op)
 {
 	for (int waited_ms = 0; waited_ms < PREFLIGHT_MS && !interrupted; waited_ms += TICK_MS) {
-		int r = shipopt_op_wait(op, TICK_MS);
+		shipopt_op_wait(op, TICK_MS); /* its result may be older than what the next line sees */
 		if (shipopt_op_is_done(op))
-			return r;
+			return shipopt_op_status(op);
 	}
 	shipopt_op_cancel(op);
 	return shipopt_op_wait(op, -1);
@@ -463,11 +465,11 @@ static int watch(struct job *job)
 	int on_terminal = isatty(STDERR_FILENO), canceled = 0;
 	int64_t shown_ms = 0, shown_ended = -1;
 	for (;;) {
-		int r = shipopt_op_wait(job->run, TICK_MS);
+		shipopt_op_wait(job->run, TICK_MS);
 		if (shipopt_op_is_done(job->run)) {
 			if (on_terminal)
 				fprintf(stderr, "\r\033[K");
-			return r;
+			return shipopt_op_status(job->run);
 		}
 		if (!canceled && (interrupted || atomic_load(&job->must_stop))) {
 			canceled = 1;

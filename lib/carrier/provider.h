@@ -55,6 +55,7 @@ enum provider_word {
 	WORD_REFUSED,  /* this request bought nothing and never will */
 	WORD_EXPIRED,  /* the same, as the rate is not valid any more: re-rate */
 	WORD_LIMITED,  /* the same, as there were too many requests */
+	WORD_DENIED,   /* the same, as the credential is refused */
 	WORD_EXISTS,   /* the shipment has postage */
 	WORD_UNKNOWN   /* the API does not know either */
 };

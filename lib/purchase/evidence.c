@@ -26,6 +26,8 @@ static enum evidence evidence_of_envelope(const struct evidence_answer *answer)
 		return EVIDENCE_EXPIRED;
 	case WORD_LIMITED:
 		return EVIDENCE_LIMITED;
+	case WORD_DENIED:
+		return EVIDENCE_DENIED;
 	case WORD_UNKNOWN:
 		return EVIDENCE_UNKNOWN;
 	case WORD_UNLISTED:
@@ -48,7 +50,7 @@ enum evidence evidence_of_purchase(const struct evidence_answer *answer)
 bool evidence_is_proof(enum evidence evidence)
 {
 	return evidence == EVIDENCE_REFUSED || evidence == EVIDENCE_EXPIRED || evidence == EVIDENCE_LIMITED ||
-	       evidence == EVIDENCE_UNSENT;
+	       evidence == EVIDENCE_DENIED || evidence == EVIDENCE_UNSENT;
 }
 
 enum evidence_next evidence_after_purchase(const struct evidence_row *row, enum evidence evidence)
@@ -65,6 +67,7 @@ enum evidence_next evidence_after_purchase(const struct evidence_row *row, enum 
 	case EVIDENCE_EXPIRED:
 		return !is_last ? NEXT_RERATE : is_proven ? NEXT_FAILED : NEXT_PERSON;
 	case EVIDENCE_LIMITED:
+	case EVIDENCE_DENIED:
 	case EVIDENCE_UNSENT:
 		return !is_proven ? NEXT_LOOK_UP : is_last ? NEXT_FAILED : NEXT_AGAIN;
 	case EVIDENCE_UNLISTED:

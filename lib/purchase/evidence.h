@@ -21,6 +21,7 @@
  *   envelope, listed: refused                                           REFUSED     yes
  *   envelope, listed: the rate is not valid any more                    EXPIRED     yes
  *   envelope, 429, listed                                               LIMITED     yes
+ *   envelope, listed: the credential is refused                         DENIED      yes
  *   envelope, 400, 401, 402, 403, 404 or 422, code unlisted or missing  UNLISTED    no
  *   anything else: no answer, an answer before the request was whole,
  *   a gateway's body, 5xx, 408, 409, a code that says "not known"       UNKNOWN     no
@@ -34,6 +35,7 @@
  *   REFUSED            FAILED                              PERSON
  *   EXPIRED            RERATE, FAILED after three sends    RERATE, PERSON after three sends
  *   LIMITED, UNSENT    AGAIN, FAILED after three sends     LOOK_UP
+ *   DENIED             AGAIN, FAILED after three sends     LOOK_UP
  *   UNLISTED           (never 0)                           LOOK_UP, PERSON if it was a repeat
  *   UNKNOWN            (never 0)                           LOOK_UP
  *
@@ -42,6 +44,9 @@
  *   no postage, begun     LOOK_UP again before the settle time. Behind it: ONLY_READ after EXISTS; PERSON if the row is
  *                         marked so, after an unlisted refusal, or after three sends; otherwise AGAIN
  *   nothing               LOOK_UP again
+ *
+ * DENIED ends the item, as no repeat within the run helps, and leaves the same shipment to the next run: a refused credential is
+ * no reason for another shipment.
  *
  * Two strengths follow. AGAIN sends the same shipment id once more. Only FAILED opens the way to another shipment: no purchase
  * of this one is unproven. A look-up alone never leads there, as a stale replica may have answered it.
@@ -55,6 +60,7 @@ enum evidence {
 	EVIDENCE_REFUSED,
 	EVIDENCE_EXPIRED,
 	EVIDENCE_LIMITED,
+	EVIDENCE_DENIED,
 	EVIDENCE_UNSENT,
 	EVIDENCE_UNLISTED,
 	EVIDENCE_COUNT

@@ -232,6 +232,17 @@ static enum purchase_event purchase_next_event(enum evidence_next next)
 	return events[next];
 }
 
+/* A 2xx without a label: what is wrong with it is the reason that the item gives. */
+static shipopt_error *purchase_no_label(const struct purchase *purchase)
+{
+	const struct provider *provider = purchase->rules->carrier->provider;
+	bool is_it = provider->has_postage(purchase->shipment, purchase->row.shipment_id) >= 0;
+	shipopt_error *error = NULL;
+	error_set(&error, SHIPOPT_EINDOUBT, "POST /shipments/%.64s/buy: HTTP %d, but the answer %s", purchase->row.shipment_id,
+		purchase->exchange.http_status, is_it ? "shows neither a tracking code nor a label" : "is not that shipment");
+	return error;
+}
+
 static void purchase_answered(struct exchange *exchange)
 {
 	struct purchase *purchase = purchase_of(exchange);
@@ -244,6 +255,8 @@ static void purchase_answered(struct exchange *exchange)
 	}
 	const struct evidence_row row = {.sent = purchase->row.sent, .unproven = purchase->row.unproven};
 	purchase->evidence = purchase_judge(purchase);
+	if (status == 0 && !error && purchase->evidence != EVIDENCE_BOUGHT)
+		error = purchase_no_label(purchase);
 	if (purchase->evidence == EVIDENCE_REFUSED && status == SHIPOPT_EREFUSED)
 		health_observe(&purchase->rules->carrier->health, purchase->row.carrier, true);
 	purchase_blame(purchase, status);
@@ -277,7 +290,7 @@ void purchase_fail_proven(struct purchase *purchase)
 	purchase_submit(purchase, PURCHASE_FAILING);
 }
 
-/* Too many requests, not sent, or an expired rate. The proof is written before the shipment is sent again: the row becomes created,
+/* Too many requests, a refused credential, not sent, or an expired rate. The proof is written before the shipment is sent again: the row becomes created,
  * or in doubt if an earlier purchase is unproven. */
 void purchase_prove(struct purchase *purchase)
 {
@@ -290,7 +303,8 @@ void purchase_prove(struct purchase *purchase)
 /* A purchase that missed its time to be sent is sent again. One that could not be sent ends the item, as does the item's deadline. */
 static bool purchase_goes_on(const struct purchase *purchase)
 {
-	bool could_not = purchase->evidence == EVIDENCE_UNSENT && purchase->end_status != SHIPOPT_ETIMEDOUT;
+	bool could_not = purchase->evidence == EVIDENCE_DENIED ||
+			 (purchase->evidence == EVIDENCE_UNSENT && purchase->end_status != SHIPOPT_ETIMEDOUT);
 	return !could_not && !purchase->is_canceled && clock_now_us() < purchase->deadline_us;
 }
 

@@ -167,11 +167,12 @@ static void purchase_end_other(struct purchase *purchase)
 	purchase_end(purchase, SHIPOPT_ECONFLICT, error);
 }
 
-/* A refusal that proves nothing is reported to a person, in the carrier's words. Otherwise the next run looks the shipment up. */
+/* A refusal of the only purchase that proves nothing is reported to a person, in the carrier's words. Behind an earlier purchase,
+ * which may have bought, a refusal says nothing about the label. Otherwise the next run looks the shipment up. */
 void purchase_end_in_doubt(struct purchase *purchase)
 {
 	const struct ledger_row *row = &purchase->row;
-	bool is_refused = row->needs_person && row->refusal;
+	bool is_refused = row->needs_person && row->refusal && row->sent == 1;
 	purchase_keep_doubt(purchase, TAKE(purchase->event_error), false);
 	if (purchase->is_other) {
 		purchase_end_other(purchase);

@@ -68,7 +68,7 @@ static const struct scenario {
 	{"buy: 429 for a minute", SCRIPT(BUY(429, 60000)), 1, 0, LEDGER_BOUGHT, 1, 2, 0, 0, 1, 60, 62},
 	{"buy: 429 for an hour", SCRIPT(BUY(429, 3600000)), 1, SHIPOPT_ERATELIMIT, LEDGER_CREATED, 1, 1, 0, 0, 0, 0, 1},
 	{"buy: refused", SCRIPT(BUY(REFUSED, 0)), 1, SHIPOPT_EREFUSED, LEDGER_FAILED, 1, 1, 0, 0, 0, 0, 1},
-	{"buy: 401", SCRIPT(BUY(401, 0)), 1, SHIPOPT_EAUTH, LEDGER_FAILED, 1, 1, 0, 0, 0, 0, 1},
+	{"buy: 401", SCRIPT(BUY(401, 0)), 1, SHIPOPT_EAUTH, LEDGER_CREATED, 1, 1, 0, 0, 0, 0, 1},
 	{"buy: 402", SCRIPT(BUY(402, 0)), 1, SHIPOPT_EPAYMENT, LEDGER_FAILED, 1, 1, 0, 0, 0, 0, 1},
 	{"buy: 404", SCRIPT(BUY(404, 0)), 1, SHIPOPT_ENOTFOUND, LEDGER_FAILED, 1, 1, 0, 0, 0, 0, 1},
 	{"buy: a proxy's 404", SCRIPT(BUY(BARE_404, 0)), 1, 0, LEDGER_BOUGHT, 1, 2, -1, 0, 1, 120, 122},
@@ -92,7 +92,7 @@ static const struct scenario {
 	/* A second purchase of the same shipment that goes wrong too. */
 	{"bought again after settling, lost again", SCRIPT(BUY(LOST_BEFORE, 0), BUY(LOST_AFTER, 0)), 2, 0, LEDGER_BOUGHT, 1, 2,
 		-1, 0, 1, 120, 125},
-	{"bought again after settling, refused", SCRIPT(BUY(LOST_BEFORE, 0), BUY(REFUSED, 0)), 2, SHIPOPT_EREFUSED,
+	{"bought again after settling, refused", SCRIPT(BUY(LOST_BEFORE, 0), BUY(REFUSED, 0)), 2, SHIPOPT_EINDOUBT,
 		LEDGER_IN_DOUBT, 1, 2, -1, 0, 0, 240, 245},
 };
 

@@ -33,7 +33,10 @@ static void an_answer_is_evidence_as_the_table_says(void **state)
 		{"refused before the request was whole", true, false, 422, true, "SHIPMENT.POSTAGE.FAILURE", false, EVIDENCE_UNKNOWN},
 		{"refused, by a gateway", true, true, 422, false, "SHIPMENT.POSTAGE.FAILURE", false, EVIDENCE_UNKNOWN},
 		{"refused, another status", true, true, 500, true, "SHIPMENT.POSTAGE.FAILURE", false, EVIDENCE_UNKNOWN},
-		{"the credential", true, true, 401, true, "APIKEY.INVALID", false, EVIDENCE_REFUSED},
+		{"the credential", true, true, 401, true, "APIKEY.INVALID", false, EVIDENCE_DENIED},
+		{"the credential, 403", true, true, 403, true, "APIKEY.INACTIVE", false, EVIDENCE_DENIED},
+		{"the credential, by a gateway", true, true, 401, false, "UNAUTHORIZED", false, EVIDENCE_UNKNOWN},
+		{"the credential, unlisted", true, true, 401, true, "EXPIRED", false, EVIDENCE_UNLISTED},
 		{"funds", true, true, 402, true, "PAYMENT_REQUIRED", false, EVIDENCE_REFUSED},
 		{"not found", true, true, 404, true, "NOT_FOUND", false, EVIDENCE_REFUSED},
 		{"a gateway's 404", true, true, 404, false, "NO_ROUTE", false, EVIDENCE_UNKNOWN},
@@ -75,6 +78,7 @@ static void what_follows_a_purchase_depends_on_all_that_were_sent(void **state)
 		{EVIDENCE_REFUSED, NEXT_FAILED, NEXT_FAILED, NEXT_PERSON, NEXT_PERSON},
 		{EVIDENCE_EXPIRED, NEXT_RERATE, NEXT_FAILED, NEXT_RERATE, NEXT_PERSON},
 		{EVIDENCE_LIMITED, NEXT_AGAIN, NEXT_FAILED, NEXT_LOOK_UP, NEXT_LOOK_UP},
+		{EVIDENCE_DENIED, NEXT_AGAIN, NEXT_FAILED, NEXT_LOOK_UP, NEXT_LOOK_UP},
 		{EVIDENCE_UNSENT, NEXT_AGAIN, NEXT_FAILED, NEXT_LOOK_UP, NEXT_LOOK_UP},
 		{EVIDENCE_UNLISTED, NEXT_LOOK_UP, NEXT_PERSON, NEXT_PERSON, NEXT_PERSON},
 		{EVIDENCE_UNKNOWN, NEXT_LOOK_UP, NEXT_LOOK_UP, NEXT_LOOK_UP, NEXT_LOOK_UP},
@@ -99,7 +103,7 @@ static void only_what_is_listed_as_proof_is_proof(void **state)
 {
 	for (int evidence = 0; evidence < EVIDENCE_COUNT; evidence++) {
 		bool is_proof = evidence == EVIDENCE_REFUSED || evidence == EVIDENCE_EXPIRED || evidence == EVIDENCE_LIMITED ||
-				evidence == EVIDENCE_UNSENT;
+				evidence == EVIDENCE_DENIED || evidence == EVIDENCE_UNSENT;
 		assert_int_equal(evidence_is_proof((enum evidence)evidence), is_proof);
 	}
 }
