@@ -357,7 +357,7 @@ static void answer_well(struct world *world, const struct world_visit *visit, st
 		refuse(answer, body, 422, "RATE.EXPIRED");
 		return;
 	}
-	if (visit->call == WORLD_RERATE && world->shipments[visit->shipment].labels > 0) {
+	if (visit->call == WORLD_RERATE && world->guard && world->shipments[visit->shipment].labels > 0) {
 		refuse(answer, body, 422, "SHIPMENT.RERATE.POSTAGE_EXISTS");
 		return;
 	}
