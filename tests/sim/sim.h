@@ -23,6 +23,7 @@
 #define SIM_ITEMS_MAX 64
 
 struct sim_result {
+	int times; /* reported; 1 in the end */
 	int status;
 	int64_t attempts, amount;
 	char message[256];
@@ -76,6 +77,10 @@ bool sim_is_over(struct sim_process *process);
 /* Takes the run's status and forgets the run. */
 int sim_finish(struct sim_process *process);
 
+/* The row that has the shipment of this number; NULL: none. */
+const struct memory_row *sim_row_of(size_t shipment);
+/* The world's `on_buy`: writes down whose row buys the shipment. */
+void sim_note_buyer(struct world *world, const struct world_purchase *purchase);
 /* Compares the ledger with the world, label by label and price by price; prints what differs and returns how much. An
  * hour later, so that late effects count too. */
 size_t sim_compare(void);
