@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "orders/order.h"
 
 #define AFTERMATH_US INT64_C(3600000000)
 
@@ -173,6 +174,11 @@ shipopt_order *sim_order(const char *key, int weight)
 		return NULL;
 	}
 	return order;
+}
+
+void sim_insure(shipopt_order *order, int64_t value)
+{
+	assert_int_equal(shipopt_record_set_money(order->shipment, SHIPOPT_SHIPMENT_INSURANCE, value), 0);
 }
 
 int sim_start(struct sim_process *process, shipopt_order **orders, size_t count)

@@ -64,6 +64,8 @@ void sim_crash(struct sim_process *process);
 
 /* A domestic order of that name; NULL when out of memory. `weight` sets its content apart. */
 shipopt_order *sim_order(const char *key, int weight);
+/* Its contents are insured for this, in millionths. */
+void sim_insure(shipopt_order *order, int64_t value);
 /* Starts a run; takes the orders over. */
 int sim_start(struct sim_process *process, shipopt_order **orders, size_t count);
 /* To its end; returns the run's status. */
