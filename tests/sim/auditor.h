@@ -11,8 +11,8 @@
  *   - a key has at most one label, also one that is still to come: every shipment with a label, or with a purchase under way, is
  *     the shipment of the one row that sent it, and that row is buying, in doubt, created with something unproven, or bought
  *   - a row fails only when nothing was bought and nothing will be
- *   - a purchase is sent only by a run that buys, for the content that the shipment was made for, at most three times a
- *     shipment (a person's "not bought" begins the count again), with the same insurance each time
+ *   - a purchase is sent only by a run that buys, once for each `buying`, for the content that the shipment was made for, with
+ *     the same insurance each time; there are three of a shipment at most (a person's "not bought" leaves one)
  *   - its price is within what was approved first: the order's max_rate, or the first price and ceiling_percent. Another
  *     max_rate, or other content, is a new approval
  *   - reserved and spent stay within the limit at each reservation; afterwards they grow by what the carrier charges above the
@@ -22,6 +22,7 @@
  * A breach is printed with the seed and the step, and the auditor is broken from then on.
  */
 #define AUDITOR_ORDERS_MAX 8
+#define AUDITOR_SENDS_MAX 3
 
 /* An order as one process has it. */
 struct auditor_order {
@@ -44,7 +45,8 @@ struct auditor_approval {
 };
 
 struct auditor_shipment {
-	int sends;
+	int written, sends; /* `buying`, and what reached the carrier */
+	int counted;        /* `buying` since the row got it, or since a person's word, which leaves one */
 	int content;
 	int64_t insurance;
 };

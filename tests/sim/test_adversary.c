@@ -21,7 +21,7 @@
  * for a person, and ledger and carrier agree to the cent.
  *
  * Every fourth seed has a carrier without a guard: nothing but the ledger keeps a second purchase from buying a second label.
- * There, clocks are right, replicas know what was bought, and no effect is later than the settle time.
+ * There, clocks are right, replicas know what was bought, and no effect is later than the settle time of its purchase.
  *
  * A purchase is a POST /shipments/…/buy that reached the carrier.
  *
@@ -41,7 +41,7 @@ struct player {
 	struct sim_process sim;
 	struct auditor_process wish;
 	bool is_running;
-	int64_t paused_until_us, wall_offset_ms;
+	int64_t paused_until_us, wall_offset_ms, settle_ms;
 };
 
 struct play {
@@ -77,7 +77,6 @@ static void say(const struct play *play, size_t which, const char *what)
 		printf("%10.3f s: process %zu %s\n", (double)clock_now_us() / 1e6, which, what);
 }
 
-/* The settle time is never shorter than what the world without a guard needs. */
 static void draw_settings(struct play *play, struct player *player, char *text, size_t size)
 {
 	static const int64_t timeouts_ms[] = {2000, 10000, 60000}, settles[] = {12, 15, 30, 100}, leases[] = {2, 3, 8},
@@ -90,8 +89,7 @@ static void draw_settings(struct play *play, struct player *player, char *text, 
 	player->wish.is_rate_only = draw(play, 6) == 0;
 	player->wish.ceiling_percent = ceilings[draw(play, ARRAY_SIZE(ceilings))];
 	player->wish.spend_limit = limits[draw(play, ARRAY_SIZE(limits))] * 1000000;
-	if (!sim_world.guard)
-		settle_ms = MAX(settle_ms, sim_world.late_most_us / 800);
+	player->settle_ms = settle_ms;
 	snprintf(text, size,
 		"carrier.breaker_window=10 carrier.timeout_ms=%lld carrier.settle_ms=%lld bulk.lease_ms=%lld bulk.item_timeout_ms=%lld "
 		"bulk.ceiling_percent=%lld bulk.spend_limit=%lld.00 bulk.max_in_flight=%d",
@@ -116,13 +114,22 @@ static int64_t draw_wall_offset_ms(struct play *play)
 	return play->auditor.has_wrong_clocks && draw(play, 3) == 0 ? offsets_ms[draw(play, ARRAY_SIZE(offsets_ms))] : 0;
 }
 
+/* From here on it is this process that does things. Without a guard no effect of its purchases is later than its settle time,
+ * less the sixth of it in which they are sent. */
+static void switch_to(struct play *play, struct player *player)
+{
+	clock_set_wall_offset_ms(player->wall_offset_ms);
+	play->auditor.process = &player->wish;
+	if (!sim_world.guard)
+		sim_world.late_most_us = player->settle_ms * 800;
+}
+
 static void start(struct play *play, size_t which, const char *settings)
 {
 	struct player *player = &play->players[which];
 	shipopt_order *orders[AUDITOR_ORDERS_MAX];
 	char key[32];
-	clock_set_wall_offset_ms(player->wall_offset_ms);
-	play->auditor.process = &player->wish;
+	switch_to(play, player);
 	memcpy(player->wish.orders, play->orders, sizeof(play->orders));
 	sim_run = player->wish.is_rate_only ? shipopt_bulk_rate : shipopt_bulk_buy;
 	sim_open(&player->sim, settings);
@@ -251,8 +258,7 @@ static void step(struct play *play, size_t which)
 	}
 	if (stands_still(play, player))
 		return;
-	clock_set_wall_offset_ms(player->wall_offset_ms);
-	play->auditor.process = &player->wish;
+	switch_to(play, player);
 	sim_turn(&player->sim, most_us[draw(play, ARRAY_SIZE(most_us))]);
 	auditor_look(&play->auditor);
 	if (play->crashes_left > 0 && draw(play, 150) == 0)
@@ -313,7 +319,7 @@ static void resume(struct play *play)
 }
 
 /* Bought, failed, held, or for a person. What the carrier has said to have postage shows it once the replicas know it; a price
- * that needs review is for a person too. */
+ * that needs review, or is in a currency that nobody wanted, is for a person too. */
 static bool is_settled(const struct memory_row *row, const struct sim_result *result)
 {
 	const struct world_shipment *shipment = world_find(&sim_world, row->row.shipment_id);
@@ -324,7 +330,8 @@ static bool is_settled(const struct memory_row *row, const struct sim_result *re
 	case LEDGER_HELD:
 		return true;
 	case LEDGER_IN_DOUBT:
-		return row->row.needs_person || is_hidden || strstr(result->message, "needs review");
+		return row->row.needs_person || is_hidden || strstr(result->message, "needs review") ||
+		       strstr(result->message, "the wanted currency");
 	default:
 		return false;
 	}
@@ -394,10 +401,10 @@ static void prepare(struct play *play, uint64_t seed)
 	play->is_adverse = seed % 8 != 0;
 	sim_world.is_adverse = play->is_adverse;
 	sim_world.guard = seed % 4 != 1;
-	sim_world.permille = (unsigned)draw(play, 400);
+	sim_world.permille = (unsigned)draw(play, draw(play, 2) ? 200 : 800);
 	sim_world.rerate_step = 0;
 	sim_world.sells_old_rates = draw(play, 2);
-	sim_world.late_most_us = sim_world.guard ? 1000000 + (int64_t)draw(play, 1500000000) : 40000000;
+	sim_world.late_most_us = 1000000 + (int64_t)draw(play, 1500000000);
 	sim_database.permille = (unsigned)draw(play, 20);
 	play->auditor.has_wrong_clocks = sim_world.guard && draw(play, 3) == 0;
 	play->has_person = draw(play, 2);
