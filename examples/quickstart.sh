@@ -42,13 +42,18 @@ if ! {
 	exit 1
 fi
 
+# What was bought was bought at a base URL, which must stay the same: the next time the sandbox takes the same port again.
+port=0
+[ ! -s "$state/port" ] || read -r port <"$state/port"
+
 # The sandbox says where it listens on its first line: a pipe waits for it, and tells an early death by an end of file.
 rm -f "$state/sandbox.fifo"
 mkfifo "$state/sandbox.fifo"
-"$build/examples/sandbox/shipopt-sandbox" --latency-ms 40-120 >"$state/sandbox.fifo" 2>"$state/sandbox.log" &
+"$build/examples/sandbox/shipopt-sandbox" --port "$port" --latency-ms 40-120 >"$state/sandbox.fifo" 2>"$state/sandbox.log" &
 sandbox_pid=$!
 read -r line <"$state/sandbox.fifo" || { cat "$state/sandbox.log" >&2; exit 1; }
 url=${line##* }
+echo "${url##*:}" >"$state/port"
 echo "sandbox carrier: $url"
 
 SHIPOPT_CARRIER_API_KEY=EZTKquickstart "$build/examples/buy_labels" --orders examples/orders.csv \

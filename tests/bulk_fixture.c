@@ -224,6 +224,23 @@ int64_t fixture_ledger_count(struct bulk_fixture *fixture, int state)
 	return count;
 }
 
+int64_t fixture_ledger_count_asked(struct bulk_fixture *fixture)
+{
+	char path[128];
+	sqlite3 *database;
+	sqlite3_stmt *statement;
+	snprintf(path, sizeof(path), "%s/ship.db", fixture->folder);
+	assert_int_equal(sqlite3_open_v2(path, &database, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(database, "SELECT count(*) FROM ledger WHERE state = 4 AND needs_person = 1", -1,
+				 &statement, NULL),
+		SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	int64_t count = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	sqlite3_close(database);
+	return count;
+}
+
 static sqlite3 *open_ledger(struct bulk_fixture *fixture)
 {
 	sqlite3 *database;

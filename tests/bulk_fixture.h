@@ -67,6 +67,8 @@ void fixture_collect(shipopt_op *run, struct fixture_result *ret_result);
 
 /* Rows of the ledger in a state (0: all). */
 int64_t fixture_ledger_count(struct bulk_fixture *fixture, int state);
+/* Rows in doubt that a person has to settle, as the carrier kept failing. */
+int64_t fixture_ledger_count_asked(struct bulk_fixture *fixture);
 /* The store and the carrier agree: every bought row has exactly one label there, of the same tracking code and price, and every
  * label has its row. Prints what differs; returns the number of differences. */
 size_t fixture_compare(struct bulk_fixture *fixture);

@@ -225,8 +225,8 @@ static bool is_over(struct memory_ledger *ledger, const struct ledger_request *r
 static void forget_shipment(struct memory_row *row)
 {
 	struct ledger_row *r = &row->row;
-	char **const texts[] = {
-		&r->shipment_id, &r->rate_id, &r->carrier, &r->service, &r->currency, &r->budget, &r->reason, &r->refusal};
+	char **const texts[] = {&r->shipment_id, &r->rate_id, &r->carrier, &r->service, &r->currency, &r->budget, &r->reason,
+		&r->refusal, &r->base_url};
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		set(texts[i], NULL);
 	r->amount = r->insurance = r->fee = 0;
@@ -247,6 +247,12 @@ static void approve(struct ledger_row *row, int64_t ceiling, int64_t amount, con
 	set(&row->approved_currency, currency);
 }
 
+static void set_if(char **slot, const char *text)
+{
+	if (text)
+		set(slot, text);
+}
+
 static void write_created(const struct ledger_request *request, struct ledger_row *row)
 {
 	set(&row->shipment_id, request->shipment_id);
@@ -255,15 +261,10 @@ static void write_created(const struct ledger_request *request, struct ledger_ro
 	set(&row->service, request->service);
 	set(&row->currency, request->currency);
 	set(&row->reason, NULL);
+	set_if(&row->base_url, request->base_url);
 	row->amount = request->amount;
 	if (request->ceiling > 0)
 		approve(row, request->ceiling, request->amount, request->currency);
-}
-
-static void set_if(char **slot, const char *text)
-{
-	if (text)
-		set(slot, text);
 }
 
 static void write_buying(struct memory_ledger *ledger, const struct ledger_request *request, struct memory_row *found)
@@ -279,6 +280,7 @@ static void write_buying(struct memory_ledger *ledger, const struct ledger_reque
 	set_if(&row->carrier, request->carrier);
 	set_if(&row->service, request->service);
 	set_if(&row->request, request->request);
+	set_if(&row->base_url, request->base_url);
 	struct memory_budget *budget = budget_of(ledger, request->key.tenant, row->budget, row->currency);
 	if (budget) {
 		budget->reserved += amount + request->fee;
@@ -514,7 +516,7 @@ static void insert(struct memory_ledger *ledger, struct ledger_request *request,
 	*row = (struct memory_row){.key = copy(text), .order_key = copy(request->key.order_key), .piece = request->key.piece,
 		.generation = generation, .token = ledger->next_token};
 	row->row = (struct ledger_row){.id = (int64_t)ledger->row_count + 1, .generation = generation, .state = LEDGER_PLANNED,
-		.fingerprint = copy(request->fingerprint), .request = copy(request->request), .base_url = copy(request->base_url),
+		.fingerprint = copy(request->fingerprint), .request = copy(request->request),
 		.lease_until_ms = clock_wall_ms() + request->lease_ms};
 	look(request, row, LEDGER_OK);
 	if (request->status < 0) {
@@ -552,7 +554,7 @@ static void claim(struct memory_ledger *ledger, struct ledger_request *request)
 	}
 	struct memory_row before = *found;
 	found->row.buying_at_ms = MIN(found->row.buying_at_ms, clock_wall_ms());
-	set_if(&found->row.base_url, found->row.base_url ? NULL : request->base_url);
+	set_if(&found->row.base_url, found->row.base_url || !found->row.shipment_id ? NULL : request->base_url);
 	found->token++;
 	found->row.lease_until_ms = clock_wall_ms() + request->lease_ms;
 	look(request, found, LEDGER_OK);

@@ -36,9 +36,9 @@ typedef struct shipopt_runtime_config shipopt_runtime_config;
 
 /*
  * Settings; each setter checks type and bounds, copies and returns 0, or SHIPOPT_EINVAL (text: also NULL, and SHIPOPT_EENCODING)
- * with the detail in `_error`, which lives until the next setter or `_free`. What only makes sense together is checked when the
- * handle is made. `_set` takes any setting by name as text (SHIPOPT_ENOTFOUND; booleans as 0, 1, true, false, yes, no). `_from_env` reads SHIPOPT_RUNTIME_… variables over
- * what is set; an empty or bad value is SHIPOPT_EINVAL.
+ * with the detail in `_error`, which lives until the next setter or `_free`. Settings that depend on each other are checked when
+ * the handle is made. `_set` takes any setting by name as text (SHIPOPT_ENOTFOUND; booleans as 0, 1, true, false, yes, no).
+ * `_from_env` reads SHIPOPT_RUNTIME_… variables over the settings; an empty or bad value is SHIPOPT_EINVAL.
  *
  *   workers          scheduler threads; 0 (default): one per usable core; at most 256
  *   side_threads     most side pool threads; 0 (default): min(40, 2 × cores); at most 256
@@ -56,14 +56,14 @@ SHIPOPT_API int shipopt_runtime_config_set_reactors(shipopt_runtime_config *conf
 SHIPOPT_API int shipopt_runtime_config_set_log_level(shipopt_runtime_config *config, int64_t level);
 
 enum { SHIPOPT_LOG_SILENT = 0, SHIPOPT_LOG_ERROR = 1, SHIPOPT_LOG_WARNING = 2, SHIPOPT_LOG_INFO = 3, SHIPOPT_LOG_DEBUG = 4 };
-/* One finished line without newline; never contains a credential. */
+/* `message` is one line without a newline; it never contains a credential. */
 typedef void (*shipopt_log_fn)(void *userdata, int level, const char *message);
 /* Where log lines go; NULL (default): nowhere. Called from any thread, one call at a time. */
 SHIPOPT_API int shipopt_runtime_config_set_log(shipopt_runtime_config *config, shipopt_log_fn log, void *userdata);
 
 /*
- * A host with an executor of its own may plug it in instead of the scheduler's threads. `submit` must arrange for
- * shipopt_executor_run(task) to be called once, later, on any thread, and must not call it itself; it returns 0, or non-zero
+ * A host with its own executor may use it instead of the scheduler's threads. `submit` must arrange that
+ * shipopt_executor_run(task) is called once, later, on any thread, and must not call it itself; it returns 0, or non-zero
  * if it cannot, in which case the task runs on the side pool.
  */
 typedef int (*shipopt_executor_fn)(void *userdata, void *task);
@@ -75,22 +75,23 @@ SHIPOPT_API void shipopt_executor_run(void *task);
 SHIPOPT_API int shipopt_runtime_new(const shipopt_runtime_config *config, shipopt_runtime **ret_runtime);
 
 /*
- * Ends everything: refuses new operations, gives running ones up to `timeout_ms` (-1: without end) to finish, cancels the
- * rest, delivers every completion, joins the threads. Afterwards calls give SHIPOPT_ESHUTDOWN, getters stay valid. 0, or
- * SHIPOPT_ETIMEDOUT if operations had to be canceled, or SHIPOPT_EDEADLK on a thread of the library and inside callbacks.
- * Completions in queues wait there until dispatched or the queue is freed; a full queue does not hold up the close.
+ * Ends everything: refuses new operations, gives running ones up to `timeout_ms` (-1: no limit) to finish, cancels the rest,
+ * delivers every completion, joins the threads. Afterwards calls return SHIPOPT_ESHUTDOWN; getters stay valid. Returns 0, or
+ * SHIPOPT_ETIMEDOUT if operations had to be canceled, or SHIPOPT_EBUSY (below), or SHIPOPT_EDEADLK on a thread of the library and
+ * inside callbacks. Completions in queues stay there until they are dispatched or the queue is freed; a full queue does not delay
+ * the close.
  *
- * It returns within `timeout_ms` and one second more. A purchase that is on the wire then is waited for, as its answer says what
- * was bought; it comes within the carrier's timeout_ms. Anything else that still holds a thread is something that blocks: a
- * callback (a source's next, an item, a host call), a blocking task, a name look-up, a file. Such a thread is left behind with
- * what it uses, and the result is SHIPOPT_EBUSY. From then on the library begins no callback, writes to no sink, and drops tasks
- * that wait; only shipopt_queue_dispatch(), shipopt_queue_free() and shipopt_op_wait() still run callbacks, those of a queue.
- * Operations that the thread holds up are not done yet; what they use (userdata, sinks) must stay until they are. Once the
- * thread comes back they end, without a callback, and then the threads and the memory.
+ * It returns within `timeout_ms` plus one second, with one exception: it waits for the answer to a purchase on the wire, which
+ * comes within the carrier's timeout_ms. If a thread is still busy then, something blocks it: a callback (a source's next, an
+ * item, a host call), a blocking task, a name look-up, a file. The close leaves that thread running and returns SHIPOPT_EBUSY.
+ * From then on the library starts no callback, writes to no sink, and drops waiting tasks; only shipopt_queue_dispatch(),
+ * shipopt_queue_free() and shipopt_op_wait() still run callbacks, those of a queue. Operations that depend on the blocked thread
+ * are not done yet, and what they use (userdata, sinks) must stay valid until they are. When the thread returns they end without a
+ * callback, and the library ends its threads and frees the memory.
  *
- * May be called again, also on another thread: waits as long for the close that is under way or for what was left behind; 0 once
- * all has ended, else SHIPOPT_EBUSY. When the system has no thread for it, the close does its work on the calling thread, and then
- * a blocked callback does block it.
+ * May be called again, also on another thread: it then waits up to its own `timeout_ms` plus one second for the end of the first
+ * close, and returns 0 if everything has ended, otherwise SHIPOPT_EBUSY. If the system has no thread for the close, the calling
+ * thread does its work, and a blocked callback then blocks the call.
  */
 SHIPOPT_API int shipopt_runtime_close(shipopt_runtime *runtime, int64_t timeout_ms);
 
@@ -98,7 +99,7 @@ SHIPOPT_API int shipopt_runtime_close(shipopt_runtime *runtime, int64_t timeout_
  * handle and operation is gone. Accepts NULL. */
 SHIPOPT_API void shipopt_runtime_free(shipopt_runtime *runtime);
 
-/* Threads the runtime has running now, by what they are; 0 for an unknown kind. */
+/* How many threads of this kind run now; 0 for an unknown kind. */
 enum { SHIPOPT_THREADS_WORKER = 1, SHIPOPT_THREADS_REACTOR = 2, SHIPOPT_THREADS_SIDE = 3 };
 SHIPOPT_API int shipopt_runtime_thread_count(const shipopt_runtime *runtime, int kind);
 

@@ -11,13 +11,13 @@ SHIPOPT_BEGIN_DECLS
 /*
  * A store: where shipments and the purchase ledger are kept.
  *
- * Opened by URL. "sqlite:ship.db" is an embedded file (one writer thread of the library's, write-ahead log, every commit
- * on disk before it counts). Several processes may open the same file. SQLite keeps two more files beside it while it is
- * open, ship.db-wal and ship.db-shm, and what was bought last is in the first of them. So all processes must share the
- * folder, on a local disk of one machine, and open the file by one name. For a container, mount the folder, not the file.
+ * Opened by URL. "sqlite:ship.db" is an embedded file: one writer thread of the library, a write-ahead log, every commit on
+ * disk before its call completes. Several processes may open the same file. While it is open SQLite keeps two more files
+ * beside it, ship.db-wal and ship.db-shm; the newest purchases are in ship.db-wal. So all processes must share the folder,
+ * on a local disk of one machine, and open the file by one name. For a container, mount the folder, not the file.
  *
- * Refused, before anything is bought: a network file system, a file with several hard links, a file that is mounted by
- * itself, a file that another process uses while its -wal or -shm is gone. If one of the three files is moved, deleted or
+ * The library refuses to open: a file on a network file system, a file with several hard links, a file that is mounted by
+ * itself, a file that another process uses while its -wal or -shm is missing. If one of the three files is moved, deleted or
  * replaced while the store is open, or ship.db gets a hard link, every later request fails with SHIPOPT_EDATABASE and
  * nothing more is bought until the store is freed and opened again. Copy or restore the files only while no process has
  * the store open.
@@ -32,8 +32,8 @@ typedef struct shipopt_store_config shipopt_store_config;
  * Settings, as in <shipopt/runtime.h>; environment SHIPOPT_STORE_….
  *
  *   tenant           default "default", 1 to 64 bytes
- *   confirm_mode     test or production: the mode of rows that version 0.1 before 0.2 wrote, which guessed it from the API key.
- *                    Nothing is bought over a file with such rows before it was opened once with this setting
+ *   confirm_mode     test or production: the mode of rows of an earlier version of the library, which guessed it from the API key.
+ *                    While a file has such rows, purchases fail with SHIPOPT_ESTATE until it was opened once with this setting
  *   busy_timeout_ms  how long to wait for another process's write; default 10,000, 0 to 600,000
  *   queue_max        requests waiting for the writer; default 16,384, 16 to 1,048,576
  *   group_max        requests in one transaction; default 256, 1 to 4,096
@@ -63,7 +63,19 @@ SHIPOPT_API int shipopt_store_view(shipopt_store *store, const char *tenant, shi
 /* Drops the caller's reference; never blocks. Accepts NULL. */
 SHIPOPT_API void shipopt_store_free(shipopt_store *store);
 
-/* States of a purchase; see README and the head of lib/store/ledger.h for what leads from one to the next. */
+/*
+ * States of a purchase:
+ *
+ *   planned          the row exists, nothing was rated
+ *   created          a shipment with a rate exists at the carrier; no purchase of it is under way. A run may buy it
+ *   buying           a purchase was sent or is about to be
+ *   in doubt         a purchase was sent and its outcome is not known; the next run looks the shipment up
+ *   bought           there is a label
+ *   documented       there is a label, and its document was kept
+ *   failed           proven: nothing was bought. The next run tries again with a new shipment
+ *   held             a person must review the order, or correct it
+ *   void requested, voided, void refused   a refund was asked for
+ */
 enum {
 	SHIPOPT_LEDGER_PLANNED = 1,
 	SHIPOPT_LEDGER_CREATED = 2,

@@ -13,7 +13,7 @@ struct run *run_of(shipopt_op *op)
 
 /* ---- admission --------------------------------------------------------------------------------------------- */
 
-static bool reserve_slots(struct run *run, struct run_item *item)
+static bool run_reserve_slots(struct run *run, struct run_item *item)
 {
 	shipopt_queue *queue = run->op.delivery.queue;
 	bool asks = item->item.order->status == 0 && (run->kind == RUN_CALL || run->rules.choose);
@@ -32,7 +32,7 @@ static bool reserve_slots(struct run *run, struct run_item *item)
 	return true;
 }
 
-static void start_item(struct run *run, struct run_item *item)
+static void run_start_item(struct run *run, struct run_item *item)
 {
 	run->batch.next++;
 	run->active++;
@@ -43,15 +43,15 @@ static void start_item(struct run *run, struct run_item *item)
 }
 
 /* The next order becomes an item; false if there is no slot or memory for it now. */
-static bool admit_one(struct run *run)
+static bool run_admit(struct run *run)
 {
 	shipopt_order *order = run->batch.orders[run->batch.next];
 	struct run_item *item = run_item_new(run, order);
 	if (item) {
 		item->item.order->index = run->next_index;
-		if (reserve_slots(run, item)) {
+		if (run_reserve_slots(run, item)) {
 			run->next_index++;
-			start_item(run, item);
+			run_start_item(run, item);
 			return true;
 		}
 		item->item.order = NULL; /* stays in the batch */
@@ -61,14 +61,14 @@ static bool admit_one(struct run *run)
 	return false;
 }
 
-static bool may_admit(const struct run *run)
+static bool run_may_admit(const struct run *run)
 {
 	bool is_paused = run->is_paused && run->status == 0;
 	return run->batch.next < run->batch.count && !is_paused && run->in_flight < run->max_in_flight &&
 	       run->settling < run->settling_max && run_outlet_has_room(run);
 }
 
-static void complete(struct run *run)
+static void run_complete(struct run *run)
 {
 	run->is_ending = true;
 	timer_stop(&run->pump_timer);
@@ -89,16 +89,16 @@ void run_pump(struct run *run)
 		run_intake_close(run);
 	do {
 		run_intake_draw(run);
-	} while (may_admit(run) && admit_one(run));
+	} while (run_may_admit(run) && run_admit(run));
 	if (run->is_reading || !run->source_ended)
 		return;
-	/* The reader has ended and the intake was drawn from: what is left is in the batch. */
+	/* The reader has ended and the intake is empty: the remaining orders are in the batch. */
 	bool used_up = run->batch.next == run->batch.count;
 	if (used_up && run->active == 0 && run_outlet_is_empty(run) && run_outlet_last_word(run))
-		complete(run);
+		run_complete(run);
 }
 
-static void pump_again(struct timer *timer)
+static void run_pump_again(struct timer *timer)
 {
 	run_pump(CONTAINER_OF(timer, struct run, pump_timer));
 }
@@ -146,7 +146,7 @@ void run_stop(struct run *run, int status, shipopt_error *error)
 
 /* ---- control ----------------------------------------------------------------------------------------------- */
 
-static void cancel_on_reactor(struct task *task)
+static void run_cancel_on_reactor(struct task *task)
 {
 	struct run *run = CONTAINER_OF(task, struct run, cancel_task);
 	if (!run->is_ending && !run->is_canceled) {
@@ -169,14 +169,14 @@ static void run_cancel(shipopt_op *op)
 	reactor_post(run->reactor, &run->cancel_task);
 }
 
-static void member_cancel(struct runtime_member *member)
+static void run_member_cancel(struct runtime_member *member)
 {
 	struct run *run = CONTAINER_OF(member, struct run, member);
 	run->is_closing = true;
 	shipopt_op_cancel(&run->op);
 }
 
-static void pause_on_reactor(struct task *task)
+static void run_pause_on_reactor(struct task *task)
 {
 	struct run *run = CONTAINER_OF(task, struct run, pause_task);
 	run->pause_posted = false;
@@ -185,7 +185,7 @@ static void pause_on_reactor(struct task *task)
 	shipopt_op_unref(&run->op);
 }
 
-static int set_pause(shipopt_op *op, bool pause)
+static int run_set_pause(shipopt_op *op, bool pause)
 {
 	struct run *run = run_of(op);
 	if (!run)
@@ -198,7 +198,7 @@ static int set_pause(shipopt_op *op, bool pause)
 	if (run->wants_pause == pause)
 		return 0;
 	run->wants_pause = pause;
-	/* The task may still be on its way from the last time: it then takes the newest wish along. */
+	/* A task that was posted before and has not run yet applies the newest value. */
 	bool idle = false;
 	if (atomic_compare_exchange_strong(&run->pause_posted, &idle, true)) {
 		shipopt_op_ref(op);
@@ -209,12 +209,12 @@ static int set_pause(shipopt_op *op, bool pause)
 
 int shipopt_run_pause(shipopt_op *run)
 {
-	return set_pause(run, true);
+	return run_set_pause(run, true);
 }
 
 int shipopt_run_resume(shipopt_op *run)
 {
-	return set_pause(run, false);
+	return run_set_pause(run, false);
 }
 
 int shipopt_run_stat(shipopt_op *op, int stat, int64_t *ret_value)
@@ -247,7 +247,7 @@ static void run_destroy(shipopt_op *op)
 
 static const struct op_class run_class = {sizeof(struct run), run_cancel, run_destroy};
 
-static void start_on_reactor(struct task *task)
+static void run_start_on_reactor(struct task *task)
 {
 	struct run *run = CONTAINER_OF(task, struct run, start_task);
 	if (run->bulk->carrier)
@@ -258,7 +258,7 @@ static void start_on_reactor(struct task *task)
 	run_pump(run);
 }
 
-static size_t default_in_flight(enum run_kind kind)
+static size_t run_default_in_flight(enum run_kind kind)
 {
 	return kind == RUN_TRACK ? 32 : 16;
 }
@@ -269,19 +269,19 @@ static void run_init(struct run *run, shipopt_bulk *bulk, enum run_kind kind, sh
 	run->bulk = bulk_ref(bulk);
 	run->kind = kind;
 	run->sink = sink;
-	run->max_in_flight = wanted ? wanted : default_in_flight(kind);
+	run->max_in_flight = wanted ? wanted : run_default_in_flight(kind);
 	run->settling_max = (size_t)settings_number(&bulk->settings, BULK_SETTLING_MAX);
 	list_init(&run->items);
 	lane_group_init(&run->group, 1);
 	summary_init(&run->summary);
 	bulk_rules(bulk, &run->rules);
 	run->rules.rate_only = kind == RUN_RATE;
-	run->start_task.run = start_on_reactor;
-	run->cancel_task.run = cancel_on_reactor;
-	run->pause_task.run = pause_on_reactor;
+	run->start_task.run = run_start_on_reactor;
+	run->cancel_task.run = run_cancel_on_reactor;
+	run->pause_task.run = run_pause_on_reactor;
 	run_intake_init(run);
-	run->pump_timer.fire = pump_again;
-	run->member.cancel = member_cancel;
+	run->pump_timer.fire = run_pump_again;
+	run->member.cancel = run_member_cancel;
 	list_init(&run->member.node);
 }
 

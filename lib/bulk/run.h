@@ -18,20 +18,20 @@
  * One bulk run: source → items → outlet.
  *
  *   reader   a task on the side pool, one at a time: asks the source for one order after the other and puts each into the
- *            intake, which holds RUN_BATCH; ends when that is full (run_intake.c)
- *   pump     on the reactor: starts items while there is a slot (max_in_flight, parked items not counted), room among the
- *            settling, room in the outlet, and in the host's queue. It takes all that the intake has when its last batch is used up, so
- *            batches are full when reading is fast; with nothing left to begin it takes each order as soon as it was read
- *   items    work on the reactor, each by its kind (run_item.c)
- *   outlet   takes ended items, in order if asked, to the sink and the host: batches on a scheduler thread, callbacks where the
+ *            intake, which holds RUN_BATCH; ends when the intake is full (run_intake.c)
+ *   pump     on the reactor: starts items while there is a slot (max_in_flight, without the parked ones) and room among the settling
+ *            ones, in the outlet and in the host's queue. When its last batch is used up it takes the whole intake, so batches are
+ *            full if reading is fast; with no order left to start, it takes each order as soon as it was read
+ *   items    work on the reactor, each according to its kind (run_item.c)
+ *   outlet   passes ended items, in order if asked, to the sink and the host: batches on a scheduler thread, callbacks where the
  *            handle's delivery says; one batch at a time, so that callbacks never overlap (run_outlet.c)
  *
  * Everything of a run belongs to its reactor thread, except: the intake (its lock), `outgoing` while the outlet's
  * batch is out, and the summary (atomics). Hand-over is by posting a task, which orders the memory. The run is an
  * operation; items that wait in the host's queue each hold a reference to it.
  *
- * A run whose delivery is a queue begins an item when a slot is free. While the runtime closes nobody may be left to free one:
- * the orders that were read and will not be begun, less than three batches, then get their items without a slot.
+ * With delivery to a queue, a run starts an item only with a free slot. While the runtime closes, the host may not free any more:
+ * the orders that were read but will not be started, fewer than three batches, then get their items without a slot.
  */
 #define RUN_BATCH 64
 #define RUN_UNDELIVERED_MAX 1024
@@ -100,7 +100,7 @@ struct run {
 	struct task reader_task, read_task, wake_task;
 	struct run_intake intake;
 	struct run_batch batch; /* being admitted */
-	bool is_reading, is_woken, source_ended; /* ended: nothing will come behind what the intake has */
+	bool is_reading, is_woken, source_ended; /* ended: the intake has the last orders */
 
 	bool is_canceled, is_paused, is_ending;
 	int status;           /* what ends the run early */
@@ -143,7 +143,7 @@ int run_new(shipopt_bulk *bulk, enum run_kind kind, shipopt_source *source, ship
 /* NULL if the operation is no run. */
 struct run *run_of(shipopt_op *op);
 void run_pump(struct run *run);
-/* Stops the reading for good; what is at work goes on to its end. The first reason stays. Consumes `error`. */
+/* Stops reading; items at work go on to their end. The first reason stays. Consumes `error`. */
 void run_stop(struct run *run, int status, shipopt_error *error);
 /* An item has ended: its item.status says how. */
 void run_item_ended(struct run_item *item);
@@ -156,7 +156,7 @@ void run_intake_open(struct run *run, shipopt_source *source);
 void run_intake_done(struct run *run);
 /* Orders for the pump: fills its batch when that is used up, and begins to read when the intake is empty. */
 void run_intake_draw(struct run *run);
-/* The run ends: reads no further, and refuses what was read and is not begun. */
+/* The run ends: stops reading and refuses the orders that were read but not started. */
 void run_intake_close(struct run *run);
 
 /* ---- run_item.c ---- */
@@ -171,7 +171,7 @@ void run_outlet_done(struct run *run);
 bool run_outlet_has_room(const struct run *run);
 void run_outlet_add(struct run *run, struct run_item *item);
 bool run_outlet_is_empty(const struct run *run);
-/* The last progress report, when all items are out: true once it is made (or there is none to make). */
+/* The last progress report, after all items were delivered: true once it was made or if none is wanted. */
 bool run_outlet_last_word(struct run *run);
 
 /* Fills rules from a bulk handle. */

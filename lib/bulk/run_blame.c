@@ -12,7 +12,7 @@ void run_blame_success(struct run_blame *blame)
 	blame->count = 0;
 }
 
-static bool is_counted(const struct run_blame *blame, uint64_t order)
+static bool run_blame_is_counted(const struct run_blame *blame, uint64_t order)
 {
 	for (unsigned i = 0; i < blame->count; i++)
 		if (blame->orders[i] == order)
@@ -32,7 +32,7 @@ bool run_blame_failure(struct run_blame *blame, const shipopt_order *order, enum
 	if (blame->status != status)
 		blame->count = 0;
 	blame->status = status;
-	if (!is_counted(blame, hash))
+	if (!run_blame_is_counted(blame, hash))
 		blame->orders[blame->count++] = hash;
 	if (blame->count < RUN_BLAME_ORDERS)
 		return false;

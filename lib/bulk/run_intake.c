@@ -2,20 +2,19 @@
 #include "bulk/run.h"
 
 /*
- * The way of orders into a run; see run.h.
+ * How orders come into a run; see run.h.
  *
- * The source may block before every order, for a moment (a file) or for hours (a message queue, a pipe), and nobody knows
- * beforehand. So the reader hands over each order by itself, under a short lock, and posts to the reactor only when
- * something waits for it: the pump has nothing to begin, or the reader ends. While the reactor is on its way the reader goes on,
- * so a source that does not block still fills batches.
+ * The source may block before every order, for a moment (a file) or for hours (a message queue, a pipe). So the reader hands
+ * over each order by itself, under a short lock, and posts to the reactor only if the pump has no order to start, or when the
+ * reader ends. Until the reactor takes the orders the reader goes on, so a source that does not block still fills batches.
  *
- * The reader touches the run for the last time under the lock: once it has announced its end, the run may go.
+ * The reader touches the run for the last time under the lock: once it has announced its end, the run may be freed.
  */
 
 /* ---- the reader: side pool -------------------------------------------------------------------------------------- */
 
 /* With the lock held. */
-static void intake_announce(struct run *run)
+static void run_intake_announce(struct run *run)
 {
 	if (run->intake.is_announced)
 		return;
@@ -23,8 +22,8 @@ static void intake_announce(struct run *run)
 	reactor_post(run->reactor, &run->read_task);
 }
 
-/* What source_next() gave. False when the reader is to end. */
-static bool intake_put(struct run *run, int status, shipopt_order *order, shipopt_error *error)
+/* Takes the result of source_next(). False: the reader must end. */
+static bool run_intake_put(struct run *run, int status, shipopt_order *order, shipopt_error *error)
 {
 	struct run_intake *intake = &run->intake;
 	pthread_mutex_lock(&intake->lock);
@@ -37,12 +36,12 @@ static bool intake_put(struct run *run, int status, shipopt_order *order, shipop
 		intake->has_ended = true;
 	}
 	if (!goes_on || intake->is_wanted)
-		intake_announce(run);
+		run_intake_announce(run);
 	pthread_mutex_unlock(&intake->lock);
 	return goes_on;
 }
 
-static void reader_task(struct task *task)
+static void run_intake_read(struct task *task)
 {
 	struct run *run = CONTAINER_OF(task, struct run, reader_task);
 	shipopt_order *order;
@@ -52,13 +51,13 @@ static void reader_task(struct task *task)
 		order = NULL;
 		error = NULL;
 		status = runtime_may_call_host(run->op.runtime) ? source_next(run->source, &order, &error) : SOURCE_END;
-	} while (intake_put(run, status, order, error));
+	} while (run_intake_put(run, status, order, error));
 }
 
 /* ---- the pump's side: reactor ------------------------------------------------------------------------------------ */
 
 /* The reader has ended. */
-static void reader_ended(struct run *run, int status, shipopt_error *error)
+static void run_intake_reader_ended(struct run *run, int status, shipopt_error *error)
 {
 	bool has_failed = status < 0 && status != SHIPOPT_EAGAIN;
 	run->is_reading = false;
@@ -67,7 +66,7 @@ static void reader_ended(struct run *run, int status, shipopt_error *error)
 		run_stop(run, status, error);
 }
 
-static void orders_were_read(struct task *task)
+static void run_intake_orders_read(struct task *task)
 {
 	struct run *run = CONTAINER_OF(task, struct run, read_task);
 	struct run_intake *intake = &run->intake;
@@ -79,11 +78,11 @@ static void orders_were_read(struct task *task)
 	shipopt_error *error = has_ended ? TAKE(intake->error) : NULL;
 	pthread_mutex_unlock(&intake->lock);
 	if (has_ended)
-		reader_ended(run, status, error);
+		run_intake_reader_ended(run, status, error);
 	run_pump(run);
 }
 
-static void intake_refuse(struct run_batch *batch)
+static void run_intake_refuse(struct run_batch *batch)
 {
 	for (size_t i = batch->next; i < batch->count; i++)
 		if (batch->orders[i]->status == 0)
@@ -91,8 +90,8 @@ static void intake_refuse(struct run_batch *batch)
 				"the run ended before this order; nothing was sent");
 }
 
-/* What the intake has takes the place of the batch that is used up. */
-static void intake_take(struct run *run)
+/* Replaces a batch that is used up by the intake's. */
+static void run_intake_take(struct run *run)
 {
 	struct run_intake *intake = &run->intake;
 	if (run->batch.next < run->batch.count)
@@ -107,11 +106,11 @@ static void intake_take(struct run *run)
 	run->summary.read += (int64_t)count;
 	run->summary.expected = source_expected(run->source);
 	if (run->status < 0)
-		intake_refuse(&run->batch);
+		run_intake_refuse(&run->batch);
 }
 
-/* When the last reader has filled the intake and left, and that was taken. */
-static void intake_read(struct run *run)
+/* Starts a reader if none runs and the intake is empty. */
+static void run_intake_start_reader(struct run *run)
 {
 	struct run_intake *intake = &run->intake;
 	if (run->is_reading || run->source_ended || intake->batch.count)
@@ -130,26 +129,26 @@ static void intake_read(struct run *run)
 
 void run_intake_draw(struct run *run)
 {
-	intake_take(run);
-	intake_read(run);
+	run_intake_take(run);
+	run_intake_start_reader(run);
 }
 
-/* Orders that were read and will not be begun still get their result: whoever gave them is told of each. */
+/* Orders that were read but will not be started still give a result each. */
 void run_intake_close(struct run *run)
 {
 	struct run_intake *intake = &run->intake;
 	pthread_mutex_lock(&intake->lock);
 	intake->is_closed = true;
 	pthread_mutex_unlock(&intake->lock);
-	intake_refuse(&run->batch);
+	run_intake_refuse(&run->batch);
 	/* A push source that waits for its host does not wake any more. */
 	if (!run->is_reading)
 		run->source_ended = true;
 }
 
-/* A push source has orders again. It wakes once for each time that it had none; the reference is for a wake that is on its way
- * while a cancel ends the run. */
-static void source_woke(struct task *task)
+/* A push source has orders again. It wakes the run once after each time that it had none. The reference keeps the run until the
+ * wake has arrived, also if a cancel ends it meanwhile. */
+static void run_intake_woke(struct task *task)
 {
 	struct run *run = CONTAINER_OF(task, struct run, wake_task);
 	run->is_woken = true;
@@ -157,7 +156,7 @@ static void source_woke(struct task *task)
 	shipopt_op_unref(&run->op);
 }
 
-static void wake_from_source(void *argument)
+static void run_intake_wake(void *argument)
 {
 	struct run *run = argument;
 	shipopt_op_ref(&run->op);
@@ -169,15 +168,15 @@ static void wake_from_source(void *argument)
 void run_intake_init(struct run *run)
 {
 	pthread_mutex_init(&run->intake.lock, NULL);
-	run->reader_task.run = reader_task;
-	run->read_task.run = orders_were_read;
-	run->wake_task.run = source_woke;
+	run->reader_task.run = run_intake_read;
+	run->read_task.run = run_intake_orders_read;
+	run->wake_task.run = run_intake_woke;
 }
 
 void run_intake_open(struct run *run, shipopt_source *source)
 {
 	run->source = source;
-	source_set_wake(source, wake_from_source, run);
+	source_set_wake(source, run_intake_wake, run);
 }
 
 void run_intake_done(struct run *run)

@@ -6,9 +6,9 @@
 #include "runtime/ask.h"
 #include "runtime/request.h"
 
-/* The kinds of items: what one order goes through, by the kind of its run. Each embeds the common part first. */
+/* The kinds of items: the work on one order, by the kind of its run. Each embeds the common part first. */
 
-static void ended(struct run_item *item, int status, shipopt_error *error)
+static void run_item_finish(struct run_item *item, int status, shipopt_error *error)
 {
 	item->item.status = status;
 	if (error) {
@@ -18,13 +18,13 @@ static void ended(struct run_item *item, int status, shipopt_error *error)
 	run_item_ended(item);
 }
 
-static int64_t item_deadline(const struct run *run)
+static int64_t run_item_deadline_us(const struct run *run)
 {
 	return clock_now_us() + settings_number(&run->bulk->settings, BULK_ITEM_TIMEOUT_MS) * 1000;
 }
 
-/* Before an item that asked the carrier ends: whether its run ends by it. */
-static void judge(struct run *run, const shipopt_item *item, int item_status, enum blame whose, int status)
+/* To be called before an item that asked the carrier ends: its failure may end the run. */
+static void run_item_judge(struct run *run, const shipopt_item *item, int item_status, enum blame whose, int status)
 {
 	bool has_answered = run->bulk->carrier->answers != run->answers_before;
 	if (item_status == 0)
@@ -42,20 +42,20 @@ struct buy_item {
 	struct purchase purchase;
 };
 
-static void buy_done(struct purchase *purchase)
+static void buy_item_done(struct purchase *purchase)
 {
 	struct buy_item *self = CONTAINER_OF(purchase, struct buy_item, purchase);
 	const shipopt_item *item = &self->common.item;
-	judge(self->common.run, item, item->status, purchase->blame, purchase->blame_status);
+	run_item_judge(self->common.run, item, item->status, purchase->blame, purchase->blame_status);
 	run_item_ended(&self->common);
 }
 
-static void buy_parked(struct purchase *purchase, bool is_parked)
+static void buy_item_parked(struct purchase *purchase, bool is_parked)
 {
 	run_item_parked(&CONTAINER_OF(purchase, struct buy_item, purchase)->common, is_parked);
 }
 
-static void buy_ask(struct purchase *purchase, shipopt_request *request)
+static void buy_item_ask(struct purchase *purchase, shipopt_request *request)
 {
 	struct run_item *item = &CONTAINER_OF(purchase, struct buy_item, purchase)->common;
 	struct run *run = item->run;
@@ -64,7 +64,7 @@ static void buy_ask(struct purchase *purchase, shipopt_request *request)
 	ask_host(&run->op, run->reactor, has_slot, run->rules.choose, run->rules.choose_userdata, request);
 }
 
-static void buy_start(struct run_item *item)
+static void buy_item_start(struct run_item *item)
 {
 	struct buy_item *self = CONTAINER_OF(item, struct buy_item, common);
 	struct run *run = item->run;
@@ -72,19 +72,19 @@ static void buy_start(struct run_item *item)
 	self->purchase.order = item->item.order;
 	self->purchase.item = &item->item;
 	self->purchase.group = &run->group;
-	self->purchase.deadline_us = item_deadline(run);
-	self->purchase.done = buy_done;
-	self->purchase.parked = buy_parked;
-	self->purchase.ask = buy_ask;
+	self->purchase.deadline_us = run_item_deadline_us(run);
+	self->purchase.done = buy_item_done;
+	self->purchase.parked = buy_item_parked;
+	self->purchase.ask = buy_item_ask;
 	purchase_start(&self->purchase);
 }
 
-static void buy_cancel(struct run_item *item)
+static void buy_item_cancel(struct run_item *item)
 {
 	purchase_cancel(&CONTAINER_OF(item, struct buy_item, common)->purchase);
 }
 
-static void buy_clear(struct run_item *item)
+static void buy_item_clear(struct run_item *item)
 {
 	purchase_clear(&CONTAINER_OF(item, struct buy_item, common)->purchase);
 }
@@ -98,7 +98,7 @@ struct exchange_item {
 	int status;
 };
 
-static void exchange_ended(struct exchange *exchange)
+static void exchange_item_done(struct exchange *exchange)
 {
 	struct exchange_item *self = CONTAINER_OF(exchange, struct exchange_item, exchange);
 	struct run *run = self->common.run;
@@ -110,11 +110,11 @@ static void exchange_ended(struct exchange *exchange)
 	if (run->kind == RUN_TRACK && item->record)
 		item->carrier = mem_copy_text(shipopt_record_text(item->record, SHIPOPT_TRACKER_CARRIER));
 	item->error = TAKE(exchange->error);
-	judge(run, item, exchange->status, exchange->blame, exchange->status);
-	ended(&self->common, exchange->status, NULL);
+	run_item_judge(run, item, exchange->status, exchange->blame, exchange->status);
+	run_item_finish(&self->common, exchange->status, NULL);
 }
 
-static int write_call(struct exchange_item *self)
+static int exchange_item_write_call(struct exchange_item *self)
 {
 	struct run *run = self->common.run;
 	const shipopt_order *order = self->common.item.order;
@@ -127,14 +127,14 @@ static int write_call(struct exchange_item *self)
 	return address ? provider->create_address(call, address, SHIPOPT_VERIFY_STRICT) : SHIPOPT_EINVAL;
 }
 
-static void could_not_start(struct task *task)
+static void exchange_item_not_started(struct task *task)
 {
 	struct exchange_item *self = CONTAINER_OF(task, struct exchange_item, task);
 	shipopt_error *error = NULL;
 	bool track = self->common.run->kind == RUN_TRACK;
 	if (self->status == SHIPOPT_EINVAL)
 		error_set(&error, SHIPOPT_EINVAL, track ? "the order has no tracking code" : "the order has no to_address");
-	ended(&self->common, self->status, error);
+	run_item_finish(&self->common, self->status, error);
 }
 
 static void exchange_item_start(struct run_item *item)
@@ -143,13 +143,13 @@ static void exchange_item_start(struct run_item *item)
 	exchange_init(&self->exchange);
 	self->exchange.group = &item->run->group;
 	self->exchange.patient = true;
-	self->exchange.deadline_us = item_deadline(item->run);
-	self->exchange.done = exchange_ended;
-	self->status = write_call(self);
+	self->exchange.deadline_us = run_item_deadline_us(item->run);
+	self->exchange.done = exchange_item_done;
+	self->status = exchange_item_write_call(self);
 	if (self->status == 0)
 		self->status = exchange_start(item->run->bulk->carrier, &self->exchange);
 	if (self->status < 0) {
-		self->task.run = could_not_start;
+		self->task.run = exchange_item_not_started;
 		reactor_post(item->run->reactor, &self->task);
 	}
 }
@@ -174,15 +174,15 @@ struct host_item {
 	shipopt_error *error;
 };
 
-static void host_ended(struct task *task)
+static void host_item_done(struct task *task)
 {
 	struct host_item *self = CONTAINER_OF(task, struct host_item, task);
 	self->common.item.value = self->value;
-	ended(&self->common, MIN(self->status, 0), TAKE(self->error));
+	run_item_finish(&self->common, MIN(self->status, 0), TAKE(self->error));
 }
 
 /* On the host's thread. */
-static void host_answered(void *userdata, int status, int64_t value, shipopt_error *error)
+static void host_item_answered(void *userdata, int status, int64_t value, shipopt_error *error)
 {
 	struct host_item *self = userdata;
 	self->status = status;
@@ -191,13 +191,13 @@ static void host_answered(void *userdata, int status, int64_t value, shipopt_err
 	reactor_post(self->common.run->reactor, &self->task);
 }
 
-static void host_start(struct run_item *item)
+static void host_item_start(struct run_item *item)
 {
 	struct host_item *self = CONTAINER_OF(item, struct host_item, common);
 	struct run *run = item->run;
 	shipopt_request *request;
-	self->task.run = host_ended;
-	self->status = request_new(item->item.order->key, item->item.order->shipment, host_answered, self, &request);
+	self->task.run = host_item_done;
+	self->status = request_new(item->item.order->key, item->item.order->shipment, host_item_answered, self, &request);
 	if (self->status < 0) {
 		reactor_post(run->reactor, &self->task);
 		return;
@@ -208,12 +208,12 @@ static void host_start(struct run_item *item)
 	ask_host(&run->op, run->reactor, has_slot, run->call, run->call_userdata, request);
 }
 
-/* The host's code has it: its answer is waited for. */
-static void host_cancel(struct run_item *item)
+/* The host works on it: its answer is waited for. */
+static void host_item_cancel(struct run_item *item)
 {
 }
 
-static void host_clear(struct run_item *item)
+static void host_item_clear(struct run_item *item)
 {
 	shipopt_error_unref(TAKE(CONTAINER_OF(item, struct host_item, common)->error));
 }
@@ -226,31 +226,31 @@ static const struct {
 	void (*cancel)(struct run_item *item);
 	void (*clear)(struct run_item *item);
 } kinds[] = {
-	[RUN_BUY] = {sizeof(struct buy_item), buy_start, buy_cancel, buy_clear},
-	[RUN_RATE] = {sizeof(struct buy_item), buy_start, buy_cancel, buy_clear},
+	[RUN_BUY] = {sizeof(struct buy_item), buy_item_start, buy_item_cancel, buy_item_clear},
+	[RUN_RATE] = {sizeof(struct buy_item), buy_item_start, buy_item_cancel, buy_item_clear},
 	[RUN_TRACK] = {sizeof(struct exchange_item), exchange_item_start, exchange_item_cancel, exchange_item_clear},
 	[RUN_VERIFY] = {sizeof(struct exchange_item), exchange_item_start, exchange_item_cancel, exchange_item_clear},
-	[RUN_CALL] = {sizeof(struct host_item), host_start, host_cancel, host_clear},
+	[RUN_CALL] = {sizeof(struct host_item), host_item_start, host_item_cancel, host_item_clear},
 };
 
-/* A row that could not be read ends here, in a turn of its own so that admission is not re-entered. */
+/* A row that could not be read ends in a turn of its own, so that admission is not re-entered. */
 struct bad_item {
 	struct run_item common;
 	struct task task;
 };
 
-static void bad_ended(struct task *task)
+static void bad_item_done(struct task *task)
 {
 	struct bad_item *self = CONTAINER_OF(task, struct bad_item, task);
 	shipopt_order *order = self->common.item.order;
-	ended(&self->common, order->status, TAKE(order->error));
+	run_item_finish(&self->common, order->status, TAKE(order->error));
 }
 
-static void bad_cancel(struct run_item *item)
+static void bad_item_cancel(struct run_item *item)
 {
 }
 
-static void bad_clear(struct run_item *item)
+static void bad_item_clear(struct run_item *item)
 {
 }
 
@@ -266,8 +266,8 @@ struct run_item *run_item_new(struct run *run, shipopt_order *order)
 	item->item.order = order;
 	item->item.amount = -1;
 	item->item.started_us = clock_now_us();
-	item->cancel = order->status < 0 ? bad_cancel : kinds[run->kind].cancel;
-	item->clear = bad_clear; /* until it is started */
+	item->cancel = order->status < 0 ? bad_item_cancel : kinds[run->kind].cancel;
+	item->clear = bad_item_clear; /* until it is started */
 	list_init(&item->node);
 	return item;
 }
@@ -276,7 +276,7 @@ void run_item_start(struct run_item *item)
 {
 	if (item->item.order->status < 0) {
 		struct bad_item *bad = CONTAINER_OF(item, struct bad_item, common);
-		bad->task.run = bad_ended;
+		bad->task.run = bad_item_done;
 		reactor_post(item->run->reactor, &bad->task);
 		return;
 	}

@@ -13,15 +13,15 @@
 #define URL_SHOWN_MAX 256
 #define FLATTEN_DEPTH_MAX 8
 
-static void append_joined(struct buffer *text, const char *bytes, size_t length)
+static void answer_append_joined(struct buffer *text, const char *bytes, size_t length)
 {
-	/* A message too long is cut, which loses nothing that the fields do not have. */
+	/* A message that is too long is cut; the fields still have its parts. */
 	if (text->length && buffer_append_text(text, ", ") < 0)
 		return;
 	buffer_append(text, bytes, MIN(length, text->limit - text->length));
 }
 
-static void flatten(struct json_value value, struct buffer *text, unsigned depth)
+static void answer_flatten(struct json_value value, struct buffer *text, unsigned depth)
 {
 	struct json_iterator it;
 	const char *bytes;
@@ -31,25 +31,25 @@ static void flatten(struct json_value value, struct buffer *text, unsigned depth
 	switch (json_type(value)) {
 	case JSON_STRING:
 		if (json_text(value, &bytes, &length))
-			append_joined(text, bytes, length);
+			answer_append_joined(text, bytes, length);
 		return;
 	case JSON_ARRAY:
 		for (json_items(value, &it); json_next(&it);)
-			flatten(it.value, text, depth + 1);
+			answer_flatten(it.value, text, depth + 1);
 		return;
 	case JSON_OBJECT:
 		for (json_members(value, &it); json_next(&it);)
-			flatten(it.value, text, depth + 1);
+			answer_flatten(it.value, text, depth + 1);
 		return;
 	case JSON_NULL:
 		return;
 	default:
 		if (json_source(value, &bytes, &length))
-			append_joined(text, bytes, length);
+			answer_append_joined(text, bytes, length);
 	}
 }
 
-static struct error_field field_of(struct json_value item, struct buffer *message)
+static struct error_field answer_read_field(struct json_value item, struct buffer *message)
 {
 	struct error_field field = {NULL, NULL, NULL};
 	struct json_value member;
@@ -59,9 +59,9 @@ static struct error_field field_of(struct json_value item, struct buffer *messag
 		if (!field.name)
 			field.name = json_get_text(item, "code");
 		if (json_get(item, "message", &member))
-			flatten(member, message, 0);
+			answer_flatten(member, message, 0);
 	} else {
-		flatten(item, message, 0);
+		answer_flatten(item, message, 0);
 	}
 	field.message = message->length ? buffer_text(message) : NULL;
 	return field;
@@ -75,32 +75,32 @@ struct parsed_error {
 	size_t field_count;
 };
 
-static void parse_fields(struct json_value errors, struct parsed_error *parsed)
+static void answer_parse_fields(struct json_value errors, struct parsed_error *parsed)
 {
 	struct json_iterator it;
 	for (json_items(errors, &it); parsed->field_count < ERROR_FIELDS_MAX && json_next(&it);) {
 		struct buffer *message = &parsed->field_messages[parsed->field_count];
 		buffer_init(message, MESSAGE_BYTES_MAX);
-		parsed->fields[parsed->field_count++] = field_of(it.value, message);
+		parsed->fields[parsed->field_count++] = answer_read_field(it.value, message);
 	}
 }
 
-static void parse_error(struct json_value root, struct parsed_error *parsed)
+static void answer_parse(struct json_value root, struct parsed_error *parsed)
 {
 	struct json_value error, member;
 	if (!json_get(root, "error", &error))
 		error = root;
 	if (json_type(error) != JSON_OBJECT) {
-		flatten(error, &parsed->message, 0);
+		answer_flatten(error, &parsed->message, 0);
 	} else {
 		parsed->code = json_get_text(error, "code");
 		if (json_get(error, "message", &member))
-			flatten(member, &parsed->message, 0);
+			answer_flatten(member, &parsed->message, 0);
 		if (json_get(error, "errors", &member))
-			parse_fields(member, parsed);
+			answer_parse_fields(member, parsed);
 	}
 	if (parsed->field_count == 0 && json_get(root, "errors", &member))
-		parse_fields(member, parsed);
+		answer_parse_fields(member, parsed);
 }
 
 const char *answer_envelope_code(struct json_value root)
@@ -111,8 +111,8 @@ const char *answer_envelope_code(struct json_value root)
 
 /* ---- a body that is not understood --------------------------------------------------------------------------- */
 
-/* Without white space and a byte order mark before it. */
-static const char *body_begin(const struct buffer *body, size_t *ret_length)
+/* Without a leading byte order mark and white space at the ends. */
+static const char *answer_body_begin(const struct buffer *body, size_t *ret_length)
 {
 	const char *begin = buffer_text(body);
 	size_t length = body->length;
@@ -128,7 +128,7 @@ static const char *body_begin(const struct buffer *body, size_t *ret_length)
 enum blame_body answer_body(const struct buffer *body, const struct json_value *root)
 {
 	size_t length;
-	const char *begin = body_begin(body, &length);
+	const char *begin = answer_body_begin(body, &length);
 	if (root)
 		return answer_envelope_code(*root) ? BLAME_BODY_ENVELOPE : BLAME_BODY_JSON;
 	if (length == 0)
@@ -136,12 +136,12 @@ enum blame_body answer_body(const struct buffer *body, const struct json_value *
 	return begin[0] == '<' ? BLAME_BODY_HTML : BLAME_BODY_BYTES;
 }
 
-/* Usually a proxy's or a portal's page. What is not UTF-8 is seen to by the error object. */
-static void append_excerpt(struct buffer *message, const struct http_request *request, bool is_json, bool is_success)
+/* Usually a page of a proxy or portal. The error object replaces what is not UTF-8. */
+static void answer_append_excerpt(struct buffer *message, const struct http_request *request, bool is_json, bool is_success)
 {
 	char excerpt[EXCERPT_BYTES_MAX];
 	size_t length;
-	const char *begin = body_begin(&request->response, &length);
+	const char *begin = answer_body_begin(&request->response, &length);
 	if (length == 0) {
 		buffer_append_text(message, is_success ? "the answer is empty" : "");
 		return;
@@ -158,8 +158,8 @@ static void append_excerpt(struct buffer *message, const struct http_request *re
 
 /* ---- the text ------------------------------------------------------------------------------------------------ */
 
-/* "zip: bad, street1: House number is missing", in brackets behind what the message says. */
-static void append_fields(struct buffer *text, const struct parsed_error *parsed)
+/* "zip: bad, street1: House number is missing", in parentheses after the message, if there is one. */
+static void answer_append_fields(struct buffer *text, const struct parsed_error *parsed)
 {
 	struct buffer details;
 	buffer_init(&details, DETAIL_BYTES_MAX);
@@ -178,7 +178,7 @@ static void append_fields(struct buffer *text, const struct parsed_error *parsed
 	buffer_done(&details);
 }
 
-static void append_retry_after(struct buffer *text, int64_t retry_after_ms)
+static void answer_append_retry_after(struct buffer *text, int64_t retry_after_ms)
 {
 	char until[TIME_TEXT_SIZE];
 	if (retry_after_ms <= 0)
@@ -190,7 +190,7 @@ static void append_retry_after(struct buffer *text, int64_t retry_after_ms)
 		(long long)((retry_after_ms + 999) / 1000));
 }
 
-static void append_hint(struct buffer *text, const struct http_request *request, enum blame blame)
+static void answer_append_hint(struct buffer *text, const struct http_request *request, enum blame blame)
 {
 	if (blame != BLAME_CONFIGURATION)
 		return;
@@ -206,21 +206,21 @@ static void append_hint(struct buffer *text, const struct http_request *request,
 		shown, url, shown ? " was asked; " : "");
 }
 
-static void set_http_error(const struct http_request *request, const struct json_value *root, const char *what,
+static void answer_set_http_error(const struct http_request *request, const struct json_value *root, const char *what,
 	int status, enum blame blame, struct parsed_error *parsed, shipopt_error **ret_error)
 {
 	struct buffer text;
 	bool is_success = request->http_status >= 200 && request->http_status < 300;
 	if (root && !is_success)
-		parse_error(*root, parsed);
+		answer_parse(*root, parsed);
 	if (!parsed->code && !parsed->message.length && !parsed->field_count)
-		append_excerpt(&parsed->message, request, root != NULL, is_success);
+		answer_append_excerpt(&parsed->message, request, root != NULL, is_success);
 	buffer_init(&text, 4 * MESSAGE_BYTES_MAX);
 	buffer_append_format(&text, "%s: HTTP %d%s%s%s%s", what, request->http_status, parsed->code ? " " : "",
 		parsed->code ? parsed->code : "", parsed->message.length ? ": " : "", buffer_text(&parsed->message));
-	append_fields(&text, parsed);
-	append_hint(&text, request, blame);
-	append_retry_after(&text, request->retry_after_ms);
+	answer_append_fields(&text, parsed);
+	answer_append_hint(&text, request, blame);
+	answer_append_retry_after(&text, request->retry_after_ms);
 	struct error_detail detail = {.code = status, .http_status = request->http_status,
 		.retry_after_ms = request->retry_after_ms, .message = buffer_text(&text), .carrier_code = parsed->code,
 		.request_id = request->request_id[0] ? request->request_id : NULL, .fields = parsed->fields,
@@ -233,12 +233,12 @@ int answer_error(const struct http_request *request, const struct json_value *ro
 	enum blame blame, shipopt_error **ret_error)
 {
 	if (request->status < 0)
-		/* The engine's text names method and URL itself. */
+		/* The engine's message names method and URL already. */
 		return error_set(ret_error, status, "%s%s%s", request->error ? "" : what, request->error ? "" : ": ",
 			request->error ? shipopt_error_message(request->error) : shipopt_strerror(request->status));
 	struct parsed_error parsed = {0};
 	buffer_init(&parsed.message, MESSAGE_BYTES_MAX);
-	set_http_error(request, root, what, status, blame, &parsed, ret_error);
+	answer_set_http_error(request, root, what, status, blame, &parsed, ret_error);
 	for (size_t i = 0; i < parsed.field_count; i++)
 		buffer_done(&parsed.field_messages[i]);
 	buffer_done(&parsed.message);

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 
 /*
- * Whose fault a failed call is. One pure function decides; what is repeated, which order fails and what ends a run follow
- * from it.
+ * Whose fault a failed call is. One pure function decides this; it determines what is repeated, which order fails and what ends
+ * a run.
  *
  *   HTTP status           body               endpoint           blame
  *   2xx                   JSON               any                NONE
@@ -15,11 +15,11 @@
  *   2xx                   other bytes        any                CARRIER
  *   1xx, 3xx              any                any                CONFIGURATION
  *   401, 402, 403         any                any                ACCOUNT
- *   404, 410              any                collection, list   CONFIGURATION: the API always has these
+ *   404, 410              any                collection, list   CONFIGURATION: the API always has these paths
  *   404, 410              the API's error    object, read       ORDER: there is no such object
  *   404, 410              anything else      object, read       CONFIGURATION: this is not the API
  *   405, 407              any                any                CONFIGURATION
- *   409                   SHIPMENT.POSTAGE.EXISTS               ORDER: no repeat changes it
+ *   409                   SHIPMENT.POSTAGE.EXISTS               ORDER: a repeat gives the same answer
  *   408, 409, 423, 425    any                any                PASSING
  *   429                   any                any                PASSING
  *   other 4xx             any                any                ORDER
@@ -31,12 +31,12 @@
  * What follows:
  *
  *   ORDER          the order fails; others go on; SHIPOPT_EREFUSED, or SHIPOPT_ENOTFOUND (404)
- *   ACCOUNT        the order fails; it may be this order's alone (one carrier account of several): see bulk/run_blame.h;
- *                  SHIPOPT_EAUTH or SHIPOPT_EPAYMENT
- *   CONFIGURATION  the base URL, a proxy or the API's version is wrong; not repeated, but for HTML with status 200, which is
- *                  tried as often as a server that cannot be reached; SHIPOPT_EPROTOCOL
+ *   ACCOUNT        the order fails; the refusal may concern this order alone (one carrier account of several): see
+ *                  bulk/run_blame.h; SHIPOPT_EAUTH or SHIPOPT_EPAYMENT
+ *   CONFIGURATION  the base URL, a proxy or the API's version is wrong; SHIPOPT_EPROTOCOL. Not repeated, except HTML with status
+ *                  200, which gets as many attempts as a server that cannot be reached
  *   CARRIER        repeated where that is safe, and counted against the server by the lane; SHIPOPT_ESERVER, or SHIPOPT_EPROTOCOL
- *                  for a 2xx that makes no sense
+ *                  for a 2xx that is not valid
  *   PASSING        repeated where that is safe; SHIPOPT_ETIMEDOUT (408), SHIPOPT_ERATELIMIT (429), else SHIPOPT_EBUSY
  */
 enum blame { BLAME_NONE, BLAME_ORDER, BLAME_ACCOUNT, BLAME_CONFIGURATION, BLAME_CARRIER, BLAME_PASSING };
@@ -65,8 +65,8 @@ struct blame_answer {
 };
 
 enum blame blame_of(const struct blame_answer *answer);
-/* The same for a call without a whole answer, from its SHIPOPT_E… code: CARRIER for what the network or the server did, NONE for
- * what is our own (canceled, no memory, a bound). */
+/* The same for a call without a whole answer, from its SHIPOPT_E… code: CARRIER for a failure of network or server, NONE for one
+ * of our own (canceled, out of memory, a bound). */
 enum blame blame_of_failure(int status);
 /* The SHIPOPT_E… code for an answer with this blame; 0 for BLAME_NONE. */
 int blame_status(enum blame blame, int http_status);

@@ -16,7 +16,7 @@ void closures_note(struct closures *closures, enum lane_endpoint endpoint, shipo
 int64_t closures_until_us(const struct closures *closures, const struct lane *lane, enum lane_endpoint endpoint)
 {
 	int64_t until_us = lane_paused_until_us(lane, endpoint);
-	/* When the lane's own pause is over the next call tries it, whatever was asked for. */
+	/* After the lane's own pause the next call is sent, even if the carrier asked for a longer one. */
 	return until_us > clock_now_us() ? MAX(until_us, closures->last[endpoint].asked_until_us) : until_us;
 }
 
@@ -28,7 +28,7 @@ const shipopt_error *closures_reason(
 	bool is_closed = lane_paused_until_us(lane, endpoint) >= since_us || lane_breaker_open_us(lane) > 0;
 	if (is_own || !is_closed)
 		return is_own ? last->error : NULL;
-	/* Closed as a whole, by calls of other classes: the last one says why. */
+	/* Calls of other classes closed the whole lane: the last error says why. */
 	for (int other = 0; other < LANE_ENDPOINT_COUNT; other++)
 		if (closures->last[other].error && (!last->error || closures->last[other].noted_us > last->noted_us))
 			last = &closures->last[other];

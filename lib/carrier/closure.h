@@ -6,13 +6,13 @@
 #include "lane/lane.h"
 
 /*
- * What closed the lane: the last answer to a call of each endpoint class that counts against the server or its rate limit, so
- * that a call which waits in vain can say for what.
+ * What closed the lane: for each endpoint class the last answer that counts against the server or its rate limit, so that the
+ * error of a call that waited in vain can name it.
  *
- * A lane knows how long it is closed and not why. Its client keeps here, for each endpoint class, the error of the last 429, 5xx
- * or failed connection, and until when the carrier asked to wait; one error object for each class, whose size is
- * bounded. The time that was asked for is kept whole, where the lane pauses for a day at most: a call that cannot wait so long is
- * told at once. Reactor thread.
+ * A lane knows how long it is closed, but not why. Its client keeps here, for each endpoint class, the error of the last 429, 5xx
+ * or failed connection, and until when the carrier asked to wait: one error object of bounded size for each class. The lane
+ * pauses for a day at most; the time asked for is kept in full, so that a call that cannot wait so long ends at once. Reactor
+ * thread.
  */
 struct closures {
 	struct closure {
@@ -22,11 +22,11 @@ struct closures {
 	} last[LANE_ENDPOINT_COUNT];
 };
 
-/* The answer has been given to the lane before. `retry_after_ms`: -1 if it asked for no time. Keeps a reference to `error`. */
+/* To be called after the lane got the answer. `retry_after_ms`: -1 if the answer had none. Keeps a reference to `error`. */
 void closures_note(struct closures *closures, enum lane_endpoint endpoint, shipopt_error *error, int64_t retry_after_ms);
-/* Until when calls of this class are not sent; a time that is over if they are. */
+/* Until when calls of this class are not sent; a time in the past if they are sent now. */
 int64_t closures_until_us(const struct closures *closures, const struct lane *lane, enum lane_endpoint endpoint);
-/* The error behind a class that is paused, or that the breaker holds back, or was so since `since_us`; else NULL. Borrowed. */
+/* The error because of which this class is, or since `since_us` was, paused or held back by the breaker; else NULL. Borrowed. */
 const shipopt_error *closures_reason(
 	const struct closures *closures, const struct lane *lane, enum lane_endpoint endpoint, int64_t since_us);
 void closures_done(struct closures *closures);

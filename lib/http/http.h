@@ -10,10 +10,10 @@
 /*
  * The HTTP engine: many transfers on one reactor, over libcurl's multi interface driven by socket_action.
  *
- * An engine belongs to one reactor thread; everything here is called there. Requests are embedded in their owners and
- * are in nobody's queue: whoever calls http_send() has been admitted by a lane already, so every request is added to a multi
- * at once. An engine holds as many multis as keep each at no more than HTTP_CONNECTIONS_PER_MULTI transfers: libcurl
- * scans a host's connections one by one (at 1,000 that is two fifths of its time). Easy handles are kept for reuse.
+ * An engine belongs to one reactor thread; everything here is called there. Requests are embedded in their owners. There is no
+ * queue: a lane has admitted every request before http_send(), so it is added to a multi at once. An engine holds enough
+ * multis to keep each at no more than HTTP_CONNECTIONS_PER_MULTI transfers, as libcurl scans a host's connections one by one
+ * (with 1,000 of them that takes two fifths of its time). Easy handles are kept for reuse.
  *
  * Sent once: libcurl silently sends a request again, POST included, when a kept-alive connection dies before the first
  * byte of the answer. A request with `send_once` therefore gives its body through a read callback that cannot rewind, and

@@ -7,7 +7,7 @@
 #define MESSAGE_SIZE 1024
 #define URL_SHOWN_MAX 256
 
-static bool is_tls(CURLcode code)
+static bool result_is_tls(CURLcode code)
 {
 	switch (code) {
 	case CURLE_SSL_CONNECT_ERROR:
@@ -30,7 +30,7 @@ static bool is_tls(CURLcode code)
 	}
 }
 
-static int status_sent(CURLcode code)
+static int result_status_sent(CURLcode code)
 {
 	switch (code) {
 	case CURLE_OPERATION_TIMEDOUT:
@@ -40,7 +40,7 @@ static int status_sent(CURLcode code)
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_UNSUPPORTED_PROTOCOL: /* an answer that is not HTTP */
 	case CURLE_BAD_CONTENT_ENCODING:
-	case CURLE_WRITE_ERROR: /* ours are told apart before: a body that cannot be decoded */
+	case CURLE_WRITE_ERROR: /* a body that cannot be decoded; failures of our own callback are handled before */
 	case CURLE_TOO_MANY_REDIRECTS:
 		return SHIPOPT_EPROTOCOL;
 	default:
@@ -55,8 +55,8 @@ int result_status(CURLcode code, bool was_sent)
 	if (code == CURLE_OUT_OF_MEMORY)
 		return SHIPOPT_ENOMEM;
 	if (was_sent)
-		return status_sent(code);
-	if (is_tls(code))
+		return result_status_sent(code);
+	if (result_is_tls(code))
 		return SHIPOPT_ETLS;
 	return code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL ? SHIPOPT_EINVAL : SHIPOPT_ECONNECT;
 }
@@ -66,7 +66,7 @@ const char *result_text(CURLcode code, const char *said)
 	return said[0] == '\0' || strstr(said, "://") || strchr(said, '@') ? curl_easy_strerror(code) : said;
 }
 
-static const char *what_was_done(const struct http_request *request)
+static const char *result_what_was_done(const struct http_request *request)
 {
 	if (request->sent == HTTP_NOT_SENT)
 		return "nothing was sent";
@@ -81,7 +81,7 @@ void result_describe(struct http_request *request, const char *reason)
 	int shown = (int)strnlen(request->url, URL_SHOWN_MAX);
 	shown = (int)MIN((size_t)shown, strcspn(request->url, "?#"));
 	snprintf(message, sizeof(message), "%s %.*s: %s; %s", request->method, shown, request->url, reason,
-		what_was_done(request));
+		result_what_was_done(request));
 	error_set_detail(&request->error, &(struct error_detail){.code = request->status, .message = message,
 						  .http_status = request->http_status,
 						  .retry_after_ms = request->retry_after_ms,

@@ -13,7 +13,7 @@
 #include "base/fault.h"
 #include "base/memory.h"
 
-/* A lookup needs a pair of libcurl's, a file and a socket. */
+/* A name lookup needs libcurl's pair, a file and a socket. */
 #define LOOKUP_DESCRIPTORS 4
 
 struct tcp_connection {
@@ -38,7 +38,7 @@ void tcp_table_done(struct tcp_table *table)
 
 /* ---- opening and closing ----------------------------------------------------------------------------------- */
 
-static int socket_new(int family, int type, int protocol)
+static int tcp_socket(int family, int type, int protocol)
 {
 	if (fault_point()) {
 		errno = EMFILE;
@@ -56,7 +56,7 @@ static int socket_new(int family, int type, int protocol)
 
 int tcp_open(struct tcp_opened *opened, const struct curl_sockaddr *address)
 {
-	int fd = socket_new(address->family, address->socktype, address->protocol);
+	int fd = tcp_socket(address->family, address->socktype, address->protocol);
 	if (fd < 0)
 		return -errno;
 	opened->fds[opened->count++ % TCP_OPENED_MAX] = fd;
@@ -85,12 +85,12 @@ void tcp_close(struct tcp_table *table, int fd)
 
 /* ---- remembering ------------------------------------------------------------------------------------------- */
 
-static struct list_node *bucket_of(struct tcp_table *table, const struct tcp_name *name)
+static struct list_node *tcp_bucket(struct tcp_table *table, const struct tcp_name *name)
 {
 	return &table->buckets[(unsigned)name->local_port % TCP_BUCKETS];
 }
 
-static int local_port_of(int fd)
+static int tcp_local_port(int fd)
 {
 	struct sockaddr_storage address;
 	socklen_t size = sizeof(address);
@@ -101,12 +101,12 @@ static int local_port_of(int fd)
 	return address.ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)(const void *)&address)->sin6_port) : -1;
 }
 
-/* The newest first: an older one may be closed, and its number somebody else's by now. */
-static int find_opened(const struct tcp_opened *opened, int local_port)
+/* Newest first: an older one may be closed, and its number may belong to another file by now. */
+static int tcp_find_opened(const struct tcp_opened *opened, int local_port)
 {
 	for (size_t i = 0; i < MIN(opened->count, TCP_OPENED_MAX); i++) {
 		int fd = opened->fds[(opened->count - 1 - i) % TCP_OPENED_MAX];
-		if (local_port_of(fd) == local_port)
+		if (tcp_local_port(fd) == local_port)
 			return fd;
 	}
 	return -1;
@@ -115,7 +115,7 @@ static int find_opened(const struct tcp_opened *opened, int local_port)
 void tcp_remember(
 	struct tcp_table *table, const struct tcp_opened *opened, const struct tcp_name *name)
 {
-	int fd = find_opened(opened, name->local_port);
+	int fd = tcp_find_opened(opened, name->local_port);
 	struct tcp_connection *connection = fd < 0 ? NULL : mem_alloc_zero(sizeof(*connection));
 	if (!connection)
 		return;
@@ -125,12 +125,12 @@ void tcp_remember(
 	connection->peer_port = name->peer_port;
 	snprintf(connection->local, sizeof(connection->local), "%s", name->local);
 	snprintf(connection->peer, sizeof(connection->peer), "%s", name->peer);
-	list_push_front(bucket_of(table, name), &connection->node);
+	list_push_front(tcp_bucket(table, name), &connection->node);
 }
 
-static struct tcp_connection *find(struct tcp_table *table, const struct tcp_name *name)
+static struct tcp_connection *tcp_find(struct tcp_table *table, const struct tcp_name *name)
 {
-	LIST_FOREACH(node, bucket_of(table, name))
+	LIST_FOREACH(node, tcp_bucket(table, name))
 	{
 		struct tcp_connection *connection = LIST_MEMBER(node, struct tcp_connection, node);
 		if (connection->local_port == name->local_port && connection->peer_port == name->peer_port &&
@@ -140,11 +140,11 @@ static struct tcp_connection *find(struct tcp_table *table, const struct tcp_nam
 	return NULL;
 }
 
-/* ---- looking ----------------------------------------------------------------------------------------------- */
+/* ---- examining --------------------------------------------------------------------------------------------- */
 
 bool tcp_is_silent(struct tcp_table *table, const struct tcp_name *name, const SSL *tls)
 {
-	const struct tcp_connection *connection = find(table, name);
+	const struct tcp_connection *connection = tcp_find(table, name);
 	char byte;
 	if (!connection || (tls && SSL_has_pending(tls)))
 		return false;
@@ -163,7 +163,7 @@ int tcp_shortage_now(void)
 	int fds[LOOKUP_DESCRIPTORS], error = 0;
 	size_t count = 0;
 	while (count < LOOKUP_DESCRIPTORS && error == 0) {
-		int fd = socket_new(AF_INET, SOCK_STREAM, 0);
+		int fd = tcp_socket(AF_INET, SOCK_STREAM, 0);
 		if (fd < 0)
 			error = errno;
 		else

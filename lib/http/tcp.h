@@ -8,7 +8,7 @@
 #include "base/list.h"
 
 /*
- * The sockets of an engine's connections: who opens and closes them, and what waits unread on one that is used again.
+ * The sockets of an engine's connections: opening and closing them, and checking a reused one for unread input.
  *
  * Bytes that arrive before a request is sent are not its answer. libcurl before 8.0 nevertheless reuses an idle connection
  * with unread input, and takes what waits there (a load balancer's "408 Request Time-out", a second answer to the
@@ -21,13 +21,13 @@
  * before each later request. libcurl closes a remembered socket through tcp_close().
  * (A socket whose connect failed is closed by libcurl alone, which is why opening one remembers nothing.)
  *
- * Silent means: nothing to read on the socket, no end of file, no error, and no bytes or half a record inside OpenSSL.
- * A first request is not examined, as session tickets of TLS 1.3 may wait there; libcurl reads them together with
- * the first answer. A ticket that a server sends later costs one more handshake. So does a connection that is not
- * remembered, as memory was short: it is not silent.
+ * Silent means: nothing to read on the socket, no end of file, no error, and no bytes or partial record inside OpenSSL.
+ * A connection is not examined before its first request, as session tickets of TLS 1.3 may wait there; libcurl reads them
+ * together with the first answer. A ticket that a server sends later costs one more handshake. So does a connection that
+ * could not be remembered for lack of memory: it counts as not silent.
  *
- * All sockets are close-on-exec. (libcurl's own wake-up pair of each multi, and the pair of a running name lookup, are not;
- * they lead to nobody outside the process.)
+ * All sockets are close-on-exec, except libcurl's wake-up pair of each multi and the pair of a running name lookup, which only
+ * connect threads of this process.
  */
 #define TCP_BUCKETS 256
 #define TCP_OPENED_MAX 4
@@ -46,7 +46,7 @@ struct tcp_name {
 /* The sockets that one transfer opened last. libcurl tries two addresses at a time, so the one that connected is among them. */
 struct tcp_opened {
 	int fds[TCP_OPENED_MAX];
-	size_t count; /* of all, also of those that are not in `fds` any more */
+	size_t count; /* of all opened, including those no longer in `fds` */
 };
 
 void tcp_table_init(struct tcp_table *table);
@@ -55,10 +55,10 @@ void tcp_table_done(struct tcp_table *table);
 
 /* A new socket, noted in `opened`; or the negative errno of the failure. */
 int tcp_open(struct tcp_opened *opened, const struct curl_sockaddr *address);
-/* The first request on a connection of one of the sockets in `opened`. */
+/* To be called before the first request on a connection whose socket is in `opened`. */
 void tcp_remember(
 	struct tcp_table *table, const struct tcp_opened *opened, const struct tcp_name *name);
-/* Whether nothing waits on a connection that was used before. `tls` may be NULL. */
+/* Whether a connection that was used before has no unread input. `tls` may be NULL. */
 bool tcp_is_silent(struct tcp_table *table, const struct tcp_name *name, const SSL *tls);
 /* Closes the socket and forgets its connection. */
 void tcp_close(struct tcp_table *table, int fd);

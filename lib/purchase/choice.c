@@ -23,17 +23,17 @@ int choice_rule_parse(const char *name, enum choice_rule *ret_rule)
 	return SHIPOPT_EINVAL;
 }
 
-static const shipopt_record *rate_at(const shipopt_record *shipment, size_t index)
+static const shipopt_record *choice_rate(const shipopt_record *shipment, size_t index)
 {
 	return shipopt_record_item(shipment, SHIPOPT_SHIPMENT_RATES, index);
 }
 
-static bool is_wanted(const char *wanted, const char *given)
+static bool choice_is_wanted(const char *wanted, const char *given)
 {
 	return text_is_empty(wanted) || text_equal_ignore_case(wanted, given);
 }
 
-static bool equals_part(const char *begin, size_t length, const char *text)
+static bool choice_equals_part(const char *begin, size_t length, const char *text)
 {
 	char part[128];
 	if (!text || length >= sizeof(part))
@@ -44,7 +44,7 @@ static bool equals_part(const char *begin, size_t length, const char *text)
 }
 
 /* The place of a rate in the list of services, or -1. Entries are "Carrier/Service" or "Service". */
-static int services_rank(const char *services, const char *carrier, const char *service)
+static int choice_services_rank(const char *services, const char *carrier, const char *service)
 {
 	int rank = 0;
 	for (const char *p = services; p && *p; rank++) {
@@ -53,9 +53,9 @@ static int services_rank(const char *services, const char *carrier, const char *
 		size_t trimmed = length;
 		text_trim(&begin, &trimmed);
 		const char *slash = memchr(begin, '/', trimmed);
-		bool match = slash ? equals_part(begin, (size_t)(slash - begin), carrier) &&
-					     equals_part(slash + 1, trimmed - (size_t)(slash - begin) - 1, service)
-				   : equals_part(begin, trimmed, service);
+		bool match = slash ? choice_equals_part(begin, (size_t)(slash - begin), carrier) &&
+					     choice_equals_part(slash + 1, trimmed - (size_t)(slash - begin) - 1, service)
+				   : choice_equals_part(begin, trimmed, service);
 		if (match)
 			return rank;
 		p += length + (p[length] == ',');
@@ -79,30 +79,31 @@ struct candidate {
 	const char *currency; /* "": the rate names none */
 };
 
-static const char *rate_currency(const shipopt_record *rate)
+static const char *choice_rate_currency(const shipopt_record *rate)
 {
 	const char *currency = shipopt_record_text(rate, SHIPOPT_RATE_CURRENCY);
 	return currency ? currency : "";
 }
 
 /* False for a rate that is not suitable; an amount that cannot be read is -1. */
-static bool read_candidate(const struct choice *choice, const shipopt_record *shipment, size_t index, struct candidate *candidate)
+static bool choice_read_candidate(const struct choice *choice, const shipopt_record *shipment, size_t index,
+	struct candidate *candidate)
 {
-	const shipopt_record *rate = rate_at(shipment, index);
+	const shipopt_record *rate = choice_rate(shipment, index);
 	const char *carrier = shipopt_record_text(rate, SHIPOPT_RATE_CARRIER);
 	const char *service = shipopt_record_text(rate, SHIPOPT_RATE_SERVICE);
 	*candidate = (struct candidate){
 		.index = index,
 		.amount = shipopt_record_number(rate, SHIPOPT_RATE_RATE, -1),
 		.days = shipopt_record_number(rate, SHIPOPT_RATE_DELIVERY_DAYS, INT64_MAX),
-		.rank = choice->rule == CHOICE_SERVICES ? services_rank(choice->services, carrier, service) : 0,
-		.currency = rate_currency(rate),
+		.rank = choice->rule == CHOICE_SERVICES ? choice_services_rank(choice->services, carrier, service) : 0,
+		.currency = choice_rate_currency(rate),
 	};
 	return candidate->rank >= 0 && !text_is_empty(shipopt_record_text(rate, SHIPOPT_RATE_ID)) &&
-	       is_wanted(choice->carrier, carrier) && is_wanted(choice->service, service);
+	       choice_is_wanted(choice->carrier, carrier) && choice_is_wanted(choice->service, service);
 }
 
-static bool is_better(enum choice_rule rule, const struct candidate *a, const struct candidate *b)
+static bool choice_is_better(enum choice_rule rule, const struct candidate *a, const struct candidate *b)
 {
 	if (rule == CHOICE_SERVICES && a->rank != b->rank)
 		return a->rank < b->rank;
@@ -111,7 +112,7 @@ static bool is_better(enum choice_rule rule, const struct candidate *a, const st
 	return a->amount != b->amount ? a->amount < b->amount : a->days < b->days;
 }
 
-/* What the suitable rates come to. */
+/* The outcome over all suitable rates. */
 struct choice_result {
 	const char *currency;        /* the wanted one, else that of the first rate with an amount; NULL: no such rate */
 	bool has_best, has_above, has_unread, has_other_currency;
@@ -135,7 +136,7 @@ static void choice_add(const struct choice *choice, const struct candidate *cand
 			result->above = *candidate;
 		result->has_above = true;
 	} else {
-		if (!result->has_best || is_better(choice->rule, candidate, &result->best))
+		if (!result->has_best || choice_is_better(choice->rule, candidate, &result->best))
 			result->best = *candidate;
 		result->has_best = true;
 	}
@@ -143,7 +144,7 @@ static void choice_add(const struct choice *choice, const struct candidate *cand
 
 /* ---- explanations ------------------------------------------------------------------------------------------ */
 
-static void append_amount(struct buffer *text, int64_t amount, const char *currency)
+static void choice_append_amount(struct buffer *text, int64_t amount, const char *currency)
 {
 	char number[DECIMAL_TEXT_SIZE];
 	decimal_format(amount, 2, number);
@@ -151,32 +152,32 @@ static void append_amount(struct buffer *text, int64_t amount, const char *curre
 }
 
 /* "FedExDefault/FEDEX_GROUND 9.34 USD" */
-static void append_rate(struct buffer *text, const shipopt_record *rate)
+static void choice_append_rate(struct buffer *text, const shipopt_record *rate)
 {
 	const char *carrier = shipopt_record_text(rate, SHIPOPT_RATE_CARRIER);
 	const char *service = shipopt_record_text(rate, SHIPOPT_RATE_SERVICE), *source;
 	int64_t amount = shipopt_record_number(rate, SHIPOPT_RATE_RATE, -1);
 	buffer_append_format(text, "%.40s/%.40s ", carrier ? carrier : "?", service ? service : "?");
 	if (amount >= 0)
-		append_amount(text, amount, rate_currency(rate));
+		choice_append_amount(text, amount, choice_rate_currency(rate));
 	else if (shipopt_record_get_source_text(rate, SHIPOPT_RATE_RATE, &source) == 1)
 		buffer_append_format(text, "\"%.40s\"", UNICODE_SHOWN(source));
 	else
 		buffer_append_text(text, "without an amount");
 }
 
-static void append_offered(struct buffer *text, const shipopt_record *shipment)
+static void choice_append_offered(struct buffer *text, const shipopt_record *shipment)
 {
 	size_t count = shipopt_record_count(shipment, SHIPOPT_SHIPMENT_RATES);
 	for (size_t i = 0; i < MIN(count, OFFERED_MAX); i++) {
 		buffer_append_text(text, i == 0 ? "; offered: " : ", ");
-		append_rate(text, rate_at(shipment, i));
+		choice_append_rate(text, choice_rate(shipment, i));
 	}
 	if (count > OFFERED_MAX)
 		buffer_append_format(text, " and %zu more", count - OFFERED_MAX);
 }
 
-static void append_messages(struct buffer *text, const shipopt_record *shipment)
+static void choice_append_messages(struct buffer *text, const shipopt_record *shipment)
 {
 	for (size_t i = 0; i < shipopt_record_count(shipment, SHIPOPT_SHIPMENT_MESSAGES); i++) {
 		const shipopt_record *message = shipopt_record_item(shipment, SHIPOPT_SHIPMENT_MESSAGES, i);
@@ -187,25 +188,26 @@ static void append_messages(struct buffer *text, const shipopt_record *shipment)
 }
 
 /* Whether a suitable rate before `candidate` is in the same currency. */
-static bool is_currency_known(const struct choice *choice, const shipopt_record *shipment, const struct candidate *candidate)
+static bool choice_is_currency_known(const struct choice *choice, const shipopt_record *shipment,
+	const struct candidate *candidate)
 {
 	struct candidate before;
 	for (size_t i = 0; i < candidate->index; i++)
-		if (read_candidate(choice, shipment, i, &before) && before.amount >= 0 &&
+		if (choice_read_candidate(choice, shipment, i, &before) && before.amount >= 0 &&
 			text_equal_ignore_case(before.currency, candidate->currency))
 			return true;
 	return false;
 }
 
 /* "CAD, EUR and USD": the currencies of the suitable rates. */
-static void append_currencies(struct buffer *text, const struct choice *choice, const shipopt_record *shipment)
+static void choice_append_currencies(struct buffer *text, const struct choice *choice, const shipopt_record *shipment)
 {
 	const char *last = NULL;
 	size_t count = 0;
 	struct candidate candidate;
 	for (size_t i = 0; i < shipopt_record_count(shipment, SHIPOPT_SHIPMENT_RATES) && count < CURRENCIES_MAX; i++) {
-		if (!read_candidate(choice, shipment, i, &candidate) || candidate.amount < 0 ||
-			is_currency_known(choice, shipment, &candidate))
+		if (!choice_read_candidate(choice, shipment, i, &candidate) || candidate.amount < 0 ||
+			choice_is_currency_known(choice, shipment, &candidate))
 			continue;
 		if (last)
 			buffer_append_format(text, "%s%.16s", count > 1 ? ", " : "", last);
@@ -215,10 +217,10 @@ static void append_currencies(struct buffer *text, const struct choice *choice, 
 	buffer_append_format(text, "%s%.16s", count > 1 ? " and " : "", last ? last : "");
 }
 
-static int explain_currencies(const struct choice *choice, const shipopt_record *shipment, struct buffer *text)
+static int choice_explain_currencies(const struct choice *choice, const shipopt_record *shipment, struct buffer *text)
 {
 	buffer_append_text(text, "the rates are in ");
-	append_currencies(text, choice, shipment);
+	choice_append_currencies(text, choice, shipment);
 	if (text_is_empty(choice->currency))
 		buffer_append_text(text, ": set the bulk setting currency to one of them");
 	else
@@ -229,7 +231,7 @@ static int explain_currencies(const struct choice *choice, const shipopt_record 
 	return SHIPOPT_EHELD;
 }
 
-static int explain_unread(const shipopt_record *rate, struct buffer *text)
+static int choice_explain_unread(const shipopt_record *rate, struct buffer *text)
 {
 	const char *carrier = shipopt_record_text(rate, SHIPOPT_RATE_CARRIER);
 	const char *service = shipopt_record_text(rate, SHIPOPT_RATE_SERVICE), *source;
@@ -248,16 +250,16 @@ static int explain_unread(const shipopt_record *rate, struct buffer *text)
 	return SHIPOPT_ENORATE;
 }
 
-static int explain_above(const struct choice *choice, const struct choice_result *result, struct buffer *text)
+static int choice_explain_above(const struct choice *choice, const struct choice_result *result, struct buffer *text)
 {
 	buffer_append_text(text, "the cheapest suitable rate ");
-	append_amount(text, result->above.amount, result->above.currency);
+	choice_append_amount(text, result->above.amount, result->above.currency);
 	buffer_append_text(text, " is above the order's max_rate ");
-	append_amount(text, choice->max_rate, result->currency);
+	choice_append_amount(text, choice->max_rate, result->currency);
 	return SHIPOPT_ELIMIT;
 }
 
-static int explain_unsuitable(const struct choice *choice, size_t count, struct buffer *text)
+static int choice_explain_unsuitable(const struct choice *choice, size_t count, struct buffer *text)
 {
 	if (count == 0)
 		buffer_append_text(text, "the carrier gave no rates");
@@ -270,17 +272,17 @@ static int explain_unsuitable(const struct choice *choice, size_t count, struct 
 	return SHIPOPT_ENORATE;
 }
 
-static int explain_none(const struct choice *choice, const shipopt_record *shipment, const struct choice_result *result,
-	shipopt_error **ret_error)
+static int choice_explain_none(const struct choice *choice, const shipopt_record *shipment,
+	const struct choice_result *result, shipopt_error **ret_error)
 {
 	struct buffer text;
 	buffer_init(&text, DETAIL_BYTES_MAX);
-	int status = result->has_above ? explain_above(choice, result, &text)
-		: result->has_other_currency ? explain_currencies(choice, shipment, &text)
-		: result->has_unread ? explain_unread(rate_at(shipment, result->unread), &text)
-				     : explain_unsuitable(choice, shipopt_record_count(shipment, SHIPOPT_SHIPMENT_RATES), &text);
-	append_offered(&text, shipment);
-	append_messages(&text, shipment);
+	int status = result->has_above ? choice_explain_above(choice, result, &text)
+		: result->has_other_currency ? choice_explain_currencies(choice, shipment, &text)
+		: result->has_unread ? choice_explain_unread(choice_rate(shipment, result->unread), &text)
+				     : choice_explain_unsuitable(choice, shipopt_record_count(shipment, SHIPOPT_SHIPMENT_RATES), &text);
+	choice_append_offered(&text, shipment);
+	choice_append_messages(&text, shipment);
 	error_set(ret_error, status, "%s", buffer_text(&text));
 	buffer_done(&text);
 	return status;
@@ -292,13 +294,13 @@ int choice_pick(const struct choice *choice, const shipopt_record *shipment, siz
 	struct choice_result result = {.currency = is_any ? NULL : choice->currency};
 	struct candidate candidate;
 	for (size_t i = 0; i < shipopt_record_count(shipment, SHIPOPT_SHIPMENT_RATES); i++)
-		if (read_candidate(choice, shipment, i, &candidate))
+		if (choice_read_candidate(choice, shipment, i, &candidate))
 			choice_add(choice, &candidate, &result);
-	/* With none wanted, what the first rate is in is no reason to prefer it. */
+	/* If no currency is wanted, that of the first rate is no reason to prefer it. */
 	if (is_any && result.has_other_currency)
 		result.has_best = result.has_above = false;
 	if (!result.has_best)
-		return explain_none(choice, shipment, &result, ret_error);
+		return choice_explain_none(choice, shipment, &result, ret_error);
 	*ret_index = result.best.index;
 	return 0;
 }

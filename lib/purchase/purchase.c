@@ -76,7 +76,7 @@ void purchase_call(struct purchase *purchase, enum purchase_state state, void (*
 	purchase->state = state;
 	int r = exchange_start(purchase->rules->carrier, &purchase->exchange);
 	if (r < 0) {
-		/* Not taken: nothing was sent. It comes back as an exchange that ended. */
+		/* Nothing was sent. The exchange ends later, as any other does. */
 		purchase->exchange.status = r;
 		purchase->start_task.run = purchase_call_not_taken;
 		reactor_post(purchase->reactor, &purchase->start_task);
@@ -114,7 +114,7 @@ static int purchase_prepare(struct purchase *purchase, shipopt_error **ret_error
 	if (!order->shipment)
 		return error_set(ret_error, SHIPOPT_EINVAL, "the order has no shipment");
 	int r = 0;
-	/* So that a person finds the order at the carrier by the name it has here. */
+	/* So that a person finds the order at the carrier by its key. */
 	if (shipopt_record_state(order->shipment, SHIPOPT_SHIPMENT_REFERENCE) != SHIPOPT_FIELD_SET)
 		r = shipopt_record_set_text(order->shipment, SHIPOPT_SHIPMENT_REFERENCE, order->key);
 	r = r < 0 ? r : shipopt_shipment_check(order->shipment, ret_error);
@@ -158,7 +158,7 @@ void purchase_cancel(struct purchase *purchase)
 		exchange_cancel(&purchase->exchange);
 		break;
 	case PURCHASE_BUYING:
-		/* On the wire it is waited for: the answer says what was bought. */
+		/* On the wire it is not canceled: the answer says what was bought. */
 		if (!exchange_is_on_wire(&purchase->exchange))
 			exchange_cancel(&purchase->exchange);
 		break;

@@ -23,22 +23,23 @@
  *                                                      └─ none, settled: ADMITTING              ├ PROVING
  *                                                                                               └ FAILING: proven
  *
- * What it waits for is its one `state`; what happens is an event; purchase_table.c is the table (state, event) → action and
- * the only place that says what follows. What an answer proves decides evidence.h; what the row allows decides the ledger.
+ * `state` says what the purchase waits for; what happens is an event; the table (state, event) → action in purchase_table.c is the
+ * only place that decides what follows. evidence.h decides what an answer proves, the ledger what the row allows.
  *
- *   - The request to buy is admitted by the lane first, then `buying` is durable, then it is sent: so a row says `buying` only
- *     where a purchase was sent or is about to be. A run that buys writes shipment, rate and `buying` in one commit: a label
- *     costs three durable commits (claim, buying, bought).
- *   - It is sent while the lease surely lives: the deadline of the sending is the lease's, counted from before it was asked for,
- *     less the time that a request may take. It is also sent within settle_ms / PURCHASE_SETTLE_SHARES of `buying`, so that the
- *     settle time counts from a moment close to the sending; later than that it was not sent, which is proof.
- *   - "No postage" counts only if the look-up was begun behind the row's settle time since `buying` was written, by the
- *     database's clock, and was a well-formed answer about that shipment.
- *   - Only where rules, content and price allow it is anything sent: a rate run never buys, an order with other content than
- *     its row neither. What is in doubt is looked up all the same, and written down if it was bought.
+ *   - First the lane admits the request to buy, then `buying` becomes durable, then the request is sent. So a row is `buying` only
+ *     if a purchase was sent or is about to be. A run that buys writes shipment, rate and `buying` in one commit: a label costs
+ *     three durable commits (claim, buying, bought).
+ *   - It is sent only while the lease certainly lasts: until the end of the lease, counted from before it was requested, less the
+ *     time that a request may take. It is also sent within settle_ms / PURCHASE_SETTLE_SHARES after `buying`, so that the settle
+ *     time counts from a moment close to the sending. After that it is not sent, which is a proof.
+ *   - "No postage" counts only from a well-formed answer about that shipment to a look-up that began after the settle time. The
+ *     row keeps the settle time; it counts from `buying`, by the database's clock.
+ *   - Nothing is sent unless rules, content and price allow it: a rate run never buys, nor does an order with other content than
+ *     its row. A shipment in doubt is looked up all the same, and recorded if it was bought.
  *
- * Lives on the carrier's reactor thread, embedded in its owner. `done` runs once, never from inside purchase_start(). While it
- * waits for nothing but time (settling, another's lease) it is `parked`, and its owner may use its slot for another.
+ * A purchase lives on the carrier's reactor thread, embedded in its owner. `done` runs once, never from inside purchase_start().
+ * While it only waits for time to pass (settling, another process's lease) it is `parked`, and its owner may use its slot for
+ * another.
  *
  * Files: purchase.c (start, cancel, events), purchase_table.c, purchase_ledger.c (requests and what came of them),
  * purchase_claim.c (where an earlier run left the row), purchase_rate.c (create, rate again), purchase_choose.c (our choice and
@@ -48,7 +49,7 @@
 
 /* A purchase is put on the wire within this part of settle_ms after `buying` was written, or not at all. */
 #define PURCHASE_SETTLE_SHARES 6
-/* A price above this is no price: what was charged is then not known. */
+/* A higher price in an answer is not believed: the price paid is then not known. */
 #define PURCHASE_PAID_MAX INT64_C(1000000000000) /* 1,000,000 in millionths */
 #define PURCHASE_NOTE_BYTES_MAX 1024
 #define PURCHASE_FINGERPRINT_VERSION "2:"
@@ -106,7 +107,7 @@ struct purchase {
 
 	/* the result: into the owner's item */
 	shipopt_item *item;
-	enum blame blame; /* ACCOUNT or CONFIGURATION: it may be no fault of the order's; blame_status says how it was refused */
+	enum blame blame; /* ACCOUNT or CONFIGURATION: perhaps not the order's fault; blame_status is the status of the refusal */
 	int blame_status;
 
 	/* its own */
@@ -126,8 +127,8 @@ struct purchase {
 	unsigned look_ups, claims, store_retries, rate_waits;
 	char *rerate_id; /* the shipment that is rated again; NULL while one is made */
 	struct random random;
-	struct buffer note;        /* what is to be said of a label that was bought */
-	shipopt_error *doubt;      /* why the outcome is not known, or the refusal: the reason that counts */
+	struct buffer note;        /* on the label that was bought */
+	shipopt_error *doubt;      /* why the outcome is not known, or the refusal */
 	int event_status;          /* what came with an event */
 	shipopt_error *event_error;
 	int64_t event_value;

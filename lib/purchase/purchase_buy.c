@@ -11,9 +11,9 @@
 /* The part that spends money: admission, `buying`, one request, and what its answer proves. */
 
 #define RESULT_BYTES_MAX ((size_t)256 << 10)
-/* A purchase has this long to get onto the wire also where settle_ms is tiny, so that it is sent at all. */
+/* A purchase has at least this long to get onto the wire, so that it can be sent with a tiny settle_ms too. */
 #define ADMISSION_LEAST_US 50000
-#define STORE_RETRIES_MAX 5 /* of the one write that says "bought" */
+#define STORE_RETRIES_MAX 5 /* of the write of `bought` */
 #define STORE_RETRY_US 200000
 
 /* ---- admission --------------------------------------------------------------------------------------------- */
@@ -35,7 +35,7 @@ static const char *purchase_rate_id(const struct purchase *purchase)
 	return shipopt_record_text(rate, SHIPOPT_RATE_ID);
 }
 
-/* A repeat sends the same body: what the row says once it was sent. */
+/* Once a purchase was sent, a repeat sends the same body, with the insurance in the row. */
 static int64_t purchase_insurance(const struct purchase *purchase)
 {
 	if (purchase->row.sent > 0)
@@ -43,7 +43,7 @@ static int64_t purchase_insurance(const struct purchase *purchase)
 	return shipopt_record_number(purchase->order->shipment, SHIPOPT_SHIPMENT_INSURANCE, 0);
 }
 
-/* Waits for the lane before anything is written: `buying` is only said of what is about to be sent. */
+/* Waits for the lane first, so that `buying` is written only when the request can be sent at once. */
 void purchase_admit(struct purchase *purchase)
 {
 	ASSERT(!purchase->rules->rate_only && !purchase->is_other);
@@ -67,7 +67,7 @@ void purchase_admit(struct purchase *purchase)
 
 /* ---- reserving --------------------------------------------------------------------------------------------- */
 
-/* Not sent: the request that waits for the word is dropped. */
+/* Drops the admitted request; it is not sent. */
 static void purchase_give_up(struct purchase *purchase)
 {
 	exchange_give_up(&purchase->exchange);
@@ -78,7 +78,7 @@ static const char *purchase_currency(const struct purchase *purchase, const stru
 	return request->currency ? request->currency : purchase->row.currency;
 }
 
-/* What speaks against it before anything is written; 0: nothing. */
+/* Checks the currencies against the spend limit, before anything is written. */
 static int purchase_check_money(
 	const struct purchase *purchase, const struct ledger_request *request, shipopt_error **ret_error)
 {
@@ -129,7 +129,7 @@ static shipopt_error *purchase_over_limit(const struct purchase *purchase)
 	return error;
 }
 
-/* The limit, somebody else's shipment, or a store that fails: nothing was sent. */
+/* The spend limit, a shipment of another order, or a failed store: nothing was sent. */
 void purchase_not_reserved(struct purchase *purchase)
 {
 	int status = purchase->event_status;
@@ -157,7 +157,7 @@ static int64_t purchase_send_deadline(const struct purchase *purchase)
 {
 	const struct purchase_rules *rules = purchase->rules;
 	int64_t by_lease_us = purchase->lease_until_us - rules->timeout_ms * 1000;
-	/* Counted from before `buying` was asked for. Later than that it is not sent. */
+	/* Counted from before `buying` was submitted. It is not sent later than this. */
 	int64_t by_settle_us =
 		purchase->ledger_sent_us + MAX(rules->settle_ms * 1000 / PURCHASE_SETTLE_SHARES, ADMISSION_LEAST_US);
 	return MIN(MIN(by_lease_us, by_settle_us), purchase->deadline_us);
@@ -166,8 +166,7 @@ static int64_t purchase_send_deadline(const struct purchase *purchase)
 /* `buying` is durable. */
 void purchase_send(struct purchase *purchase)
 {
-	const struct ledger_row *row = &purchase->row;
-	purchase->settle_due_us = clock_now_us() + (row->buying_at_ms + row->settle_ms - row->now_ms) * 1000;
+	purchase_take_settle_time(purchase);
 	purchase->look_ups = 0;
 	purchase->is_rerating = false;
 	purchase->rate_index = SIZE_MAX;
@@ -180,14 +179,14 @@ void purchase_send(struct purchase *purchase)
 
 /* ---- the verdict ------------------------------------------------------------------------------------------- */
 
-/* Read from the answer itself: a word that is lost for want of memory must not count as none. */
+/* Read from the answer itself: a code that is lost for lack of memory must not count as a missing code. */
 static void purchase_read_words(const struct purchase *purchase, struct evidence_answer *answer)
 {
 	const struct exchange *exchange = &purchase->exchange;
 	struct json_value error;
 	if (!exchange->document || !json_get(json_root(exchange->document), "error", &error))
 		return;
-	/* {"error":{…}} or {"error":"…"}: the API's own words, as against a gateway's. Only with a code they can be on the list. */
+	/* {"error":{…}} or {"error":"…"} is the API's error, not a gateway's. Only one with a code can be on the list. */
 	answer->is_envelope = json_type(error) == JSON_OBJECT || json_type(error) == JSON_STRING;
 	if (json_type(error) == JSON_OBJECT)
 		answer->word = purchase->rules->carrier->provider->purchase_word(
@@ -230,7 +229,7 @@ static void purchase_answered(struct exchange *exchange)
 	shipopt_error *error = purchase_take_answer(purchase);
 	int status = exchange->status;
 	if (purchase->state == PURCHASE_ADMITTING) {
-		/* It never was admitted: nothing was written and nothing sent. */
+		/* It was never admitted: nothing was written and nothing was sent. */
 		purchase_on_error(purchase, EVENT_TROUBLE, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : status, error);
 		return;
 	}
@@ -251,7 +250,7 @@ static const char *purchase_end_text(const struct purchase *purchase)
 	return message ? message : shipopt_strerror(purchase->end_status);
 }
 
-/* What the item says if it ends behind the transition. */
+/* Keeps the status and error with which the item ends after the transition. */
 static void purchase_keep_end(struct purchase *purchase)
 {
 	shipopt_error_unref(purchase->end_error);
@@ -269,8 +268,8 @@ void purchase_fail_proven(struct purchase *purchase)
 	purchase_submit(purchase, PURCHASE_FAILING);
 }
 
-/* Too many requests, not sent, or an expired rate. The row says so before it is sent again: created, or in doubt where an
- * earlier purchase is unproven. */
+/* Too many requests, not sent, or an expired rate. The proof is written before the shipment is sent again: the row becomes created,
+ * or in doubt if an earlier purchase is unproven. */
 void purchase_prove(struct purchase *purchase)
 {
 	purchase_keep_end(purchase);
@@ -279,8 +278,7 @@ void purchase_prove(struct purchase *purchase)
 	purchase_submit(purchase, PURCHASE_PROVING);
 }
 
-/* A purchase that did not get onto the wire in its time is sent again; one that could not be sent ends the item, and so does the
- * end of its time. */
+/* A purchase that missed its time to be sent is sent again. One that could not be sent ends the item, as does the item's deadline. */
 static bool purchase_goes_on(const struct purchase *purchase)
 {
 	bool could_not = purchase->evidence == EVIDENCE_UNSENT && purchase->end_status != SHIPOPT_ETIMEDOUT;
@@ -310,7 +308,7 @@ static void purchase_add_note(struct buffer *note, const char *text)
 	buffer_append_format(note, "%s%s", note->length ? "; " : "", text);
 }
 
-/* What the carrier charged; 0 where it does not say so in a way that can be believed. */
+/* What the carrier charged; 0 if the answer does not say it credibly. */
 static int64_t purchase_paid(const struct purchase *purchase, struct buffer *note)
 {
 	const shipopt_record *rate = shipopt_record_child(purchase->shipment, SHIPOPT_SHIPMENT_SELECTED_RATE);
@@ -335,7 +333,7 @@ static int64_t purchase_fee(const struct purchase *purchase, struct buffer *note
 	return insured > 0 ? purchase->row.fee : 0;
 }
 
-/* A label without its document is bought all the same, and says so. */
+/* A label without its document is bought all the same; a note says that it is missing. */
 static const char *purchase_label_url(const struct purchase *purchase, struct buffer *note)
 {
 	const shipopt_record *label = shipopt_record_child(purchase->shipment, SHIPOPT_SHIPMENT_POSTAGE_LABEL);
@@ -374,7 +372,7 @@ void purchase_record(struct purchase *purchase)
 	purchase_submit(purchase, PURCHASE_RECORDING);
 }
 
-/* A store that fails now must not make a bought label look like an order that failed. */
+/* A store that fails at this point must not make a bought label look like a failed order. */
 void purchase_record_later(struct purchase *purchase)
 {
 	if (purchase->store_retries++ < STORE_RETRIES_MAX)

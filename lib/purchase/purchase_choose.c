@@ -7,7 +7,7 @@
 #include "purchase/purchase_steps.h"
 #include "runtime/request.h"
 
-/* Which rate is bought: what the row has, what the run's rule picks, or what the host says; and whether its price is allowed. */
+/* Which rate is bought (the row's, that of the run's rule, or the host's choice), and whether its price is allowed. */
 
 #define MISSING_WAIT_FIRST_US 2000000
 #define MISSING_WAIT_MOST_US 60000000
@@ -19,7 +19,7 @@ static int64_t purchase_grown(int64_t amount, int64_t percent)
 	return amount + (int64_t)((double)amount * (double)percent / 100.0);
 }
 
-/* The most that the order itself allows for, a fallback to another carrier included; 0: anything. */
+/* The most that the order itself allows, including a fallback to another carrier; 0: no limit. */
 static int64_t purchase_order_bound(const struct purchase *purchase)
 {
 	const struct purchase_rules *rules = purchase->rules;
@@ -27,7 +27,7 @@ static int64_t purchase_order_bound(const struct purchase *purchase)
 	return rules->missing_carrier == MISSING_FALLBACK ? purchase_grown(bound, rules->fallback_percent) : bound;
 }
 
-/* What was approved in the row, unless the order brings a new max_rate. */
+/* The approved price in the row, unless the order has a new max_rate; 0: none. */
 static int64_t purchase_approved(const struct purchase *purchase)
 {
 	return purchase->row.ceiling > 0 && !purchase_request_max_rate_changed(purchase) ? purchase->row.ceiling : 0;
@@ -52,7 +52,7 @@ static void purchase_hold_above(
 	purchase_fail(purchase, LEDGER_HOLD, SHIPOPT_EHELD, error);
 }
 
-/* Amounts of two currencies are never compared: what was approved in another one is not approved. */
+/* Amounts in different currencies are never compared: a price approved in another currency is not approved. */
 static bool purchase_price_is_allowed(struct purchase *purchase, int64_t amount, const char *currency)
 {
 	int64_t approved = purchase_approved(purchase), bound = approved > 0 ? approved : purchase_order_bound(purchase);
@@ -65,7 +65,7 @@ static bool purchase_price_is_allowed(struct purchase *purchase, int64_t amount,
 
 /* ---- the chosen rate --------------------------------------------------------------------------------------- */
 
-/* Rates that are not kept: the item is all there is. */
+/* A rate run without a store: the rate is in the item alone. */
 static void purchase_end_quoted(struct purchase *purchase, const shipopt_record *rate)
 {
 	struct ledger_row *row = &purchase->row;
@@ -95,6 +95,7 @@ static int64_t purchase_ceiling(const struct purchase *purchase, int64_t amount)
 void purchase_fill_rate(const struct purchase *purchase, struct ledger_request *request)
 {
 	const shipopt_record *rate = purchase_chosen_rate(purchase);
+	request->base_url = purchase->rules->carrier->base_url;
 	request->shipment_id = purchase->row.shipment_id;
 	request->currency = purchase->row.currency;
 	request->amount = purchase->row.amount;
@@ -111,7 +112,7 @@ void purchase_fill_rate(const struct purchase *purchase, struct ledger_request *
 	request->ceiling = purchase_ceiling(purchase, amount);
 }
 
-/* A run that buys goes on to the purchase, which writes the rate down; a rate run keeps it. */
+/* A run that buys goes on to the purchase, which writes the rate; a rate run writes it now. */
 static void purchase_go_on_with_rate(struct purchase *purchase)
 {
 	if (!purchase->rules->rate_only) {
@@ -140,7 +141,7 @@ void purchase_use_rate(struct purchase *purchase)
 	}
 }
 
-/* Rated earlier, or sent before: the row's rate, if its price is still within the bounds. */
+/* The row's rate, after an earlier run or a repeat, if its price is still within the bounds. */
 void purchase_use_kept(struct purchase *purchase)
 {
 	purchase->rate_index = SIZE_MAX;
@@ -152,12 +153,12 @@ void purchase_use_kept(struct purchase *purchase)
 
 /* ---- the host's choice ------------------------------------------------------------------------------------- */
 
-/* A question under way. The purchase may end before the answer comes: then `purchase` is NULL and the answer is nobody's. */
+/* A question to the host. If the purchase ends before the answer comes, `purchase` is NULL and the answer is dropped. */
 struct purchase_question {
 	struct purchase *purchase; /* reactor thread only */
 	struct reactor *reactor;
 	struct task task;
-	shipopt_record *shipment; /* of its own: the host may read it after the purchase has ended */
+	shipopt_record *shipment; /* a copy: the host may read it after the purchase has ended */
 	int status;
 	int64_t value;
 	shipopt_error *error;
@@ -198,7 +199,7 @@ static void purchase_question_late(struct timer *timer)
 	purchase_on(CONTAINER_OF(timer, struct purchase, timer), EVENT_LATE);
 }
 
-/* The item's time is over, or it was canceled, before the host has answered. */
+/* The item's deadline or a cancel came before the host's answer. */
 void purchase_drop_question(struct purchase *purchase)
 {
 	shipopt_error *error = NULL;
@@ -248,11 +249,11 @@ static void purchase_wait_for_carrier(struct purchase *purchase, shipopt_error *
 	int64_t delay_us = MISSING_WAIT_FIRST_US << MIN(purchase->rate_waits, 5U);
 	purchase->rate_waits++;
 	shipopt_error_unref(purchase->item->error);
-	purchase->item->error = error; /* what the item says if its deadline comes first */
+	purchase->item->error = error; /* the item's error if its deadline comes first */
 	purchase_wait(purchase, PURCHASE_WAITING_FOR_RATE, MIN(delay_us, MISSING_WAIT_MOST_US));
 }
 
-/* The currency that the rates must be in. What was approved stays in the currency that it was approved in. */
+/* The currency that the rates must be in. An approved price stays in its own currency. */
 static const char *purchase_wanted_currency(const struct purchase *purchase)
 {
 	const struct purchase_rules *rules = purchase->rules;
@@ -301,7 +302,7 @@ static void purchase_choose_missing(struct purchase *purchase, int status, shipo
 		purchase_fail(purchase, status == SHIPOPT_EHELD ? LEDGER_HOLD : LEDGER_FAIL, status, error);
 		return;
 	}
-	/* Too dear is for a person to judge: held, and the error says the same code. */
+	/* A person decides about a price that is too high: the row is held, and the error gets that code. */
 	shipopt_error *held = NULL;
 	error_set(&held, SHIPOPT_EHELD, "%s: needs review", error ? shipopt_error_message(error) : "above the order's max_rate");
 	shipopt_error_unref(error);
@@ -316,7 +317,7 @@ void purchase_choose(struct purchase *purchase)
 	choice.service = purchase->order->service;
 	choice.max_rate = purchase->order->max_rate;
 	choice.currency = purchase_wanted_currency(purchase);
-	if (purchase->is_rerating) { /* after an expired rate: the same service again, at what it costs now */
+	if (purchase->is_rerating) { /* after an expired rate: the same service again, at its new price */
 		choice.rule = CHOICE_CHEAPEST;
 		choice.carrier = purchase->row.carrier;
 		choice.service = purchase->row.service;

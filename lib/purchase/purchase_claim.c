@@ -3,10 +3,10 @@
 #include "base/text.h"
 #include "purchase/purchase_steps.h"
 
-/* The first step: take the order's row, see where an earlier run left it, and go on from there. */
+/* The first step: claim the order's row and continue where an earlier run left it. */
 
-#define CLAIMS_MAX 32       /* a row that keeps changing hands or state under us */
-#define BUSY_POLL_US 500000 /* another holder's lease is looked at this often at least */
+#define CLAIMS_MAX 32       /* of one row whose holder or state keeps changing */
+#define BUSY_POLL_US 500000 /* longest wait between two looks at another holder's lease */
 
 void purchase_claim(struct purchase *purchase)
 {
@@ -18,7 +18,7 @@ void purchase_claim(struct purchase *purchase)
 	purchase_submit(purchase, PURCHASE_CLAIMING);
 }
 
-/* With our token, if we still hold the row. */
+/* Claims again, with our token if we still hold the row. */
 void purchase_claim_again(struct purchase *purchase)
 {
 	shipopt_error *error = TAKE(purchase->event_error);
@@ -33,7 +33,7 @@ void purchase_claim_again(struct purchase *purchase)
 	purchase_wait(purchase, PURCHASE_WAITING_FOR_LEASE, 0);
 }
 
-/* Its holder may be long dead: waited for until the item's own deadline. */
+/* Its holder may have died. The item waits until its own deadline. */
 void purchase_wait_for_lease(struct purchase *purchase)
 {
 	int64_t left_us = (purchase->row.lease_until_ms - purchase->row.now_ms) * 1000;
@@ -51,9 +51,9 @@ static enum purchase_event purchase_find_unsent(struct purchase *purchase, bool 
 	case LEDGER_CREATED:
 		return is_kept && purchase->row.sent < LEDGER_SENDS_MAX ? EVENT_RATED : EVENT_CHANGED;
 	case LEDGER_HELD:
-		return is_kept ? EVENT_HELD : EVENT_CHANGED; /* the correction that it waited for */
+		return is_kept ? EVENT_HELD : EVENT_CHANGED; /* the order was corrected */
 	case LEDGER_FAILED:
-		return EVENT_CHANGED; /* proven: asked for again, it is tried again */
+		return EVENT_CHANGED; /* nothing was bought: a new run tries again */
 	default:
 		return EVENT_CLOSED;
 	}
@@ -63,8 +63,12 @@ static enum purchase_event purchase_find_event(struct purchase *purchase, bool i
 {
 	const struct ledger_row *row = &purchase->row;
 	bool has_label = row->state == LEDGER_BOUGHT || row->state == LEDGER_DOCUMENTED;
-	if (row->base_url && !text_equal(row->base_url, purchase->rules->carrier->base_url))
+	/* Another carrier's shipment is nothing to this one. */
+	bool is_elsewhere = row->base_url && !text_equal(row->base_url, purchase->rules->carrier->base_url);
+	if (is_elsewhere && (has_label || purchase_is_open(purchase)))
 		return EVENT_CONFLICT;
+	if (is_elsewhere && !row->needs_person)
+		return EVENT_CHANGED;
 	if (purchase_is_open(purchase)) {
 		purchase->is_other = !is_same;
 		return EVENT_OPEN;
@@ -79,9 +83,9 @@ static enum purchase_event purchase_find_event(struct purchase *purchase, bool i
 void purchase_find(struct purchase *purchase)
 {
 	const struct ledger_row *row = &purchase->row;
-	/* A row that needs no lease is given none. */
+	/* The claim of a row that needs no lease gives none. */
 	purchase->holds_lease = row->lease_until_ms > row->now_ms;
-	purchase->settle_due_us = clock_now_us() + (row->buying_at_ms + row->settle_ms - row->now_ms) * 1000;
+	purchase_take_settle_time(purchase);
 	if (purchase_is_open(purchase) && row->reason && !purchase->doubt)
 		error_set(&purchase->doubt, SHIPOPT_EINDOUBT, "%s", row->refusal ? row->refusal : row->reason);
 	enum purchase_event event = purchase_find_event(purchase, purchase_request_is_same(purchase));
@@ -89,7 +93,7 @@ void purchase_find(struct purchase *purchase)
 	purchase_on(purchase, purchase->is_canceled && event != EVENT_HAS_LABEL ? EVENT_LATE : event);
 }
 
-/* What was approved stays approved for the same content; a changed max_rate or other content needs a new approval. */
+/* The approval stays for the same content. A changed max_rate or other content needs a new one. */
 void purchase_plan(struct purchase *purchase)
 {
 	struct ledger_request *request = purchase_ledger(purchase, LEDGER_PLAN);

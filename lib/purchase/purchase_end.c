@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "purchase/purchase_steps.h"
 
-/* Results: what the item says, and giving the lease up. */
+/* Results: fills the item and gives up the lease. */
 
 #define DIFFERENCES_BYTES_MAX 512
 
@@ -70,7 +70,7 @@ int purchase_fill_item(struct purchase *purchase)
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(texts); i++)
 		r = purchase_replace_text(texts[i].slot, texts[i].text);
 	bool is_bought = row->state == LEDGER_BOUGHT || row->state == LEDGER_DOCUMENTED;
-	/* A price that is not known counts as the rate, here as in the spend limit. */
+	/* If the price paid is not known, the rate counts, as in the spend limit. */
 	item->amount = is_bought && row->paid > 0 ? row->paid : row->rate_id ? row->amount : -1;
 	if (!item->record)
 		item->record = TAKE(purchase->shipment);
@@ -104,7 +104,7 @@ void purchase_fail(struct purchase *purchase, enum ledger_operation operation, i
 		return;
 	}
 	if (purchase_is_open(purchase)) {
-		/* The row stays in doubt: the price or the order is not what is unknown. */
+		/* The row stays in doubt, whatever is wrong with the price or the order. */
 		purchase_keep_doubt(purchase, error, true);
 		purchase_end_in_doubt(purchase);
 		return;
@@ -121,7 +121,7 @@ void purchase_fail(struct purchase *purchase, enum ledger_operation operation, i
 static int purchase_late_status(const struct purchase *purchase)
 {
 	int state = purchase->row.state;
-	/* Also behind somebody else's lease, where our own count is the row as read. */
+	/* Another process may hold the row: then only its state is known. */
 	bool is_open = state == LEDGER_BUYING || state == LEDGER_IN_DOUBT || purchase_is_open(purchase);
 	bool is_leased = state && !purchase->holds_lease && purchase->row.lease_until_ms > purchase->row.now_ms;
 	return is_open			? SHIPOPT_EINDOUBT
@@ -149,7 +149,7 @@ void purchase_end_late(struct purchase *purchase)
 void purchase_end_store_failed(struct purchase *purchase)
 {
 	int status = purchase->event_status == SHIPOPT_EINDOUBT ? SHIPOPT_EDATABASE : purchase->event_status;
-	/* Money may have been spent: that must not look like an order that failed. */
+	/* Money may have been spent: this must not look like a failed order. */
 	purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : status, TAKE(purchase->event_error));
 }
 
@@ -167,7 +167,7 @@ static void purchase_end_other(struct purchase *purchase)
 	purchase_end(purchase, SHIPOPT_ECONFLICT, error);
 }
 
-/* Refused, and not proven: the carrier's words, for a person. Otherwise the next run looks it up. */
+/* A refusal that proves nothing is reported to a person, in the carrier's words. Otherwise the next run looks the shipment up. */
 void purchase_end_in_doubt(struct purchase *purchase)
 {
 	const struct ledger_row *row = &purchase->row;
@@ -186,7 +186,7 @@ void purchase_end_in_doubt(struct purchase *purchase)
 	purchase_end(purchase, r < 0 ? r : is_refused ? SHIPOPT_EREFUSED : SHIPOPT_EINDOUBT, error);
 }
 
-/* ---- with a row that says all ------------------------------------------------------------------------------ */
+/* ---- from the row alone ------------------------------------------------------------------------------------- */
 
 static void purchase_end_with_row(struct purchase *purchase, int status, const char *what)
 {
@@ -200,7 +200,7 @@ static void purchase_end_with_row(struct purchase *purchase, int status, const c
 void purchase_end_already(struct purchase *purchase)
 {
 	shipopt_error *error = NULL;
-	/* A note on the label, such as that it is not insured. */
+	/* The reason of a bought row is a note, such as that the label is not insured. */
 	if (purchase->row.reason && purchase->row.state >= LEDGER_BOUGHT && purchase->row.state <= LEDGER_DOCUMENTED)
 		error_set(&error, SHIPOPT_ALREADY, "%s", purchase->row.reason);
 	int r = purchase_fill_item(purchase);

@@ -4,9 +4,9 @@
 #include "base/clock.h"
 #include "purchase/purchase_steps.h"
 
-/* Requests to the ledger, and the events that their outcomes are. */
+/* Requests to the ledger, and the events for their outcomes. */
 
-#define COMMITS_IN_DOUBT_MAX 3 /* a commit whose outcome the store does not know: the row is claimed again this often */
+#define COMMITS_IN_DOUBT_MAX 3 /* how often a row is claimed again after a commit whose outcome is not known */
 
 struct ledger_request *purchase_ledger(struct purchase *purchase, enum ledger_operation operation)
 {
@@ -35,11 +35,17 @@ static void purchase_take_row(struct purchase *purchase, struct ledger_request *
 	memset(&request->row, 0, sizeof(request->row));
 }
 
+void purchase_take_settle_time(struct purchase *purchase)
+{
+	const struct ledger_row *row = &purchase->row;
+	purchase->settle_due_us = clock_now_us() + (row->buying_at_ms + row->settle_ms - row->now_ms) * 1000;
+}
+
 static void purchase_take_lease(struct purchase *purchase, const struct ledger_request *request)
 {
 	bool is_leased = request->operation == LEDGER_CLAIM || request->operation == LEDGER_RENEW ||
 			 request->operation == LEDGER_BUY;
-	/* Counted from before it was asked for: never later than the database's own end. */
+	/* Counted from before the request, so that our end is never later than the database's. */
 	if (is_leased)
 		purchase->lease_until_us = purchase->ledger_sent_us + purchase->rules->lease_ms * 1000;
 	if (request->operation == LEDGER_CLAIM)
@@ -63,7 +69,7 @@ static enum purchase_event purchase_outcome(struct purchase *purchase, int statu
 		return EVENT_OVER_LIMIT;
 	case LEDGER_SHARED:
 		return EVENT_SHARED;
-	case SHIPOPT_EINDOUBT: /* the commit itself: look at the row before anything else */
+	case SHIPOPT_EINDOUBT: /* of the commit: read the row before anything else */
 		return ++purchase->store_retries <= COMMITS_IN_DOUBT_MAX ? EVENT_TAKEN : EVENT_STORE_FAILED;
 	default:
 		return EVENT_STORE_FAILED;

@@ -4,11 +4,10 @@
 #include "purchase/purchase_steps.h"
 
 /*
- * A purchase whose outcome is not known: written down, and looked up until it is.
+ * A purchase whose outcome is not known: the row becomes in doubt, and the shipment is looked up until the outcome is known.
  *
- * Schedule: the first look-up at once, then with delays that double from LOOK_UP_FIRST_US to LOOK_UP_MOST_US, with jitter; the
- * one that settles it is put just behind the settle time. Bounded by LOOK_UPS_MAX and the item's deadline; then the item
- * is reported in doubt, and the row stays for the next run or a person.
+ * Delays between look-ups double from LOOK_UP_FIRST_US to LOOK_UP_MOST_US, with jitter; one look-up comes right after the settle
+ * time. After LOOK_UPS_MAX of them, or at its deadline, the item ends as in doubt, and the row waits for the next run or a person.
  */
 #define LOOK_UP_FIRST_US 250000
 #define LOOK_UP_MOST_US 15000000
@@ -23,7 +22,7 @@ static const char *purchase_doubt_text(const struct purchase *purchase)
 	return message ? message : "the outcome of the purchase is not known";
 }
 
-/* Of the newest purchase, or of a re-rate that says that the shipment has postage. */
+/* After the newest purchase, or after a re-rate that says that the shipment has postage. */
 void purchase_doubt(struct purchase *purchase)
 {
 	const struct evidence_row row = {.sent = purchase->row.sent, .unproven = purchase->row.unproven};
@@ -35,7 +34,7 @@ void purchase_doubt(struct purchase *purchase)
 	request->needs_person = is_of_purchase && evidence_after_purchase(&row, purchase->evidence) == NEXT_PERSON;
 	if (purchase->evidence == EVIDENCE_UNLISTED || purchase->evidence == EVIDENCE_REFUSED)
 		request->refusal = request->reason;
-	/* The carrier's refusal counts for more than an earlier connection that was lost. */
+	/* The carrier's refusal says more than an earlier lost connection. */
 	purchase_keep_doubt(purchase, shipopt_error_ref(purchase->event_error), request->refusal != NULL);
 	purchase_submit(purchase, PURCHASE_DOUBTING);
 }
@@ -48,7 +47,7 @@ static void purchase_wait_to_look(struct purchase *purchase)
 		purchase_end_in_doubt(purchase);
 		return;
 	}
-	/* Half fixed, half jitter: many purchases that failed together must not come back together. */
+	/* Half fixed, half jitter: purchases that failed together must not all be looked up together. */
 	delay_us = delay_us / 2 + (int64_t)random_below(&purchase->random, (uint64_t)delay_us / 2 + 1);
 	if (now_us < purchase->settle_due_us)
 		delay_us = MIN(delay_us, purchase->settle_due_us - now_us + LOOK_UP_SETTLED_US);
@@ -61,7 +60,7 @@ void purchase_doubted(struct purchase *purchase)
 	if (purchase->row.needs_person && has_looked)
 		purchase_end_in_doubt(purchase);
 	else if (purchase->row.exists_seen && purchase->look_ups == 0)
-		purchase_look_up(purchase); /* the label is there: no need to wait */
+		purchase_look_up(purchase); /* the shipment has postage: no need to wait */
 	else
 		purchase_wait_to_look(purchase);
 }
@@ -92,7 +91,7 @@ static void purchase_looked_up(struct exchange *exchange)
 	purchase_on_error(purchase, is_trouble ? EVENT_TROUBLE : events[next], exchange->status, error);
 }
 
-/* With the lease in hand. */
+/* While the lease is held. */
 void purchase_read(struct purchase *purchase)
 {
 	if (purchase->is_canceled) {
@@ -123,13 +122,13 @@ void purchase_look_up(struct purchase *purchase)
 
 /* ---- what follows ------------------------------------------------------------------------------------------ */
 
-/* A run that may not send leaves the row as it is once it has looked. */
+/* A run that may not send leaves the row as it is after one look-up. */
 static bool purchase_may_send(const struct purchase *purchase)
 {
 	return !purchase->rules->rate_only && !purchase->is_other;
 }
 
-/* The row is buying behind a process that died: the doubt is written first. */
+/* A row that a dead process left in buying becomes in doubt first. */
 static bool purchase_write_doubt(struct purchase *purchase)
 {
 	if (purchase->row.state == LEDGER_IN_DOUBT)
@@ -140,7 +139,7 @@ static bool purchase_write_doubt(struct purchase *purchase)
 	return true;
 }
 
-/* Nothing is known yet. What a look-up failed with is only the reason if there is no other. */
+/* Nothing is known yet. The failure of a look-up becomes the reason only if there is no other. */
 void purchase_look_again(struct purchase *purchase)
 {
 	purchase_keep_doubt(purchase, TAKE(purchase->event_error), false);
@@ -164,7 +163,7 @@ void purchase_ask_person(struct purchase *purchase)
 	purchase_submit(purchase, PURCHASE_DOUBTING);
 }
 
-/* That the lease was kept while waiting, and that the look-up was begun behind the settle time, allows one more. */
+/* The shipment may be sent again: the lease was held while waiting, and the look-up began after the settle time. */
 void purchase_send_again(struct purchase *purchase)
 {
 	if (!purchase_may_send(purchase) || purchase->is_canceled)

@@ -6,9 +6,9 @@
 #include "purchase/purchase_steps.h"
 #include "record/record.h"
 
-/* The free part of a purchase: a shipment is made, or rated again. */
+/* The part of a purchase that costs nothing: creates a shipment or rates it again. */
 
-/* The carrier's word on the order itself, as against trouble on the way. */
+/* Whether the carrier refused the order itself, rather than the call having failed. */
 static bool purchase_is_refusal(int status)
 {
 	return status == SHIPOPT_EREFUSED || status == SHIPOPT_ENOTFOUND;
@@ -23,8 +23,8 @@ static bool purchase_is_our_reference(const char *given, const char *wanted)
 	       (wanted && strlen(given) >= REFERENCE_CUT_MIN && text_has_prefix(wanted, given));
 }
 
-/* An answer that was mixed up on its way would make this order pay for another one's shipment: what was asked for again must have
- * its id, what was made anew the reference that it was given (an API that gives none back cannot be checked). */
+/* With an answer that belongs to another request, this order would pay for another order's shipment. A re-rate must have the
+ * shipment's id, a new shipment the reference that was sent (unless the API returns none). */
 static int purchase_check_shipment(const struct purchase *purchase, shipopt_error **ret_error)
 {
 	const char *id = shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
@@ -42,7 +42,7 @@ static int purchase_check_shipment(const struct purchase *purchase, shipopt_erro
 	return 0;
 }
 
-/* The answer to a re-rate has rates alone, which say whose they are. */
+/* The answer to a re-rate has only rates, with the shipment's id. */
 static int purchase_name_rerated(struct purchase *purchase)
 {
 	if (!purchase->rerate_id || shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID))
@@ -52,7 +52,7 @@ static int purchase_name_rerated(struct purchase *purchase)
 	return shipopt_record_set_text(purchase->shipment, SHIPOPT_SHIPMENT_ID, id ? id : purchase->rerate_id);
 }
 
-/* The carrier may say at this point that the shipment has postage: an earlier purchase of it did act. */
+/* If the carrier says here that the shipment has postage, an earlier purchase of it succeeded. */
 static bool purchase_is_bought_already(const struct purchase *purchase, const shipopt_error *error)
 {
 	const struct provider *provider = purchase->rules->carrier->provider;
@@ -77,14 +77,14 @@ static void purchase_rated(struct exchange *exchange)
 		purchase->evidence = EVIDENCE_EXISTS;
 		purchase_on_error(purchase, EVENT_ONLY_READ, status, error);
 	} else {
-		/* The row stays as it is: the next run goes on from here. */
+		/* The row stays as it is, and the next run continues from here. */
 		bool is_refused = purchase_is_refusal(status);
 		purchase_on_error(purchase, is_refused ? EVENT_REFUSED : EVENT_TROUBLE,
 			is_refused ? status : purchase_blame(purchase, status), error);
 	}
 }
 
-/* The order itself was refused, or the host wants none of its rates. */
+/* The carrier refused the order, or the host refused its rates. */
 void purchase_refuse_order(struct purchase *purchase)
 {
 	int status = purchase->event_status;
@@ -97,7 +97,7 @@ void purchase_create(struct purchase *purchase)
 		purchase_end(purchase, SHIPOPT_ECANCELED, NULL);
 		return;
 	}
-	/* With a wish in it the carrier would buy at once, past the ledger. */
+	/* With a service or carrier in it the carrier would buy at once, without the ledger. */
 	ASSERT(!record_find_wish(purchase->order->shipment));
 	mem_free(TAKE(purchase->rerate_id));
 	struct call *call = purchase_new_call(purchase);
@@ -110,7 +110,7 @@ void purchase_create(struct purchase *purchase)
 	purchase_call(purchase, PURCHASE_RATING, purchase_rated);
 }
 
-/* The shipment in the row, or the one that was just made and lacks a rate. */
+/* Rates again the row's shipment, or the new one if it has no rate of the wanted carrier. */
 void purchase_rerate(struct purchase *purchase)
 {
 	const char *id = purchase->is_rerating ? purchase->row.shipment_id

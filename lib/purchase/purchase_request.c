@@ -8,21 +8,22 @@
 #include "record/record.h"
 
 /*
- * What a purchase asks for, as its ledger row keeps it: a fingerprint to tell whether it is the same, a text to tell what differs.
+ * What a purchase asks for, as its ledger row keeps it: a fingerprint to see whether two requests are the same, and the request
+ * itself to name the fields that differ.
  *
- * A fingerprint begins with the version of what it is taken of. A row of another version is compared by taking the fingerprint of
- * its text as it is taken today.
+ * A fingerprint begins with its version. For a row with a fingerprint of another version, the fingerprint of its stored request is
+ * computed again in today's version and compared.
  */
 
 #define REQUEST_BYTES_MAX ((size_t)64 << 10)
 
-static void append_wishes(const shipopt_order *order, struct json_writer *writer)
+static void purchase_append_wishes(const shipopt_order *order, struct json_writer *writer)
 {
 	json_member_text(writer, "service", order->service);
 	json_member_text(writer, "carrier", order->carrier);
 }
 
-/* What was asked for, kept to tell differences later: {"shipment":{…},"service":…,"carrier":…,"max_rate":…}. */
+/* What was asked for, kept to name differences later: {"shipment":{…},"service":…,"carrier":…,"max_rate":…}. */
 int purchase_request_write(const shipopt_order *order, char **ret_request)
 {
 	struct buffer text;
@@ -32,7 +33,7 @@ int purchase_request_write(const shipopt_order *order, char **ret_request)
 	json_begin_object(&writer);
 	json_write_key(&writer, "shipment");
 	record_encode(order->shipment, SHIPOPT_ENCODE_ALL, &writer);
-	append_wishes(order, &writer);
+	purchase_append_wishes(order, &writer);
 	json_member_i64(&writer, "max_rate", order->max_rate);
 	json_end_object(&writer);
 	int r = json_writer_finish(&writer);
@@ -53,7 +54,7 @@ int purchase_request_fingerprint(const shipopt_order *order, char ret_fingerprin
 	json_writer_init(&writer, &text);
 	json_begin_object(&writer);
 	json_member_text(&writer, "shipment", shipment);
-	append_wishes(order, &writer);
+	purchase_append_wishes(order, &writer);
 	json_end_object(&writer);
 	r = json_writer_finish(&writer);
 	memcpy(ret_fingerprint, PURCHASE_FINGERPRINT_VERSION, sizeof(PURCHASE_FINGERPRINT_VERSION) - 1);
@@ -64,7 +65,7 @@ int purchase_request_fingerprint(const shipopt_order *order, char ret_fingerprin
 	return r;
 }
 
-/* The reference that an order gets from its key is spelled as keys are spelled today. */
+/* An order without a reference gets its key as reference: the stored one is put into the spelling that keys have today. */
 static int purchase_respell_reference(shipopt_order *stored, const char *order_key)
 {
 	const char *reference = shipopt_record_text(stored->shipment, SHIPOPT_SHIPMENT_REFERENCE);
@@ -91,7 +92,7 @@ static int purchase_read_stored(const struct purchase *purchase, shipopt_order *
 						: SHIPOPT_EPARSE;
 	r = r < 0 ? r : shipopt_order_set_service(stored, json_get_text(root, "service"));
 	r = r < 0 ? r : shipopt_order_set_carrier(stored, json_get_text(root, "carrier"));
-	r = r < 0 ? r : order_take_wishes(stored); /* they stood in the shipment once */
+	r = r < 0 ? r : order_take_wishes(stored); /* an earlier version left them in the shipment */
 	if (r == 0)
 		*ret_order = TAKE(stored);
 	return r;
@@ -127,7 +128,7 @@ void purchase_request_differences(const struct purchase *purchase, struct buffer
 		buffer_append_format(names, "%scarrier", names->length ? ", " : "");
 }
 
-/* A price that was too high may be approved by a new max_rate, which is no part of what is bought. */
+/* max_rate is not part of the fingerprint: a new one approves a price that was too high. */
 bool purchase_request_max_rate_changed(const struct purchase *purchase)
 {
 	CLEANUP_JSON json_document *document = NULL;

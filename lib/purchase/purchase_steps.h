@@ -73,6 +73,8 @@ void purchase_keep_doubt(struct purchase *purchase, shipopt_error *error, bool i
 /* ---- purchase_ledger.c ---- */
 /* Fills the key, token and lease of the ledger request, zeroes the rest. */
 struct ledger_request *purchase_ledger(struct purchase *purchase, enum ledger_operation operation);
+/* Moves the end of the row's settle time from the database's clock to ours. */
+void purchase_take_settle_time(struct purchase *purchase);
 /* Submits it and waits in `state`. */
 void purchase_submit(struct purchase *purchase, enum purchase_state state);
 

@@ -108,7 +108,7 @@ struct ledger_row {
 	int64_t exists_seen;  /* 1: the carrier said that the shipment has postage */
 	int64_t needs_person; /* 1: only a person can settle it; `reason` says why */
 	char *refusal;      /* the carrier's first refusal of it that proves nothing */
-	char *base_url;     /* of the carrier, which must stay the same */
+	char *base_url;     /* of the carrier that has the shipment; NULL without one */
 	char *tracking_code, *label_url;
 	int64_t paid;       /* millionths, what the carrier charged */
 	char *budget;       /* name of the spend limit that counts this purchase */
@@ -159,7 +159,7 @@ struct ledger_request {
 	int64_t lease_ms;   /* claim, renew, buy */
 	const char *owner;  /* claim: who, for people to read */
 	const char *fingerprint, *request;                                    /* claim (new row), plan, buy (request) */
-	const char *base_url;                                                 /* claim: of a row that has none */
+	const char *base_url;                                                 /* create, buy; claim: where a shipment has none */
 	const char *shipment_id, *rate_id, *carrier, *service, *currency;     /* create, buy */
 	int64_t amount, ceiling;                                              /* create, buy */
 	int64_t insurance, fee;                                               /* buy; bought: the fee charged */

@@ -181,10 +181,15 @@ static void empty_or_no_key_is_named_and_nothing_is_sent(void **state)
 static void refused_key_stops_the_run_and_is_not_printed(void **state)
 {
 	setenv("SHIPOPT_CARRIER_API_KEY", "WRONGsecret", 1);
+	/* A key that does not say what it is for needs the mode. */
+	assert_int_equal(buy(getenv("SHIPOPT_ORDERS"), ""), 1);
+	assert_says("carrier setting mode");
+	setenv("SHIPOPT_CARRIER_MODE", "test", 1);
 	assert_int_equal(buy(getenv("SHIPOPT_ORDERS"), ""), 1);
 	assert_says("cannot work with the carrier");
 	assert_says("401");
 	assert_null(strstr(output, "WRONGsecret"));
+	unsetenv("SHIPOPT_CARRIER_MODE");
 	assert_int_equal(sandbox_requests(&sandbox, "POST /shipments"), 0);
 }
 

@@ -40,7 +40,7 @@ int database_error(struct database *database, int code, shipopt_error **ret_erro
 		reason ? ": " : "", reason ? strerror(reason) : "", extended);
 }
 
-static int injected(struct database *database, shipopt_error **ret_error)
+static int database_injected(struct database *database, shipopt_error **ret_error)
 {
 	return error_set(ret_error, SHIPOPT_EDATABASE, "%s: injected failure", database->path);
 }
@@ -53,7 +53,7 @@ int database_statement(
 	sqlite3_stmt **slot = &database->statements[which];
 	if (!*slot) {
 		if (fault_point())
-			return injected(database, ret_error);
+			return database_injected(database, ret_error);
 		int code = sqlite3_prepare_v3(
 			database->handle, statement_texts[which], -1, SQLITE_PREPARE_PERSISTENT, slot, NULL);
 		if (code != SQLITE_OK)
@@ -68,7 +68,7 @@ int database_statement(
 int database_step(struct database *database, sqlite3_stmt *statement, shipopt_error **ret_error)
 {
 	if (fault_point())
-		return injected(database, ret_error);
+		return database_injected(database, ret_error);
 	int code = sqlite3_step(statement);
 	if (code == SQLITE_ROW)
 		return 1;
@@ -89,7 +89,7 @@ int database_do(struct database *database, enum statement which, shipopt_error *
 }
 
 /* Nothing is copied into the file any more, except from a log that has no name and no successor. */
-static void leave_files_alone(struct database *database)
+static void database_leave_files_alone(struct database *database)
 {
 	sqlite3_db_config(database->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	if (place_lost_log_only(&database->place))
@@ -103,7 +103,7 @@ int database_check_place(struct database *database, shipopt_error **ret_error)
 		if (r == 0)
 			return 0;
 		database->is_misplaced = true;
-		leave_files_alone(database);
+		database_leave_files_alone(database);
 	}
 	if (ret_error)
 		*ret_error = shipopt_error_ref(database->misplaced);
@@ -123,7 +123,7 @@ void database_rollback(struct database *database)
 int database_run(struct database *database, const char *sql, shipopt_error **ret_error)
 {
 	if (fault_point())
-		return injected(database, ret_error);
+		return database_injected(database, ret_error);
 	int code = sqlite3_exec(database->handle, sql, NULL, NULL, NULL);
 	return code == SQLITE_OK ? 0 : database_error(database, code, ret_error);
 }
@@ -142,7 +142,7 @@ int database_number(struct database *database, const char *sql, int64_t *ret_val
 {
 	sqlite3_stmt *statement;
 	if (fault_point())
-		return injected(database, ret_error);
+		return database_injected(database, ret_error);
 	int code = sqlite3_prepare_v2(database->handle, sql, -1, &statement, NULL);
 	if (code != SQLITE_OK)
 		return database_error(database, code, ret_error);
@@ -169,12 +169,12 @@ int column_copy(sqlite3_stmt *statement, int column, char **ret_text)
 
 /* --- opening --- */
 
-static void wall_ms(sqlite3_context *context, int count, sqlite3_value **values)
+static void database_wall_ms(sqlite3_context *context, int count, sqlite3_value **values)
 {
 	sqlite3_result_int64(context, clock_wall_ms());
 }
 
-static int wait_busy(void *argument, int times)
+static int database_wait_busy(void *argument, int times)
 {
 	struct database *database = argument;
 	if (times == 0)
@@ -188,15 +188,15 @@ static int wait_busy(void *argument, int times)
 }
 
 /* The switch to the write-ahead log needs the file alone and does not always ask the busy handler. */
-static int switch_to_wal(struct database *database, shipopt_error **ret_error)
+static int database_switch_to_wal(struct database *database, shipopt_error **ret_error)
 {
 	if (fault_point())
-		return injected(database, ret_error);
+		return database_injected(database, ret_error);
 	for (int times = 0;; times++) {
 		int code = sqlite3_exec(database->handle, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
 		if (code == SQLITE_OK)
 			break;
-		if ((code & 0xff) != SQLITE_BUSY || !wait_busy(database, times))
+		if ((code & 0xff) != SQLITE_BUSY || !database_wait_busy(database, times))
 			return database_error(database, code, ret_error);
 	}
 	sqlite3_stmt *statement;
@@ -209,18 +209,18 @@ static int switch_to_wal(struct database *database, shipopt_error **ret_error)
 				    database->path);
 }
 
-static int configure(struct database *database, bool writer, shipopt_error **ret_error)
+static int database_configure(struct database *database, bool writer, shipopt_error **ret_error)
 {
 	sqlite3 *handle = database->handle;
 	sqlite3_extended_result_codes(handle, 1);
-	sqlite3_busy_handler(handle, wait_busy, database);
+	sqlite3_busy_handler(handle, database_wait_busy, database);
 	sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	int code = sqlite3_create_function_v2(handle, "wall_ms", 0, SQLITE_UTF8, NULL, wall_ms, NULL, NULL, NULL);
+	int code = sqlite3_create_function_v2(handle, "wall_ms", 0, SQLITE_UTF8, NULL, database_wall_ms, NULL, NULL, NULL);
 	if (code != SQLITE_OK)
 		return database_error(database, code, ret_error);
 	int r = schema_check(database, ret_error);
 	if (r == 0 && writer)
-		r = switch_to_wal(database, ret_error);
+		r = database_switch_to_wal(database, ret_error);
 	if (r == 0)
 		r = database_run(database,
 			"PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; "
@@ -236,7 +236,7 @@ static int configure(struct database *database, bool writer, shipopt_error **ret
 }
 
 /* What SQLite does itself for a connection that wants to be the only one. */
-static int lock_alone(struct database *database)
+static int database_lock_alone(struct database *database)
 {
 	sqlite3_file *file = NULL;
 	int code = sqlite3_file_control(database->handle, "main", SQLITE_FCNTL_FILE_POINTER, &file);
@@ -251,15 +251,15 @@ static int lock_alone(struct database *database)
 
 /* Another program that has the file open has a log as well. If there is none it was removed, and that program's purchases
  * with it. A program that is just opening or closing the file is waited for. */
-static int await_log(struct database *database, shipopt_error **ret_error)
+static int database_await_log(struct database *database, shipopt_error **ret_error)
 {
 	for (int times = 0; !place_has_log(&database->place); times++) {
-		int code = lock_alone(database);
+		int code = database_lock_alone(database);
 		if (code == SQLITE_OK)
 			return 0;
 		if ((code & 0xff) != SQLITE_BUSY)
 			return database_error(database, code, ret_error);
-		if (!wait_busy(database, times))
+		if (!database_wait_busy(database, times))
 			return error_set(ret_error, SHIPOPT_EDATABASE,
 				"%s is in use by another program, but its log is gone (%s-wal, %s-shm): it was deleted, or "
 				"that program has the file under another name. End every program that uses the store, then "
@@ -269,10 +269,10 @@ static int await_log(struct database *database, shipopt_error **ret_error)
 	return 0;
 }
 
-static int open_file(struct database *database, bool writer, shipopt_error **ret_error)
+static int database_open_file(struct database *database, bool writer, shipopt_error **ret_error)
 {
 	if (fault_point())
-		return injected(database, ret_error);
+		return database_injected(database, ret_error);
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
 	int code = sqlite3_open_v2(
 		database->path, &database->handle, flags | (writer ? SQLITE_OPEN_CREATE : 0), vfs_name);
@@ -286,7 +286,7 @@ static int open_file(struct database *database, bool writer, shipopt_error **ret
 }
 
 /* A reader finds the log of the writer, and makes none. */
-static int open_place(struct database *database, bool writer, shipopt_error **ret_error)
+static int database_open_place(struct database *database, bool writer, shipopt_error **ret_error)
 {
 	/* A VFS of the tests may have its files in memory. */
 	if (vfs_name && access(database->path, F_OK) < 0)
@@ -294,16 +294,16 @@ static int open_place(struct database *database, bool writer, shipopt_error **re
 	int r = place_find(&database->place, database->handle, database->path, ret_error);
 	if (r < 0)
 		return r;
-	return writer ? await_log(database, ret_error)
+	return writer ? database_await_log(database, ret_error)
 		      : place_remember(&database->place, database->handle, ret_error);
 }
 
 int database_open(struct database *database, bool writer, shipopt_error **ret_error)
 {
 	int r = filesystem_check(database->path, ret_error);
-	r = r < 0 ? r : open_file(database, writer, ret_error);
-	r = r < 0 ? r : open_place(database, writer, ret_error);
-	r = r < 0 ? r : configure(database, writer, ret_error);
+	r = r < 0 ? r : database_open_file(database, writer, ret_error);
+	r = r < 0 ? r : database_open_place(database, writer, ret_error);
+	r = r < 0 ? r : database_configure(database, writer, ret_error);
 	if (r == 0 && writer)
 		r = place_remember(&database->place, database->handle, ret_error);
 	if (r < 0)

@@ -12,20 +12,19 @@
 /*
  * One SQLite connection: opened, checked, migrated, with its statements prepared once and kept.
  *
- * A connection belongs to one thread at a time. Settings that make a commit mean something: write-ahead
- * log, synchronous=FULL (each commit is followed by an fsync of the log), fullfsync where the system has
- * it. Time in SQL comes from `wall_ms()`, a function of ours over base/clock.h, so that leases follow the
- * virtual clock in tests.
+ * A connection belongs to one thread at a time. A commit is durable through these settings: write-ahead
+ * log, synchronous=FULL (an fsync of the log after each commit), fullfsync where the system has it. Time in
+ * SQL comes from our function `wall_ms()` over base/clock.h, so that leases follow the virtual clock in tests.
  *
  * When another process writes, SQLite asks our busy handler, which sleeps 1 to 4 ms at a time until
  * `busy_timeout_ms` of sleeping is over or `hurry` becomes true (the runtime is closing and has no time
  * left).
  *
- * The files must stay where they are (place.h). Once one of them does not, the connection is of no more
- * use: every later check gives the same error, whatever happens to the files, until the database is closed.
- * If the log was removed and no new one is there, what it holds is copied into the file at that moment, so
- * that the purchases in it are not forgotten. Otherwise nothing more is copied, at the close neither: it
- * could overwrite what another program wrote.
+ * The files must stay where they are (place.h). Once one of them is moved or deleted, the connection cannot
+ * be used any more: every later check gives the same error until the database is closed, whatever happens to
+ * the files. If the log was removed and there is no new one, its content is copied into the file at that
+ * moment, so that the purchases in it are not lost. Otherwise nothing is copied any more, not at the close
+ * either: it could overwrite what another program wrote.
  *
  * Failures: SHIPOPT_ENOMEM, else SHIPOPT_EDATABASE with the file, SQLite's own text and the system's.
  */
@@ -42,7 +41,7 @@ struct database {
 	shipopt_error *misplaced; /* NULL also when memory was short */
 };
 
-/* `writer` makes and migrates the file; a reader finds it made. On failure the connection is closed. */
+/* A writer creates and migrates the file; a reader needs it to exist. On failure the connection is closed. */
 int database_open(struct database *database, bool writer, shipopt_error **ret_error);
 void database_close(struct database *database); /* again: does nothing */
 
@@ -56,15 +55,15 @@ int database_statement(
 int database_step(struct database *database, sqlite3_stmt *statement, shipopt_error **ret_error);
 /* Runs one that gives no rows and takes no parameters. */
 int database_do(struct database *database, enum statement which, shipopt_error **ret_error);
-/* Whether the files are still where others look for them: what is written into a deleted one is remembered
- * by nobody. Not within a transaction. */
+/* Checks that the files are still where other programs look for them: what is written into a deleted file is
+ * lost. Not within a transaction. */
 int database_check_place(struct database *database, shipopt_error **ret_error);
-/* Undoes what is open, if anything is; also resets every statement. */
+/* Rolls back the open transaction, if there is one; also resets every statement. */
 void database_rollback(struct database *database);
 /* The failure of the last call. */
 int database_error(struct database *database, int code, shipopt_error **ret_error);
 
-/* For what runs once: several statements in one text; one number out of one row. */
+/* For statements that run once: several in one text; one number from one row. */
 int database_run(struct database *database, const char *sql, shipopt_error **ret_error);
 int database_run_format(struct database *database, shipopt_error **ret_error, const char *format, ...)
 	PRINTF_LIKE(3, 4);

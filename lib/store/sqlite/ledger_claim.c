@@ -26,7 +26,6 @@ static int insert_row(
 	sqlite3_bind_int64(statement, 11, request->lease_ms);
 	bind_text(statement, 12, request->owner);
 	sqlite3_bind_int64(statement, 13, token);
-	bind_text(statement, 14, request->base_url);
 	r = ledger_take_row(database, statement, request, &request->claimed_token, ret_error);
 	if (r == 0)
 		request->created_row = true;

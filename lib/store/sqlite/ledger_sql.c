@@ -75,6 +75,7 @@ static int create(struct database *database, struct ledger_request *request, con
 		bind_text(statement, 6 + i, texts[i]);
 	sqlite3_bind_int64(statement, 11, request->amount);
 	sqlite3_bind_int64(statement, 12, request->ceiling);
+	bind_text(statement, 13, request->base_url);
 	return ledger_take_row(database, statement, request, NULL, ret_error);
 }
 
@@ -121,6 +122,7 @@ static int write_buying(struct database *database, struct ledger_request *reques
 	sqlite3_bind_int64(statement, 16, request->insurance);
 	sqlite3_bind_int64(statement, 17, request->fee);
 	sqlite3_bind_int64(statement, 18, request->settle_ms);
+	bind_text(statement, 19, request->base_url);
 	return ledger_take_row(database, statement, request, NULL, ret_error);
 }
 

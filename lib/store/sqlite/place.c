@@ -80,7 +80,7 @@ int place_remember(struct place *place, sqlite3 *handle, shipopt_error **ret_err
 		file->inode = status.st_ino;
 	}
 	int has_moved = 0;
-	/* Whether what was just looked at is what SQLite has open. */
+	/* Whether SQLite has the same file open that was just examined. */
 	(void)sqlite3_file_control(handle, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
 	if (has_moved)
 		return place_file_lost(&place->files[PLACE_MAIN], ret_error);

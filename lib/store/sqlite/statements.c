@@ -27,7 +27,8 @@
 /* Back to planned: nothing of the shipment is kept. */
 #define NO_SHIPMENT                                                                                           \
 	"state = 1, held_from = 0, shipment_id = NULL, rate_id = NULL, carrier = NULL, service = NULL, "      \
-	"currency = NULL, amount = 0, insurance = 0, fee = 0, budget = NULL, reason = NULL, refusal = NULL, " \
+	"base_url = NULL, currency = NULL, amount = 0, insurance = 0, fee = 0, budget = NULL, reason = NULL, " \
+	"refusal = NULL, "                                                                                    \
 	"sent = 0, unproven = 0, settle_ms = 0, exists_seen = 0, needs_person = 0, is_duplicate = 0, "
 #define NO_APPROVAL "ceiling = 0, approved = 0, approved_currency = NULL, "
 
@@ -50,18 +51,18 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	[SQL_GUESSED] = "SELECT EXISTS (SELECT 1 FROM ledger WHERE mode_guessed = 1)",
 
 	[SQL_INSERT] = "INSERT INTO ledger (tenant_id, provider, account, mode, order_key, piece, purpose, generation, "
-		       "state, fingerprint, request, token, lease_until_ms, owner, base_url, created_at_ms, updated_at_ms) "
-		       "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9, ?10, ?13, wall_ms() + ?11, ?12, ?14, wall_ms(), "
-		       "wall_ms()) RETURNING " ROW,
+		       "state, fingerprint, request, token, lease_until_ms, owner, created_at_ms, updated_at_ms) VALUES "
+		       "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9, ?10, ?13, wall_ms() + ?11, ?12, wall_ms(), wall_ms()) "
+		       "RETURNING " ROW,
 	[SQL_LEASE] = "UPDATE ledger SET token = token + 1, lease_until_ms = wall_ms() + ?4, owner = ?5, "
-		      "base_url = coalesce(base_url, ?6), buying_at_ms = min(buying_at_ms, wall_ms()) "
+		      "base_url = CASE WHEN shipment_id IS NULL THEN NULL ELSE coalesce(base_url, ?6) END, buying_at_ms = min(buying_at_ms, wall_ms()) "
 		      "WHERE id = ?1 AND token = ?2 AND state = ?3 RETURNING " ROW,
 
 	[SQL_PLAN] = MOVE(NO_SHIPMENT
 		"fingerprint = ?6, request = ?7, ceiling = CASE WHEN ?8 THEN ceiling ELSE 0 END, approved = CASE WHEN ?8 "
 		"THEN approved ELSE 0 END, approved_currency = CASE WHEN ?8 THEN approved_currency ELSE NULL END, "),
 	[SQL_CREATE] = MOVE("state = 2, shipment_id = ?6, rate_id = ?7, carrier = ?8, service = ?9, currency = ?10, "
-			    "amount = ?11, ceiling = CASE WHEN ?12 > 0 THEN ?12 ELSE ceiling END, "
+			    "base_url = coalesce(?13, base_url), amount = ?11, ceiling = CASE WHEN ?12 > 0 THEN ?12 ELSE ceiling END, "
 			    "approved = CASE WHEN ?12 > 0 THEN ?11 ELSE approved END, "
 			    "approved_currency = CASE WHEN ?12 > 0 THEN ?10 ELSE approved_currency END, reason = NULL, "),
 	[SQL_BUY] = MOVE("state = 3, amount = ?6, currency = ?7, budget = ?8, reserved = ?9, "
@@ -70,7 +71,7 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 			 "approved_currency = CASE WHEN ?10 > 0 THEN ?7 ELSE approved_currency END, "
 			 "shipment_id = coalesce(?11, shipment_id), rate_id = coalesce(?12, rate_id), "
 			 "carrier = coalesce(?13, carrier), service = coalesce(?14, service), "
-			 "request = coalesce(?15, request), insurance = ?16, fee = ?17, settle_ms = max(settle_ms, ?18), "
+			 "request = coalesce(?15, request), base_url = coalesce(?19, base_url), insurance = ?16, fee = ?17, settle_ms = max(settle_ms, ?18), "
 			 "buying_at_ms = wall_ms(), first_buying_at_ms = CASE first_buying_at_ms WHEN 0 THEN wall_ms() "
 			 "ELSE first_buying_at_ms END, attempts = attempts + 1, sent = sent + 1, unproven = unproven + 1, "
 			 "reason = NULL, "),
