@@ -114,6 +114,9 @@ static void look_at_row(struct auditor *auditor, const struct memory_row *row)
 	if (stored->budget && is_open && row->reserved != stored->amount + stored->fee)
 		auditor_breach(auditor, row, "%lld reserved for %lld and %lld", (long long)row->reserved, (long long)stored->amount,
 			(long long)stored->fee);
+	const struct world_shipment *shipment = world_find(&sim_world, stored->shipment_id);
+	if (stored->budget && is_open && shipment && shipment->labels > 0 && shipment->price > row->reserved - stored->fee)
+		auditor_breach(auditor, row, "%lld reserved for a label at %lld", (long long)row->reserved, (long long)shipment->price);
 	if (stored->budget && is_bought(row) && !row->is_by_person && row->spent != price + stored->fee)
 		auditor_breach(auditor, row, "%lld counted for %lld and %lld", (long long)row->spent, (long long)price,
 			(long long)stored->fee);
@@ -318,6 +321,7 @@ void auditor_look(struct auditor *auditor)
 		return;
 	world_catch_up(&sim_world);
 	look_at_labels(auditor);
+	look_at_budgets(auditor);
 	auditor->trace = sim_world.trace;
 }
 

@@ -107,18 +107,27 @@ static int64_t draw_delay_ms(struct world *world, enum world_fault fault)
 	return fault >= FAULT_IN_PROGRESS && random_below(&world->random, 3) == 0 ? -1 : ms;
 }
 
+static enum world_fault draw_fitting(struct world *world, const struct world_visit *visit, bool is_repeat)
+{
+	enum world_fault fault;
+	/* What leads to a re-rate, which may lead to another price, while an earlier purchase is under way. */
+	if (is_repeat && random_below(&world->random, 4) == 0)
+		return random_below(&world->random, 2) ? FAULT_RATE_EXPIRED : FAULT_UNAVAILABLE;
+	do
+		fault = (enum world_fault)(1 + random_below(&world->random, FAULT_COUNT - 1));
+	while (!fits(world, visit->call, fault));
+	return fault;
+}
+
 static void draw_fault(struct world *world, struct world_visit *visit)
 {
 	static const int64_t waits[] = {-1, 0, 1, 3000, 30000, 400000, 7200000, 86400000};
 	static const int statuses[] = {400, 403, 404, 407, 413, 425, 499, 502, 504, 999};
 	unsigned permille = world->permille;
-	if (permille > 0 && was_sent_before(world, visit))
-		permille = MAX(permille, PERMILLE_REPEATED);
-	if (random_below(&world->random, PERMILLE) >= permille)
+	bool is_repeat = permille > 0 && was_sent_before(world, visit);
+	if (random_below(&world->random, PERMILLE) >= (is_repeat ? MAX(permille, PERMILLE_REPEATED) : permille))
 		return;
-	do
-		visit->fault = (enum world_fault)(1 + random_below(&world->random, FAULT_COUNT - 1));
-	while (!fits(world, visit->call, visit->fault));
+	visit->fault = draw_fitting(world, visit, is_repeat);
 	visit->ms = draw_delay_ms(world, visit->fault);
 	visit->gateway_status = statuses[random_below(&world->random, ARRAY_SIZE(statuses))];
 	if (visit->fault == FAULT_429 || visit->fault == FAULT_503 || visit->fault == FAULT_429_PAGE ||
@@ -174,7 +183,7 @@ void world_finish_label(struct world *world, struct world_shipment *shipment, in
 
 void world_draw_prices(struct world *world, struct world_shipment *shipment)
 {
-	int64_t step = random_below(&world->random, 3) ? 0 : (int64_t)random_below(&world->random, 150) * 10000 - 500000;
+	int64_t step = random_below(&world->random, 3) ? 0 : (int64_t)random_below(&world->random, 200) * 10000 - 1000000;
 	bool changes_currency = is_odd(world) && random_below(&world->random, 2);
 	for (size_t i = 0; i < WORLD_RATES; i++) {
 		shipment->prices[i] = MAX(shipment->prices[i] + step, 1000000);
