@@ -537,8 +537,12 @@ static void claim(struct memory_ledger *ledger, struct ledger_request *request)
 	if (!found) {
 		struct memory_row *newest = request->key.generation > 1 ? find(ledger, &request->key, 0) : NULL;
 		int64_t last = newest ? newest->generation : 0;
+		bool is_over = !newest || BIT(newest->row.state) & (BOUGHT | DOCUMENTED | FAILED | VOIDED | VOID_REFUSED) ||
+			       (newest->row.state == LEDGER_CREATED && newest->row.unproven);
 		if (request->key.generation > last + 1)
 			request->status = error_set(&request->error, SHIPOPT_EINVAL, "a gap between generations");
+		else if (!is_over)
+			request->status = error_set(&request->error, SHIPOPT_ESTATE, "the generation before it is open");
 		else
 			insert(ledger, request, last + 1);
 		return;

@@ -48,9 +48,10 @@ SHIPOPT_API int shipopt_order_set_service(shipopt_order *order, const char *serv
 SHIPOPT_API int shipopt_order_set_carrier(shipopt_order *order, const char *carrier);
 SHIPOPT_API int shipopt_order_set_max_rate(shipopt_order *order, int64_t millionths);
 SHIPOPT_API int shipopt_order_set_piece(shipopt_order *order, int64_t piece);
-/* Asks for another label for the same key, such as after a refund: `generation` is the newest one in the ledger plus one. 0
- * (default): the newest. SHIPOPT_EINVAL: negative or more than 9,999. A number that leaves a gap fails the order with
- * SHIPOPT_EINVAL. Since 0.1. */
+/* Asks for another label for the same key, such as after a refund: the first one is generation 1, the next 2. 0 (default): the
+ * newest in the ledger. SHIPOPT_EINVAL: negative or more than 9,999. The order fails with SHIPOPT_EINVAL if a number would be left
+ * out, and with SHIPOPT_ESTATE if the newest is not over: a purchase in doubt may still turn out bought, so a person settles
+ * it first (shipopt_ledger_resolve()). Since 0.1. */
 SHIPOPT_API int shipopt_order_set_generation(shipopt_order *order, int64_t generation);
 SHIPOPT_API const char *shipopt_order_key(const shipopt_order *order);
 SHIPOPT_API const shipopt_record *shipopt_order_shipment(const shipopt_order *order);
@@ -92,9 +93,9 @@ SHIPOPT_API int shipopt_source_open_json_lines(const char *path, const shipopt_s
 /* Takes the orders over on success; the array itself stays the caller's. SHIPOPT_ESTATE: an order is in it twice or was handed
  * over before. */
 SHIPOPT_API int shipopt_source_new_array(shipopt_order *const *orders, size_t count, shipopt_source **ret_source);
-/* `next` fills the given order and returns 1, or 0 at the end, or a negative code, with which the run then ends. It may block: the run
+/* `next` fills the given order, which is empty, and returns 1, or 0 at the end, or a negative code, with which the run then ends. It may block: the run
  * starts each order as soon as `next` returns it. A canceled run ends after `next` has returned; for a `next` that does not
- * return see shipopt_runtime_close(). */
+ * return see shipopt_runtime_close(). To fail one order and not the run, return 1 with a key and without a shipment. */
 typedef int (*shipopt_source_fn)(void *userdata, shipopt_order *order);
 SHIPOPT_API int shipopt_source_new_callback(shipopt_source_fn next, void *userdata, shipopt_source **ret_source);
 /* A source that the host fills during the run, from any thread. `_push` takes the order over on success. SHIPOPT_EAGAIN: push_max
@@ -144,7 +145,7 @@ SHIPOPT_API const char *shipopt_item_shipment_id(const shipopt_item *item);
 SHIPOPT_API const char *shipopt_item_carrier(const shipopt_item *item);
 SHIPOPT_API const char *shipopt_item_service(const shipopt_item *item);
 SHIPOPT_API const char *shipopt_item_currency(const shipopt_item *item);
-SHIPOPT_API int64_t shipopt_item_amount(const shipopt_item *item); /* chosen or paid, millionths; -1: none */
+SHIPOPT_API int64_t shipopt_item_amount(const shipopt_item *item); /* postage chosen or paid, millionths; -1: none */
 SHIPOPT_API int64_t shipopt_item_value(const shipopt_item *item);  /* of a host call; else 0 */
 
 /* A file for results. One run at a time may use a sink; the caller frees it after the run is done. An existing file is
@@ -185,8 +186,9 @@ typedef void (*shipopt_progress_fn)(void *userdata, shipopt_op *run);
  *                     carrier's last seen rate)
  *   ceiling_percent   how much an approved price may grow before the order needs review; default 0. An order with a max_rate is
  *                     approved up to that
- *   spend_limit       the most to spend in `budget` (default "default"), in `currency`; 0: no limit. The store counts the spending of
- *                     all runs and processes in that budget, postage and insurance
+ *   spend_limit       the most to spend in `budget`, in `currency`: as text an amount ("250.00"); 0: no limit. The store counts the
+ *                     spending of all runs and processes with a limit in that budget, postage and insurance
+ *   budget            name of the budget that the limit belongs to; default "default"
  *   currency          currency of spend_limit, max_rate and the rate choice, three capital letters; default: USD for an order with a
  *                     max_rate or a run with a spend_limit, otherwise the one currency of all suitable rates. Amounts in different
  *                     currencies are never compared: rates in other currencies are ignored. If no suitable rate is in the

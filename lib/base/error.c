@@ -21,8 +21,8 @@ enum { FINAL = 0, RETRY = 1 };
 	XX(EAGAIN, RETRY, "a bounded queue is full", "Repeat after a completion was taken.")                  \
 	XX(ECANCELED, FINAL, "canceled", "Nothing was sent; submit again if it is still wanted.")             \
 	XX(ETIMEDOUT, RETRY, "deadline passed", "Repeat, or raise the timeout.")                              \
-	XX(EINDOUBT, FINAL, "outcome unknown", "Do not repeat by hand: run the order again through the ledger, " \
-					       "which reads back first.")                            \
+	XX(EINDOUBT, FINAL, "outcome unknown", "Run the order again through the ledger, which looks it up first; if the message " \
+					       "asks for a person, settle it with shipopt_ledger_resolve().") \
 	XX(EDEADLK, FINAL, "would wait for its own thread", "Wait on a thread of the host instead.")          \
 	XX(EFORKED, FINAL, "object belongs to the parent process", "Make new objects after fork().")          \
 	XX(ESHUTDOWN, FINAL, "runtime is closed", "Make a new runtime.")                                      \
@@ -30,7 +30,7 @@ enum { FINAL = 0, RETRY = 1 };
 	XX(ENOTFOUND, FINAL, "not found", "Check the name, number or id.")                                    \
 	XX(ECONFLICT, FINAL, "stored content differs", "Read the differing fields in the message; use another " \
 						       "key for another order.")                     \
-	XX(ESTATE, FINAL, "not possible in this state", "Check the order of the calls.")                      \
+	XX(ESTATE, FINAL, "not possible in this state", "Check the order of the calls, or the state that the message names.")                      \
 	XX(ETOOLARGE, FINAL, "size bound passed", "Make the input smaller or raise the bound that is named.") \
 	XX(EPARSE, FINAL, "malformed input", "Correct the place that the message names.")                     \
 	XX(EENCODING, FINAL, "not UTF-8", "Convert the input to UTF-8.")                                      \
@@ -45,8 +45,8 @@ enum { FINAL = 0, RETRY = 1 };
 	XX(EREFUSED, FINAL, "refused by the carrier", "Correct the fields that the carrier names.")           \
 	XX(ESERVER, RETRY, "carrier failed", "Repeat later.")                                                 \
 	XX(EUNAVAILABLE, RETRY, "carrier unavailable", "Repeat after the pause.")                             \
-	XX(ELIMIT, FINAL, "spend limit or ceiling reached", "Raise the limit, or approve the price.")         \
-	XX(EHELD, FINAL, "held for review", "Settle the order, then run it again.")                           \
+	XX(ELIMIT, FINAL, "spend limit or ceiling reached", "Raise spend_limit or the order's max_rate, then run again.")         \
+	XX(EHELD, FINAL, "held for review", "Correct the order (such as max_rate) and run it again, or settle its row.")                           \
 	XX(EBUSY, RETRY, "in use elsewhere", "Repeat when the other holder is done.")                         \
 	XX(ENORATE, FINAL, "no suitable rate", "Allow more services or carriers, or raise the ceiling.")      \
 	XX(EDATABASE, RETRY, "store failed", "Check the database that the message names.")                    \

@@ -80,14 +80,27 @@ static enum purchase_event purchase_find_event(struct purchase *purchase, bool i
 	return purchase_find_unsent(purchase, is_same);
 }
 
+/* Why an earlier run left the outcome open. */
+static void purchase_find_doubt(struct purchase *purchase)
+{
+	const struct ledger_row *row = &purchase->row;
+	const char *reason = row->refusal ? row->refusal : row->reason;
+	if (!purchase_is_open(purchase) || !reason || purchase->doubt)
+		return;
+	if (row->state == LEDGER_CREATED)
+		error_set(&purchase->doubt, SHIPOPT_EINDOUBT,
+			"a person found nothing bought (\"%s\"): the same shipment is sent again when a look-up finds no postage either", reason);
+	else
+		error_set(&purchase->doubt, SHIPOPT_EINDOUBT, "%s", reason);
+}
+
 void purchase_find(struct purchase *purchase)
 {
 	const struct ledger_row *row = &purchase->row;
 	/* The claim of a row that needs no lease gives none. */
 	purchase->holds_lease = row->lease_until_ms > row->now_ms;
 	purchase_take_settle_time(purchase);
-	if (purchase_is_open(purchase) && row->reason && !purchase->doubt)
-		error_set(&purchase->doubt, SHIPOPT_EINDOUBT, "%s", row->refusal ? row->refusal : row->reason);
+	purchase_find_doubt(purchase);
 	enum purchase_event event = purchase_find_event(purchase, purchase_request_is_same(purchase));
 	purchase->state = PURCHASE_FOUND;
 	purchase_on(purchase, purchase->is_canceled && event != EVENT_HAS_LABEL ? EVENT_LATE : event);

@@ -179,9 +179,9 @@ void purchase_end_in_doubt(struct purchase *purchase)
 	}
 	shipopt_error *error = TAKE(purchase->doubt);
 	if (is_refused)
-		error = error_prefix(error, "refused, but not proven: a person must look the shipment up at the carrier");
+		error = error_prefix(error, "refused, but not proven: a person must look the shipment up at the carrier (shipopt_ledger_resolve)");
 	else if (row->needs_person)
-		error = error_prefix(error, "a person must look the shipment up at the carrier");
+		error = error_prefix(error, "a person must look the shipment up at the carrier (shipopt_ledger_resolve)");
 	int r = purchase_fill_item(purchase);
 	purchase_end(purchase, r < 0 ? r : is_refused ? SHIPOPT_EREFUSED : SHIPOPT_EINDOUBT, error);
 }

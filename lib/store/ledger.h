@@ -43,7 +43,8 @@
  *
  * A claim never compares content: the row comes back with its fingerprint and request, and the caller decides whether it
  * replaces the plan (LEDGER_PLAN) or reports a conflict. Generation 0 claims the newest one and makes generation 1 where there is
- * none; a number claims that one and makes it if it follows the newest: that is the explicit request, also after voided.
+ * none; a number claims that one and makes it if it follows the newest and that one is over (its label bought, refunded or proven
+ * not bought, or a person found nothing bought): that is the explicit request.
  *
  * Money: LEDGER_BUY reserves `amount` and the insurance `fee` in the spend limit (tenant, budget, currency) in the
  * transaction that writes buying. LEDGER_FAIL and LEDGER_PROVE release it when no purchase is unproven. LEDGER_BOUGHT_ turns

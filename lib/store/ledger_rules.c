@@ -152,6 +152,12 @@ int ledger_next_state(const struct ledger_request *request, const struct ledger_
 	}
 }
 
+bool ledger_allows_next_generation(const struct ledger_facts *facts)
+{
+	unsigned from = BIT(facts->state);
+	return from & (BOUGHT | DOCUMENTED | FAILED | VOIDED | VOID_REFUSED) || (from & CREATED && facts->unproven > 0);
+}
+
 int ledger_resolved_state(int target, const struct ledger_facts *facts)
 {
 	unsigned from = BIT(facts->state);

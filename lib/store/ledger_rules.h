@@ -25,6 +25,10 @@ int ledger_next_state(const struct ledger_request *request, const struct ledger_
 /* The purchases that are not proven after it. */
 int64_t ledger_next_unproven(const struct ledger_request *request, const struct ledger_facts *facts);
 
+/* Whether another generation may follow the row: its label is bought, refunded or proven not bought, or a person has found nothing
+ * bought. Of any other the outcome is open, or it needs no other one. */
+bool ledger_allows_next_generation(const struct ledger_facts *facts);
+
 /* What a person may decide about a row: whether it may become `target` (SHIPOPT_LEDGER_BOUGHT, _FAILED, _PLANNED), and the state
  * that results, 0 if it may not. "Nothing was bought" of a shipment that was sent leads to created: the same shipment may be
  * sent again. */

@@ -496,6 +496,17 @@ static void generations_follow_each_other(void **state)
 	assert_int_equal(run(&request), LEDGER_BUSY);
 	assert_int_equal(request.row.generation, 2);
 	fixture_forget(&request);
+	/* What is open may still turn out bought: no other one beside it. */
+	bring_to("b", LEDGER_IN_DOUBT);
+	request = fixture_request(LEDGER_CLAIM, "b", 0);
+	request.key.generation = 2;
+	assert_int_equal(run(&request), SHIPOPT_ESTATE);
+	assert_non_null(strstr(shipopt_error_message(request.error), "is in doubt (row"));
+	fixture_forget(&request);
+	bring_to("c", LEDGER_FAILED);
+	request = fixture_request(LEDGER_CLAIM, "c", 0);
+	request.key.generation = 2;
+	assert_int_equal(quick(request, NULL), LEDGER_OK);
 }
 
 static struct ledger_request purchase(const char *order_key, int64_t token, int64_t amount, int64_t limit)

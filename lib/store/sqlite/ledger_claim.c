@@ -48,26 +48,30 @@ static int lease_row(struct database *database, struct ledger_request *request, 
 	return ledger_take_row(database, statement, request, &request->claimed_token, ret_error);
 }
 
-/* No such generation: the first one is made for anybody, another only right behind the newest. */
+/* No such generation: the first one is made for anybody, another only right behind the newest, when that is over. */
 static int claim_new(struct database *database, struct ledger_request *request, shipopt_error **ret_error)
 {
 	int64_t generation = request->key.generation, newest = 0;
+	struct ledger_found found;
+	bool is_over = true;
 	if (generation > 1) {
-		struct ledger_found found;
 		sqlite3_stmt *statement;
 		int r = ledger_find(database, &request->key, 0, &found, &statement, ret_error);
 		if (r < 0)
 			return r;
 		newest = r == 1 ? found.generation : 0;
+		is_over = r == 0 || ledger_allows_next_generation(&found.facts);
 		sqlite3_reset(statement);
 	}
-	if (generation > newest + 1) {
+	if (generation > newest + 1)
 		request->status = error_set(&request->error, SHIPOPT_EINVAL,
-			"ledger: generation %lld of order %s would leave a gap: the newest is %lld", (long long)generation,
-			request->key.order_key, (long long)newest);
-		return 0;
-	}
-	return insert_row(database, request, newest + 1, ret_error);
+			"ledger: generation %lld of order %s would leave a gap: the next one is %lld", (long long)generation,
+			request->key.order_key, (long long)newest + 1);
+	else if (!is_over)
+		request->status = error_set(&request->error, SHIPOPT_ESTATE,
+			"ledger: generation %lld of order %s is %s (row %lld); settle it before you ask for another one", (long long)newest,
+			request->key.order_key, ledger_state_name(found.facts.state), (long long)found.id);
+	return request->status < 0 ? 0 : insert_row(database, request, newest + 1, ret_error);
 }
 
 /* One account belongs to one tenant: another's rows could have the same shipments. Accounts that several tenants had in a store of
