@@ -271,6 +271,9 @@ static void write_buying(struct memory_ledger *ledger, const struct ledger_reque
 {
 	struct ledger_row *row = &found->row;
 	int64_t amount = request->amount ? request->amount : row->amount;
+	bool same = text_equal(request->budget, row->budget) &&
+		    text_equal(request->currency ? request->currency : row->currency, row->currency);
+	int64_t reserved = MAX(amount + request->fee, same && row->unproven > 0 ? found->reserved : 0);
 	settle(ledger, request->key.tenant, found, 0);
 	set_if(&row->currency, request->currency);
 	set(&row->budget, request->budget);
@@ -283,10 +286,10 @@ static void write_buying(struct memory_ledger *ledger, const struct ledger_reque
 	set_if(&row->base_url, request->base_url);
 	struct memory_budget *budget = budget_of(ledger, request->key.tenant, row->budget, row->currency);
 	if (budget) {
-		budget->reserved += amount + request->fee;
+		budget->reserved += reserved;
 		budget->limit = request->budget_limit;
 	}
-	found->reserved = request->budget ? amount + request->fee : 0;
+	found->reserved = request->budget ? reserved : 0;
 	row->amount = amount;
 	if (request->ceiling > 0)
 		approve(row, request->ceiling, amount, row->currency);

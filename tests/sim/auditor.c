@@ -111,7 +111,8 @@ static void look_at_row(struct auditor *auditor, const struct memory_row *row)
 	const struct ledger_row *stored = &row->row;
 	bool is_open = stored->state == LEDGER_BUYING || stored->state == LEDGER_IN_DOUBT;
 	int64_t price = stored->paid ? stored->paid : stored->amount;
-	if (stored->budget && is_open && row->reserved != stored->amount + stored->fee)
+	bool is_short = row->reserved < stored->amount + stored->fee;
+	if (stored->budget && is_open && (is_short || (stored->sent == 1 && row->reserved > stored->amount + stored->fee)))
 		auditor_breach(auditor, row, "%lld reserved for %lld and %lld", (long long)row->reserved, (long long)stored->amount,
 			(long long)stored->fee);
 	const struct world_shipment *shipment = world_find(&sim_world, stored->shipment_id);

@@ -99,6 +99,27 @@ static void whatever_the_carrier_says_it_charged_the_label_is_bought_and_counted
 	}
 }
 
+/* The first purchase may still buy at its own price. */
+static void a_cheaper_repeat_gives_nothing_back_while_the_dearer_one_is_unproven(void **state)
+{
+	case_begin(&process, "bulk.spend_limit=20.00 bulk.item_timeout_ms=200000");
+	SCRIPT_OF(BUY(LATE, 300000), BUY(UNAVAILABLE, 0), BUY(500, 0));
+	sim_world.guard = true;
+	sim_world.rerate_step = -1000000;
+	sim_world.sells_old_rates = true;
+	assert_int_equal(sim_buy(&process, 1), 0);
+	const struct memory_budget *budget = memory_ledger_budget(&sim_database.ledger, "default");
+	assert_int_equal(case_row("o-0")->amount, 4250000);
+	assert_int_equal(case_row("o-0")->unproven, 2);
+	assert_int_equal(budget->reserved, 5250000);
+	clock_advance_us(300 * SECOND);
+	buy_again("bulk.spend_limit=20.00");
+	assert_int_equal(process.results[0].status, 0);
+	assert_int_equal(budget->reserved, 0);
+	assert_int_equal(budget->spent, 5250000);
+	case_finish(&process);
+}
+
 static void what_a_person_found_bought_costs_what_was_reserved(void **state)
 {
 	case_begin(&process, "bulk.item_timeout_ms=5000 bulk.spend_limit=20.00");
@@ -219,6 +240,7 @@ int main(void)
 		cmocka_unit_test(other_content_needs_an_approval_of_its_own),
 		cmocka_unit_test(a_changed_max_rate_also_counts_for_a_purchase_in_doubt),
 		cmocka_unit_test(whatever_the_carrier_says_it_charged_the_label_is_bought_and_counted),
+		cmocka_unit_test(a_cheaper_repeat_gives_nothing_back_while_the_dearer_one_is_unproven),
 		cmocka_unit_test(what_a_person_found_bought_costs_what_was_reserved),
 		cmocka_unit_test(a_label_without_its_document_says_so),
 		cmocka_unit_test(insurance_is_bought_with_the_label_and_its_fee_reserved),
