@@ -199,12 +199,13 @@ const struct memory_budget *memory_ledger_budget(const struct memory_ledger *led
 	return NULL;
 }
 
-static void settle(struct memory_ledger *ledger, const struct ledger_request *request, struct memory_row *row, int64_t spent)
+static void settle(struct memory_ledger *ledger, const char *tenant, struct memory_row *row, int64_t spent)
 {
-	struct memory_budget *budget = budget_of(ledger, request->key.tenant, row->row.budget, row->row.currency);
+	struct memory_budget *budget = budget_of(ledger, tenant, row->row.budget, row->row.currency);
 	if (budget) {
 		budget->reserved = MAX(budget->reserved - row->reserved, 0);
 		budget->spent += spent;
+		row->spent += spent;
 	}
 	row->reserved = 0;
 }
@@ -270,7 +271,10 @@ static void write_buying(struct memory_ledger *ledger, const struct ledger_reque
 {
 	struct ledger_row *row = &found->row;
 	int64_t amount = request->amount ? request->amount : row->amount;
-	settle(ledger, request, found, 0);
+	bool same = text_equal(request->budget, row->budget) &&
+		    text_equal(request->currency ? request->currency : row->currency, row->currency);
+	int64_t reserved = MAX(amount + request->fee, same && row->unproven > 0 ? found->reserved : 0);
+	settle(ledger, request->key.tenant, found, 0);
 	set_if(&row->currency, request->currency);
 	set(&row->budget, request->budget);
 	set(&row->reason, NULL);
@@ -282,10 +286,10 @@ static void write_buying(struct memory_ledger *ledger, const struct ledger_reque
 	set_if(&row->base_url, request->base_url);
 	struct memory_budget *budget = budget_of(ledger, request->key.tenant, row->budget, row->currency);
 	if (budget) {
-		budget->reserved += amount + request->fee;
+		budget->reserved += reserved;
 		budget->limit = request->budget_limit;
 	}
-	found->reserved = request->budget ? amount + request->fee : 0;
+	found->reserved = request->budget ? reserved : 0;
 	row->amount = amount;
 	if (request->ceiling > 0)
 		approve(row, request->ceiling, amount, row->currency);
@@ -302,7 +306,7 @@ static void write_buying(struct memory_ledger *ledger, const struct ledger_reque
 static void write_bought(struct memory_ledger *ledger, const struct ledger_request *request, struct memory_row *found)
 {
 	struct ledger_row *row = &found->row;
-	settle(ledger, request, found, (request->paid ? request->paid : row->amount) + request->fee);
+	settle(ledger, request->key.tenant, found, (request->paid ? request->paid : row->amount) + request->fee);
 	set(&row->tracking_code, request->tracking_code);
 	set(&row->label_url, request->label_url);
 	set(&row->result, request->result);
@@ -331,7 +335,7 @@ static void write_proof(struct memory_ledger *ledger, const struct ledger_reques
 	row->unproven--;
 	row->state = row->unproven > 0 ? LEDGER_IN_DOUBT : LEDGER_CREATED;
 	if (row->unproven == 0)
-		settle(ledger, request, found, 0);
+		settle(ledger, request->key.tenant, found, 0);
 	set(&row->reason, request->reason);
 }
 
@@ -356,7 +360,7 @@ static void write(struct memory_ledger *ledger, const struct ledger_request *req
 		write_bought(ledger, request, found);
 		break;
 	case LEDGER_FAIL:
-		settle(ledger, request, found, 0);
+		settle(ledger, request->key.tenant, found, 0);
 		row->unproven = row->needs_person = 0;
 		found->held_from = 0;
 		set(&row->reason, request->reason);
@@ -571,6 +575,77 @@ static void claim(struct memory_ledger *ledger, struct ledger_request *request)
 		return;
 	}
 	request->claimed_token = found->token;
+}
+
+/* ---- a person ---------------------------------------------------------------------------------------------- */
+
+static void write_unbought(struct memory_row *found)
+{
+	found->row.state = LEDGER_CREATED;
+	found->row.sent = found->row.unproven = 1;
+	found->row.exists_seen = found->row.needs_person = 0;
+	set(&found->row.refusal, NULL);
+}
+
+/* The tenant is the first line of the key. */
+static void write_resolved(struct memory_ledger *ledger, struct memory_row *found, int state, const char *tracking_code)
+{
+	char tenant[LEDGER_KEY_MAX + 1];
+	struct ledger_row *row = &found->row;
+	snprintf(tenant, sizeof(tenant), "%.*s", (int)strcspn(found->key, "\n"), found->key);
+	bool is_bought = state == LEDGER_BOUGHT;
+	settle(ledger, tenant, found, is_bought ? MAX(found->reserved, row->amount) : 0);
+	if (is_bought) {
+		row->state = LEDGER_BOUGHT;
+		set(&row->tracking_code, tracking_code);
+		row->paid = row->fee = 0;
+		row->unproven = row->exists_seen = row->needs_person = 0;
+		found->held_from = 0;
+		found->is_by_person = true;
+	} else if (BIT(row->state) & (BUYING | IN_DOUBT)) {
+		write_unbought(found);
+	} else if (state == LEDGER_FAILED) {
+		row->state = LEDGER_FAILED;
+		row->unproven = row->needs_person = 0;
+		found->held_from = 0;
+	} else {
+		forget_shipment(found);
+		forget_approval(row);
+		row->state = LEDGER_PLANNED;
+	}
+}
+
+static bool may_resolve(const struct ledger_row *row, int state)
+{
+	bool waits = (BIT(row->state) & (PLANNED | CREATED)) && row->needs_person && !row->unproven;
+	switch (state) {
+	case LEDGER_BOUGHT:
+		return BIT(row->state) & (BUYING | IN_DOUBT | HELD | FAILED) || (row->state == LEDGER_CREATED && row->unproven);
+	case LEDGER_FAILED:
+		return BIT(row->state) & (BUYING | IN_DOUBT | HELD) || waits;
+	case LEDGER_PLANNED:
+		return BIT(row->state) & (HELD | FAILED) || waits;
+	default:
+		return false;
+	}
+}
+
+int memory_ledger_resolve(
+	struct memory_ledger *ledger, int64_t row, int state, const char *tracking_code, const char *reason)
+{
+	if (row < 1 || (size_t)row > ledger->row_count)
+		return SHIPOPT_ENOTFOUND;
+	struct memory_row *found = &ledger->rows[row - 1];
+	int64_t left_ms = found->row.lease_until_ms - clock_wall_ms();
+	if (!may_resolve(&found->row, state))
+		return SHIPOPT_ESTATE;
+	if (left_ms > 0 && left_ms <= LEDGER_LEASE_MAX_MS)
+		return SHIPOPT_EBUSY;
+	write_resolved(ledger, found, state, tracking_code);
+	set(&found->row.reason, reason);
+	found->row.lease_until_ms = 0;
+	found->token++;
+	return 0;
 }
 
 void memory_ledger_apply(struct memory_ledger *ledger, struct ledger_request *request)

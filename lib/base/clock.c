@@ -13,7 +13,7 @@
 #define VIRTUAL_WALL_START_MS 1767225600000
 
 atomic_bool clock_virtual_enabled;
-static atomic_int_fast64_t virtual_us;
+static atomic_int_fast64_t virtual_us, virtual_wall_offset_ms;
 
 static int64_t read_us(clockid_t id)
 {
@@ -68,13 +68,15 @@ int64_t clock_near_read(struct clock_near *near)
 int64_t clock_wall_ms(void)
 {
 	if (UNLIKELY(atomic_load_explicit(&clock_virtual_enabled, memory_order_relaxed)))
-		return VIRTUAL_WALL_START_MS + (atomic_load(&virtual_us) - VIRTUAL_START_US) / 1000;
+		return VIRTUAL_WALL_START_MS + (atomic_load(&virtual_us) - VIRTUAL_START_US) / 1000 +
+		       atomic_load(&virtual_wall_offset_ms);
 	return read_us(CLOCK_REALTIME) / 1000;
 }
 
 void clock_set_virtual(bool is_virtual)
 {
 	atomic_store(&virtual_us, VIRTUAL_START_US);
+	atomic_store(&virtual_wall_offset_ms, 0);
 	atomic_store(&clock_virtual_enabled, is_virtual);
 }
 
@@ -87,4 +89,10 @@ void clock_advance_us(int64_t us)
 {
 	ASSERT(us >= 0 && clock_is_virtual());
 	atomic_fetch_add(&virtual_us, us);
+}
+
+void clock_set_wall_offset_ms(int64_t ms)
+{
+	ASSERT(clock_is_virtual());
+	atomic_store(&virtual_wall_offset_ms, ms);
 }

@@ -64,5 +64,7 @@ static inline int64_t clock_now_ms(void)
 void clock_set_virtual(bool is_virtual); /* starts at monotonic 1 s and wall 2026-01-01T00:00:00Z */
 bool clock_is_virtual(void);
 void clock_advance_us(int64_t us); /* virtual clock only */
+/* Virtual clock only: the wall clock is this far ahead of what the monotonic one says, as on a machine whose clock is wrong. */
+void clock_set_wall_offset_ms(int64_t ms);
 
 #endif

@@ -69,7 +69,7 @@ static void read_answer(struct http_transfer *transfer)
 	buffer_done(&whole);
 	request->sent = answer.was_sent ? HTTP_MAYBE_SENT : HTTP_NOT_SENT;
 	request->http_status = answer.http_status;
-	request->was_handed_over = true;
+	request->was_handed_over = answer.was_handed_over;
 	request->retry_after_ms = answer.retry_after_ms;
 	if (answer.status < 0)
 		end(request, answer.status, answer.was_sent, "the world failed it");

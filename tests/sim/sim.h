@@ -23,6 +23,7 @@
 #define SIM_ITEMS_MAX 64
 
 struct sim_result {
+	int times; /* reported; 1 in the end */
 	int status;
 	int64_t attempts, amount;
 	char message[256];
@@ -63,6 +64,8 @@ void sim_crash(struct sim_process *process);
 
 /* A domestic order of that name; NULL when out of memory. `weight` sets its content apart. */
 shipopt_order *sim_order(const char *key, int weight);
+/* Its contents are insured for this, in millionths. */
+void sim_insure(shipopt_order *order, int64_t value);
 /* Starts a run; takes the orders over. */
 int sim_start(struct sim_process *process, shipopt_order **orders, size_t count);
 /* To its end; returns the run's status. */
@@ -76,6 +79,10 @@ bool sim_is_over(struct sim_process *process);
 /* Takes the run's status and forgets the run. */
 int sim_finish(struct sim_process *process);
 
+/* The row that has the shipment of this number; NULL: none. */
+const struct memory_row *sim_row_of(size_t shipment);
+/* The world's `on_buy`: writes down whose row buys the shipment. */
+void sim_note_buyer(struct world *world, const struct world_purchase *purchase);
 /* Compares the ledger with the world, label by label and price by price; prints what differs and returns how much. An
  * hour later, so that late effects count too. */
 size_t sim_compare(void);

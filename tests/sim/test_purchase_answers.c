@@ -166,7 +166,6 @@ static void insurance_is_reserved_with_the_postage_and_in_one_currency(void **st
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct sim_process process;
 		begin(&process, cases[i].settings);
-		EDIT(WORLD_BUY, "\"selected_rate\":", "\"insurance\":\"100.00\",\"selected_rate\":");
 		assert_int_equal(insured(&process, "100.00"), cases[i].status);
 		assert_true(says(&process, cases[i].says));
 		if (cases[i].status == 0) {
@@ -182,11 +181,11 @@ static void a_label_without_the_insurance_asked_for_says_so(void **state)
 	static const struct {
 		const char *to;
 		int64_t fee;
-	} cases[] = {{"\"selected_rate\":", 0}, {"\"insurance\":\"50.00\",\"selected_rate\":", 1000000}};
+	} cases[] = {{"\"other\":\"", 0}, {"\"insurance\":\"50.00\",\"other\":\"", 1000000}};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct sim_process process;
 		begin(&process, NULL);
-		EDIT(WORLD_BUY, "\"selected_rate\":", cases[i].to);
+		EDIT(WORLD_BUY, "\"insurance\":\"", cases[i].to);
 		assert_int_equal(insured(&process, "100.00"), 0);
 		assert_string_equal(process.results[0].message, "bought, but not insured: 100.00 USD was asked for");
 		assert_int_equal(case_row("o-0")->fee, cases[i].fee);

@@ -55,7 +55,8 @@ static void a_rerate_that_says_that_the_shipment_has_postage_opens_no_other_ship
 		sim_turn(&process, 1000);
 	struct world_shipment *shipment = &sim_world.shipments[0];
 	shipment->chosen = 1;
-	shipment->paid = shipment->total_paid = shipment->prices[1];
+	shipment->price = shipment->prices[1];
+	shipment->currency = shipment->currencies[1];
 	shipment->label_number = ++sim_world.labels;
 	shipment->labels = 1;
 	sim_wait(&process);
@@ -141,6 +142,7 @@ static void prices_beyond_all_bounds_do_not_overflow(void **state)
 			sim_turn(&process, 1000);
 		for (int rate = 0; rate < WORLD_RATES; rate++)
 			sim_world.shipments[0].prices[rate] = INT64_MAX - 7;
+		sim_world.charge = CHARGE_ABSURD; /* a price charged as large as that is not believed */
 		sim_wait(&process);
 		assert_int_equal(process.results[0].status, i == 2 ? SHIPOPT_ELIMIT : 0);
 		assert_true(i == 2 || case_row("o-0")->ceiling >= INT64_MAX - 7);

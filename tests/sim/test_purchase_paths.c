@@ -110,7 +110,7 @@ static void the_hosts_choice_is_bought_held_or_refused(void **state)
 
 static void a_rate_without_an_id_or_an_amount_cannot_be_chosen(void **state)
 {
-	static const char *const to[][2] = {{"\"id\":\"rate_0_1_1\"", "\"no_id\":\"\""}, {"\"rate\":\"5.25\"", "\"rate\":\"five\""}};
+	static const char *const to[][2] = {{"\"id\":\"rate_0_1_1_", "\"no_id\":\"_"}, {"\"rate\":\"5.25\"", "\"rate\":\"five\""}};
 	for (size_t i = 0; i < ARRAY_SIZE(to); i++) {
 		struct sim_process process;
 		begin_asking(&process, ask_told, NULL);

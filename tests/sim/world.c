@@ -6,23 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/text.h"
-#include "shipopt/error.h"
-
-#define PERMILLE 1000
-
-static const struct {
-	const char *carrier, *service;
-	int days;
-} products[WORLD_RATES] = {{"USPS", "Priority", 2}, {"UPS", "Ground", 4}, {"USPS", "Express", 1}};
-
-const char *world_fault_name(enum world_fault fault)
-{
-	static const char *const names[FAULT_COUNT] = {"none", "refused connection", "lost before", "lost after", "late", "hang",
-		"hang late", "truncated", "garbage", "empty", "other body", "no label", "500", "500 after", "503", "408", "409",
-		"429", "401", "402", "404", "bare 404", "refused", "in progress", "timed out", "no response", "rate expired"};
-	return names[fault];
-}
+#include "base/macro.h"
 
 void world_init(struct world *world, uint64_t seed)
 {
@@ -56,6 +40,11 @@ static void *grown(void *array, size_t count, size_t *capacity, size_t size)
 
 /* ---- effects ----------------------------------------------------------------------------------------------- */
 
+static bool is_expired(const struct world *world, const struct world_effect *effect)
+{
+	return !world->sells_old_rates && effect->version != world->shipments[effect->shipment].version;
+}
+
 static void carry_out(struct world *world, struct world_effect *effect)
 {
 	struct world_shipment *shipment = &world->shipments[effect->shipment];
@@ -63,15 +52,16 @@ static void carry_out(struct world *world, struct world_effect *effect)
 	world->effects_over++;
 	if (shipment->labels > 0 && world->guard) {
 		effect->result = EFFECT_EXISTS;
-	} else if (effect->version != shipment->version) {
+	} else if (is_expired(world, effect)) {
 		effect->result = EFFECT_EXPIRED;
 	} else {
 		effect->result = EFFECT_BOUGHT;
 		shipment->labels++;
 		shipment->chosen = effect->rate;
-		shipment->paid = shipment->prices[effect->rate];
-		shipment->total_paid += shipment->paid;
+		shipment->price = effect->price;
+		shipment->currency = effect->currency;
 		shipment->label_number = ++world->labels;
+		world_finish_label(world, shipment, effect->insurance);
 	}
 	world_note(world, (uint64_t)effect->result * 31 + effect->shipment);
 }
@@ -92,7 +82,19 @@ void world_catch_up(struct world *world)
 	}
 }
 
-static bool is_being_bought(const struct world *world, size_t shipment)
+bool world_is_buying(const struct world *world, size_t shipment)
+{
+	if (world->effects_over == world->effect_count || (world->guard && world->shipments[shipment].labels > 0))
+		return false;
+	for (size_t i = 0; i < world->effect_count; i++) {
+		const struct world_effect *effect = &world->effects[i];
+		if (!effect->is_over && effect->shipment == shipment && !is_expired(world, effect))
+			return true;
+	}
+	return false;
+}
+
+static bool is_under_way(const struct world *world, size_t shipment)
 {
 	for (size_t i = 0; i < world->effect_count; i++)
 		if (!world->effects[i].is_over && world->effects[i].shipment == shipment)
@@ -100,11 +102,16 @@ static bool is_being_bought(const struct world *world, size_t shipment)
 	return false;
 }
 
-static size_t add_effect(struct world *world, size_t shipment, int version, int rate, int64_t due_us)
+static size_t add_effect(struct world *world, const struct world_purchase *purchase, int64_t due_us)
 {
 	world->effects = grown(world->effects, world->effect_count, &world->effect_capacity, sizeof(*world->effects));
-	world->effects[world->effect_count] =
-		(struct world_effect){.due_us = due_us, .shipment = shipment, .version = version, .rate = rate};
+	world->effects[world->effect_count] = (struct world_effect){.due_us = due_us,
+		.shipment = purchase->shipment,
+		.version = purchase->version,
+		.rate = purchase->rate,
+		.price = purchase->price,
+		.currency = purchase->currency,
+		.insurance = purchase->insurance};
 	return world->effect_count++;
 }
 
@@ -123,119 +130,59 @@ static size_t add_shipment(struct world *world, const char *body)
 	shipment->prices[0] = 7500000 + cents * 10000;
 	shipment->prices[1] = 5250000 + cents * 10000;
 	shipment->prices[2] = 26350000 + cents * 10000;
+	for (size_t i = 0; i < WORLD_RATES; i++)
+		shipment->currencies[i] = "USD";
+	if (world->is_adverse)
+		world_draw_prices(world, shipment);
 	return world->shipment_count++;
 }
 
 static void rerate(struct world *world, size_t index)
 {
 	struct world_shipment *shipment = &world->shipments[index];
-	shipment->version += shipment->version % 2 == 0 ? 1 : 2; /* even: expired */
+	shipment->version += shipment->version % 2 == 0 ? 1 : 2;
 	for (size_t i = 0; i < WORLD_RATES; i++)
 		shipment->prices[i] += world->rerate_step;
+	if (world->is_adverse)
+		world_draw_prices(world, shipment);
 }
 
-/* Faults that make sense for a kind of call. */
-static bool fits(enum world_call call, enum world_fault fault)
+/* The carrier has the price and its currency in the rate's id, so that it can sell an old rate. */
+static struct world_purchase read_purchase(const struct world_visit *visit, const char *body)
 {
-	switch (fault) {
-	case FAULT_LATE:
-	case FAULT_HANG_LATE:
-	case FAULT_NO_LABEL:
-	case FAULT_IN_PROGRESS:
-	case FAULT_TIMED_OUT:
-	case FAULT_NO_RESPONSE:
-	case FAULT_RATE_EXPIRED:
-	case FAULT_409:
-		return call == WORLD_BUY;
-	case FAULT_401: /* ends the whole run: scenarios of their own */
-	case FAULT_402:
-		return false;
-	case FAULT_404:
-	case FAULT_REFUSED:
-		return call == WORLD_BUY || call == WORLD_CREATE;
-	default:
-		return true;
-	}
-}
-
-static void draw_fault(struct world *world, struct world_visit *visit)
-{
-	if (random_below(&world->random, PERMILLE) >= world->permille)
-		return;
-	do
-		visit->fault = (enum world_fault)(1 + random_below(&world->random, FAULT_COUNT - 1));
-	while (!fits(visit->call, visit->fault));
-	visit->ms = (int64_t)random_below(&world->random, (uint64_t)world->late_most_us / 1000);
-	if (visit->fault == FAULT_429 || visit->fault == FAULT_503) {
-		static const int64_t waits[] = {-1, 0, 3000, 30000};
-		visit->ms = waits[random_below(&world->random, ARRAY_SIZE(waits))];
-	} else if (random_below(&world->random, 2)) {
-		visit->ms /= 100; /* soon, as often as not */
-	}
-	if (visit->fault >= FAULT_IN_PROGRESS && random_below(&world->random, 3) == 0)
-		visit->ms = -1;
-}
-
-static void choose_fault(struct world *world, struct world_visit *visit)
-{
-	visit->fault = FAULT_NONE;
-	visit->ms = 0;
-	if (!world->script) {
-		draw_fault(world, visit);
-		return;
-	}
-	for (size_t i = 0; i < world->script_count; i++) {
-		if (world->script[i].call != visit->call || (world->script_used >> i & 1))
-			continue;
-		world->script_used |= UINT64_C(1) << i;
-		visit->fault = world->script[i].fault;
-		visit->ms = world->script[i].ms;
-		return;
-	}
-}
-
-/* Whether, and how much later, the work behind a call is done; -1: not. */
-static int64_t work_delay_us(const struct world_visit *visit)
-{
-	switch (visit->fault) {
-	case FAULT_NONE:
-	case FAULT_LOST_AFTER:
-	case FAULT_TRUNCATED:
-	case FAULT_GARBAGE:
-	case FAULT_EMPTY:
-	case FAULT_OTHER_BODY:
-	case FAULT_500_AFTER:
-		return 0;
-	case FAULT_LATE:
-	case FAULT_HANG_LATE:
-	case FAULT_NO_LABEL:
-	case FAULT_408:
-	case FAULT_IN_PROGRESS:
-	case FAULT_TIMED_OUT:
-	case FAULT_NO_RESPONSE:
-		return visit->ms < 0 ? -1 : visit->ms * 1000;
-	default:
-		return -1;
-	}
+	struct world_purchase purchase = {.shipment = visit->shipment, .insurance = -1};
+	int number = 0;
+	long long price = 0;
+	char currency[4] = "";
+	const char *id = body ? strstr(body, "rate_") : NULL, *insurance = body ? strstr(body, "\"insurance\":\"") : NULL;
+	if (!id || sscanf(id, "rate_%d_%d_%d_%lld_%3[A-Z]", &number, &purchase.version, &purchase.rate, &price, currency) != 5 ||
+		(size_t)number != visit->shipment)
+		abort(); /* the rate of another shipment: never */
+	purchase.price = price;
+	purchase.currency = strcmp(currency, "CAD") == 0 ? "CAD" : "USD";
+	if (insurance)
+		purchase.insurance = (int64_t)(strtod(insurance + strlen("\"insurance\":\""), NULL) * 1000000 + 0.5);
+	purchase.has_left = visit->fault != FAULT_REFUSED_CONNECTION;
+	return purchase;
 }
 
 static void begin_purchase(struct world *world, const char *body, struct world_visit *visit)
 {
-	int number = 0, version = 0, rate = 0;
-	const char *id = body ? strstr(body, "rate_") : NULL;
-	if (!id || sscanf(id, "rate_%d_%d_%d", &number, &version, &rate) != 3 || (size_t)number != visit->shipment)
-		abort(); /* the rate of another shipment: never */
+	struct world_purchase purchase = read_purchase(visit, body);
 	struct world_shipment *shipment = &world->shipments[visit->shipment];
+	if (world->on_buy)
+		world->on_buy(world, &purchase);
 	if (visit->fault == FAULT_RATE_EXPIRED && shipment->version % 2)
 		shipment->version++;
-	int64_t delay_us = work_delay_us(visit);
+	int64_t delay_us = world_work_delay_us(visit);
 	if (delay_us < 0)
 		return;
-	if (world->guard && is_being_bought(world, visit->shipment))
+	/* An adverse carrier may take two purchases of a shipment up at once, and sell it to the faster one. */
+	bool overtakes = world->is_adverse && world->guard && random_below(&world->random, 2);
+	if (world->guard && !overtakes && is_under_way(world, visit->shipment))
 		visit->in_progress = true;
 	else
-		visit->effect = add_effect(
-			world, visit->shipment, version, rate, clock_now_us() + world->latency_us / 2 + delay_us);
+		visit->effect = add_effect(world, &purchase, clock_now_us() + world->latency_us / 2 + delay_us);
 }
 
 static enum world_call call_of(const char *method, const char *path, size_t *ret_shipment)
@@ -250,193 +197,70 @@ static enum world_call call_of(const char *method, const char *path, size_t *ret
 	return strcmp(method, "GET") == 0 ? WORLD_READ : strstr(path, "/buy") ? WORLD_BUY : WORLD_RERATE;
 }
 
+static void begin_creation(struct world *world, const char *body, struct world_visit *visit)
+{
+	bool is_shared = visit->fault == FAULT_SHARED || visit->fault == FAULT_SHARED_NAMED;
+	if (is_shared && world->shipment_count > 0)
+		visit->shipment = random_below(&world->random, world->shipment_count);
+	else
+		visit->shipment = add_shipment(world, body);
+}
+
+static void begin_work(struct world *world, const char *body, struct world_visit *visit)
+{
+	bool works = world_work_delay_us(visit) >= 0;
+	bool is_sold = visit->call == WORLD_RERATE && world->guard && world->shipments[visit->shipment].labels > 0;
+	if (visit->call == WORLD_BUY)
+		begin_purchase(world, body, visit);
+	else if (visit->call == WORLD_CREATE && works)
+		begin_creation(world, body, visit);
+	else if (visit->call == WORLD_RERATE && works && !is_sold)
+		rerate(world, visit->shipment);
+}
+
 void world_arrive(struct world *world, const char *method, const char *path, const char *body, struct world_visit *visit)
 {
 	world_catch_up(world);
-	*visit = (struct world_visit){.effect = SIZE_MAX};
+	*visit = (struct world_visit){.effect = SIZE_MAX, .retry_after_ms = -1};
 	visit->call = call_of(method, path, &visit->shipment);
-	choose_fault(world, visit);
+	visit->is_stranger = visit->call != WORLD_CREATE && visit->shipment >= world->shipment_count;
+	world_choose_fault(world, visit);
 	world->calls[visit->call]++;
 	world->last_call_us[visit->call] = clock_now_us();
 	world_note(world, (uint64_t)clock_now_us());
 	world_note(world, (uint64_t)visit->call << 32 | (uint64_t)visit->fault << 16 | (visit->shipment & 0xffff));
-	bool works = work_delay_us(visit) >= 0;
-	visit->is_stranger = visit->call != WORLD_CREATE && visit->shipment >= world->shipment_count;
 	world->strangers += visit->is_stranger;
 	if (visit->is_stranger)
 		visit->fault = FAULT_NONE;
-	else if (visit->call == WORLD_BUY)
-		begin_purchase(world, body, visit);
-	else if (visit->call == WORLD_CREATE && works)
-		visit->shipment = add_shipment(world, body);
-	else if (visit->call == WORLD_RERATE && works)
-		rerate(world, visit->shipment);
+	else
+		begin_work(world, body, visit);
+	world->faults[visit->fault]++;
 	bool hangs = visit->fault == FAULT_HANG || visit->fault == FAULT_HANG_LATE;
 	visit->answer_us = hangs ? INT64_MAX : clock_now_us() + world->latency_us;
 }
 
-/* ---- leaving ----------------------------------------------------------------------------------------------- */
+/* ---- looking at it ----------------------------------------------------------------------------------------- */
 
-static void append_rate(struct buffer *body, const struct world *world, size_t index, int i)
+const struct world_shipment *world_find(const struct world *world, const char *id)
 {
-	const struct world_shipment *shipment = &world->shipments[index];
-	char amount[DECIMAL_TEXT_SIZE];
-	decimal_format(shipment->prices[i], 2, amount);
-	buffer_append_format(body,
-		"{\"id\":\"rate_%zu_%d_%d\",\"carrier\":\"%s\",\"service\":\"%s\",\"rate\":\"%s\",\"currency\":\"USD\","
-		"\"delivery_days\":%d}",
-		index, shipment->version, i, products[i].carrier, products[i].service, amount, products[i].days);
+	unsigned number;
+	if (!id || sscanf(id, "shp_%u", &number) != 1 || number >= world->shipment_count)
+		return NULL;
+	return &world->shipments[number];
 }
 
-static void append_rates(struct buffer *body, struct world *world, size_t index, bool rates_now)
-{
-	bool hides = rates_now && world->hidden_visits > 0;
-	const char *separator = "";
-	world->hidden_visits -= hides;
-	buffer_append_text(body, "\"rates\":[");
-	for (int i = 0; i < WORLD_RATES; i++) {
-		if (hides && strcmp(products[i].carrier, world->hidden_carrier) == 0)
-			continue;
-		buffer_append_text(body, separator);
-		append_rate(body, world, index, i);
-		separator = ",";
-	}
-	buffer_append_text(body, "],\"messages\":[");
-	if (hides)
-		buffer_append_format(body, "{\"carrier\":\"%s\",\"type\":\"rate_error\",\"message\":\"unavailable\"}",
-			world->hidden_carrier);
-	buffer_append_text(body, "]");
-}
-
-static void append_shipment(struct buffer *body, struct world *world, size_t index, bool rates_now)
-{
-	const struct world_shipment *shipment = &world->shipments[index];
-	buffer_append_format(body, "{\"id\":\"shp_%zu\",\"object\":\"Shipment\",\"reference\":\"%s\",", index, shipment->reference);
-	append_rates(body, world, index, rates_now);
-	if (shipment->labels > 0) {
-		char amount[DECIMAL_TEXT_SIZE];
-		decimal_format(shipment->paid, 2, amount);
-		buffer_append_format(body,
-			",\"tracking_code\":\"TRK%06d\",\"postage_label\":{\"id\":\"pl_%d\",\"label_url\":\"http://l.invalid/%d\"},"
-			"\"selected_rate\":{\"id\":\"rate_%zu_%d_%d\",\"carrier\":\"%s\",\"service\":\"%s\",\"rate\":\"%s\","
-			"\"currency\":\"USD\"}",
-			shipment->label_number, shipment->label_number, shipment->label_number, index, shipment->version,
-			shipment->chosen, products[shipment->chosen].carrier, products[shipment->chosen].service, amount);
-	}
-	buffer_append_text(body, "}");
-}
-
-static void refuse(struct world_answer *answer, struct buffer *body, int http_status, const char *code)
-{
-	answer->http_status = http_status;
-	buffer_append_format(body, "{\"error\":{\"code\":\"%s\",\"message\":\"as the script says\",\"errors\":[]}}", code);
-}
-
-static void fail(struct world_answer *answer, int status, bool was_sent)
-{
-	answer->status = status;
-	answer->was_sent = was_sent;
-	answer->http_status = 0;
-}
-
-static void answer_well(struct world *world, const struct world_visit *visit, struct world_answer *answer, struct buffer *body)
-{
-	if (visit->is_stranger) {
-		refuse(answer, body, 404, "NOT_FOUND");
-		return;
-	}
-	if (visit->in_progress) {
-		refuse(answer, body, 422, "SHIPMENT.PURCHASE.IN_PROGRESS");
-		return;
-	}
-	if (visit->effect != SIZE_MAX && world->effects[visit->effect].result == EFFECT_EXISTS) {
-		refuse(answer, body, 422, "SHIPMENT.POSTAGE.EXISTS");
-		return;
-	}
-	if (visit->effect != SIZE_MAX && world->effects[visit->effect].result == EFFECT_EXPIRED) {
-		refuse(answer, body, 422, "RATE.EXPIRED");
-		return;
-	}
-	if (visit->call == WORLD_RERATE && world->guard && world->shipments[visit->shipment].labels > 0) {
-		refuse(answer, body, 422, "SHIPMENT.RERATE.POSTAGE_EXISTS");
-		return;
-	}
-	answer->http_status = visit->call == WORLD_CREATE ? 201 : 200;
-	append_shipment(body, world, visit->shipment, visit->call == WORLD_CREATE || visit->call == WORLD_RERATE);
-}
-
-void world_leave(struct world *world, const struct world_visit *visit, struct world_answer *ret_answer, struct buffer *body)
-{
-	static const char *const codes[FAULT_COUNT] = {[FAULT_409] = "CONFLICT.OF.SOME.KIND", [FAULT_401] = "APIKEY.INVALID",
-		[FAULT_402] = "PAYMENT.REQUIRED", [FAULT_404] = "NOT_FOUND", [FAULT_REFUSED] = "SHIPMENT.POSTAGE.FAILURE",
-		[FAULT_IN_PROGRESS] = "SHIPMENT.PURCHASE.IN_PROGRESS", [FAULT_TIMED_OUT] = "SHIPMENT.POSTAGE.TIMED_OUT",
-		[FAULT_NO_RESPONSE] = "SHIPMENT.POSTAGE.NO_RESPONSE", [FAULT_RATE_EXPIRED] = "RATE.EXPIRED",
-		[FAULT_500] = "INTERNAL_SERVER_ERROR", [FAULT_429] = "RATE_LIMITED"};
-	static const int statuses[FAULT_COUNT] = {[FAULT_500] = 500, [FAULT_500_AFTER] = 500, [FAULT_503] = 503, [FAULT_408] = 408,
-		[FAULT_409] = 409, [FAULT_429] = 429, [FAULT_401] = 401, [FAULT_402] = 402, [FAULT_404] = 404,
-		[FAULT_BARE_404] = 404, [FAULT_REFUSED] = 422, [FAULT_IN_PROGRESS] = 422, [FAULT_TIMED_OUT] = 422,
-		[FAULT_NO_RESPONSE] = 422, [FAULT_RATE_EXPIRED] = 422};
-	world_catch_up(world);
-	*ret_answer = (struct world_answer){.was_sent = true, .retry_after_ms = -1};
-	switch (visit->fault) {
-	case FAULT_NONE:
-		answer_well(world, visit, ret_answer, body);
-		break;
-	case FAULT_REFUSED_CONNECTION:
-		fail(ret_answer, SHIPOPT_ECONNECT, false);
-		break;
-	case FAULT_LOST_BEFORE:
-	case FAULT_LOST_AFTER:
-	case FAULT_LATE:
-		fail(ret_answer, SHIPOPT_ENETWORK, true);
-		break;
-	case FAULT_HANG:
-	case FAULT_HANG_LATE:
-		fail(ret_answer, SHIPOPT_ETIMEDOUT, true);
-		break;
-	case FAULT_TRUNCATED:
-		fail(ret_answer, SHIPOPT_EPROTOCOL, true);
-		break;
-	case FAULT_GARBAGE:
-		ret_answer->http_status = 200;
-		buffer_append_text(body, "<html>maintenance</html>");
-		break;
-	case FAULT_EMPTY:
-		ret_answer->http_status = 200;
-		break;
-	case FAULT_OTHER_BODY:
-		ret_answer->http_status = 200;
-		buffer_append_text(body, "{\"id\":\"shp_999999\",\"reference\":\"somebody else\",\"tracking_code\":\"TRK999999\","
-					 "\"rates\":[{\"id\":\"rate_999999_1_0\",\"carrier\":\"USPS\",\"service\":\"Priority\","
-					 "\"rate\":\"1.00\",\"currency\":\"USD\"}]}");
-		break;
-	case FAULT_NO_LABEL:
-		ret_answer->http_status = 200;
-		buffer_append_format(body, "{\"id\":\"shp_%zu\",\"rates\":[]}", visit->shipment);
-		break;
-	default:
-		ret_answer->http_status = statuses[visit->fault];
-		if (visit->fault == FAULT_429 || visit->fault == FAULT_503)
-			ret_answer->retry_after_ms = visit->ms;
-		if (codes[visit->fault])
-			refuse(ret_answer, body, statuses[visit->fault], codes[visit->fault]);
-		else
-			buffer_append_text(body, "<html>no such page</html>");
-	}
-	world_note(world, (uint64_t)ret_answer->http_status << 8 | (uint8_t)-ret_answer->status);
-}
-
-int world_labels(struct world *world, const char *reference, int64_t *ret_paid, char *ret_tracking_code, size_t size)
+int world_labels_of(const struct world *world, int64_t buyer)
 {
 	int labels = 0;
-	world_catch_up(world);
-	for (size_t i = 0; i < world->shipment_count; i++) {
-		const struct world_shipment *shipment = &world->shipments[i];
-		if (shipment->labels == 0 || strcmp(shipment->reference, reference) != 0)
-			continue;
-		labels += shipment->labels;
-		*ret_paid = shipment->paid;
-		snprintf(ret_tracking_code, size, "TRK%06d", shipment->label_number);
-	}
+	for (size_t i = 0; i < world->shipment_count; i++)
+		labels += world->shipments[i].buyer == buyer ? world->shipments[i].labels : 0;
 	return labels;
+}
+
+int64_t world_charged(const struct world_shipment *shipment, const char *currency)
+{
+	bool is_price = shipment->charge == CHARGE_RATE || shipment->charge == CHARGE_MORE;
+	if (!is_price || !currency || strcmp(currency, shipment->currency) != 0)
+		return 0;
+	return shipment->price + (shipment->charge == CHARGE_MORE ? WORLD_CHARGE_MORE : 0);
 }

@@ -277,7 +277,7 @@ static void a_write_makes_what_it_touches_dead_and_nothing_else(void **state)
 	assert_int_equal(read_one("shp_1")->is_cached, 1);
 	assert_int_equal(read_one("shp_0")->is_cached, 0);
 	/* Also when it is refused: it may have been the second try. */
-	call("POST", "/shipments/shp_0/buy", "{\"rate\":{\"id\":\"rate_0_3_0\"}}", SHIPOPT_EREFUSED);
+	call("POST", "/shipments/shp_0/buy", "{\"rate\":{\"id\":\"rate_0_3_0_4500000_USD\"}}", SHIPOPT_EREFUSED);
 	assert_int_equal(read_one("shp_0")->is_cached, 0);
 	assert_int_equal(read_one("shp_1")->is_cached, 1);
 	finish();

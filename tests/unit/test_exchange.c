@@ -66,7 +66,7 @@ static void prepare(struct try *try, enum world_call call)
 	memset(try, 0, sizeof(*try));
 	exchange_init(&try->exchange);
 	try->exchange.done = on_done;
-	int r = call == WORLD_BUY ? provider->buy_shipment(&try->exchange.call, "shp_0", "rate_0_1_0", -1)
+	int r = call == WORLD_BUY ? provider->buy_shipment(&try->exchange.call, "shp_0", "rate_0_1_0_4500000_USD", -1)
 				  : provider->retrieve_shipment(&try->exchange.call, "shp_0");
 	assert_int_equal(r, 0);
 }

@@ -93,12 +93,15 @@ struct reservation {
 };
 
 static int reserve(struct database *database, struct ledger_request *request, const struct ledger_found *found,
-	const struct reservation *wanted, shipopt_error **ret_error)
+	struct reservation *wanted, shipopt_error **ret_error)
 {
 	const char *tenant = request->key.tenant;
 	bool same = text_equal(wanted->name, found->budget) && text_equal(wanted->currency, found->currency);
 	int64_t before = same ? found->reserved : 0;
 	struct budget budget;
+	/* An earlier purchase at a higher price may have bought: it keeps its reservation. */
+	if (found->facts.unproven > 0)
+		wanted->amount = MAX(wanted->amount, before);
 	int r = budget_read(database, &budget, tenant, wanted->name, wanted->currency, ret_error);
 	if (r < 0)
 		return r;
