@@ -14,14 +14,14 @@ cd "$(dirname "$0")/.."
 
 build=${TEST_BUILD:-build-tests}
 options=${TEST_OPTIONS:---werror -Dfaults=true}
-suites=${TEST_SUITES:-unit fault sim stress integration abi}
+suites=${TEST_SUITES:-unit fault sim stress integration abi model}
 log=$build/meson-logs/testlog.json
 
 require_packages "cc build-essential" "c++ build-essential" "pkg-config pkg-config" "meson meson" "ninja ninja-build" \
 	"pc:libcurl libcurl4-openssl-dev" "pc:libpq libpq-dev" "pc:libssl libssl-dev" "pc:simdjson libsimdjson-dev" \
 	"pc:libutf8proc libutf8proc-dev" "pc:sqlite3 libsqlite3-dev" "pc:libmicrohttpd libmicrohttpd-dev" "pc:cmocka libcmocka-dev" "python3 python3" \
 	"/etc/ssl/certs/ca-certificates.crt ca-certificates" \
-	"pg_ctlcluster postgresql" "pgbouncer pgbouncer"
+	"pg_ctlcluster postgresql" "pgbouncer pgbouncer" "spin spin"
 
 stop() {
 	echo "$1" >&2
