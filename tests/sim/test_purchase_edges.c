@@ -148,6 +148,26 @@ static void prices_beyond_all_bounds_do_not_overflow(void **state)
 	}
 }
 
+static void a_repeat_that_was_not_sent_leaves_the_reason_of_the_doubt(void **state)
+{
+	struct sim_process process;
+	case_begin(&process, "bulk.item_timeout_ms=200000");
+	SCRIPT_OF(BUY(LATE, 1000000));
+	sim_start_orders(&process, 1);
+	case_turn_until(&process, LEDGER_IN_DOUBT);
+	/* A store so slow that the time to be sent is over when `buying` is durable. */
+	sim_database.delay_us = 15 * SECOND;
+	while (case_row("o-0")->sent < 2 || case_row("o-0")->state != LEDGER_IN_DOUBT)
+		sim_turn(&process, SECOND);
+	assert_int_equal(sim_world.calls[WORLD_BUY], 1);
+	assert_int_equal(case_row("o-0")->unproven, 1);
+	assert_null(strstr(case_row("o-0")->reason, "nothing was sent"));
+	sim_wait(&process);
+	assert_int_equal(process.results[0].status, SHIPOPT_EINDOUBT);
+	assert_null(strstr(process.results[0].message, "nothing was sent"));
+	case_finish(&process);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +176,7 @@ int main(void)
 		cmocka_unit_test(a_price_of_nothing_approves_nothing),
 		cmocka_unit_test(a_voided_order_is_reported_as_such_at_another_base_url_too),
 		cmocka_unit_test(a_repeat_that_is_not_allowed_is_not_called_an_order_that_was_not_bought),
+		cmocka_unit_test(a_repeat_that_was_not_sent_leaves_the_reason_of_the_doubt),
 		cmocka_unit_test(prices_beyond_all_bounds_do_not_overflow),
 	};
 	cmocka_set_test_filter(getenv("FILTER"));
