@@ -125,7 +125,9 @@ void purchase_rerate(struct purchase *purchase)
 	struct call *call = purchase_new_call(purchase);
 	int r = purchase->rerate_id ? purchase->rules->carrier->provider->rerate_shipment(call, purchase->rerate_id)
 				    : SHIPOPT_ENOMEM;
-	if (r < 0)
+	if (r < 0 && purchase_is_open(purchase))
+		purchase_end_in_doubt(purchase);
+	else if (r < 0)
 		purchase_end(purchase, r, NULL);
 	else
 		purchase_call(purchase, PURCHASE_RATING, purchase_rated);
