@@ -168,6 +168,32 @@ static void a_repeat_that_was_not_sent_leaves_the_reason_of_the_doubt(void **sta
 	case_finish(&process);
 }
 
+static shipopt_request *kept;
+
+static void keep_request(void *userdata, shipopt_request *request)
+{
+	kept = request;
+}
+
+static void let_host_wait(struct sim_process *process)
+{
+	shipopt_bulk_config_set_choose(process->bulk_config, keep_request, NULL);
+}
+
+static void a_host_may_answer_when_everything_is_gone(void **state)
+{
+	struct sim_process process;
+	sim_begin(1);
+	sim_configure = let_host_wait;
+	sim_open(&process, "bulk.item_timeout_ms=5000");
+	sim_buy(&process, 1);
+	assert_int_equal(process.results[0].status, SHIPOPT_ETIMEDOUT);
+	sim_close(&process);
+	sim_end();
+	shipopt_request_fail(kept, SHIPOPT_EHELD, "too late");
+	assert_int_equal(mem_live_count(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +202,7 @@ int main(void)
 		cmocka_unit_test(a_price_of_nothing_approves_nothing),
 		cmocka_unit_test(a_voided_order_is_reported_as_such_at_another_base_url_too),
 		cmocka_unit_test(a_repeat_that_is_not_allowed_is_not_called_an_order_that_was_not_bought),
+		cmocka_unit_test(a_host_may_answer_when_everything_is_gone),
 		cmocka_unit_test(a_repeat_that_was_not_sent_leaves_the_reason_of_the_doubt),
 		cmocka_unit_test(prices_beyond_all_bounds_do_not_overflow),
 	};
