@@ -233,6 +233,11 @@ void purchase_drop_question(struct purchase *purchase)
 
 static void purchase_ask_host(struct purchase *purchase)
 {
+	/* The cancel came while a worker parsed the rates. */
+	if (purchase->is_canceled) {
+		purchase_end(purchase, SHIPOPT_ECANCELED, NULL);
+		return;
+	}
 	shipopt_request *request = NULL;
 	struct purchase_question *question = mem_alloc_zero(sizeof(*question));
 	int r = question ? shipopt_record_copy(purchase->shipment, &question->shipment) : SHIPOPT_ENOMEM;
