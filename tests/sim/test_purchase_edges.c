@@ -194,6 +194,31 @@ static void a_host_may_answer_when_everything_is_gone(void **state)
 	assert_int_equal(mem_live_count(), 0);
 }
 
+static void a_shipment_that_is_made_with_postage_is_for_a_person(void **state)
+{
+	static const sim_run_fn runs[] = {shipopt_bulk_rate, shipopt_bulk_buy};
+	for (size_t i = 0; i < ARRAY_SIZE(runs); i++) {
+		struct sim_process process;
+		case_begin(&process, "bulk.ceiling_percent=50");
+		sim_run = runs[i];
+		sim_start_orders(&process, 1);
+		while (sim_world.shipment_count == 0)
+			sim_turn(&process, 1000);
+		sim_world.shipments[0].labels = sim_world.shipments[0].label_number = sim_world.labels = 1;
+		sim_wait(&process);
+		assert_int_equal(process.results[0].status, SHIPOPT_EHELD);
+		assert_non_null(strstr(process.results[0].message, "shp_0"));
+		assert_int_equal(case_row("o-0")->state, LEDGER_HELD);
+		sim_run = shipopt_bulk_buy;
+		sim_buy(&process, 1);
+		assert_int_equal(process.results[0].status, SHIPOPT_EHELD);
+		assert_int_equal(sim_world.labels, 1);
+		sim_close(&process);
+		sim_end();
+		assert_int_equal(mem_live_count(), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +229,7 @@ int main(void)
 		cmocka_unit_test(a_repeat_that_is_not_allowed_is_not_called_an_order_that_was_not_bought),
 		cmocka_unit_test(a_host_may_answer_when_everything_is_gone),
 		cmocka_unit_test(a_repeat_that_was_not_sent_leaves_the_reason_of_the_doubt),
+		cmocka_unit_test(a_shipment_that_is_made_with_postage_is_for_a_person),
 		cmocka_unit_test(prices_beyond_all_bounds_do_not_overflow),
 	};
 	cmocka_set_test_filter(getenv("FILTER"));
