@@ -270,9 +270,11 @@ static void write_buying(struct memory_ledger *ledger, const struct ledger_reque
 {
 	struct ledger_row *row = &found->row;
 	int64_t amount = request->amount ? request->amount : row->amount;
+	bool keeps = !request->budget && row->unproven > 0;
 	settle(ledger, request, found, 0);
 	set_if(&row->currency, request->currency);
-	set(&row->budget, request->budget);
+	if (!keeps)
+		set(&row->budget, request->budget);
 	set(&row->reason, NULL);
 	set_if(&row->shipment_id, request->shipment_id);
 	set_if(&row->rate_id, request->rate_id);
@@ -283,9 +285,9 @@ static void write_buying(struct memory_ledger *ledger, const struct ledger_reque
 	struct memory_budget *budget = budget_of(ledger, request->key.tenant, row->budget, row->currency);
 	if (budget) {
 		budget->reserved += amount + request->fee;
-		budget->limit = request->budget_limit;
+		budget->limit = keeps ? budget->limit : request->budget_limit;
 	}
-	found->reserved = request->budget ? amount + request->fee : 0;
+	found->reserved = row->budget ? amount + request->fee : 0;
 	row->amount = amount;
 	if (request->ceiling > 0)
 		approve(row, request->ceiling, amount, row->currency);

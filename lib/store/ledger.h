@@ -53,7 +53,8 @@
  * Money: LEDGER_BUY reserves `amount` and the insurance `fee` in the spend limit (tenant, budget, currency) in the
  * transaction that writes buying. LEDGER_FAIL and LEDGER_PROVE release it when no purchase is unproven. LEDGER_BOUGHT_ turns
  * it into spend: `paid` (the amount where `paid` is 0, as an unknown price must not loosen the limit) and `fee`. A purchase
- * that is tried again keeps its reservation and pays only the difference. `ceiling` and `approved` are in
+ * that is tried again keeps its reservation and pays only the difference; without a budget of its own it stays in the one that
+ * an unproven purchase before it has. `ceiling` and `approved` are in
  * `approved_currency`; they stay through LEDGER_PLAN with `keep_approval`.
  *
  * Bounds: key texts 1 to LEDGER_KEY_MAX bytes, other texts LEDGER_TEXT_MAX; a longer `result` or label is not kept (the purchase

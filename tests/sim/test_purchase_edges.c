@@ -219,6 +219,29 @@ static void a_shipment_that_is_made_with_postage_is_for_a_person(void **state)
 	}
 }
 
+static void a_repeat_without_a_limit_stays_in_the_budget_of_the_first(void **state)
+{
+	struct sim_process process;
+	case_begin(&process, "bulk.spend_limit=12.00 bulk.budget=spring bulk.item_timeout_ms=5000");
+	SCRIPT_OF(BUY(LATE, 125000), BUY(LATE, 125000));
+	sim_world.guard = true;
+	sim_buy(&process, 1);
+	const struct memory_budget *budget = memory_ledger_budget(&sim_database.ledger, "spring");
+	assert_int_equal(budget->reserved, 5250000);
+	sim_close(&process);
+	sim_open(&process, NULL);
+	sim_start_orders(&process, 1);
+	while (case_row("o-0")->sent < 2)
+		sim_turn(&process, SECOND);
+	assert_int_equal(budget->reserved, 5250000);
+	sim_wait(&process);
+	assert_int_equal(process.results[0].status, 0);
+	assert_int_equal(budget->reserved, 0);
+	assert_int_equal(budget->spent, 5250000);
+	assert_int_equal(budget->limit, 12000000);
+	case_finish(&process);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +253,7 @@ int main(void)
 		cmocka_unit_test(a_host_may_answer_when_everything_is_gone),
 		cmocka_unit_test(a_repeat_that_was_not_sent_leaves_the_reason_of_the_doubt),
 		cmocka_unit_test(a_shipment_that_is_made_with_postage_is_for_a_person),
+		cmocka_unit_test(a_repeat_without_a_limit_stays_in_the_budget_of_the_first),
 		cmocka_unit_test(prices_beyond_all_bounds_do_not_overflow),
 	};
 	cmocka_set_test_filter(getenv("FILTER"));
