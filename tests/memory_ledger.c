@@ -271,12 +271,14 @@ static void write_buying(struct memory_ledger *ledger, const struct ledger_reque
 {
 	struct ledger_row *row = &found->row;
 	int64_t amount = request->amount ? request->amount : row->amount;
-	bool same = text_equal(request->budget, row->budget) &&
-		    text_equal(request->currency ? request->currency : row->currency, row->currency);
-	int64_t reserved = MAX(amount + request->fee, same && row->unproven > 0 ? found->reserved : 0);
+	const char *currency = request->currency ? request->currency : row->currency;
+	bool keeps = !request->budget && row->unproven > 0;
+	int64_t before = row->unproven > 0 && text_equal(currency, row->currency) ? found->reserved : 0;
+	int64_t reserved = MAX(amount + request->fee, before);
 	settle(ledger, request->key.tenant, found, 0);
 	set_if(&row->currency, request->currency);
-	set(&row->budget, request->budget);
+	if (!keeps)
+		set(&row->budget, request->budget);
 	set(&row->reason, NULL);
 	set_if(&row->shipment_id, request->shipment_id);
 	set_if(&row->rate_id, request->rate_id);
@@ -287,9 +289,9 @@ static void write_buying(struct memory_ledger *ledger, const struct ledger_reque
 	struct memory_budget *budget = budget_of(ledger, request->key.tenant, row->budget, row->currency);
 	if (budget) {
 		budget->reserved += reserved;
-		budget->limit = request->budget_limit;
+		budget->limit = keeps ? budget->limit : request->budget_limit;
 	}
-	found->reserved = request->budget ? reserved : 0;
+	found->reserved = row->budget ? reserved : 0;
 	row->amount = amount;
 	if (request->ceiling > 0)
 		approve(row, request->ceiling, amount, row->currency);

@@ -35,6 +35,8 @@ static bool transfer_set_fixed(struct http_transfer *transfer)
 	/* Both set, so that libcurl asks the environment about neither. */
 	TRANSFER_SET(CURLOPT_PROXY, engine->proxy);
 	TRANSFER_SET(CURLOPT_NOPROXY, "");
+	/* A proxy's answer to CONNECT is no answer to the request, which has not been sent then. */
+	TRANSFER_SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	TRANSFER_SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	TRANSFER_SET(CURLOPT_CONNECTTIMEOUT_MS, (long)engine->connect_timeout_ms);
 	return ok && certificate_bundle_apply(&transfer->engine->bundle, easy);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -155,9 +156,12 @@ void purchase_use_kept(struct purchase *purchase)
 
 /* ---- the host's choice ------------------------------------------------------------------------------------- */
 
-/* A question to the host. If the purchase ends before the answer comes, `purchase` is NULL and the answer is dropped. */
+/* A question to the host. The purchase that asks ends only with the answer, unless it drops the question first: then purchase,
+ * reactor and runtime may be gone when the answer comes, and the question is freed where that is. */
+enum { QUESTION_OPEN, QUESTION_ANSWERED, QUESTION_DROPPED };
 struct purchase_question {
-	struct purchase *purchase; /* reactor thread only */
+	atomic_int state;
+	struct purchase *purchase;
 	struct reactor *reactor;
 	struct task task;
 	shipopt_record *shipment; /* a copy: the host may read it after the purchase has ended */
@@ -166,6 +170,22 @@ struct purchase_question {
 	shipopt_error *error;
 };
 
+static void purchase_question_free(struct purchase_question *question)
+{
+	if (!question)
+		return;
+	shipopt_record_free(question->shipment);
+	shipopt_error_unref(question->error);
+	mem_free(question);
+}
+
+/* False if the other side was first. */
+static bool purchase_question_settle(struct purchase_question *question, int state)
+{
+	int open = QUESTION_OPEN;
+	return atomic_compare_exchange_strong(&question->state, &open, state);
+}
+
 static void purchase_question_over(struct task *task)
 {
 	struct purchase_question *question = CONTAINER_OF(task, struct purchase_question, task);
@@ -173,12 +193,7 @@ static void purchase_question_over(struct task *task)
 	int status = question->status;
 	int64_t value = question->value;
 	shipopt_error *error = TAKE(question->error);
-	shipopt_record_free(question->shipment);
-	mem_free(question);
-	if (!purchase) {
-		shipopt_error_unref(error);
-		return;
-	}
+	purchase_question_free(question);
 	timer_stop(&purchase->timer);
 	purchase->question = NULL;
 	purchase->event_value = value;
@@ -193,7 +208,10 @@ static void purchase_question_answered(void *userdata, int status, int64_t value
 	question->status = status;
 	question->value = value;
 	question->error = error;
-	reactor_post(question->reactor, &question->task);
+	if (purchase_question_settle(question, QUESTION_ANSWERED))
+		reactor_post(question->reactor, &question->task);
+	else
+		purchase_question_free(question);
 }
 
 static void purchase_question_late(struct timer *timer)
@@ -201,12 +219,13 @@ static void purchase_question_late(struct timer *timer)
 	purchase_on(CONTAINER_OF(timer, struct purchase, timer), EVENT_LATE);
 }
 
-/* The item's deadline or a cancel came before the host's answer. */
+/* The item's deadline or a cancel came before the host's answer, unless that is on its way. */
 void purchase_drop_question(struct purchase *purchase)
 {
 	shipopt_error *error = NULL;
 	int status = purchase->is_canceled ? SHIPOPT_ECANCELED : SHIPOPT_ETIMEDOUT;
-	purchase->question->purchase = NULL;
+	if (!purchase_question_settle(purchase->question, QUESTION_DROPPED))
+		return;
 	purchase->question = NULL;
 	error_set(&error, status, "the host had not chosen a rate; nothing was bought");
 	purchase_end(purchase, status, error);
@@ -214,13 +233,17 @@ void purchase_drop_question(struct purchase *purchase)
 
 static void purchase_ask_host(struct purchase *purchase)
 {
+	/* The cancel came while a worker parsed the rates. */
+	if (purchase->is_canceled) {
+		purchase_end(purchase, SHIPOPT_ECANCELED, NULL);
+		return;
+	}
 	shipopt_request *request = NULL;
 	struct purchase_question *question = mem_alloc_zero(sizeof(*question));
 	int r = question ? shipopt_record_copy(purchase->shipment, &question->shipment) : SHIPOPT_ENOMEM;
 	r = r < 0 ? r : request_new(purchase->order->key, question->shipment, purchase_question_answered, question, &request);
 	if (r < 0) {
-		shipopt_record_free(question ? question->shipment : NULL);
-		mem_free(question);
+		purchase_question_free(question);
 		purchase_end(purchase, r, NULL);
 		return;
 	}

@@ -184,7 +184,7 @@ void purchase_end_in_doubt(struct purchase *purchase)
 	else if (row->needs_person)
 		error = error_prefix(error, "a person must look the shipment up at the carrier (shipopt_ledger_resolve)");
 	int r = purchase_fill_item(purchase);
-	purchase_end(purchase, r < 0 ? r : is_refused ? SHIPOPT_EREFUSED : SHIPOPT_EINDOUBT, error);
+	purchase_end(purchase, is_refused && r == 0 ? SHIPOPT_EREFUSED : SHIPOPT_EINDOUBT, error);
 }
 
 /* ---- from the row alone ------------------------------------------------------------------------------------- */
@@ -263,8 +263,8 @@ void purchase_end_bought(struct purchase *purchase)
 	else if (row->reason)
 		error_set(&error, SHIPOPT_OK, "%s", row->reason);
 	int r = purchase_fill_item(purchase);
-	if (r == 0 && purchase->rules->rate_only)
-		r = SHIPOPT_ALREADY;
+	/* Bought, without memory for the item: the next run has it. */
+	r = r < 0 ? SHIPOPT_EINDOUBT : purchase->rules->rate_only ? SHIPOPT_ALREADY : 0;
 	if (r >= 0 && purchase->is_other) {
 		shipopt_error_unref(error);
 		purchase_end_other(purchase);

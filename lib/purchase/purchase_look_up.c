@@ -16,9 +16,11 @@
 
 /* ---- the doubt --------------------------------------------------------------------------------------------- */
 
+/* Why a repeat was not sent says nothing of the purchase before it. */
 static const char *purchase_doubt_text(const struct purchase *purchase)
 {
-	const char *message = shipopt_error_message(purchase->event_error);
+	bool is_unsent = purchase->state == PURCHASE_BUYING && purchase->evidence == EVIDENCE_UNSENT && purchase->doubt;
+	const char *message = shipopt_error_message(is_unsent ? purchase->doubt : purchase->event_error);
 	return message ? message : "the outcome of the purchase is not known";
 }
 

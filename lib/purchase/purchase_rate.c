@@ -12,7 +12,7 @@
 /* Whether the carrier refused the order itself, rather than the call having failed. */
 static bool purchase_is_refusal(int status)
 {
-	return status == SHIPOPT_EREFUSED || status == SHIPOPT_ENOTFOUND;
+	return status == SHIPOPT_EREFUSED || status == SHIPOPT_ENOTFOUND || status == SHIPOPT_EHELD;
 }
 
 /* An API may cut a long reference. */
@@ -53,6 +53,16 @@ static int purchase_name_rerated(struct purchase *purchase)
 	return shipopt_record_set_text(purchase->shipment, SHIPOPT_SHIPMENT_ID, id ? id : purchase->rerate_id);
 }
 
+/* A shipment that was made and has postage: the account buys by itself. That label is for a person, as is the shipment. */
+static int purchase_refuse_label(const struct purchase *purchase, shipopt_error **ret_error)
+{
+	const char *id = shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
+	if (purchase->rerate_id || purchase->rules->carrier->provider->has_postage(purchase->shipment, id) != 1)
+		return 0;
+	return error_set(ret_error, SHIPOPT_EHELD,
+		"the carrier made shipment %.64s with postage, which was not asked for: void it, or keep it (shipopt_ledger_resolve)", id);
+}
+
 /* If the carrier says here that the row's shipment has postage, an earlier purchase of it succeeded, though each may have been
  * proven not to. Read from the answer itself, as the error may lack its code when memory is short. */
 static bool purchase_is_bought_already(const struct purchase *purchase)
@@ -74,6 +84,8 @@ static void purchase_rated(struct exchange *exchange)
 		status = purchase_name_rerated(purchase);
 	if (status == 0)
 		status = purchase_check_shipment(purchase, &error);
+	if (status == 0)
+		status = purchase_refuse_label(purchase, &error);
 	if (status == 0) {
 		shipopt_error_unref(TAKE(purchase->item->error));
 		health_observe_shipment(&purchase->rules->carrier->health, purchase->shipment);
@@ -125,7 +137,9 @@ void purchase_rerate(struct purchase *purchase)
 	struct call *call = purchase_new_call(purchase);
 	int r = purchase->rerate_id ? purchase->rules->carrier->provider->rerate_shipment(call, purchase->rerate_id)
 				    : SHIPOPT_ENOMEM;
-	if (r < 0)
+	if (r < 0 && purchase_is_open(purchase))
+		purchase_end_in_doubt(purchase);
+	else if (r < 0)
 		purchase_end(purchase, r, NULL);
 	else
 		purchase_call(purchase, PURCHASE_RATING, purchase_rated);

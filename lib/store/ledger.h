@@ -53,8 +53,8 @@
  * Money: LEDGER_BUY reserves `amount` and the insurance `fee` in the spend limit (tenant, budget, currency) in the
  * transaction that writes buying. LEDGER_FAIL and LEDGER_PROVE release it when no purchase is unproven. LEDGER_BOUGHT_ turns
  * it into spend: `paid` (the amount where `paid` is 0, as an unknown price must not loosen the limit) and `fee`. A purchase
- * that is tried again keeps its reservation and pays only the difference; at a lower price it gives nothing back while an
- * earlier one is unproven. `ceiling` and `approved` are in
+ * that is tried again keeps its reservation and pays only the difference. While an earlier one is unproven, a repeat at a
+ * lower price gives nothing back, and a repeat without a budget stays in the budget of the first. `ceiling` and `approved` are in
  * `approved_currency`; they stay through LEDGER_PLAN with `keep_approval`.
  *
  * Bounds: key texts 1 to LEDGER_KEY_MAX bytes, other texts LEDGER_TEXT_MAX; a longer `result` or label is not kept (the purchase

@@ -27,17 +27,23 @@ static const struct {
 	const char *name;
 	struct world_step script[4];
 	size_t steps;
+	const char *settings;
 } ways[] = {
 	{"a purchase without trouble", {{0}}, 0},
 	{"an answer that is lost", {{WORLD_BUY, FAULT_LOST_AFTER, 0}, {WORLD_READ, FAULT_500, 0}}, 2},
 	{"a purchase that is lost and made again", {{WORLD_BUY, FAULT_LOST_BEFORE, 0}}, 1},
 	{"a rate that expired", {{WORLD_BUY, FAULT_RATE_EXPIRED, 0}}, 1},
+	{"a rate that expired behind a purchase that was lost", {{WORLD_BUY, FAULT_LOST_BEFORE, 0}, {WORLD_BUY, FAULT_RATE_EXPIRED, 0}},
+		2},
+	{"a purchase that stays in doubt", {{WORLD_BUY, FAULT_LOST_BEFORE, 0}}, 1, "bulk.item_timeout_ms=5000"},
 	{"a refusal", {{WORLD_CREATE, FAULT_429, 0}, {WORLD_BUY, FAULT_REFUSED, 0}}, 2},
 };
 
-static int try_to_buy(struct sim_process *process)
+static int try_to_buy(struct sim_process *process, const char *more)
 {
-	int r = sim_try_open(process, SETTINGS);
+	char settings[128];
+	snprintf(settings, sizeof(settings), "%s %s", SETTINGS, more ? more : "");
+	int r = sim_try_open(process, settings);
 	shipopt_order *order = r < 0 ? NULL : sim_order("o-0", 1);
 	if (r == 0 && !order)
 		r = SHIPOPT_ENOMEM;
@@ -58,6 +64,8 @@ static void check_after_failure(const struct sim_process *process, const char *n
 		fail_msg("%s, point %ld: %zu results", name, point, process->items);
 	if (process->items && item >= 0 && state != LEDGER_BOUGHT)
 		fail_msg("%s, point %ld: the item says %d, the row is %s", name, point, item, ledger_state_name(state));
+	if (process->items && state == LEDGER_BOUGHT && item < 0 && item != SHIPOPT_EINDOUBT)
+		fail_msg("%s, point %ld: bought, and the item says %s", name, point, shipopt_error_name(item));
 	if (process->items && (state == LEDGER_BUYING || state == LEDGER_IN_DOUBT) && item != SHIPOPT_EINDOUBT)
 		fail_msg("%s, point %ld: the row is %s, the item says %s", name, point, ledger_state_name(state),
 			shipopt_error_name(item));
@@ -70,7 +78,11 @@ static void resume(const char *name, long point)
 	sim_open(&process, SETTINGS);
 	sim_buy(&process, 1);
 	int item = process.results[0].status;
-	if ((item != 0 && item != 1) || sim_world.labels != 1 || sim_compare() != 0)
+	/* An expired rate behind a purchase that may have bought is sent a third time where the re-rate did not come to its end. */
+	const struct memory_row *row = memory_ledger_find(&sim_database.ledger, "o-0");
+	bool is_for_person = item == SHIPOPT_EINDOUBT && row->row.needs_person && row->row.sent == LEDGER_SENDS_MAX;
+	bool is_bought = (item == 0 || item == 1) && sim_world.labels == 1;
+	if ((!is_bought && !is_for_person) || sim_compare() != 0)
 		fail_msg("%s, point %ld: then %s, %d labels: %s", name, point, shipopt_error_name(item), sim_world.labels,
 			process.results[0].message);
 	sim_close(&process);
@@ -86,7 +98,7 @@ static bool play(size_t way, long point, int *failures)
 	sim_world.script_count = ways[way].steps;
 	json_stock_clear(); /* parsers are made anew, so that their points count */
 	fault_arm(point);
-	int status = try_to_buy(&process);
+	int status = try_to_buy(&process, ways[way].settings);
 	bool fired = fault_fired();
 	fault_arm(-1);
 	*failures += status < 0 || process.results[0].status < 0;

@@ -4,7 +4,9 @@
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <netdb.h>
+#include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -290,6 +292,95 @@ static void credentials_that_come_back_are_blanked_in_body_and_headers(void **st
 	script_server_last(plain, head, sizeof(head));
 	assert_non_null(strstr(head, "Proxy-Authorization: Basic " PROXY_BASIC "\r\n"));
 	secret_forms_done(&forms);
+}
+
+/* --- a tunnel: one thread for all of its connections, which come one after another --- */
+
+static struct {
+	int listener, port, target;
+	atomic_uint connects;
+} tunnel;
+
+static void tunnel_relay(int client, int server)
+{
+	struct pollfd fds[2] = {{client, POLLIN, 0}, {server, POLLIN, 0}};
+	char bytes[4096];
+	while (poll(fds, 2, -1) > 0) {
+		for (int i = 0; i < 2; i++) {
+			ssize_t length = fds[i].revents ? read(fds[i].fd, bytes, sizeof(bytes)) : -1;
+			if (fds[i].revents && (length <= 0 || write(fds[!i].fd, bytes, (size_t)length) != length))
+				return;
+		}
+	}
+}
+
+static int tunnel_dial(int port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+static void *tunnel_main(void *argument)
+{
+	static const char answer[] = "HTTP/1.1 200 Connection established\r\n\r\n";
+	int client;
+	while ((client = accept(tunnel.listener, NULL, NULL)) >= 0) {
+		char head[2048] = "";
+		for (size_t length = 0; length < sizeof(head) - 1 && !strstr(head, "\r\n\r\n"); length++)
+			if (read(client, head + length, 1) != 1)
+				break;
+		if (strncmp(head, "CONNECT ", 8) == 0 && write(client, answer, sizeof(answer) - 1) > 0) {
+			int server = tunnel_dial(tunnel.target);
+			tunnel.connects++;
+			tunnel_relay(client, server);
+			close(server);
+		}
+		close(client);
+	}
+	return NULL;
+}
+
+static pthread_t tunnel_start(int target)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(address);
+	pthread_t thread;
+	tunnel.connects = 0;
+	tunnel.target = target;
+	tunnel.listener = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(tunnel.listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(tunnel.listener, 8), 0);
+	assert_int_equal(getsockname(tunnel.listener, (struct sockaddr *)&address, &size), 0);
+	tunnel.port = ntohs(address.sin_port);
+	assert_int_equal(pthread_create(&thread, NULL, tunnel_main, NULL), 0);
+	return thread;
+}
+
+static void a_connection_through_a_tunnel_is_used_again(void **state)
+{
+	char proxy[64];
+	const struct http_options options = {.ca_file = certificates.ca, .connect_timeout_ms = PATIENCE_MS, .proxy = proxy};
+	pthread_t thread = tunnel_start(script_server_port(secure));
+	snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%d", tunnel.port);
+	http_engine_free(engine);
+	engine_start(&options);
+	for (int i = 0; i < 3; i++) {
+		struct exchange exchange;
+		prepare(&exchange, secure, "POST", "/ok", "{}", true);
+		run(&exchange);
+		assert_true(exchange.request.was_handed_over);
+		expect(&exchange, 0, HTTP_MAYBE_SENT, NULL);
+	}
+	assert_int_equal(tunnel.connects, 1);
+	/* The last connection ends with the engine. */
+	http_engine_free(engine);
+	engine_start(&(struct http_options){.ca_file = certificates.ca});
+	shutdown(tunnel.listener, SHUT_RDWR);
+	pthread_join(thread, NULL);
+	close(tunnel.listener);
 }
 
 /* Whatever goes wrong between libcurl and the proxy; finish() looks for the password. */
@@ -901,6 +992,7 @@ int main(void)
 		TEST(retry_after_is_read_in_both_forms),
 		TEST(credentials_that_come_back_are_blanked_in_body_and_headers),
 		TEST(errors_of_a_proxy_do_not_name_its_password),
+		TEST(a_connection_through_a_tunnel_is_used_again),
 		TEST(a_redirect_is_an_answer_and_not_followed),
 		TEST(requests_carry_a_length_and_neither_expect_nor_chunks),
 		TEST(a_large_body_goes_through_once_and_whole),

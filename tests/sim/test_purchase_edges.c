@@ -150,6 +150,100 @@ static void prices_beyond_all_bounds_do_not_overflow(void **state)
 	}
 }
 
+static void a_repeat_that_was_not_sent_leaves_the_reason_of_the_doubt(void **state)
+{
+	struct sim_process process;
+	case_begin(&process, "bulk.item_timeout_ms=200000");
+	SCRIPT_OF(BUY(LATE, 1000000));
+	sim_start_orders(&process, 1);
+	case_turn_until(&process, LEDGER_IN_DOUBT);
+	/* A store so slow that the time to be sent is over when `buying` is durable. */
+	sim_database.delay_us = 15 * SECOND;
+	while (case_row("o-0")->sent < 2 || case_row("o-0")->state != LEDGER_IN_DOUBT)
+		sim_turn(&process, SECOND);
+	assert_int_equal(sim_world.calls[WORLD_BUY], 1);
+	assert_int_equal(case_row("o-0")->unproven, 1);
+	assert_null(strstr(case_row("o-0")->reason, "nothing was sent"));
+	sim_wait(&process);
+	assert_int_equal(process.results[0].status, SHIPOPT_EINDOUBT);
+	assert_null(strstr(process.results[0].message, "nothing was sent"));
+	case_finish(&process);
+}
+
+static shipopt_request *kept;
+
+static void keep_request(void *userdata, shipopt_request *request)
+{
+	kept = request;
+}
+
+static void let_host_wait(struct sim_process *process)
+{
+	shipopt_bulk_config_set_choose(process->bulk_config, keep_request, NULL);
+}
+
+static void a_host_may_answer_when_everything_is_gone(void **state)
+{
+	struct sim_process process;
+	sim_begin(1);
+	sim_configure = let_host_wait;
+	sim_open(&process, "bulk.item_timeout_ms=5000");
+	sim_buy(&process, 1);
+	assert_int_equal(process.results[0].status, SHIPOPT_ETIMEDOUT);
+	sim_close(&process);
+	sim_end();
+	shipopt_request_fail(kept, SHIPOPT_EHELD, "too late");
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void a_shipment_that_is_made_with_postage_is_for_a_person(void **state)
+{
+	static const sim_run_fn runs[] = {shipopt_bulk_rate, shipopt_bulk_buy};
+	for (size_t i = 0; i < ARRAY_SIZE(runs); i++) {
+		struct sim_process process;
+		case_begin(&process, "bulk.ceiling_percent=50");
+		sim_run = runs[i];
+		sim_start_orders(&process, 1);
+		while (sim_world.shipment_count == 0)
+			sim_turn(&process, 1000);
+		sim_world.shipments[0].labels = sim_world.shipments[0].label_number = sim_world.labels = 1;
+		sim_wait(&process);
+		assert_int_equal(process.results[0].status, SHIPOPT_EHELD);
+		assert_non_null(strstr(process.results[0].message, "shp_0"));
+		assert_int_equal(case_row("o-0")->state, LEDGER_HELD);
+		sim_run = shipopt_bulk_buy;
+		sim_buy(&process, 1);
+		assert_int_equal(process.results[0].status, SHIPOPT_EHELD);
+		assert_int_equal(sim_world.labels, 1);
+		sim_close(&process);
+		sim_end();
+		assert_int_equal(mem_live_count(), 0);
+	}
+}
+
+static void a_repeat_without_a_limit_stays_in_the_budget_of_the_first(void **state)
+{
+	struct sim_process process;
+	case_begin(&process, "bulk.spend_limit=12.00 bulk.budget=spring bulk.item_timeout_ms=5000");
+	SCRIPT_OF(BUY(LATE, 125000), BUY(LATE, 125000));
+	sim_world.guard = true;
+	sim_buy(&process, 1);
+	const struct memory_budget *budget = memory_ledger_budget(&sim_database.ledger, "spring");
+	assert_int_equal(budget->reserved, 5250000);
+	sim_close(&process);
+	sim_open(&process, NULL);
+	sim_start_orders(&process, 1);
+	while (case_row("o-0")->sent < 2)
+		sim_turn(&process, SECOND);
+	assert_int_equal(budget->reserved, 5250000);
+	sim_wait(&process);
+	assert_int_equal(process.results[0].status, 0);
+	assert_int_equal(budget->reserved, 0);
+	assert_int_equal(budget->spent, 5250000);
+	assert_int_equal(budget->limit, 12000000);
+	case_finish(&process);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +252,10 @@ int main(void)
 		cmocka_unit_test(a_price_of_nothing_approves_nothing),
 		cmocka_unit_test(a_voided_order_is_reported_as_such_at_another_base_url_too),
 		cmocka_unit_test(a_repeat_that_is_not_allowed_is_not_called_an_order_that_was_not_bought),
+		cmocka_unit_test(a_host_may_answer_when_everything_is_gone),
+		cmocka_unit_test(a_repeat_that_was_not_sent_leaves_the_reason_of_the_doubt),
+		cmocka_unit_test(a_shipment_that_is_made_with_postage_is_for_a_person),
+		cmocka_unit_test(a_repeat_without_a_limit_stays_in_the_budget_of_the_first),
 		cmocka_unit_test(prices_beyond_all_bounds_do_not_overflow),
 	};
 	cmocka_set_test_filter(getenv("FILTER"));

@@ -88,7 +88,7 @@ static int create(struct database *database, struct ledger_request *request, con
 
 /* What a purchase will reserve, and where. */
 struct reservation {
-	int64_t amount;
+	int64_t amount, limit; /* limit -1: the one that the budget has */
 	const char *name, *currency;
 };
 
@@ -100,17 +100,17 @@ static int reserve(struct database *database, struct ledger_request *request, co
 	int64_t before = same ? found->reserved : 0;
 	struct budget budget;
 	/* An earlier purchase at a higher price may have bought: it keeps its reservation. */
-	if (found->facts.unproven > 0)
-		wanted->amount = MAX(wanted->amount, before);
+	if (found->facts.unproven > 0 && text_equal(wanted->currency, found->currency))
+		wanted->amount = MAX(wanted->amount, found->reserved);
 	int r = budget_read(database, &budget, tenant, wanted->name, wanted->currency, ret_error);
 	if (r < 0)
 		return r;
-	if (wanted->name && budget_is_over(&budget, wanted->amount - before, request->budget_limit))
+	if (wanted->name && budget_is_over(&budget, wanted->amount - before, wanted->limit))
 		return LEDGER_OVER_LIMIT;
 	if (!same)
 		r = budget_settle(database, tenant, found->budget, found->currency, found->reserved, 0, ret_error);
 	budget.reserved = MAX(budget.reserved - before, 0) + wanted->amount;
-	return r < 0 ? r : budget_write(database, &budget, request->budget_limit, ret_error);
+	return r < 0 ? r : budget_write(database, &budget, wanted->limit, ret_error);
 }
 
 static int write_buying(struct database *database, struct ledger_request *request, const struct ledger_found *found,
@@ -140,7 +140,10 @@ static int buy(struct database *database, struct ledger_request *request, const 
 	shipopt_error **ret_error)
 {
 	int64_t amount = request->amount ? request->amount : found->amount;
-	struct reservation wanted = {.name = request->budget,
+	/* What an unproven purchase may have bought stays reserved where it is, also if this one is sent without a limit. */
+	bool keeps = !request->budget && found->facts.unproven > 0;
+	struct reservation wanted = {.name = keeps ? found->budget : request->budget,
+		.limit = keeps ? -1 : request->budget_limit,
 		.currency = request->currency ? request->currency : found->currency};
 	if (__builtin_add_overflow(amount, request->fee, &wanted.amount))
 		wanted.amount = INT64_MAX;
