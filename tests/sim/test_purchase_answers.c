@@ -396,18 +396,15 @@ static void a_rerate_must_be_about_the_shipment_that_was_asked_for(void **state)
 }
 
 /* Nothing was ever sent of it, so nothing is in doubt. */
-static void postage_that_nobody_bought_is_a_refusal(void **state)
+static void postage_on_a_shipment_that_was_never_sent_is_a_refusal(void **state)
 {
-	for (int i = 0; i < 2; i++) {
-		struct sim_process process;
-		begin(&process, NULL);
-		SCRIPT_OF(BUY(RATE_EXPIRED, 0));
-		EDIT_BODY(i == 0 ? WORLD_CREATE : WORLD_RERATE, 1, 422, REFUSAL("SHIPMENT.POSTAGE.EXISTS"));
-		assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EREFUSED);
-		assert_int_equal(case_row("o-0")->state, LEDGER_FAILED);
-		assert_int_equal(case_row("o-0")->exists_seen, 0);
-		finish(&process);
-	}
+	struct sim_process process;
+	begin(&process, NULL);
+	EDIT_BODY(WORLD_CREATE, 1, 422, REFUSAL("SHIPMENT.POSTAGE.EXISTS"));
+	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EREFUSED);
+	assert_int_equal(case_row("o-0")->state, LEDGER_FAILED);
+	assert_int_equal(case_row("o-0")->exists_seen, 0);
+	finish(&process);
 }
 
 static void a_rerate_without_rates_fails_the_order(void **state)
@@ -505,7 +502,7 @@ int main(void)
 		cmocka_unit_test(a_rate_that_expires_under_a_repeat_is_rated_again_while_in_doubt),
 		cmocka_unit_test(a_rerate_may_say_that_an_earlier_purchase_did_act),
 		cmocka_unit_test(a_rerate_must_be_about_the_shipment_that_was_asked_for),
-		cmocka_unit_test(postage_that_nobody_bought_is_a_refusal),
+		cmocka_unit_test(postage_on_a_shipment_that_was_never_sent_is_a_refusal),
 		cmocka_unit_test(a_rerate_without_rates_fails_the_order),
 		cmocka_unit_test(a_creation_must_have_an_id_of_its_own_and_this_orders_reference),
 		cmocka_unit_test(a_reference_that_the_api_cuts_is_still_the_orders),

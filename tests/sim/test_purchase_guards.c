@@ -217,12 +217,12 @@ static void a_refused_repeat_fails_no_order_that_may_have_been_bought(void **sta
 	struct sim_process process;
 	case_begin(&process, NULL);
 	SCRIPT_OF(BUY(LOST_BEFORE, 0), BUY(REFUSED, 0));
-	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EREFUSED);
+	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EINDOUBT);
 	assert_never_asked(LEDGER_FAIL, 0);
 	assert_int_equal(case_row("o-0")->state, LEDGER_IN_DOUBT);
 	assert_int_equal(case_row("o-0")->needs_person, 1);
 	/* Nor does the next run ask for another shipment, or for a third purchase. */
-	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EREFUSED);
+	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EINDOUBT);
 	assert_never_asked(LEDGER_BUY, 2);
 	assert_int_equal(sim_world.shipment_count, 1);
 	finish(&process);
@@ -244,7 +244,7 @@ static void a_refused_repeat_is_marked_for_a_person_at_once(void **state)
 	case_begin(&process, NULL);
 	SCRIPT_OF(BUY(LOST_BEFORE, 0), BUY(REFUSED, 0));
 	sim_database.observe = look_at_doubt;
-	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EREFUSED);
+	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EINDOUBT);
 	finish(&process);
 }
 
