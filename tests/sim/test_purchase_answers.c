@@ -279,6 +279,18 @@ static void an_answer_before_the_request_was_whole_proves_nothing(void **state)
 	finish(&process);
 }
 
+static void an_answer_before_the_request_was_whole_is_not_told_as_the_carriers_word(void **state)
+{
+	struct sim_process process;
+	begin(&process, "bulk.item_timeout_ms=5000");
+	SCRIPT_OF(BUY(REFUSED, 0));
+	fake_http_edit = begin_too_early;
+	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EINDOUBT);
+	assert_true(says(&process, "the answer began before the request was sent whole"));
+	assert_null(strstr(process.results[0].message, "as the script says"));
+	finish(&process);
+}
+
 /* In the API's own words, but on no list; with a code, without one, and as a text. */
 static void a_refusal_that_proves_nothing_is_for_a_person(void **state)
 {
@@ -496,6 +508,7 @@ int main(void)
 		cmocka_unit_test(a_label_without_its_document_is_bought_and_says_so),
 		cmocka_unit_test(an_answer_to_a_purchase_must_show_this_shipment_with_postage),
 		cmocka_unit_test(an_answer_before_the_request_was_whole_proves_nothing),
+		cmocka_unit_test(an_answer_before_the_request_was_whole_is_not_told_as_the_carriers_word),
 		cmocka_unit_test(a_refusal_that_proves_nothing_is_for_a_person),
 		cmocka_unit_test(what_is_no_error_of_the_api_says_nothing),
 		cmocka_unit_test(proof_about_a_repeat_lowers_the_count_by_one),
