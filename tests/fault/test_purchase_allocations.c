@@ -28,6 +28,7 @@ static const struct {
 	struct world_step script[4];
 	size_t steps;
 	const char *settings;
+	bool asks_host;
 } ways[] = {
 	{"a purchase without trouble", {{0}}, 0},
 	{"an answer that is lost", {{WORLD_BUY, FAULT_LOST_AFTER, 0}, {WORLD_READ, FAULT_500, 0}}, 2},
@@ -37,7 +38,18 @@ static const struct {
 		2},
 	{"a purchase that stays in doubt", {{WORLD_BUY, FAULT_LOST_BEFORE, 0}}, 1, "bulk.item_timeout_ms=5000"},
 	{"a refusal", {{WORLD_CREATE, FAULT_429, 0}, {WORLD_BUY, FAULT_REFUSED, 0}}, 2},
+	{"a rate that the host chooses", {{0}}, 0, NULL, true},
 };
+
+static void choose(void *userdata, shipopt_request *request)
+{
+	shipopt_request_complete(request, 1);
+}
+
+static void ask_host(struct sim_process *process)
+{
+	shipopt_bulk_config_set_choose(process->bulk_config, choose, NULL);
+}
 
 static int try_to_buy(struct sim_process *process, const char *more)
 {
@@ -75,6 +87,7 @@ static void resume(const char *name, long point)
 {
 	struct sim_process process;
 	sim_world.script_used = ~UINT64_C(0);
+	sim_configure = NULL;
 	sim_open(&process, SETTINGS);
 	sim_buy(&process, 1);
 	int item = process.results[0].status;
@@ -96,6 +109,7 @@ static bool play(size_t way, long point, int *failures)
 	sim_world.rerate_step = 0;
 	sim_world.script = ways[way].script;
 	sim_world.script_count = ways[way].steps;
+	sim_configure = ways[way].asks_host ? ask_host : NULL;
 	json_stock_clear(); /* parsers are made anew, so that their points count */
 	fault_arm(point);
 	int status = try_to_buy(&process, ways[way].settings);

@@ -21,10 +21,14 @@ log=$folder/log.txt
 passed=0
 failed=0
 
-mkdir -p "$folder"
-rm -rf "$tree"
-mkdir "$tree"
-git ls-files -z | tar --null --files-from=- --ignore-failed-read -cf - | tar -xf - -C "$tree"
+# What differs is copied anew, so that it is also newer than what was built of it: an earlier run may have ended in the middle.
+mkdir -p "$tree"
+git ls-files | while read -r file; do
+	if [ -f "$file" ] && ! cmp -s "$file" "$tree/$file"; then
+		mkdir -p "$tree/$(dirname "$file")"
+		cp "$file" "$tree/$file"
+	fi
+done
 # shellcheck disable=SC2086 # a list of words
 [ -e "$build/build.ninja" ] || meson setup "$build" "$tree" $options >"$log" 2>&1 || {
 	cat "$log"

@@ -85,7 +85,7 @@ static void a_label_dearer_than_approved_says_so(void **state)
 	assert_string_equal(
 		process.results[0].message, "bought, but the carrier charged 9.25 USD where at most 6.00 USD was approved");
 	assert_int_equal(process.results[0].amount, 9250000);
-	EDIT(WORLD_BUY, "\"postage_label\":", "\"no_label\":");
+	EDIT(WORLD_BUY, "\"postage_label\":", "\"no_label\":"); /* without its document as well */
 	shipopt_order *order = sim_order("o-1", 1);
 	assert_int_equal(shipopt_order_set_max_rate(order, 6000000), 0);
 	EDIT(WORLD_BUY, "\"rate\":\"5.26\",\"currency\":\"USD\"}", "\"rate\":\"9.26\",\"currency\":\"USD\"}");
@@ -136,6 +136,18 @@ static void a_hosts_choice_in_another_currency_than_max_rate_is_held(void **stat
 		assert_true(says(&process, cases[i].says));
 		finish(&process);
 	}
+}
+
+static void a_hosts_choice_without_a_currency_is_bought_under_no_spend_limit(void **state)
+{
+	struct sim_process process;
+	sim_begin(1);
+	sim_configure = let_host_choose;
+	sim_open(&process, "bulk.spend_limit=100.00 bulk.budget=spring");
+	EDIT(WORLD_CREATE, "\"currency\":\"USD\"", "\"currency\":null");
+	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_ELIMIT);
+	assert_true(says(&process, "the rate is in no currency and the spend limit in USD"));
+	finish(&process);
 }
 
 static int insured(struct sim_process *process, const char *value)
@@ -266,6 +278,18 @@ static void an_answer_before_the_request_was_whole_proves_nothing(void **state)
 	finish(&process);
 }
 
+static void an_answer_before_the_request_was_whole_is_not_told_as_the_carriers_word(void **state)
+{
+	struct sim_process process;
+	begin(&process, "bulk.item_timeout_ms=5000");
+	SCRIPT_OF(BUY(REFUSED, 0));
+	fake_http_edit = begin_too_early;
+	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EINDOUBT);
+	assert_true(says(&process, "the answer began before the request was sent whole"));
+	assert_null(strstr(process.results[0].message, "as the script says"));
+	finish(&process);
+}
+
 /* In the API's own words, but on no list; with a code, without one, and as a text. */
 static void a_refusal_that_proves_nothing_is_for_a_person(void **state)
 {
@@ -382,6 +406,29 @@ static void a_rerate_must_be_about_the_shipment_that_was_asked_for(void **state)
 	}
 }
 
+/* Nothing was ever sent of it, so nothing is in doubt. */
+static void postage_on_a_shipment_that_was_never_sent_is_a_refusal(void **state)
+{
+	struct sim_process process;
+	begin(&process, NULL);
+	EDIT_BODY(WORLD_CREATE, 1, 422, REFUSAL("SHIPMENT.POSTAGE.EXISTS"));
+	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EREFUSED);
+	assert_int_equal(case_row("o-0")->state, LEDGER_FAILED);
+	assert_int_equal(case_row("o-0")->exists_seen, 0);
+	finish(&process);
+}
+
+static void a_rerate_without_rates_fails_the_order(void **state)
+{
+	struct sim_process process;
+	begin(&process, NULL);
+	SCRIPT_OF(BUY(RATE_EXPIRED, 0));
+	EDIT_BODY(WORLD_RERATE, 1, 200, "{\"rates\":[]}");
+	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_ENORATE);
+	assert_int_equal(case_row("o-0")->state, LEDGER_FAILED);
+	finish(&process);
+}
+
 static void a_creation_must_have_an_id_of_its_own_and_this_orders_reference(void **state)
 {
 	static const struct {
@@ -454,17 +501,21 @@ int main(void)
 		cmocka_unit_test(a_label_dearer_than_approved_says_so),
 		cmocka_unit_test(an_approved_price_is_compared_only_in_its_currency),
 		cmocka_unit_test(a_hosts_choice_in_another_currency_than_max_rate_is_held),
+		cmocka_unit_test(a_hosts_choice_without_a_currency_is_bought_under_no_spend_limit),
 		cmocka_unit_test(insurance_is_reserved_with_the_postage_and_in_one_currency),
 		cmocka_unit_test(a_label_without_the_insurance_asked_for_says_so),
 		cmocka_unit_test(a_label_without_its_document_is_bought_and_says_so),
 		cmocka_unit_test(an_answer_to_a_purchase_must_show_this_shipment_with_postage),
 		cmocka_unit_test(an_answer_before_the_request_was_whole_proves_nothing),
+		cmocka_unit_test(an_answer_before_the_request_was_whole_is_not_told_as_the_carriers_word),
 		cmocka_unit_test(a_refusal_that_proves_nothing_is_for_a_person),
 		cmocka_unit_test(what_is_no_error_of_the_api_says_nothing),
 		cmocka_unit_test(proof_about_a_repeat_lowers_the_count_by_one),
 		cmocka_unit_test(a_rate_that_expires_under_a_repeat_is_rated_again_while_in_doubt),
 		cmocka_unit_test(a_rerate_may_say_that_an_earlier_purchase_did_act),
 		cmocka_unit_test(a_rerate_must_be_about_the_shipment_that_was_asked_for),
+		cmocka_unit_test(postage_on_a_shipment_that_was_never_sent_is_a_refusal),
+		cmocka_unit_test(a_rerate_without_rates_fails_the_order),
 		cmocka_unit_test(a_creation_must_have_an_id_of_its_own_and_this_orders_reference),
 		cmocka_unit_test(a_reference_that_the_api_cuts_is_still_the_orders),
 		cmocka_unit_test(a_shipment_of_another_order_is_neither_kept_nor_bought),

@@ -147,6 +147,22 @@ static void a_host_that_answers_too_late_buys_nothing(void **state)
 	}
 }
 
+static void a_host_that_answers_as_the_run_is_canceled_buys_nothing(void **state)
+{
+	struct sim_process process;
+	begin_asking(&process, ask_late, NULL);
+	host_request = NULL;
+	sim_start_orders(&process, 1);
+	while (!host_request)
+		sim_turn(&process, 1000);
+	shipopt_op_cancel(process.run);
+	shipopt_request_complete(host_request, 0);
+	sim_wait(&process);
+	assert_int_equal(process.results[0].status, SHIPOPT_ECANCELED);
+	assert_int_equal(sim_world.calls[WORLD_BUY], 0);
+	finish(&process);
+}
+
 /* ---- cancels ----------------------------------------------------------------------------------------------- */
 
 static void a_cancel_waits_for_a_purchase_on_the_wire(void **state)
@@ -213,6 +229,35 @@ static void a_cancel_while_the_ledger_writes_takes_effect_with_its_answer(void *
 	}
 }
 
+static void a_cancel_while_the_ledger_writes_hides_no_earlier_purchase(void **state)
+{
+	static const struct {
+		enum ledger_operation operation;
+		struct world_step script[2];
+		int item, state;
+	} cases[] = {
+		{LEDGER_CLAIM, {BUY(LOST_BEFORE, 0), BUY(NONE, 0)}, SHIPOPT_EINDOUBT, LEDGER_IN_DOUBT},
+		{LEDGER_CLAIM, {BUY(NONE, 0), BUY(NONE, 0)}, SHIPOPT_ALREADY, LEDGER_BOUGHT},
+		{LEDGER_PROVE, {BUY(LOST_BEFORE, 0), BUY(RATE_EXPIRED, 0)}, SHIPOPT_EINDOUBT, LEDGER_IN_DOUBT},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct sim_process process;
+		case_begin(&process, "bulk.item_timeout_ms=10000");
+		case_script(2, cases[i].script);
+		case_one(&process, 1, 0, NULL);
+		sim_close(&process);
+		sim_open(&process, NULL);
+		cancel_at = cases[i].operation;
+		cancel_process = &process;
+		sim_database.observe = cancel_now;
+		sim_start_orders(&process, 1);
+		sim_wait(&process);
+		assert_int_equal(process.results[0].status, cases[i].item);
+		assert_int_equal(case_row("o-0")->state, cases[i].state);
+		finish(&process);
+	}
+}
+
 static void a_cancel_while_it_waits_for_its_turn_sends_nothing(void **state)
 {
 	struct sim_process process;
@@ -230,6 +275,55 @@ static void a_cancel_while_it_waits_for_its_turn_sends_nothing(void **state)
 	assert_int_equal(sim_world.calls[WORLD_BUY], 1);
 	assert_int_equal(case_row("o-0")->unproven, 0);
 	finish(&process);
+}
+
+/* ---- a carrier without rates ------------------------------------------------------------------------------- */
+
+static void a_carrier_that_stays_away_is_waited_for_until_the_deadline(void **state)
+{
+	for (int is_canceled = 0; is_canceled < 2; is_canceled++) {
+		struct sim_process process;
+		case_begin(&process, "bulk.missing_carrier=wait bulk.item_timeout_ms=20000");
+		sim_world.hidden_carrier = "UPS";
+		sim_world.hidden_visits = 1000;
+		shipopt_order *order = sim_order("o-0", 1);
+		assert_int_equal(shipopt_order_set_carrier(order, "UPS"), 0);
+		assert_int_equal(sim_start(&process, &order, 1), 0);
+		for (int i = 0; i < 50; i++)
+			sim_turn(&process, 100000);
+		if (is_canceled)
+			shipopt_op_cancel(process.run);
+		sim_wait(&process);
+		assert_int_equal(process.results[0].status, is_canceled ? SHIPOPT_ECANCELED : SHIPOPT_ETIMEDOUT);
+		assert_true(says(&process, "none of the 2 rates is by carrier \"UPS\""));
+		finish(&process);
+	}
+}
+
+static void a_fallback_keeps_to_the_price_that_the_wanted_carrier_had(void **state)
+{
+	static const struct {
+		const char *settings;
+		int item;
+	} cases[] = {{"bulk.missing_carrier=fallback", SHIPOPT_EHELD},
+		{"bulk.missing_carrier=fallback bulk.fallback_percent=50", 0},
+		{"bulk.missing_carrier=fallback bulk.fallback_percent=50 bulk.currency=EUR", SHIPOPT_EHELD}};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct sim_process process;
+		case_begin(&process, cases[i].settings);
+		assert_int_equal(case_one(&process, 1, 0, "UPS"), i < 2 ? 0 : SHIPOPT_EHELD);
+		sim_world.hidden_carrier = "UPS";
+		sim_world.hidden_visits = 1000;
+		shipopt_order *order = sim_order("o-1", 1);
+		assert_int_equal(shipopt_order_set_carrier(order, "UPS"), 0);
+		assert_int_equal(sim_start(&process, &order, 1), 0);
+		assert_int_equal(sim_wait(&process), 0);
+		if (i < 2)
+			assert_int_equal(process.results[0].status, cases[i].item);
+		else
+			assert_true(process.results[0].status < 0);
+		finish(&process);
+	}
 }
 
 /* ---- runs that may not send -------------------------------------------------------------------------------- */
@@ -314,6 +408,34 @@ static void a_row_of_another_base_url_is_a_conflict(void **state)
 	finish(&process);
 }
 
+static void a_bought_row_without_a_base_url_or_a_fingerprint(void **state)
+{
+	struct sim_process process;
+	case_begin(&process, NULL);
+	assert_int_equal(case_one(&process, 1, 0, NULL), 0);
+	set_text(&row_of("o-0")->row.base_url, NULL);
+	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_ALREADY);
+	assert_int_equal(case_one(&process, 99, 0, NULL), SHIPOPT_ECONFLICT);
+	assert_true(says(&process, "it differs in: parcel.weight"));
+	set_text(&row_of("o-0")->row.fingerprint, NULL);
+	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_ECONFLICT);
+	finish(&process);
+}
+
+/* As an approval without a currency would be. */
+static void a_kept_price_that_was_approved_in_no_currency_is_held(void **state)
+{
+	struct sim_process process;
+	case_begin(&process, NULL);
+	sim_run = shipopt_bulk_rate;
+	assert_int_equal(case_one(&process, 1, 0, NULL), 0);
+	set_text(&row_of("o-0")->row.approved_currency, NULL);
+	sim_run = shipopt_bulk_buy;
+	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EHELD);
+	assert_true(says(&process, "above the approved 5.25 (no currency)"));
+	finish(&process);
+}
+
 static void a_row_that_a_person_must_settle_is_held(void **state)
 {
 	struct sim_process process;
@@ -389,6 +511,7 @@ static void a_row_of_an_older_version_is_compared_by_its_request(void **state)
 		{"{\"service\":\"x\"}", SHIPOPT_ECONFLICT},
 		{"{\"shipment\":{\"reference\":\"other\"}}", SHIPOPT_ECONFLICT},
 		{"{\"shipment\":17}", SHIPOPT_ECONFLICT},
+		{"{\"shipment\":{}}", SHIPOPT_ECONFLICT},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct sim_process process;
@@ -561,14 +684,20 @@ int main(void)
 		cmocka_unit_test(the_hosts_choice_is_bought_held_or_refused),
 		cmocka_unit_test(a_rate_without_an_id_or_an_amount_cannot_be_chosen),
 		cmocka_unit_test(a_host_that_answers_too_late_buys_nothing),
+		cmocka_unit_test(a_host_that_answers_as_the_run_is_canceled_buys_nothing),
 		cmocka_unit_test(a_cancel_waits_for_a_purchase_on_the_wire),
 		cmocka_unit_test(a_cancel_while_the_ledger_writes_takes_effect_with_its_answer),
+		cmocka_unit_test(a_cancel_while_the_ledger_writes_hides_no_earlier_purchase),
 		cmocka_unit_test(a_cancel_while_it_waits_for_its_turn_sends_nothing),
+		cmocka_unit_test(a_carrier_that_stays_away_is_waited_for_until_the_deadline),
+		cmocka_unit_test(a_fallback_keeps_to_the_price_that_the_wanted_carrier_had),
 		cmocka_unit_test(a_run_that_may_not_send_looks_up_and_sends_nothing),
 		cmocka_unit_test(a_run_that_may_not_send_asks_no_person),
 		cmocka_unit_test(rates_without_a_store_are_told_and_kept_nowhere),
 		cmocka_unit_test(an_order_rated_before_is_neither_rated_nor_bought_by_a_second_rate_run),
 		cmocka_unit_test(a_row_of_another_base_url_is_a_conflict),
+		cmocka_unit_test(a_bought_row_without_a_base_url_or_a_fingerprint),
+		cmocka_unit_test(a_kept_price_that_was_approved_in_no_currency_is_held),
 		cmocka_unit_test(a_row_that_a_person_must_settle_is_held),
 		cmocka_unit_test(a_held_order_is_bought_once_its_max_rate_allows_it),
 		cmocka_unit_test(a_voided_order_is_not_bought_again),
