@@ -21,8 +21,12 @@
  * carrier has no trackers, so the program's read before the first order is refused each time.
  */
 #define KEY "EZTKsecretsecret"
-#define ADDRESS "{\"name\":\"A\",\"street1\":\"1 Science Park\",\"city\":\"Boston\",\"state\":\"MA\",\"zip\":\"02114\",\"country\":\"US\"}"
-#define SHIPMENT "{\"to_address\":" ADDRESS ",\"from_address\":" ADDRESS ",\"parcel\":{\"length\":6,\"width\":6,\"height\":5,\"weight\":30.5}}"
+#define ADDRESS                                                                                               \
+	"{\"name\":\"A\",\"street1\":\"1 Science Park\",\"city\":\"Boston\",\"state\":\"MA\",\"zip\":\"02114\",\"country\":\"US\"}"
+#define SHIPMENT_WITH(members)                                                                                \
+	"{" members "\"to_address\":" ADDRESS ",\"from_address\":" ADDRESS                                       \
+	",\"parcel\":{\"length\":6,\"width\":6,\"height\":5,\"weight\":30.5}}"
+#define SHIPMENT SHIPMENT_WITH("")
 #define ORDER(members) "{" members ",\"shipment\":" SHIPMENT "}\n"
 
 static struct program program;
@@ -30,11 +34,11 @@ static struct money_carrier *carrier;
 
 static const char *const settings[][2] = {
 	{"SHIPOPT_CARRIER_API_KEY", KEY},
-	{"SHIPOPT_CARRIER_TIMEOUT_MS", "500"},
-	{"SHIPOPT_CARRIER_SETTLE_MS", "800"},
+	{"SHIPOPT_CARRIER_TIMEOUT_MS", "2000"},
+	{"SHIPOPT_CARRIER_SETTLE_MS", "60000"},
 	{"SHIPOPT_CARRIER_RETRY_BASE_MS", "2"},
 	{"SHIPOPT_CARRIER_RETRY_CAP_MS", "20"},
-	{"SHIPOPT_BULK_LEASE_MS", "2000"},
+	{"SHIPOPT_BULK_LEASE_MS", "5000"},
 	{"SHIPOPT_BULK_ITEM_TIMEOUT_MS", "6000"},
 };
 
@@ -98,7 +102,8 @@ static enum money_answer cut_off(const struct money_request *request)
 /* A replica that has not heard of the purchase. */
 static enum money_answer show_no_label(const struct money_request *request)
 {
-	money_send_answer(request->fd, "200 OK", "", "{\"id\":\"shp_1\",\"object\":\"Shipment\",\"rates\":[],\"selected_rate\":null,"
+	money_send_answer(request->fd, "200 OK", "",
+		"{\"id\":\"shp_1\",\"object\":\"Shipment\",\"rates\":[],\"selected_rate\":null,"
 		"\"postage_label\":null,\"tracking_code\":null,\"messages\":[]}");
 	return MONEY_KEEP;
 }
@@ -106,7 +111,7 @@ static enum money_answer show_no_label(const struct money_request *request)
 static void rates_only_buys_nothing_of_what_is_in_doubt(void **state)
 {
 	money_carrier_set(carrier, &(struct money_hooks){.first_buy = cut_off, .look_up = show_no_label});
-	setenv("SHIPOPT_BULK_ITEM_TIMEOUT_MS", "400", 1);
+	setenv("SHIPOPT_BULK_ITEM_TIMEOUT_MS", "1000", 1);
 	assert_int_equal(buy("orders.csv", ""), 1);
 	assert_says("0 bought, 0 already bought, 0 failed, 1 in doubt");
 	change_ledger("update ledger set buying_at_ms = buying_at_ms - 86400000");
@@ -120,8 +125,8 @@ static void one_call_shipments_are_rated_and_bought_once(void **state)
 {
 	struct sandbox sandbox;
 	char url[160], arguments[256];
-	const char *orders = ORDER("\"order_key\":\"a\"") "{\"order_key\":\"b\",\"shipment\":{\"service\":\"Priority\",\"carrier\":\"USPS\","
-		"\"to_address\":" ADDRESS ",\"from_address\":" ADDRESS ",\"parcel\":{\"length\":6,\"width\":6,\"height\":5,\"weight\":30.5}}}\n";
+	const char *orders = ORDER("\"order_key\":\"a\"") "{\"order_key\":\"b\",\"shipment\":"
+		SHIPMENT_WITH("\"service\":\"Priority\",\"carrier\":\"USPS\",") "}\n";
 	program_write(&program, "one.jsonl", orders);
 	assert_int_equal(sandbox_start(&sandbox, NULL), 0);
 	snprintf(url, sizeof(url), "--carrier-url %s/v2", sandbox.url);
@@ -148,7 +153,8 @@ static enum money_answer echo_the_head(const struct money_request *request)
 		head[length++] = *from++;
 	head[length] = '\0';
 	assert_non_null(strstr(head, KEY));
-	snprintf(body, sizeof(body), "{\"error\":{\"code\":\"BAD\",\"message\":\"you sent %s\",\"errors\":[\"%s\"]}}", head, head);
+	snprintf(body, sizeof(body),
+		"{\"error\":{\"code\":\"BAD\",\"message\":\"you sent %s\",\"errors\":[\"%s\"]}}", head, head);
 	money_send_answer(request->fd, "422 Unprocessable", "", body);
 	return MONEY_KEEP;
 }
@@ -202,7 +208,8 @@ static size_t url_length;
 static enum money_answer send_large_label(const struct money_request *request)
 {
 	static char body[1400000];
-	size_t length = (size_t)snprintf(body, sizeof(body), "{\"id\":\"shp_1\",\"object\":\"Shipment\",\"rates\":[],\"selected_rate\":"
+	size_t length = (size_t)snprintf(body, sizeof(body),
+		"{\"id\":\"shp_1\",\"object\":\"Shipment\",\"rates\":[],\"selected_rate\":"
 		"{\"id\":\"rate_1\",\"rate\":\"5.00\",\"currency\":\"USD\"},\"tracking_code\":\"94001\",\"postage_label\":"
 		"{\"id\":\"pl_1\",\"label_url\":\"data:application/pdf;base64,");
 	memset(body + length, 'A', url_length);
@@ -267,7 +274,8 @@ static enum money_answer limit_the_first(const struct money_request *request)
 	if (request->number > 1)
 		return MONEY_USUAL;
 	snprintf(header, sizeof(header), "Retry-After: %s\r\n", retry_after);
-	money_send_answer(request->fd, "429 Too Many Requests", header, "{\"error\":{\"code\":\"RATE_LIMITED\",\"message\":\"slow\"}}");
+	money_send_answer(request->fd, "429 Too Many Requests", header,
+		"{\"error\":{\"code\":\"RATE_LIMITED\",\"message\":\"slow\"}}");
 	return MONEY_KEEP;
 }
 
@@ -313,7 +321,6 @@ static void a_program_killed_while_the_clock_was_ten_years_ahead_leaves_no_lock(
 	snprintf(out, sizeof(out), "%s/labels.csv", program.folder);
 	money_carrier_set(carrier, &(struct money_hooks){.first_buy = never_answer});
 	setenv("SHIPOPT_CARRIER_TIMEOUT_MS", "10000", 1);
-	setenv("SHIPOPT_CARRIER_SETTLE_MS", "12000", 1);
 	setenv("SHIPOPT_BULK_LEASE_MS", "20000", 1);
 	pid_t child = fork();
 	if (child == 0) {

@@ -18,7 +18,10 @@
  * run and another over the same order: one label, never told as failed. The look-up shows the shipment as it is, unless a test
  * says otherwise.
  */
-#define SETTINGS "carrier.timeout_ms=400 carrier.settle_ms=700 bulk.lease_ms=2000 carrier.retry_base_ms=2 carrier.retry_cap_ms=20 "
+/* Nothing waits for the settle time here; the order's time ends a doubt. */
+#define SETTINGS                                                                                              \
+	"carrier.timeout_ms=2000 carrier.settle_ms=60000 bulk.lease_ms=5000 carrier.retry_base_ms=2 carrier.retry_cap_ms=20 "
+#define IN_DOUBT_SOON "bulk.item_timeout_ms=1000"
 
 static struct money_carrier *carrier;
 static struct bulk_fixture fixture;
@@ -222,6 +225,7 @@ STATUS(proxy_authentication, "407 X", "{\"error\":{\"code\":\"PROXY\",\"message\
 STATUS(too_early, "425 X", "{\"error\":{\"code\":\"TOO_EARLY\",\"message\":\"x\"}}")
 STATUS(client_closed, "499 X", "{\"error\":{\"code\":\"CLIENT_CLOSED\",\"message\":\"x\"}}")
 STATUS(no_route, "404 X", "{\"code\":\"NO_ROUTE\",\"message\":\"gateway\"}")
+STATUS(gateways_not_found, "404 X", "{\"code\":\"NOT_FOUND\",\"message\":\"gateway\"}")
 STATUS(too_many, "429 X", "{\"error\":{\"code\":\"RATE_LIMITED\",\"message\":\"x\"}}")
 STATUS(too_many_unlisted, "429 X", "{\"error\":{\"code\":\"SLOW_DOWN\",\"message\":\"x\"}}")
 STATUS(conflict, "409 X", "{\"error\":{\"code\":\"CONFLICT\",\"message\":\"in flight\"}}")
@@ -259,6 +263,7 @@ static void a_purchase_whose_answer_says_anything_else_is_one_label(void **state
 		{"425", too_early, 0, 1},
 		{"499", client_closed, 0, 1},
 		{"404 by a gateway", no_route, 0, 1},
+		{"404 by a gateway, with the API's code", gateways_not_found, 0, 1},
 		{"409", conflict, 0, 1},
 		{"422 with a code that is not listed", unprocessable, 0, 1},
 		{"422 without a code", without_code, 0, 1},
@@ -309,7 +314,8 @@ static const struct odd {
 	const char *reason, *tracking_code, *label_url;
 } *odd;
 #define HEAD "{\"id\":\"shp_1\",\"object\":\"Shipment\",\"reference\":\"order-0\",\"rates\":[],"
-#define RATE(rate) "\"selected_rate\":{\"id\":\"r\",\"rate\":" rate ",\"currency\":\"USD\",\"carrier\":\"USPS\",\"service\":\"Priority\"}"
+#define RATE(rate)                                                                                            \
+	"\"selected_rate\":{\"id\":\"r\",\"rate\":" rate ",\"currency\":\"USD\",\"carrier\":\"USPS\",\"service\":\"Priority\"}"
 #define LABEL(label) "\"postage_label\":" label
 #define CODE(code) "\"tracking_code\":" code
 #define LABEL_1 LABEL("{\"id\":\"pl\",\"label_url\":\"http://x/l.png\"}")
@@ -328,33 +334,42 @@ static const struct odd bought[] = {
 	{"rate is a number", HEAD RATE("5.0") "," LABEL_1 "," CODE_1 "}", 0, "", "9400X", "http://x/l.png"},
 	{"rate is negative", HEAD RATE("\"-1.00\"") "," LABEL_1 "," CODE_1 "}", 0, NOT_CHARGED, "9400X", "http://x/l.png"},
 	{"rate is no number", HEAD RATE("\"NaN\"") "," LABEL_1 "," CODE_1 "}", 0, NOT_CHARGED, "9400X", "http://x/l.png"},
-	{"rate is absurd", HEAD RATE("\"9999999999999999999999\"") "," LABEL_1 "," CODE_1 "}", 0, NOT_CHARGED, "9400X", "http://x/l.png"},
+	{"rate is absurd", HEAD RATE("\"9999999999999999999999\"") "," LABEL_1 "," CODE_1 "}",
+		0, NOT_CHARGED, "9400X", "http://x/l.png"},
 	{"rate is large", HEAD RATE("\"2000000.00\"") "," LABEL_1 "," CODE_1 "}", 0, NOT_CHARGED, "9400X", "http://x/l.png"},
 	{"rate has a comma", HEAD RATE("\"5,00\"") "," LABEL_1 "," CODE_1 "}", 0, "", "9400X", "http://x/l.png"},
 	{"no rate", HEAD LABEL_1 "," CODE_1 "}", 0, NOT_CHARGED, "9400X", "http://x/l.png"},
 	{"label is a text", HEAD RATE("\"5.00\"") "," LABEL("\"http://x/l.png\"") "," CODE_1 "}", 0, NO_LABEL, "9400X", ""},
-	{"label is a list", HEAD RATE("\"5.00\"") "," LABEL("[{\"label_url\":\"http://x\"}]") "," CODE_1 "}", 0, NO_LABEL, "9400X", ""},
+	{"label is a list", HEAD RATE("\"5.00\"") "," LABEL("[{\"label_url\":\"http://x\"}]") "," CODE_1 "}",
+		0, NO_LABEL, "9400X", ""},
 	{"label is empty", HEAD RATE("\"5.00\"") "," LABEL("{}") "," CODE_1 "}", 0, NO_LABEL, "9400X", ""},
 	{"no label", HEAD RATE("\"5.00\"") "," LABEL("null") "," CODE_1 "}", 0, NO_LABEL, "9400X", ""},
 	{"no tracking code", HEAD RATE("\"5.00\"") "," LABEL_1 "," CODE("null") "}", 0, "", "", "http://x/l.png"},
-	{"two ids, ours first", "{\"id\":\"shp_1\",\"id\":\"shp_9\"," RATE("\"5.00\"") "," LABEL_1 "," CODE_1 "}", 0, "", "9400X", "http://x/l.png"},
+	{"two ids, ours first", "{\"id\":\"shp_1\",\"id\":\"shp_9\"," RATE("\"5.00\"") "," LABEL_1 "," CODE_1 "}",
+		0, "", "9400X", "http://x/l.png"},
 	{"byte order mark", "\xef\xbb\xbf" GOOD, 0, "", "9400X", "http://x/l.png"},
-	{"messages is a text", HEAD RATE("\"5.00\"") "," LABEL_1 "," CODE_1 ",\"messages\":\"none\"}", 0, "", "9400X", "http://x/l.png"},
-	{"rates is null", "{\"id\":\"shp_1\",\"rates\":null," RATE("\"5.00\"") "," LABEL_1 "," CODE_1 "}", 0, "", "9400X", "http://x/l.png"},
-	{"other types", HEAD RATE("\"5.00\"") "," LABEL_1 "," CODE_1 ",\"created_at\":12345,\"is_return\":\"false\",\"options\":\"x\"}",
+	{"messages is a text", HEAD RATE("\"5.00\"") "," LABEL_1 "," CODE_1 ",\"messages\":\"none\"}",
+		0, "", "9400X", "http://x/l.png"},
+	{"rates is null", "{\"id\":\"shp_1\",\"rates\":null," RATE("\"5.00\"") "," LABEL_1 "," CODE_1 "}",
+		0, "", "9400X", "http://x/l.png"},
+	{"other types", HEAD RATE("\"5.00\"") "," LABEL_1 "," CODE_1
+		",\"created_at\":12345,\"is_return\":\"false\",\"options\":\"x\"}",
 		0, "", "9400X", "http://x/l.png"},
 };
 
 static const struct odd unclear[] = {
-	{"tracking code is a large number", HEAD RATE("\"5.00\"") "," LABEL_1 "," CODE("9400123456789012345678") "}", SHIPOPT_EINDOUBT, "it begins \"{"},
+	{"tracking code is a large number", HEAD RATE("\"5.00\"") "," LABEL_1 "," CODE("9400123456789012345678") "}",
+		SHIPOPT_EINDOUBT, "it begins \"{"},
 	{"rate out of range", HEAD RATE("1e400") "," LABEL_1 "," CODE_1 "}", SHIPOPT_EINDOUBT, "it begins \"{"},
 	{"NaN", HEAD RATE("NaN") "," LABEL_1 "," CODE_1 "}", SHIPOPT_EINDOUBT, "it begins \"{"},
 	{"neither label nor tracking code", HEAD RATE("\"5.00\"") "," LABEL("null") "," CODE("null") "}", SHIPOPT_EINDOUBT,
 		"the answer shows neither a tracking code nor a label"},
 	{"two ids, ours second", "{\"id\":\"shp_9\",\"id\":\"shp_1\"," RATE("\"5.00\"") "," LABEL_1 "," CODE_1 "}", SHIPOPT_EINDOUBT,
 		"it is about \"shp_9\", while \"shp_1\" was asked for"},
-	{"another id", "{\"id\":\"shp_9\"," RATE("\"5.00\"") "," LABEL_1 "," CODE_1 "}", SHIPOPT_EINDOUBT, "it is about \"shp_9\""},
-	{"id is a number", "{\"id\":1," RATE("\"5.00\"") "," LABEL_1 "," CODE_1 "}", SHIPOPT_EINDOUBT, "the answer is not that shipment"},
+	{"another id", "{\"id\":\"shp_9\"," RATE("\"5.00\"") "," LABEL_1 "," CODE_1 "}",
+		SHIPOPT_EINDOUBT, "it is about \"shp_9\""},
+	{"id is a number", "{\"id\":1," RATE("\"5.00\"") "," LABEL_1 "," CODE_1 "}",
+		SHIPOPT_EINDOUBT, "the answer is not that shipment"},
 	{"no id", "{" RATE("\"5.00\"") "," LABEL_1 "," CODE_1 "}", SHIPOPT_EINDOUBT, "the answer is not that shipment"},
 	{"wrapped", "{\"shipment\":" GOOD "}", SHIPOPT_EINDOUBT, "the answer is not that shipment"},
 	{"in a list", "[" GOOD "]", SHIPOPT_EINDOUBT, "the answer is not what was asked for"},
@@ -387,7 +402,7 @@ static void an_answer_that_does_not_show_the_label_stays_in_doubt_until_a_look_u
 	for (size_t i = 0; i < ARRAY_SIZE(unclear); i++) {
 		odd = &unclear[i];
 		begin(&(struct money_hooks){.first_buy = send_odd, .look_up = send_odd});
-		buy("bulk.item_timeout_ms=300");
+		buy(IN_DOUBT_SOON);
 		if (seen.status != SHIPOPT_EINDOUBT || !strstr(seen.reason, odd->reason))
 			fail_msg("%s: %d \"%s\"", odd->name, seen.status, seen.reason);
 		assert_string_equal(seen.tracking_code, "");
@@ -423,7 +438,7 @@ static void let_a_day_pass(void)
 static void a_rate_run_looks_up_what_is_in_doubt_and_buys_nothing(void **state)
 {
 	begin(&(struct money_hooks){.first_buy = cut_off, .look_up = show_no_label});
-	buy("bulk.item_timeout_ms=300");
+	buy(IN_DOUBT_SOON);
 	assert_int_equal(seen.status, SHIPOPT_EINDOUBT);
 	let_a_day_pass();
 	run(shipopt_bulk_rate, "");
