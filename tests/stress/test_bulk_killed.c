@@ -17,11 +17,15 @@
  * Buying under all faults by programs that are killed at random moments, and by two programs at once on one store. Whatever
  * they left behind, one undisturbed run finishes it, and the books of both sides agree label by label.
  *
- * Four kills over 400 orders in the normal run; SHIPOPT_LONG=1 makes it twenty over 10,000.
+ * Four kills over 400 orders in the normal run. SHIPOPT_LONG=1 makes it a thousand: twenty rounds of fifty, each with a carrier
+ * and a store of its own; a program that ends before it is killed is not counted, and its successor gets more orders.
+ * SHIPOPT_KILLS=100 bounds it: no round is begun after so many.
  */
 /* The shortest lease there may be: a killed program's rows are free again after it. */
 #define SETTINGS BUY_WORKER_SETTINGS " bulk.lease_ms=2000"
 #define KILL_AFTER_MS_MAX 1500
+#define ROUND_KILLS 50
+#define ROUND_KILL_AFTER_MS_MAX 500
 
 static bool is_long(void)
 {
@@ -87,27 +91,50 @@ static void finish_and_compare(struct bulk_fixture *fixture, size_t count)
 	assert_int_equal(mem_live_count(), 0);
 }
 
-static void a_program_killed_at_random_moments_loses_nothing_and_buys_nothing_twice(void **state)
+/* Kills a program after a random time; false if it ended first. */
+static bool kill_one(const struct bulk_fixture *fixture, struct random *random, size_t count, int64_t after_ms_max)
+{
+	pid_t pid = start_worker(fixture, count);
+	int64_t after_ms = 1 + (int64_t)random_below(random, (uint64_t)after_ms_max);
+	struct timespec wait = {after_ms / 1000, after_ms % 1000 * 1000000};
+	nanosleep(&wait, NULL);
+	kill(pid, SIGKILL);
+	return await_worker(pid) == -1;
+}
+
+static int kill_round(struct random *random, int kills, int64_t after_ms_max)
 {
 	struct bulk_fixture fixture;
-	struct random random;
-	size_t count = is_long() ? 10000 : 400;
-	int kills = is_long() ? 20 : 4, killed = 0;
-	random_init_system(&random);
+	size_t count = 400;
+	int killed = 0;
 	start(&fixture);
-	for (int i = 0; i < kills; i++) {
-		pid_t pid = start_worker(&fixture, count);
-		int64_t after_ms = 1 + (int64_t)random_below(&random, KILL_AFTER_MS_MAX);
-		struct timespec wait = {after_ms / 1000, after_ms % 1000 * 1000000};
-		nanosleep(&wait, NULL);
-		kill(pid, SIGKILL);
-		bool was_killed = await_worker(pid) == -1;
-		killed += was_killed;
-		print_message("after %lld ms %s with %lld labels\n", (long long)after_ms, was_killed ? "killed" : "had ended",
-			(long long)sandbox_count(&fixture.sandbox, "labels"));
+	for (int i = 0; i < 2 * kills && killed < kills; i++) {
+		if (kill_one(&fixture, random, count, after_ms_max))
+			killed++;
+		else
+			count += 200;
 	}
-	assert_true(killed > 0);
+	print_message("%d killed, %zu orders, %lld labels by then\n", killed, count,
+		(long long)sandbox_count(&fixture.sandbox, "labels"));
 	finish_and_compare(&fixture, count);
+	return killed;
+}
+
+static void a_program_killed_at_random_moments_loses_nothing_and_buys_nothing_twice(void **state)
+{
+	const char *bound = getenv("SHIPOPT_KILLS");
+	int kills = !is_long() ? 4 : bound ? atoi(bound) : 1000, killed = 0;
+	struct random random;
+	random_init_system(&random);
+	while (killed < kills) {
+		int round = is_long() ? kill_round(&random, ROUND_KILLS, ROUND_KILL_AFTER_MS_MAX)
+				      : kill_round(&random, kills, KILL_AFTER_MS_MAX);
+		assert_true(round > 0);
+		killed += round;
+		if (!is_long())
+			break;
+	}
+	print_message("%d programs killed\n", killed);
 }
 
 static void two_programs_on_one_store_share_the_work_and_buy_nothing_twice(void **state)
