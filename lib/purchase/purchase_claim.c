@@ -30,7 +30,11 @@ void purchase_claim_again(struct purchase *purchase)
 		purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : SHIPOPT_EBUSY, error);
 		return;
 	}
-	shipopt_error_unref(error);
+	/* A commit whose outcome the store does not know: the reason, should there be no time left to look. */
+	if (purchase_is_open(purchase))
+		purchase_keep_doubt(purchase, error, false);
+	else
+		shipopt_error_unref(error);
 	purchase_wait(purchase, PURCHASE_WAITING_FOR_LEASE, 0);
 }
 

@@ -10,8 +10,19 @@
 
 #define DIFFERENCES_BYTES_MAX 512
 
+/* An order in doubt says why, also where only an earlier run knew. */
+static void purchase_explain_doubt(struct purchase *purchase)
+{
+	if (purchase->end_status == SHIPOPT_EINDOUBT && !purchase->end_error)
+		purchase->end_error = TAKE(purchase->doubt);
+	if (purchase->end_status == SHIPOPT_EINDOUBT && !purchase->end_error)
+		error_set(&purchase->end_error, SHIPOPT_EINDOUBT, "%s",
+			purchase->row.reason ? purchase->row.reason : PURCHASE_NOT_KNOWN);
+}
+
 void purchase_finish(struct purchase *purchase)
 {
+	purchase_explain_doubt(purchase);
 	purchase->state = PURCHASE_IDLE;
 	purchase->item->status = purchase->end_status;
 	if (purchase->end_error) {
@@ -143,6 +154,8 @@ void purchase_end_late(struct purchase *purchase)
 	if (!error && status == SHIPOPT_EINDOUBT)
 		error_set(&error, status, "another process holds the order, and its purchase is %s: run it again when that ends",
 			ledger_state_name(purchase->row.state));
+	if (!error && status == SHIPOPT_ETIMEDOUT)
+		error_set(&error, status, "the order's time (bulk setting item_timeout_ms) was over while it waited: run it again");
 	purchase_end(purchase, status, error);
 }
 

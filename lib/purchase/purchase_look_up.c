@@ -21,7 +21,7 @@ static const char *purchase_doubt_text(const struct purchase *purchase)
 {
 	bool is_unsent = purchase->state == PURCHASE_BUYING && purchase->evidence == EVIDENCE_UNSENT && purchase->doubt;
 	const char *message = shipopt_error_message(is_unsent ? purchase->doubt : purchase->event_error);
-	return message ? message : "the outcome of the purchase is not known";
+	return message ? message : PURCHASE_NOT_KNOWN;
 }
 
 /* After the newest purchase, or after a re-rate that says that the shipment has postage. */

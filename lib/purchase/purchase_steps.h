@@ -51,6 +51,8 @@ typedef void (*purchase_action)(struct purchase *purchase);
 /* NULL where there is no rule. */
 purchase_action purchase_rule(enum purchase_state state, enum purchase_event event);
 const char *purchase_state_name(enum purchase_state state);
+/* The reason where no answer gives one. */
+#define PURCHASE_NOT_KNOWN "the outcome of the purchase is not known"
 /* Whether money may have been spent: a purchase of the row's shipment is not proven to have bought nothing. */
 static inline bool purchase_is_open(const struct purchase *purchase)
 {

@@ -308,11 +308,43 @@ static void on_buy(struct world *world, const struct world_purchase *purchase)
 
 /* ---- results ----------------------------------------------------------------------------------------------- */
 
-void auditor_results(struct auditor *auditor, const struct sim_process *process, size_t orders)
+/* What may be bought is never reported as what was not. */
+static bool is_true(const struct sim_result *result, const struct memory_row *row)
 {
-	for (size_t i = 0; i < orders; i++)
-		if (process->results[i].times != 1)
-			auditor_breach(auditor, NULL, "o-%zu is reported %d times", i, process->results[i].times);
+	bool is_open = row && (row->row.state == LEDGER_BUYING || row->row.state == LEDGER_IN_DOUBT || row->row.unproven > 0);
+	switch (result->status) {
+	case SHIPOPT_OK:
+	case SHIPOPT_ALREADY:
+		return !is_open;
+	case SHIPOPT_EINDOUBT: /* also where the database did not say that it has written the label down */
+		return is_open || (row && is_bought(row) && sim_database.permille > 0);
+	case SHIPOPT_EREFUSED:
+		return !is_open || row->row.needs_person;
+	case SHIPOPT_ECONFLICT:
+	case SHIPOPT_ECANCELED: /* the run ended before this order */
+		return true;
+	case SHIPOPT_EDATABASE: /* the row could not be read, or it has not been bought */
+		return result->attempts == 0 || (!is_open && !is_bought(row));
+	default:
+		return !is_open && (!row || !is_bought(row));
+	}
+}
+
+void auditor_results(struct auditor *auditor, const struct sim_process *process, size_t orders, bool was_alone)
+{
+	for (size_t i = 0; i < orders; i++) {
+		const struct sim_result *result = &process->results[i];
+		char key[32];
+		snprintf(key, sizeof(key), "o-%zu", i);
+		const struct memory_row *row = memory_ledger_find(&sim_database.ledger, key);
+		if (result->times != 1)
+			auditor_breach(auditor, row, "%s is reported %d times", key, result->times);
+		if (result->status < 0 && result->status != SHIPOPT_ECANCELED && !*result->message)
+			auditor_breach(auditor, row, "%s is reported as %s without a reason", key, shipopt_error_name(result->status));
+		if (was_alone && !is_true(result, row))
+			auditor_breach(auditor, row, "%s is reported as %s: %s", key, shipopt_error_name(result->status),
+				result->message);
+	}
 }
 
 void auditor_look(struct auditor *auditor)

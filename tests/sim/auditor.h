@@ -17,7 +17,7 @@
  *     max_rate, or other content, is a new approval
  *   - reserved and spent stay within the limit at each reservation; afterwards they grow by what the carrier charges above the
  *     rate alone, which is counted. What the budget says is the sum of its rows; an open row keeps its reservation
- *   - each order of a run that ends is reported once
+ *   - each order of a run that ends is reported once, and what may be bought never as what was not
  *
  * A breach is printed with the seed and the step, and the auditor is broken from then on.
  */
@@ -71,8 +71,8 @@ __attribute__((format(printf, 3, 4))) void auditor_breach(
 	struct auditor *auditor, const struct memory_row *row, const char *format, ...);
 /* After each turn of a process. */
 void auditor_look(struct auditor *auditor);
-/* A run has ended: its results. */
-void auditor_results(struct auditor *auditor, const struct sim_process *process, size_t orders);
+/* A run has ended: its results. `was_alone`: nobody else has touched the rows since it began. */
+void auditor_results(struct auditor *auditor, const struct sim_process *process, size_t orders, bool was_alone);
 /* A person said that nothing was bought, or that the order is to be planned again. */
 void auditor_resolved(struct auditor *auditor, const struct memory_row *row);
 /* "o-3" is 3. */

@@ -40,7 +40,7 @@
 struct player {
 	struct sim_process sim;
 	struct auditor_process wish;
-	bool is_running;
+	bool is_running, is_alone;
 	int64_t paused_until_us, wall_offset_ms, settle_ms;
 };
 
@@ -114,6 +114,12 @@ static int64_t draw_wall_offset_ms(struct play *play)
 	return play->auditor.has_wrong_clocks && draw(play, 3) == 0 ? offsets_ms[draw(play, ARRAY_SIZE(offsets_ms))] : 0;
 }
 
+static void disturb(struct play *play)
+{
+	for (size_t i = 0; i < PROCESSES; i++)
+		play->players[i].is_alone = false;
+}
+
 /* From here on it is this process that does things. Without a guard no effect of its purchases is later than its settle time,
  * less the sixth of it in which they are sent. */
 static void switch_to(struct play *play, struct player *player)
@@ -141,6 +147,10 @@ static void start(struct play *play, size_t which, const char *settings)
 			sim_insure(orders[i], 50000000);
 	}
 	assert_int_equal(sim_start(&player->sim, orders, play->order_count), 0);
+	disturb(play);
+	player->is_alone = true;
+	for (size_t i = 0; i < PROCESSES; i++)
+		player->is_alone = player->is_alone && !play->players[i].is_running;
 	player->is_running = true;
 	player->paused_until_us = 0;
 	tally->starts++;
@@ -162,7 +172,7 @@ static void end_process(struct play *play, size_t which)
 {
 	struct player *player = &play->players[which];
 	sim_finish(&player->sim);
-	auditor_results(&play->auditor, &player->sim, play->order_count);
+	auditor_results(&play->auditor, &player->sim, play->order_count, player->is_alone);
 	for (size_t i = 0; i < play->order_count && play->auditor.is_verbose; i++)
 		printf("    o-%zu %s: %s\n", i, shipopt_error_name(player->sim.results[i].status),
 			player->sim.results[i].message);
@@ -201,6 +211,7 @@ static void settle_by_person(struct play *play, struct memory_row *row)
 	if (r < 0)
 		return;
 	tally->resolved++;
+	disturb(play);
 	auditor_resolved(&play->auditor, row);
 	if (play->auditor.is_verbose)
 		printf("%10.3f s: a person says that %s is %s\n", (double)clock_now_us() / 1e6, row->order_key,

@@ -334,6 +334,27 @@ static void the_reason_of_the_doubt_outlives_look_ups_that_fail(void **state)
 	case_finish(&process);
 }
 
+static void an_order_in_doubt_says_why_also_where_no_answer_does(void **state)
+{
+	static const struct database_step commit = {LEDGER_BOUGHT_, 1, DATABASE_DOUBT};
+	case_begin(&process, "bulk.item_timeout_ms=5000");
+	SCRIPT_OF(BUY(NO_LABEL, -1));
+	assert_int_equal(sim_buy(&process, 1), 0);
+	assert_int_equal(process.results[0].status, SHIPOPT_EINDOUBT);
+	assert_string_equal(process.results[0].message, "the outcome of the purchase is not known");
+	case_finish(&process);
+	/* The commit that wrote the label down is in doubt, and there is no time left to look at the row. */
+	case_begin(&process, "bulk.item_timeout_ms=108");
+	sim_database.script = &commit;
+	sim_database.script_count = 1;
+	assert_int_equal(sim_buy(&process, 1), 0);
+	assert_int_equal(process.results[0].status, SHIPOPT_EINDOUBT);
+	assert_string_equal(process.results[0].message, "the script failed the database");
+	buy_again(NULL);
+	assert_int_equal(process.results[0].status, SHIPOPT_ALREADY);
+	case_finish(&process);
+}
+
 static void a_row_in_doubt_behind_another_lease_is_reported_in_doubt(void **state)
 {
 	struct sim_process second;
@@ -389,6 +410,7 @@ int main(void)
 		cmocka_unit_test(a_person_who_was_right_only_when_looking_makes_no_second_label),
 		cmocka_unit_test(a_refused_repeat_after_a_persons_word_is_for_a_person_again),
 		cmocka_unit_test(the_reason_of_the_doubt_outlives_look_ups_that_fail),
+		cmocka_unit_test(an_order_in_doubt_says_why_also_where_no_answer_does),
 		cmocka_unit_test(a_row_in_doubt_behind_another_lease_is_reported_in_doubt),
 		cmocka_unit_test(a_lease_of_a_clock_that_was_years_ahead_holds_nobody_up),
 	};
