@@ -81,7 +81,8 @@ static inline void make_shipment(bool has_label)
 		struct world_shipment *shipment = &sim_world.shipments[visit.shipment];
 		shipment->labels = 1;
 		shipment->label_number = ++sim_world.labels;
-		shipment->paid = shipment->total_paid = shipment->prices[0];
+		shipment->price = shipment->prices[0];
+		shipment->currency = shipment->currencies[0];
 	}
 	sim_world.script_used = used;
 }
