@@ -308,10 +308,17 @@ static void on_buy(struct world *world, const struct world_purchase *purchase)
 
 /* ---- results ----------------------------------------------------------------------------------------------- */
 
-/* What may be bought is never reported as what was not. */
-static bool is_true(const struct sim_result *result, const struct memory_row *row)
+static bool was_sent(struct auditor *auditor, const struct memory_row *row)
+{
+	const struct world_shipment *shipment = world_find(&sim_world, row->row.shipment_id);
+	return shipment && shipment_of(auditor, (size_t)(shipment - sim_world.shipments))->sends > 0;
+}
+
+/* What may be bought is never reported as what was not. A `buying` that the database did not confirm is never sent. */
+static bool is_true(struct auditor *auditor, const struct sim_result *result, const struct memory_row *row)
 {
 	bool is_open = row && (row->row.state == LEDGER_BUYING || row->row.state == LEDGER_IN_DOUBT || row->row.unproven > 0);
+	bool may_have_label = row && (is_bought(row) || (is_open && was_sent(auditor, row)));
 	switch (result->status) {
 	case SHIPOPT_OK:
 	case SHIPOPT_ALREADY:
@@ -319,14 +326,14 @@ static bool is_true(const struct sim_result *result, const struct memory_row *ro
 	case SHIPOPT_EINDOUBT: /* also where the database did not say that it has written the label down */
 		return is_open || (row && is_bought(row) && sim_database.permille > 0);
 	case SHIPOPT_EREFUSED:
-		return !is_open || row->row.needs_person;
+		return !may_have_label || row->row.needs_person;
 	case SHIPOPT_ECONFLICT:
 	case SHIPOPT_ECANCELED: /* the run ended before this order */
 		return true;
 	case SHIPOPT_EDATABASE: /* the row could not be read, or it has not been bought */
-		return result->attempts == 0 || (!is_open && !is_bought(row));
+		return result->attempts == 0 || !may_have_label;
 	default:
-		return !is_open && (!row || !is_bought(row));
+		return !may_have_label;
 	}
 }
 
@@ -341,7 +348,7 @@ void auditor_results(struct auditor *auditor, const struct sim_process *process,
 			auditor_breach(auditor, row, "%s is reported %d times", key, result->times);
 		if (result->status < 0 && result->status != SHIPOPT_ECANCELED && !*result->message)
 			auditor_breach(auditor, row, "%s is reported as %s without a reason", key, shipopt_error_name(result->status));
-		if (was_alone && !is_true(result, row))
+		if (was_alone && !is_true(auditor, result, row))
 			auditor_breach(auditor, row, "%s is reported as %s: %s", key, shipopt_error_name(result->status),
 				result->message);
 	}

@@ -413,6 +413,7 @@ static void prepare(struct play *play, uint64_t seed)
 	sim_world.is_adverse = play->is_adverse;
 	sim_world.guard = seed % 4 != 1;
 	sim_world.permille = (unsigned)draw(play, draw(play, 2) ? 200 : 800);
+	sim_world.rerates_no_label = sim_world.guard;
 	sim_world.rerate_step = 0;
 	sim_world.sells_old_rates = draw(play, 2);
 	sim_world.late_most_us = 1000000 + (int64_t)draw(play, 1500000000);

@@ -147,6 +147,7 @@ static void a_rerate_that_says_that_postage_exists_ends_the_sending(void **state
 	for (size_t i = 2; i < ARRAY_SIZE(steps); i++)
 		steps[i] = (struct world_step)READ(STALE, 0);
 	begin_guarded("carrier.settle_ms=72000");
+	sim_world.rerates_no_label = true;
 	case_script(ARRAY_SIZE(steps), steps);
 	assert_int_equal(sim_buy(&process, 1), 0);
 	assert_int_equal(process.results[0].status, 0);

@@ -148,17 +148,17 @@ static void rerate(struct world *world, size_t index)
 }
 
 /* The carrier has the price and its currency in the rate's id, so that it can sell an old rate. */
-static struct world_purchase read_purchase(const struct world_visit *visit, const char *body)
+static struct world_purchase read_purchase(const struct world *world, const struct world_visit *visit, const char *body)
 {
 	struct world_purchase purchase = {.shipment = visit->shipment, .insurance = -1};
 	int number = 0;
 	long long price = 0;
 	char currency[4] = "";
 	const char *id = body ? strstr(body, "rate_") : NULL, *insurance = body ? strstr(body, "\"insurance\":\"") : NULL;
-	if (!id || sscanf(id, "rate_%d_%d_%d_%lld_%3[A-Z]", &number, &purchase.version, &purchase.rate, &price, currency) != 5 ||
-		(size_t)number != visit->shipment)
+	int fields = id ? sscanf(id, "rate_%d_%d_%d_%lld_%3[A-Z]", &number, &purchase.version, &purchase.rate, &price, currency) : 0;
+	if (fields < 3 || (size_t)number != visit->shipment || purchase.rate < 0 || purchase.rate >= WORLD_RATES)
 		abort(); /* the rate of another shipment: never */
-	purchase.price = price;
+	purchase.price = fields > 3 ? price : world->shipments[number].prices[purchase.rate];
 	purchase.currency = strcmp(currency, "CAD") == 0 ? "CAD" : "USD";
 	if (insurance)
 		purchase.insurance = (int64_t)(strtod(insurance + strlen("\"insurance\":\""), NULL) * 1000000 + 0.5);
@@ -168,7 +168,7 @@ static struct world_purchase read_purchase(const struct world_visit *visit, cons
 
 static void begin_purchase(struct world *world, const char *body, struct world_visit *visit)
 {
-	struct world_purchase purchase = read_purchase(visit, body);
+	struct world_purchase purchase = read_purchase(world, visit, body);
 	struct world_shipment *shipment = &world->shipments[visit->shipment];
 	if (world->on_buy)
 		world->on_buy(world, &purchase);
@@ -209,7 +209,7 @@ static void begin_creation(struct world *world, const char *body, struct world_v
 static void begin_work(struct world *world, const char *body, struct world_visit *visit)
 {
 	bool works = world_work_delay_us(visit) >= 0;
-	bool is_sold = visit->call == WORLD_RERATE && world->guard && world->shipments[visit->shipment].labels > 0;
+	bool is_sold = visit->call == WORLD_RERATE && world->rerates_no_label && world->shipments[visit->shipment].labels > 0;
 	if (visit->call == WORLD_BUY)
 		begin_purchase(world, body, visit);
 	else if (visit->call == WORLD_CREATE && works)

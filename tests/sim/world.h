@@ -148,6 +148,7 @@ struct world {
 	bool insures_nothing;
 	int64_t stale_us;         /* how long replicas do not know of them; INT64_MAX: for good */
 	bool sells_old_rates;     /* also after a re-rate */
+	bool rerates_no_label;    /* SHIPMENT.RERATE.POSTAGE_EXISTS for a shipment with a label */
 	bool is_adverse;
 	void (*on_buy)(struct world *world, const struct world_purchase *purchase);
 

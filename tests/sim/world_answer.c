@@ -138,7 +138,8 @@ static const char *refusal_of(const struct world *world, const struct world_visi
 		return "SHIPMENT.POSTAGE.EXISTS";
 	if (visit->effect != SIZE_MAX && world->effects[visit->effect].result == EFFECT_EXPIRED)
 		return "RATE.EXPIRED";
-	if (visit->call == WORLD_RERATE && world->guard && world->shipments[visit->shipment].labels > 0 && is_fresh(world, visit))
+	bool is_sold = visit->call == WORLD_RERATE && world->shipments[visit->shipment].labels > 0;
+	if (is_sold && world->rerates_no_label && is_fresh(world, visit))
 		return "SHIPMENT.RERATE.POSTAGE_EXISTS";
 	return NULL;
 }
