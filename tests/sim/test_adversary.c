@@ -51,6 +51,7 @@ struct play {
 	struct auditor_order orders[AUDITOR_ORDERS_MAX];
 	size_t order_count;
 	int starts_left, crashes_left;
+	int64_t resumed_us;
 	bool is_adverse, has_person;
 };
 
@@ -319,6 +320,7 @@ static void resume(struct play *play)
 	player->wall_offset_ms = 0;
 	player->wish = (struct auditor_process){0};
 	clock_advance_us(DAY_US + DAY_US / 24);
+	play->resumed_us = clock_now_us();
 	restore_orders(play);
 	start(play, 0, "bulk.item_timeout_ms=7200000");
 	for (int i = 0; i < STEPS_MAX && !sim_is_over(&player->sim) && !play->auditor.is_broken; i++) {
@@ -329,12 +331,12 @@ static void resume(struct play *play)
 		end_process(play, 0);
 }
 
-/* Bought, failed, held, or for a person. What the carrier has said to have postage shows it once the replicas know it; a price
+/* Bought, failed, held, or for a person. What the carrier has said to have postage shows it to a run after the replicas know it; a price
  * that needs review, or is in a currency that nobody wanted, is for a person too. */
-static bool is_settled(const struct memory_row *row, const struct sim_result *result)
+static bool is_settled(const struct play *play, const struct memory_row *row, const struct sim_result *result)
 {
 	const struct world_shipment *shipment = world_find(&sim_world, row->row.shipment_id);
-	bool is_hidden = row->row.exists_seen && shipment && shipment->stale_until_us > clock_now_us();
+	bool is_hidden = row->row.exists_seen && shipment && shipment->stale_until_us > play->resumed_us;
 	switch (row->row.state) {
 	case LEDGER_BOUGHT:
 	case LEDGER_FAILED:
@@ -369,7 +371,7 @@ static void check_settled(struct play *play, const char *when)
 		snprintf(key, sizeof(key), "o-%zu", i);
 		const struct memory_row *row = memory_ledger_find(&sim_database.ledger, key);
 		const struct sim_result *result = &play->players[0].sim.results[i];
-		if (row && is_settled(row, result) && says_what_it_is(row, result->status))
+		if (row && is_settled(play, row, result) && says_what_it_is(row, result->status))
 			continue;
 		auditor_breach(&play->auditor, row, "%s, %s ends with %s: %s", when, key, shipopt_error_name(result->status),
 			result->message);
