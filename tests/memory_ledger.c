@@ -373,6 +373,7 @@ static void write(struct memory_ledger *ledger, const struct ledger_request *req
 	case LEDGER_HOLD:
 		found->held_from = row->state;
 		set(&row->reason, request->reason);
+		set_if(&row->shipment_id, request->shipment_id);
 		break;
 	case LEDGER_REOPEN:
 		if (row->state == LEDGER_HELD) {
@@ -442,7 +443,7 @@ static bool is_allowed(const struct ledger_request *request, const struct memory
 /* Another row has the shipment that the request brings. */
 static bool is_shared(const struct memory_ledger *ledger, const struct ledger_request *request, const struct memory_row *found)
 {
-	bool brings = request->operation == LEDGER_CREATE || request->operation == LEDGER_BUY;
+	bool brings = request->operation == LEDGER_CREATE || request->operation == LEDGER_BUY || request->operation == LEDGER_HOLD;
 	for (size_t i = 0; brings && request->shipment_id && i < ledger->row_count; i++)
 		if (&ledger->rows[i] != found && text_equal(ledger->rows[i].row.shipment_id, request->shipment_id))
 			return true;

@@ -125,6 +125,9 @@ void purchase_fail(struct purchase *purchase, enum ledger_operation operation, i
 	shipopt_error_unref(purchase->end_error);
 	purchase->end_error = error;
 	request->reason = error ? shipopt_error_message(error) : shipopt_strerror(status);
+	/* What a person decides about is the shipment with these rates. */
+	if (operation == LEDGER_HOLD && purchase->shipment)
+		request->shipment_id = shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
 	request->release = true;
 	purchase_submit(purchase, PURCHASE_FAILING);
 }

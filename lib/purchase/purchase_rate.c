@@ -12,7 +12,7 @@
 /* Whether the carrier refused the order itself, rather than the call having failed. */
 static bool purchase_is_refusal(int status)
 {
-	return status == SHIPOPT_EREFUSED || status == SHIPOPT_ENOTFOUND || status == SHIPOPT_EHELD;
+	return status == SHIPOPT_EREFUSED || status == SHIPOPT_ENOTFOUND;
 }
 
 /* An API may cut a long reference. */
@@ -53,14 +53,11 @@ static int purchase_name_rerated(struct purchase *purchase)
 	return shipopt_record_set_text(purchase->shipment, SHIPOPT_SHIPMENT_ID, id ? id : purchase->rerate_id);
 }
 
-/* A shipment that was made and has postage: the account buys by itself. That label is for a person, as is the shipment. */
-static int purchase_refuse_label(const struct purchase *purchase, shipopt_error **ret_error)
+/* A creation that answers a shipment with postage: the account buys by itself. */
+static bool purchase_is_made_with_postage(const struct purchase *purchase)
 {
 	const char *id = shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
-	if (purchase->rerate_id || purchase->rules->carrier->provider->has_postage(purchase->shipment, id) != 1)
-		return 0;
-	return error_set(ret_error, SHIPOPT_EHELD,
-		"the carrier made shipment %.64s with postage, which was not asked for: void it, or keep it (shipopt_ledger_resolve)", id);
+	return !purchase->rerate_id && purchase->rules->carrier->provider->has_postage(purchase->shipment, id) == 1;
 }
 
 /* If the carrier says here that the row's shipment has postage, an earlier purchase of it succeeded, though each may have been
@@ -84,9 +81,9 @@ static void purchase_rated(struct exchange *exchange)
 		status = purchase_name_rerated(purchase);
 	if (status == 0)
 		status = purchase_check_shipment(purchase, &error);
-	if (status == 0)
-		status = purchase_refuse_label(purchase, &error);
-	if (status == 0) {
+	if (status == 0 && purchase_is_made_with_postage(purchase)) {
+		purchase_on(purchase, EVENT_HELD);
+	} else if (status == 0) {
 		shipopt_error_unref(TAKE(purchase->item->error));
 		health_observe_shipment(&purchase->rules->carrier->health, purchase->shipment);
 		purchase_on_error(purchase, EVENT_RATED, 0, error);
@@ -106,6 +103,16 @@ void purchase_refuse_order(struct purchase *purchase)
 {
 	int status = purchase->event_status;
 	purchase_fail(purchase, status == SHIPOPT_EHELD ? LEDGER_HOLD : LEDGER_FAIL, status, TAKE(purchase->event_error));
+}
+
+/* The label is for a person, as is the shipment, unless they are another order's. */
+void purchase_hold_shipment(struct purchase *purchase)
+{
+	const char *id = shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
+	shipopt_error *error = NULL;
+	error_set(&error, SHIPOPT_EHELD,
+		"the carrier made shipment %.64s with postage, which was not asked for: void it, or keep it (shipopt_ledger_resolve)", id);
+	purchase_fail(purchase, LEDGER_HOLD, SHIPOPT_EHELD, error);
 }
 
 void purchase_create(struct purchase *purchase)

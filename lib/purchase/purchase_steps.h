@@ -90,6 +90,7 @@ void purchase_plan(struct purchase *purchase);
 void purchase_create(struct purchase *purchase);
 void purchase_rerate(struct purchase *purchase);
 void purchase_refuse_order(struct purchase *purchase);
+void purchase_hold_shipment(struct purchase *purchase);
 /* ---- purchase_choose.c ---- */
 void purchase_choose(struct purchase *purchase);
 void purchase_use_rate(struct purchase *purchase);

@@ -34,6 +34,7 @@ static const struct {
 
 	{PURCHASE_RATING, EVENT_RATED, purchase_choose},
 	{PURCHASE_RATING, EVENT_REFUSED, purchase_refuse_order},
+	{PURCHASE_RATING, EVENT_HELD, purchase_hold_shipment},
 	{PURCHASE_RATING, EVENT_ONLY_READ, purchase_doubt},
 	{PURCHASE_RATING, EVENT_TROUBLE, purchase_end_with_event},
 
@@ -97,6 +98,7 @@ static const struct {
 	{PURCHASE_WAITING_FOR_STORE, EVENT_LATE, purchase_record},
 
 	{PURCHASE_FAILING, EVENT_DONE, purchase_end_failed},
+	{PURCHASE_FAILING, EVENT_SHARED, purchase_end_with_event},
 	{PURCHASE_FAILING, EVENT_TAKEN, purchase_claim_again},
 	{PURCHASE_FAILING, EVENT_STORE_FAILED, purchase_end_store_failed},
 

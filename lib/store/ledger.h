@@ -139,7 +139,7 @@ enum ledger_operation {
 	LEDGER_BOUGHT_,   /* buying, in doubt, failed, created with an unproven purchase → bought: tracking_code, label_url, paid, fee,
 	                     result, reason (a note); turns the reservation into spend */
 	LEDGER_FAIL,      /* planned, created, buying → failed (proven): reason; releases the reservation */
-	LEDGER_HOLD,      /* planned, created → held: reason */
+	LEDGER_HOLD,      /* planned, created → held: reason; shipment_id of what a person decides about */
 	LEDGER_REOPEN,    /* held → planned or created, as it was; failed → planned, without its shipment. `state` 0, or the target
 	                     that must come out */
 	LEDGER_RENEW,     /* extends the lease, no other change */

@@ -342,7 +342,7 @@ static void an_order_in_doubt_says_why_also_where_no_answer_does(void **state)
 	SCRIPT_OF(BUY(NO_LABEL, -1));
 	assert_int_equal(sim_buy(&process, 1), 0);
 	assert_int_equal(process.results[0].status, SHIPOPT_EINDOUBT);
-	assert_string_equal(process.results[0].message, "the outcome of the purchase is not known");
+	assert_non_null(strstr(process.results[0].message, "the answer shows neither a tracking code nor a label"));
 	case_finish(&process);
 	/* The commit that wrote the label down is in doubt, and there is no time left to look at the row. */
 	case_begin(&process, "bulk.item_timeout_ms=108");

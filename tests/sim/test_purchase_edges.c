@@ -47,7 +47,7 @@ static void a_rerate_that_says_that_the_shipment_has_postage_opens_no_other_ship
 {
 	struct sim_process process;
 	case_begin(&process, "bulk.ceiling_percent=10");
-	sim_world.guard = true;
+	sim_world.rerates_no_label = true;
 	sim_world.rerate_step = 0;
 	SCRIPT_OF(BUY(RATE_EXPIRED, 0));
 	sim_start_orders(&process, 1);

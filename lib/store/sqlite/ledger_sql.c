@@ -86,6 +86,16 @@ static int create(struct database *database, struct ledger_request *request, con
 	return ledger_take_row(database, statement, request, NULL, ret_error);
 }
 
+static int hold(struct database *database, struct ledger_request *request, const struct ledger_found *found,
+	shipopt_error **ret_error)
+{
+	const char *const texts[] = {request->reason, request->shipment_id};
+	int r = check_shipment(database, request, found, ret_error);
+	if (r == LEDGER_SHARED)
+		return ledger_answer(database, request, found, LEDGER_SHARED, ret_error);
+	return r < 0 ? r : move(database, request, found, SQL_HOLD, texts, ARRAY_SIZE(texts), ret_error);
+}
+
 /* What a purchase will reserve, and where. */
 struct reservation {
 	int64_t amount, limit; /* limit -1: the one that the budget has */
@@ -259,7 +269,7 @@ static int apply(struct database *database, struct ledger_request *request, cons
 	case LEDGER_FAIL:
 		return fail(database, request, found, ret_error);
 	case LEDGER_HOLD:
-		return move(database, request, found, SQL_HOLD, &request->reason, 1, ret_error);
+		return hold(database, request, found, ret_error);
 	case LEDGER_REOPEN:
 		return reopen(database, request, found, ret_error);
 	case LEDGER_RENEW:
