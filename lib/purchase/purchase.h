@@ -43,8 +43,8 @@
  *
  * Files: purchase.c (start, cancel, events), purchase_table.c, purchase_ledger.c (requests and what came of them),
  * purchase_claim.c (where an earlier run left the row), purchase_rate.c (create, rate again), purchase_choose.c (our choice and
- * the host's), purchase_buy.c (admission, buying, the verdict), purchase_look_up.c, purchase_end.c (results), purchase_request.c
- * (what is asked for), evidence.c, insurance.c.
+ * the host's), purchase_buy.c (admission, buying, the verdict), purchase_record.c (the label), purchase_look_up.c,
+ * purchase_end.c (results), purchase_request.c (what is asked for), evidence.c, insurance.c.
  */
 
 /* A purchase is put on the wire within this part of settle_ms after `buying` was written, or not at all. */

@@ -106,9 +106,11 @@ void purchase_not_reserved(struct purchase *purchase);
 void purchase_reservation_taken(struct purchase *purchase);
 void purchase_prove(struct purchase *purchase);
 void purchase_proved(struct purchase *purchase);
+void purchase_fail_proven(struct purchase *purchase);
+/* ---- purchase_record.c ---- */
 void purchase_record(struct purchase *purchase);
 void purchase_record_later(struct purchase *purchase);
-void purchase_fail_proven(struct purchase *purchase);
+
 /* ---- purchase_look_up.c ---- */
 void purchase_doubt(struct purchase *purchase);
 void purchase_doubted(struct purchase *purchase);
