@@ -42,18 +42,20 @@ static void edit_answer(const struct world_visit *visit, struct http_request *re
 	}
 }
 
-void edits_add(const struct answer_edit *edit)
-{
-	assert_true(edit_count < EDITS_MAX);
-	edits[edit_count++] = *edit;
-	fake_http_edit = edit_answer;
-}
-
 void edits_clear(void)
 {
 	edit_count = 0;
 	memset(calls, 0, sizeof(calls));
 	fake_http_edit = NULL;
+}
+
+void edits_add(const struct answer_edit *edit)
+{
+	if (fake_http_edit != edit_answer)
+		edits_clear();
+	assert_true(edit_count < EDITS_MAX);
+	edits[edit_count++] = *edit;
+	fake_http_edit = edit_answer;
 }
 
 void edits_hide_labels(enum world_call call)

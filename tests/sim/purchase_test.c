@@ -32,13 +32,27 @@ void case_begin(struct sim_process *process, const char *settings)
 	sim_open(process, settings);
 }
 
+void case_finish_without_books(struct sim_process *process)
+{
+	fake_http_edit = NULL;
+	sim_close(process);
+	sim_end();
+	assert_int_equal(mem_live_count(), 0);
+}
+
 void case_finish(struct sim_process *process)
 {
 	assert_int_equal(sim_compare(), 0);
 	assert_int_equal(sim_world.strangers, 0);
-	sim_close(process);
-	sim_end();
-	assert_int_equal(mem_live_count(), 0);
+	case_finish_without_books(process);
+}
+
+bool case_says(const struct sim_process *process, const char *words)
+{
+	bool says = strstr(process->results[0].message, words) != NULL;
+	if (!says)
+		print_error("\"%s\" is not in \"%s\"\n", words, process->results[0].message);
+	return says;
 }
 
 int case_one(struct sim_process *process, int weight, int64_t max_rate, const char *carrier)

@@ -28,6 +28,10 @@
 void case_script(size_t count, const struct world_step *steps);
 void case_begin(struct sim_process *process, const char *settings);
 void case_finish(struct sim_process *process);
+/* The same where ledger and carrier differ on purpose. */
+void case_finish_without_books(struct sim_process *process);
+/* Whether the first item's message contains the words; prints both if not. */
+bool case_says(const struct sim_process *process, const char *words);
 /* The newest row of an order; there must be one. */
 const struct ledger_row *case_row(const char *key);
 /* One order "o-0" with wishes of its own; returns its item's status. */

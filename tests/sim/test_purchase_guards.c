@@ -13,12 +13,6 @@
 
 #define SHORT_LEASE "carrier.timeout_ms=5000 bulk.lease_ms=12000 bulk.item_timeout_ms=3600000 "
 
-static void finish(struct sim_process *process)
-{
-	case_finish(process);
-	edits_clear();
-}
-
 static void turn_until_sent(struct sim_process *process, int64_t buys)
 {
 	for (int i = 0; i < 100000 && sim_world.calls[WORLD_BUY] < buys; i++)
@@ -49,7 +43,7 @@ static void a_purchase_is_sent_only_while_its_lease_outlasts_it(void **state)
 		assert_true(case_row("o-0")->lease_until_ms - clock_wall_ms() >= 10000);
 		sim_wait(&process);
 		assert_int_equal(process.results[0].status, 0);
-		finish(&process);
+		case_finish(&process);
 	}
 }
 
@@ -81,7 +75,7 @@ static void a_look_up_counts_from_when_it_was_begun(void **state)
 		if (read_us - buying_us < 90 * SECOND)
 			fail_msg("seed %llu: a look-up begun after %lld ms counted", (unsigned long long)seed,
 				(long long)(read_us - buying_us) / 1000);
-		finish(&process);
+		case_finish(&process);
 	}
 }
 
@@ -100,7 +94,7 @@ static void the_settle_time_counts_from_the_newest_purchase_also_after_a_take_ov
 	sim_wait(&first);
 	assert_int_equal(first.results[0].status, SHIPOPT_ALREADY);
 	sim_close(&first);
-	finish(&second);
+	case_finish(&second);
 }
 
 static void the_settle_time_is_the_longest_under_which_a_purchase_was_sent(void **state)
@@ -116,7 +110,7 @@ static void the_settle_time_is_the_longest_under_which_a_purchase_was_sent(void 
 	assert_int_equal(sim_world.calls[WORLD_BUY], 1);
 	sim_wait(&first);
 	sim_close(&first);
-	finish(&second);
+	case_finish(&second);
 }
 
 static void the_lease_is_kept_while_a_purchase_is_looked_up(void **state)
@@ -132,7 +126,7 @@ static void the_lease_is_kept_while_a_purchase_is_looked_up(void **state)
 	}
 	sim_wait(&process);
 	assert_int_equal(process.results[0].status, 0);
-	finish(&process);
+	case_finish(&process);
 }
 
 /* ---- money ------------------------------------------------------------------------------------------------- */
@@ -151,7 +145,7 @@ static void a_spend_limit_in_another_currency_than_the_rate_buys_nothing(void **
 	assert_string_equal(process.results[0].message, "the rate is in EUR and the spend limit in USD; nothing was bought");
 	assert_int_equal(sim_database.seen[LEDGER_BUY], 0);
 	assert_int_equal(sim_world.calls[WORLD_BUY], 0);
-	finish(&process);
+	case_finish(&process);
 }
 
 /* ---- cancel ------------------------------------------------------------------------------------------------ */
@@ -171,7 +165,7 @@ static void a_cancel_between_buying_and_sending_sends_nothing(void **state)
 	assert_int_equal(case_row("o-0")->state, LEDGER_CREATED);
 	assert_int_equal(case_row("o-0")->sent, 1);
 	assert_int_equal(case_row("o-0")->unproven, 0);
-	finish(&process);
+	case_finish(&process);
 }
 
 /* ---- two guards for one thing ------------------------------------------------------------------------------ */
@@ -193,7 +187,7 @@ static void an_order_that_may_have_been_bought_is_never_planned_again(void **sta
 	assert_never_asked(LEDGER_PLAN, 0);
 	assert_int_equal(case_row("o-0")->state, LEDGER_IN_DOUBT);
 	assert_int_equal(sim_world.shipment_count, 1);
-	finish(&process);
+	case_finish(&process);
 }
 
 static void a_price_that_went_up_fails_no_order_that_may_have_been_bought(void **state)
@@ -209,7 +203,7 @@ static void a_price_that_went_up_fails_no_order_that_may_have_been_bought(void *
 	assert_int_equal(case_row("o-0")->state, LEDGER_IN_DOUBT);
 	assert_int_equal(case_row("o-0")->unproven, 1);
 	assert_int_equal(case_row("o-0")->sent, 2);
-	finish(&process);
+	case_finish(&process);
 }
 
 static void a_refused_repeat_fails_no_order_that_may_have_been_bought(void **state)
@@ -225,7 +219,7 @@ static void a_refused_repeat_fails_no_order_that_may_have_been_bought(void **sta
 	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EINDOUBT);
 	assert_never_asked(LEDGER_BUY, 2);
 	assert_int_equal(sim_world.shipment_count, 1);
-	finish(&process);
+	case_finish(&process);
 }
 
 static void look_at_doubt(struct memory_database *database, const struct ledger_request *request)
@@ -245,7 +239,7 @@ static void a_refused_repeat_is_marked_for_a_person_at_once(void **state)
 	SCRIPT_OF(BUY(LOST_BEFORE, 0), BUY(REFUSED, 0));
 	sim_database.observe = look_at_doubt;
 	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EINDOUBT);
-	finish(&process);
+	case_finish(&process);
 }
 
 static void a_shipment_that_has_postage_is_only_read_from_then_on(void **state)
@@ -262,7 +256,7 @@ static void a_shipment_that_has_postage_is_only_read_from_then_on(void **state)
 	assert_never_asked(LEDGER_BUY, 2);
 	edits_clear();
 	assert_int_equal(case_one(&process, 1, 0, NULL), 0);
-	finish(&process);
+	case_finish(&process);
 }
 
 static void three_purchases_of_unknown_outcome_are_for_a_person(void **state)
@@ -277,7 +271,7 @@ static void three_purchases_of_unknown_outcome_are_for_a_person(void **state)
 		assert_int_equal(case_row("o-0")->unproven, 3);
 		assert_int_equal(case_row("o-0")->needs_person, 1);
 	}
-	finish(&process);
+	case_finish(&process);
 }
 
 int main(void)
