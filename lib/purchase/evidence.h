@@ -34,7 +34,7 @@
  *   EXISTS             ONLY_READ                           ONLY_READ
  *   REFUSED            FAILED                              PERSON
  *   EXPIRED            RERATE, FAILED after three sends    RERATE, PERSON after three sends
- *   LIMITED, UNSENT    AGAIN, FAILED after three sends     LOOK_UP
+ *   LIMITED, UNSENT,
  *   DENIED             AGAIN, FAILED after three sends     LOOK_UP
  *   UNLISTED           (never 0)                           LOOK_UP, PERSON if it was a repeat
  *   UNKNOWN            (never 0)                           LOOK_UP

@@ -287,8 +287,8 @@ void purchase_fail_proven(struct purchase *purchase)
 	purchase_submit(purchase, PURCHASE_FAILING);
 }
 
-/* Too many requests, a refused credential, not sent, or an expired rate. The proof is written before the shipment is sent again: the row becomes created,
- * or in doubt if an earlier purchase is unproven. */
+/* Too many requests, a refused credential, not sent, or an expired rate. The proof is written before the shipment is sent again:
+ * the row becomes created, or in doubt if an earlier purchase is unproven. */
 void purchase_prove(struct purchase *purchase)
 {
 	purchase_keep_end(purchase);
