@@ -11,7 +11,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 build=${TEST_BUILD:-build-coverage}
-integration="bulk bulk_control bulk_kinds bulk_place buy_labels creations blame_answers migrated_runs secrets"
+integration="bulk bulk_control bulk_kinds bulk_place buy_labels creations blame_answers migrated_runs money_program money_wire secrets"
 
 [ -e "$build/build.ninja" ] || meson setup "$build" -Dfaults=true -Dbenchmarks=false -Db_coverage=true
 ninja -C "$build"
