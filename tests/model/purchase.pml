@@ -73,7 +73,7 @@ mtype = {
 	EXISTS,
 	LISTED,     /* a refusal in the API's envelope, with a listed status and code */
 	EXPIRED,    /* the rate has: a listed refusal, too */
-	LISTED_429, /* in the API's envelope, with a listed code */
+	LISTED_429, /* in the API's envelope, with a listed code; a refused credential, too */
 	NOT_SENT,   /* canceled before, or no connection: certainly not sent */
 	UNLISTED,   /* a refusal in the API's envelope that is not listed */
 	BARE_429,   /* without the envelope */
@@ -238,6 +238,12 @@ work: /* go on from what the row says */
 		:: HOLDS(key) && row[key].state == PLANNED -> write_failed(key); leave()
 
 		:: HOLDS(key) && row[key].state == CREATED -> write_buying(key); goto send
+		/* Every purchase of it was proven not done, and a re-rate says that it has postage. */
+		:: HOLDS(key) && row[key].state == CREATED && row[key].sends > 0 ->
+			row[key].state = IN_DOUBT;
+			row[key].unproven = 1;
+			row[key].exists = 1;
+			leave()
 
 		/* A new shipment: the order was changed, corrected, or has failed. */
 		:: HOLDS(key) && (row[key].state == CREATED || row[key].state == FAILED || row[key].state == HELD) &&
@@ -343,6 +349,7 @@ send: /* the carrier receives the purchase, no matter who holds the order by now
 		/* None bought anything. */
 		:: answer == LISTED && row[key].unproven == 0 -> write_failed(key); leave()
 		:: (answer == EXPIRED || answer == LISTED_429 || answer == NOT_SENT) && row[key].unproven == 0 ->
+			row[key].state = CREATED;
 			if
 			:: MAY_SEND(key) -> goto again
 #ifdef STUCK /* three purchases that are proven not done leave the row in doubt */
