@@ -374,6 +374,8 @@ static void write(struct memory_ledger *ledger, const struct ledger_request *req
 		found->held_from = row->state;
 		set(&row->reason, request->reason);
 		set_if(&row->shipment_id, request->shipment_id);
+		set_if(&row->base_url, request->base_url);
+		row->needs_person = request->needs_person;
 		break;
 	case LEDGER_REOPEN:
 		if (row->state == LEDGER_HELD) {
@@ -541,6 +543,17 @@ static void insert(struct memory_ledger *ledger, struct ledger_request *request,
 	request->created_row = true;
 }
 
+static bool is_leased(const struct memory_row *row)
+{
+	int64_t left_ms = row->row.lease_until_ms - clock_wall_ms();
+	return left_ms > 0 && left_ms <= LEDGER_LEASE_MAX_MS;
+}
+
+static bool needs_lease(const struct memory_row *row)
+{
+	return !(BIT(row->row.state) & (BOUGHT | DOCUMENTED | VOIDED | VOID_REFUSED));
+}
+
 static void claim(struct memory_ledger *ledger, struct ledger_request *request)
 {
 	struct memory_row *found = find(ledger, &request->key, request->key.generation);
@@ -553,16 +566,22 @@ static void claim(struct memory_ledger *ledger, struct ledger_request *request)
 			request->status = error_set(&request->error, SHIPOPT_EINVAL, "a gap between generations");
 		else if (!is_over)
 			request->status = error_set(&request->error, SHIPOPT_ESTATE, "the generation before it is open");
-		else
+		else if (newest && needs_lease(newest) && is_leased(newest))
+			look(request, newest, LEDGER_BUSY);
+		else {
+			if (newest && needs_lease(newest)) {
+				newest->token++;
+				newest->row.lease_until_ms = 0;
+			}
 			insert(ledger, request, last + 1);
+		}
 		return;
 	}
-	if (BIT(found->row.state) & (BOUGHT | DOCUMENTED | VOIDED | VOID_REFUSED)) {
+	if (!needs_lease(found)) {
 		look(request, found, LEDGER_OK);
 		return;
 	}
-	int64_t left_ms = found->row.lease_until_ms - clock_wall_ms();
-	if (left_ms > 0 && left_ms <= LEDGER_LEASE_MAX_MS && request->token != found->token) {
+	if (is_leased(found) && request->token != found->token) {
 		look(request, found, LEDGER_BUSY);
 		return;
 	}

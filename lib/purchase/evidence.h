@@ -45,8 +45,8 @@
  *                         marked so, after an unlisted refusal, or after three sends; otherwise AGAIN
  *   nothing               LOOK_UP again
  *
- * DENIED ends the item, as no repeat within the run helps, and leaves the same shipment to the next run: a refused credential is
- * no reason for another shipment.
+ * DENIED ends the item, as no repeat within the run helps, and leaves the same shipment to the next run, up to three sends: a
+ * refused credential is no reason for another shipment.
  *
  * Two strengths follow. AGAIN sends the same shipment id once more. Only FAILED opens the way to another shipment: no purchase
  * of this one is unproven. A look-up alone never leads there, as a stale replica may have answered it.

@@ -106,8 +106,17 @@ static void purchase_find_doubt(struct purchase *purchase)
 static void purchase_forget(struct purchase *purchase)
 {
 	mem_free(TAKE(purchase->rerate_id));
+	const char *id = purchase->shipment ? shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID) : NULL;
+	if (!text_equal(id, purchase->row.shipment_id))
+		shipopt_record_free(TAKE(purchase->shipment));
 	purchase->rate_index = SIZE_MAX;
 	purchase->is_rerating = purchase->is_other = false;
+}
+
+/* What the row says by itself is reported also when there is no time left. */
+static bool purchase_is_work(enum purchase_event event)
+{
+	return event == EVENT_FRESH || event == EVENT_CHANGED || event == EVENT_RATED || event == EVENT_OPEN;
 }
 
 void purchase_find(struct purchase *purchase)
@@ -120,7 +129,7 @@ void purchase_find(struct purchase *purchase)
 	purchase_find_doubt(purchase);
 	enum purchase_event event = purchase_find_event(purchase, purchase_request_is_same(purchase));
 	purchase->state = PURCHASE_FOUND;
-	purchase_on(purchase, purchase->is_canceled && event != EVENT_HAS_LABEL ? EVENT_LATE : event);
+	purchase_on(purchase, purchase->is_canceled && purchase_is_work(event) ? EVENT_LATE : event);
 }
 
 /* The approval stays for the same content. A changed max_rate or other content needs a new one. */

@@ -94,7 +94,10 @@ int purchase_fill_item(struct purchase *purchase)
 
 void purchase_end_with_event(struct purchase *purchase)
 {
-	int status = purchase->event_status == LEDGER_SHARED ? SHIPOPT_EPROTOCOL : purchase->event_status;
+	bool is_shared = purchase->event_status == LEDGER_SHARED;
+	int status = is_shared ? SHIPOPT_EPROTOCOL : purchase->event_status;
+	if (is_shared && purchase_is_open(purchase))
+		purchase_keep_doubt(purchase, TAKE(purchase->event_error), true);
 	if (purchase_is_open(purchase))
 		purchase_end_in_doubt(purchase);
 	else
@@ -106,6 +109,16 @@ void purchase_end_failed(struct purchase *purchase)
 	purchase->holds_lease = false; /* given up with the transition */
 	int r = purchase->row.rate_id ? purchase_fill_item(purchase) : 0;
 	purchase_end(purchase, r < 0 ? r : purchase->end_status, TAKE(purchase->end_error));
+}
+
+static void purchase_submit_failure(struct purchase *purchase, struct ledger_request *request, int status, shipopt_error *error)
+{
+	purchase->end_status = status;
+	shipopt_error_unref(purchase->end_error);
+	purchase->end_error = error;
+	request->reason = error ? shipopt_error_message(error) : shipopt_strerror(status);
+	request->release = true;
+	purchase_submit(purchase, PURCHASE_FAILING);
 }
 
 void purchase_fail(struct purchase *purchase, enum ledger_operation operation, int status, shipopt_error *error)
@@ -121,15 +134,27 @@ void purchase_fail(struct purchase *purchase, enum ledger_operation operation, i
 		return;
 	}
 	struct ledger_request *request = purchase_ledger(purchase, operation);
-	purchase->end_status = status;
-	shipopt_error_unref(purchase->end_error);
-	purchase->end_error = error;
-	request->reason = error ? shipopt_error_message(error) : shipopt_strerror(status);
-	/* What a person decides about is the shipment with these rates. */
-	if (operation == LEDGER_HOLD && purchase->shipment)
-		request->shipment_id = shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
-	request->release = true;
-	purchase_submit(purchase, PURCHASE_FAILING);
+	purchase_submit_failure(purchase, request, status, error);
+}
+
+/* A creation is answered with postage, or its re-rate says so: the account buys by itself. The label is for a person, as is the shipment, unless
+ * they are another order's. */
+void purchase_hold_shipment(struct purchase *purchase)
+{
+	const char *id = purchase->rerate_id ? purchase->rerate_id : shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
+	shipopt_error *error = NULL;
+	error_set(&error, SHIPOPT_EHELD,
+		"the carrier made shipment %.64s with postage, which was not asked for: a person must void it or keep it "
+		"(shipopt_ledger_resolve)", id);
+	if (!purchase->rules->store) {
+		purchase_end(purchase, SHIPOPT_EHELD, error);
+		return;
+	}
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_HOLD);
+	request->shipment_id = id;
+	request->base_url = purchase->rules->carrier->base_url;
+	request->needs_person = true;
+	purchase_submit_failure(purchase, request, SHIPOPT_EHELD, error);
 }
 
 static int purchase_late_status(const struct purchase *purchase)

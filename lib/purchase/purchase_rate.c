@@ -60,13 +60,13 @@ static bool purchase_is_made_with_postage(const struct purchase *purchase)
 	return !purchase->rerate_id && purchase->rules->carrier->provider->has_postage(purchase->shipment, id) == 1;
 }
 
-/* If the carrier says here that the row's shipment has postage, an earlier purchase of it succeeded, though each may have been
- * proven not to. Read from the answer itself, as the error may lack its code when memory is short. */
+/* If the carrier says here that the shipment has postage, an earlier purchase of it succeeded, though each may have been proven not
+ * to. Read from the answer itself, as the error may lack its code when memory is short. */
 static bool purchase_is_bought_already(const struct purchase *purchase)
 {
 	const struct exchange *exchange = &purchase->exchange;
 	const struct provider *provider = purchase->rules->carrier->provider;
-	if (!exchange->document || !exchange->is_envelope || !purchase->rerate_id || purchase->row.sent == 0)
+	if (!exchange->document || !exchange->is_envelope || !purchase->rerate_id)
 		return false;
 	const char *code = answer_envelope_code(json_root(exchange->document));
 	return provider->purchase_word(exchange->http_status, code) == WORD_EXISTS;
@@ -88,8 +88,9 @@ static void purchase_rated(struct exchange *exchange)
 		health_observe_shipment(&purchase->rules->carrier->health, purchase->shipment);
 		purchase_on_error(purchase, EVENT_RATED, 0, error);
 	} else if (purchase_is_bought_already(purchase)) {
+		/* By a purchase of the ledger's, or else by the account itself. */
 		purchase->evidence = EVIDENCE_EXISTS;
-		purchase_on_error(purchase, EVENT_ONLY_READ, status, error);
+		purchase_on_error(purchase, purchase->row.sent > 0 ? EVENT_ONLY_READ : EVENT_HELD, status, error);
 	} else {
 		/* The row stays as it is, and the next run continues from here. */
 		bool is_refused = purchase_is_refusal(status);
@@ -103,16 +104,6 @@ void purchase_refuse_order(struct purchase *purchase)
 {
 	int status = purchase->event_status;
 	purchase_fail(purchase, status == SHIPOPT_EHELD ? LEDGER_HOLD : LEDGER_FAIL, status, TAKE(purchase->event_error));
-}
-
-/* The label is for a person, as is the shipment, unless they are another order's. */
-void purchase_hold_shipment(struct purchase *purchase)
-{
-	const char *id = shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
-	shipopt_error *error = NULL;
-	error_set(&error, SHIPOPT_EHELD,
-		"the carrier made shipment %.64s with postage, which was not asked for: void it, or keep it (shipopt_ledger_resolve)", id);
-	purchase_fail(purchase, LEDGER_HOLD, SHIPOPT_EHELD, error);
 }
 
 void purchase_create(struct purchase *purchase)

@@ -90,7 +90,6 @@ void purchase_plan(struct purchase *purchase);
 void purchase_create(struct purchase *purchase);
 void purchase_rerate(struct purchase *purchase);
 void purchase_refuse_order(struct purchase *purchase);
-void purchase_hold_shipment(struct purchase *purchase);
 /* ---- purchase_choose.c ---- */
 void purchase_choose(struct purchase *purchase);
 void purchase_use_rate(struct purchase *purchase);
@@ -123,6 +122,7 @@ void purchase_send_again(struct purchase *purchase);
 /* Ends with this result, after giving up the lease if it is held. Consumes `error`. */
 void purchase_end(struct purchase *purchase, int status, shipopt_error *error);
 /* Fails or holds the order, if its row allows it: no purchase is open. Consumes `error`. */
+void purchase_hold_shipment(struct purchase *purchase);
 void purchase_fail(struct purchase *purchase, enum ledger_operation operation, int status, shipopt_error *error);
 /* The item's status for a failed exchange, and whether the account is to blame. */
 int purchase_blame(struct purchase *purchase, int status);

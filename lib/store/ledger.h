@@ -139,7 +139,7 @@ enum ledger_operation {
 	LEDGER_BOUGHT_,   /* buying, in doubt, failed, created with an unproven purchase → bought: tracking_code, label_url, paid, fee,
 	                     result, reason (a note); turns the reservation into spend */
 	LEDGER_FAIL,      /* planned, created, buying → failed (proven): reason; releases the reservation */
-	LEDGER_HOLD,      /* planned, created → held: reason; shipment_id of what a person decides about */
+	LEDGER_HOLD,      /* planned, created → held: reason; shipment_id, base_url and `needs_person` of a label nobody asked for */
 	LEDGER_REOPEN,    /* held → planned or created, as it was; failed → planned, without its shipment. `state` 0, or the target
 	                     that must come out */
 	LEDGER_RENEW,     /* extends the lease, no other change */
@@ -173,7 +173,7 @@ struct ledger_request {
 	int64_t settle_ms;   /* buy */
 	bool keep_approval;  /* plan: the same content as before */
 	bool proven;         /* fail, doubt: the newest purchase is proven to have bought nothing */
-	bool exists_seen, needs_person;                                       /* doubt */
+	bool exists_seen, needs_person;                                       /* doubt; needs_person also hold */
 	const char *refusal; /* doubt */
 	const char *budget;  /* buy: name of the spend limit, NULL: none */
 	int64_t budget_limit; /* buy: its limit in `currency`, millionths, 0: counted without a limit; kept with the budget */

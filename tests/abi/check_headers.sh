@@ -36,7 +36,8 @@ for path in "$source"/shipopt/*.h "$build"/shipopt/*.h; do
 	shipopt.h) continue ;;
 	esac
 	# A header that a program misses in the umbrella is a header that nobody finds.
-	printf '#include <shipopt/shipopt.h>\n' | "${CC:-cc}" -E -I"$source" -I"$build" -x c - | grep -q "shipopt/$header" ||
+	# shellcheck disable=SC2086 # CC may be two words
+	printf '#include <shipopt/shipopt.h>\n' | ${CC:-cc} -E -I"$source" -I"$build" -x c - | grep -q "shipopt/$header" ||
 		{ echo "shipopt.h does not bring $header"; status=1; }
 done
 for compiler in gcc clang g++ clang++; do

@@ -211,9 +211,14 @@ static void a_shipment_that_is_made_with_postage_is_for_a_person(void **state)
 		assert_int_equal(process.results[0].status, SHIPOPT_EHELD);
 		assert_non_null(strstr(process.results[0].message, "shp_0"));
 		assert_int_equal(case_row("o-0")->state, LEDGER_HELD);
+		assert_int_equal(case_row("o-0")->needs_person, 1);
+		assert_string_equal(case_row("o-0")->shipment_id, "shp_0");
 		sim_run = shipopt_bulk_buy;
 		sim_buy(&process, 1);
 		assert_int_equal(process.results[0].status, SHIPOPT_EHELD);
+		/* Nor does a changed order open another shipment. */
+		assert_int_equal(case_one(&process, 1, 9000000, NULL), SHIPOPT_EHELD);
+		assert_int_equal(sim_world.shipment_count, 1);
 		assert_int_equal(sim_world.labels, 1);
 		sim_close(&process);
 		sim_end();

@@ -507,10 +507,20 @@ static void generations_follow_each_other(void **state)
 	assert_int_equal(run(&request), SHIPOPT_ESTATE);
 	assert_non_null(strstr(shipopt_error_message(request.error), "is in doubt (row"));
 	fixture_forget(&request);
-	bring_to("c", LEDGER_FAILED);
-	request = fixture_request(LEDGER_CLAIM, "c", 0);
-	request.key.generation = 2;
-	assert_int_equal(quick(request, NULL), LEDGER_OK);
+}
+
+/* Who works on the one before could send it, while the next one is bought. */
+static void a_generation_begins_when_nobody_works_on_the_one_before(void **state)
+{
+	int64_t token = bring_to("c", LEDGER_FAILED);
+	struct ledger_request next = fixture_request(LEDGER_CLAIM, "c", 0), plan = fixture_request(LEDGER_PLAN, "c", token);
+	next.key.generation = 2;
+	plan.key.generation = 1;
+	assert_int_equal(quick(next, NULL), LEDGER_BUSY);
+	clock_advance_us(60000 * 1000);
+	/* Its lease has ended, and so does its token with the next generation. */
+	assert_int_equal(quick(next, NULL), LEDGER_OK);
+	assert_int_equal(quick(plan, NULL), LEDGER_LOST);
 }
 
 static struct ledger_request purchase(const char *order_key, int64_t token, int64_t amount, int64_t limit)
@@ -757,6 +767,7 @@ int main(void)
 		TEST(a_bought_row_keeps_what_the_carrier_said),
 		TEST(a_result_that_is_too_long_does_not_lose_the_purchase),
 		TEST(generations_follow_each_other),
+		TEST(a_generation_begins_when_nobody_works_on_the_one_before),
 		TEST(spend_limits),
 		TEST(an_insurance_fee_counts_in_the_spend_limit),
 		TEST(a_proof_releases_the_reservation_only_if_nothing_is_unproven),

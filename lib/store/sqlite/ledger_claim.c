@@ -48,7 +48,17 @@ static int lease_row(struct database *database, struct ledger_request *request, 
 	return ledger_take_row(database, statement, request, &request->claimed_token, ret_error);
 }
 
-/* No such generation: the first one is made for anybody, another only right behind the newest, when that is over. */
+/* Whoever still works on the row loses its token. */
+static int end_token(struct database *database, const struct ledger_found *found, shipopt_error **ret_error)
+{
+	sqlite3_stmt *statement;
+	int r = ledger_move_statement(database, SQL_RENEW, found, true, 0, &statement, ret_error);
+	r = r < 0 ? r : database_step(database, statement, ret_error);
+	return r <= 0 ? r : MIN(database_step(database, statement, ret_error), 0);
+}
+
+/* No such generation: the first one is made for anybody, another only right behind the newest, when that is over. From then on
+ * nothing is sent for the one before, unless somebody asks for that very generation. */
 static int claim_new(struct database *database, struct ledger_request *request, shipopt_error **ret_error)
 {
 	int64_t generation = request->key.generation, newest = 0;
@@ -62,6 +72,13 @@ static int claim_new(struct database *database, struct ledger_request *request, 
 		newest = r == 1 ? found.generation : 0;
 		is_over = r == 0 || ledger_allows_next_generation(&found.facts);
 		sqlite3_reset(statement);
+	}
+	if (newest > 0 && generation == newest + 1 && is_over && ledger_needs_lease(found.facts.state)) {
+		if (ledger_is_leased(&found.facts))
+			return ledger_answer(database, request, &found, LEDGER_BUSY, ret_error);
+		int r = end_token(database, &found, ret_error);
+		if (r < 0)
+			return r;
 	}
 	if (generation > newest + 1)
 		request->status = error_set(&request->error, SHIPOPT_EINVAL,

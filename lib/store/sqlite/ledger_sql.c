@@ -51,7 +51,7 @@ static int check_shared(struct database *database, struct ledger_request *reques
 	r = database_step(database, statement, ret_error);
 	if (r == 1)
 		error_set(&request->error, SHIPOPT_EPROTOCOL,
-			"the carrier gave shipment %.64s, which belongs to order \"%.200s\" (ledger row %lld): not bought for this order",
+			"shipment %.64s belongs to order \"%.200s\" (ledger row %lld): it is not taken for this order",
 			shipment_id, column_text(statement, 1), (long long)sqlite3_column_int64(statement, 0));
 	sqlite3_reset(statement);
 	return r == 1 ? LEDGER_SHARED : r;
@@ -89,11 +89,18 @@ static int create(struct database *database, struct ledger_request *request, con
 static int hold(struct database *database, struct ledger_request *request, const struct ledger_found *found,
 	shipopt_error **ret_error)
 {
-	const char *const texts[] = {request->reason, request->shipment_id};
+	sqlite3_stmt *statement;
 	int r = check_shipment(database, request, found, ret_error);
 	if (r == LEDGER_SHARED)
 		return ledger_answer(database, request, found, LEDGER_SHARED, ret_error);
-	return r < 0 ? r : move(database, request, found, SQL_HOLD, texts, ARRAY_SIZE(texts), ret_error);
+	r = r < 0 ? r : ledger_move_statement(database, SQL_HOLD, found, request->release, 0, &statement, ret_error);
+	if (r < 0)
+		return r;
+	bind_text(statement, 6, request->reason);
+	bind_text(statement, 7, request->shipment_id);
+	bind_text(statement, 8, request->base_url);
+	sqlite3_bind_int(statement, 9, request->needs_person);
+	return ledger_take_row(database, statement, request, NULL, ret_error);
 }
 
 /* What a purchase will reserve, and where. */
@@ -162,7 +169,9 @@ static int buy(struct database *database, struct ledger_request *request, const 
 			"ledger: budget %s: the purchase of order %s has no currency", wanted.name, request->key.order_key);
 		return 0;
 	}
-	int r = check_shipment(database, request, found, ret_error);
+	/* Rows of version 1 may share a shipment: the row's own is looked at too. */
+	const char *shipment_id = request->shipment_id ? request->shipment_id : found->facts.shipment_id;
+	int r = check_shared(database, request, found, shipment_id, ret_error);
 	r = r == LEDGER_OK ? reserve(database, request, found, &wanted, ret_error) : r;
 	if (r == LEDGER_OVER_LIMIT || r == LEDGER_SHARED)
 		return ledger_answer(database, request, found, r, ret_error);

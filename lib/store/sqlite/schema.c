@@ -3,8 +3,8 @@
 
 #include "store/sqlite/migrate.h"
 
-/* One text a version. States are the numbers of enum ledger_state. Amounts are millionths. `sent` counts the purchases of the
- * current shipment that are not proven to have bought nothing: with any, only the states behind `created` are possible. */
+/* One text a version. States are the numbers of enum ledger_state. Amounts are millionths. In version 1 `sent` counts
+ * the purchases of the current shipment that are not proven to have bought nothing; version 2 has `unproven` for that. */
 static const char *const migrations[SCHEMA_VERSION] = {
 	"CREATE TABLE ledger ("
 	"id INTEGER PRIMARY KEY,"

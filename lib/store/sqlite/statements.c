@@ -83,7 +83,8 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 	[SQL_BOUGHT] = MOVE("state = 5, tracking_code = ?6, label_url = ?7, paid = ?8, result = ?9, reserved = 0, fee = ?11, "
 			    "unproven = 0, exists_seen = 0, needs_person = 0, held_from = 0, reason = ?10, "),
 	[SQL_FAIL] = MOVE("state = 7, reason = ?6, reserved = 0, unproven = 0, needs_person = 0, held_from = 0, "),
-	[SQL_HOLD] = MOVE("held_from = state, state = 8, reason = ?6, shipment_id = coalesce(?7, shipment_id), "),
+	[SQL_HOLD] = MOVE("held_from = state, state = 8, reason = ?6, shipment_id = coalesce(?7, shipment_id), "
+			  "base_url = coalesce(?8, base_url), needs_person = ?9, "),
 	[SQL_UNHOLD] = MOVE("state = held_from, held_from = 0, reason = NULL, "),
 	[SQL_REPLAN] = MOVE(NO_SHIPMENT NO_APPROVAL),
 	[SQL_UNBUY] = MOVE("state = 2, reason = ?6, reserved = 0, sent = 1, unproven = 1, exists_seen = 0, needs_person = 0, "
