@@ -330,6 +330,7 @@ static bool is_true(struct auditor *auditor, const struct sim_result *result, co
 	case SHIPOPT_ECONFLICT:
 	case SHIPOPT_ECANCELED: /* the run ended before this order */
 		return true;
+	case SHIPOPT_ETIMEDOUT: /* the process stood still before it had read the row, or the row has not been bought */
 	case SHIPOPT_EDATABASE: /* the row could not be read, or it has not been bought */
 		return result->attempts == 0 || !may_have_label;
 	default:
