@@ -155,7 +155,7 @@ enum ledger_outcome {
 	LEDGER_LOST = 2,     /* the fencing token is not current any more: another holder took over; nothing was changed */
 	LEDGER_REFUSED = 3,  /* the row's state does not allow it; row is filled */
 	LEDGER_OVER_LIMIT = 4, /* LEDGER_BUY: the budget's limit would be passed; nothing was changed */
-	LEDGER_SHARED = 5    /* LEDGER_CREATE, LEDGER_BUY, LEDGER_BOUGHT_: another row has the shipment id; nothing was changed */
+	LEDGER_SHARED = 5    /* LEDGER_CREATE, _BUY, _BOUGHT_, _HOLD: another row has the shipment id; nothing was changed */
 };
 
 struct ledger_request {
