@@ -323,8 +323,8 @@ static bool is_true(struct auditor *auditor, const struct sim_result *result, co
 	case SHIPOPT_OK:
 	case SHIPOPT_ALREADY:
 		return !is_open;
-	case SHIPOPT_EINDOUBT: /* also where the database did not say that it has written the label down */
-		return is_open || (row && is_bought(row) && sim_database.permille > 0);
+	case SHIPOPT_EINDOUBT: /* also where the database did not say that it has written the label or the proof down */
+		return is_open || (row && (is_bought(row) || row->row.sent > 0) && sim_database.permille > 0);
 	case SHIPOPT_EREFUSED:
 		return !may_have_label || row->row.needs_person;
 	case SHIPOPT_ECONFLICT:
