@@ -64,12 +64,6 @@ void purchase_admit(struct purchase *purchase)
 
 /* ---- reserving --------------------------------------------------------------------------------------------- */
 
-/* Drops the admitted request; it is not sent. */
-static void purchase_give_up(struct purchase *purchase)
-{
-	exchange_give_up(&purchase->exchange);
-}
-
 /* What an order's message says behind why its purchase is not sent. */
 static const char *purchase_not_sent_text(const struct purchase *purchase)
 {
@@ -116,7 +110,7 @@ void purchase_reserve(struct purchase *purchase)
 		purchase_submit(purchase, PURCHASE_RESERVING);
 		return;
 	}
-	purchase_give_up(purchase);
+	exchange_give_up(&purchase->exchange);
 	purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : r, error);
 }
 
@@ -140,7 +134,7 @@ void purchase_not_reserved(struct purchase *purchase)
 {
 	int status = purchase->event_status;
 	shipopt_error *error = TAKE(purchase->event_error);
-	purchase_give_up(purchase);
+	exchange_give_up(&purchase->exchange);
 	if (status == LEDGER_OVER_LIMIT) {
 		status = SHIPOPT_ELIMIT;
 		shipopt_error_unref(error);
@@ -153,7 +147,7 @@ void purchase_not_reserved(struct purchase *purchase)
 
 void purchase_reservation_taken(struct purchase *purchase)
 {
-	purchase_give_up(purchase);
+	exchange_give_up(&purchase->exchange);
 	purchase_claim_again(purchase);
 }
 

@@ -137,8 +137,8 @@ void purchase_fail(struct purchase *purchase, enum ledger_operation operation, i
 	purchase_submit_failure(purchase, request, status, error);
 }
 
-/* A creation is answered with postage, or its re-rate says so: the account buys by itself. The label is for a person, as is the shipment, unless
- * they are another order's. */
+/* A creation is answered with postage, or its re-rate says so: the account buys by itself. The label is for a person, as is the
+ * shipment, unless they are another order's. */
 void purchase_hold_shipment(struct purchase *purchase)
 {
 	const char *id = purchase->rerate_id ? purchase->rerate_id : shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);

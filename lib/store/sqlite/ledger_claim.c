@@ -54,7 +54,9 @@ static int end_token(struct database *database, const struct ledger_found *found
 	sqlite3_stmt *statement;
 	int r = ledger_move_statement(database, SQL_RENEW, found, true, 0, &statement, ret_error);
 	r = r < 0 ? r : database_step(database, statement, ret_error);
-	return r <= 0 ? r : MIN(database_step(database, statement, ret_error), 0);
+	if (r == 0)
+		return error_set(ret_error, SHIPOPT_EINTERNAL, "%s: a ledger row changed under the writer", database->path);
+	return r < 0 ? r : MIN(database_step(database, statement, ret_error), 0);
 }
 
 /* No such generation: the first one is made for anybody, another only right behind the newest, when that is over. From then on
