@@ -2,11 +2,13 @@
 #include "pool/connection.h"
 
 #include <poll.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/memory.h"
 #include "pool/command.h"
+#include "pool/libpq.h"
 
 /* ---- texts --------------------------------------------------------------------------------------------------- */
 
@@ -81,13 +83,13 @@ void connection_start(struct connection *connection)
 {
 	shipopt_pool *pool = connection->pool;
 	int64_t now = clock_now_us();
-	connection->fd = PQsocket(connection->pg);
+	connection->fd = libpq_duplicate_socket(connection->pg);
 	connection->backend_pid = PQbackendPID(connection->pg);
 	session_state_keep(connection);
 	connection->watch.ready = on_ready;
 	connection->born_us = now;
 	connection->expires_us = now + jittered_lifetime_us(pool);
-	if (fault_point() || PQsetnonblocking(connection->pg, 1) != 0 ||
+	if (connection->fd < 0 || PQsetnonblocking(connection->pg, 1) != 0 ||
 		watch_start(pool->reactor, &connection->watch, connection->fd, REACTOR_READ) < 0) {
 		connection_close(connection);
 		pool_note_connect_failure(pool, "the socket cannot be watched");
@@ -105,10 +107,10 @@ void connection_start(struct connection *connection)
 static void finish(struct connection *connection)
 {
 	shipopt_pool *pool = connection->pool;
-	if (PQsocket(connection->pg) < 0) /* libpq closes it when the connection has failed */
-		watch_forget(&connection->watch);
-	else
-		watch_stop(&connection->watch);
+	watch_stop(&connection->watch);
+	if (connection->fd >= 0)
+		close(connection->fd);
+	connection->fd = -1;
 	timer_stop(&connection->timer);
 	connection_abandon_cancel(connection);
 	pthread_mutex_lock(&pool->lock);

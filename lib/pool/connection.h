@@ -39,7 +39,8 @@ struct connection {
 	struct list_node idle_node;
 	struct shipopt_pool *pool;
 	PGconn *pg;
-	int fd, backend_pid;
+	int fd; /* the watched one, our own: libpq_duplicate_socket() */
+	int backend_pid;
 	_Atomic int state; /* enum connection_state */
 	struct watch watch;
 	bool is_broken;          /* reading failed: results are fetched without asking whether they are there */

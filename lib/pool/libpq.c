@@ -2,6 +2,7 @@
 #include "pool/libpq.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
@@ -109,4 +110,9 @@ bool libpq_send_close(PGconn *connection, const char *name)
 		return newer.send_close(connection, name) == 1;
 	snprintf(sql, sizeof(sql), "DEALLOCATE %s", name);
 	return PQsendQueryParams(connection, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
+}
+
+int libpq_duplicate_socket(const PGconn *connection)
+{
+	return fault_point() ? -1 : fcntl(PQsocket(connection), F_DUPFD_CLOEXEC, 0);
 }

@@ -28,6 +28,9 @@ bool libpq_set_rows_mode(PGconn *connection, int rows);
 /* Sends that a prepared statement is not wanted any more; in a pipeline, with one answer. A Close message where libpq has it, as
  * poolers follow those, else DEALLOCATE. The name is one of pool/statement.h. */
 bool libpq_send_close(PGconn *connection, const char *name);
+/* A descriptor of the caller's own for the connection's socket, or -1. libpq closes the socket as soon as it meets a failure. A
+ * watch on that number could then no longer be stopped: as long as a forked child holds a copy, epoll goes on reporting it. */
+int libpq_duplicate_socket(const PGconn *connection);
 /* PGRES_TUPLES_CHUNK of libpq 17. */
 enum { LIBPQ_TUPLES_CHUNK = 12 };
 

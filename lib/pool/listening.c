@@ -2,12 +2,14 @@
 #include "pool/listening.h"
 
 #include <stdio.h>
+#include <unistd.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "pool/libpq.h"
 #include "pool/listener.h"
 
 #define ANSWER_TIMEOUT_US INT64_C(10000000)
@@ -39,10 +41,10 @@ static void free_removed(struct listening *self)
 
 static void hang_up(struct listening *self)
 {
-	if (PQsocket(self->pg) < 0) /* libpq closes it when the connection has failed */
-		watch_forget(&self->watch);
-	else
-		watch_stop(&self->watch);
+	watch_stop(&self->watch);
+	if (self->fd >= 0)
+		close(self->fd);
+	self->fd = -1;
 	timer_stop(&self->timer);
 	if (self->pg)
 		PQfinish(TAKE(self->pg));
@@ -280,8 +282,9 @@ static void start_session(struct listening *self)
 	pool_count(pool, SHIPOPT_POOL_STAT_LISTEN_CONNECTS, 1);
 	self->state = LISTENING_READY;
 	self->watch.ready = on_ready;
-	if (fault_point() || PQsetnonblocking(self->pg, 1) != 0 ||
-		watch_start(pool->reactor, &self->watch, PQsocket(self->pg), REACTOR_READ) < 0)
+	self->fd = libpq_duplicate_socket(self->pg);
+	if (self->fd < 0 || PQsetnonblocking(self->pg, 1) != 0 ||
+		watch_start(pool->reactor, &self->watch, self->fd, REACTOR_READ) < 0)
 		lose(self, "the socket cannot be watched");
 	else
 		update(self);
@@ -383,5 +386,6 @@ void listening_init(struct listening *self)
 {
 	list_init(&self->listeners);
 	list_init(&self->removed);
+	self->fd = -1;
 	self->timer.fire = timer_fire;
 }

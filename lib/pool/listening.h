@@ -32,6 +32,7 @@ struct listening {
 	struct dial dial;
 	struct task dial_task;
 	PGconn *pg;
+	int fd; /* the watched one, our own: libpq_duplicate_socket(); -1: none */
 	struct watch watch;
 	struct timer timer; /* the pause, or the end of the server's time to answer */
 	unsigned failures;  /* in a row */

@@ -156,20 +156,14 @@ static void ready_unlink(struct watch *watch)
 	watch->ready_link = NULL;
 }
 
-void watch_forget(struct watch *watch)
+void watch_stop(struct watch *watch)
 {
 	if (!watch->reactor)
 		return;
+	watch->reactor->class->remove(watch->reactor->backend, watch);
 	ready_unlink(watch);
 	watch->reactor->watch_count--;
 	watch->reactor = NULL;
-}
-
-void watch_stop(struct watch *watch)
-{
-	if (watch->reactor)
-		watch->reactor->class->remove(watch->reactor->backend, watch);
-	watch_forget(watch);
 }
 
 void reactor_report(struct reactor *reactor, struct watch *watch, unsigned events)

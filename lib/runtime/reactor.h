@@ -13,7 +13,7 @@
  * runs). Watches and timers are embedded in their owners; starting and stopping them never allocates, so a timer can
  * always be set and always be stopped. Watches are level-triggered, one per descriptor. Stopping a watch or timer from
  * inside any callback is allowed and takes effect at once: it will not be called again, also if it was already due in
- * this turn. Stop a watch before its descriptor is closed. When a descriptor has failed or was hung up, the watch is told
+ * this turn. Stop a watch before its descriptor is closed: a forked child may hold the open file, and the back-end would go on reporting it. When a descriptor has failed or was hung up, the watch is told
  * ERROR together with the events it asked for, so that whoever reads or writes meets the failure.
  *
  * One turn: run posted tasks (those posted meanwhile wait for the next turn), fire due timers, wait for descriptors, call
@@ -59,8 +59,6 @@ bool reactor_is_current(const struct reactor *reactor);
 int watch_start(struct reactor *reactor, struct watch *watch, int fd, unsigned events);
 int watch_change(struct watch *watch, unsigned events);
 void watch_stop(struct watch *watch); /* does nothing when not started */
-/* The same when somebody else has closed the descriptor already: its number may be another file's by now and is left alone. */
-void watch_forget(struct watch *watch);
 static inline bool watch_is_started(const struct watch *watch)
 {
 	return watch->reactor != NULL;

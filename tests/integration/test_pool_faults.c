@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -52,6 +53,30 @@ static void an_idle_connection_that_dies_is_gone_before_anybody_asks(void **stat
 	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_LOST), 1);
 	assert_true(fixture_has_said("terminating connection due to administrator command"));
 	check_pool_is_whole();
+	fixture_close();
+}
+
+/* A program of the host's own keeps a copy of every socket: the descriptor that libpq closes is not the last one. */
+static void a_connection_that_dies_is_gone_although_a_child_holds_its_socket(void **state)
+{
+	fixture_open(NULL, NULL);
+	shipopt_lease *lease = acquire();
+	assert_int_equal(run_number(NULL, "select 1"), 1);
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		for (;;)
+			pause();
+	kill_backends();
+	assert_true(wait_stat(SHIPOPT_POOL_STAT_TOTAL, 0));
+	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_LOST), 2);
+	shipopt_lease_release(lease);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(run_number(NULL, "select 2"), 2);
+	check_pool_is_whole();
+	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_CONNECTS), 3);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
 	fixture_close();
 }
 
@@ -710,6 +735,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_idle_connection_that_dies_is_gone_before_anybody_asks),
+		cmocka_unit_test(a_connection_that_dies_is_gone_although_a_child_holds_its_socket),
 		cmocka_unit_test(a_leased_connection_that_dies_fails_its_commands_and_frees_its_place),
 		cmocka_unit_test(a_connection_lost_during_a_query_tells_what_is_in_doubt),
 		cmocka_unit_test(a_commit_whose_answer_is_lost_is_in_doubt),
