@@ -39,8 +39,8 @@ static void measure_buy(struct bulk_fixture *fixture)
 	fixture_buy(fixture, fixture_orders(ORDERS, "order"), &result);
 	assert_int_equal(result.done, ORDERS);
 	double ratio = (double)result.elapsed_ms / (double)ideal_ms;
-	printf("buy %d orders, %d in flight: %lld ms, ideal %lld ms, ratio %.3f (bound 1.15)%s\n", ORDERS, ORDERS_IN_FLIGHT,
-		(long long)result.elapsed_ms, (long long)ideal_ms, ratio, check(ratio <= 1.15));
+	printf("buy %d orders, %d in flight: %lld ms, ideal %lld ms, ratio %.3f (bound 1.15)%s\n", ORDERS,
+		ORDERS_IN_FLIGHT, (long long)result.elapsed_ms, (long long)ideal_ms, ratio, check(ratio <= 1.15));
 	fixture_close(fixture);
 }
 
@@ -60,7 +60,7 @@ static int64_t cpu_us(void)
 	struct rusage usage;
 	getrusage(RUSAGE_SELF, &usage);
 	return (int64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 + usage.ru_utime.tv_usec +
-	       usage.ru_stime.tv_usec;
+		usage.ru_stime.tv_usec;
 }
 
 static void answered(void *userdata, shipopt_op *op);
@@ -105,8 +105,11 @@ static void make_tracker(struct bulk_fixture *fixture, char *ret_id, size_t size
 static void measure_read(struct bulk_fixture *fixture, size_t in_flight)
 {
 	char settings[160];
-	struct readers readers = {.in_flight = in_flight, .wanted = in_flight * WAVES, .running = in_flight,
-		.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+	struct readers readers = {.in_flight = in_flight,
+		.wanted = in_flight * WAVES,
+		.running = in_flight,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.changed = PTHREAD_COND_INITIALIZER};
 	snprintf(settings, sizeof(settings), "carrier.adaptive=0 carrier.concurrency_max=%zu", in_flight);
 	fixture_open_handles(fixture, settings);
 	shipopt_carrier_free(fixture->carrier);

@@ -434,7 +434,8 @@ static void fill(void)
 	double used = (double)(resident_bytes() - before);
 	qsort(times, key_count, sizeof(*times), compare_doubles);
 	double p999 = times[key_count - key_count / 1000 - 1] * 1e6;
-	printf("%-60s %6.2f  (target below 100)%s\n", "put while growing, p99.9, microseconds", p999, p999 < 100 ? "" : "  MISSED");
+	printf("%-60s %6.2f  (target below 100)%s\n", "put while growing, p99.9, microseconds", p999,
+		p999 < 100 ? "" : "  MISSED");
 	printf("%-60s %6.2f\n", "put while growing, p50, microseconds", times[key_count / 2] * 1e6);
 	printf("%-60s %6.2f\n", "put while growing, longest, microseconds", times[key_count - 1] * 1e6);
 	double payload = (KEY_LENGTH + VALUE_LENGTH) * (double)key_count;
@@ -442,8 +443,10 @@ static void fill(void)
 	double headers = (double)stat_of(cache, SHIPOPT_CACHE_STAT_BYTES) - 20.0 * (double)key_count - payload;
 	printf("%-60s %6.1f\n", "overhead of an entry: header and padding, bytes", headers / (double)key_count);
 	printf("%-60s %6.1f\n", "overhead of an entry: index, bytes", index / (double)key_count);
-	printf("%-60s %6.1f  (target about 60)\n", "overhead of an entry: together, bytes", (headers + index) / (double)key_count);
-	printf("%-60s %6.1f\n", "overhead of an entry: resident memory, malloc's included", (used - payload) / (double)key_count);
+	printf("%-60s %6.1f  (target about 60)\n", "overhead of an entry: together, bytes",
+		(headers + index) / (double)key_count);
+	printf("%-60s %6.1f\n", "overhead of an entry: resident memory, malloc's included",
+		(used - payload) / (double)key_count);
 	free(times);
 }
 
@@ -456,12 +459,13 @@ static void speeds(void)
 		double copy[ROUNDS], processor[ROUNDS];
 		memcpy(copy, rates[i], sizeof(copy));
 		memcpy(processor, processor_rates[i], sizeof(processor));
-		printf("%-60s %6.2f %6.2f\n", measures[i].name, median(copy, ROUNDS) / 1e6, median(processor, ROUNDS) / 1e6);
+		printf("%-60s %6.2f %6.2f\n", measures[i].name, median(copy, ROUNDS) / 1e6,
+			median(processor, ROUNDS) / 1e6);
 	}
 	printf("(million requests a second, and a second of processor time)\n");
 	ratio("get / raw table", GET, RAW, 0.85);
-	printf("%-60s %6.2f %6.2f\n", "raw table with the idle instructions / raw table", median_ratio(rates, PADDED, RAW),
-		median_ratio(processor_rates, PADDED, RAW));
+	printf("%-60s %6.2f %6.2f\n", "raw table with the idle instructions / raw table",
+		median_ratio(rates, PADDED, RAW), median_ratio(processor_rates, PADDED, RAW));
 	ratio("get / raw table with the idle instructions", GET, PADDED, 0.85);
 	ratio("get, 2 threads / 1 thread", GET2, GET, 1.7);
 	ratio("get, 2 threads / mutex and LRU list, 2 threads", GET2, CLASSIC2, 2.0);
@@ -481,7 +485,8 @@ int main(int argc, char **argv)
 	keys = must(calloc(key_count, KEY_STRIDE));
 	requests = must(malloc(REQUESTS * sizeof(*requests)));
 	for (size_t i = 0; i < key_count; i++)
-		key_length = (size_t)snprintf(keys + i * KEY_STRIDE, KEY_STRIDE, "rate:us:ground:%010u:parcel:%08u", (unsigned)i, (unsigned)i * 7 % 100000000);
+		key_length = (size_t)snprintf(keys + i * KEY_STRIDE, KEY_STRIDE, "rate:us:ground:%010u:parcel:%08u",
+			(unsigned)i, (unsigned)i * 7 % 100000000);
 	make_requests();
 	fill();
 	raw_fill();

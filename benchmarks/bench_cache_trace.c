@@ -22,7 +22,8 @@ struct trace {
 static bool trace_open(struct trace *trace, const char *path)
 {
 	size_t length = strlen(path);
-	*trace = (struct trace){.file = fopen(path, "r"), .is_binary = length > 4 && strcmp(path + length - 4, ".u32") == 0};
+	*trace = (struct trace){.file = fopen(path, "r"),
+		.is_binary = length > 4 && strcmp(path + length - 4, ".u32") == 0};
 	if (trace->is_binary) {
 		trace->size = 4;
 		trace->key = malloc(trace->size);
@@ -97,8 +98,8 @@ static int run(const char *path, const char *policy, const char *capacity, const
 	if (r < 0)
 		fprintf(stderr, "%s: cannot be replayed: %s\n", path, shipopt_error_name(r));
 	else
-		printf("%-7s capacity %s, requests %llu, hit ratio %.4f\n", policy, capacity, (unsigned long long)requests,
-			requests ? (double)hits / (double)requests : 0);
+		printf("%-7s capacity %s, requests %llu, hit ratio %.4f\n", policy, capacity,
+			(unsigned long long)requests, requests ? (double)hits / (double)requests : 0);
 	trace_close(&trace);
 	shipopt_cache_free(cache);
 	return r;

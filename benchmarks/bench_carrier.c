@@ -64,8 +64,8 @@ static void report(const char *name, size_t count)
 	fflush(stdout);
 }
 
-static shipopt_carrier *open_carrier(
-	shipopt_runtime *runtime, const struct sandbox *sandbox, shipopt_cache *cache, shipopt_queue *queue)
+static shipopt_carrier *open_carrier(shipopt_runtime *runtime, const struct sandbox *sandbox, shipopt_cache *cache,
+	shipopt_queue *queue)
 {
 	char url[128];
 	shipopt_carrier_config *config;
@@ -90,7 +90,8 @@ static void make_trackers(shipopt_carrier *carrier)
 		snprintf(code, sizeof(code), "EZ1%09zu", i);
 		must(shipopt_tracker_create(carrier, code, NULL, NULL, NULL, &op), "create");
 		must(shipopt_op_wait(op, -1), "create");
-		snprintf(trackers[i], sizeof(trackers[i]), "%s", shipopt_record_text(shipopt_op_record(op), SHIPOPT_TRACKER_ID));
+		snprintf(trackers[i], sizeof(trackers[i]), "%s",
+			shipopt_record_text(shipopt_op_record(op), SHIPOPT_TRACKER_ID));
 		shipopt_op_unref(op);
 	}
 }
@@ -108,8 +109,8 @@ static void read_waited(shipopt_carrier *carrier, const char *id)
 	shipopt_op_unref(op);
 }
 
-static void bench_latency(shipopt_carrier *direct, shipopt_carrier *queued, shipopt_carrier *plain, shipopt_queue *queue,
-	shipopt_cache *cache)
+static void bench_latency(shipopt_carrier *direct, shipopt_carrier *queued, shipopt_carrier *plain,
+	shipopt_queue *queue, shipopt_cache *cache)
 {
 	char path[80], key[ANSWER_KEY_SIZE];
 	snprintf(path, sizeof(path), "/trackers/%s", trackers[0]);
@@ -170,7 +171,8 @@ static size_t draw(const double *sums, struct random *random)
 	return low;
 }
 
-static void bench_stream(shipopt_carrier *carrier, shipopt_queue *queue, shipopt_cache *cache, double exponent, int per_second)
+static void bench_stream(shipopt_carrier *carrier, shipopt_queue *queue, shipopt_cache *cache, double exponent,
+	int per_second)
 {
 	static double sums[TRACKERS];
 	struct random random;
@@ -186,8 +188,8 @@ static void bench_stream(shipopt_carrier *carrier, shipopt_queue *queue, shipopt
 		must(shipopt_queue_dispatch(queue, 0, -1), "dispatch");
 	}
 	must(shipopt_carrier_stat(carrier, SHIPOPT_CARRIER_STAT_REQUESTS, &after), "stat");
-	printf("carrier stream zipf %.1f, %4d reads/s, %d trackers, 30 s: %5.1f %% of the requests saved\n", exponent, per_second,
-		TRACKERS, 100.0 - 100.0 * (double)(after - before) / READS);
+	printf("carrier stream zipf %.1f, %4d reads/s, %d trackers, 30 s: %5.1f %% of the requests saved\n", exponent,
+		per_second, TRACKERS, 100.0 - 100.0 * (double)(after - before) / READS);
 	fflush(stdout);
 }
 

@@ -20,8 +20,9 @@
 #define AUTHORIZATION "Bearer EZTKbenchmark"
 #define FLIGHT_MAX 1000
 
-static const char body[] = "{\"address\":{\"name\":\"PUBLIC LIBRARY\",\"street1\":\"476 5TH AVE\",\"city\":\"NEW YORK\","
-			   "\"state\":\"NY\",\"zip\":\"10018\",\"country\":\"US\",\"phone\":\"2125550100\"}}";
+static const char body[] =
+	"{\"address\":{\"name\":\"PUBLIC LIBRARY\",\"street1\":\"476 5TH AVE\",\"city\":\"NEW YORK\","
+	"\"state\":\"NY\",\"zip\":\"10018\",\"country\":\"US\",\"phone\":\"2125550100\"}}";
 
 static int64_t clock_us(clockid_t id)
 {
@@ -91,8 +92,13 @@ static void bench_engine(const char *url, size_t flight, bool send_once)
 		exit(1);
 	}
 	for (size_t i = 0; i < flight; i++)
-		requests[i] = (struct http_request){.method = "POST", .url = url, .authorization = AUTHORIZATION,
-			.body = body, .body_length = sizeof(body) - 1, .send_once = send_once, .done = on_done};
+		requests[i] = (struct http_request){.method = "POST",
+			.url = url,
+			.authorization = AUTHORIZATION,
+			.body = body,
+			.body_length = sizeof(body) - 1,
+			.send_once = send_once,
+			.done = on_done};
 	run_engine(flight, flight);
 	failures = 0;
 	measure_begin();

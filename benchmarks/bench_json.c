@@ -146,7 +146,9 @@ static int64_t extract_rates(struct json_value shipment)
 		return -1;
 	for (json_items(rates, &it); json_next(&it);) {
 		for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-			sum += json_get(it.value, texts[i], &value) && json_text(value, &text, &length) ? (int64_t)length : 0;
+			sum += json_get(it.value, texts[i], &value) && json_text(value, &text, &length)
+				? (int64_t)length
+				: 0;
 		if (json_get(it.value, "rate", &value) && json_text(value, &text, &length) &&
 			decimal_parse(text, length, &number) == 0)
 			sum += number;
@@ -166,7 +168,8 @@ static int64_t parse_and_extract(const struct buffer *buffer)
 	if (json_document_parse_padded(buffer->data, buffer->length, &document, NULL) < 0)
 		return -1;
 	struct json_value root = json_root(document);
-	int64_t sum = extract_rates(root) + (json_get_text(root, "id") != NULL) + (json_get_text(root, "tracking_code") != NULL);
+	int64_t sum = extract_rates(root) + (json_get_text(root, "id") != NULL) +
+		(json_get_text(root, "tracking_code") != NULL);
 	sum += json_get2(root, "postage_label", "label_url", &value);
 	if (json_get2(root, "parcel", "weight", &value) && json_source(value, &source, &length) &&
 		decimal_parse(source, length, &number) == 0)

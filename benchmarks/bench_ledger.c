@@ -97,8 +97,13 @@ static void submit(struct submitter *self, enum ledger_operation operation)
 {
 	self->request = (struct ledger_request){
 		.operation = operation,
-		.key = {.provider = "easypost", .account = "default", .mode = "test", .order_key = self->key, .piece = 1,
-			.purpose = "outbound", .generation = 1},
+		.key = {.provider = "easypost",
+			.account = "default",
+			.mode = "test",
+			.order_key = self->key,
+			.piece = 1,
+			.purpose = "outbound",
+			.generation = 1},
 		.token = self->token,
 		.lease_ms = 60000,
 		.fingerprint = "f",
@@ -187,8 +192,8 @@ static void bench_bare(const char *path)
 	check(sqlite3_open_v2(path, &handle, SQLITE_OPEN_READWRITE, "counting"));
 	check(sqlite3_exec(handle, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", NULL, NULL, NULL));
 	check(sqlite3_prepare_v2(handle,
-		"UPDATE ledger SET shipment_id = ?2, token = token + 1, updated_at_ms = ?3 WHERE id = ?1 AND state = 2", -1,
-		&update, NULL));
+		"UPDATE ledger SET shipment_id = ?2, token = token + 1, updated_at_ms = ?3 WHERE id = ?1 AND state = 2",
+		-1, &update, NULL));
 	atomic_store(&syncs, 0);
 	int64_t begin = clock_now_us();
 	while (clock_now_us() - begin < (int64_t)SECONDS * 1000000) {

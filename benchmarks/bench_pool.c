@@ -53,7 +53,8 @@ static double pgbench(int clients, bool is_pipelined)
 		fprintf(script, "select id, note, amount from bench where id = :id;\n");
 	fprintf(script, "%s", is_pipelined ? "\\endpipeline\n" : "");
 	fclose(script);
-	snprintf(command, sizeof(command), "%s/pgbench -h %s -p %d -U postgres -n -M prepared -c %d -j 1 -T %.0f -f %s postgres 2>/dev/null",
+	snprintf(command, sizeof(command),
+		"%s/pgbench -h %s -p %d -U postgres -n -M prepared -c %d -j 1 -T %.0f -f %s postgres 2>/dev/null",
 		server.binaries, server.folder, server.port, clients, seconds, path);
 	FILE *output = popen(command, "r");
 	while (output && fgets(line, sizeof(line), output))
@@ -127,7 +128,10 @@ static double run_pool(int connections, int delivery, bool is_pipelined)
 	int64_t begun = now_ns(), done = 0;
 	for (int i = 0; i < connections; i++) {
 		struct client *client = &clients[i];
-		*client = (struct client){.pool = pool, .left = &left, .until_ns = begun + (int64_t)(seconds * 1e9), .id = i};
+		*client = (struct client){.pool = pool,
+			.left = &left,
+			.until_ns = begun + (int64_t)(seconds * 1e9),
+			.id = i};
 		shipopt_query_new(SQL, &client->query);
 		if (is_pipelined) {
 			shipopt_batch_new(&client->batch);
@@ -156,8 +160,9 @@ static void compare(int connections, bool is_pipelined)
 	double theirs = pgbench(connections, is_pipelined);
 	double inline_tps = run_pool(connections, SHIPOPT_DELIVERY_INLINE, is_pipelined);
 	double default_tps = run_pool(connections, SHIPOPT_DELIVERY_SCHEDULER, is_pipelined);
-	printf("pool %s_c%d pgbench %.0f inline %.0f (%.2f) default %.0f (%.2f) queries/s\n", is_pipelined ? "pipelined" : "prepared",
-		connections, theirs, inline_tps, inline_tps / theirs, default_tps, default_tps / theirs);
+	printf("pool %s_c%d pgbench %.0f inline %.0f (%.2f) default %.0f (%.2f) queries/s\n",
+		is_pipelined ? "pipelined" : "prepared", connections, theirs, inline_tps, inline_tps / theirs,
+		default_tps, default_tps / theirs);
 	fflush(stdout);
 }
 
@@ -333,7 +338,8 @@ static double pool_copy_in(shipopt_pool *pool)
 	r = shipopt_op_wait(op, -1);
 	const char *message = shipopt_error_message(shipopt_op_error(op));
 	if (r < 0)
-		fprintf(stderr, "bench_pool: copy in: %s%s%s\n", shipopt_strerror(r), message ? ": " : "", message ? message : "");
+		fprintf(stderr, "bench_pool: copy in: %s%s%s\n", shipopt_strerror(r), message ? ": " : "",
+			message ? message : "");
 	shipopt_op_unref(op);
 	shipopt_copy_free(copy);
 	shipopt_lease_release(lease);
@@ -356,13 +362,15 @@ static void compare_streams(void)
 	long before = resident_kb();
 	double ours = best_of_3(pool_stream, NULL, pool), grown = (double)(resident_kb() - before) / 1024;
 	double theirs = best_of_3(NULL, bare_stream, NULL);
-	printf("pool stream_" STREAM_ROWS "_rows_ms bare %.0f pool %.0f (%.2f), resident memory grew by %.1f MB\n", theirs, ours, ours / theirs, grown);
+	printf("pool stream_" STREAM_ROWS "_rows_ms bare %.0f pool %.0f (%.2f), resident memory grew by %.1f MB\n",
+		theirs, ours, ours / theirs, grown);
 	ours = best_of_3(pool_copy, NULL, pool);
 	theirs = best_of_3(NULL, bare_copy, NULL);
 	printf("pool copy_binary_" STREAM_ROWS "_rows_ms bare %.0f pool %.0f (%.2f)\n", theirs, ours, ours / theirs);
 	theirs = best_of_3(NULL, bare_copy_in, NULL);
 	ours = best_of_3(pool_copy_in, NULL, pool);
-	printf("pool copy_in_binary_%d_rows_ms bare %.0f pool %.0f (%.2f)\n", STREAM_ROWS_COUNT / COPY_IN_PIECE * COPY_IN_PIECE, theirs, ours, ours / theirs);
+	printf("pool copy_in_binary_%d_rows_ms bare %.0f pool %.0f (%.2f)\n",
+		STREAM_ROWS_COUNT / COPY_IN_PIECE * COPY_IN_PIECE, theirs, ours, ours / theirs);
 	shipopt_pool_free(pool);
 }
 
@@ -377,7 +385,8 @@ int main(int argc, char **argv)
 	}
 	run_sql("create table bench as select i as id, 'note ' || i as note, i * 1.5 as amount from generate_series(1, 10000) i");
 	run_sql("alter table bench add primary key (id)");
-	run_sql("create table bench_rows as select i as id, repeat('x', 40 + i % 40) as note, i * 1.5 as amount from generate_series(1, " STREAM_ROWS ") i");
+	run_sql("create table bench_rows as select i as id, repeat('x', 40 + i % 40) as note, i * 1.5 as amount from generate_series(1, " STREAM_ROWS
+		") i");
 	run_sql("create unlogged table bench_in (id int, note text, amount int)");
 	run_sql("vacuum analyze");
 	shipopt_runtime_new(NULL, &runtime);

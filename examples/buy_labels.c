@@ -27,10 +27,10 @@
 #include <unistd.h>
 
 #define TICK_MS 100
-#define REASONS_MAX 20       /* failed orders that the summary names; the out file has all */
-#define STRANDED_MAX 5       /* failures in a row that are no order's own end the run */
+#define REASONS_MAX 20 /* failed orders that the summary names; the out file has all */
+#define STRANDED_MAX 5 /* failures in a row that are no order's own end the run */
 #define KEY_FILE_BYTES 1024
-#define PREFLIGHT_MS 60000   /* the carrier must answer in this time before the first order */
+#define PREFLIGHT_MS 60000 /* the carrier must answer in this time before the first order */
 
 struct options {
 	const char *orders, *store, *out, *carrier_url, *api_key_file, *max_in_flight, *spend_limit;
@@ -110,9 +110,13 @@ static const char **option_value(struct options *options, const char *name)
 	const struct {
 		const char *name, **value;
 	} known[] = {
-		{"--orders", &options->orders}, {"--store", &options->store}, {"--out", &options->out},
-		{"--carrier-url", &options->carrier_url}, {"--api-key-file", &options->api_key_file},
-		{"--max-in-flight", &options->max_in_flight}, {"--spend-limit", &options->spend_limit},
+		{"--orders", &options->orders},
+		{"--store", &options->store},
+		{"--out", &options->out},
+		{"--carrier-url", &options->carrier_url},
+		{"--api-key-file", &options->api_key_file},
+		{"--max-in-flight", &options->max_in_flight},
+		{"--spend-limit", &options->spend_limit},
 	};
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (strcmp(known[i].name, name) == 0)
@@ -133,7 +137,9 @@ static int parse_options(struct options *options, int argc, char **argv)
 		}
 		int takes_value = value || strcmp(name, "--service") == 0;
 		if (!takes_value || i + 1 >= argc || strncmp(argv[i + 1], "--", 2) == 0) {
-			fprintf(stderr, takes_value ? "buy_labels: %s needs a value\n" : "buy_labels: unknown option %s\n", name);
+			fprintf(stderr,
+				takes_value ? "buy_labels: %s needs a value\n" : "buy_labels: unknown option %s\n",
+				name);
 			return -1;
 		}
 		if (value) {
@@ -156,7 +162,8 @@ static int parse_options(struct options *options, int argc, char **argv)
 
 static int fail_with(const char *what, const char *message)
 {
-	fprintf(stderr, "buy_labels: %s: %s\nbuy_labels: nothing was sent to the carrier, nothing was bought\n", what, message);
+	fprintf(stderr, "buy_labels: %s: %s\nbuy_labels: nothing was sent to the carrier, nothing was bought\n", what,
+		message);
 	return 1;
 }
 
@@ -182,7 +189,8 @@ static int open_orders(struct job *job)
 		status = fail("a setting of the environment", shipopt_source_config_error(config), r);
 	else if (r >= 0) {
 		r = has_ending(path, ".tsv") ? shipopt_source_open_tsv(path, config, &job->source, &error)
-			: has_ending(path, ".jsonl") ? shipopt_source_open_json_lines(path, config, &job->source, &error)
+			: has_ending(path, ".jsonl")
+			? shipopt_source_open_json_lines(path, config, &job->source, &error)
 			: shipopt_source_open_csv(path, config, &job->source, &error);
 	}
 	if (r < 0 && status == 0)
@@ -268,17 +276,14 @@ static int is_passing(int status, const shipopt_error *error)
 {
 	switch (status) {
 	case SHIPOPT_ERATELIMIT:
-	case SHIPOPT_EUNAVAILABLE:
-		return shipopt_error_retry_after_ms(error) <= PREFLIGHT_MS;
+	case SHIPOPT_EUNAVAILABLE: return shipopt_error_retry_after_ms(error) <= PREFLIGHT_MS;
 	case SHIPOPT_ESERVER:
 	case SHIPOPT_EBUSY:
 	case SHIPOPT_EREFUSED: /* the read itself: what orders get may differ */
-	case SHIPOPT_EPAYMENT:
-		return 1;
+	case SHIPOPT_EPAYMENT: return 1;
 	case SHIPOPT_EPROTOCOL: /* a carrier without trackers says so in the API's words; a wrong URL ends the run at its first order */
 		return shipopt_error_http_status(error) == 404 && shipopt_error_carrier_code(error);
-	default:
-		return 0;
+	default: return 0;
 	}
 }
 
@@ -302,8 +307,10 @@ static int reach_carrier(struct job *job)
 		r = wait_for_answer(op);
 	if (r < 0 && !is_passing(r, shipopt_op_error(op))) {
 		const char *message = shipopt_error_message(shipopt_op_error(op));
-		fprintf(stderr, "buy_labels: cannot work with the carrier: %s\nbuy_labels: %s\nbuy_labels: no order was sent to the"
-			" carrier, nothing was bought\n", message ? message : shipopt_strerror(r),
+		fprintf(stderr,
+			"buy_labels: cannot work with the carrier: %s\nbuy_labels: %s\nbuy_labels: no order was sent to the"
+			" carrier, nothing was bought\n",
+			message ? message : shipopt_strerror(r),
 			r == SHIPOPT_ECANCELED ? "Run the same command again later." : shipopt_error_advice(r));
 		status = 1;
 	}
@@ -316,7 +323,7 @@ static int open_out(struct job *job)
 	const char *path = job->options.out;
 	shipopt_error *error = NULL;
 	int r = has_ending(path, ".jsonl") ? shipopt_sink_open_json_lines(path, &job->sink, &error)
-		: shipopt_sink_open_csv(path, 1, &job->sink, &error);
+					   : shipopt_sink_open_csv(path, 1, &job->sink, &error);
 	int status = r < 0 ? fail("cannot write the results", error, r) : 0;
 	shipopt_error_unref(error);
 	return status;
@@ -338,10 +345,8 @@ static int is_own_reason(int status)
 	case SHIPOPT_EREFUSED:
 	case SHIPOPT_ENORATE:
 	case SHIPOPT_ECONFLICT:
-	case SHIPOPT_ENOTFOUND:
-		return 1;
-	default:
-		return 0;
+	case SHIPOPT_ENOTFOUND: return 1;
+	default: return 0;
 	}
 }
 
@@ -417,7 +422,8 @@ static int start_run(struct job *job)
 	if (r >= 0)
 		r = shipopt_bulk_new(job->runtime, job->carrier, job->store, config, &job->bulk, &error);
 	if (r >= 0)
-		r = job->options.rates_only ? shipopt_bulk_rate(job->bulk, job->source, job->sink, NULL, NULL, &job->run)
+		r = job->options.rates_only
+			? shipopt_bulk_rate(job->bulk, job->source, job->sink, NULL, NULL, &job->run)
 			: shipopt_bulk_buy(job->bulk, job->source, job->sink, NULL, NULL, &job->run);
 	if (r >= 0)
 		job->source = NULL; /* the run's now */
@@ -446,8 +452,9 @@ static void print_progress(const struct job *job, int on_terminal)
 		snprintf(left, sizeof(left), ", %" PRId64 ":%02" PRId64 " left", eta / 60000, eta / 1000 % 60);
 		memset(bar + 1, '#', (size_t)(20 * elapsed / (elapsed + eta + 1)));
 	}
-	fprintf(stderr, "%s%s%" PRId64 " %s, %" PRId64 " failed, %" PRId64 " in doubt, %.1f/s%s%s", on_terminal ? "\r" : "",
-		on_terminal && eta >= 0 ? bar : "", settled, job->options.rates_only ? "rated" : "bought", number(job, SHIPOPT_RUN_FAILED),
+	fprintf(stderr, "%s%s%" PRId64 " %s, %" PRId64 " failed, %" PRId64 " in doubt, %.1f/s%s%s",
+		on_terminal ? "\r" : "", on_terminal && eta >= 0 ? bar : "", settled,
+		job->options.rates_only ? "rated" : "bought", number(job, SHIPOPT_RUN_FAILED),
 		number(job, SHIPOPT_RUN_IN_DOUBT) + number(job, SHIPOPT_RUN_SETTLING),
 		(double)number(job, SHIPOPT_RUN_RATE_MILLIS) / 1000.0, left, on_terminal ? "\033[K" : "\n");
 	fflush(stderr);
@@ -474,7 +481,8 @@ static int watch(struct job *job)
 		if (!canceled && (interrupted || atomic_load(&job->must_stop))) {
 			canceled = 1;
 			fprintf(stderr, "%sbuy_labels: stopping; purchases on the wire are waited for%s\n",
-				on_terminal ? "\r\033[K" : "", interrupted ? " (Ctrl-C again ends at once: that is safe too)" : "");
+				on_terminal ? "\r\033[K" : "",
+				interrupted ? " (Ctrl-C again ends at once: that is safe too)" : "");
 			shipopt_op_cancel(job->run);
 		}
 		/* A terminal sees it move; a log gets a line each second in which something ended, else one in ten. */
@@ -493,11 +501,14 @@ static void print_reasons(const struct job *job)
 {
 	for (size_t i = 0; i < job->reason_count; i++) {
 		const struct reason *reason = &job->reasons[i];
-		const char *kind = reason->status == SHIPOPT_EINDOUBT ? "in doubt" : reason->status == SHIPOPT_EHELD ? "held" : "failed";
-		printf("  %s: line %" PRId64 ", order %s: %s\n", kind, reason->line, reason->key[0] ? reason->key : "(no key)",
-			reason->text);
+		const char *kind = reason->status == SHIPOPT_EINDOUBT ? "in doubt"
+			: reason->status == SHIPOPT_EHELD             ? "held"
+								      : "failed";
+		printf("  %s: line %" PRId64 ", order %s: %s\n", kind, reason->line,
+			reason->key[0] ? reason->key : "(no key)", reason->text);
 	}
-	int64_t all = number(job, SHIPOPT_RUN_FAILED) + number(job, SHIPOPT_RUN_IN_DOUBT) + number(job, SHIPOPT_RUN_HELD);
+	int64_t all =
+		number(job, SHIPOPT_RUN_FAILED) + number(job, SHIPOPT_RUN_IN_DOUBT) + number(job, SHIPOPT_RUN_HELD);
 	if (all > (int64_t)job->reason_count)
 		printf("  and %" PRId64 " more, all in %s\n", all - (int64_t)job->reason_count, job->options.out);
 }
@@ -516,8 +527,10 @@ static void print_summary(const struct job *job)
 	printf("%" PRId64 " orders in %.1f s, %" PRId64 " requests to the carrier\n", number(job, SHIPOPT_RUN_READ),
 		(double)number(job, SHIPOPT_RUN_ELAPSED_MS) / 1000.0, number(job, SHIPOPT_RUN_REQUESTS));
 	if (number(job, SHIPOPT_RUN_P50_US) > 0)
-		printf("  time of an order: p50 %.0f ms, p95 %.0f ms, p99 %.0f ms\n", (double)number(job, SHIPOPT_RUN_P50_US) / 1000.0,
-			(double)number(job, SHIPOPT_RUN_P95_US) / 1000.0, (double)number(job, SHIPOPT_RUN_P99_US) / 1000.0);
+		printf("  time of an order: p50 %.0f ms, p95 %.0f ms, p99 %.0f ms\n",
+			(double)number(job, SHIPOPT_RUN_P50_US) / 1000.0,
+			(double)number(job, SHIPOPT_RUN_P95_US) / 1000.0,
+			(double)number(job, SHIPOPT_RUN_P99_US) / 1000.0);
 	print_money(job);
 	print_reasons(job);
 	printf("  results: %s   ledger: %s\n", job->options.out, job->options.store);
@@ -552,38 +565,46 @@ static int verdict(const struct job *job, int run_status)
 	int must_stop = atomic_load(&job->must_stop), status = 0;
 	int64_t for_person = count_for_person(job);
 	if (must_stop) {
-		fprintf(stderr, "buy_labels: stopped, as it would go on like this: %s\nbuy_labels: %s\n", job->stop_text,
-			shipopt_error_advice(must_stop));
+		fprintf(stderr, "buy_labels: stopped, as it would go on like this: %s\nbuy_labels: %s\n",
+			job->stop_text, shipopt_error_advice(must_stop));
 		status = 1;
 	} else if (interrupted) {
-		fprintf(stderr, "buy_labels: interrupted; run the same command again to go on, nothing is bought twice\n");
+		fprintf(stderr,
+			"buy_labels: interrupted; run the same command again to go on, nothing is bought twice\n");
 		status = 1;
 	} else if (run_status < 0) {
 		const char *message = shipopt_error_message(shipopt_op_error(job->run));
-		fprintf(stderr, "buy_labels: the run ended early: %s\nbuy_labels: %s\n", message ? message : shipopt_strerror(run_status),
-			shipopt_error_advice(run_status));
+		fprintf(stderr, "buy_labels: the run ended early: %s\nbuy_labels: %s\n",
+			message ? message : shipopt_strerror(run_status), shipopt_error_advice(run_status));
 		status = 1;
 	}
 	if (number(job, SHIPOPT_RUN_IN_DOUBT) > 0) {
-		fprintf(stderr, "buy_labels: the carrier was asked for the labels in doubt and its answer is not known yet;"
+		fprintf(stderr,
+			"buy_labels: the carrier was asked for the labels in doubt and its answer is not known yet;"
 			" run the same command again later: they are looked up, not bought again\n");
 		status = 1;
 	}
 	if (number(job, SHIPOPT_RUN_HELD) > 0) {
-		fprintf(stderr, "buy_labels: held orders wait for you: correct the row, or settle them in the ledger\n");
+		fprintf(stderr,
+			"buy_labels: held orders wait for you: correct the row, or settle them in the ledger\n");
 		status = 1;
 	}
 	if (for_person > 0) {
-		fprintf(stderr, "buy_labels: %" PRId64 " ledger rows wait for a person: look them up at the carrier and settle them"
-			" (shipopt_ledger_list with SHIPOPT_LEDGER_NEEDS_PERSON, shipopt_ledger_resolve)\n", for_person);
+		fprintf(stderr,
+			"buy_labels: %" PRId64
+			" ledger rows wait for a person: look them up at the carrier and settle them"
+			" (shipopt_ledger_list with SHIPOPT_LEDGER_NEEDS_PERSON, shipopt_ledger_resolve)\n",
+			for_person);
 		status = 1;
 	}
 	if (job->limited > 0) {
-		fprintf(stderr, "buy_labels: a limit stopped %" PRId64 " orders: raise it and run again\n", job->limited);
+		fprintf(stderr, "buy_labels: a limit stopped %" PRId64 " orders: raise it and run again\n",
+			job->limited);
 		status = 1;
 	}
 	if (job->not_own > 0 && status == 0) {
-		fprintf(stderr, "buy_labels: some orders failed for no reason of their own; run the same command again\n");
+		fprintf(stderr,
+			"buy_labels: some orders failed for no reason of their own; run the same command again\n");
 		status = 1;
 	}
 	return status;
@@ -623,7 +644,8 @@ int main(int argc, char **argv)
 	shipopt_op_unref(job.run);
 	shipopt_bulk_free(job.bulk);
 	if (shipopt_sink_free(job.sink) < 0) {
-		fprintf(stderr, "buy_labels: %s may be incomplete; the ledger in %s is not\n", job.options.out, job.options.store);
+		fprintf(stderr, "buy_labels: %s may be incomplete; the ledger in %s is not\n", job.options.out,
+			job.options.store);
 		status = 1;
 	}
 	shipopt_source_free(job.source);

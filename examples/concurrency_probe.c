@@ -71,7 +71,8 @@ static int probe(shipopt_runtime *runtime, int64_t at_once)
 	if (r < 0)
 		fprintf(stderr, "concurrency_probe: %s\n", error ? shipopt_error_message(error) : shipopt_strerror(r));
 	else
-		printf("%7d %7d %9.2f %9.1f %9d %8d\n", (int)at_once, CALLS, seconds, CALLS / seconds, level.limited, level.failed);
+		printf("%7d %7d %9.2f %9.1f %9d %8d\n", (int)at_once, CALLS, seconds, CALLS / seconds, level.limited,
+			level.failed);
 	shipopt_error_unref(error);
 	shipopt_carrier_free(carrier);
 	shipopt_carrier_config_free(config);

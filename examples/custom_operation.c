@@ -34,7 +34,8 @@ static void weigh(void *userdata, shipopt_request *request)
 	if (weight > 0)
 		shipopt_request_complete(request, weight);
 	else
-		shipopt_request_fail(request, SHIPOPT_EINVAL, "the parcel weighs nothing"); /* this item fails, the rest go on */
+		shipopt_request_fail(request, SHIPOPT_EINVAL,
+			"the parcel weighs nothing"); /* this item fails, the rest go on */
 }
 
 /* Items never overlap: this is the place to add up. */
@@ -79,10 +80,14 @@ int main(int argc, char **argv)
 		r = shipopt_op_wait(run, -1);
 	}
 	if (r < 0)
-		fprintf(stderr, "custom_operation: %s\n", reason(error ? error : run ? shipopt_op_error(run) : NULL, r));
+		fprintf(stderr, "custom_operation: %s\n",
+			reason(error          ? error
+					: run ? shipopt_op_error(run)
+					      : NULL,
+				r));
 	else
-		printf("%" PRId64 " orders, %" PRId64 " failed, heaviest %" PRId64 ".%02" PRId64 " oz\n", totals.orders, totals.failed,
-			totals.heaviest / 1000000, totals.heaviest / 10000 % 100);
+		printf("%" PRId64 " orders, %" PRId64 " failed, heaviest %" PRId64 ".%02" PRId64 " oz\n", totals.orders,
+			totals.failed, totals.heaviest / 1000000, totals.heaviest / 10000 % 100);
 	shipopt_op_unref(run);
 	shipopt_error_unref(error);
 	shipopt_bulk_free(bulk);

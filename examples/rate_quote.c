@@ -24,11 +24,22 @@ static int make_shipment(shipopt_record **ret_shipment)
 {
 	/* The column names of order files are the shortest way to fill a shipment; setters by field do the same. */
 	static const char *const columns[][2] = {
-		{"from_company", "New York Public Library"}, {"from_street1", "476 5th Ave"}, {"from_city", "New York"},
-		{"from_state", "NY"}, {"from_zip", "10018"}, {"from_country", "US"},
-		{"to_company", "Museum of Science"}, {"to_street1", "1 Science Park"}, {"to_city", "Boston"},
-		{"to_state", "MA"}, {"to_zip", "02114"}, {"to_country", "US"},
-		{"length_in", "6"}, {"width_in", "6"}, {"height_in", "5"}, {"weight_oz", "30.5"},
+		{"from_company", "New York Public Library"},
+		{"from_street1", "476 5th Ave"},
+		{"from_city", "New York"},
+		{"from_state", "NY"},
+		{"from_zip", "10018"},
+		{"from_country", "US"},
+		{"to_company", "Museum of Science"},
+		{"to_street1", "1 Science Park"},
+		{"to_city", "Boston"},
+		{"to_state", "MA"},
+		{"to_zip", "02114"},
+		{"to_country", "US"},
+		{"length_in", "6"},
+		{"width_in", "6"},
+		{"height_in", "5"},
+		{"weight_oz", "30.5"},
 	};
 	shipopt_record *shipment = NULL;
 	int r = shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &shipment);

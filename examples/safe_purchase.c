@@ -26,11 +26,22 @@ static const char *reason(const shipopt_error *error, int code)
 static int make_order(const char *key, shipopt_order **ret_order)
 {
 	static const char *const columns[][2] = {
-		{"from_company", "Harold Washington Library Center"}, {"from_street1", "400 S State St"},
-		{"from_city", "Chicago"}, {"from_state", "IL"}, {"from_zip", "60605"}, {"from_country", "US"},
-		{"to_company", "Field Museum"}, {"to_street1", "1400 S DuSable Lake Shore Dr"}, {"to_city", "Chicago"},
-		{"to_state", "IL"}, {"to_zip", "60605"}, {"to_country", "US"},
-		{"length_in", "14"}, {"width_in", "12"}, {"height_in", "8"}, {"weight_oz", "55"},
+		{"from_company", "Harold Washington Library Center"},
+		{"from_street1", "400 S State St"},
+		{"from_city", "Chicago"},
+		{"from_state", "IL"},
+		{"from_zip", "60605"},
+		{"from_country", "US"},
+		{"to_company", "Field Museum"},
+		{"to_street1", "1400 S DuSable Lake Shore Dr"},
+		{"to_city", "Chicago"},
+		{"to_state", "IL"},
+		{"to_zip", "60605"},
+		{"to_country", "US"},
+		{"length_in", "14"},
+		{"width_in", "12"},
+		{"height_in", "8"},
+		{"weight_oz", "55"},
 	};
 	shipopt_record *shipment = NULL;
 	shipopt_order *order = NULL;
@@ -54,7 +65,8 @@ static int report(const shipopt_op *op, int status)
 {
 	if (status < 0) {
 		/* The advice says what to do: SHIPOPT_EINDOUBT, for one, is no failure but "ask again later". */
-		fprintf(stderr, "safe_purchase: %s\n%s\n", reason(shipopt_op_error(op), status), shipopt_error_advice(status));
+		fprintf(stderr, "safe_purchase: %s\n%s\n", reason(shipopt_op_error(op), status),
+			shipopt_error_advice(status));
 		return status;
 	}
 	const shipopt_record *shipment = shipopt_op_record(op);
@@ -62,8 +74,8 @@ static int report(const shipopt_op *op, int status)
 	const char *code = shipopt_record_text(shipment, SHIPOPT_SHIPMENT_TRACKING_CODE);
 	const char *currency = shipopt_record_text(rate, SHIPOPT_RATE_CURRENCY);
 	int64_t price = shipopt_record_number(rate, SHIPOPT_RATE_RATE, 0);
-	printf("%s: %s, %" PRId64 ".%02" PRId64 " %s\n", shipopt_op_value(op) ? "bought before" : "bought", code ? code : "?",
-		price / 1000000, price / 10000 % 100, currency ? currency : "?");
+	printf("%s: %s, %" PRId64 ".%02" PRId64 " %s\n", shipopt_op_value(op) ? "bought before" : "bought",
+		code ? code : "?", price / 1000000, price / 10000 % 100, currency ? currency : "?");
 	return 0;
 }
 

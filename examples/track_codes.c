@@ -42,7 +42,8 @@ static void on_item(void *userdata, const shipopt_item *item)
 	struct codes *codes = userdata;
 	if (shipopt_item_status(item) < 0) {
 		codes->failed++;
-		fprintf(stderr, "%-22s %s\n", shipopt_item_key(item), reason(shipopt_item_error(item), shipopt_item_status(item)));
+		fprintf(stderr, "%-22s %s\n", shipopt_item_key(item),
+			reason(shipopt_item_error(item), shipopt_item_status(item)));
 		return;
 	}
 	const shipopt_record *tracker = shipopt_item_record(item);

@@ -63,14 +63,16 @@ void fixture_open_handles(struct bulk_fixture *fixture, const char *settings)
 	must(shipopt_carrier_config_set_api_key(fixture->carrier_config, "EZTKtest"), NULL, "api_key");
 	must(shipopt_carrier_config_set_cache(fixture->carrier_config, fixture->cache), NULL, "cache");
 	set_all(fixture, settings);
-	must(shipopt_carrier_new(fixture->runtime, fixture->carrier_config, &fixture->carrier, &error), error, "carrier");
+	must(shipopt_carrier_new(fixture->runtime, fixture->carrier_config, &fixture->carrier, &error), error,
+		"carrier");
 	must(shipopt_store_open(fixture->runtime, fixture->store_url, NULL, &fixture->store, &error), error, "store");
 }
 
 void fixture_open_bulk(struct bulk_fixture *fixture)
 {
 	shipopt_error *error = NULL;
-	must(shipopt_bulk_new(fixture->runtime, fixture->carrier, fixture->store, fixture->bulk_config, &fixture->bulk, &error),
+	must(shipopt_bulk_new(fixture->runtime, fixture->carrier, fixture->store, fixture->bulk_config, &fixture->bulk,
+		     &error),
 		error, "bulk");
 }
 
@@ -94,7 +96,8 @@ void fixture_close(struct bulk_fixture *fixture)
 
 void fixture_stop(struct bulk_fixture *fixture)
 {
-	static const char *const files[] = {"ship.db", "ship.db-wal", "ship.db-shm", "out.csv", "out.jsonl", "orders.csv"};
+	static const char *const files[] = {"ship.db", "ship.db-wal", "ship.db-shm", "out.csv", "out.jsonl",
+		"orders.csv"};
 	fixture_close(fixture);
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		char path[128];
@@ -108,10 +111,21 @@ void fixture_stop(struct bulk_fixture *fixture)
 /* ---- orders ------------------------------------------------------------------------------------------------ */
 
 static const char *const columns[][2] = {
-	{"to_company", "Boston Public Library"}, {"to_street1", "700 Boylston St"}, {"to_city", "Boston"},
-	{"to_state", "MA"}, {"to_zip", "02116"}, {"to_country", "US"}, {"from_company", "New York Public Library"},
-	{"from_street1", "476 5th Ave"}, {"from_city", "New York"}, {"from_state", "NY"}, {"from_zip", "10018"},
-	{"from_country", "US"}, {"length_in", "10"}, {"width_in", "8"}, {"height_in", "4"},
+	{"to_company", "Boston Public Library"},
+	{"to_street1", "700 Boylston St"},
+	{"to_city", "Boston"},
+	{"to_state", "MA"},
+	{"to_zip", "02116"},
+	{"to_country", "US"},
+	{"from_company", "New York Public Library"},
+	{"from_street1", "476 5th Ave"},
+	{"from_city", "New York"},
+	{"from_state", "NY"},
+	{"from_zip", "10018"},
+	{"from_country", "US"},
+	{"length_in", "10"},
+	{"width_in", "8"},
+	{"height_in", "4"},
 };
 
 void fixture_fill_order(shipopt_order *order, const char *prefix, size_t number)
@@ -199,7 +213,8 @@ void fixture_collect(shipopt_op *op, struct fixture_result *result)
 	shipopt_op_unref(op);
 }
 
-void fixture_run(struct bulk_fixture *fixture, fixture_run_fn run, shipopt_source *source, struct fixture_result *ret_result)
+void fixture_run(struct bulk_fixture *fixture, fixture_run_fn run, shipopt_source *source,
+	struct fixture_result *ret_result)
 {
 	shipopt_op *op;
 	struct fixture_result ignored;
@@ -231,8 +246,9 @@ int64_t fixture_ledger_count_asked(struct bulk_fixture *fixture)
 	sqlite3_stmt *statement;
 	snprintf(path, sizeof(path), "%s/ship.db", fixture->folder);
 	assert_int_equal(sqlite3_open_v2(path, &database, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(database, "SELECT count(*) FROM ledger WHERE state = 4 AND needs_person = 1", -1,
-				 &statement, NULL),
+	assert_int_equal(sqlite3_prepare_v2(database,
+				 "SELECT count(*) FROM ledger WHERE state = 4 AND needs_person = 1", -1, &statement,
+				 NULL),
 		SQLITE_OK);
 	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
 	int64_t count = sqlite3_column_int64(statement, 0);
@@ -262,15 +278,14 @@ static bool row_agrees(sqlite3 *database, struct json_value label)
 	sqlite3_stmt *statement;
 	const char *tracking_code = json_get_text(label, "tracking_code"), *rate = json_get_text(label, "rate");
 	int64_t amount = -1;
-	assert_int_equal(sqlite3_prepare_v2(database,
-				 "SELECT paid, order_key FROM bought WHERE tracking_code = ?", -1,
+	assert_int_equal(sqlite3_prepare_v2(database, "SELECT paid, order_key FROM bought WHERE tracking_code = ?", -1,
 				 &statement, NULL),
 		SQLITE_OK);
 	sqlite3_bind_text(statement, 1, tracking_code ? tracking_code : "", -1, SQLITE_STATIC);
 	bool found = sqlite3_step(statement) == SQLITE_ROW;
 	decimal_parse(rate ? rate : "", rate ? strlen(rate) : 0, &amount);
 	bool agrees = found && sqlite3_column_int64(statement, 0) == amount &&
-		      text_equal((const char *)sqlite3_column_text(statement, 1), json_get_text(label, "reference"));
+		text_equal((const char *)sqlite3_column_text(statement, 1), json_get_text(label, "reference"));
 	if (!agrees)
 		print_error("label %s of %s at %s: %s\n", tracking_code, json_get_text(label, "reference"), rate,
 			found ? "the row differs" : "no row");
@@ -306,8 +321,8 @@ size_t fixture_compare(struct bulk_fixture *fixture)
 	size_t differences = compare_lines(database, text, &labels);
 	mem_free(text);
 	buffer_done(&lines);
-	assert_int_equal(sqlite3_prepare_v2(
-				 database, "SELECT count(*) FROM ledger WHERE state IN (5, 6)", -1, &statement, NULL),
+	assert_int_equal(sqlite3_prepare_v2(database, "SELECT count(*) FROM ledger WHERE state IN (5, 6)", -1,
+				 &statement, NULL),
 		SQLITE_OK);
 	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
 	if ((size_t)sqlite3_column_int64(statement, 0) != labels) {

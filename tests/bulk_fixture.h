@@ -34,9 +34,9 @@ struct bulk_fixture {
 /* What a run's items said. */
 struct fixture_result {
 	int64_t done, already, failed, in_doubt, held, canceled, requests, elapsed_ms;
-	int status;          /* of the run */
-	int first_failure;   /* status of the first failed item */
-	char message[512];   /* and its error */
+	int status;        /* of the run */
+	int first_failure; /* status of the first failed item */
+	char message[512]; /* and its error */
 };
 
 void fixture_start(struct bulk_fixture *fixture, const char *const *sandbox_options);
@@ -59,7 +59,8 @@ shipopt_source *fixture_orders_planted(size_t count, const char *prefix, const c
 typedef int (*fixture_run_fn)(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
 	void *userdata, shipopt_op **ret_run);
 /* Runs to the end and collects. Uses the bulk handle's item callback only through the run's statistics. */
-void fixture_run(struct bulk_fixture *fixture, fixture_run_fn run, shipopt_source *source, struct fixture_result *ret_result);
+void fixture_run(struct bulk_fixture *fixture, fixture_run_fn run, shipopt_source *source,
+	struct fixture_result *ret_result);
 void fixture_buy(struct bulk_fixture *fixture, shipopt_source *source, struct fixture_result *ret_result);
 
 /* Collects from a run that has ended, and drops it. */

@@ -18,7 +18,9 @@ struct link { /* two ends; other < 0: swallowed */
 
 static int connect_to(int port)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address = {.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
 		return fd;
@@ -78,7 +80,7 @@ static void *proxy_main(void *argument)
 			break;
 		for (int i = 0; i < count; i++) {
 			bool ends = (entries[2 + 2 * i].revents && !pass(links[i].client, links[i].server)) ||
-				    (entries[3 + 2 * i].revents && !pass(links[i].server, links[i].client));
+				(entries[3 + 2 * i].revents && !pass(links[i].server, links[i].client));
 			if (ends)
 				close_link(&links[i]);
 		}

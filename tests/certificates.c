@@ -16,7 +16,7 @@
 struct issue {
 	const char *name, *alternatives; /* alternatives NULL: an authority */
 	EVP_PKEY *key, *issuer_key;
-	X509 *issuer; /* NULL: itself */
+	X509 *issuer;               /* NULL: itself */
 	long not_before, not_after; /* seconds from now */
 };
 

@@ -282,11 +282,23 @@ static int shm_unmap(sqlite3_file *base, int delete_it)
 	return SQLITE_OK;
 }
 
-static const sqlite3_io_methods methods = {.iVersion = 2, .xClose = file_close, .xRead = file_read,
-	.xWrite = file_write, .xTruncate = file_truncate, .xSync = file_sync, .xFileSize = file_size, .xLock = file_lock,
-	.xUnlock = file_lock, .xCheckReservedLock = file_check_lock, .xFileControl = file_control,
-	.xSectorSize = file_sector_size, .xDeviceCharacteristics = file_characteristics, .xShmMap = shm_map,
-	.xShmLock = shm_lock, .xShmBarrier = shm_barrier, .xShmUnmap = shm_unmap};
+static const sqlite3_io_methods methods = {.iVersion = 2,
+	.xClose = file_close,
+	.xRead = file_read,
+	.xWrite = file_write,
+	.xTruncate = file_truncate,
+	.xSync = file_sync,
+	.xFileSize = file_size,
+	.xLock = file_lock,
+	.xUnlock = file_lock,
+	.xCheckReservedLock = file_check_lock,
+	.xFileControl = file_control,
+	.xSectorSize = file_sector_size,
+	.xDeviceCharacteristics = file_characteristics,
+	.xShmMap = shm_map,
+	.xShmLock = shm_lock,
+	.xShmBarrier = shm_barrier,
+	.xShmUnmap = shm_unmap};
 
 /* --- the folder --- */
 

@@ -43,16 +43,16 @@ static bool is_full(int fd)
 }
 
 /* The call of the same name behind this one; returned through its storage, as POSIX has it for dlsym(). */
-#define PASS_ON(result, name, parameters, arguments, failure)                                                 \
-	result name parameters;                                                                               \
-	result name parameters                                                                                \
-	{                                                                                                     \
-		static result(*next) parameters;                                                              \
-		if (!next)                                                                                    \
-			*(void **)&next = dlsym(RTLD_NEXT, #name);                                            \
-		if (is_full(fd))                                                                              \
-			return failure;                                                                       \
-		return next arguments;                                                                        \
+#define PASS_ON(result, name, parameters, arguments, failure)      \
+	result name parameters;                                    \
+	result name parameters                                     \
+	{                                                          \
+		static result(*next) parameters;                   \
+		if (!next)                                         \
+			*(void **)&next = dlsym(RTLD_NEXT, #name); \
+		if (is_full(fd))                                   \
+			return failure;                            \
+		return next arguments;                             \
 	}
 
 static int no_space(void)
@@ -66,7 +66,8 @@ PASS_ON(ssize_t, pwrite, (int fd, const void *bytes, size_t size, off_t at), (fd
 PASS_ON(ssize_t, pwrite64, (int fd, const void *bytes, size_t size, off64_t at), (fd, bytes, size, at), no_space())
 PASS_ON(ssize_t, writev, (int fd, const struct iovec *parts, int count), (fd, parts, count), no_space())
 PASS_ON(ssize_t, pwritev, (int fd, const struct iovec *parts, int count, off_t at), (fd, parts, count, at), no_space())
-PASS_ON(ssize_t, pwritev64, (int fd, const struct iovec *parts, int count, off64_t at), (fd, parts, count, at), no_space())
+PASS_ON(ssize_t, pwritev64, (int fd, const struct iovec *parts, int count, off64_t at), (fd, parts, count, at),
+	no_space())
 PASS_ON(int, posix_fallocate, (int fd, off_t at, off_t size), (fd, at, size), ENOSPC)
 PASS_ON(int, posix_fallocate64, (int fd, off64_t at, off64_t size), (fd, at, size), ENOSPC)
 PASS_ON(int, fallocate, (int fd, int mode, off_t at, off_t size), (fd, mode, at, size), no_space())

@@ -47,7 +47,7 @@ __attribute__((constructor)) static void look_up(void)
 typedef struct fake_cancel {
 	PGcancel *real;
 	int ends[2];
-	atomic_int users; /* the caller and the thread */
+	atomic_int users;   /* the caller and the thread */
 	atomic_int outcome; /* 0: not yet */
 } PGcancelConn;
 
@@ -159,13 +159,19 @@ static void add_row(struct chunked *self, const PGresult *row)
 		PGresAttDesc columns[64];
 		int count = PQnfields(row) < 64 ? PQnfields(row) : 64;
 		for (int i = 0; i < count; i++)
-			columns[i] = (PGresAttDesc){.name = PQfname(row, i), .tableid = PQftable(row, i), .columnid = PQftablecol(row, i),
-				.format = PQfformat(row, i), .typid = PQftype(row, i), .typlen = PQfsize(row, i), .atttypmod = PQfmod(row, i)};
+			columns[i] = (PGresAttDesc){.name = PQfname(row, i),
+				.tableid = PQftable(row, i),
+				.columnid = PQftablecol(row, i),
+				.format = PQfformat(row, i),
+				.typid = PQftype(row, i),
+				.typlen = PQfsize(row, i),
+				.atttypmod = PQfmod(row, i)};
 		PQsetResultAttrs(self->chunk, count, columns);
 	}
 	int at = PQntuples(self->chunk);
 	for (int i = 0; i < PQnfields(row); i++)
-		PQsetvalue(self->chunk, at, i, PQgetvalue(row, 0, i), PQgetisnull(row, 0, i) ? -1 : PQgetlength(row, 0, i));
+		PQsetvalue(self->chunk, at, i, PQgetvalue(row, 0, i),
+			PQgetisnull(row, 0, i) ? -1 : PQgetlength(row, 0, i));
 }
 
 /* Gathers what is there. True when a result can be given without waiting. */

@@ -24,7 +24,7 @@
 /* The rules: from which states, to which, and what must hold beside. */
 static const struct rule {
 	unsigned from;
-	int to;            /* 0: as it is, or by the operation */
+	int to; /* 0: as it is, or by the operation */
 	bool needs_token;
 	bool needs_proven; /* nothing unproven, and nobody is asked */
 	bool leases;
@@ -68,9 +68,9 @@ static void *grown(void *array, size_t count, size_t *capacity, size_t size)
 #define ROW_TEXTS 15
 static void list_texts(struct ledger_row *row, char ***texts)
 {
-	char **const all[ROW_TEXTS] = {&row->fingerprint, &row->request, &row->shipment_id, &row->rate_id, &row->carrier,
-		&row->service, &row->currency, &row->tracking_code, &row->label_url, &row->budget, &row->reason, &row->result,
-		&row->approved_currency, &row->refusal, &row->base_url};
+	char **const all[ROW_TEXTS] = {&row->fingerprint, &row->request, &row->shipment_id, &row->rate_id,
+		&row->carrier, &row->service, &row->currency, &row->tracking_code, &row->label_url, &row->budget,
+		&row->reason, &row->result, &row->approved_currency, &row->refusal, &row->base_url};
 	memcpy(texts, all, sizeof(all));
 }
 
@@ -173,8 +173,8 @@ size_t memory_ledger_count(const struct memory_ledger *ledger, int state)
 
 /* ---- budgets ----------------------------------------------------------------------------------------------- */
 
-static struct memory_budget *budget_of(
-	struct memory_ledger *ledger, const char *tenant, const char *name, const char *currency)
+static struct memory_budget *budget_of(struct memory_ledger *ledger, const char *tenant, const char *name,
+	const char *currency)
 {
 	char text[2048];
 	if (!name || !currency)
@@ -183,7 +183,8 @@ static struct memory_budget *budget_of(
 	for (size_t i = 0; i < ledger->budget_count; i++)
 		if (strcmp(ledger->budgets[i].key, text) == 0)
 			return &ledger->budgets[i];
-	ledger->budgets = grown(ledger->budgets, ledger->budget_count, &ledger->budget_capacity, sizeof(*ledger->budgets));
+	ledger->budgets =
+		grown(ledger->budgets, ledger->budget_count, &ledger->budget_capacity, sizeof(*ledger->budgets));
 	struct memory_budget *budget = &ledger->budgets[ledger->budget_count++];
 	*budget = (struct memory_budget){.key = copy(text)};
 	return budget;
@@ -210,14 +211,14 @@ static void settle(struct memory_ledger *ledger, const char *tenant, struct memo
 	row->reserved = 0;
 }
 
-static bool is_over(struct memory_ledger *ledger, const struct ledger_request *request, struct memory_row *row, int64_t amount,
-	const char *currency)
+static bool is_over(struct memory_ledger *ledger, const struct ledger_request *request, struct memory_row *row,
+	int64_t amount, const char *currency)
 {
 	struct memory_budget *budget = budget_of(ledger, request->key.tenant, request->budget, currency);
 	bool same = text_equal(request->budget, row->row.budget) && text_equal(currency, row->row.currency);
 	int64_t more = amount - (same ? row->reserved : 0);
 	return budget && more > 0 && request->budget_limit > 0 &&
-	       budget->reserved + budget->spent + more > request->budget_limit;
+		budget->reserved + budget->spent + more > request->budget_limit;
 }
 
 /* ---- what each operation writes ---------------------------------------------------------------------------- */
@@ -225,8 +226,8 @@ static bool is_over(struct memory_ledger *ledger, const struct ledger_request *r
 static void forget_shipment(struct memory_row *row)
 {
 	struct ledger_row *r = &row->row;
-	char **const texts[] = {&r->shipment_id, &r->rate_id, &r->carrier, &r->service, &r->currency, &r->budget, &r->reason,
-		&r->refusal, &r->base_url};
+	char **const texts[] = {&r->shipment_id, &r->rate_id, &r->carrier, &r->service, &r->currency, &r->budget,
+		&r->reason, &r->refusal, &r->base_url};
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		set(texts[i], NULL);
 	r->amount = r->insurance = r->fee = 0;
@@ -352,24 +353,16 @@ static void write(struct memory_ledger *ledger, const struct ledger_request *req
 		set(&row->fingerprint, request->fingerprint);
 		set(&row->request, request->request);
 		break;
-	case LEDGER_CREATE:
-		write_created(request, row);
-		break;
-	case LEDGER_BUY:
-		write_buying(ledger, request, found);
-		break;
-	case LEDGER_BOUGHT_:
-		write_bought(ledger, request, found);
-		break;
+	case LEDGER_CREATE: write_created(request, row); break;
+	case LEDGER_BUY: write_buying(ledger, request, found); break;
+	case LEDGER_BOUGHT_: write_bought(ledger, request, found); break;
 	case LEDGER_FAIL:
 		settle(ledger, request->key.tenant, found, 0);
 		row->unproven = row->needs_person = 0;
 		found->held_from = 0;
 		set(&row->reason, request->reason);
 		break;
-	case LEDGER_PROVE:
-		write_proof(ledger, request, found);
-		break;
+	case LEDGER_PROVE: write_proof(ledger, request, found); break;
 	case LEDGER_HOLD:
 		found->held_from = row->state;
 		set(&row->reason, request->reason);
@@ -388,15 +381,12 @@ static void write(struct memory_ledger *ledger, const struct ledger_request *req
 			row->state = LEDGER_PLANNED;
 		}
 		break;
-	case LEDGER_DOUBT:
-		write_doubt(request, row);
-		break;
+	case LEDGER_DOUBT: write_doubt(request, row); break;
 	case LEDGER_VOID:
 		row->state = request->state;
 		set(&row->reason, request->reason);
 		break;
-	default:
-		break;
+	default: break;
 	}
 }
 
@@ -417,35 +407,35 @@ static bool is_allowed(const struct ledger_request *request, const struct memory
 	const struct ledger_row *row = &found->row;
 	unsigned from = rule->from;
 	if (request->operation == LEDGER_VOID)
-		from = request->state == LEDGER_VOID_REQUESTED ? BOUGHT | DOCUMENTED | VOID_REFUSED : BIT(LEDGER_VOID_REQUESTED);
+		from = request->state == LEDGER_VOID_REQUESTED ? BOUGHT | DOCUMENTED | VOID_REFUSED
+							       : BIT(LEDGER_VOID_REQUESTED);
 	if (request->operation == LEDGER_DOUBT && request->exists_seen && row->sent)
 		from |= CREATED;
 	if (!(from & BIT(row->state)) || (rule->needs_proven && (row->unproven || row->needs_person)))
 		return false;
 	bool has_newest = row->state == LEDGER_BUYING && row->unproven;
 	switch (request->operation) {
-	case LEDGER_BUY:
-		return buy_is_allowed(request, row);
-	case LEDGER_PROVE:
-		return row->unproven > 0;
+	case LEDGER_BUY: return buy_is_allowed(request, row);
+	case LEDGER_PROVE: return row->unproven > 0;
 	case LEDGER_DOUBT:
 		return (!request->proven || has_newest) && row->unproven + request->exists_seen > request->proven;
 	case LEDGER_FAIL:
 		return (!request->proven || has_newest) && row->unproven == request->proven && !row->needs_person;
-	case LEDGER_BOUGHT_:
-		return row->state != LEDGER_CREATED || row->unproven;
+	case LEDGER_BOUGHT_: return row->state != LEDGER_CREATED || row->unproven;
 	case LEDGER_REOPEN:
 		return !row->needs_person &&
-		       (!request->state || request->state == (row->state == LEDGER_HELD ? found->held_from : LEDGER_PLANNED));
-	default:
-		return true;
+			(!request->state ||
+				request->state == (row->state == LEDGER_HELD ? found->held_from : LEDGER_PLANNED));
+	default: return true;
 	}
 }
 
 /* Another row has the shipment that the request brings. */
-static bool is_shared(const struct memory_ledger *ledger, const struct ledger_request *request, const struct memory_row *found)
+static bool is_shared(const struct memory_ledger *ledger, const struct ledger_request *request,
+	const struct memory_row *found)
 {
-	bool brings = request->operation == LEDGER_CREATE || request->operation == LEDGER_BUY || request->operation == LEDGER_HOLD;
+	bool brings = request->operation == LEDGER_CREATE || request->operation == LEDGER_BUY ||
+		request->operation == LEDGER_HOLD;
 	for (size_t i = 0; brings && request->shipment_id && i < ledger->row_count; i++)
 		if (&ledger->rows[i] != found && text_equal(ledger->rows[i].row.shipment_id, request->shipment_id))
 			return true;
@@ -498,8 +488,8 @@ static void transition(struct memory_ledger *ledger, struct ledger_request *requ
 	}
 	if (request->operation == LEDGER_BUY) {
 		const char *currency = request->currency ? request->currency : found->row.currency;
-		if (is_over(ledger, request, found, (request->amount ? request->amount : found->row.amount) + request->fee,
-			    currency)) {
+		if (is_over(ledger, request, found,
+			    (request->amount ? request->amount : found->row.amount) + request->fee, currency)) {
 			look(request, found, LEDGER_OVER_LIMIT);
 			return;
 		}
@@ -525,10 +515,16 @@ static void insert(struct memory_ledger *ledger, struct ledger_request *request,
 	join_key(&request->key, text, sizeof(text));
 	ledger->rows = grown(ledger->rows, ledger->row_count, &ledger->row_capacity, sizeof(*ledger->rows));
 	struct memory_row *row = &ledger->rows[ledger->row_count];
-	*row = (struct memory_row){.key = copy(text), .order_key = copy(request->key.order_key), .piece = request->key.piece,
-		.generation = generation, .token = ledger->next_token};
-	row->row = (struct ledger_row){.id = (int64_t)ledger->row_count + 1, .generation = generation, .state = LEDGER_PLANNED,
-		.fingerprint = copy(request->fingerprint), .request = copy(request->request),
+	*row = (struct memory_row){.key = copy(text),
+		.order_key = copy(request->key.order_key),
+		.piece = request->key.piece,
+		.generation = generation,
+		.token = ledger->next_token};
+	row->row = (struct ledger_row){.id = (int64_t)ledger->row_count + 1,
+		.generation = generation,
+		.state = LEDGER_PLANNED,
+		.fingerprint = copy(request->fingerprint),
+		.request = copy(request->request),
 		.lease_until_ms = clock_wall_ms() + request->lease_ms};
 	look(request, row, LEDGER_OK);
 	if (request->status < 0) {
@@ -560,12 +556,14 @@ static void claim(struct memory_ledger *ledger, struct ledger_request *request)
 	if (!found) {
 		struct memory_row *newest = request->key.generation > 1 ? find(ledger, &request->key, 0) : NULL;
 		int64_t last = newest ? newest->generation : 0;
-		bool is_over = !newest || BIT(newest->row.state) & (BOUGHT | DOCUMENTED | FAILED | VOIDED | VOID_REFUSED) ||
-			       (newest->row.state == LEDGER_CREATED && newest->row.unproven);
+		bool is_over = !newest ||
+			BIT(newest->row.state) & (BOUGHT | DOCUMENTED | FAILED | VOIDED | VOID_REFUSED) ||
+			(newest->row.state == LEDGER_CREATED && newest->row.unproven);
 		if (request->key.generation > last + 1)
 			request->status = error_set(&request->error, SHIPOPT_EINVAL, "a gap between generations");
 		else if (!is_over)
-			request->status = error_set(&request->error, SHIPOPT_ESTATE, "the generation before it is open");
+			request->status =
+				error_set(&request->error, SHIPOPT_ESTATE, "the generation before it is open");
 		else if (newest && needs_lease(newest) && is_leased(newest))
 			look(request, newest, LEDGER_BUSY);
 		else {
@@ -642,18 +640,16 @@ static bool may_resolve(const struct ledger_row *row, int state)
 	bool waits = (BIT(row->state) & (PLANNED | CREATED)) && row->needs_person && !row->unproven;
 	switch (state) {
 	case LEDGER_BOUGHT:
-		return BIT(row->state) & (BUYING | IN_DOUBT | HELD | FAILED) || (row->state == LEDGER_CREATED && row->unproven);
-	case LEDGER_FAILED:
-		return BIT(row->state) & (BUYING | IN_DOUBT | HELD) || waits;
-	case LEDGER_PLANNED:
-		return BIT(row->state) & (HELD | FAILED) || waits;
-	default:
-		return false;
+		return BIT(row->state) & (BUYING | IN_DOUBT | HELD | FAILED) ||
+			(row->state == LEDGER_CREATED && row->unproven);
+	case LEDGER_FAILED: return BIT(row->state) & (BUYING | IN_DOUBT | HELD) || waits;
+	case LEDGER_PLANNED: return BIT(row->state) & (HELD | FAILED) || waits;
+	default: return false;
 	}
 }
 
-int memory_ledger_resolve(
-	struct memory_ledger *ledger, int64_t row, int state, const char *tracking_code, const char *reason)
+int memory_ledger_resolve(struct memory_ledger *ledger, int64_t row, int state, const char *tracking_code,
+	const char *reason)
 {
 	if (row < 1 || (size_t)row > ledger->row_count)
 		return SHIPOPT_ENOTFOUND;

@@ -18,8 +18,8 @@ struct memory_row {
 	int64_t piece, generation, token;
 	int held_from;
 	int64_t reserved, spent; /* in the budget */
-	bool is_by_person; /* bought, because a person said so */
-	struct ledger_row row; /* texts by malloc */
+	bool is_by_person;       /* bought, because a person said so */
+	struct ledger_row row;   /* texts by malloc */
 };
 
 struct memory_budget {
@@ -40,8 +40,8 @@ void memory_ledger_done(struct memory_ledger *ledger);
 /* Fills status, error, row, created_row and claimed_token. */
 void memory_ledger_apply(struct memory_ledger *ledger, struct ledger_request *request);
 /* A person's word on the row of this id, as shipopt_ledger_resolve(): 0 or SHIPOPT_ENOTFOUND, SHIPOPT_ESTATE, SHIPOPT_EBUSY. */
-int memory_ledger_resolve(
-	struct memory_ledger *ledger, int64_t row, int state, const char *tracking_code, const char *reason);
+int memory_ledger_resolve(struct memory_ledger *ledger, int64_t row, int state, const char *tracking_code,
+	const char *reason);
 /* The newest row of an order (piece 1); NULL if there is none. */
 const struct memory_row *memory_ledger_find(const struct memory_ledger *ledger, const char *order_key);
 size_t memory_ledger_count(const struct memory_ledger *ledger, int state);

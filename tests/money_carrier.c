@@ -59,8 +59,8 @@ void money_send_text(int fd, const char *text)
 void money_send_answer(int fd, const char *status_line, const char *headers, const char *body)
 {
 	char head[512];
-	snprintf(head, sizeof(head), "HTTP/1.1 %s\r\nContent-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n", status_line,
-		headers, strlen(body));
+	snprintf(head, sizeof(head), "HTTP/1.1 %s\r\nContent-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n",
+		status_line, headers, strlen(body));
 	money_send_text(fd, head);
 	money_send_text(fd, body);
 }
@@ -68,7 +68,8 @@ void money_send_answer(int fd, const char *status_line, const char *headers, con
 void money_send_error(int fd, const char *status_line, const char *code)
 {
 	char body[256];
-	snprintf(body, sizeof(body), "{\"error\":{\"code\":\"%s\",\"message\":\"as the test says\",\"errors\":[]}}", code);
+	snprintf(body, sizeof(body), "{\"error\":{\"code\":\"%s\",\"message\":\"as the test says\",\"errors\":[]}}",
+		code);
 	money_send_answer(fd, status_line, "", body);
 }
 
@@ -78,11 +79,16 @@ static void write_shipment(const struct money_carrier *carrier, unsigned number,
 {
 	const struct money_shipment *shipment = &carrier->shipments[number - 1];
 	char rate[256], sold[512];
-	snprintf(rate, sizeof(rate), "{\"id\":\"rate_%u\",\"object\":\"Rate\",\"carrier\":\"USPS\",\"service\":\"Priority\","
-		"\"rate\":\"5.00\",\"currency\":\"USD\",\"delivery_days\":2,\"shipment_id\":\"shp_%u\"}", number, number);
-	snprintf(sold, sizeof(sold), "\"selected_rate\":%s,\"postage_label\":{\"id\":\"pl_%u\",\"object\":\"PostageLabel\","
-		"\"label_url\":\"https://labels.example/%u.png\"},\"tracking_code\":\"9400%u\"", rate, number, number, number);
-	snprintf(json, MONEY_JSON_MAX, "{\"id\":\"shp_%u\",\"object\":\"Shipment\",\"reference\":\"%s\",\"rates\":[%s],%s,\"messages\":[]}",
+	snprintf(rate, sizeof(rate),
+		"{\"id\":\"rate_%u\",\"object\":\"Rate\",\"carrier\":\"USPS\",\"service\":\"Priority\","
+		"\"rate\":\"5.00\",\"currency\":\"USD\",\"delivery_days\":2,\"shipment_id\":\"shp_%u\"}",
+		number, number);
+	snprintf(sold, sizeof(sold),
+		"\"selected_rate\":%s,\"postage_label\":{\"id\":\"pl_%u\",\"object\":\"PostageLabel\","
+		"\"label_url\":\"https://labels.example/%u.png\"},\"tracking_code\":\"9400%u\"",
+		rate, number, number, number);
+	snprintf(json, MONEY_JSON_MAX,
+		"{\"id\":\"shp_%u\",\"object\":\"Shipment\",\"reference\":\"%s\",\"rates\":[%s],%s,\"messages\":[]}",
 		number, shipment->reference, rate,
 		shipment->is_sold ? sold : "\"selected_rate\":null,\"postage_label\":null,\"tracking_code\":null");
 }
@@ -104,7 +110,8 @@ static unsigned make_shipment(struct money_carrier *carrier, const char *body)
 {
 	if (carrier->shipment_count == MONEY_SHIPMENTS_MAX)
 		abort();
-	copy_reference(body, carrier->shipments[carrier->shipment_count].reference, sizeof(carrier->shipments[0].reference));
+	copy_reference(body, carrier->shipments[carrier->shipment_count].reference,
+		sizeof(carrier->shipments[0].reference));
 	return ++carrier->shipment_count;
 }
 
@@ -116,7 +123,7 @@ static bool sell(struct money_carrier *carrier, unsigned number)
 		return false;
 	for (unsigned i = 0; i < carrier->shipment_count; i++)
 		carrier->books.doubles += carrier->shipments[i].is_sold &&
-					  strcmp(carrier->shipments[i].reference, shipment->reference) == 0;
+			strcmp(carrier->shipments[i].reference, shipment->reference) == 0;
 	shipment->is_sold = true;
 	carrier->books.labels++;
 	pthread_cond_broadcast(&carrier->sold);
@@ -246,7 +253,8 @@ int money_carrier_start(const struct money_hooks *hooks, struct money_carrier **
 	pthread_cond_init(&carrier->sold, NULL);
 	carrier->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (carrier->listen_fd < 0 || bind(carrier->listen_fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-		listen(carrier->listen_fd, 64) < 0 || getsockname(carrier->listen_fd, (struct sockaddr *)&address, &length) < 0 ||
+		listen(carrier->listen_fd, 64) < 0 ||
+		getsockname(carrier->listen_fd, (struct sockaddr *)&address, &length) < 0 ||
 		pthread_create(&carrier->thread, NULL, accept_main, carrier) != 0) {
 		free(carrier);
 		return -1;

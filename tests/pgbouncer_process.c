@@ -51,7 +51,8 @@ int pgbouncer_start(struct pgbouncer *pgbouncer, const struct postgres *postgres
 		"max_client_conn = 500\n",
 		postgres->folder, postgres->port, pgbouncer->port, server_connections);
 	fclose(file);
-	snprintf(pgbouncer->conninfo, sizeof(pgbouncer->conninfo), "host=127.0.0.1 port=%d user=postgres dbname=postgres", pgbouncer->port);
+	snprintf(pgbouncer->conninfo, sizeof(pgbouncer->conninfo),
+		"host=127.0.0.1 port=%d user=postgres dbname=postgres", pgbouncer->port);
 	pid_t parent = getpid();
 	pgbouncer->pid = fork();
 	if (pgbouncer->pid == 0)

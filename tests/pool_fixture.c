@@ -101,7 +101,9 @@ shipopt_query *make_query(const char *sql)
 shipopt_op *run_given(shipopt_lease *lease, const shipopt_query *query)
 {
 	shipopt_op *op = NULL;
-	assert_int_equal(lease ? shipopt_lease_query(lease, query, NULL, NULL, &op) : shipopt_pool_query(fixture.pool, query, NULL, NULL, &op), 0);
+	assert_int_equal(lease ? shipopt_lease_query(lease, query, NULL, NULL, &op)
+			       : shipopt_pool_query(fixture.pool, query, NULL, NULL, &op),
+		0);
 	assert_int_not_equal(shipopt_op_wait(op, 60000), SHIPOPT_EDEADLK);
 	assert_true(shipopt_op_is_done(op));
 	return op;

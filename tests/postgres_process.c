@@ -29,7 +29,8 @@ static bool find_binaries(struct postgres *postgres)
 	bool ok = glob("/usr/lib/postgresql/*/bin/initdb", 0, NULL, &found) == 0 && found.gl_pathc > 0;
 	if (ok)
 		snprintf(postgres->binaries, sizeof(postgres->binaries), "%.*s",
-			(int)(strlen(found.gl_pathv[found.gl_pathc - 1]) - strlen("/initdb")), found.gl_pathv[found.gl_pathc - 1]);
+			(int)(strlen(found.gl_pathv[found.gl_pathc - 1]) - strlen("/initdb")),
+			found.gl_pathv[found.gl_pathc - 1]);
 	globfree(&found);
 	return ok;
 }
@@ -71,7 +72,9 @@ static bool run(const struct postgres *postgres, char *const *arguments)
 
 static bool is_free(int port)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address = {.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	bool is = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
 	if (fd >= 0)
@@ -127,14 +130,15 @@ static bool configure(struct postgres *postgres, const char *options)
 	copy_file(postgres, postgres->certificates.good, "server.crt");
 	copy_file(postgres, postgres->certificates.key, "server.key");
 	return write_file(postgres, "postgresql.conf", "a", text) &&
-	       write_file(postgres, "pg_hba.conf", "w",
-		       "local all all trust\nhost all scram 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n");
+		write_file(postgres, "pg_hba.conf", "w",
+			"local all all trust\nhost all scram 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n");
 }
 
 static bool make_user(const struct postgres *postgres)
 {
 	PGconn *connection = PQconnectdb(postgres->conninfo);
-	PGresult *result = PQexec(connection, "create role scram login password 'secret-word'; grant all on schema public to scram;");
+	PGresult *result = PQexec(connection,
+		"create role scram login password 'secret-word'; grant all on schema public to scram;");
 	bool ok = PQresultStatus(result) == PGRES_COMMAND_OK;
 	PQclear(result);
 	PQfinish(connection);
@@ -190,16 +194,17 @@ int postgres_start(struct postgres *postgres, const char *options)
 	if (!mkdtemp(postgres->folder) || (user && chown(postgres->folder, postgres->uid, postgres->gid) != 0))
 		return -1;
 	postgres->port = postgres_free_port();
-	snprintf(postgres->conninfo, sizeof(postgres->conninfo), "host=%s port=%d user=postgres dbname=postgres", postgres->folder,
-		postgres->port);
-	snprintf(postgres->tcp, sizeof(postgres->tcp), "host=localhost hostaddr=127.0.0.1 port=%d user=scram dbname=postgres",
-		postgres->port);
+	snprintf(postgres->conninfo, sizeof(postgres->conninfo), "host=%s port=%d user=postgres dbname=postgres",
+		postgres->folder, postgres->port);
+	snprintf(postgres->tcp, sizeof(postgres->tcp),
+		"host=localhost hostaddr=127.0.0.1 port=%d user=scram dbname=postgres", postgres->port);
 	char program[POSTGRES_PATH_SIZE + 16], data[POSTGRES_PATH_SIZE + 16];
 	snprintf(program, sizeof(program), "%s/initdb", postgres->binaries);
 	snprintf(data, sizeof(data), "%s/data", postgres->folder);
-	char *arguments[] = {program, (char[]){"-D"}, data, (char[]){"-U"}, (char[]){"postgres"}, (char[]){"-A"}, (char[]){"trust"},
-		(char[]){"-E"}, (char[]){"UTF8"}, (char[]){"--no-sync"}, NULL};
-	if (run(postgres, arguments) && configure(postgres, options) && postgres_begin(postgres) == 0 && make_user(postgres))
+	char *arguments[] = {program, (char[]){"-D"}, data, (char[]){"-U"}, (char[]){"postgres"}, (char[]){"-A"},
+		(char[]){"trust"}, (char[]){"-E"}, (char[]){"UTF8"}, (char[]){"--no-sync"}, NULL};
+	if (run(postgres, arguments) && configure(postgres, options) && postgres_begin(postgres) == 0 &&
+		make_user(postgres))
 		return 0;
 	postgres_stop(postgres);
 	return -1;

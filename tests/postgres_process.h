@@ -31,8 +31,8 @@ struct postgres {
 	gid_t gid;
 	char folder[POSTGRES_PATH_SIZE]; /* data in "data", the socket beside it */
 	char binaries[POSTGRES_PATH_SIZE];
-	char conninfo[256];  /* over the socket, as user postgres */
-	char tcp[256];       /* over TCP without password: host, port, user scram, database */
+	char conninfo[256]; /* over the socket, as user postgres */
+	char tcp[256];      /* over TCP without password: host, port, user scram, database */
 	struct certificates certificates;
 };
 

@@ -35,9 +35,10 @@ int program_buy(struct program *program, const char *orders, const char *argumen
 {
 	char command[2048];
 	const char *folder = program->folder;
-	snprintf(command, sizeof(command), "exec '%s' --orders '%s%s%s' --store 'sqlite:%s/ship.db' --out '%s/labels.csv' %s 2>&1",
-		getenv("SHIPOPT_BUY_LABELS"), *orders == '/' ? "" : folder, *orders == '/' ? "" : "/", orders, folder, folder,
-		arguments);
+	snprintf(command, sizeof(command),
+		"exec '%s' --orders '%s%s%s' --store 'sqlite:%s/ship.db' --out '%s/labels.csv' %s 2>&1",
+		getenv("SHIPOPT_BUY_LABELS"), *orders == '/' ? "" : folder, *orders == '/' ? "" : "/", orders, folder,
+		folder, arguments);
 	return program_shell(program, command);
 }
 

@@ -15,10 +15,12 @@ struct program {
 	char output[PROGRAM_OUTPUT_MAX]; /* of the last command, both streams */
 };
 
-#define PROGRAM_HEADER "order_key,to_name,to_street1,to_city,to_state,to_zip,to_country,from_name,from_street1,from_city," \
-		       "from_state,from_zip,from_country,weight_oz\n"
-#define PROGRAM_ROW(key, country, weight) key ",Museum of Science,1 Science Park,Boston,MA,02114," country \
-					      ",New York Public Library,476 5th Ave,New York,NY,10018,US," weight "\n"
+#define PROGRAM_HEADER                                                                                      \
+	"order_key,to_name,to_street1,to_city,to_state,to_zip,to_country,from_name,from_street1,from_city," \
+	"from_state,from_zip,from_country,weight_oz\n"
+#define PROGRAM_ROW(key, country, weight)                                \
+	key ",Museum of Science,1 Science Park,Boston,MA,02114," country \
+	    ",New York Public Library,476 5th Ave,New York,NY,10018,US," weight "\n"
 
 void program_init(struct program *program);
 void program_done(struct program *program);

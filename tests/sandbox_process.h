@@ -26,8 +26,8 @@
  */
 struct sandbox {
 	pid_t pid;
-	int output;    /* the read end of the child's standard output */
-	char url[96];  /* "http://127.0.0.1:PORT", no slash behind it */
+	int output;                /* the read end of the child's standard output */
+	char url[96];              /* "http://127.0.0.1:PORT", no slash behind it */
 	const char *ca_file;       /* for --tls: the test sets it; not copied */
 	const char *authorization; /* "Bearer EZTK…", the default, or what the test sets; NULL sends none */
 	bool is_fresh;             /* a new connection for each request */

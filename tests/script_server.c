@@ -27,7 +27,7 @@ struct connection {
 	SSL *tls;
 	char *input;
 	size_t input_length;
-	bool is_counted;            /* the head of the request that is being read */
+	bool is_counted;             /* the head of the request that is being read */
 	const struct script *script; /* being played */
 	size_t step;
 	int64_t resume_ms;
@@ -100,25 +100,20 @@ static bool connection_play(struct connection *connection)
 		connection->step++;
 		switch (step->action) {
 		case SCRIPT_SEND:
-			if (!connection_write(connection, step->bytes, step->length ? step->length : strlen(step->bytes)))
+			if (!connection_write(connection, step->bytes,
+				    step->length ? step->length : strlen(step->bytes)))
 				return false;
 			break;
-		case SCRIPT_WAIT:
-			connection->resume_ms = now_ms() + step->ms;
-			return true;
-		case SCRIPT_GATHER:
-			connection->is_gathering = true;
-			return true;
+		case SCRIPT_WAIT: connection->resume_ms = now_ms() + step->ms; return true;
+		case SCRIPT_GATHER: connection->is_gathering = true; return true;
 		case SCRIPT_TICKET:
-			if (!connection->tls || SSL_new_session_ticket(connection->tls) != 1 || SSL_do_handshake(connection->tls) != 1)
+			if (!connection->tls || SSL_new_session_ticket(connection->tls) != 1 ||
+				SSL_do_handshake(connection->tls) != 1)
 				return false;
 			break;
-		case SCRIPT_HOLD:
-			connection->is_held = true;
-			return true;
+		case SCRIPT_HOLD: connection->is_held = true; return true;
 		case SCRIPT_CLOSE:
-		case SCRIPT_RESET:
-			return false;
+		case SCRIPT_RESET: return false;
 		}
 	}
 	connection->script = NULL;
@@ -192,8 +187,9 @@ static bool connection_read(struct script_server *server, struct connection *con
 		ssize_t length = connection->tls ? SSL_read(connection->tls, into, (int)room)
 						 : recv(connection->fd, into, room, 0);
 		if (length <= 0) {
-			bool waits = connection->tls ? SSL_get_error(connection->tls, (int)length) == SSL_ERROR_WANT_READ
-						     : length < 0 && errno == EAGAIN;
+			bool waits = connection->tls
+				? SSL_get_error(connection->tls, (int)length) == SSL_ERROR_WANT_READ
+				: length < 0 && errno == EAGAIN;
 			return waits;
 		}
 		connection->input_length += (size_t)length;
@@ -250,7 +246,8 @@ static void release_gathered(struct script_server *server)
 	for (size_t i = 0; i < server->script_count; i++) {
 		const struct script *script = &server->scripts[i];
 		for (size_t step = 0; step < STEPS_MAX; step++) {
-			if (script->steps[step].action != SCRIPT_GATHER || count_gathering(server, script) < script->steps[step].count)
+			if (script->steps[step].action != SCRIPT_GATHER ||
+				count_gathering(server, script) < script->steps[step].count)
 				continue;
 			for (size_t j = 0; j < server->connection_count; j++) {
 				struct connection *connection = server->connections[j];
@@ -292,8 +289,10 @@ static void *server_main(void *argument)
 	while (!is_stopping(server)) {
 		size_t count = server->connection_count;
 		for (size_t i = 0; i < count; i++)
-			entries[i] = (struct pollfd){
-				.fd = server->connections[i]->resume_ms ? -1 : server->connections[i]->fd, .events = POLLIN};
+			entries[i] =
+				(struct pollfd){.fd = server->connections[i]->resume_ms ? -1
+											: server->connections[i]->fd,
+					.events = POLLIN};
 		entries[count] = (struct pollfd){.fd = server->listen_fd, .events = POLLIN};
 		entries[count + 1] = (struct pollfd){.fd = server->wake_fds[0], .events = POLLIN};
 		poll(entries, count + 2, time_to_wait(server));
@@ -303,7 +302,7 @@ static void *server_main(void *argument)
 			const struct connection *connection = server->connections[i];
 			const struct script *script = connection->script;
 			bool is_reset = script && connection->step > 0 &&
-					script->steps[connection->step - 1].action == SCRIPT_RESET;
+				script->steps[connection->step - 1].action == SCRIPT_RESET;
 			connection_close(server->connections[i], is_reset);
 			server->connections[i] = server->connections[--server->connection_count];
 		}

@@ -59,8 +59,13 @@ void store_fixture_done(struct store_fixture *fixture)
 
 struct ledger_key fixture_key(const char *order_key)
 {
-	return (struct ledger_key){.provider = "easypost", .account = "default", .mode = "test", .order_key = order_key,
-		.piece = 1, .purpose = "outbound", .generation = 1};
+	return (struct ledger_key){.provider = "easypost",
+		.account = "default",
+		.mode = "test",
+		.order_key = order_key,
+		.piece = 1,
+		.purpose = "outbound",
+		.generation = 1};
 }
 
 const char *fixture_shipment(const char *order_key)
@@ -76,8 +81,10 @@ const char *fixture_shipment(const char *order_key)
 
 struct ledger_request fixture_request(enum ledger_operation operation, const char *order_key, int64_t token)
 {
-	struct ledger_request request = {
-		.operation = operation, .key = fixture_key(order_key), .token = token, .owner = "test"};
+	struct ledger_request request = {.operation = operation,
+		.key = fixture_key(order_key),
+		.token = token,
+		.owner = "test"};
 	if (operation == LEDGER_CLAIM || operation == LEDGER_RENEW)
 		request.lease_ms = 60000;
 	if (operation == LEDGER_CLAIM || operation == LEDGER_PLAN) {

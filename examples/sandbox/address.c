@@ -11,8 +11,8 @@
 #include "base/memory.h"
 #include "base/text.h"
 
-static const char *const field_names[ADDRESS_FIELDS] = {"name", "company", "street1", "street2", "city", "state",
-	"zip", "country", "phone", "email", "carrier_facility", "federal_tax_id", "state_tax_id"};
+static const char *const field_names[ADDRESS_FIELDS] = {"name", "company", "street1", "street2", "city", "state", "zip",
+	"country", "phone", "email", "carrier_facility", "federal_tax_id", "state_tax_id"};
 
 void address_free(struct object *object)
 {
@@ -167,8 +167,8 @@ static void copy_upper(char *out, size_t size, const char *text)
 #define VERIFIED_FIELD_SIZE 256
 
 /* The verified form: capitals, the second line behind the first, ZIP+4. */
-static struct address *address_new_verified(
-	struct registry *registry, const char *const fields[ADDRESS_FIELDS], bool has_carrier)
+static struct address *address_new_verified(struct registry *registry, const char *const fields[ADDRESS_FIELDS],
+	bool has_carrier)
 {
 	char texts[ADDRESS_FIELDS][VERIFIED_FIELD_SIZE];
 	const char *changed[ADDRESS_FIELDS];
@@ -186,7 +186,8 @@ static struct address *address_new_verified(
 	changed[ADDRESS_STREET2] = "";
 	if (!has_carrier && strlen(zip) == 5 && text_equal_ignore_case(fields[ADDRESS_COUNTRY], "US"))
 		snprintf(texts[ADDRESS_ZIP] + 5, VERIFIED_FIELD_SIZE - 5, "-%04u",
-			(unsigned)(1000 + hash_bytes(texts[ADDRESS_STREET1], strlen(texts[ADDRESS_STREET1]), 1) % 9000));
+			(unsigned)(1000 +
+				hash_bytes(texts[ADDRESS_STREET1], strlen(texts[ADDRESS_STREET1]), 1) % 9000));
 	return address_new(registry, changed);
 }
 
@@ -268,8 +269,8 @@ static void read_fields(struct json_value value, const char *ret_fields[ADDRESS_
 		ret_fields[ADDRESS_COUNTRY] = "US";
 }
 
-struct address *address_from_value(
-	struct call *call, const char *name, struct json_value value, const struct json_value *parameters)
+struct address *address_from_value(struct call *call, const char *name, struct json_value value,
+	const struct json_value *parameters)
 {
 	const char *fields[ADDRESS_FIELDS], *id;
 	if (json_text(value, &id, NULL) || (id = json_get_text(value, "id")))

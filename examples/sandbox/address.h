@@ -33,10 +33,10 @@ enum address_field {
 };
 
 enum address_verdict {
-	VERDICT_NONE,    /* nobody asked */
+	VERDICT_NONE, /* nobody asked */
 	VERDICT_GOOD,
-	VERDICT_BAD,     /* does not exist */
-	VERDICT_CARRIER  /* success with errors */
+	VERDICT_BAD,    /* does not exist */
+	VERDICT_CARRIER /* success with errors */
 };
 
 struct address {
@@ -52,8 +52,8 @@ void address_free(struct object *object);
 void address_write(const struct sandbox *sandbox, const struct object *object, struct json_writer *json);
 /* The address of a value: {"id": …} of one that is there, a bare id, or a new one. NULL: the answer is the error;
  * `name` is what to call it there. Verifies when the value or `parameters` (NULL for none) asks for it. */
-struct address *address_from_value(
-	struct call *call, const char *name, struct json_value value, const struct json_value *parameters);
+struct address *address_from_value(struct call *call, const char *name, struct json_value value,
+	const struct json_value *parameters);
 
 void address_handle_create(struct call *call);
 void address_handle_create_and_verify(struct call *call);

@@ -147,7 +147,6 @@ static int compare_shipments(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct id));
 }
 
-
 static void write_shipments(const struct counts *counts, struct json_writer *json)
 {
 	json_write_key(json, "labels_by_shipment");

@@ -32,8 +32,9 @@ struct counts {
 	struct label *labels;
 	size_t label_count, label_capacity;
 	int64_t charged;
-	uint64_t spending_creations; /* requests to make a shipment that also said what to buy, or asked for insurance */
-	struct table by_reference; /* struct reference_count */
+	uint64_t
+		spending_creations; /* requests to make a shipment that also said what to buy, or asked for insurance */
+	struct table by_reference;  /* struct reference_count */
 	struct reference_count **references;
 	size_t reference_count, reference_capacity;
 };

@@ -11,8 +11,8 @@
 #define BODY_MAX ((size_t)1 << 20)
 #define IN_PROGRESS_US 250000 /* how long a purchase stays at work that was answered "in progress" */
 
-struct exchange *exchange_new(
-	struct sandbox *sandbox, struct MHD_Connection *connection, const char *method, const char *path)
+struct exchange *exchange_new(struct sandbox *sandbox, struct MHD_Connection *connection, const char *method,
+	const char *path)
 {
 	struct exchange *exchange = mem_alloc_zero(sizeof(*exchange));
 	if (!exchange)
@@ -43,8 +43,11 @@ static const char *query(const struct call *call, const char *name)
 
 static struct call make_call(struct exchange *exchange)
 {
-	struct call call = {.sandbox = exchange->sandbox, .answer = &exchange->answer, .query = query,
-		.connection = exchange->connection, .was_in_progress = exchange->was_in_progress};
+	struct call call = {.sandbox = exchange->sandbox,
+		.answer = &exchange->answer,
+		.query = query,
+		.connection = exchange->connection,
+		.was_in_progress = exchange->was_in_progress};
 	memcpy(call.id, exchange->id, sizeof(call.id));
 	return call;
 }
@@ -137,8 +140,10 @@ static void schedule_late(struct exchange *exchange, int64_t after_us, bool is_m
 	struct late_purchase *late = exchange->has_purchase ? mem_alloc_zero(sizeof(*late)) : NULL;
 	if (!late)
 		return;
-	*late = (struct late_purchase){.delay = {.run = run_late, .drop = drop_late}, .sandbox = exchange->sandbox,
-		.purchase = exchange->purchase, .is_marked = is_marked};
+	*late = (struct late_purchase){.delay = {.run = run_late, .drop = drop_late},
+		.sandbox = exchange->sandbox,
+		.purchase = exchange->purchase,
+		.is_marked = is_marked};
 	if (delays_add(exchange->sandbox->delays, &late->delay, after_us) < 0)
 		mem_free(late);
 }
@@ -237,7 +242,8 @@ static void answer_fate(struct exchange *exchange)
 	case FATE_STATUS:
 		answer_status(answer, draw->status);
 		if (draw->status == 429 || draw->status == 503)
-			faults_retry_after(&exchange->sandbox->faults, answer->retry_after, sizeof(answer->retry_after));
+			faults_retry_after(&exchange->sandbox->faults, answer->retry_after,
+				sizeof(answer->retry_after));
 		break;
 	case FATE_IN_PROGRESS:
 		exchange->was_in_progress = true;

@@ -28,8 +28,8 @@ struct exchange {
 	const struct route *route;
 	char id[ROUTE_ID_SIZE];
 	struct buffer body;
-	bool is_kept_alive;  /* not the first request of its connection */
-	bool is_refused;     /* 411 */
+	bool is_kept_alive; /* not the first request of its connection */
+	bool is_refused;    /* 411 */
 	bool is_too_large;
 	enum exchange_stage stage;
 	struct fault_draw draw;

@@ -37,7 +37,8 @@ static const struct setting {
 	{"lost-answer", "FRACTION", "work done, connection closed without a byte", SETTING_FRACTION, AT(lost_answer)},
 	{"late-effect", "FRACTION:SECONDS|MIN-MAX", "purchase closed at once, bought that much later",
 		SETTING_LATE_EFFECT, 0},
-	{"no-exists-guard", "", "a second purchase of a shipment buys a second label", SETTING_SWITCH, AT(no_exists_guard)},
+	{"no-exists-guard", "", "a second purchase of a shipment buys a second label", SETTING_SWITCH,
+		AT(no_exists_guard)},
 	{"close", "FRACTION", "closed without a byte, nothing done", SETTING_FRACTION, AT(close)},
 	{"close-kept-alive", "", "close instead of answering a purchase on a reused connection, nothing done",
 		SETTING_SWITCH, AT(close_kept_alive)},
@@ -47,14 +48,14 @@ static const struct setting {
 	{"slow-body", "BYTES_PER_SECOND:FRACTION", "work done, the body drips", SETTING_SLOW_BODY, 0},
 	{"in-progress", "FRACTION", "purchase answered SHIPMENT.PURCHASE.IN_PROGRESS, bought soon after",
 		SETTING_FRACTION, AT(in_progress)},
-	{"timed-out", "FRACTION", "purchase answered SHIPMENT.POSTAGE.TIMED_OUT, bought or not",
-		SETTING_FRACTION, AT(timed_out)},
+	{"timed-out", "FRACTION", "purchase answered SHIPMENT.POSTAGE.TIMED_OUT, bought or not", SETTING_FRACTION,
+		AT(timed_out)},
 	{"carrier-down", "NAME", "no rates of this carrier, an error in messages[]; repeatable", SETTING_NAMES,
 		AT(carrier_down)},
 	{"carrier-fails-purchase", "NAME", "422 for purchases from this carrier; repeatable", SETTING_NAMES,
 		AT(carrier_fails_purchase)},
-	{"unpurchasable", "PREFIX", "422 for purchases of orders whose reference begins so; repeatable",
-		SETTING_NAMES, AT(unpurchasable)},
+	{"unpurchasable", "PREFIX", "422 for purchases of orders whose reference begins so; repeatable", SETTING_NAMES,
+		AT(unpurchasable)},
 	{"fault-paths", "buy|all", "which requests the faults above hit (default all)", SETTING_PATHS, 0},
 };
 
@@ -354,8 +355,7 @@ static enum fate draw_fate(const struct faults *faults, struct random *random, b
 	return hits(random, faults->slow_body) ? FATE_SLOW_BODY : FATE_NONE;
 }
 
-void faults_draw(
-	const struct faults *faults, struct random *random, bool is_purchase, struct fault_draw *ret_draw)
+void faults_draw(const struct faults *faults, struct random *random, bool is_purchase, struct fault_draw *ret_draw)
 {
 	struct fault_draw draw = {.fate = FATE_NONE};
 	draw.latency_us = faults->latency_min_us;
@@ -404,6 +404,6 @@ void faults_retry_after(const struct faults *faults, char *ret_text, size_t size
 void faults_describe(struct buffer *buffer)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
-		buffer_append_format(buffer, "  --%s%s%s\n      %s\n", settings[i].name, settings[i].argument[0] ? " " : "",
-			settings[i].argument, settings[i].text);
+		buffer_append_format(buffer, "  --%s%s%s\n      %s\n", settings[i].name,
+			settings[i].argument[0] ? " " : "", settings[i].argument, settings[i].text);
 }

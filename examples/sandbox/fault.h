@@ -58,10 +58,10 @@ struct faults {
 
 struct fault_draw {
 	enum fate fate;
-	int status;            /* FATE_STATUS */
-	int64_t latency_us;    /* before the work is done */
-	int64_t late_us;       /* FATE_LATE_EFFECT: from the close to the purchase */
-	bool is_done;          /* FATE_TIMED_OUT: the coin */
+	int status;         /* FATE_STATUS */
+	int64_t latency_us; /* before the work is done */
+	int64_t late_us;    /* FATE_LATE_EFFECT: from the close to the purchase */
+	bool is_done;       /* FATE_TIMED_OUT: the coin */
 };
 
 void faults_init(struct faults *faults);
@@ -73,10 +73,9 @@ bool faults_is_switch(const char *name);
 /* Every member is a setting; "reset": true first forgets them all. All or nothing. `ret_bad` gets the first member
  * that was refused and lives with the document. */
 int faults_apply(struct faults *faults, struct json_value object, const char **ret_bad);
-void faults_draw(
-	const struct faults *faults, struct random *random, bool is_purchase, struct fault_draw *ret_draw);
-bool fault_names_contain(const struct fault_names *names, const char *name);   /* ignoring case */
-bool fault_names_prefix(const struct fault_names *names, const char *text);    /* one is a prefix of text */
+void faults_draw(const struct faults *faults, struct random *random, bool is_purchase, struct fault_draw *ret_draw);
+bool fault_names_contain(const struct fault_names *names, const char *name); /* ignoring case */
+bool fault_names_prefix(const struct fault_names *names, const char *text);  /* one is a prefix of text */
 /* Appends the value of Retry-After, or nothing for "none". */
 void faults_retry_after(const struct faults *faults, char *ret_text, size_t size);
 /* The settings with their texts, for --help. */

@@ -92,12 +92,14 @@ static int append_pdf(struct buffer *buffer, const char *name)
 		case 1: r = buffer_append_text(buffer, "<</Type/Catalog/Pages 2 0 R>>"); break;
 		case 2: r = buffer_append_text(buffer, "<</Type/Pages/Kids[3 0 R]/Count 1>>"); break;
 		case 3:
-			r = buffer_append_text(buffer, "<</Type/Page/Parent 2 0 R/MediaBox[0 0 288 432]/Contents 4 0 R"
+			r = buffer_append_text(buffer,
+				"<</Type/Page/Parent 2 0 R/MediaBox[0 0 288 432]/Contents 4 0 R"
 				"/Resources<</Font<</F1 5 0 R>>>>>>");
 			break;
 		case 4:
 			r = buffer_append_format(buffer,
-				"<</Length %zu>>\nstream\nBT /F1 12 Tf 20 400 Td (%s) Tj ET\nendstream", text_length, name);
+				"<</Length %zu>>\nstream\nBT /F1 12 Tf 20 400 Td (%s) Tj ET\nendstream", text_length,
+				name);
 			break;
 		case 5: r = buffer_append_text(buffer, "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"); break;
 		}
@@ -109,7 +111,9 @@ static int append_pdf(struct buffer *buffer, const char *name)
 		r = buffer_append_text(buffer, "xref\n0 6\n0000000000 65535 f \n");
 	for (int i = 1; r == 0 && i <= 5; i++)
 		r = buffer_append_format(buffer, "%010zu 00000 n \n", offsets[i]);
-	return r < 0 ? r : buffer_append_format(buffer, "trailer\n<</Size 6/Root 1 0 R>>\nstartxref\n%zu\n%%%%EOF\n", table);
+	return r < 0
+		? r
+		: buffer_append_format(buffer, "trailer\n<</Size 6/Root 1 0 R>>\nstartxref\n%zu\n%%%%EOF\n", table);
 }
 
 int label_file(const char *name, struct buffer *buffer, const char **ret_content_type)

@@ -42,13 +42,12 @@ static int usage(void)
 	struct buffer faults;
 	buffer_init(&faults, 65536);
 	faults_describe(&faults);
-	printf(
-		"usage: shipopt-sandbox [options]\n"
-		"An EasyPost-compatible carrier on this machine. Prints \"listening on URL\" when it is ready;\nthe base URL of the API is that with /v2 behind it, and any key that begins with EZ is good.\n\n"
-		"  --port N\n      0, the default: any free port of 127.0.0.1\n"
-		"  --tls CERTIFICATE KEY\n      serve HTTPS with these PEM files\n"
-		"  --seed N\n      of ids and faults (default 1)\n"
-		"\nFaults, also by POST /sandbox/faults while it runs:\n%s",
+	printf("usage: shipopt-sandbox [options]\n"
+	       "An EasyPost-compatible carrier on this machine. Prints \"listening on URL\" when it is ready;\nthe base URL of the API is that with /v2 behind it, and any key that begins with EZ is good.\n\n"
+	       "  --port N\n      0, the default: any free port of 127.0.0.1\n"
+	       "  --tls CERTIFICATE KEY\n      serve HTTPS with these PEM files\n"
+	       "  --seed N\n      of ids and faults (default 1)\n"
+	       "\nFaults, also by POST /sandbox/faults while it runs:\n%s",
 		buffer_text(&faults));
 	buffer_done(&faults);
 	return 0;

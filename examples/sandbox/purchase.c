@@ -63,8 +63,10 @@ static int charge(struct sandbox *sandbox, const struct shipment *shipment, cons
 	object_format_id(&shipment->object, id);
 	snprintf(reference, sizeof(reference), "%s%s", shipment->reference ? shipment->reference : id,
 		shipment->is_return ? " (return)" : "");
-	struct label label = {.shipment = shipment->object.id, .reference = reference,
-		.carrier = rate_product(rate)->carrier, .service = rate_product(rate)->service,
+	struct label label = {.shipment = shipment->object.id,
+		.reference = reference,
+		.carrier = rate_product(rate)->carrier,
+		.service = rate_product(rate)->service,
 		.rate = rate_millionths(rate)};
 	snprintf(label.tracking_code, sizeof(label.tracking_code), "%s", code);
 	return counts_add_label(&sandbox->counts, &label);
@@ -129,7 +131,8 @@ void shipment_purchase(struct sandbox *sandbox, const struct purchase *purchase,
 	}
 	if (fault_names_contain(&faults->carrier_fails_purchase, rate_product(rate)->carrier) ||
 		fault_names_prefix(&faults->unpurchasable, shipment->reference)) {
-		refuse(answer, 422, "SHIPMENT.POSTAGE.FAILURE", "The carrier refused to sell postage for this shipment.");
+		refuse(answer, 422, "SHIPMENT.POSTAGE.FAILURE",
+			"The carrier refused to sell postage for this shipment.");
 		return;
 	}
 	if (!buy(sandbox, shipment, purchase, rate)) {

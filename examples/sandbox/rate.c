@@ -108,8 +108,8 @@ static void sort_by_price(struct rate *rates, size_t count)
 		}
 }
 
-size_t rates_compute(
-	const struct rate_request *request, const struct fault_names *down, struct rate ret_rates[RATES_MAX])
+size_t rates_compute(const struct rate_request *request, const struct fault_names *down,
+	struct rate ret_rates[RATES_MAX])
 {
 	bool is_international = rate_is_international(request);
 	int zone = rate_zone(request);

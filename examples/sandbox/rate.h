@@ -38,8 +38,8 @@ int64_t rate_millionths(const struct rate *rate);
 int rate_zone(const struct rate_request *request);
 bool rate_is_international(const struct rate_request *request);
 /* All that the tariff offers, dearest last; `down` carriers left out. Returns how many. */
-size_t rates_compute(
-	const struct rate_request *request, const struct fault_names *down, struct rate ret_rates[RATES_MAX]);
+size_t rates_compute(const struct rate_request *request, const struct fault_names *down,
+	struct rate ret_rates[RATES_MAX]);
 /* The account id of a carrier: "ca_…". */
 void rate_account_id(const char *carrier, char ret_text[ID_TEXT_SIZE]);
 /* The carriers of the tariff, by number; NULL beyond the last. */

@@ -24,7 +24,7 @@ struct sandbox {
 	pthread_mutex_t lock;
 	struct random random;
 	struct faults faults;
-	double tokens;        /* of the request limit */
+	double tokens; /* of the request limit */
 	int64_t tokens_at_us;
 	struct registry registry;
 	struct table trackers_by_code;
@@ -37,10 +37,10 @@ struct sandbox {
 
 struct call {
 	struct sandbox *sandbox;
-	char id[ID_TEXT_SIZE];   /* from the path, "" for none */
-	struct json_value body;  /* of the whole body; `has_body` false for an empty one */
+	char id[ID_TEXT_SIZE];  /* from the path, "" for none */
+	struct json_value body; /* of the whole body; `has_body` false for an empty one */
 	bool has_body;
-	bool was_in_progress;    /* purchase: another one was at work when this one arrived */
+	bool was_in_progress; /* purchase: another one was at work when this one arrived */
 	struct answer *answer;
 	const char *(*query)(const struct call *call, const char *name); /* NULL for absent */
 	void *connection;

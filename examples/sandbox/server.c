@@ -113,7 +113,8 @@ static struct MHD_Response *make_response(struct exchange *exchange)
 		return MHD_create_response_from_callback(body->length, 4096, read_half, exchange, NULL);
 	if (exchange->draw.fate == FATE_SLOW_BODY && body->length > 1)
 		return MHD_create_response_from_callback(body->length, 4096, read_drip, exchange, NULL);
-	return MHD_create_response_from_buffer(body->length, (void *)(uintptr_t)buffer_text(body), MHD_RESPMEM_PERSISTENT);
+	return MHD_create_response_from_buffer(body->length, (void *)(uintptr_t)buffer_text(body),
+		MHD_RESPMEM_PERSISTENT);
 }
 
 static void add_headers(struct exchange *exchange, struct MHD_Response *response)
@@ -142,8 +143,7 @@ static enum MHD_Result send_answer(struct exchange *exchange)
 	if (!response)
 		return MHD_NO;
 	add_headers(exchange, response);
-	enum MHD_Result result =
-		MHD_queue_response(exchange->connection, (unsigned)exchange->answer.status, response);
+	enum MHD_Result result = MHD_queue_response(exchange->connection, (unsigned)exchange->answer.status, response);
 	MHD_destroy_response(response);
 	return result;
 }
@@ -162,8 +162,8 @@ static enum MHD_Result begin(struct exchange *exchange)
 	return exchange_finish(exchange) ? send_answer(exchange) : MHD_NO;
 }
 
-static struct exchange *open_exchange(
-	struct server *server, struct MHD_Connection *connection, const char *path, const char *method)
+static struct exchange *open_exchange(struct server *server, struct MHD_Connection *connection, const char *path,
+	const char *method)
 {
 	struct exchange *exchange = exchange_new(&server->sandbox, connection, method, path);
 	if (!exchange)
@@ -200,15 +200,15 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
 	return send_answer(exchange);
 }
 
-static void on_completed(
-	void *userdata, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode code)
+static void on_completed(void *userdata, struct MHD_Connection *connection, void **state,
+	enum MHD_RequestTerminationCode code)
 {
 	exchange_free(*state);
 	*state = NULL;
 }
 
-static void on_connection(
-	void *userdata, struct MHD_Connection *connection, void **socket_context, enum MHD_ConnectionNotificationCode code)
+static void on_connection(void *userdata, struct MHD_Connection *connection, void **socket_context,
+	enum MHD_ConnectionNotificationCode code)
 {
 	struct server *server = userdata;
 	if (code != MHD_CONNECTION_NOTIFY_STARTED)
@@ -220,7 +220,8 @@ static void on_connection(
 
 static bool listen_on(struct server *server, const struct server_options *options)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(options->port),
+	struct sockaddr_in address = {.sin_family = AF_INET,
+		.sin_port = htons(options->port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)options->key},
 		{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)options->certificate}, {MHD_OPTION_END, 0, NULL}};
@@ -229,19 +230,14 @@ static bool listen_on(struct server *server, const struct server_options *option
 		flags |= MHD_USE_TLS;
 	else
 		tls[0].option = MHD_OPTION_END;
-	server->daemon = MHD_start_daemon(flags, options->port, NULL, NULL, on_request, server,
-		MHD_OPTION_SOCK_ADDR, &address,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVER_CONNECTIONS_MAX,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-		MHD_OPTION_CONNECTION_TIMEOUT, 0u,
-		MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG,
-		MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
-		MHD_OPTION_ARRAY, tls,
-		MHD_OPTION_END);
-	const union MHD_DaemonInfo *info = server->daemon ?
-		MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_BIND_PORT) : NULL;
+	server->daemon = MHD_start_daemon(flags, options->port, NULL, NULL, on_request, server, MHD_OPTION_SOCK_ADDR,
+		&address, MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVER_CONNECTIONS_MAX,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
+		MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+		MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+	const union MHD_DaemonInfo *info =
+		server->daemon ? MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_BIND_PORT) : NULL;
 	if (info)
 		snprintf(server->sandbox.base_url, sizeof(server->sandbox.base_url), "%s://127.0.0.1:%u",
 			options->certificate ? "https" : "http", (unsigned)info->port);
@@ -250,7 +246,7 @@ static bool listen_on(struct server *server, const struct server_options *option
 
 static void sandbox_init(struct sandbox *sandbox, const struct server_options *options)
 {
-	static void (*const free_object[OBJECT_KINDS])(struct object *object) = {address_free, parcel_free,
+	static void (*const free_object[OBJECT_KINDS])(struct object * object) = {address_free, parcel_free,
 		customs_item_free, customs_info_free, shipment_free, tracker_free};
 	pthread_mutex_init(&sandbox->lock, NULL);
 	random_init(&sandbox->random, options->seed);

@@ -11,8 +11,8 @@
 #define SERVER_CONNECTIONS_MAX 4096
 
 struct server_options {
-	uint16_t port;                      /* 0: any */
-	const char *certificate, *key;      /* PEM texts; NULL for plain HTTP */
+	uint16_t port;                 /* 0: any */
+	const char *certificate, *key; /* PEM texts; NULL for plain HTTP */
 	uint64_t seed;
 	struct faults faults;
 };

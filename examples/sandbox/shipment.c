@@ -86,8 +86,8 @@ static bool rate_shipment(struct sandbox *sandbox, struct shipment *shipment, co
 /* {given…, "currency": "USD", "payment": {"type": "SENDER"}, "date_advance": 0}, given ones not twice. */
 static char *copy_options(const struct json_value *options)
 {
-	static const char *const added[][2] = {
-		{"currency", "\"USD\""}, {"payment", "{\"type\":\"SENDER\"}"}, {"date_advance", "0"}};
+	static const char *const added[][2] = {{"currency", "\"USD\""}, {"payment", "{\"type\":\"SENDER\"}"},
+		{"date_advance", "0"}};
 	struct buffer buffer;
 	struct json_writer json;
 	struct json_iterator it;
@@ -184,8 +184,8 @@ static bool read_texts(struct json_value value, struct shipment *shipment)
 {
 	struct json_value member, format;
 	bool has_options = json_get(value, "options", &member) && json_type(member) == JSON_OBJECT;
-	const char *text = has_options && json_get(member, "label_format", &format) ?
-		json_get_text(member, "label_format") : NULL;
+	const char *text =
+		has_options && json_get(member, "label_format", &format) ? json_get_text(member, "label_format") : NULL;
 	shipment->is_zpl = text_equal_ignore_case(text, "ZPL");
 	shipment->is_pdf = text_equal_ignore_case(text, "PDF");
 	shipment->has_zpl = shipment->is_zpl;
@@ -327,8 +327,8 @@ void shipment_handle_refund(struct call *call)
 	if (!shipment)
 		return;
 	if (!shipment->tracker) {
-		answer_error(call->answer, 422, "SHIPMENT.REFUND.UNAVAILABLE", "No postage was bought for this shipment.",
-			NULL, 0);
+		answer_error(call->answer, 422, "SHIPMENT.REFUND.UNAVAILABLE",
+			"No postage was bought for this shipment.", NULL, 0);
 		return;
 	}
 	shipment->is_refund_submitted = true;

@@ -10,11 +10,11 @@
 #define SHIPMENT_BYTES 12000
 
 /* Ten rates are two thirds of an answer: one format, as none of its texts needs an escape. */
-#define RATE_FORMAT                                                                                           \
-	"{\"id\":\"%s\",\"object\":\"Rate\",\"created_at\":\"%sZ\",\"updated_at\":\"%sZ\",\"mode\":\"test\","                \
-	"\"service\":\"%s\",\"carrier\":\"%s\",\"rate\":\"%s\",\"currency\":\"USD\",\"retail_rate\":\"%s\","               \
-	"\"retail_currency\":\"USD\",\"list_rate\":\"%s\",\"list_currency\":\"USD\",\"billing_type\":\"easypost\","        \
-	"\"delivery_days\":%d,\"delivery_date\":null,\"delivery_date_guaranteed\":false,\"est_delivery_days\":%d,"     \
+#define RATE_FORMAT                                                                                                 \
+	"{\"id\":\"%s\",\"object\":\"Rate\",\"created_at\":\"%sZ\",\"updated_at\":\"%sZ\",\"mode\":\"test\","       \
+	"\"service\":\"%s\",\"carrier\":\"%s\",\"rate\":\"%s\",\"currency\":\"USD\",\"retail_rate\":\"%s\","        \
+	"\"retail_currency\":\"USD\",\"list_rate\":\"%s\",\"list_currency\":\"USD\",\"billing_type\":\"easypost\"," \
+	"\"delivery_days\":%d,\"delivery_date\":null,\"delivery_date_guaranteed\":false,\"est_delivery_days\":%d,"  \
 	"\"shipment_id\":\"%s\",\"carrier_account_id\":\"%s\"}"
 
 static void write_rate(const struct shipment *shipment, const struct rate *rate, struct id rate_id,
@@ -31,8 +31,8 @@ static void write_rate(const struct shipment *shipment, const struct rate *rate,
 	decimal_format(price, 2, charged);
 	decimal_format(price / 4 / 10000 * 10000 + price, 2, retail);
 	decimal_format(price / 12 / 10000 * 10000 + price, 2, list);
-	int length = snprintf(text, sizeof(text), RATE_FORMAT, id, date, date, product->service, product->carrier, charged,
-		retail, list, rate->days, rate->days, shipment_id, account);
+	int length = snprintf(text, sizeof(text), RATE_FORMAT, id, date, date, product->service, product->carrier,
+		charged, retail, list, rate->days, rate->days, shipment_id, account);
 	ASSERT(length > 0 && (size_t)length < sizeof(text));
 	json_write_raw(json, text, (size_t)length);
 }
@@ -71,9 +71,8 @@ static void write_messages(const struct shipment *shipment, struct json_writer *
 	json_end_array(json);
 }
 
-static void write_label_url(
-	const struct sandbox *sandbox, const struct shipment *shipment, const char *key, const char *end, bool is_there,
-	struct json_writer *json)
+static void write_label_url(const struct sandbox *sandbox, const struct shipment *shipment, const char *key,
+	const char *end, bool is_there, struct json_writer *json)
 {
 	char url[160], id[ID_TEXT_SIZE];
 	id_format("pl_", shipment->label, id);
@@ -202,7 +201,7 @@ void shipment_write(const struct sandbox *sandbox, const struct object *object, 
 	write_bought(sandbox, shipment, json);
 	json_member_text(json, "scan_form", NULL);
 	if (rate_is_international(&(struct rate_request){.from_country = shipment->from->fields[ADDRESS_COUNTRY],
-			.to_country = shipment->to->fields[ADDRESS_COUNTRY]}))
+		    .to_country = shipment->to->fields[ADDRESS_COUNTRY]}))
 		json_member_text(json, "usps_zone", NULL);
 	else
 		json_member_i64(json, "usps_zone", shipment->zone);

@@ -26,6 +26,6 @@ typedef bool (*table_match)(const void *entry, const void *key);
 
 void *table_find(const struct table *table, uint64_t hash, table_match match, const void *key);
 int table_add(struct table *table, uint64_t hash, void *entry); /* SHIPOPT_ENOMEM */
-void table_done(struct table *table);                            /* leaves it empty and usable */
+void table_done(struct table *table);                           /* leaves it empty and usable */
 
 #endif

@@ -24,7 +24,8 @@ static const struct event journey[] = {
 	{"Shipping Label Created", "pre_transit", "status_update", "HOUSTON", "TX", "77063", 12},
 	{"Arrived at Origin Facility", "in_transit", "arrived_at_facility", "NORTH HOUSTON", "TX", "77315", 23},
 	{"Departed Origin Facility", "in_transit", "departed_facility", "NORTH HOUSTON", "TX", "77315", 26},
-	{"Arrived at Destination Facility", "in_transit", "arrived_at_destination_facility", "COLUMBIA", "SC", "29201", 58},
+	{"Arrived at Destination Facility", "in_transit", "arrived_at_destination_facility", "COLUMBIA", "SC", "29201",
+		58},
 	{"Out for Delivery", "out_for_delivery", "out_for_delivery", "CHARLESTON", "SC", "29407", 75},
 	{"Delivered, In/At Mailbox", "delivered", "arrived_at_destination", "CHARLESTON", "SC", "29407", 79},
 };
@@ -60,8 +61,8 @@ static uint64_t code_hash(const char *code)
 
 static const char *status_of(const char *code)
 {
-	static const char *const others[] = {
-		"delivered", "in_transit", "delivered", "out_for_delivery", "pre_transit", "delivered", "in_transit"};
+	static const char *const others[] = {"delivered", "in_transit", "delivered", "out_for_delivery", "pre_transit",
+		"delivered", "in_transit"};
 	for (size_t i = 0; i < ARRAY_SIZE(test_codes); i++)
 		if (strcmp(test_codes[i].code, code) == 0)
 			return test_codes[i].status;
@@ -90,8 +91,8 @@ static void write_location(const struct event *event, struct json_writer *json)
 	json_end_object(json);
 }
 
-static void write_event(
-	const struct tracker *tracker, const struct event *event, int64_t from_ms, struct json_writer *json)
+static void write_event(const struct tracker *tracker, const struct event *event, int64_t from_ms,
+	struct json_writer *json)
 {
 	json_begin_object(json);
 	json_member_text(json, "object", "TrackingDetail");
@@ -349,7 +350,8 @@ void tracker_handle_batch(struct call *call)
 	json_begin_array(json);
 	for (json_items(codes, &it); json_next(&it);) {
 		const char *code;
-		struct tracker *tracker = json_text(it.value, &code, NULL) ? find_code(call->sandbox, code, NULL) : NULL;
+		struct tracker *tracker =
+			json_text(it.value, &code, NULL) ? find_code(call->sandbox, code, NULL) : NULL;
 		if (tracker)
 			tracker_write(call->sandbox, &tracker->object, json);
 	}

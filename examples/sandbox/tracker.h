@@ -26,7 +26,8 @@ struct tracker {
 void tracker_free(struct object *object);
 void tracker_write(const struct sandbox *sandbox, const struct object *object, struct json_writer *json);
 /* The tracker of a new label. NULL: out of memory. */
-struct tracker *tracker_new_of_label(struct sandbox *sandbox, const char *code, const char *carrier, struct id shipment);
+struct tracker *tracker_new_of_label(struct sandbox *sandbox, const char *code, const char *carrier,
+	struct id shipment);
 
 void tracker_handle_create(struct call *call);
 void tracker_handle_get(struct call *call);

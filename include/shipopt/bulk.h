@@ -130,16 +130,17 @@ SHIPOPT_API void shipopt_source_free(shipopt_source *source);
  * The error is NULL if the status says everything.
  */
 typedef struct shipopt_item shipopt_item;
-SHIPOPT_API uint64_t shipopt_item_index(const shipopt_item *item);      /* place in the source, from 0 */
-SHIPOPT_API int64_t shipopt_item_line(const shipopt_item *item);        /* of the file, from 1; 0: not from a file */
-SHIPOPT_API const char *shipopt_item_key(const shipopt_item *item);     /* "" if the row had none */
+SHIPOPT_API uint64_t shipopt_item_index(const shipopt_item *item);  /* place in the source, from 0 */
+SHIPOPT_API int64_t shipopt_item_line(const shipopt_item *item);    /* of the file, from 1; 0: not from a file */
+SHIPOPT_API const char *shipopt_item_key(const shipopt_item *item); /* "" if the row had none */
 SHIPOPT_API int shipopt_item_status(const shipopt_item *item);
 SHIPOPT_API const shipopt_error *shipopt_item_error(const shipopt_item *item);
-SHIPOPT_API const char *shipopt_item_input(const shipopt_item *item);   /* the source's text of a failed item, or NULL */
-SHIPOPT_API int64_t shipopt_item_attempts(const shipopt_item *item);    /* requests sent for it */
+SHIPOPT_API const char *shipopt_item_input(const shipopt_item *item); /* the source's text of a failed item, or NULL */
+SHIPOPT_API int64_t shipopt_item_attempts(const shipopt_item *item);  /* requests sent for it */
 SHIPOPT_API int64_t shipopt_item_latency_us(const shipopt_item *item);
-SHIPOPT_API const shipopt_record *shipopt_item_record(const shipopt_item *item); /* shipment, tracker or address; or NULL */
-SHIPOPT_API const char *shipopt_item_tracking_code(const shipopt_item *item);    /* or NULL; so the next */
+SHIPOPT_API const shipopt_record *shipopt_item_record(
+	const shipopt_item *item); /* shipment, tracker or address; or NULL */
+SHIPOPT_API const char *shipopt_item_tracking_code(const shipopt_item *item); /* or NULL; so the next */
 SHIPOPT_API const char *shipopt_item_label_url(const shipopt_item *item);
 SHIPOPT_API const char *shipopt_item_shipment_id(const shipopt_item *item);
 SHIPOPT_API const char *shipopt_item_carrier(const shipopt_item *item);
@@ -155,8 +156,8 @@ SHIPOPT_API int64_t shipopt_item_value(const shipopt_item *item);  /* of a host 
  * `value` of a host call, the `input` of a failed item, and the whole `record`. Status is "done", "already" or the error's name.
  * The library writes to the operating system and does not force the file to disk. */
 typedef struct shipopt_sink shipopt_sink;
-SHIPOPT_API int shipopt_sink_open_csv(
-	const char *path, int guard_formulas, shipopt_sink **ret_sink, shipopt_error **ret_error);
+SHIPOPT_API int shipopt_sink_open_csv(const char *path, int guard_formulas, shipopt_sink **ret_sink,
+	shipopt_error **ret_error);
 SHIPOPT_API int shipopt_sink_open_json_lines(const char *path, shipopt_sink **ret_sink, shipopt_error **ret_error);
 /* Flushes, closes and frees; SHIPOPT_EIO if what was written may be incomplete. Accepts NULL. */
 SHIPOPT_API int shipopt_sink_free(shipopt_sink *sink);
@@ -214,15 +215,15 @@ SHIPOPT_API int shipopt_bulk_config_set_rate_choice(shipopt_bulk_config *config,
 SHIPOPT_API int shipopt_bulk_config_set_services(shipopt_bulk_config *config, const char *services);
 /* `millionths` of `currency` in the budget named `budget`; neither text may be NULL; 0 removes the limit. A budget never resets: use
  * a new name for a new period ("2026-11"). */
-SHIPOPT_API int shipopt_bulk_config_set_spend_limit(
-	shipopt_bulk_config *config, const char *budget, const char *currency, int64_t millionths);
+SHIPOPT_API int shipopt_bulk_config_set_spend_limit(shipopt_bulk_config *config, const char *budget,
+	const char *currency, int64_t millionths);
 SHIPOPT_API int shipopt_bulk_config_set_delivery(shipopt_bulk_config *config, int delivery);
 SHIPOPT_API int shipopt_bulk_config_set_queue(shipopt_bulk_config *config, shipopt_queue *queue);
 /* Callbacks; each may be NULL. If the host polls its queue, it gets every item as an event instead; progress reports and rate choices
  * come as events if their callback is set, which is then not called. The last progress report comes after the last item. */
 SHIPOPT_API int shipopt_bulk_config_set_item(shipopt_bulk_config *config, shipopt_item_fn item, void *userdata);
-SHIPOPT_API int shipopt_bulk_config_set_progress(
-	shipopt_bulk_config *config, shipopt_progress_fn progress, void *userdata);
+SHIPOPT_API int shipopt_bulk_config_set_progress(shipopt_bulk_config *config, shipopt_progress_fn progress,
+	void *userdata);
 /* Chooses the rate: shipopt_request_record() is the shipment with its rates; the answer's value is the index of the chosen
  * one, from 0; any other number fails the order with SHIPOPT_EINVAL. To choose none, fail the request: SHIPOPT_EHELD holds the order
  * for review, any other code fails it (SHIPOPT_ENORATE by convention). Replaces rate_choice. */
@@ -273,10 +274,10 @@ SHIPOPT_API int shipopt_bulk_rate(shipopt_bulk *bulk, shipopt_source *source, sh
 	void *userdata, shipopt_op **ret_run);
 SHIPOPT_API int shipopt_bulk_track(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
 	void *userdata, shipopt_op **ret_run);
-SHIPOPT_API int shipopt_bulk_verify(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_run);
-SHIPOPT_API int shipopt_bulk_call(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_request_fn call,
-	void *call_userdata, shipopt_done_fn done, void *userdata, shipopt_op **ret_run);
+SHIPOPT_API int shipopt_bulk_verify(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink,
+	shipopt_done_fn done, void *userdata, shipopt_op **ret_run);
+SHIPOPT_API int shipopt_bulk_call(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink,
+	shipopt_request_fn call, void *call_userdata, shipopt_done_fn done, void *userdata, shipopt_op **ret_run);
 
 /* Stops and restarts the start of items; items at work go on. SHIPOPT_ESTATE: the run is done. Any thread. */
 SHIPOPT_API int shipopt_run_pause(shipopt_op *run);
@@ -284,19 +285,19 @@ SHIPOPT_API int shipopt_run_resume(shipopt_op *run);
 
 /* Numbers of a run, during and after it; SHIPOPT_EINVAL: the operation is not a run, or the number is unknown. */
 enum {
-	SHIPOPT_RUN_READ = 1,      /* orders read from the source */
-	SHIPOPT_RUN_DONE = 2,      /* succeeded in this run; for buy: bought, or in doubt before and found to be bought */
-	SHIPOPT_RUN_ALREADY = 3,   /* were bought in an earlier run */
+	SHIPOPT_RUN_READ = 1,    /* orders read from the source */
+	SHIPOPT_RUN_DONE = 2,    /* succeeded in this run; for buy: bought, or in doubt before and found to be bought */
+	SHIPOPT_RUN_ALREADY = 3, /* were bought in an earlier run */
 	SHIPOPT_RUN_FAILED = 4,
 	SHIPOPT_RUN_IN_DOUBT = 5,
 	SHIPOPT_RUN_HELD = 6,
 	SHIPOPT_RUN_CANCELED = 7,
 	SHIPOPT_RUN_IN_FLIGHT = 8,
-	SHIPOPT_RUN_SETTLING = 9,        /* waiting for a purchase in doubt */
+	SHIPOPT_RUN_SETTLING = 9, /* waiting for a purchase in doubt */
 	SHIPOPT_RUN_ELAPSED_MS = 10,
-	SHIPOPT_RUN_RATE_MILLIS = 11,    /* items per 1,000 seconds over the whole run */
-	SHIPOPT_RUN_ETA_MS = 12,         /* -1: not known (the source's size is not) */
-	SHIPOPT_RUN_P50_US = 13,         /* latency of items that did work */
+	SHIPOPT_RUN_RATE_MILLIS = 11, /* items per 1,000 seconds over the whole run */
+	SHIPOPT_RUN_ETA_MS = 12,      /* -1: not known (the source's size is not) */
+	SHIPOPT_RUN_P50_US = 13,      /* latency of items that did work */
 	SHIPOPT_RUN_P95_US = 14,
 	SHIPOPT_RUN_P99_US = 15,
 	SHIPOPT_RUN_REQUESTS = 16

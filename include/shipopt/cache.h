@@ -64,7 +64,8 @@ enum { /* why a value left the cache */
 typedef void (*shipopt_cache_free_fn)(void *userdata, void *value, size_t value_length);
 /* Told once for each value that leaves, after it has left: a SHIPOPT_CAUSE_… . Negative entries are not told. Key and value are borrowed
  * for the call. Removals that its own calls cause are told after it has returned. */
-typedef void (*shipopt_cache_removed_fn)(void *userdata, const void *key, size_t key_length, shipopt_value *value, int cause);
+typedef void (
+	*shipopt_cache_removed_fn)(void *userdata, const void *key, size_t key_length, shipopt_value *value, int cause);
 /* Microseconds of a clock that should not go back; if it does, entries live longer. */
 typedef int64_t (*shipopt_cache_clock_fn)(void *userdata);
 
@@ -110,10 +111,11 @@ SHIPOPT_API int shipopt_cache_config_set_load_timeout_ms(shipopt_cache_config *c
  * SHIPOPT_ETOOLARGE. */
 SHIPOPT_API int shipopt_cache_config_add_prefix(shipopt_cache_config *config, const char *prefix);
 /* Who is told of removals; NULL: nobody. */
-SHIPOPT_API int shipopt_cache_config_set_listener(
-	shipopt_cache_config *config, shipopt_cache_removed_fn listener, void *userdata);
+SHIPOPT_API int shipopt_cache_config_set_listener(shipopt_cache_config *config, shipopt_cache_removed_fn listener,
+	void *userdata);
 /* A clock of the host's; NULL: the system's monotonic one, to a few milliseconds. Called from any thread. */
-SHIPOPT_API int shipopt_cache_config_set_clock(shipopt_cache_config *config, shipopt_cache_clock_fn clock, void *userdata);
+SHIPOPT_API int shipopt_cache_config_set_clock(shipopt_cache_config *config, shipopt_cache_clock_fn clock,
+	void *userdata);
 
 /*
  * A runtime for the cache to work on by itself; NULL (default): none, then it starts no thread, ever. With one:
@@ -135,7 +137,8 @@ SHIPOPT_API int shipopt_cache_config_set_delivery(shipopt_cache_config *config, 
 SHIPOPT_API int shipopt_cache_config_set_queue(shipopt_cache_config *config, shipopt_queue *queue);
 
 /* Makes a cache; `config` is copied and may be NULL. SHIPOPT_EINVAL names the setting that is wrong. */
-SHIPOPT_API int shipopt_cache_new(const shipopt_cache_config *config, shipopt_cache **ret_cache, shipopt_error **ret_error);
+SHIPOPT_API int shipopt_cache_new(const shipopt_cache_config *config, shipopt_cache **ret_cache,
+	shipopt_error **ret_error);
 /* Drops the caller's reference; never blocks. No call on the handle may be running. Loads in flight go on: each token keeps the cache and
  * may be answered afterwards. What is left is told to the listener when the last of them has ended. Accepts NULL. */
 SHIPOPT_API void shipopt_cache_free(shipopt_cache *cache);
@@ -175,8 +178,7 @@ SHIPOPT_API int shipopt_cache_options_clear_tags(shipopt_cache_options *options)
 
 /* Looks a key up: one of the outcomes above. For FOUND and STALE *ret_value is a handle of the caller's; with any other outcome it is
  * left as it was, here and in all calls of this header that hand out one value. */
-SHIPOPT_API int shipopt_cache_get(
-	shipopt_cache *cache, const void *key, size_t key_length, shipopt_value **ret_value);
+SHIPOPT_API int shipopt_cache_get(shipopt_cache *cache, const void *key, size_t key_length, shipopt_value **ret_value);
 /* Copies the value into `buffer`; *ret_length is its length. The outcomes of shipopt_cache_get(). SHIPOPT_ETOOLARGE if it does not fit: then
  * *ret_length says what is needed and nothing is copied. */
 SHIPOPT_API int shipopt_cache_get_copy(shipopt_cache *cache, const void *key, size_t key_length, void *buffer,
@@ -184,8 +186,8 @@ SHIPOPT_API int shipopt_cache_get_copy(shipopt_cache *cache, const void *key, si
 /* Shows a value (FOUND and STALE) to `borrow`, once, inside the call and without a handle: the quickest way. The callback must be short,
  * must not block, and must not call the cache. The outcomes of shipopt_cache_get(). */
 typedef void (*shipopt_cache_borrow_fn)(void *userdata, const void *value, size_t value_length);
-SHIPOPT_API int shipopt_cache_borrow(
-	shipopt_cache *cache, const void *key, size_t key_length, shipopt_cache_borrow_fn borrow, void *userdata);
+SHIPOPT_API int shipopt_cache_borrow(shipopt_cache *cache, const void *key, size_t key_length,
+	shipopt_cache_borrow_fn borrow, void *userdata);
 /*
  * Looks up many keys at once, faster than one by one: memory is fetched ahead. ret_outcomes[i] and ret_values[i] are as for
  * shipopt_cache_get(), ret_values[i] is NULL without a value. Returns how many have one; an error leaves both arrays as they were.
@@ -206,8 +208,8 @@ SHIPOPT_API int shipopt_cache_put(shipopt_cache *cache, const void *key, size_t 
 SHIPOPT_API int shipopt_cache_put_owned(shipopt_cache *cache, const void *key, size_t key_length, void *value,
 	size_t value_length, shipopt_cache_free_fn free_value, void *userdata, const shipopt_cache_options *options);
 /* Stores that there is no such thing; lives for negative_ttl_ms if `options` say nothing. */
-SHIPOPT_API int shipopt_cache_put_negative(
-	shipopt_cache *cache, const void *key, size_t key_length, const shipopt_cache_options *options);
+SHIPOPT_API int shipopt_cache_put_negative(shipopt_cache *cache, const void *key, size_t key_length,
+	const shipopt_cache_options *options);
 enum {
 	SHIPOPT_CACHE_IF_ABSENT = 1,
 	SHIPOPT_CACHE_IF_PRESENT = 2,
@@ -240,8 +242,8 @@ SHIPOPT_API const void *shipopt_load_key(const shipopt_load *load);
 SHIPOPT_API size_t shipopt_load_key_length(const shipopt_load *load);
 /* Answers with a value, which is copied and stored. `options` NULL: those of the question. If it cannot be stored (too large), those
  * who wait get it all the same. SHIPOPT_ENOMEM, SHIPOPT_EAGAIN (tags_max): then the load has failed with that. */
-SHIPOPT_API int shipopt_load_complete(
-	shipopt_load *load, const void *value, size_t value_length, const shipopt_cache_options *options);
+SHIPOPT_API int shipopt_load_complete(shipopt_load *load, const void *value, size_t value_length,
+	const shipopt_cache_options *options);
 /* There is no such thing: stored as a negative entry. `options` NULL: negative_ttl_ms and the tags of the question. */
 SHIPOPT_API int shipopt_load_not_found(shipopt_load *load, const shipopt_cache_options *options);
 /* The load failed: all who wait, and who ask within error_backoff_ms, get `status` (negative; else it counts as SHIPOPT_EINVAL) and
@@ -278,8 +280,8 @@ SHIPOPT_API int shipopt_cache_get_or_load(shipopt_cache *cache, const void *key,
  * shipopt_cache_maintain(), or of the cache's runtime, with no lock held; perhaps before the call that began the waiting has returned. It may
  * call the cache.
  */
-typedef void (*shipopt_cache_ready_fn)(
-	void *userdata, int outcome, shipopt_value *value, shipopt_load *load, const shipopt_error *error);
+typedef void (*shipopt_cache_ready_fn)(void *userdata, int outcome, shipopt_value *value, shipopt_load *load,
+	const shipopt_error *error);
 /*
  * For loads that go on elsewhere; never waits. FOUND and NEGATIVE as for shipopt_cache_get(). STALE: the value is good to use, and if
  * *ret_load is not NULL the caller also has to refresh it. LEAD: *ret_load is to be answered, also if nobody else waits. WAITING: `ready`
@@ -301,13 +303,13 @@ SHIPOPT_API int shipopt_cache_get_or_begin(shipopt_cache *cache, const void *key
  * SHIPOPT_EAGAIN without a free slot.
  */
 typedef void (*shipopt_cache_ask_fn)(void *userdata, shipopt_request *request);
-SHIPOPT_API int shipopt_cache_get_or_request(shipopt_cache *cache, const void *key, size_t key_length, shipopt_queue *queue,
-	shipopt_cache_ask_fn ask, void *userdata, const shipopt_cache_options *options, shipopt_value **ret_value,
-	shipopt_error **ret_error);
+SHIPOPT_API int shipopt_cache_get_or_request(shipopt_cache *cache, const void *key, size_t key_length,
+	shipopt_queue *queue, shipopt_cache_ask_fn ask, void *userdata, const shipopt_cache_options *options,
+	shipopt_value **ret_value, shipopt_error **ret_error);
 /* Answers a request of a cache as shipopt_load_complete() does, and consumes it. SHIPOPT_EINVAL for a request of another kind, which is
  * not consumed; otherwise the errors of that call. Since 0.1. */
-SHIPOPT_API int shipopt_request_load_complete(
-	shipopt_request *request, const void *value, size_t value_length, const shipopt_cache_options *options);
+SHIPOPT_API int shipopt_request_load_complete(shipopt_request *request, const void *value, size_t value_length,
+	const shipopt_cache_options *options);
 
 /* Loads many keys in one call: each of `loads` is to be answered, as by shipopt_cache_load_fn; negative fails those not yet answered. The
  * array is borrowed for the call. */
@@ -318,8 +320,8 @@ typedef int (*shipopt_cache_load_many_fn)(void *userdata, shipopt_load *const *l
  * Stale values are handed out and not refreshed. The options' time limit holds for each key.
  */
 SHIPOPT_API int shipopt_cache_get_or_load_many(shipopt_cache *cache, size_t count, const void *const *keys,
-	const size_t *key_lengths, shipopt_cache_load_many_fn load, void *userdata, const shipopt_cache_options *options,
-	int *ret_outcomes, shipopt_value **ret_values);
+	const size_t *key_lengths, shipopt_cache_load_many_fn load, void *userdata,
+	const shipopt_cache_options *options, int *ret_outcomes, shipopt_value **ret_values);
 
 /* Removes an entry, also a negative one; a load of it in flight is not stored and not waited for by later callers. 1, or 0 if it was
  * absent. */
@@ -341,8 +343,8 @@ SHIPOPT_API int shipopt_cache_remove_pattern(shipopt_cache *cache, const char *p
  * be canceled. A runtime that closes waits for it. While it goes on, reading an entry that is older than the call costs a comparison
  * with each pattern.
  */
-SHIPOPT_API int shipopt_cache_sweep_pattern(
-	shipopt_cache *cache, const char *pattern, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
+SHIPOPT_API int shipopt_cache_sweep_pattern(shipopt_cache *cache, const char *pattern, shipopt_done_fn done,
+	void *userdata, shipopt_op **ret_op);
 /* Kills everything, at once. 0. */
 SHIPOPT_API int shipopt_cache_clear(shipopt_cache *cache);
 /* Gives back the memory of all that is dead, and ends waiting that is out of time. For caches that are rarely written
@@ -355,14 +357,14 @@ typedef int (*shipopt_cache_visit_fn)(void *userdata, shipopt_value *value);
  * visited once. Does not count as reading. Returns how many were visited, at most INT_MAX. The callback may call the cache. */
 SHIPOPT_API int shipopt_cache_visit(shipopt_cache *cache, size_t limit, shipopt_cache_visit_fn visit, void *userdata);
 /* The same for those used most of late, best first as far as the policy tells them apart. */
-SHIPOPT_API int shipopt_cache_visit_hottest(
-	shipopt_cache *cache, size_t limit, shipopt_cache_visit_fn visit, void *userdata);
+SHIPOPT_API int shipopt_cache_visit_hottest(shipopt_cache *cache, size_t limit, shipopt_cache_visit_fn visit,
+	void *userdata);
 
 /* Counters and gauges, read without stopping anybody; SHIPOPT_EINVAL for an unknown one. */
 enum {
 	SHIPOPT_CACHE_STAT_ENTRIES = 1, /* dead ones whose memory has not come back included */
 	SHIPOPT_CACHE_STAT_BYTES = 2,
-	SHIPOPT_CACHE_STAT_HELD_BYTES = 3, /* of entries that left but are still held by readers */
+	SHIPOPT_CACHE_STAT_HELD_BYTES = 3,  /* of entries that left but are still held by readers */
 	SHIPOPT_CACHE_STAT_LIMBO_BYTES = 4, /* of entries that left and wait to be freed */
 	SHIPOPT_CACHE_STAT_INDEX_BYTES = 5, /* index and ghost */
 	SHIPOPT_CACHE_STAT_SHARDS = 6,
@@ -377,7 +379,7 @@ enum {
 	SHIPOPT_CACHE_STAT_REFUSED = 17,   /* too large */
 	SHIPOPT_CACHE_STAT_STORED = 18,
 	SHIPOPT_CACHE_STAT_LOADS_DROPPED = 19, /* results not stored, as their key or tag was invalidated meanwhile */
-	SHIPOPT_CACHE_STAT_EXPIRED = 20, /* from here on: entries that left, by cause */
+	SHIPOPT_CACHE_STAT_EXPIRED = 20,       /* from here on: entries that left, by cause */
 	SHIPOPT_CACHE_STAT_EVICTED = 21,
 	SHIPOPT_CACHE_STAT_REPLACED = 22,
 	SHIPOPT_CACHE_STAT_REMOVED = 23,
@@ -404,8 +406,8 @@ SHIPOPT_API void shipopt_scope_end(shipopt_scope *scope);
 SHIPOPT_API int shipopt_scope_get(shipopt_scope *scope, const void *key, size_t key_length, const void **ret_value,
 	size_t *ret_value_length);
 /* SHIPOPT_ESTATE if the view has a value for the key already: what it has handed out does not change. */
-SHIPOPT_API int shipopt_scope_put(
-	shipopt_scope *scope, const void *key, size_t key_length, const void *value, size_t value_length);
+SHIPOPT_API int shipopt_scope_put(shipopt_scope *scope, const void *key, size_t key_length, const void *value,
+	size_t value_length);
 
 /*
  * A function whose results are cached. Its name and arguments make the key by themselves (each argument with its length, so
@@ -413,11 +415,11 @@ SHIPOPT_API int shipopt_scope_put(
  */
 typedef struct shipopt_memo shipopt_memo;
 /* Writes the key for these arguments, at most `size` bytes, and returns its length; 0 or more than `size`: SHIPOPT_EINVAL. */
-typedef size_t (*shipopt_memo_key_fn)(
-	void *userdata, const char *const *arguments, size_t argument_count, char *key, size_t size);
+typedef size_t (*shipopt_memo_key_fn)(void *userdata, const char *const *arguments, size_t argument_count, char *key,
+	size_t size);
 /* Computes the result and answers the token; otherwise as shipopt_cache_load_fn. Arguments are borrowed. */
-typedef int (*shipopt_memo_call_fn)(
-	void *userdata, const char *const *arguments, size_t argument_count, shipopt_load *load);
+typedef int (
+	*shipopt_memo_call_fn)(void *userdata, const char *const *arguments, size_t argument_count, shipopt_load *load);
 /* `key` and `options` may be NULL; options and name are copied. The memo keeps the cache alive. */
 SHIPOPT_API int shipopt_memo_new(shipopt_cache *cache, const char *name, shipopt_memo_call_fn call,
 	shipopt_memo_key_fn key, void *userdata, const shipopt_cache_options *options, shipopt_memo **ret_memo);
@@ -436,21 +438,23 @@ SHIPOPT_API int shipopt_memo_forget_all(shipopt_memo *memo);
  * keys have a value or are known not to exist afterwards; *ret_failed (may be NULL) is how many do not. To fill it from rows that come
  * anyway, put them one by one.
  */
-SHIPOPT_API int shipopt_cache_warm(shipopt_cache *cache, shipopt_runtime *runtime, size_t count, const void *const *keys,
-	const size_t *key_lengths, shipopt_cache_load_fn load, void *userdata, const shipopt_cache_options *options,
-	size_t *ret_failed);
+SHIPOPT_API int shipopt_cache_warm(shipopt_cache *cache, shipopt_runtime *runtime, size_t count,
+	const void *const *keys, const size_t *key_lengths, shipopt_cache_load_fn load, void *userdata,
+	const shipopt_cache_options *options, size_t *ret_failed);
 
 /*
  * Writes all live entries to a file, in place of what was there, once it is complete and synced. Times to live are kept as
  * what is left of them. Not for caches that hold secrets: the file is plain. SHIPOPT_EIO names what failed. *ret_count may be NULL.
  */
-SHIPOPT_API int shipopt_cache_save(shipopt_cache *cache, const char *path, uint64_t *ret_count, shipopt_error **ret_error);
+SHIPOPT_API int shipopt_cache_save(shipopt_cache *cache, const char *path, uint64_t *ret_count,
+	shipopt_error **ret_error);
 /*
  * Reads such a file; the time since it was written counts against the times to live. A file that is truncated, changed or not
  * one of ours is SHIPOPT_EPARSE, one of another version SHIPOPT_EUNSUPPORTED, and nothing of it is taken. What the cache has already
  * stays. *ret_count (may be NULL): how many entries were stored.
  */
-SHIPOPT_API int shipopt_cache_restore(shipopt_cache *cache, const char *path, uint64_t *ret_count, shipopt_error **ret_error);
+SHIPOPT_API int shipopt_cache_restore(shipopt_cache *cache, const char *path, uint64_t *ret_count,
+	shipopt_error **ret_error);
 
 SHIPOPT_END_DECLS
 

@@ -222,15 +222,16 @@ SHIPOPT_API int shipopt_address_verify(shipopt_carrier *carrier, const char *add
 
 /* Counters and gauges of the client, read without stopping it; SHIPOPT_EINVAL for an unknown one. */
 enum {
-	SHIPOPT_CARRIER_STAT_REQUESTS = 1,       /* sent, retries included */
+	SHIPOPT_CARRIER_STAT_REQUESTS = 1, /* sent, retries included */
 	SHIPOPT_CARRIER_STAT_RETRIES = 2,
-	SHIPOPT_CARRIER_STAT_RATE_LIMITED = 3,   /* answers 429 */
-	SHIPOPT_CARRIER_STAT_LIMIT = 4,          /* requests allowed on the wire now */
+	SHIPOPT_CARRIER_STAT_RATE_LIMITED = 3, /* answers 429 */
+	SHIPOPT_CARRIER_STAT_LIMIT = 4,        /* requests allowed on the wire now */
 	SHIPOPT_CARRIER_STAT_ON_WIRE = 5,
 	SHIPOPT_CARRIER_STAT_WAITING = 6,        /* for admission */
 	SHIPOPT_CARRIER_STAT_BREAKER_OPENED = 7, /* times */
 	SHIPOPT_CARRIER_STAT_CONNECTIONS_OPENED = 8,
-	SHIPOPT_CARRIER_STAT_CERTIFICATE_CACHE = 9 /* 0: libcurl's own store cache works, 1: the library shares a store */
+	SHIPOPT_CARRIER_STAT_CERTIFICATE_CACHE =
+		9 /* 0: libcurl's own store cache works, 1: the library shares a store */
 };
 SHIPOPT_API int shipopt_carrier_stat(shipopt_carrier *carrier, int stat, int64_t *ret_value);
 

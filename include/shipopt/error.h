@@ -17,39 +17,43 @@ SHIPOPT_BEGIN_DECLS
  * and may be read from any thread.
  */
 enum {
-	SHIPOPT_ALREADY = 1,        /* of items: it was done in an earlier run, nothing to do */
+	SHIPOPT_ALREADY = 1, /* of items: it was done in an earlier run, nothing to do */
 	SHIPOPT_OK = 0,
-	SHIPOPT_EINVAL = -1,        /* an argument or a setting is out of its bounds */
-	SHIPOPT_ENOMEM = -2,        /* out of memory; nothing was changed */
-	SHIPOPT_EAGAIN = -3,        /* a bounded queue is full: try again after a completion */
-	SHIPOPT_ECANCELED = -4,     /* canceled before anything was sent */
-	SHIPOPT_ETIMEDOUT = -5,     /* a deadline passed; nothing is in doubt */
-	SHIPOPT_EINDOUBT = -6,      /* something was sent and its outcome is not known */
-	SHIPOPT_EDEADLK = -7,       /* the calling thread would wait for itself */
-	SHIPOPT_EFORKED = -8,       /* the object was made before fork() and is dead in this child */
-	SHIPOPT_ESHUTDOWN = -9,     /* the runtime is closing or closed */
-	SHIPOPT_ETYPE = -10,        /* the field has another type */
-	SHIPOPT_ENOTFOUND = -11,    /* no such thing */
-	SHIPOPT_ECONFLICT = -12,    /* the stored thing differs from what was given */
-	SHIPOPT_ESTATE = -13,       /* the object is in a state that does not allow the call */
-	SHIPOPT_ETOOLARGE = -14,    /* a documented size bound was passed */
-	SHIPOPT_EPARSE = -15,       /* malformed input: JSON, CSV, URL, number, date */
-	SHIPOPT_EENCODING = -16,    /* text is not UTF-8 */
-	SHIPOPT_EIO = -17,          /* a file or descriptor failed, or this process can have no more of them */
-	SHIPOPT_ECONNECT = -18,     /* no connection to the server; nothing was sent */
-	SHIPOPT_ETLS = -19,         /* the certificate or TLS handshake was refused; nothing was sent */
-	SHIPOPT_ENETWORK = -20,     /* the connection failed on a request that is safe to repeat */
-	SHIPOPT_EPROTOCOL = -21,    /* the server's answer is not valid, or not the API's: check the base URL (HTTP 3xx, 405, 407, a web
+	SHIPOPT_EINVAL = -1,     /* an argument or a setting is out of its bounds */
+	SHIPOPT_ENOMEM = -2,     /* out of memory; nothing was changed */
+	SHIPOPT_EAGAIN = -3,     /* a bounded queue is full: try again after a completion */
+	SHIPOPT_ECANCELED = -4,  /* canceled before anything was sent */
+	SHIPOPT_ETIMEDOUT = -5,  /* a deadline passed; nothing is in doubt */
+	SHIPOPT_EINDOUBT = -6,   /* something was sent and its outcome is not known */
+	SHIPOPT_EDEADLK = -7,    /* the calling thread would wait for itself */
+	SHIPOPT_EFORKED = -8,    /* the object was made before fork() and is dead in this child */
+	SHIPOPT_ESHUTDOWN = -9,  /* the runtime is closing or closed */
+	SHIPOPT_ETYPE = -10,     /* the field has another type */
+	SHIPOPT_ENOTFOUND = -11, /* no such thing */
+	SHIPOPT_ECONFLICT = -12, /* the stored thing differs from what was given */
+	SHIPOPT_ESTATE = -13,    /* the object is in a state that does not allow the call */
+	SHIPOPT_ETOOLARGE = -14, /* a documented size bound was passed */
+	SHIPOPT_EPARSE = -15,    /* malformed input: JSON, CSV, URL, number, date */
+	SHIPOPT_EENCODING = -16, /* text is not UTF-8 */
+	SHIPOPT_EIO = -17,       /* a file or descriptor failed, or this process can have no more of them */
+	SHIPOPT_ECONNECT = -18,  /* no connection to the server; nothing was sent */
+	SHIPOPT_ETLS = -19,      /* the certificate or TLS handshake was refused; nothing was sent */
+	SHIPOPT_ENETWORK = -20,  /* the connection failed on a request that is safe to repeat */
+	SHIPOPT_EPROTOCOL =
+		-21, /* the server's answer is not valid, or not the API's: check the base URL (HTTP 3xx, 405, 407, a web
 				     * page, a 404 or 410 for a collection or without the API's error object) */
-	SHIPOPT_EAUTH = -22,        /* the server refused the credential (HTTP 401 or 403) */
-	SHIPOPT_EPAYMENT = -23,     /* the account lacks funds (HTTP 402) */
-	SHIPOPT_ERATELIMIT = -24,   /* too many requests (HTTP 429): no retry is left, or the carrier asks for too long a pause */
-	SHIPOPT_EREFUSED = -25,     /* the carrier refused the request for its content (HTTP 4xx) */
-	SHIPOPT_ESERVER = -26,      /* the carrier failed (HTTP 5xx) on a request that is safe to repeat */
-	SHIPOPT_EUNAVAILABLE = -27, /* the circuit breaker is open, or the carrier asks for a longer pause than the call may wait */
-	SHIPOPT_ELIMIT = -28,       /* a spend limit or price ceiling is exceeded */
-	SHIPOPT_EHELD = -29,        /* the order waits for a person's review or a correction */
-	SHIPOPT_EBUSY = -30,        /* another process or a blocked thread works on it, or the carrier does (HTTP 409, 423, 425) */
+	SHIPOPT_EAUTH = -22,    /* the server refused the credential (HTTP 401 or 403) */
+	SHIPOPT_EPAYMENT = -23, /* the account lacks funds (HTTP 402) */
+	SHIPOPT_ERATELIMIT =
+		-24, /* too many requests (HTTP 429): no retry is left, or the carrier asks for too long a pause */
+	SHIPOPT_EREFUSED = -25, /* the carrier refused the request for its content (HTTP 4xx) */
+	SHIPOPT_ESERVER = -26,  /* the carrier failed (HTTP 5xx) on a request that is safe to repeat */
+	SHIPOPT_EUNAVAILABLE =
+		-27, /* the circuit breaker is open, or the carrier asks for a longer pause than the call may wait */
+	SHIPOPT_ELIMIT = -28, /* a spend limit or price ceiling is exceeded */
+	SHIPOPT_EHELD = -29,  /* the order waits for a person's review or a correction */
+	SHIPOPT_EBUSY =
+		-30, /* another process or a blocked thread works on it, or the carrier does (HTTP 409, 423, 425) */
 	SHIPOPT_ENORATE = -31,      /* no rate satisfies the choice */
 	SHIPOPT_EDATABASE = -32,    /* the store failed */
 	SHIPOPT_EUNSUPPORTED = -33, /* not built in, or not possible with this server */

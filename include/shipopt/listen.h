@@ -32,14 +32,17 @@ typedef struct shipopt_listener shipopt_listener;
 typedef struct shipopt_notification shipopt_notification;
 
 enum { /* kinds of notifications */
-	SHIPOPT_NOTIFICATION_LISTENING = 1, /* from now on all channels are listened to; again after channels were added, but not
+	SHIPOPT_NOTIFICATION_LISTENING =
+		1, /* from now on all channels are listened to; again after channels were added, but not
 	                                     * after a reconnect: MISSED tells that then */
-	SHIPOPT_NOTIFICATION_MESSAGE = 2,   /* another session's, with channel, payload and backend */
-	SHIPOPT_NOTIFICATION_MISSED = 3,    /* there may have been others: they were dropped, or the connection was lost, and now
+	SHIPOPT_NOTIFICATION_MESSAGE = 2, /* another session's, with channel, payload and backend */
+	SHIPOPT_NOTIFICATION_MISSED =
+		3, /* there may have been others: they were dropped, or the connection was lost, and now
 	                                     * all channels are listened to again */
-	SHIPOPT_NOTIFICATION_FAILED = 4,    /* nothing is listened to now: _status and _error tell why. It is tried on and on; told
+	SHIPOPT_NOTIFICATION_FAILED =
+		4, /* nothing is listened to now: _status and _error tell why. It is tried on and on; told
 	                                     * once until it works, which LISTENING or MISSED tells */
-	SHIPOPT_NOTIFICATION_ENDED = 5      /* the last one, always: after _free (status 0), or the runtime is closed
+	SHIPOPT_NOTIFICATION_ENDED = 5 /* the last one, always: after _free (status 0), or the runtime is closed
 	                                     * (SHIPOPT_ESHUTDOWN). Then `userdata` is not used any more */
 };
 

@@ -20,8 +20,8 @@ typedef void (*shipopt_free_fn)(void *pointer, void *userdata);
  * and must outlive the last one. SHIPOPT_EINVAL if some but not all functions are NULL, SHIPOPT_EBUSY while
  * the library holds memory. Not thread-safe against other calls into the library. Since 0.1.
  */
-SHIPOPT_API int shipopt_allocator_set(
-	shipopt_malloc_fn malloc_fn, shipopt_realloc_fn realloc_fn, shipopt_free_fn free_fn, void *userdata);
+SHIPOPT_API int shipopt_allocator_set(shipopt_malloc_fn malloc_fn, shipopt_realloc_fn realloc_fn,
+	shipopt_free_fn free_fn, void *userdata);
 
 /* Frees memory that a function of this library handed over to the caller (its comment says so). Accepts NULL.
  * Any thread. Since 0.1. */

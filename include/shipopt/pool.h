@@ -132,8 +132,8 @@ SHIPOPT_API int64_t shipopt_slow_query_duration_us(const shipopt_slow_query *rep
 /* The lines of EXPLAIN, at most 64 KiB of them; NULL without one. */
 SHIPOPT_API const char *shipopt_slow_query_plan(const shipopt_slow_query *report);
 typedef void (*shipopt_slow_query_fn)(void *userdata, const shipopt_slow_query *report);
-SHIPOPT_API int shipopt_pool_config_set_slow_query(
-	shipopt_pool_config *config, shipopt_slow_query_fn slow_query, void *userdata);
+SHIPOPT_API int shipopt_pool_config_set_slow_query(shipopt_pool_config *config, shipopt_slow_query_fn slow_query,
+	void *userdata);
 
 /* Makes a pool; `config` is copied. Nothing is connected yet, unless `min` is above 0: then connecting has begun.
  * SHIPOPT_EINVAL or SHIPOPT_EPARSE name the setting that is wrong. `ret_error` may be NULL, here and below; *ret_error is written on
@@ -182,8 +182,8 @@ SHIPOPT_API int shipopt_query_bind_timestamp(shipopt_query *query, int64_t unix_
 SHIPOPT_API int shipopt_query_bind_uuid(shipopt_query *query, const unsigned char uuid[16]);
 SHIPOPT_API int shipopt_query_bind_json(shipopt_query *query, const char *json);
 SHIPOPT_API int shipopt_query_bind_bytes(shipopt_query *query, const void *bytes, size_t length);
-SHIPOPT_API int shipopt_query_bind_int_array(
-	shipopt_query *query, const int64_t *values, const unsigned char *nulls, size_t count);
+SHIPOPT_API int shipopt_query_bind_int_array(shipopt_query *query, const int64_t *values, const unsigned char *nulls,
+	size_t count);
 SHIPOPT_API int shipopt_query_bind_text_array(shipopt_query *query, const char *const *texts, size_t count);
 /* Its own deadline instead of command_timeout_ms; 0: without end; -1: back to the pool's. */
 SHIPOPT_API int shipopt_query_set_timeout_ms(shipopt_query *query, int64_t timeout_ms);
@@ -198,11 +198,11 @@ SHIPOPT_API int shipopt_query_set_named(shipopt_query *query, int is_named);
 /* Runs a query on a connection of the pool; its rows are held in memory, at most result_bytes of them. Result: shipopt_op_rows(), also
  * for a statement without rows (0 rows, 0 columns); shipopt_op_value() is the number of rows returned or changed. SHIPOPT_EAGAIN when
  * queue_max calls wait. */
-SHIPOPT_API int shipopt_pool_query(
-	shipopt_pool *pool, const shipopt_query *query, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
+SHIPOPT_API int shipopt_pool_query(shipopt_pool *pool, const shipopt_query *query, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_op);
 /* The same on a lease, after the commands given to it before. SHIPOPT_EAGAIN when 1,024 wait there. */
-SHIPOPT_API int shipopt_lease_query(
-	shipopt_lease *lease, const shipopt_query *query, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
+SHIPOPT_API int shipopt_lease_query(shipopt_lease *lease, const shipopt_query *query, shipopt_done_fn done,
+	void *userdata, shipopt_op **ret_op);
 
 /* ---- batches ------------------------------------------------------------------------------------------------- */
 
@@ -228,10 +228,10 @@ SHIPOPT_API int shipopt_batch_set_timeout_ms(shipopt_batch *batch, int64_t timeo
  * to `attempts` times in all (1 to 100). Only in shipopt_pool_batch(). `flags`: SHIPOPT_TRANSACTION_….
  */
 SHIPOPT_API int shipopt_batch_set_transaction(shipopt_batch *batch, int flags, int attempts);
-SHIPOPT_API int shipopt_pool_batch(
-	shipopt_pool *pool, const shipopt_batch *batch, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
-SHIPOPT_API int shipopt_lease_batch(
-	shipopt_lease *lease, const shipopt_batch *batch, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
+SHIPOPT_API int shipopt_pool_batch(shipopt_pool *pool, const shipopt_batch *batch, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_op);
+SHIPOPT_API int shipopt_lease_batch(shipopt_lease *lease, const shipopt_batch *batch, shipopt_done_fn done,
+	void *userdata, shipopt_op **ret_op);
 
 /* What a query or batch made; the statements of a batch by index from 0, without the BEGIN and COMMIT of a transaction. NULL (rows also
  * of a statement that failed or did not run) or SHIPOPT_ENOTFOUND for others. Borrowed from the operation. */
@@ -275,8 +275,8 @@ SHIPOPT_API int shipopt_rows_uuid(const shipopt_rows *rows, size_t row, size_t c
 /* The text of json or jsonb. Borrowed. */
 SHIPOPT_API int shipopt_rows_json(const shipopt_rows *rows, size_t row, size_t column, const char **ret_json);
 /* bytea into the caller's buffer; *ret_length is the whole length, also with SHIPOPT_ETOOLARGE. */
-SHIPOPT_API int shipopt_rows_bytes(
-	const shipopt_rows *rows, size_t row, size_t column, void *buffer, size_t size, size_t *ret_length);
+SHIPOPT_API int shipopt_rows_bytes(const shipopt_rows *rows, size_t row, size_t column, void *buffer, size_t size,
+	size_t *ret_length);
 /* smallint[], integer[], bigint[] of one dimension into the caller's arrays of `max` elements; `nulls` may be NULL, null
  * elements are 0 then. *ret_count is the whole count, also with SHIPOPT_ETOOLARGE. */
 SHIPOPT_API int shipopt_rows_int_array(const shipopt_rows *rows, size_t row, size_t column, int64_t *values,
@@ -284,8 +284,8 @@ SHIPOPT_API int shipopt_rows_int_array(const shipopt_rows *rows, size_t row, siz
 /* text[], varchar[] and char[] of one dimension, text or binary: `each` is called for every element inside the call, in order, with
  * NULL for null; `text` is borrowed for its call and NUL-terminated. On failure it may have been called for some. */
 typedef void (*shipopt_element_fn)(void *userdata, size_t index, const char *text, size_t length);
-SHIPOPT_API int shipopt_rows_text_array(
-	const shipopt_rows *rows, size_t row, size_t column, shipopt_element_fn each, void *userdata);
+SHIPOPT_API int shipopt_rows_text_array(const shipopt_rows *rows, size_t row, size_t column, shipopt_element_fn each,
+	void *userdata);
 
 /* ---- leases and transactions ----------------------------------------------------------------------------------- */
 
@@ -300,7 +300,8 @@ SHIPOPT_API int shipopt_pool_acquire(shipopt_pool *pool, const char *name, uint6
 /* The lease, once; NULL afterwards. The caller owns it. */
 SHIPOPT_API shipopt_lease *shipopt_op_take_lease(shipopt_op *op);
 /* The same without waiting: SHIPOPT_EAGAIN when no connection is free that can be used at once. */
-SHIPOPT_API int shipopt_pool_try_acquire(shipopt_pool *pool, const char *name, uint64_t owner, shipopt_lease **ret_lease);
+SHIPOPT_API int shipopt_pool_try_acquire(shipopt_pool *pool, const char *name, uint64_t owner,
+	shipopt_lease **ret_lease);
 /* Gives the connection back; never blocks. Commands given before are finished first; an open transaction is rolled back, a
  * changed session is cleaned, on the reactor. Accepts NULL. */
 SHIPOPT_API void shipopt_lease_release(shipopt_lease *lease);
@@ -314,18 +315,18 @@ enum { /* flags of a transaction; without a level the server's default holds */
 	SHIPOPT_TRANSACTION_READ_ONLY = 4,
 	SHIPOPT_TRANSACTION_DEFERRABLE = 8
 };
-SHIPOPT_API int shipopt_lease_begin(
-	shipopt_lease *lease, int flags, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
+SHIPOPT_API int shipopt_lease_begin(shipopt_lease *lease, int flags, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_op);
 /* SHIPOPT_ESTATE when a statement had failed: the server rolled back. SHIPOPT_EINDOUBT when the answer is lost. */
 SHIPOPT_API int shipopt_lease_commit(shipopt_lease *lease, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
 SHIPOPT_API int shipopt_lease_rollback(shipopt_lease *lease, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
 /* Savepoints by number, 1 to 1,000,000. Rolling back to one keeps it; releasing forgets it and keeps what was done. */
-SHIPOPT_API int shipopt_lease_savepoint(
-	shipopt_lease *lease, int number, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
-SHIPOPT_API int shipopt_lease_rollback_to(
-	shipopt_lease *lease, int number, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
-SHIPOPT_API int shipopt_lease_release_savepoint(
-	shipopt_lease *lease, int number, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
+SHIPOPT_API int shipopt_lease_savepoint(shipopt_lease *lease, int number, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_op);
+SHIPOPT_API int shipopt_lease_rollback_to(shipopt_lease *lease, int number, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_op);
+SHIPOPT_API int shipopt_lease_release_savepoint(shipopt_lease *lease, int number, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_op);
 
 /*
  * A transaction whose body is the host's code: it decides between statements, and runs again after a conflict.
@@ -361,8 +362,8 @@ SHIPOPT_API int shipopt_transaction_options_set_attempts(shipopt_transaction_opt
 /* From the first BEGIN to the end, all attempts and the body's own time; -1 (default): command_timeout_ms; 0: without end. */
 SHIPOPT_API int shipopt_transaction_options_set_timeout_ms(shipopt_transaction_options *options, int64_t timeout_ms);
 /* As in shipopt_pool_acquire(). */
-SHIPOPT_API int shipopt_transaction_options_set_owner(
-	shipopt_transaction_options *options, const char *name, uint64_t owner);
+SHIPOPT_API int shipopt_transaction_options_set_owner(shipopt_transaction_options *options, const char *name,
+	uint64_t owner);
 /*
  * The body as a request: it gives commands to shipopt_request_lease(), and some time answers, on any thread, with
  * shipopt_request_complete() (COMMIT; the number becomes shipopt_op_value()) or shipopt_request_fail(). It runs where the pool delivers,
@@ -420,8 +421,8 @@ SHIPOPT_API void shipopt_stream_free(shipopt_stream *stream);
  * SHIPOPT_EINVAL for another statement.
  */
 typedef struct shipopt_copy shipopt_copy;
-SHIPOPT_API int shipopt_lease_copy_in(shipopt_lease *lease, const char *sql, shipopt_copy **ret_copy, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_op);
+SHIPOPT_API int shipopt_lease_copy_in(shipopt_lease *lease, const char *sql, shipopt_copy **ret_copy,
+	shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
 /* Copies all of the bytes, waiting for room up to `timeout_ms`: 0, SHIPOPT_EAGAIN with 0 and no room, SHIPOPT_ETIMEDOUT,
  * SHIPOPT_EDEADLK when it would wait on a thread of the library, SHIPOPT_ETOOLARGE for a piece above stream_bytes,
  * SHIPOPT_ESTATE when the copy has ended (the operation tells why). Nothing is taken on failure. */
@@ -450,20 +451,20 @@ enum {
 	SHIPOPT_POOL_STAT_TOTAL = 13,            /* connections now, in any state */
 	SHIPOPT_POOL_STAT_WAITING = 14,          /* calls that wait for a connection now */
 	SHIPOPT_POOL_STAT_CONNECT_FAILURES = 15,
-	SHIPOPT_POOL_STAT_LOST = 16,             /* connections found dead */
+	SHIPOPT_POOL_STAT_LOST = 16, /* connections found dead */
 	SHIPOPT_POOL_STAT_PINGS = 17,
-	SHIPOPT_POOL_STAT_RESETS = 18,           /* sessions cleaned on release */
-	SHIPOPT_POOL_STAT_CANCELS = 19,          /* cancel requests sent */
+	SHIPOPT_POOL_STAT_RESETS = 18,  /* sessions cleaned on release */
+	SHIPOPT_POOL_STAT_CANCELS = 19, /* cancel requests sent */
 	SHIPOPT_POOL_STAT_PREPARES = 20,
-	SHIPOPT_POOL_STAT_LEAKS = 21,            /* leases reported */
-	SHIPOPT_POOL_STAT_SLOW = 22,             /* commands reported */
-	SHIPOPT_POOL_STAT_RETRIES = 23,          /* of statements and transactions */
-	SHIPOPT_POOL_STAT_LISTEN_CONNECTS = 24,  /* times the listening connection was made; <shipopt/listen.h> */
-	SHIPOPT_POOL_STAT_LISTEN_LOST = 25,      /* and lost */
-	SHIPOPT_POOL_STAT_NOTIFICATIONS = 26,    /* that came on it */
+	SHIPOPT_POOL_STAT_LEAKS = 21,                 /* leases reported */
+	SHIPOPT_POOL_STAT_SLOW = 22,                  /* commands reported */
+	SHIPOPT_POOL_STAT_RETRIES = 23,               /* of statements and transactions */
+	SHIPOPT_POOL_STAT_LISTEN_CONNECTS = 24,       /* times the listening connection was made; <shipopt/listen.h> */
+	SHIPOPT_POOL_STAT_LISTEN_LOST = 25,           /* and lost */
+	SHIPOPT_POOL_STAT_NOTIFICATIONS = 26,         /* that came on it */
 	SHIPOPT_POOL_STAT_NOTIFICATIONS_DROPPED = 27, /* of those, each for a listener that had no room */
 	SHIPOPT_POOL_STAT_NOTIFICATIONS_MISSED = 28,  /* times a listener was told that it may have missed some */
-	SHIPOPT_POOL_STAT_SLOW_DROPPED = 29      /* reports of slow commands that were not delivered */
+	SHIPOPT_POOL_STAT_SLOW_DROPPED = 29           /* reports of slow commands that were not delivered */
 };
 /* Counters and gauges, read without stopping the pool; SHIPOPT_EINVAL for an unknown one. */
 SHIPOPT_API int shipopt_pool_stat(shipopt_pool *pool, int stat, int64_t *ret_value);

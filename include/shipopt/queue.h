@@ -22,19 +22,20 @@ SHIPOPT_BEGIN_DECLS
  */
 typedef struct shipopt_queue shipopt_queue;
 
-enum { /* kinds of events */
-	SHIPOPT_EVENT_OP = 1,      /* an operation is done */
-	SHIPOPT_EVENT_ITEM = 2,    /* an item of a bulk run is done: shipopt_event_item() */
-	SHIPOPT_EVENT_REQUEST = 3, /* the host is asked: shipopt_event_request(). `op` is NULL for a load of a cache */
+enum {                              /* kinds of events */
+	SHIPOPT_EVENT_OP = 1,       /* an operation is done */
+	SHIPOPT_EVENT_ITEM = 2,     /* an item of a bulk run is done: shipopt_event_item() */
+	SHIPOPT_EVENT_REQUEST = 3,  /* the host is asked: shipopt_event_request(). `op` is NULL for a load of a cache */
 	SHIPOPT_EVENT_PROGRESS = 4, /* a bulk run tells how far it is: read it with shipopt_run_stat() */
 	SHIPOPT_EVENT_NOTIFICATION = 5, /* of a listener: shipopt_event_notification() */
-	SHIPOPT_EVENT_SLOW_QUERY = 6 /* of a pool: shipopt_event_slow_query() */
+	SHIPOPT_EVENT_SLOW_QUERY = 6    /* of a pool: shipopt_event_slow_query() */
 };
 
 /* Frozen: 48 bytes, the only public struct. `op` is borrowed until the event is released; NULL where no operation is behind it
  * (NOTIFICATION, SLOW_QUERY). */
 typedef struct shipopt_event {
-	uint64_t token; /* of the operation, see shipopt_op_set_token(); of a NOTIFICATION the listener's `userdata`; else 0 */
+	uint64_t
+		token; /* of the operation, see shipopt_op_set_token(); of a NOTIFICATION the listener's `userdata`; else 0 */
 	shipopt_op *op;
 	int32_t status; /* of the operation, item or notification; else 0 */
 	uint32_t kind;

@@ -111,12 +111,13 @@ SHIPOPT_API int shipopt_record_get_boolean(const shipopt_record *record, int fie
 SHIPOPT_API int shipopt_record_get_json(const shipopt_record *record, int field, const char **ret_json);
 SHIPOPT_API int shipopt_record_get_child(const shipopt_record *record, int field, const shipopt_record **ret_child);
 SHIPOPT_API size_t shipopt_record_count(const shipopt_record *record, int field); /* 0 for anything but a list */
-SHIPOPT_API int shipopt_record_get_item(
-	const shipopt_record *record, int field, size_t index, const shipopt_record **ret_item);
+SHIPOPT_API int shipopt_record_get_item(const shipopt_record *record, int field, size_t index,
+	const shipopt_record **ret_item);
 
 /* Conveniences that cannot fail: the text or NULL; the value or the given default. */
 SHIPOPT_API const char *shipopt_record_text(const shipopt_record *record, int field);
-SHIPOPT_API int64_t shipopt_record_number(const shipopt_record *record, int field, int64_t absent); /* integer, decimal, money, time, boolean */
+SHIPOPT_API int64_t shipopt_record_number(const shipopt_record *record, int field,
+	int64_t absent); /* integer, decimal, money, time, boolean */
 SHIPOPT_API const shipopt_record *shipopt_record_child(const shipopt_record *record, int field);
 SHIPOPT_API const shipopt_record *shipopt_record_item(const shipopt_record *record, int field, size_t index);
 
@@ -130,8 +131,8 @@ SHIPOPT_API const shipopt_record *shipopt_record_item(const shipopt_record *reco
  * since `_decode` or `_mark_unchanged`. *ret_json is the caller's, to be freed with shipopt_free().
  */
 enum { SHIPOPT_ENCODE_ALL = 0, SHIPOPT_ENCODE_CHANGED = 1 };
-SHIPOPT_API int shipopt_record_decode(
-	int kind, const char *json, size_t length, shipopt_record **ret_record, shipopt_error **ret_error);
+SHIPOPT_API int shipopt_record_decode(int kind, const char *json, size_t length, shipopt_record **ret_record,
+	shipopt_error **ret_error);
 SHIPOPT_API int shipopt_record_encode(const shipopt_record *record, int what, char **ret_json);
 SHIPOPT_API void shipopt_record_mark_unchanged(shipopt_record *record);
 SHIPOPT_API const char *shipopt_record_source(const shipopt_record *record);
@@ -158,8 +159,8 @@ SHIPOPT_API int shipopt_shipment_check(const shipopt_record *shipment, shipopt_e
  * The text is trimmed; empty text sets nothing. SHIPOPT_ENOTFOUND for an unknown column,
  * SHIPOPT_EPARSE or SHIPOPT_EENCODING with an error object that names column and value.
  */
-SHIPOPT_API int shipopt_shipment_set_column(
-	shipopt_record *shipment, const char *column, const char *text, shipopt_error **ret_error);
+SHIPOPT_API int shipopt_shipment_set_column(shipopt_record *shipment, const char *column, const char *text,
+	shipopt_error **ret_error);
 
 SHIPOPT_END_DECLS
 

@@ -55,7 +55,13 @@ SHIPOPT_API int shipopt_runtime_config_set_side_threads(shipopt_runtime_config *
 SHIPOPT_API int shipopt_runtime_config_set_reactors(shipopt_runtime_config *config, int64_t reactors);
 SHIPOPT_API int shipopt_runtime_config_set_log_level(shipopt_runtime_config *config, int64_t level);
 
-enum { SHIPOPT_LOG_SILENT = 0, SHIPOPT_LOG_ERROR = 1, SHIPOPT_LOG_WARNING = 2, SHIPOPT_LOG_INFO = 3, SHIPOPT_LOG_DEBUG = 4 };
+enum {
+	SHIPOPT_LOG_SILENT = 0,
+	SHIPOPT_LOG_ERROR = 1,
+	SHIPOPT_LOG_WARNING = 2,
+	SHIPOPT_LOG_INFO = 3,
+	SHIPOPT_LOG_DEBUG = 4
+};
 /* `message` is one line without a newline; it never contains a credential. */
 typedef void (*shipopt_log_fn)(void *userdata, int level, const char *message);
 /* Where log lines go; NULL (default): nowhere. Called from any thread, one call at a time. */
@@ -67,7 +73,8 @@ SHIPOPT_API int shipopt_runtime_config_set_log(shipopt_runtime_config *config, s
  * if it cannot, in which case the task runs on the side pool.
  */
 typedef int (*shipopt_executor_fn)(void *userdata, void *task);
-SHIPOPT_API int shipopt_runtime_config_set_executor(shipopt_runtime_config *config, shipopt_executor_fn submit, void *userdata);
+SHIPOPT_API int shipopt_runtime_config_set_executor(shipopt_runtime_config *config, shipopt_executor_fn submit,
+	void *userdata);
 SHIPOPT_API void shipopt_executor_run(void *task);
 
 /* Makes a runtime; `config` is copied and may be NULL. Starts no thread yet. The caller owns *ret_runtime. SHIPOPT_ENOMEM,
@@ -108,8 +115,8 @@ typedef void (*shipopt_task_fn)(void *userdata);
 /* Runs `task` once on a scheduler thread. SHIPOPT_ENOMEM, SHIPOPT_ESHUTDOWN, SHIPOPT_EFORKED. */
 SHIPOPT_API int shipopt_runtime_submit(shipopt_runtime *runtime, shipopt_task_fn task, void *userdata);
 /* The same for `count` tasks, each with userdata_list[i]; one lock and one wake for all. All or none are taken. */
-SHIPOPT_API int shipopt_runtime_submit_batch(
-	shipopt_runtime *runtime, shipopt_task_fn task, void *const *userdata_list, size_t count);
+SHIPOPT_API int shipopt_runtime_submit_batch(shipopt_runtime *runtime, shipopt_task_fn task, void *const *userdata_list,
+	size_t count);
 /* Runs `task` once on a side pool thread, where it may block. SHIPOPT_EAGAIN when 4,096 tasks wait. */
 SHIPOPT_API int shipopt_runtime_submit_blocking(shipopt_runtime *runtime, shipopt_task_fn task, void *userdata);
 
@@ -119,8 +126,8 @@ typedef void (*shipopt_range_fn)(void *userdata, size_t begin, size_t end);
  * returns when all are done. May be called on a worker too: it helps instead of waiting. Pieces are disjoint, their order is
  * not fixed.
  */
-SHIPOPT_API int shipopt_parallel_for(
-	shipopt_runtime *runtime, size_t count, size_t grain, shipopt_range_fn body, void *userdata);
+SHIPOPT_API int shipopt_parallel_for(shipopt_runtime *runtime, size_t count, size_t grain, shipopt_range_fn body,
+	void *userdata);
 
 /* The library's version, such as "0.1.0", and as a number (major × 10,000 + minor × 100 + micro). */
 SHIPOPT_API const char *shipopt_version(void);

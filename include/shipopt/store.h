@@ -116,8 +116,8 @@ SHIPOPT_API const char *shipopt_ledger_state_name(int state);
 SHIPOPT_API int shipopt_ledger_list(shipopt_store *store, int state, int64_t after, int64_t limit, shipopt_done_fn done,
 	void *userdata, shipopt_op **ret_op);
 /* How many rows of this tenant are in `state` (as above): shipopt_op_value(). */
-SHIPOPT_API int shipopt_ledger_count(
-	shipopt_store *store, int state, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
+SHIPOPT_API int shipopt_ledger_count(shipopt_store *store, int state, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_op);
 
 /*
  * A person settles a row after looking at the carrier's own records. `row`: its id from the list. `state`: what was found.

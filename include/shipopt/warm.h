@@ -23,8 +23,8 @@ SHIPOPT_BEGIN_DECLS
  * Positive: `json` is put under the order key. 0: it is not; the callback may have put something else under a key of its own. Negative: ends the
  * call with that code.
  */
-typedef int (*shipopt_warm_row_fn)(
-	void *userdata, const char *order_key, const char *json, size_t json_length, shipopt_cache_options *options);
+typedef int (*shipopt_warm_row_fn)(void *userdata, const char *order_key, const char *json, size_t json_length,
+	shipopt_cache_options *options);
 
 /*
  * Puts the ledger rows of this store's tenant that are in `state` (SHIPOPT_LEDGER_…, 0: all) into a cache. `row` NULL: all under their

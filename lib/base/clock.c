@@ -69,7 +69,7 @@ int64_t clock_wall_ms(void)
 {
 	if (UNLIKELY(atomic_load_explicit(&clock_virtual_enabled, memory_order_relaxed)))
 		return VIRTUAL_WALL_START_MS + (atomic_load(&virtual_us) - VIRTUAL_START_US) / 1000 +
-		       atomic_load(&virtual_wall_offset_ms);
+			atomic_load(&virtual_wall_offset_ms);
 	return read_us(CLOCK_REALTIME) / 1000;
 }
 

@@ -12,10 +12,10 @@
  * stands still until it is moved (by a test, or by the simulated reactor back-end when nothing else is left to
  * do), and moves both clocks together. One for the process; switching is for tests only, before threads start.
  */
-int64_t clock_now_us(void);     /* monotonic */
+int64_t clock_now_us(void); /* monotonic */
 /* The same clock read cheaply: it may be behind by a few milliseconds. For times to live, not for measuring. */
 int64_t clock_coarse_us(void);
-int64_t clock_wall_ms(void);    /* since 1970-01-01 UTC */
+int64_t clock_wall_ms(void); /* since 1970-01-01 UTC */
 
 /*
  * The coarse clock for hot paths: what it said last, as long as the processor's counter has moved by less than CLOCK_TICKS_FRESH

@@ -14,43 +14,49 @@
 enum { FINAL = 0, RETRY = 1 };
 
 /* code, may a retry help, what it means, what to do */
-#define ERROR_TABLE(XX)                                                                                       \
-	XX(OK, FINAL, "success", "Nothing to do.")                                                            \
-	XX(EINVAL, FINAL, "invalid argument", "Correct the argument that the message names.")                 \
-	XX(ENOMEM, RETRY, "out of memory", "Free memory or lower the configured bounds, then repeat.")        \
-	XX(EAGAIN, RETRY, "a bounded queue is full", "Repeat after a completion was taken.")                  \
-	XX(ECANCELED, FINAL, "canceled", "Nothing was sent; submit again if it is still wanted.")             \
-	XX(ETIMEDOUT, RETRY, "deadline passed", "Repeat, or raise the timeout.")                              \
-	XX(EINDOUBT, FINAL, "outcome unknown", "Run the order again through the ledger, which looks it up first; if the message " \
-					       "asks for a person, settle it with shipopt_ledger_resolve().") \
-	XX(EDEADLK, FINAL, "would wait for its own thread", "Wait on a thread of the host instead.")          \
-	XX(EFORKED, FINAL, "object belongs to the parent process", "Make new objects after fork().")          \
-	XX(ESHUTDOWN, FINAL, "runtime is closed", "Make a new runtime.")                                      \
-	XX(ETYPE, FINAL, "field has another type", "Use the getter or setter of the field's type.")           \
-	XX(ENOTFOUND, FINAL, "not found", "Check the name, number or id.")                                    \
-	XX(ECONFLICT, FINAL, "stored content differs", "Read the differing fields in the message; use another " \
-						       "key for another order.")                     \
-	XX(ESTATE, FINAL, "not possible in this state", "Check the order of the calls, or the state that the message names.")                      \
-	XX(ETOOLARGE, FINAL, "size bound passed", "Make the input smaller or raise the bound that is named.") \
-	XX(EPARSE, FINAL, "malformed input", "Correct the place that the message names.")                     \
-	XX(EENCODING, FINAL, "not UTF-8", "Convert the input to UTF-8.")                                      \
-	XX(EIO, FINAL, "input or output failed", "Check the file, its permissions, the disk, and the limit of open files.") \
-	XX(ECONNECT, RETRY, "cannot connect", "Check the URL and the network; nothing was sent.")             \
+#define ERROR_TABLE(XX)                                                                                           \
+	XX(OK, FINAL, "success", "Nothing to do.")                                                                \
+	XX(EINVAL, FINAL, "invalid argument", "Correct the argument that the message names.")                     \
+	XX(ENOMEM, RETRY, "out of memory", "Free memory or lower the configured bounds, then repeat.")            \
+	XX(EAGAIN, RETRY, "a bounded queue is full", "Repeat after a completion was taken.")                      \
+	XX(ECANCELED, FINAL, "canceled", "Nothing was sent; submit again if it is still wanted.")                 \
+	XX(ETIMEDOUT, RETRY, "deadline passed", "Repeat, or raise the timeout.")                                  \
+	XX(EINDOUBT, FINAL, "outcome unknown",                                                                    \
+		"Run the order again through the ledger, which looks it up first; if the message "                \
+		"asks for a person, settle it with shipopt_ledger_resolve().")                                    \
+	XX(EDEADLK, FINAL, "would wait for its own thread", "Wait on a thread of the host instead.")              \
+	XX(EFORKED, FINAL, "object belongs to the parent process", "Make new objects after fork().")              \
+	XX(ESHUTDOWN, FINAL, "runtime is closed", "Make a new runtime.")                                          \
+	XX(ETYPE, FINAL, "field has another type", "Use the getter or setter of the field's type.")               \
+	XX(ENOTFOUND, FINAL, "not found", "Check the name, number or id.")                                        \
+	XX(ECONFLICT, FINAL, "stored content differs",                                                            \
+		"Read the differing fields in the message; use another "                                          \
+		"key for another order.")                                                                         \
+	XX(ESTATE, FINAL, "not possible in this state",                                                           \
+		"Check the order of the calls, or the state that the message names.")                             \
+	XX(ETOOLARGE, FINAL, "size bound passed", "Make the input smaller or raise the bound that is named.")     \
+	XX(EPARSE, FINAL, "malformed input", "Correct the place that the message names.")                         \
+	XX(EENCODING, FINAL, "not UTF-8", "Convert the input to UTF-8.")                                          \
+	XX(EIO, FINAL, "input or output failed",                                                                  \
+		"Check the file, its permissions, the disk, and the limit of open files.")                        \
+	XX(ECONNECT, RETRY, "cannot connect", "Check the URL and the network; nothing was sent.")                 \
 	XX(ETLS, FINAL, "TLS refused", "Check the certificate, the host name and the CA file; nothing was sent.") \
-	XX(ENETWORK, RETRY, "connection failed", "Repeat.")                                                   \
-	XX(EPROTOCOL, RETRY, "answer makes no sense", "Check that the URL is the carrier's API; repeat.")     \
-	XX(EAUTH, FINAL, "credential refused", "Check the API key and its permissions.")                      \
-	XX(EPAYMENT, FINAL, "insufficient funds", "Add funds to the carrier account.")                        \
-	XX(ERATELIMIT, RETRY, "rate limited", "Repeat later, or lower the concurrency.")                      \
-	XX(EREFUSED, FINAL, "refused by the carrier", "Correct the fields that the carrier names.")           \
-	XX(ESERVER, RETRY, "carrier failed", "Repeat later.")                                                 \
-	XX(EUNAVAILABLE, RETRY, "carrier unavailable", "Repeat after the pause.")                             \
-	XX(ELIMIT, FINAL, "spend limit or ceiling reached", "Raise spend_limit or the order's max_rate, then run again.")         \
-	XX(EHELD, FINAL, "held for review", "Correct the order (such as max_rate) and run it again, or settle its row.")                           \
-	XX(EBUSY, RETRY, "in use elsewhere", "Repeat when the other holder is done.")                         \
-	XX(ENORATE, FINAL, "no suitable rate", "Allow more services or carriers, or raise the ceiling.")      \
-	XX(EDATABASE, RETRY, "store failed", "Check the database that the message names.")                    \
-	XX(EUNSUPPORTED, FINAL, "not supported", "Build with the part that is missing, or use another way.")  \
+	XX(ENETWORK, RETRY, "connection failed", "Repeat.")                                                       \
+	XX(EPROTOCOL, RETRY, "answer makes no sense", "Check that the URL is the carrier's API; repeat.")         \
+	XX(EAUTH, FINAL, "credential refused", "Check the API key and its permissions.")                          \
+	XX(EPAYMENT, FINAL, "insufficient funds", "Add funds to the carrier account.")                            \
+	XX(ERATELIMIT, RETRY, "rate limited", "Repeat later, or lower the concurrency.")                          \
+	XX(EREFUSED, FINAL, "refused by the carrier", "Correct the fields that the carrier names.")               \
+	XX(ESERVER, RETRY, "carrier failed", "Repeat later.")                                                     \
+	XX(EUNAVAILABLE, RETRY, "carrier unavailable", "Repeat after the pause.")                                 \
+	XX(ELIMIT, FINAL, "spend limit or ceiling reached",                                                       \
+		"Raise spend_limit or the order's max_rate, then run again.")                                     \
+	XX(EHELD, FINAL, "held for review",                                                                       \
+		"Correct the order (such as max_rate) and run it again, or settle its row.")                      \
+	XX(EBUSY, RETRY, "in use elsewhere", "Repeat when the other holder is done.")                             \
+	XX(ENORATE, FINAL, "no suitable rate", "Allow more services or carriers, or raise the ceiling.")          \
+	XX(EDATABASE, RETRY, "store failed", "Check the database that the message names.")                        \
+	XX(EUNSUPPORTED, FINAL, "not supported", "Build with the part that is missing, or use another way.")      \
 	XX(EINTERNAL, FINAL, "internal error", "Report it.")
 
 struct error_entry {
@@ -61,8 +67,8 @@ struct error_entry {
 
 #define ERROR_ENTRY(code, retriable, text, advice) {SHIPOPT_##code, retriable, "SHIPOPT_" #code, text, advice},
 static const struct error_entry error_table[] = {ERROR_TABLE(ERROR_ENTRY)};
-static const struct error_entry error_already = {
-	SHIPOPT_ALREADY, FINAL, "SHIPOPT_ALREADY", "done before", "Nothing to do."};
+static const struct error_entry error_already = {SHIPOPT_ALREADY, FINAL, "SHIPOPT_ALREADY", "done before",
+	"Nothing to do."};
 static const struct error_entry error_unknown = {0, FINAL, "SHIPOPT_E?", "unknown error", "Report it."};
 
 _Static_assert(ARRAY_SIZE(error_table) == 1 - SHIPOPT_EINTERNAL, "a code is missing from ERROR_TABLE");

@@ -80,8 +80,8 @@ static inline void list_splice_back(struct list_node *head, struct list_node *fr
 }
 
 /* Walks the members; the current one may be removed inside the loop. */
-#define LIST_FOREACH(node, head)                                                                              \
-	for (struct list_node *node = (head)->next, *node##_next_ = node->next; node != (head);               \
+#define LIST_FOREACH(node, head)                                                                \
+	for (struct list_node *node = (head)->next, *node##_next_ = node->next; node != (head); \
 		node = node##_next_, node##_next_ = node->next)
 
 #endif

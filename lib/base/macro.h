@@ -10,7 +10,7 @@
 /* Small language helpers that every file may use. */
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
-#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
@@ -32,27 +32,27 @@
 
 /* Runs the named `…_cleanup(T **)` when the variable leaves its scope. */
 #define CLEANUP(function) __attribute__((cleanup(function)))
-#define DEFINE_CLEANUP(type, name, free_function)                                                             \
-	static inline __attribute__((unused)) void name##_cleanup(type **pointer)                             \
-	{                                                                                                     \
-		free_function(*pointer);                                                                      \
+#define DEFINE_CLEANUP(type, name, free_function)                                 \
+	static inline __attribute__((unused)) void name##_cleanup(type **pointer) \
+	{                                                                         \
+		free_function(*pointer);                                          \
 	}
 /* Hands ownership on: the variable is NULL afterwards. */
-#define TAKE(pointer)                                                                                         \
-	__extension__({                                                                                       \
-		__typeof__(pointer) taken_ = (pointer);                                                       \
-		(pointer) = NULL;                                                                             \
-		taken_;                                                                                       \
+#define TAKE(pointer)                                   \
+	__extension__({                                 \
+		__typeof__(pointer) taken_ = (pointer); \
+		(pointer) = NULL;                       \
+		taken_;                                 \
 	})
 
 /*
  * A condition that only a bug in this library can break. Never about input, servers or memory: those are
  * errors returned. Kept in release builds: going on with a broken invariant could spend money.
  */
-#define ASSERT(condition)                                                                                     \
-	do {                                                                                                  \
-		if (UNLIKELY(!(condition)))                                                                   \
-			abort();                                                                              \
+#define ASSERT(condition)                   \
+	do {                                \
+		if (UNLIKELY(!(condition))) \
+			abort();            \
 	} while (0)
 
 #endif

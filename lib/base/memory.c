@@ -34,8 +34,8 @@ static struct {
 /* One relaxed add per allocation: a few nanoseconds that make leaks visible to every test. */
 static atomic_uint_fast64_t live_count;
 
-int shipopt_allocator_set(
-	shipopt_malloc_fn malloc_fn, shipopt_realloc_fn realloc_fn, shipopt_free_fn free_fn, void *userdata)
+int shipopt_allocator_set(shipopt_malloc_fn malloc_fn, shipopt_realloc_fn realloc_fn, shipopt_free_fn free_fn,
+	void *userdata)
 {
 	int given = (malloc_fn != NULL) + (realloc_fn != NULL) + (free_fn != NULL);
 	if (given != 0 && given != 3)

@@ -17,7 +17,7 @@ void *mem_alloc_zero(size_t size);
 void *mem_alloc_array(size_t count, size_t size); /* zeroed; NULL on overflow of the product */
 void *mem_realloc(void *pointer, size_t size);    /* size > 0 */
 void mem_free(void *pointer);
-char *mem_copy_text(const char *text);                   /* NULL gives NULL */
+char *mem_copy_text(const char *text);                  /* NULL gives NULL */
 char *mem_copy_bytes(const void *bytes, size_t length); /* adds a NUL after the bytes */
 
 /* Overwrites secrets; not removed by the optimiser. */

@@ -30,8 +30,8 @@ static inline bool reference_try_take(struct reference *reference)
 {
 	unsigned before = atomic_load_explicit(&reference->count, memory_order_relaxed);
 	while (before > 0)
-		if (atomic_compare_exchange_weak_explicit(
-			    &reference->count, &before, before + 1, memory_order_relaxed, memory_order_relaxed))
+		if (atomic_compare_exchange_weak_explicit(&reference->count, &before, before + 1, memory_order_relaxed,
+			    memory_order_relaxed))
 			return true;
 	return false;
 }

@@ -15,7 +15,8 @@ struct secret_form {
 	size_t length;
 	bool is_base64;
 	const char *bytes;
-	size_t borders[]; /* of each prefix: how long its longest proper part is that both begins and ends it; then the bytes */
+	size_t borders
+		[]; /* of each prefix: how long its longest proper part is that both begins and ends it; then the bytes */
 };
 
 static size_t form_size(size_t length)
@@ -87,7 +88,8 @@ int secret_forms_add(struct secret_forms *forms, const char *secret)
 
 int secret_forms_add_basic(struct secret_forms *forms, const char *user, const char *password)
 {
-	size_t user_length = strlen(user), password_length = strlen(password), length = user_length + 1 + password_length;
+	size_t user_length = strlen(user), password_length = strlen(password),
+	       length = user_length + 1 + password_length;
 	char *pair = mem_alloc(length + 1);
 	char *encoded = mem_alloc(length / 3 * BASE64_GROUP + 1);
 	int r = pair && encoded ? 0 : SHIPOPT_ENOMEM;
@@ -95,7 +97,8 @@ int secret_forms_add_basic(struct secret_forms *forms, const char *user, const c
 		memcpy(pair, user, user_length);
 		pair[user_length] = ':';
 		memcpy(pair + user_length + 1, password, password_length + 1);
-		int encoded_length = EVP_EncodeBlock((unsigned char *)encoded, (const unsigned char *)pair, (int)(length / 3 * 3));
+		int encoded_length =
+			EVP_EncodeBlock((unsigned char *)encoded, (const unsigned char *)pair, (int)(length / 3 * 3));
 		r = forms_insert(forms, encoded, (size_t)encoded_length, true);
 		mem_cleanse(pair, length);
 		mem_cleanse(encoded, (size_t)encoded_length);
@@ -109,8 +112,8 @@ int secret_forms_add_basic(struct secret_forms *forms, const char *user, const c
 
 static bool is_base64_character(char c)
 {
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/' || c == '-' ||
-	       c == '_' || c == '=';
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/' ||
+		c == '-' || c == '_' || c == '=';
 }
 
 /* Blanks an occurrence; where the search goes on. */
@@ -134,7 +137,10 @@ static void form_blank_literal(const struct secret_form *form, char *bytes, size
 
 static int hex_digit(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	return c >= '0' && c <= '9'    ? c - '0'
+		: c >= 'a' && c <= 'f' ? c - 'a' + 10
+		: c >= 'A' && c <= 'F' ? c - 'A' + 10
+				       : -1;
 }
 
 static bool hex_byte(const char *digits, char *ret_byte)

@@ -18,7 +18,10 @@ static size_t utf8_sequence(const unsigned char *p, size_t left)
 	static const unsigned char low[4] = {0x80, 0xa0, 0x90, 0x80};
 	if (p[0] < 0x80)
 		return 1;
-	size_t size = p[0] >= 0xc2 && p[0] <= 0xdf ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : 0;
+	size_t size = p[0] >= 0xc2 && p[0] <= 0xdf ? 2
+		: (p[0] & 0xf0) == 0xe0            ? 3
+		: p[0] >= 0xf0 && p[0] <= 0xf4     ? 4
+						   : 0;
 	if (size == 0 || left < size)
 		return 0;
 	unsigned char first_low = p[0] == 0xe0 ? low[1] : p[0] == 0xf0 ? low[2] : low[0];
@@ -232,7 +235,8 @@ static size_t money_separator(const char *p, size_t left, char *ret_separator)
 	static const struct {
 		const char *bytes;
 		char separator;
-	} known[] = {{".", '.'}, {",", ','}, {" ", ' '}, {"'", '\''}, {"\u00a0", ' '}, {"\u202f", ' '}, {"\u2019", '\''}};
+	} known[] = {{".", '.'}, {",", ','}, {" ", ' '}, {"'", '\''}, {"\u00a0", ' '}, {"\u202f", ' '},
+		{"\u2019", '\''}};
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 		size_t size = strlen(known[i].bytes);
 		if (size <= left && memcmp(p, known[i].bytes, size) == 0) {

@@ -40,19 +40,16 @@ static bool unicode_is_blank(utf8proc_int32_t character)
 	switch (utf8proc_category(character)) {
 	case UTF8PROC_CATEGORY_CC:
 	case UTF8PROC_CATEGORY_ZL:
-	case UTF8PROC_CATEGORY_ZP:
-		return true;
-	case UTF8PROC_CATEGORY_ZS:
-		return character != ' ';
-	default:
-		return false;
+	case UTF8PROC_CATEGORY_ZP: return true;
+	case UTF8PROC_CATEGORY_ZS: return character != ' ';
+	default: return false;
 	}
 }
 
 static bool unicode_is_trimmed(utf8proc_int32_t character)
 {
-	return character == ' ' || unicode_is_blank(character) || character == 0x180e || is_between(character, 0x200b, 0x200f) ||
-	       character == 0x2060 || character == 0xfeff;
+	return character == ' ' || unicode_is_blank(character) || character == 0x180e ||
+		is_between(character, 0x200b, 0x200f) || character == 0x2060 || character == 0xfeff;
 }
 
 static bool unicode_is_invisible(utf8proc_int32_t character)
@@ -60,7 +57,7 @@ static bool unicode_is_invisible(utf8proc_int32_t character)
 	if (is_between(character, ' ', '~'))
 		return false;
 	return unicode_is_blank(character) || utf8proc_get_property(character)->ignorable || character == 0x2800 ||
-	       is_between(character, 0xfff9, 0xfffb) || utf8proc_category(character) == UTF8PROC_CATEGORY_CN;
+		is_between(character, 0xfff9, 0xfffb) || utf8proc_category(character) == UTF8PROC_CATEGORY_CN;
 }
 
 void unicode_trim(const char **begin, size_t *length)
@@ -85,8 +82,9 @@ static int key_check(const char *key, size_t length, size_t offset, shipopt_erro
 	for (size_t at = 0; at < length; at += size) {
 		size = unicode_first(key + at, length - at, &character);
 		if (size == 0)
-			return error_set(ret_error, SHIPOPT_EENCODING, "byte 0x%02x at offset %zu of the key is not UTF-8",
-				(unsigned char)key[at], offset + at);
+			return error_set(ret_error, SHIPOPT_EENCODING,
+				"byte 0x%02x at offset %zu of the key is not UTF-8", (unsigned char)key[at],
+				offset + at);
 		if (unicode_is_invisible(character))
 			return error_set(ret_error, SHIPOPT_EINVAL,
 				"the key \"%s\" has %s at offset %zu, a character that cannot be seen: take it out",

@@ -31,8 +31,8 @@ SETTING_PUBLIC_NUMBER(bulk, in_order, BULK_IN_ORDER)
 SETTING_PUBLIC_TEXT(bulk, rate_choice, BULK_RATE_CHOICE)
 SETTING_PUBLIC_TEXT(bulk, services, BULK_SERVICES)
 
-int shipopt_bulk_config_set_spend_limit(
-	shipopt_bulk_config *config, const char *budget, const char *currency, int64_t millionths)
+int shipopt_bulk_config_set_spend_limit(shipopt_bulk_config *config, const char *budget, const char *currency,
+	int64_t millionths)
 {
 	if (!config || !budget || !currency)
 		return SHIPOPT_EINVAL;
@@ -74,7 +74,8 @@ int shipopt_bulk_config_set_choose(shipopt_bulk_config *config, shipopt_request_
 
 static int parse_missing_carrier(const char *name, int *ret_rule)
 {
-	static const char *const names[] = {[MISSING_FAIL] = "fail", [MISSING_WAIT] = "wait", [MISSING_FALLBACK] = "fallback"};
+	static const char *const names[] =
+		{[MISSING_FAIL] = "fail", [MISSING_WAIT] = "wait", [MISSING_FALLBACK] = "fallback"};
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (text_equal(name, names[i])) {
 			*ret_rule = (int)i;
@@ -94,16 +95,19 @@ static int check_texts(shipopt_bulk *bulk, shipopt_error **ret_error)
 		return error_set(ret_error, SHIPOPT_EINVAL,
 			"bulk setting rate_choice: \"%s\" is not cheapest, fastest or services", UNICODE_SHOWN(choice));
 	if (bulk->rule == CHOICE_SERVICES && !settings_text(settings, BULK_SERVICES))
-		return error_set(ret_error, SHIPOPT_EINVAL, "bulk setting services: rate_choice is services, and none is set");
+		return error_set(ret_error, SHIPOPT_EINVAL,
+			"bulk setting services: rate_choice is services, and none is set");
 	if (parse_missing_carrier(settings_text(settings, BULK_MISSING_CARRIER), &bulk->missing_carrier) < 0)
-		return error_set(ret_error, SHIPOPT_EINVAL, "bulk setting missing_carrier: \"%s\" is not wait, fallback or fail",
+		return error_set(ret_error, SHIPOPT_EINVAL,
+			"bulk setting missing_carrier: \"%s\" is not wait, fallback or fail",
 			UNICODE_SHOWN(settings_text(settings, BULK_MISSING_CARRIER)));
 	if (!text_equal(purpose, "outbound") && !text_equal(purpose, "return") && !text_equal(purpose, "replacement"))
 		return error_set(ret_error, SHIPOPT_EINVAL,
 			"bulk setting purpose: \"%s\" is not outbound, return or replacement", UNICODE_SHOWN(purpose));
 	if (currency && strspn(currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3)
 		return error_set(ret_error, SHIPOPT_EINVAL,
-			"bulk setting currency: \"%s\" is not a code of three capital letters, such as USD", UNICODE_SHOWN(currency));
+			"bulk setting currency: \"%s\" is not a code of three capital letters, such as USD",
+			UNICODE_SHOWN(currency));
 	int r = delivery_check(&bulk->delivery, "bulk", ret_error);
 	size_t needed = RUN_SLOTS_MIN + (bulk->callbacks.choose != NULL);
 	if (r == 0 && bulk->delivery.mode == SHIPOPT_DELIVERY_QUEUE && queue_slots(bulk->delivery.queue) < needed)
@@ -203,7 +207,8 @@ void bulk_rules(shipopt_bulk *bulk, struct purchase_rules *rules)
 		.store = bulk->store,
 		.choice = {.rule = bulk->rule,
 			.services = settings_text(settings, BULK_SERVICES),
-			.currency = choice_currency(currency, 0, spend_limit)}, /* an order's max_rate may want one too */
+			.currency =
+				choice_currency(currency, 0, spend_limit)}, /* an order's max_rate may want one too */
 		.choose = bulk->callbacks.choose,
 		.choose_userdata = bulk->callbacks.choose_userdata,
 		.missing_carrier = bulk->missing_carrier,

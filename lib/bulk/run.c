@@ -65,7 +65,7 @@ static bool run_may_admit(const struct run *run)
 {
 	bool is_paused = run->is_paused && run->status == 0;
 	return run->batch.next < run->batch.count && !is_paused && run->in_flight < run->max_in_flight &&
-	       run->settling < run->settling_max && run_outlet_has_room(run);
+		run->settling < run->settling_max && run_outlet_has_room(run);
 }
 
 static void run_complete(struct run *run)

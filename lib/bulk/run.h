@@ -99,11 +99,11 @@ struct run {
 	shipopt_source *source;
 	struct task reader_task, read_task, wake_task;
 	struct run_intake intake;
-	struct run_batch batch; /* being admitted */
+	struct run_batch batch;                  /* being admitted */
 	bool is_reading, is_woken, source_ended; /* ended: the intake has the last orders */
 
 	bool is_canceled, is_paused, is_ending;
-	int status;           /* what ends the run early */
+	int status; /* what ends the run early */
 	shipopt_error *error;
 	struct run_blame blame;
 	uint64_t answers_before; /* by the API to the client, before the run */

@@ -23,9 +23,9 @@
 #define RUN_BLAME_PREFIX "5 orders in a row met the same refusal"
 
 struct run_blame {
-	int status;                         /* of the last refusals */
-	unsigned count;                     /* orders that got it since the last success */
-	uint64_t orders[RUN_BLAME_ORDERS];  /* hashes of their keys */
+	int status;                        /* of the last refusals */
+	unsigned count;                    /* orders that got it since the last success */
+	uint64_t orders[RUN_BLAME_ORDERS]; /* hashes of their keys */
 };
 
 /* An order ended well. */

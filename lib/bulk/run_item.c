@@ -133,7 +133,8 @@ static void exchange_item_not_started(struct task *task)
 	shipopt_error *error = NULL;
 	bool track = self->common.run->kind == RUN_TRACK;
 	if (self->status == SHIPOPT_EINVAL)
-		error_set(&error, SHIPOPT_EINVAL, track ? "the order has no tracking code" : "the order has no to_address");
+		error_set(&error, SHIPOPT_EINVAL,
+			track ? "the order has no tracking code" : "the order has no to_address");
 	run_item_finish(&self->common, self->status, error);
 }
 
@@ -197,7 +198,8 @@ static void host_item_start(struct run_item *item)
 	struct run *run = item->run;
 	shipopt_request *request;
 	self->task.run = host_item_done;
-	self->status = request_new(item->item.order->key, item->item.order->shipment, host_item_answered, self, &request);
+	self->status =
+		request_new(item->item.order->key, item->item.order->shipment, host_item_answered, self, &request);
 	if (self->status < 0) {
 		reactor_post(run->reactor, &self->task);
 		return;

@@ -214,7 +214,8 @@ static void progress_is_due(struct timer *timer)
 {
 	struct run *run = CONTAINER_OF(timer, struct run, progress_timer);
 	run->progress_due = true;
-	timer_start(run->reactor, timer, clock_now_us() + settings_number(&run->bulk->settings, BULK_PROGRESS_MS) * 1000);
+	timer_start(run->reactor, timer,
+		clock_now_us() + settings_number(&run->bulk->settings, BULK_PROGRESS_MS) * 1000);
 	send_batch(run);
 }
 

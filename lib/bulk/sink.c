@@ -31,7 +31,8 @@ static int open_path(shipopt_sink *sink, shipopt_error **ret_error)
 	return sink->fd < 0 ? sink_fail(sink, "create", errno, ret_error) : 0;
 }
 
-int sink_open(const struct sink_format *format, const char *path, bool guard, shipopt_sink **ret_sink, shipopt_error **ret_error)
+int sink_open(const struct sink_format *format, const char *path, bool guard, shipopt_sink **ret_sink,
+	shipopt_error **ret_error)
 {
 	if (!path || !ret_sink)
 		return error_set(ret_error, SHIPOPT_EINVAL, "a sink needs a path and a place for the result");

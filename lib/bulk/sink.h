@@ -41,7 +41,8 @@ struct shipopt_sink {
 	struct buffer buffer;
 };
 
-int sink_open(const struct sink_format *format, const char *path, bool guard, shipopt_sink **ret_sink, shipopt_error **ret_error);
+int sink_open(const struct sink_format *format, const char *path, bool guard, shipopt_sink **ret_sink,
+	shipopt_error **ret_error);
 /* "done", "already" or the name of the item's error. */
 const char *sink_status_text(const shipopt_item *item);
 /* Why an item failed: its message, or the text of its code; NULL for one that did not. */

@@ -4,8 +4,9 @@
 #include "base/text.h"
 #include "bulk/sink.h"
 
-static const char header[] = "index,line,order_key,status,reason,tracking_code,carrier,service,amount,currency,shipment_id,"
-			     "label_url,attempts,latency_ms\r\n";
+static const char header[] =
+	"index,line,order_key,status,reason,tracking_code,carrier,service,amount,currency,shipment_id,"
+	"label_url,attempts,latency_ms\r\n";
 
 /* The row that is being written; the first failure stays. */
 struct row {

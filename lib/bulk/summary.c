@@ -56,7 +56,7 @@ static bool is_line_of(const struct summary_money *line, const char *carrier, co
 {
 	/* As far as they are kept. */
 	return strncmp(line->carrier, carrier, sizeof(line->carrier) - 1) == 0 &&
-	       strncmp(line->currency, currency, sizeof(line->currency) - 1) == 0;
+		strncmp(line->currency, currency, sizeof(line->currency) - 1) == 0;
 }
 
 static struct summary_money *money_line(struct summary *summary, const char *carrier, const char *currency)
@@ -80,8 +80,8 @@ static struct summary_money *money_line(struct summary *summary, const char *car
 static void add_money(struct summary *summary, const shipopt_item *item)
 {
 	pthread_mutex_lock(&summary->lock);
-	struct summary_money *line = money_line(
-		summary, item->carrier ? item->carrier : "unknown", item->currency ? item->currency : "");
+	struct summary_money *line =
+		money_line(summary, item->carrier ? item->carrier : "unknown", item->currency ? item->currency : "");
 	line->labels++;
 	line->amount += MAX(item->amount, 0);
 	pthread_mutex_unlock(&summary->lock);
@@ -90,18 +90,12 @@ static void add_money(struct summary *summary, const shipopt_item *item)
 static atomic_int_fast64_t *counter_of(struct summary *summary, int status)
 {
 	switch (status) {
-	case 0:
-		return &summary->done;
-	case 1:
-		return &summary->already;
-	case SHIPOPT_EINDOUBT:
-		return &summary->in_doubt;
-	case SHIPOPT_EHELD:
-		return &summary->held;
-	case SHIPOPT_ECANCELED:
-		return &summary->canceled;
-	default:
-		return &summary->failed;
+	case 0: return &summary->done;
+	case 1: return &summary->already;
+	case SHIPOPT_EINDOUBT: return &summary->in_doubt;
+	case SHIPOPT_EHELD: return &summary->held;
+	case SHIPOPT_ECANCELED: return &summary->canceled;
+	default: return &summary->failed;
 	}
 }
 
@@ -119,7 +113,8 @@ void summary_add(struct summary *summary, const shipopt_item *item, bool spends)
 
 static int64_t ended_items(const struct summary *summary)
 {
-	return summary->done + summary->already + summary->failed + summary->in_doubt + summary->held + summary->canceled;
+	return summary->done + summary->already + summary->failed + summary->in_doubt + summary->held +
+		summary->canceled;
 }
 
 static int64_t elapsed_us(const struct summary *summary)

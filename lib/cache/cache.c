@@ -24,7 +24,6 @@ static void *align(void *block)
 	return (void *)(((uintptr_t)block + CACHE_LINE_BYTES - 1) & ~(uintptr_t)(CACHE_LINE_BYTES - 1));
 }
 
-
 int64_t cache_now(const shipopt_cache *cache)
 {
 	return cache->clock ? cache->clock(cache->clock_userdata) : clock_coarse_us();
@@ -54,7 +53,8 @@ static int take_settings(shipopt_cache *cache, const struct shipopt_cache_config
 	const char *policy = settings_text(settings, CACHE_POLICY);
 	cache->policy = text_equal(policy, policy_lru.name) ? &policy_lru : &policy_s3fifo;
 	if (!text_equal(policy, cache->policy->name))
-		return error_set(ret_error, SHIPOPT_EINVAL, "cache setting policy: \"%.32s\" is not s3fifo or lru", policy);
+		return error_set(ret_error, SHIPOPT_EINVAL, "cache setting policy: \"%.32s\" is not s3fifo or lru",
+			policy);
 	int64_t entries = settings_number(settings, CACHE_ENTRIES_MAX);
 	cache->entries_max = entries ? (size_t)entries : SIZE_MAX;
 	cache->bytes_max = (size_t)settings_number(settings, CACHE_BYTES_MAX);
@@ -79,8 +79,7 @@ static int take_settings(shipopt_cache *cache, const struct shipopt_cache_config
 	return 0;
 }
 
-static int build_keeper(
-	shipopt_cache *cache, const struct shipopt_cache_config *config, shipopt_error **ret_error)
+static int build_keeper(shipopt_cache *cache, const struct shipopt_cache_config *config, shipopt_error **ret_error)
 {
 	int r = delivery_check(&config->delivery, "cache", ret_error);
 	if (r < 0 || !config->runtime)

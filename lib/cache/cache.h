@@ -120,7 +120,10 @@ struct aftermath {
 	struct list_node removed;
 	struct garbage garbage;
 };
-#define AFTERMATH_INIT(name) {.removed = {&(name).removed, &(name).removed}}
+#define AFTERMATH_INIT(name)                                    \
+	{                                                       \
+		.removed = { &(name).removed, &(name).removed } \
+	}
 void cache_settle(shipopt_cache *cache, struct aftermath *aftermath);
 /* With a runtime: time or readers will have to be looked after. cache_settle() says so itself. */
 static inline void cache_changed(const shipopt_cache *cache)

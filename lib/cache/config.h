@@ -22,8 +22,8 @@ struct shipopt_cache_config {
 	void *listener_userdata;
 	shipopt_cache_clock_fn clock;
 	void *clock_userdata;
-	shipopt_runtime *runtime;  /* a reference, or NULL */
-	struct delivery delivery;  /* a reference to the queue */
+	shipopt_runtime *runtime; /* a reference, or NULL */
+	struct delivery delivery; /* a reference to the queue */
 	uint64_t hash_seed, hash_mask;
 };
 

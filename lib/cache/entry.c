@@ -32,8 +32,10 @@ size_t entry_weight_of(const struct entry_content *content)
 
 size_t entry_weight(const struct entry *entry)
 {
-	struct entry_content content = {.key_length = entry->key_length, .value_length = entry->value_length,
-		.is_external = entry->flags & ENTRY_EXTERNAL, .is_timed = entry->flags & ENTRY_TIMED};
+	struct entry_content content = {.key_length = entry->key_length,
+		.value_length = entry->value_length,
+		.is_external = entry->flags & ENTRY_EXTERNAL,
+		.is_timed = entry->flags & ENTRY_TIMED};
 	if (entry->flags & ENTRY_TAGGED)
 		content.tag_count = (unsigned)entry_tags(entry)->count;
 	return entry_weight_of(&content);
@@ -43,8 +45,8 @@ static void fill_body(struct entry *entry, const struct entry_content *content)
 {
 	char *body = entry_body(entry);
 	if (content->is_external)
-		*(struct entry_external *)(void *)body = (struct entry_external){content->value, content->free,
-			content->userdata};
+		*(struct entry_external *)(void *)body =
+			(struct entry_external){content->value, content->free, content->userdata};
 	else if (content->value_length)
 		memcpy(body, content->value, content->value_length);
 }

@@ -59,7 +59,7 @@ struct account {
 
 struct entry_timing {
 	struct list_node wheel;
-	_Atomic(int64_t) hard_us; /* where the access TTL cannot push it beyond */
+	_Atomic(int64_t) hard_us;   /* where the access TTL cannot push it beyond */
 	_Atomic(int64_t) access_us; /* 0: none */
 	_Atomic(int64_t) soft_us;
 	_Atomic(int64_t) expires_us;
@@ -80,7 +80,7 @@ struct entry {
 	} link;
 	atomic_uint references;
 	uint32_t value_length;
-	uint64_t stamp; /* the ticket of its writing, shifted by 8, and its prefix */
+	uint64_t stamp;     /* the ticket of its writing, shifted by 8, and its prefix */
 	uint32_t created_s; /* since the cache was made */
 	uint16_t key_length;
 	_Atomic(uint8_t) mark;

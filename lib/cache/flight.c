@@ -30,7 +30,9 @@ static struct flight **list_of(struct shard *shard, const struct flight *flight)
 static struct flight *find(struct shard *shard, uint64_t hash, const void *key, size_t key_length)
 {
 	struct flight *flight = *bucket_of(shard, hash);
-	while (flight && !(flight->hash == hash && flight->key_length == key_length && memcmp(flight->key, key, key_length) == 0))
+	while (flight &&
+		!(flight->hash == hash && flight->key_length == key_length &&
+			memcmp(flight->key, key, key_length) == 0))
 		flight = flight->next;
 	return flight;
 }
@@ -165,8 +167,8 @@ static bool is_backing_off(struct flight *flight, bool *ret_is_over)
 }
 
 /* A flight that may be joined; what may not is detached. */
-static struct flight *find_joinable(
-	shipopt_cache *cache, struct shard *shard, uint64_t hash, const void *key, size_t key_length, bool *ret_backs_off)
+static struct flight *find_joinable(shipopt_cache *cache, struct shard *shard, uint64_t hash, const void *key,
+	size_t key_length, bool *ret_backs_off)
 {
 	struct flight *flight = find(shard, hash, key, key_length);
 	if (!flight)
@@ -207,7 +209,8 @@ int flight_join(shipopt_cache *cache, uint64_t hash, const void *key, size_t key
 			return r;
 		shard_lock(shard);
 		bool backs_off = false, is_needless = has_value(cache, shard, hash, key, key_length, is_refresh);
-		struct flight *flight = is_needless ? NULL : find_joinable(cache, shard, hash, key, key_length, &backs_off);
+		struct flight *flight =
+			is_needless ? NULL : find_joinable(cache, shard, hash, key, key_length, &backs_off);
 		if (flight)
 			flight_ref(flight);
 		else if (!is_needless && fresh)
@@ -297,7 +300,8 @@ int flight_result(struct flight *flight, struct entry **ret_entry, shipopt_error
 	return entry->flags & ENTRY_NEGATIVE ? SHIPOPT_CACHE_NEGATIVE : SHIPOPT_CACHE_FOUND;
 }
 
-int flight_watch(struct flight *flight, shipopt_cache_ready_fn ready, void *userdata, int64_t timeout_ms, bool takes_words)
+int flight_watch(struct flight *flight, shipopt_cache_ready_fn ready, void *userdata, int64_t timeout_ms,
+	bool takes_words)
 {
 	struct waiter *waiter = mem_alloc_zero(sizeof(*waiter));
 	if (!waiter)
@@ -348,7 +352,9 @@ static void finish(struct flight *flight, enum flight_state state)
 	pthread_cond_broadcast(&flight->changed);
 	pthread_mutex_unlock(&flight->lock);
 	struct entry *entry = flight->result;
-	int outcome = !entry ? flight->status : entry->flags & ENTRY_NEGATIVE ? SHIPOPT_CACHE_NEGATIVE : SHIPOPT_CACHE_FOUND;
+	int outcome = !entry                    ? flight->status
+		: entry->flags & ENTRY_NEGATIVE ? SHIPOPT_CACHE_NEGATIVE
+						: SHIPOPT_CACHE_FOUND;
 	for (struct list_node *node; (node = list_pop_front(&waiters));)
 		tell(LIST_MEMBER(node, struct waiter, node), outcome, entry, NULL, flight->error);
 	flight_unref(flight);
@@ -460,7 +466,7 @@ static int64_t take_overdue(struct flight *flight, int64_t now, struct list_node
 {
 	int64_t next = ENTRY_NEVER;
 	pthread_mutex_lock(&flight->lock);
-	LIST_FOREACH (node, &flight->waiters) {
+	LIST_FOREACH(node, &flight->waiters) {
 		int64_t deadline = LIST_MEMBER(node, struct waiter, node)->deadline_us;
 		if (deadline > now) {
 			next = MIN(next, deadline);

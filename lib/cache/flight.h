@@ -42,19 +42,19 @@ struct flight {
 	atomic_uint references;
 	shipopt_cache *cache;
 	uint64_t hash;
-	uint64_t ticket; /* shard's lock */
+	uint64_t ticket;               /* shard's lock */
 	shipopt_cache_options options; /* of the one who began it */
 	struct tag *tags[ENTRY_TAGS_MAX];
 	struct shipopt_load load;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	enum flight_state state; /* from here on: the flight's own lock */
-	unsigned blocked;          /* callers asleep on `changed` */
-	struct list_node waiters;  /* those with a callback */
-	struct entry *result;      /* a reference; of a negative one, too */
-	int status;                /* of a failure */
+	enum flight_state state;  /* from here on: the flight's own lock */
+	unsigned blocked;         /* callers asleep on `changed` */
+	struct list_node waiters; /* those with a callback */
+	struct entry *result;     /* a reference; of a negative one, too */
+	int status;               /* of a failure */
 	shipopt_error *error;
-	int64_t retry_us;          /* end of the back-off, of the cache's clock */
+	int64_t retry_us; /* end of the back-off, of the cache's clock */
 	size_t key_length;
 	char key[];
 };
@@ -76,7 +76,8 @@ int flight_wait(struct flight *flight, int64_t timeout_ms);
 int flight_result(struct flight *flight, struct entry **ret_entry, shipopt_error **ret_error);
 /* Calls `ready` when there is an answer: SHIPOPT_CACHE_WAITING. 0: there is one already; SHIPOPT_CACHE_LEAD: the caller leads
  * now; SHIPOPT_ENOMEM. */
-int flight_watch(struct flight *flight, shipopt_cache_ready_fn ready, void *userdata, int64_t timeout_ms, bool takes_words);
+int flight_watch(struct flight *flight, shipopt_cache_ready_fn ready, void *userdata, int64_t timeout_ms,
+	bool takes_words);
 
 /* How a token is answered; these consume it. `entry` (made with the flight's ticket) is consumed, too; it is stored if it may be. */
 void flight_complete(struct flight *flight, struct entry *entry);

@@ -144,15 +144,16 @@ static NOINLINE int get_judged(shipopt_cache *cache, struct reader *reader, stru
 	return outcome;
 }
 
-static NOINLINE int get_searched(
-	shipopt_cache *cache, struct reader *reader, uint64_t hash, const void *key, size_t key_length, shipopt_value **ret_value)
+static NOINLINE int get_searched(shipopt_cache *cache, struct reader *reader, uint64_t hash, const void *key,
+	size_t key_length, shipopt_value **ret_value)
 {
 	struct shard *shard = cache_shard(cache, hash);
 	return get_judged(cache, reader, shard, table_find(&shard->table, hash, key, key_length), ret_value);
 }
 
 /* For a thread's first look-up, and one without a record. */
-static NOINLINE int get_anew(shipopt_cache *cache, uint64_t hash, const void *key, size_t key_length, shipopt_value **ret_value)
+static NOINLINE int get_anew(shipopt_cache *cache, uint64_t hash, const void *key, size_t key_length,
+	shipopt_value **ret_value)
 {
 	struct look look;
 	look_begin(&look, cache, hash);
@@ -160,7 +161,8 @@ static NOINLINE int get_anew(shipopt_cache *cache, uint64_t hash, const void *ke
 }
 
 /* A hit, in a section of its own. */
-static inline int get_counted(shipopt_cache *cache, struct reader *reader, struct entry *entry, shipopt_value **ret_value)
+static inline int get_counted(shipopt_cache *cache, struct reader *reader, struct entry *entry,
+	shipopt_value **ret_value)
 {
 	policy_count_hit(entry);
 	stats_add(&cache->stats, reader, STAT_HITS, 1);
@@ -170,8 +172,8 @@ static inline int get_counted(shipopt_cache *cache, struct reader *reader, struc
 }
 
 /* A plain entry that can expire. */
-static NOINLINE int get_timed(
-	shipopt_cache *cache, struct reader *reader, struct shard *shard, struct entry *entry, shipopt_value **ret_value)
+static NOINLINE int get_timed(shipopt_cache *cache, struct reader *reader, struct shard *shard, struct entry *entry,
+	shipopt_value **ret_value)
 {
 	if (LIKELY(is_fresh(cache, reader, entry)) && LIKELY(hold_put(reader, entry, 0)))
 		return get_counted(cache, reader, entry, ret_value);
@@ -205,8 +207,8 @@ int shipopt_cache_get(shipopt_cache *cache, const void *key, size_t key_length, 
 }
 
 /* `entry`: what table_find_first() says. Plain hits are counted in *hits, for the caller to add, all else is counted by judge(). */
-static inline int find_judged(shipopt_cache *cache, const struct look *look, struct entry *entry, uint64_t hash, const void *key,
-	size_t key_length, unsigned *hits, struct entry **ret_entry)
+static inline int find_judged(shipopt_cache *cache, const struct look *look, struct entry *entry, uint64_t hash,
+	const void *key, size_t key_length, unsigned *hits, struct entry **ret_entry)
 {
 	if (UNLIKELY(!entry))
 		entry = table_find(&look->shard->table, hash, key, key_length);
@@ -219,8 +221,8 @@ static inline int find_judged(shipopt_cache *cache, const struct look *look, str
 	return SHIPOPT_CACHE_FOUND;
 }
 
-int shipopt_cache_borrow(
-	shipopt_cache *cache, const void *key, size_t key_length, shipopt_cache_borrow_fn borrow, void *userdata)
+int shipopt_cache_borrow(shipopt_cache *cache, const void *key, size_t key_length, shipopt_cache_borrow_fn borrow,
+	void *userdata)
 {
 	int r = cache_check(cache, key, key_length);
 	if (UNLIKELY(r < 0 || !borrow))
@@ -285,7 +287,8 @@ struct ahead {
 	struct entry *candidate;
 };
 
-static void look_ahead(shipopt_cache *cache, size_t count, const void *const *keys, const size_t *key_lengths, struct ahead *aheads)
+static void look_ahead(shipopt_cache *cache, size_t count, const void *const *keys, const size_t *key_lengths,
+	struct ahead *aheads)
 {
 	for (size_t i = 0; i < count; i++) {
 		uint64_t hash = table_hash(&cache->hashing, keys[i], key_lengths[i]);

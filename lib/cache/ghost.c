@@ -49,7 +49,9 @@ static void resize(struct ghost *ghost, size_t capacity)
 	if (!members)
 		return;
 	mem_free(ghost->members);
-	*ghost = (struct ghost){.members = members, .buckets = buckets, .capacity = capacity,
+	*ghost = (struct ghost){.members = members,
+		.buckets = buckets,
+		.capacity = capacity,
 		.unit = MAX(1, capacity / TICKS)};
 }
 

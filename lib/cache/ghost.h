@@ -19,10 +19,10 @@
  */
 struct ghost {
 	uint32_t *members;
-	size_t buckets;    /* a power of two */
-	size_t capacity;   /* members */
-	uint64_t added;    /* since allocated */
-	uint64_t unit;     /* additions in one tick of the 16 bit time */
+	size_t buckets;  /* a power of two */
+	size_t capacity; /* members */
+	uint64_t added;  /* since allocated */
+	uint64_t unit;   /* additions in one tick of the 16 bit time */
 	size_t sweep;
 };
 

@@ -38,7 +38,8 @@ static void question_run(struct queue_entry *entry)
 	if (question->asking.ask)
 		question->asking.ask(question->asking.userdata, question->request);
 	else
-		shipopt_request_fail(question->request, SHIPOPT_ESTATE, "the queue was dispatched, but nobody is there to ask");
+		shipopt_request_fail(question->request, SHIPOPT_ESTATE,
+			"the queue was dispatched, but nobody is there to ask");
 }
 
 static void question_finish(struct queue_entry *entry)
@@ -60,8 +61,8 @@ static int put_question(const struct asking *asking, shipopt_load *load)
 	question->entry.has_callback = asking->ask != NULL;
 	question->entry.run = question_run;
 	question->entry.finish = question_finish;
-	question->entry.event = (shipopt_event){
-		.kind = SHIPOPT_EVENT_REQUEST, .value = (uint64_t)(uintptr_t)question->request};
+	question->entry.event =
+		(shipopt_event){.kind = SHIPOPT_EVENT_REQUEST, .value = (uint64_t)(uintptr_t)question->request};
 	queue_push(asking->queue, &question->entry);
 	return 0;
 }
@@ -87,11 +88,12 @@ int shipopt_cache_get_or_request(shipopt_cache *cache, const void *key, size_t k
 	if (queue_is_dispatching(queue))
 		return error_set(ret_error, SHIPOPT_EDEADLK, "the answer would have to come from this dispatch");
 	struct asking asking = {queue, ask, userdata};
-	return cache_get_or_load(cache, key, key_length, load_by_host, &asking, options, REFRESH_ASKED, ret_value, ret_error);
+	return cache_get_or_load(cache, key, key_length, load_by_host, &asking, options, REFRESH_ASKED, ret_value,
+		ret_error);
 }
 
-int shipopt_request_load_complete(
-	shipopt_request *request, const void *value, size_t value_length, const shipopt_cache_options *options)
+int shipopt_request_load_complete(shipopt_request *request, const void *value, size_t value_length,
+	const shipopt_cache_options *options)
 {
 	shipopt_load *load = request_userdata(request, answered);
 	if (!load || (!value && value_length))

@@ -71,7 +71,8 @@ static void fire(struct timer *timer)
 	pthread_mutex_lock(&keeper->lock);
 	keeper->due_us = INT64_MAX;
 	keeper->is_due = true;
-	bool submits = !keeper->is_stopped && keeper->cache && runtime_may_call_host(keeper->runtime) && begin_work(keeper);
+	bool submits =
+		!keeper->is_stopped && keeper->cache && runtime_may_call_host(keeper->runtime) && begin_work(keeper);
 	pthread_mutex_unlock(&keeper->lock);
 	if (submits)
 		runtime_submit_task(keeper->runtime, &keeper->work_task);
@@ -251,8 +252,8 @@ void keeper_end(struct keeper *keeper)
 		end_on_reactor(&keeper->end_task);
 }
 
-int keeper_new(
-	shipopt_cache *cache, shipopt_runtime *runtime, const struct delivery *delivery, struct keeper **ret_keeper)
+int keeper_new(shipopt_cache *cache, shipopt_runtime *runtime, const struct delivery *delivery,
+	struct keeper **ret_keeper)
 {
 	struct reactor *reactor;
 	int r = runtime_reactor(runtime, &reactor);

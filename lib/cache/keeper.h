@@ -44,20 +44,20 @@ struct keeper {
 	struct delivery delivery; /* of pattern operations; a reference to the queue */
 	struct runtime_member member;
 	struct sweeps sweeps;
-	atomic_bool is_awake;     /* a tick is set */
+	atomic_bool is_awake; /* a tick is set */
 
-	pthread_mutex_t lock;     /* for what follows */
+	pthread_mutex_t lock; /* for what follows */
 	struct shipopt_cache *cache;
-	bool is_stopped;          /* the runtime has closed */
-	bool is_arming;           /* arm_task is posted */
-	bool is_working;          /* work_task is queued or runs */
-	bool is_due;              /* the timer has fired: a pass is to be made */
-	int64_t due_us;           /* when the timer is to fire, of clock_now_us() */
-	struct list_node jobs;    /* struct keeper_job; the first is at work */
+	bool is_stopped;       /* the runtime has closed */
+	bool is_arming;        /* arm_task is posted */
+	bool is_working;       /* work_task is queued or runs */
+	bool is_due;           /* the timer has fired: a pass is to be made */
+	int64_t due_us;        /* when the timer is to fire, of clock_now_us() */
+	struct list_node jobs; /* struct keeper_job; the first is at work */
 
-	struct timer timer;       /* the reactor's */
+	struct timer timer; /* the reactor's */
 	struct task arm_task, end_task, work_task;
-	unsigned shard;           /* the worker's: where the pass is */
+	unsigned shard; /* the worker's: where the pass is */
 	bool is_passing;
 };
 

@@ -58,8 +58,8 @@ static int answer(shipopt_load *load, struct entry_content *content, const shipo
 	return 0;
 }
 
-int shipopt_load_complete(
-	shipopt_load *load, const void *value, size_t value_length, const shipopt_cache_options *options)
+int shipopt_load_complete(shipopt_load *load, const void *value, size_t value_length,
+	const shipopt_cache_options *options)
 {
 	if (!load || (!value && value_length))
 		return SHIPOPT_EINVAL;
@@ -193,7 +193,7 @@ static int await_answer(shipopt_cache *cache, struct flight *flight, enum flight
 /* A refresh in the background. */
 struct refreshing {
 	struct task task;
-	shipopt_cache *cache;  /* a reference, and one of the flight */
+	shipopt_cache *cache; /* a reference, and one of the flight */
 	struct flight *flight;
 	struct loader loader;
 };
@@ -228,8 +228,8 @@ static void begin_refresh(shipopt_cache *cache, struct flight *flight, const str
 }
 
 static int load_or_join(shipopt_cache *cache, uint64_t hash, const void *key, size_t key_length, struct entry *stale,
-	const struct loader *loader, const shipopt_cache_options *options, enum refresh refresh, shipopt_value **ret_value,
-	shipopt_error **ret_error)
+	const struct loader *loader, const shipopt_cache_options *options, enum refresh refresh,
+	shipopt_value **ret_value, shipopt_error **ret_error)
 {
 	struct flight *flight;
 	enum flight_role role;
@@ -253,8 +253,9 @@ static int load_or_join(shipopt_cache *cache, uint64_t hash, const void *key, si
 	return r;
 }
 
-int cache_get_or_load(shipopt_cache *cache, const void *key, size_t key_length, shipopt_cache_load_fn load, void *userdata,
-	const shipopt_cache_options *options, enum refresh refresh, shipopt_value **ret_value, shipopt_error **ret_error)
+int cache_get_or_load(shipopt_cache *cache, const void *key, size_t key_length, shipopt_cache_load_fn load,
+	void *userdata, const shipopt_cache_options *options, enum refresh refresh, shipopt_value **ret_value,
+	shipopt_error **ret_error)
 {
 	int r = cache_check(cache, key, key_length);
 	if (r < 0 || !load || !ret_value)
@@ -271,8 +272,8 @@ int cache_get_or_load(shipopt_cache *cache, const void *key, size_t key_length, 
 		if (r == SHIPOPT_CACHE_FOUND || r == SHIPOPT_CACHE_NEGATIVE)
 			return r;
 		struct entry *stale = r == SHIPOPT_CACHE_STALE ? entry : NULL;
-		r = load_or_join(
-			cache, hash, key, key_length, stale, &loader, options, refresh, ret_value, stale ? NULL : ret_error);
+		r = load_or_join(cache, hash, key, key_length, stale, &loader, options, refresh, ret_value,
+			stale ? NULL : ret_error);
 		if (stale && r < 0) {
 			*ret_value = entry_handle(stale);
 			return SHIPOPT_CACHE_STALE;
@@ -287,9 +288,10 @@ int cache_get_or_load(shipopt_cache *cache, const void *key, size_t key_length, 
 int shipopt_cache_get_or_load(shipopt_cache *cache, const void *key, size_t key_length, shipopt_cache_load_fn load,
 	void *userdata, const shipopt_cache_options *options, shipopt_value **ret_value, shipopt_error **ret_error)
 {
-	bool is_task = cache && cache->keeper && !(options && options->refreshes_in_call) && keeper_is_running(cache->keeper);
-	return cache_get_or_load(cache, key, key_length, load, userdata, options, is_task ? REFRESH_TASK : REFRESH_IN_CALL,
-		ret_value, ret_error);
+	bool is_task =
+		cache && cache->keeper && !(options && options->refreshes_in_call) && keeper_is_running(cache->keeper);
+	return cache_get_or_load(cache, key, key_length, load, userdata, options,
+		is_task ? REFRESH_TASK : REFRESH_IN_CALL, ret_value, ret_error);
 }
 
 static int begin_or_watch(shipopt_cache *cache, uint64_t hash, const void *key, size_t key_length, bool is_refresh,
@@ -339,13 +341,15 @@ int shipopt_cache_get_or_begin(shipopt_cache *cache, const void *key, size_t key
 			return outcome;
 		}
 		if (outcome == SHIPOPT_CACHE_ABSENT) {
-			r = begin_or_watch(cache, hash, key, key_length, false, options, ready, userdata, ret_value, &load);
+			r = begin_or_watch(cache, hash, key, key_length, false, options, ready, userdata, ret_value,
+				&load);
 			if (r == SHIPOPT_CACHE_ABSENT)
 				continue; /* it has come meanwhile */
 		} else {
 			r = outcome;
 			if (outcome == SHIPOPT_CACHE_STALE)
-				begin_or_watch(cache, hash, key, key_length, true, options, ready, userdata, NULL, &load);
+				begin_or_watch(cache, hash, key, key_length, true, options, ready, userdata, NULL,
+					&load);
 			*ret_value = entry_handle(entry);
 			*ret_load = load;
 			return r;
@@ -419,9 +423,9 @@ static int await_missing(struct flight *flight, int64_t timeout_ms, shipopt_valu
 	return r < 0 ? r : take_result(flight, false, value, NULL);
 }
 
-int shipopt_cache_get_or_load_many(shipopt_cache *cache, size_t count, const void *const *keys, const size_t *key_lengths,
-	shipopt_cache_load_many_fn load, void *userdata, const shipopt_cache_options *options, int *ret_outcomes,
-	shipopt_value **ret_values)
+int shipopt_cache_get_or_load_many(shipopt_cache *cache, size_t count, const void *const *keys,
+	const size_t *key_lengths, shipopt_cache_load_many_fn load, void *userdata,
+	const shipopt_cache_options *options, int *ret_outcomes, shipopt_value **ret_values)
 {
 	if (!load)
 		return SHIPOPT_EINVAL;
@@ -441,7 +445,8 @@ int shipopt_cache_get_or_load_many(shipopt_cache *cache, size_t count, const voi
 		found = 0;
 		for (size_t i = 0; i < count; i++) {
 			if (missing.flights[i]) {
-				ret_outcomes[i] = await_missing(missing.flights[i], timeout_of(cache, options), &ret_values[i]);
+				ret_outcomes[i] =
+					await_missing(missing.flights[i], timeout_of(cache, options), &ret_values[i]);
 				flight_unref(missing.flights[i]);
 			}
 			found += ret_values[i] != NULL;

@@ -12,8 +12,9 @@ enum refresh {
 };
 
 /* shipopt_cache_get_or_load() */
-int cache_get_or_load(shipopt_cache *cache, const void *key, size_t key_length, shipopt_cache_load_fn load, void *userdata,
-	const shipopt_cache_options *options, enum refresh refresh, shipopt_value **ret_value, shipopt_error **ret_error);
+int cache_get_or_load(shipopt_cache *cache, const void *key, size_t key_length, shipopt_cache_load_fn load,
+	void *userdata, const shipopt_cache_options *options, enum refresh refresh, shipopt_value **ret_value,
+	shipopt_error **ret_error);
 
 /* shipopt_load_not_found() that keeps a few bytes of the caller's with the absence, for those whose options take words: they get
  * the negative entry as a value that has them. Nobody else does. */

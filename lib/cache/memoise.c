@@ -114,8 +114,8 @@ static int load(void *userdata, shipopt_load *token)
 	return calling->memo->call(calling->memo->userdata, calling->arguments, calling->count, token);
 }
 
-int shipopt_memo_call(shipopt_memo *memo, const char *const *arguments, size_t argument_count, shipopt_value **ret_value,
-	shipopt_error **ret_error)
+int shipopt_memo_call(shipopt_memo *memo, const char *const *arguments, size_t argument_count,
+	shipopt_value **ret_value, shipopt_error **ret_error)
 {
 	int r = check(memo, arguments, argument_count);
 	if (r < 0 || !ret_value)
@@ -123,7 +123,8 @@ int shipopt_memo_call(shipopt_memo *memo, const char *const *arguments, size_t a
 	struct buffer key;
 	r = make_key(memo, arguments, argument_count, &key);
 	if (r < 0)
-		return error_set(ret_error, r, "no key for %.64s of %zu arguments: %s", memo->name, argument_count, shipopt_strerror(r));
+		return error_set(ret_error, r, "no key for %.64s of %zu arguments: %s", memo->name, argument_count,
+			shipopt_strerror(r));
 	struct calling calling = {memo, arguments, argument_count};
 	r = cache_get_or_load(memo->cache, key.data, key.length, load, &calling,
 		memo->has_options ? &memo->options : NULL, REFRESH_IN_CALL, ret_value, ret_error);

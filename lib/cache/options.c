@@ -112,11 +112,14 @@ static int64_t pick(int64_t given, int64_t setting)
 
 struct lifetime options_lifetime(const shipopt_cache *cache, const shipopt_cache_options *options, bool is_negative)
 {
-	static const shipopt_cache_options none = {.ttl_ms = OPTION_UNSET, .soft_ttl_ms = OPTION_UNSET,
-		.access_ttl_ms = OPTION_UNSET, .jitter_percent = OPTION_UNSET};
+	static const shipopt_cache_options none = {.ttl_ms = OPTION_UNSET,
+		.soft_ttl_ms = OPTION_UNSET,
+		.access_ttl_ms = OPTION_UNSET,
+		.jitter_percent = OPTION_UNSET};
 	if (!options)
 		options = &none;
-	struct lifetime lifetime = {.ttl_ms = pick(options->ttl_ms, is_negative ? cache->negative_ttl_ms : cache->ttl_ms),
+	struct lifetime lifetime = {.ttl_ms =
+					    pick(options->ttl_ms, is_negative ? cache->negative_ttl_ms : cache->ttl_ms),
 		.soft_ttl_ms = SHIPOPT_CACHE_FOREVER,
 		.access_ttl_ms = SHIPOPT_CACHE_FOREVER,
 		.jitter_percent =
@@ -155,7 +158,8 @@ void lifetime_apply(const shipopt_cache *cache, const struct lifetime *lifetime,
 	uint64_t ticket = entry_stamp(entry);
 	int64_t hard = time_after_ms(now, shorten(lifetime->ttl_ms, lifetime->jitter_percent, ticket));
 	int64_t soft = time_after_ms(now, shorten(lifetime->soft_ttl_ms, lifetime->jitter_percent, ticket));
-	int64_t access = lifetime->access_ttl_ms == SHIPOPT_CACHE_FOREVER ? 0 : time_after_ms(0, lifetime->access_ttl_ms);
+	int64_t access =
+		lifetime->access_ttl_ms == SHIPOPT_CACHE_FOREVER ? 0 : time_after_ms(0, lifetime->access_ttl_ms);
 	if (access == ENTRY_NEVER)
 		access = 0;
 	int64_t idle = access ? (now > ENTRY_NEVER - access ? ENTRY_NEVER : now + access) : ENTRY_NEVER;
@@ -165,7 +169,8 @@ void lifetime_apply(const shipopt_cache *cache, const struct lifetime *lifetime,
 	atomic_store_explicit(&timing->expires_us, MIN(hard, idle), memory_order_relaxed);
 }
 
-int options_acquire_tags(shipopt_cache *cache, const shipopt_cache_options *options, struct tag *ret_tags[ENTRY_TAGS_MAX])
+int options_acquire_tags(shipopt_cache *cache, const shipopt_cache_options *options,
+	struct tag *ret_tags[ENTRY_TAGS_MAX])
 {
 	unsigned count = options ? options->tag_count : 0;
 	for (unsigned i = 0; i < count; i++) {

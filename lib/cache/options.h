@@ -30,6 +30,7 @@ bool lifetime_is_timed(const struct lifetime *lifetime);
 void lifetime_apply(const shipopt_cache *cache, const struct lifetime *lifetime, struct entry *entry);
 
 /* References to the tags' records. SHIPOPT_EAGAIN, SHIPOPT_ENOMEM: none is held. */
-int options_acquire_tags(shipopt_cache *cache, const shipopt_cache_options *options, struct tag *ret_tags[ENTRY_TAGS_MAX]);
+int options_acquire_tags(shipopt_cache *cache, const shipopt_cache_options *options,
+	struct tag *ret_tags[ENTRY_TAGS_MAX]);
 
 #endif

@@ -27,5 +27,5 @@ static void forget(struct queues *queues, const struct entry *entry, uint64_t ha
 {
 }
 
-const struct policy policy_lru = {.name = "lru", .moves_on_hit = true, .admit = admit, .hit = hit, .victim = victim,
-	.forget = forget};
+const struct policy policy_lru =
+	{.name = "lru", .moves_on_hit = true, .admit = admit, .hit = hit, .victim = victim, .forget = forget};

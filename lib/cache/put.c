@@ -87,20 +87,28 @@ static int done(int r)
 int shipopt_cache_put(shipopt_cache *cache, const void *key, size_t key_length, const void *value, size_t value_length,
 	const shipopt_cache_options *options)
 {
-	struct entry_content content = {.key = key, .key_length = key_length, .value = value, .value_length = value_length};
+	struct entry_content content = {.key = key,
+		.key_length = key_length,
+		.value = value,
+		.value_length = value_length};
 	return done(put(cache, &content, STORE_ALWAYS, 0, options));
 }
 
 int shipopt_cache_put_owned(shipopt_cache *cache, const void *key, size_t key_length, void *value, size_t value_length,
 	shipopt_cache_free_fn free_value, void *userdata, const shipopt_cache_options *options)
 {
-	struct entry_content content = {.key = key, .key_length = key_length, .value = value, .value_length = value_length,
-		.is_external = true, .free = free_value, .userdata = userdata};
+	struct entry_content content = {.key = key,
+		.key_length = key_length,
+		.value = value,
+		.value_length = value_length,
+		.is_external = true,
+		.free = free_value,
+		.userdata = userdata};
 	return done(put(cache, &content, STORE_ALWAYS, 0, options));
 }
 
-int shipopt_cache_put_negative(
-	shipopt_cache *cache, const void *key, size_t key_length, const shipopt_cache_options *options)
+int shipopt_cache_put_negative(shipopt_cache *cache, const void *key, size_t key_length,
+	const shipopt_cache_options *options)
 {
 	struct entry_content content = {.key = key, .key_length = key_length, .is_negative = true};
 	return done(put(cache, &content, STORE_ALWAYS, 0, options));
@@ -111,15 +119,21 @@ int shipopt_cache_put_if(shipopt_cache *cache, const void *key, size_t key_lengt
 {
 	if (condition < SHIPOPT_CACHE_IF_ABSENT || condition > SHIPOPT_CACHE_IF_VERSION)
 		return SHIPOPT_EINVAL;
-	struct entry_content content = {.key = key, .key_length = key_length, .value = value, .value_length = value_length};
+	struct entry_content content = {.key = key,
+		.key_length = key_length,
+		.value = value,
+		.value_length = value_length};
 	return put(cache, &content, (enum store_when)condition, version, options);
 }
 
 /* The same entry in a block that has room for times. */
 static struct entry *copy_timed(shipopt_cache *cache, const struct entry *entry)
 {
-	struct entry_content content = {.key = entry_key(entry), .key_length = entry->key_length,
-		.value = entry_value(entry), .value_length = entry->value_length, .is_timed = true,
+	struct entry_content content = {.key = entry_key(entry),
+		.key_length = entry->key_length,
+		.value = entry_value(entry),
+		.value_length = entry->value_length,
+		.is_timed = true,
 		.is_negative = entry->flags & ENTRY_NEGATIVE};
 	if (entry->flags & ENTRY_TAGGED) {
 		content.tags = entry_tags(entry)->list;

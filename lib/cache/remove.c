@@ -92,8 +92,8 @@ static uint64_t take_out_list(shipopt_cache *cache, struct shard *shard, struct 
 		uint64_t hash = table_hash(&cache->hashing, entry_key(entries[i]), entries[i]->key_length);
 		if (!table_locate_entry(&shard->table, hash, entries[i], &place))
 			continue;
-		removed += (uint64_t)take_out(
-			cache, shard, hash, entry_key(entries[i]), entries[i]->key_length, &aftermath);
+		removed += (uint64_t)take_out(cache, shard, hash, entry_key(entries[i]), entries[i]->key_length,
+			&aftermath);
 	}
 	shard_reclaim(cache, shard, false, &aftermath);
 	shard_unlock(shard);

@@ -37,8 +37,8 @@ int shipopt_scope_begin(shipopt_cache *cache, size_t entries_max, shipopt_scope 
 		mem_free(slots);
 		return SHIPOPT_ENOMEM;
 	}
-	*scope = (shipopt_scope){cache ? cache_ref(cache) : NULL, entries_max ? entries_max : ENTRIES_DEFAULT, 0, SLOTS_MIN,
-		slots};
+	*scope = (shipopt_scope){cache ? cache_ref(cache) : NULL, entries_max ? entries_max : ENTRIES_DEFAULT, 0,
+		SLOTS_MIN, slots};
 	*ret_scope = scope;
 	return 0;
 }
@@ -75,7 +75,8 @@ static bool grow(shipopt_scope *scope)
 	for (size_t i = 0; i < scope->slot_count; i++) {
 		struct entry *entry = scope->slots[i];
 		if (entry)
-			*find(&wide, hash_of(scope, entry_key(entry), entry->key_length), entry_key(entry), entry->key_length) = entry;
+			*find(&wide, hash_of(scope, entry_key(entry), entry->key_length), entry_key(entry),
+				entry->key_length) = entry;
 	}
 	mem_free(scope->slots);
 	*scope = wide;
@@ -146,7 +147,10 @@ int shipopt_scope_put(shipopt_scope *scope, const void *key, size_t key_length, 
 	r = reserve(scope);
 	if (r < 0)
 		return r;
-	struct entry_content content = {.key = key, .key_length = key_length, .value = value, .value_length = value_length};
+	struct entry_content content = {.key = key,
+		.key_length = key_length,
+		.value = value,
+		.value_length = value_length};
 	struct entry *entry = entry_new(&content);
 	if (!entry)
 		return SHIPOPT_ENOMEM;

@@ -77,7 +77,8 @@ int entry_cause(shipopt_cache *cache, const struct entry *entry, int cause)
 }
 
 /* The entry is in no structure of the shard any more. */
-static void leave(shipopt_cache *cache, struct shard *shard, struct entry *entry, int cause, struct aftermath *aftermath)
+static void leave(shipopt_cache *cache, struct shard *shard, struct entry *entry, int cause,
+	struct aftermath *aftermath)
 {
 	shard->left[cause]++;
 	shard->left_bytes[cause] += entry_weight(entry);
@@ -101,8 +102,8 @@ void shard_unlink(shipopt_cache *cache, struct shard *shard, uint64_t hash, cons
 }
 
 /* Of an entry that is known to be in. */
-static void unlink_entry(
-	shipopt_cache *cache, struct shard *shard, struct entry *entry, int cause, struct aftermath *aftermath)
+static void unlink_entry(shipopt_cache *cache, struct shard *shard, struct entry *entry, int cause,
+	struct aftermath *aftermath)
 {
 	struct place place;
 	uint64_t hash = table_hash(&cache->hashing, entry_key(entry), entry->key_length);
@@ -128,7 +129,8 @@ size_t shard_evict(shipopt_cache *cache, struct shard *shard, const struct entry
 	return evicted;
 }
 
-void shard_swap(shipopt_cache *cache, struct shard *shard, const struct place *place, struct entry *old, struct entry *entry)
+void shard_swap(shipopt_cache *cache, struct shard *shard, const struct place *place, struct entry *old,
+	struct entry *entry)
 {
 	reserve(cache, 0, entry_weight(entry) - entry_weight(old));
 	entry_publish(entry);
@@ -152,8 +154,8 @@ static void store_over(shipopt_cache *cache, struct shard *shard, const struct p
 	shard_evict(cache, shard, entry, EVICT_BATCH, aftermath);
 }
 
-static int store_new(
-	shipopt_cache *cache, struct shard *shard, uint64_t hash, struct entry *entry, struct aftermath *aftermath)
+static int store_new(shipopt_cache *cache, struct shard *shard, uint64_t hash, struct entry *entry,
+	struct aftermath *aftermath)
 {
 	reserve(cache, 1, entry_weight(entry));
 	shard_evict(cache, shard, NULL, EVICT_BATCH, aftermath);
@@ -183,16 +185,12 @@ static bool holds(const shipopt_cache *cache, enum store_when when, uint64_t ver
 {
 	bool is_live = old && entry_state(cache, old) <= STATE_STALE && !(old->flags & ENTRY_NEGATIVE);
 	switch (when) {
-	case STORE_IF_ABSENT:
-		return !is_live;
-	case STORE_IF_PRESENT:
-		return is_live;
-	case STORE_IF_VERSION:
-		return is_live && entry_stamp(old) == version;
+	case STORE_IF_ABSENT: return !is_live;
+	case STORE_IF_PRESENT: return is_live;
+	case STORE_IF_VERSION: return is_live && entry_stamp(old) == version;
 	case STORE_IF_OLDER:
 		return !(old && entry_stamp(old) > entry_stamp(entry)) && entry_state(cache, entry) < STATE_DEAD;
-	default:
-		return true;
+	default: return true;
 	}
 }
 

@@ -63,7 +63,8 @@ int shard_store(shipopt_cache *cache, struct shard *shard, uint64_t hash, struct
 void shard_unlink(shipopt_cache *cache, struct shard *shard, uint64_t hash, const struct place *place,
 	struct entry *entry, int cause, struct aftermath *aftermath);
 /* `entry` stands for `old` from now on: the same value with other times. */
-void shard_swap(shipopt_cache *cache, struct shard *shard, const struct place *place, struct entry *old, struct entry *entry);
+void shard_swap(shipopt_cache *cache, struct shard *shard, const struct place *place, struct entry *old,
+	struct entry *entry);
 /* Evicts up to `count` entries while the cache is over its bounds. */
 size_t shard_evict(shipopt_cache *cache, struct shard *shard, const struct entry *keep, size_t count,
 	struct aftermath *aftermath);

@@ -168,7 +168,8 @@ int shipopt_cache_save(shipopt_cache *cache, const char *path, uint64_t *ret_cou
 	if (r < 0) {
 		int number = errno;
 		unlink(partial);
-		return error_set(ret_error, r, "%.256s: cannot be written: %s", path, number ? strerror(number) : shipopt_strerror(r));
+		return error_set(ret_error, r, "%.256s: cannot be written: %s", path,
+			number ? strerror(number) : shipopt_strerror(r));
 	}
 	if (ret_count)
 		*ret_count = count;
@@ -205,8 +206,9 @@ static int check_digest(struct source *source)
 	}
 	if (r == 0 && EVP_DigestFinal_ex(context, digest, NULL) != 1)
 		r = SHIPOPT_ENOMEM;
-	if (r == 0 && (fread(stored, 1, sizeof(stored), source->file) != sizeof(stored) ||
-			      memcmp(digest, stored, sizeof(digest)) != 0))
+	if (r == 0 &&
+		(fread(stored, 1, sizeof(stored), source->file) != sizeof(stored) ||
+			memcmp(digest, stored, sizeof(digest)) != 0))
 		r = SHIPOPT_EPARSE;
 	EVP_MD_CTX_free(context);
 	mem_free(chunk);
@@ -273,8 +275,10 @@ static int store_record(struct restoring *restoring, const unsigned char *record
 	size_t key_length)
 {
 	shipopt_cache *cache = restoring->cache;
-	struct entry_content content = {.key = restoring->bytes.data, .key_length = key_length,
-		.value = restoring->bytes.data + key_length, .value_length = restoring->bytes.length - key_length,
+	struct entry_content content = {.key = restoring->bytes.data,
+		.key_length = key_length,
+		.value = restoring->bytes.data + key_length,
+		.value_length = restoring->bytes.length - key_length,
 		.is_negative = record[1] & RECORD_NEGATIVE};
 	struct entry *entry;
 	int r = cache_make(cache, &content, options, 0, false, &entry);
@@ -298,7 +302,8 @@ static int store_record(struct restoring *restoring, const unsigned char *record
 static int take_record(struct restoring *restoring, unsigned char record[RECORD_BYTES])
 {
 	size_t key_length = (size_t)load_number(record + 4, 4), value_length = (size_t)load_number(record + 8, 4);
-	if (key_length - 1 >= ENTRY_KEY_MAX || record[3] > ENTRY_HITS_MAX || key_length + value_length > restoring->source.left)
+	if (key_length - 1 >= ENTRY_KEY_MAX || record[3] > ENTRY_HITS_MAX ||
+		key_length + value_length > restoring->source.left)
 		return SHIPOPT_EPARSE;
 	buffer_clear(&restoring->bytes);
 	int r = buffer_reserve(&restoring->bytes, key_length + value_length);

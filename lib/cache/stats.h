@@ -8,7 +8,17 @@
  * Counters of what readers do. A reader counts in a line of its own, found by its slot (cache/reader.h), with a plain store;
  * threads without one, or with one beyond STRIPES, share the last line and add atomically. Reading sums up the lines.
  */
-enum { STAT_HITS, STAT_STALE, STAT_NEGATIVE, STAT_MISSES, STAT_LOADS, STAT_LOAD_FAILURES, STAT_COALESCED, STAT_DROPPED, STAT_COUNT };
+enum {
+	STAT_HITS,
+	STAT_STALE,
+	STAT_NEGATIVE,
+	STAT_MISSES,
+	STAT_LOADS,
+	STAT_LOAD_FAILURES,
+	STAT_COALESCED,
+	STAT_DROPPED,
+	STAT_COUNT
+};
 
 #define STRIPES 64
 

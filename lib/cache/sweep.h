@@ -30,8 +30,8 @@ struct sweep {
 	_Atomic(uint64_t) ticket; /* 0: over, or never begun */
 	atomic_uint readers;
 	_Atomic(uint64_t) removed; /* live entries that this pattern killed and that have left the cache */
-	struct pattern pattern; /* the text is owned */
-	bool is_taken;          /* the list's lock */
+	struct pattern pattern;    /* the text is owned */
+	bool is_taken;             /* the list's lock */
 };
 
 struct sweeps {

@@ -52,8 +52,8 @@ static void destroy(shipopt_op *op)
 
 static const struct op_class sweep_op_class = {sizeof(struct sweep_op), NULL, destroy};
 
-int shipopt_cache_sweep_pattern(
-	shipopt_cache *cache, const char *pattern, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+int shipopt_cache_sweep_pattern(shipopt_cache *cache, const char *pattern, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_op)
 {
 	int r = pattern ? cache_check(cache, pattern, 1) : SHIPOPT_EINVAL;
 	if (r < 0)

@@ -134,7 +134,8 @@ struct entry *table_find(struct table *table, uint64_t hash, const void *key, si
 	return NULL;
 }
 
-struct entry *table_locate(struct table *table, uint64_t hash, const void *key, size_t key_length, struct place *ret_place)
+struct entry *table_locate(struct table *table, uint64_t hash, const void *key, size_t key_length,
+	struct place *ret_place)
 {
 	struct entry *entry = table_find(table, hash, key, key_length);
 	if (entry)
@@ -202,8 +203,7 @@ static size_t segment_entries(struct segment *segment, struct entry **ret_entrie
 	size_t count = 0;
 	for (unsigned b = 0; b < SEGMENT_BUCKETS; b++) {
 		for (unsigned s = 0; s < BUCKET_SLOTS; s++) {
-			struct entry *entry =
-				atomic_load_explicit(&segment->buckets[b].slots[s], memory_order_acquire);
+			struct entry *entry = atomic_load_explicit(&segment->buckets[b].slots[s], memory_order_acquire);
 			if (entry)
 				ret_entries[count++] = entry;
 		}

@@ -81,7 +81,8 @@ int table_init(struct table *table, const struct hashing *hashing);
 void table_done(struct table *table);
 
 /* Under the lock. */
-struct entry *table_locate(struct table *table, uint64_t hash, const void *key, size_t key_length, struct place *ret_place);
+struct entry *table_locate(struct table *table, uint64_t hash, const void *key, size_t key_length,
+	struct place *ret_place);
 bool table_locate_entry(struct table *table, uint64_t hash, const struct entry *entry, struct place *ret_place);
 int table_insert(struct table *table, struct limbo *limbo, uint64_t hash, struct entry *entry);
 void table_replace(const struct place *place, struct entry *entry);

@@ -60,7 +60,8 @@ static void raise_to(_Atomic(uint64_t) *word, uint64_t ticket)
 static struct tag **find(struct tags *tags, const char *name, size_t length, uint32_t hash)
 {
 	struct tag **link = &tags->buckets[hash & (tags->bucket_count - 1)];
-	while (*link && !((*link)->hash == hash && (*link)->length == length && memcmp((*link)->name, name, length) == 0))
+	while (*link &&
+		!((*link)->hash == hash && (*link)->length == length && memcmp((*link)->name, name, length) == 0))
 		link = &(*link)->next;
 	return link;
 }
@@ -162,7 +163,8 @@ bool tags_invalidate_prefix(struct tags *tags, const char *prefix, size_t length
 {
 	bool is_registered = false;
 	for (unsigned i = 0; i < tags->prefix_count; i++)
-		is_registered |= tags->prefixes[i].length == length && memcmp(tags->prefixes[i].text, prefix, length) == 0;
+		is_registered |=
+			tags->prefixes[i].length == length && memcmp(tags->prefixes[i].text, prefix, length) == 0;
 	if (!is_registered)
 		return false;
 	uint64_t ticket = tags_draw(tags);
@@ -203,7 +205,8 @@ unsigned tags_prefix_of(const struct tags *tags, const char *key, size_t key_len
 	size_t longest = 0;
 	for (unsigned i = 0; i < tags->prefix_count; i++) {
 		const struct prefix *prefix = &tags->prefixes[i];
-		if (prefix->length <= key_length && prefix->length > longest && memcmp(prefix->text, key, prefix->length) == 0) {
+		if (prefix->length <= key_length && prefix->length > longest &&
+			memcmp(prefix->text, key, prefix->length) == 0) {
 			longest = prefix->length;
 			found = i + 1;
 		}

@@ -45,8 +45,8 @@ struct tags {
 	_Alignas(CACHE_LINE_BYTES) _Atomic(uint64_t) cleared;
 	_Atomic(uint64_t) last_pattern; /* ticket of the newest pattern that is being swept, 0: none (cache/sweep.h) */
 	_Atomic(uint64_t) untouched;    /* the higher of these two: neither kills what has it or a higher ticket */
-	_Atomic(uint64_t) last_tagged; /* ticket of the last invalidation of any tag */
-	_Atomic(uint64_t) last_sweep;  /* ticket of the last invalidation that leaves memory to sweep */
+	_Atomic(uint64_t) last_tagged;  /* ticket of the last invalidation of any tag */
+	_Atomic(uint64_t) last_sweep;   /* ticket of the last invalidation that leaves memory to sweep */
 	_Atomic(uint64_t) floor;
 	struct prefix prefixes[PREFIXES_MAX];
 	unsigned prefix_count;

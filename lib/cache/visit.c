@@ -19,8 +19,8 @@ struct walk {
 static bool is_wanted(const struct walk *walk, const struct entry *entry)
 {
 	int frequency = (int)entry_hits(entry);
-	return !walk->is_over && !(entry->flags & ENTRY_NEGATIVE) && (walk->frequency < 0 || frequency == walk->frequency) &&
-		entry_state(walk->cache, entry) <= STATE_STALE;
+	return !walk->is_over && !(entry->flags & ENTRY_NEGATIVE) &&
+		(walk->frequency < 0 || frequency == walk->frequency) && entry_state(walk->cache, entry) <= STATE_STALE;
 }
 
 static void show(struct walk *walk, struct entry *entry)
@@ -50,7 +50,7 @@ static size_t copy_front(shipopt_cache *cache, struct shard *shard, struct entry
 {
 	size_t count = 0;
 	shard_lock(shard);
-	LIST_FOREACH (node, &shard->queues.main.head) {
+	LIST_FOREACH(node, &shard->queues.main.head) {
 		if (count == max)
 			break;
 		entries[count] = LIST_MEMBER(node, struct entry, link.queue);

@@ -41,8 +41,7 @@ static void answer_flatten(struct json_value value, struct buffer *text, unsigne
 		for (json_members(value, &it); json_next(&it);)
 			answer_flatten(it.value, text, depth + 1);
 		return;
-	case JSON_NULL:
-		return;
+	case JSON_NULL: return;
 	default:
 		if (json_source(value, &bytes, &length))
 			answer_append_joined(text, bytes, length);
@@ -137,7 +136,8 @@ enum blame_body answer_body(const struct buffer *body, const struct json_value *
 }
 
 /* Usually a page of a proxy or portal. The error object replaces what is not UTF-8. */
-static void answer_append_excerpt(struct buffer *message, const struct http_request *request, bool is_json, bool is_success)
+static void answer_append_excerpt(struct buffer *message, const struct http_request *request, bool is_json,
+	bool is_success)
 {
 	char excerpt[EXCERPT_BYTES_MAX];
 	size_t length;
@@ -150,7 +150,8 @@ static void answer_append_excerpt(struct buffer *message, const struct http_requ
 	for (size_t i = 0; i < length; i++)
 		excerpt[i] = (unsigned char)begin[i] < 0x20 || begin[i] == 0x7f ? ' ' : begin[i];
 	if (is_json && is_success)
-		buffer_append_format(message, "the answer is not what was asked for (%zu bytes)", request->response.length);
+		buffer_append_format(message, "the answer is not what was asked for (%zu bytes)",
+			request->response.length);
 	else
 		buffer_append_text(message, is_json ? "the answer" : "the answer is not JSON");
 	buffer_append_format(message, "%s begins \"%.*s\"", is_json && !is_success ? "" : ", it", (int)length, excerpt);
@@ -167,8 +168,8 @@ static void answer_append_fields(struct buffer *text, const struct parsed_error 
 		const struct error_field *field = &parsed->fields[i];
 		if (!field->message || strstr(buffer_text(&parsed->message), field->message))
 			continue;
-		if (buffer_append_format(&details, "%s%s%s%s", details.length ? ", " : "", field->name ? field->name : "",
-			    field->name ? ": " : "", field->message) < 0)
+		if (buffer_append_format(&details, "%s%s%s%s", details.length ? ", " : "",
+			    field->name ? field->name : "", field->name ? ": " : "", field->message) < 0)
 			break;
 	}
 	if (details.length && parsed->message.length)
@@ -202,8 +203,9 @@ static void answer_append_hint(struct buffer *text, const struct http_request *r
 	}
 	const char *url = request->url ? request->url : "";
 	int shown = (int)MIN(strcspn(url, "?#"), (size_t)URL_SHOWN_MAX);
-	buffer_append_format(text, "; is the base URL right? %.*s%sit must contain the version, as in https://api.easypost.com/v2",
-		shown, url, shown ? " was asked; " : "");
+	buffer_append_format(text,
+		"; is the base URL right? %.*s%sit must contain the version, as in https://api.easypost.com/v2", shown,
+		url, shown ? " was asked; " : "");
 }
 
 static void answer_set_http_error(const struct http_request *request, const struct json_value *root, const char *what,
@@ -221,9 +223,13 @@ static void answer_set_http_error(const struct http_request *request, const stru
 	answer_append_fields(&text, parsed);
 	answer_append_hint(&text, request, blame);
 	answer_append_retry_after(&text, request->retry_after_ms);
-	struct error_detail detail = {.code = status, .http_status = request->http_status,
-		.retry_after_ms = request->retry_after_ms, .message = buffer_text(&text), .carrier_code = parsed->code,
-		.request_id = request->request_id[0] ? request->request_id : NULL, .fields = parsed->fields,
+	struct error_detail detail = {.code = status,
+		.http_status = request->http_status,
+		.retry_after_ms = request->retry_after_ms,
+		.message = buffer_text(&text),
+		.carrier_code = parsed->code,
+		.request_id = request->request_id[0] ? request->request_id : NULL,
+		.fields = parsed->fields,
 		.field_count = parsed->field_count};
 	error_set_detail(ret_error, &detail);
 	buffer_done(&text);

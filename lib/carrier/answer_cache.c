@@ -84,21 +84,22 @@ int64_t answer_ttl_ms(const shipopt_carrier *carrier, const struct answer_questi
 	if (!question->content && !is_canonical(question->path))
 		return 0;
 	bool is_tracker = parts.collection_length == 8 && memcmp(parts.collection, "trackers", 8) == 0;
-	return settings_number(&carrier->settings, question->content ? CARRIER_QUOTE_TTL_MS
-						   : is_tracker      ? CARRIER_TRACKER_TTL_MS
-								     : CARRIER_CACHE_TTL_MS);
+	return settings_number(&carrier->settings,
+		question->content    ? CARRIER_QUOTE_TTL_MS
+			: is_tracker ? CARRIER_TRACKER_TTL_MS
+				     : CARRIER_CACHE_TTL_MS);
 }
 
 size_t answer_key(const struct answer_question *question, char ret_key[ANSWER_KEY_SIZE])
 {
-	int length = snprintf(ret_key, ANSWER_KEY_SIZE, "%s:%s%s", question->identity, question->content ? "quote:" : "",
-		question->content ? question->content : question->path);
+	int length = snprintf(ret_key, ANSWER_KEY_SIZE, "%s:%s%s", question->identity,
+		question->content ? "quote:" : "", question->content ? question->content : question->path);
 	ASSERT(length > 0 && length < ANSWER_KEY_SIZE);
 	return (size_t)length;
 }
 
-void answer_options(
-	const shipopt_carrier *carrier, const struct answer_question *question, struct shipopt_cache_options *ret_options)
+void answer_options(const shipopt_carrier *carrier, const struct answer_question *question,
+	struct shipopt_cache_options *ret_options)
 {
 	char tag[TAG_SIZE];
 	struct path_parts parts = split(question->path);
@@ -193,12 +194,9 @@ static bool is_own_failure(const struct exchange *exchange)
 	case SHIPOPT_ECANCELED:
 	case SHIPOPT_ENOMEM:
 	case SHIPOPT_EAGAIN:
-	case SHIPOPT_ESHUTDOWN:
-		return true;
-	case SHIPOPT_ETIMEDOUT:
-		return exchange->timeout_ms != 0; /* he was in more of a hurry than others may be */
-	default:
-		return exchange->status == 0; /* no answer to be kept, as it is no 200 */
+	case SHIPOPT_ESHUTDOWN: return true;
+	case SHIPOPT_ETIMEDOUT: return exchange->timeout_ms != 0; /* he was in more of a hurry than others may be */
+	default: return exchange->status == 0;                    /* no answer to be kept, as it is no 200 */
 	}
 }
 
@@ -207,7 +205,8 @@ void answer_keep(shipopt_load *load, const struct provider *provider, const stru
 {
 	if (exchange->status == 0 && exchange->http_status == 200)
 		keep_success(load, provider, question, exchange);
-	else if (exchange->status == SHIPOPT_ENOTFOUND && shipopt_error_carrier_code(exchange->error) && !question->content)
+	else if (exchange->status == SHIPOPT_ENOTFOUND && shipopt_error_carrier_code(exchange->error) &&
+		!question->content)
 		keep_absence(load, question, shipopt_error_carrier_code(exchange->error));
 	else if (is_own_failure(exchange))
 		answer_pass_on(load);
@@ -220,8 +219,8 @@ void answer_keep(shipopt_load *load, const struct provider *provider, const stru
 /* Collections whose writes change nothing but the object and their lists. */
 static bool stands_for_itself(const struct path_parts *parts)
 {
-	static const char *const collections[] = {
-		"shipments", "trackers", "addresses", "parcels", "customs_infos", "customs_items"};
+	static const char *const collections[] = {"shipments", "trackers", "addresses", "parcels", "customs_infos",
+		"customs_items"};
 	for (size_t i = 0; i < ARRAY_SIZE(collections); i++)
 		if (strlen(collections[i]) == parts->collection_length &&
 			memcmp(collections[i], parts->collection, parts->collection_length) == 0)
@@ -243,9 +242,8 @@ void answer_forget(const struct exchange *exchange)
 	const char *id = answer_id(exchange);
 	/* Without an id in the path something new was made, whatever came of it. */
 	bool is_known = is_canonical(buffer_text(&exchange->call.path)) && stands_for_itself(&parts) &&
-			(!parts.id_length || id || is_refused(exchange)) &&
-			make_tag(&parts, parts.id, parts.id_length, own) && make_tag(&parts, "", 0, lists) &&
-			make_tag(&parts, id ? id : "", id ? strlen(id) : 0, returned);
+		(!parts.id_length || id || is_refused(exchange)) && make_tag(&parts, parts.id, parts.id_length, own) &&
+		make_tag(&parts, "", 0, lists) && make_tag(&parts, id ? id : "", id ? strlen(id) : 0, returned);
 	if (!is_known) {
 		shipopt_cache_remove_tag(carrier->cache, exchange->identity ? exchange->identity : carrier->identity);
 		return;

@@ -43,8 +43,8 @@ struct answer_question {
 int64_t answer_ttl_ms(const shipopt_carrier *carrier, const struct answer_question *question);
 /* The length of the key. */
 size_t answer_key(const struct answer_question *question, char ret_key[ANSWER_KEY_SIZE]);
-void answer_options(
-	const shipopt_carrier *carrier, const struct answer_question *question, struct shipopt_cache_options *ret_options);
+void answer_options(const shipopt_carrier *carrier, const struct answer_question *question,
+	struct shipopt_cache_options *ret_options);
 
 /* Answers a load with what the exchange has brought. Consumes the load. */
 void answer_keep(shipopt_load *load, const struct provider *provider, const struct answer_question *question,

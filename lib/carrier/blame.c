@@ -9,15 +9,11 @@
 static enum blame blame_of_success(const struct blame_answer *answer)
 {
 	switch (answer->body) {
-	case BLAME_BODY_HTML:
-		return BLAME_CONFIGURATION;
-	case BLAME_BODY_BYTES:
-		return BLAME_CARRIER;
-	case BLAME_BODY_NONE:
-		return answer->needs_body ? BLAME_CARRIER : BLAME_NONE;
+	case BLAME_BODY_HTML: return BLAME_CONFIGURATION;
+	case BLAME_BODY_BYTES: return BLAME_CARRIER;
+	case BLAME_BODY_NONE: return answer->needs_body ? BLAME_CARRIER : BLAME_NONE;
 	case BLAME_BODY_JSON:
-	case BLAME_BODY_ENVELOPE:
-		break;
+	case BLAME_BODY_ENVELOPE: break;
 	}
 	return BLAME_NONE;
 }
@@ -33,21 +29,16 @@ enum blame blame_of(const struct blame_answer *answer)
 	switch (answer->http_status) {
 	case 401:
 	case 402:
-	case 403:
-		return BLAME_ACCOUNT;
+	case 403: return BLAME_ACCOUNT;
 	case 404:
-	case 410:
-		return blame_of_absence(answer);
+	case 410: return blame_of_absence(answer);
 	case 405:
-	case 407:
-		return BLAME_CONFIGURATION;
-	case 409:
-		return text_equal(answer->code, "SHIPMENT.POSTAGE.EXISTS") ? BLAME_ORDER : BLAME_PASSING;
+	case 407: return BLAME_CONFIGURATION;
+	case 409: return text_equal(answer->code, "SHIPMENT.POSTAGE.EXISTS") ? BLAME_ORDER : BLAME_PASSING;
 	case 408:
 	case 423:
 	case 425:
-	case 429:
-		return BLAME_PASSING;
+	case 429: return BLAME_PASSING;
 	}
 	if (answer->http_status >= 200 && answer->http_status < 300)
 		return blame_of_success(answer);
@@ -62,26 +53,19 @@ enum blame blame_of_failure(int status)
 	case SHIPOPT_ECONNECT:
 	case SHIPOPT_ENETWORK:
 	case SHIPOPT_ETIMEDOUT:
-	case SHIPOPT_EPROTOCOL:
-		return BLAME_CARRIER;
-	default:
-		return BLAME_NONE;
+	case SHIPOPT_EPROTOCOL: return BLAME_CARRIER;
+	default: return BLAME_NONE;
 	}
 }
 
 int blame_status(enum blame blame, int http_status)
 {
 	switch (blame) {
-	case BLAME_NONE:
-		break;
-	case BLAME_ORDER:
-		return http_status == 404 ? SHIPOPT_ENOTFOUND : SHIPOPT_EREFUSED;
-	case BLAME_ACCOUNT:
-		return http_status == 402 ? SHIPOPT_EPAYMENT : SHIPOPT_EAUTH;
-	case BLAME_CONFIGURATION:
-		return SHIPOPT_EPROTOCOL;
-	case BLAME_CARRIER:
-		return http_status >= 500 ? SHIPOPT_ESERVER : SHIPOPT_EPROTOCOL;
+	case BLAME_NONE: break;
+	case BLAME_ORDER: return http_status == 404 ? SHIPOPT_ENOTFOUND : SHIPOPT_EREFUSED;
+	case BLAME_ACCOUNT: return http_status == 402 ? SHIPOPT_EPAYMENT : SHIPOPT_EAUTH;
+	case BLAME_CONFIGURATION: return SHIPOPT_EPROTOCOL;
+	case BLAME_CARRIER: return http_status >= 500 ? SHIPOPT_ESERVER : SHIPOPT_EPROTOCOL;
 	case BLAME_PASSING:
 		return http_status == 408 ? SHIPOPT_ETIMEDOUT : http_status == 429 ? SHIPOPT_ERATELIMIT : SHIPOPT_EBUSY;
 	}

@@ -29,7 +29,7 @@ bool cached_read_applies(const struct call_op *self)
 	if (!self->carrier->cache || self->cache_mode == SHIPOPT_CALL_CACHE_NONE)
 		return false;
 	return (self->is_quote || strcmp(self->exchange.call.method, "GET") == 0) &&
-	       answer_ttl_ms(self->carrier, &question) > 0;
+		answer_ttl_ms(self->carrier, &question) > 0;
 }
 
 /* ---- an answer that is there ------------------------------------------------------------------------------- */
@@ -118,7 +118,10 @@ static shipopt_error *not_found(const struct call_op *self)
 		words ? (const char *)shipopt_value_data(words) : "");
 	snprintf(text, sizeof(text), "%s %.160s: HTTP 404%s%s, as an earlier answer said", self->exchange.call.method,
 		buffer_text(&self->exchange.call.path), code[0] ? " " : "", code);
-	struct error_detail detail = {.code = SHIPOPT_ENOTFOUND, .http_status = 404, .retry_after_ms = -1, .message = text,
+	struct error_detail detail = {.code = SHIPOPT_ENOTFOUND,
+		.http_status = 404,
+		.retry_after_ms = -1,
+		.message = text,
 		.carrier_code = code[0] ? code : NULL};
 	return error_new_detail(&detail);
 }
@@ -189,7 +192,8 @@ bool cached_read_leave(struct call_op *self, int status, const char *what)
 		return false;
 	timer_stop(&read->timer);
 	shipopt_error *error = NULL;
-	error_set(&error, status, "%s %.200s: %s", self->exchange.call.method, buffer_text(&self->exchange.call.path), what);
+	error_set(&error, status, "%s %.200s: %s", self->exchange.call.method, buffer_text(&self->exchange.call.path),
+		what);
 	op_complete(&self->op, status, error); /* counted until it is told */
 	return true;
 }
@@ -197,7 +201,8 @@ bool cached_read_leave(struct call_op *self, int status, const char *what)
 static void waited_too_long(struct timer *timer)
 {
 	struct cached_read *read = CONTAINER_OF(timer, struct cached_read, timer);
-	cached_read_leave(of_read(read), SHIPOPT_ETIMEDOUT, "waited too long for the answer to the same call of another's");
+	cached_read_leave(of_read(read), SHIPOPT_ETIMEDOUT,
+		"waited too long for the answer to the same call of another's");
 }
 
 static void wait_on_reactor(struct task *task)

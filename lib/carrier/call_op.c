@@ -86,7 +86,7 @@ static void start_on_reactor(struct task *task)
 static int reserve_pending(shipopt_carrier *carrier)
 {
 	size_t most = (size_t)settings_number(&carrier->settings, CARRIER_QUEUE_MAX) +
-		      (size_t)settings_number(&carrier->settings, CARRIER_CONCURRENCY_MAX);
+		(size_t)settings_number(&carrier->settings, CARRIER_CONCURRENCY_MAX);
 	if (atomic_fetch_add(&carrier->pending, 1) < most)
 		return 0;
 	atomic_fetch_sub(&carrier->pending, 1);
@@ -169,9 +169,10 @@ static int write_raw(struct call *call, const char *method, const char *path, co
 	call->is_purchase = spends;
 	call->class = call->is_purchase ? LANE_BUY : is_get ? LANE_READ : LANE_CREATE;
 	call->endpoint = call->is_purchase ? LANE_ENDPOINT_BUY
-			 : blame_endpoint(method, path) == BLAME_ENDPOINT_LIST ? LANE_ENDPOINT_LIST /* with a fixed limit of its own */
-			 : is_get ? LANE_ENDPOINT_READ
-				  : LANE_ENDPOINT_CREATE;
+		: blame_endpoint(method, path) == BLAME_ENDPOINT_LIST
+		? LANE_ENDPOINT_LIST /* with a fixed limit of its own */
+		: is_get ? LANE_ENDPOINT_READ
+			 : LANE_ENDPOINT_CREATE;
 	call->has_body = json != NULL;
 	int r = buffer_append_text(&call->path, path);
 	return r == 0 && json ? buffer_append_text(&call->body, json) : r;
@@ -209,13 +210,13 @@ int call_op_write_shipment(struct call_op *self, const shipopt_record *shipment)
 }
 
 /* Each makes the operation, lets the provider write the call, and starts it. */
-#define TYPED_CALL(write)                                                                                     \
-	struct call_op *self;                                                                                 \
-	int r = call_op_new(carrier, done, userdata, ret_op, &self);                                          \
-	if (r < 0)                                                                                            \
-		return r;                                                                                     \
-	struct call *call = &self->exchange.call;                                                             \
-	const struct provider *provider = carrier->provider;                                                  \
+#define TYPED_CALL(write)                                            \
+	struct call_op *self;                                        \
+	int r = call_op_new(carrier, done, userdata, ret_op, &self); \
+	if (r < 0)                                                   \
+		return r;                                            \
+	struct call *call = &self->exchange.call;                    \
+	const struct provider *provider = carrier->provider;         \
 	return call_op_start(self, (write), ret_op)
 
 int shipopt_shipment_create(shipopt_carrier *carrier, const shipopt_record *shipment, shipopt_done_fn done,

@@ -31,18 +31,18 @@ struct cached_read {
 	struct list_node node; /* in the client's list of those who wait; reactor, as the timer */
 	struct timer timer;
 	struct task wait_task, told_task, stored_task, finish_task;
-	int outcome;           /* what was told */
-	shipopt_error *error;  /* of a load that failed */
-	shipopt_value *value;  /* an answer to be read; with `load`, a stale one to fall back on; or the code of a 404 */
-	shipopt_load *load;    /* to be answered by this operation */
+	int outcome;          /* what was told */
+	shipopt_error *error; /* of a load that failed */
+	shipopt_value *value; /* an answer to be read; with `load`, a stale one to fall back on; or the code of a 404 */
+	shipopt_load *load;   /* to be answered by this operation */
 };
 
 struct call_op {
 	shipopt_op op;
 	shipopt_carrier *carrier;
 	struct exchange exchange;
-	char *authorization, *base_url; /* of the call's own, or NULL */
-	struct secret_forms secrets;    /* of that credential */
+	char *authorization, *base_url;      /* of the call's own, or NULL */
+	struct secret_forms secrets;         /* of that credential */
 	char identity[ANSWER_IDENTITY_SIZE]; /* of a call with a key or URL of its own, else "" */
 	int cache_mode;                      /* SHIPOPT_CALL_CACHE_… */
 	bool is_quote;

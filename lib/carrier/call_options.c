@@ -91,7 +91,8 @@ int call_op_apply(struct call_op *self, const shipopt_call_options *options)
 	self->cache_mode = options->cache_mode;
 	if (options->api_key) {
 		self->authorization = carrier_authorization(options->api_key);
-		int r = self->authorization ? carrier_key_forms(options->api_key, &self->secrets, NULL) : SHIPOPT_ENOMEM;
+		int r = self->authorization ? carrier_key_forms(options->api_key, &self->secrets, NULL)
+					    : SHIPOPT_ENOMEM;
 		if (r < 0)
 			return r;
 		self->exchange.authorization = self->authorization;

@@ -151,8 +151,8 @@ static void cancel_task(struct task *task)
 	carrier->is_closing = true;
 	/* Those who wait first, so that nobody leads when a leader is canceled. */
 	for (struct list_node *node; (node = list_first(&carrier->waiting));)
-		cached_read_leave(
-			LIST_MEMBER(node, struct call_op, read.node), SHIPOPT_ECANCELED, "canceled; nothing was sent");
+		cached_read_leave(LIST_MEMBER(node, struct call_op, read.node), SHIPOPT_ECANCELED,
+			"canceled; nothing was sent");
 	LIST_FOREACH(node, &carrier->exchanges)
 		exchange_cancel(LIST_MEMBER(node, struct exchange, node));
 	carrier_unref(carrier);
@@ -176,7 +176,8 @@ static void fill_lane_options(const struct settings *settings, struct lane_optio
 	lane_options_default(options);
 	options->is_adaptive = settings_number(settings, CARRIER_ADAPTIVE) != 0;
 	options->limit_maximum = (size_t)settings_number(settings, CARRIER_CONCURRENCY_MAX);
-	options->limit_minimum = MIN((size_t)settings_number(settings, CARRIER_CONCURRENCY_MIN), options->limit_maximum);
+	options->limit_minimum =
+		MIN((size_t)settings_number(settings, CARRIER_CONCURRENCY_MIN), options->limit_maximum);
 	options->limit_initial = (size_t)settings_number(settings, CARRIER_CONCURRENCY_START);
 	options->limit_initial = MAX(options->limit_minimum, MIN(options->limit_initial, options->limit_maximum));
 	double rate = (double)settings_number(settings, CARRIER_REQUESTS_PER_SECOND);
@@ -231,13 +232,15 @@ static int choose_mode(shipopt_carrier *carrier, shipopt_error **ret_error)
 		return error_set(ret_error, SHIPOPT_EINVAL,
 			"carrier setting mode: the API key does not say whether it is for test or production; set mode to one of them");
 	if (!text_is_empty(wanted) && of_key && !text_equal(wanted, of_key))
-		return error_set(ret_error, SHIPOPT_EINVAL, "carrier setting mode: it is %s, and the API key is for %s", wanted, of_key);
+		return error_set(ret_error, SHIPOPT_EINVAL, "carrier setting mode: it is %s, and the API key is for %s",
+			wanted, of_key);
 	const char *mode = text_is_empty(wanted) ? of_key : wanted;
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
 		if (text_equal(mode, modes[i]))
 			carrier->mode = modes[i];
 	return carrier->mode ? 0
-			     : error_set(ret_error, SHIPOPT_EINVAL, "carrier setting mode: \"%s\" is not test or production", wanted);
+			     : error_set(ret_error, SHIPOPT_EINVAL,
+				       "carrier setting mode: \"%s\" is not test or production", wanted);
 }
 
 static int copy_config(shipopt_carrier *carrier, const shipopt_carrier_config *config, shipopt_error **ret_error)
@@ -259,14 +262,16 @@ static int copy_config(shipopt_carrier *carrier, const shipopt_carrier_config *c
 	if (!carrier->authorization || !carrier->base_url)
 		return SHIPOPT_ENOMEM;
 	r = carrier_key_forms(key, &carrier->secrets, ret_error);
-	return r < 0 ? r : answer_identity(carrier->provider, carrier->base_url, carrier->authorization, carrier->identity);
+	return r < 0 ? r
+		     : answer_identity(carrier->provider, carrier->base_url, carrier->authorization, carrier->identity);
 }
 
 int shipopt_carrier_new(shipopt_runtime *runtime, const shipopt_carrier_config *config, shipopt_carrier **ret_carrier,
 	shipopt_error **ret_error)
 {
 	if (!runtime || !config || !ret_carrier)
-		return error_set(ret_error, SHIPOPT_EINVAL, "carrier: runtime, config and ret_carrier must not be NULL");
+		return error_set(ret_error, SHIPOPT_EINVAL,
+			"carrier: runtime, config and ret_carrier must not be NULL");
 	int r = runtime_check(runtime);
 	r = r < 0 ? r : check_config(config, ret_error);
 	if (r < 0)
@@ -319,7 +324,8 @@ void carrier_publish_stats(shipopt_carrier *carrier)
 
 int shipopt_carrier_stat(shipopt_carrier *carrier, int stat, int64_t *ret_value)
 {
-	if (!carrier || !ret_value || stat < SHIPOPT_CARRIER_STAT_REQUESTS || stat > SHIPOPT_CARRIER_STAT_CERTIFICATE_CACHE)
+	if (!carrier || !ret_value || stat < SHIPOPT_CARRIER_STAT_REQUESTS ||
+		stat > SHIPOPT_CARRIER_STAT_CERTIFICATE_CACHE)
 		return SHIPOPT_EINVAL;
 	if (runtime_is_forked(carrier->runtime))
 		return SHIPOPT_EFORKED;

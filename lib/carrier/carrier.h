@@ -36,18 +36,19 @@ struct shipopt_carrier {
 	struct settings settings;
 	struct delivery delivery;
 	const struct provider *provider;
-	const char *mode;    /* test or production; static */
-	char *authorization; /* header value; secret */
+	const char *mode;            /* test or production; static */
+	char *authorization;         /* header value; secret */
 	struct secret_forms secrets; /* that credential as answers may repeat it */
-	char *base_url;      /* without a trailing slash */
-	shipopt_cache *cache; /* a reference, or NULL: answers are not kept */
-	char identity[64];   /* of base URL and credential there; carrier/answer_cache.h */
+	char *base_url;              /* without a trailing slash */
+	shipopt_cache *cache;        /* a reference, or NULL: answers are not kept */
+	char identity[64];           /* of base URL and credential there; carrier/answer_cache.h */
 
 	struct http_engine *engine;
 	struct lane *lane;
 	struct health health;
 	struct closures closures;
-	uint64_t answers;           /* by the API itself at the client's base URL: one that is understood, or an error of its own */
+	uint64_t
+		answers; /* by the API itself at the client's base URL: one that is understood, or an error of its own */
 	struct list_node exchanges; /* under way */
 	struct list_node waiting;   /* calls that wait for another's answer to the same question */
 	bool is_closing;            /* all calls have been canceled, as the runtime closes */

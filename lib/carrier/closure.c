@@ -20,8 +20,8 @@ int64_t closures_until_us(const struct closures *closures, const struct lane *la
 	return until_us > clock_now_us() ? MAX(until_us, closures->last[endpoint].asked_until_us) : until_us;
 }
 
-const shipopt_error *closures_reason(
-	const struct closures *closures, const struct lane *lane, enum lane_endpoint endpoint, int64_t since_us)
+const shipopt_error *closures_reason(const struct closures *closures, const struct lane *lane,
+	enum lane_endpoint endpoint, int64_t since_us)
 {
 	const struct closure *last = &closures->last[endpoint];
 	bool is_own = last->error && (last->noted_us >= since_us || last->asked_until_us >= since_us);

@@ -23,12 +23,13 @@ struct closures {
 };
 
 /* To be called after the lane got the answer. `retry_after_ms`: -1 if the answer had none. Keeps a reference to `error`. */
-void closures_note(struct closures *closures, enum lane_endpoint endpoint, shipopt_error *error, int64_t retry_after_ms);
+void closures_note(struct closures *closures, enum lane_endpoint endpoint, shipopt_error *error,
+	int64_t retry_after_ms);
 /* Until when calls of this class are not sent; a time in the past if they are sent now. */
 int64_t closures_until_us(const struct closures *closures, const struct lane *lane, enum lane_endpoint endpoint);
 /* The error because of which this class is, or since `since_us` was, paused or held back by the breaker; else NULL. Borrowed. */
-const shipopt_error *closures_reason(
-	const struct closures *closures, const struct lane *lane, enum lane_endpoint endpoint, int64_t since_us);
+const shipopt_error *closures_reason(const struct closures *closures, const struct lane *lane,
+	enum lane_endpoint endpoint, int64_t since_us);
 void closures_done(struct closures *closures);
 
 #endif

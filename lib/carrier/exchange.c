@@ -37,8 +37,8 @@ void exchange_describe(const struct exchange *exchange, char *text, size_t size)
 void exchange_set_failure(struct exchange *exchange, int status, const char *what)
 {
 	shipopt_carrier *carrier = exchange->carrier;
-	const shipopt_error *reason = closures_reason(
-		&carrier->closures, carrier->lane, exchange->call.endpoint, exchange->waiting_since_us);
+	const shipopt_error *reason =
+		closures_reason(&carrier->closures, carrier->lane, exchange->call.endpoint, exchange->waiting_since_us);
 	struct error_detail detail;
 	struct buffer text;
 	char call[256];
@@ -162,7 +162,8 @@ void exchange_go(struct exchange *exchange)
 	}
 	lane_leave(&exchange->ticket, LANE_NEUTRAL, -1);
 	exchange_end_unsent(exchange, exchange->is_canceled ? SHIPOPT_ECANCELED : SHIPOPT_ETIMEDOUT,
-		exchange->is_canceled ? "canceled; nothing was sent" : "its time to be sent had passed; nothing was sent");
+		exchange->is_canceled ? "canceled; nothing was sent"
+				      : "its time to be sent had passed; nothing was sent");
 }
 
 void exchange_give_up(struct exchange *exchange)

@@ -41,17 +41,17 @@
  */
 struct exchange {
 	/* the owner's; constant while under way */
-	struct call call;              /* owned by the exchange */
-	struct lane_group *group;      /* NULL: the client's single calls */
-	int64_t timeout_ms;            /* one request; 0: the client's */
-	int64_t deadline_us;           /* of the whole on the monotonic clock; 0: none */
-	int64_t patience_us;           /* a pause beyond this ends the call at once; 0: deadline_us */
-	unsigned attempts_max;         /* 0: the client's */
+	struct call call;         /* owned by the exchange */
+	struct lane_group *group; /* NULL: the client's single calls */
+	int64_t timeout_ms;       /* one request; 0: the client's */
+	int64_t deadline_us;      /* of the whole on the monotonic clock; 0: none */
+	int64_t patience_us;      /* a pause beyond this ends the call at once; 0: deadline_us */
+	unsigned attempts_max;    /* 0: the client's */
 	bool patient;
-	const char *authorization;     /* NULL: the client's */
+	const char *authorization;          /* NULL: the client's */
 	const struct secret_forms *secrets; /* of that credential; NULL: the client's */
-	const char *base_url;          /* NULL: the client's */
-	const char *identity;          /* of these two, NULL: the client's; carrier/answer_cache.h */
+	const char *base_url;               /* NULL: the client's */
+	const char *identity;               /* of these two, NULL: the client's; carrier/answer_cache.h */
 	/* Runs once, when the call is first admitted. The owner writes down durably what must be known before the request is sent, sets
 	 * the deadline of the sending, and then calls exchange_go() or exchange_give_up(). NULL: the request is sent at once. */
 	void (*admitted)(struct exchange *exchange);
@@ -71,7 +71,15 @@ struct exchange {
 
 	/* the exchange's own */
 	shipopt_carrier *carrier;
-	enum { EXCHANGE_IDLE, EXCHANGE_WAITING, EXCHANGE_HELD, EXCHANGE_SENDING, EXCHANGE_READING, EXCHANGE_DELAYED, EXCHANGE_ENDING } state;
+	enum {
+		EXCHANGE_IDLE,
+		EXCHANGE_WAITING,
+		EXCHANGE_HELD,
+		EXCHANGE_SENDING,
+		EXCHANGE_READING,
+		EXCHANGE_DELAYED,
+		EXCHANGE_ENDING
+	} state;
 	bool is_canceled, was_held;
 	char *url;
 	struct http_request http;

@@ -79,7 +79,8 @@ static enum blame exchange_find_blame(const struct exchange *exchange, enum blam
 		return blame_of_failure(http->status);
 	if (exchange_is_success(exchange) && needs_record && exchange->document && !exchange->record)
 		return BLAME_CARRIER; /* JSON, but not the record that the call asks for */
-	return blame_of(&(struct blame_answer){.http_status = http->http_status, .body = body,
+	return blame_of(&(struct blame_answer){.http_status = http->http_status,
+		.body = body,
 		.code = body == BLAME_BODY_ENVELOPE ? answer_envelope_code(json_root(exchange->document)) : NULL,
 		.endpoint = blame_endpoint(exchange->call.method, buffer_text(&exchange->call.path)),
 		.needs_body = needs_record});
@@ -104,18 +105,15 @@ static bool exchange_is_definite(const struct exchange *exchange)
 	if (exchange->http.status < 0)
 		return false;
 	switch (exchange->blame) {
-	case BLAME_NONE:
-		return true;
+	case BLAME_NONE: return true;
 	case BLAME_ORDER:
-	case BLAME_ACCOUNT:
-		return is_believed;
+	case BLAME_ACCOUNT: return is_believed;
 	case BLAME_CONFIGURATION:
 		return is_believed && exchange->http_status >= 400; /* a redirect may come after the work */
 	case BLAME_PASSING:
 		return exchange->call.is_purchase ? exchange->is_envelope && exchange->http_status == 429
 						  : exchange->http_status != 408;
-	case BLAME_CARRIER:
-		break;
+	case BLAME_CARRIER: break;
 	}
 	return false;
 }
@@ -191,27 +189,19 @@ static void exchange_parse_large(struct task *task)
 static enum lane_outcome exchange_lane_outcome(const struct http_request *http)
 {
 	switch (http->status) {
-	case 0:
-		break;
-	case SHIPOPT_ETIMEDOUT:
-		return LANE_OVERLOADED;
+	case 0: break;
+	case SHIPOPT_ETIMEDOUT: return LANE_OVERLOADED;
 	case SHIPOPT_ECANCELED:
 	case SHIPOPT_ENOMEM:
-	case SHIPOPT_EIO: /* this host had no descriptor */
-		return LANE_NEUTRAL;
-	case SHIPOPT_ETOOLARGE:
-		return LANE_OK;
-	default:
-		return LANE_FAILED;
+	case SHIPOPT_EIO: /* this host had no descriptor */ return LANE_NEUTRAL;
+	case SHIPOPT_ETOOLARGE: return LANE_OK;
+	default: return LANE_FAILED;
 	}
 	/* The body has not been parsed yet; the lane does not depend on it. */
 	switch (blame_of(&(struct blame_answer){.http_status = http->http_status, .body = BLAME_BODY_JSON})) {
-	case BLAME_PASSING:
-		return http->http_status == 429 ? LANE_RATE_LIMITED : LANE_OK;
-	case BLAME_CARRIER:
-		return http->http_status == 503 ? LANE_OVERLOADED : LANE_FAILED;
-	default:
-		return LANE_OK;
+	case BLAME_PASSING: return http->http_status == 429 ? LANE_RATE_LIMITED : LANE_OK;
+	case BLAME_CARRIER: return http->http_status == 503 ? LANE_OVERLOADED : LANE_FAILED;
+	default: return LANE_OK;
 	}
 }
 

@@ -14,8 +14,8 @@ static int64_t exchange_patience_end_us(const struct exchange *exchange)
 {
 	int64_t queue_ms = settings_number(&exchange->carrier->settings, CARRIER_QUEUE_TIMEOUT_MS);
 	int64_t end_us = exchange->patience_us ? exchange->patience_us
-			 : exchange->deadline_us ? exchange->deadline_us
-						 : INT64_MAX;
+		: exchange->deadline_us        ? exchange->deadline_us
+					       : INT64_MAX;
 	return queue_ms ? MIN(end_us, exchange->waiting_since_us + queue_ms * 1000) : end_us;
 }
 
@@ -28,16 +28,18 @@ static int64_t exchange_paused_until_us(const struct exchange *exchange)
 static bool exchange_is_outlasted_until(struct exchange *exchange, int64_t until_us)
 {
 	int64_t now_us = clock_now_us(), end_us = exchange_patience_end_us(exchange);
-	const shipopt_error *reason = closures_reason(
-		&exchange->carrier->closures, exchange->carrier->lane, exchange->call.endpoint, exchange->waiting_since_us);
+	const shipopt_error *reason = closures_reason(&exchange->carrier->closures, exchange->carrier->lane,
+		exchange->call.endpoint, exchange->waiting_since_us);
 	char what[160];
 	if (until_us <= now_us || until_us <= end_us)
 		return false;
 	int64_t left_s = (MAX(end_us - now_us, 0) + 999999) / 1000000;
 	if (shipopt_error_retry_after_ms(reason ? reason : exchange->error) > 0)
-		snprintf(what, sizeof(what), "that is longer than the %lld s that this call has left", (long long)left_s);
+		snprintf(what, sizeof(what), "that is longer than the %lld s that this call has left",
+			(long long)left_s);
 	else
-		snprintf(what, sizeof(what), "the pause of %lld ms after it is longer than the %lld s that this call has left",
+		snprintf(what, sizeof(what),
+			"the pause of %lld ms after it is longer than the %lld s that this call has left",
 			(long long)((until_us - now_us + 999) / 1000), (long long)left_s);
 	bool is_rate_limit = shipopt_error_http_status(reason ? reason : exchange->error) == 429;
 	exchange_set_failure(exchange, is_rate_limit ? SHIPOPT_ERATELIMIT : SHIPOPT_EUNAVAILABLE, what);
@@ -77,8 +79,8 @@ static bool exchange_is_transient(const struct exchange *exchange)
 static unsigned exchange_attempts_allowed(const struct exchange *exchange)
 {
 	unsigned allowed = exchange->attempts_max
-				   ? exchange->attempts_max
-				   : (unsigned)settings_number(&exchange->carrier->settings, CARRIER_ATTEMPTS_MAX);
+		? exchange->attempts_max
+		: (unsigned)settings_number(&exchange->carrier->settings, CARRIER_ATTEMPTS_MAX);
 	/* The URL may be wrong: a server that cannot be reached, or is not the API, is reported soon, to a patient exchange too. */
 	bool is_there = exchange->http.status != SHIPOPT_ECONNECT && exchange->blame != BLAME_CONFIGURATION;
 	return exchange->patient && is_there ? allowed * PATIENT_FACTOR : allowed;
@@ -107,7 +109,8 @@ static bool exchange_repeat_failed(struct exchange *exchange)
 	if (!exchange_may_repeat(exchange))
 		return false;
 	exchange->waiting_since_us = clock_now_us();
-	if (exchange_is_outlasted_until(exchange, MAX(exchange_paused_until_us(exchange), exchange->waiting_since_us + asked_us)))
+	if (exchange_is_outlasted_until(exchange,
+		    MAX(exchange_paused_until_us(exchange), exchange->waiting_since_us + asked_us)))
 		return false;
 	/* After a 429 the lane's own pause is the delay. */
 	bool is_rate_limited = exchange_is_rate_limited(exchange);

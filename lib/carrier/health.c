@@ -97,10 +97,12 @@ void health_observe_shipment(struct health *health, const shipopt_record *shipme
 	}
 }
 
-int64_t health_cheapest(const struct health *health, const char *carrier, const char *currency, const char **ret_currency)
+int64_t health_cheapest(const struct health *health, const char *carrier, const char *currency,
+	const char **ret_currency)
 {
 	const struct health_carrier *entry = health_find(health, carrier);
-	if (!entry || entry->cheapest < 0 || (!text_is_empty(currency) && !text_equal_ignore_case(entry->currency, currency)))
+	if (!entry || entry->cheapest < 0 ||
+		(!text_is_empty(currency) && !text_equal_ignore_case(entry->currency, currency)))
 		return -1;
 	*ret_currency = entry->currency;
 	return entry->cheapest;

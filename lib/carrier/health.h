@@ -25,7 +25,7 @@ struct health_carrier {
 	char name[HEALTH_NAME_SIZE];
 	double failure_share;
 	int64_t seen_us;
-	int64_t cheapest; /* of the last answer that had rates of it; -1: not known */
+	int64_t cheapest;                    /* of the last answer that had rates of it; -1: not known */
 	char currency[HEALTH_CURRENCY_SIZE]; /* of `cheapest`; "": the rates named none */
 };
 
@@ -41,7 +41,8 @@ void health_observe(struct health *health, const char *carrier, bool failed);
 const struct health_carrier *health_find(const struct health *health, const char *carrier);
 /* The carrier's last seen cheapest rate in `currency` (NULL or "": in whichever it was), and its currency, which lives as long
  * as the entry; -1: not known in that currency. */
-int64_t health_cheapest(const struct health *health, const char *carrier, const char *currency, const char **ret_currency);
+int64_t health_cheapest(const struct health *health, const char *carrier, const char *currency,
+	const char **ret_currency);
 bool health_is_ill(const struct health *health, const char *carrier);
 
 #endif

@@ -36,12 +36,12 @@ struct call {
 	const char *method; /* static */
 	struct buffer path; /* relative to the base URL */
 	struct buffer body;
-	struct buffer id;   /* of the object in the path, as the answer must name it; empty: any */
+	struct buffer id; /* of the object in the path, as the answer must name it; empty: any */
 	bool has_body;
 	enum lane_class class;
 	enum lane_endpoint endpoint;
 	enum call_repeat repeat;
-	bool is_purchase;          /* spends money (raw calls: spending.h): once on the wire it is waited for, whatever its deadline */
+	bool is_purchase; /* spends money (raw calls: spending.h): once on the wire it is waited for, whatever its deadline */
 	int record_kind;           /* of the answer, 0: no record */
 	const char *record_member; /* where in the answer, NULL: the whole */
 };

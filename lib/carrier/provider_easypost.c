@@ -24,7 +24,7 @@ static int append_segment(struct buffer *path, const char *segment)
 	for (const char *p = segment; r == 0 && *p; p++) {
 		unsigned char c = (unsigned char)*p;
 		bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
-			     c == '_' || c == '~' || (c == '.' && p != segment);
+			c == '_' || c == '~' || (c == '.' && p != segment);
 		if (plain) {
 			r = buffer_append_byte(path, *p);
 			continue;
@@ -187,7 +187,7 @@ static int easypost_has_postage(const shipopt_record *shipment, const char *id)
 	if (!shipment || !text_equal(shipopt_record_text(shipment, SHIPOPT_SHIPMENT_ID), id))
 		return SHIPOPT_EPROTOCOL;
 	return shipopt_record_child(shipment, SHIPOPT_SHIPMENT_POSTAGE_LABEL) ||
-	       !text_is_empty(shipopt_record_text(shipment, SHIPOPT_SHIPMENT_TRACKING_CODE));
+		!text_is_empty(shipopt_record_text(shipment, SHIPOPT_SHIPMENT_TRACKING_CODE));
 }
 
 static bool easypost_is_open(const char *path, struct json_value answer)

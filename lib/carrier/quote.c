@@ -82,7 +82,7 @@ static int sort_accounts(shipopt_record *shipment)
 static bool is_printed_only(const char *name)
 {
 	return text_has_prefix(name, "print_custom") || text_has_prefix(name, "label_") ||
-	       text_equal(name, "invoice_number") || text_equal(name, "po_sort");
+		text_equal(name, "invoice_number") || text_equal(name, "po_sort");
 }
 
 static int leave_out_printed(shipopt_record *shipment)
@@ -177,8 +177,8 @@ static int write_quote(struct call_op *self, const shipopt_record *shipment)
 	return r;
 }
 
-int shipopt_shipment_quote(shipopt_carrier *carrier, const shipopt_record *shipment, shipopt_done_fn done, void *userdata,
-	shipopt_op **ret_op)
+int shipopt_shipment_quote(shipopt_carrier *carrier, const shipopt_record *shipment, shipopt_done_fn done,
+	void *userdata, shipopt_op **ret_op)
 {
 	struct call_op *self;
 	if (shipopt_record_kind(shipment) != SHIPOPT_RECORD_SHIPMENT)

@@ -165,9 +165,9 @@ static int set_parsed(struct settings *settings, size_t index, const char *value
 	if (r < 0) {
 		char what[160];
 		snprintf(what, sizeof(what), "\"%.64s\" is not %s", value,
-			setting->type == SETTING_BOOLEAN ? "true or false"
-			: setting->type == SETTING_MONEY ? "an amount"
-							 : "an integer");
+			setting->type == SETTING_BOOLEAN         ? "true or false"
+				: setting->type == SETTING_MONEY ? "an amount"
+								 : "an integer");
 		return refuse(settings, setting, SHIPOPT_EINVAL, what);
 	}
 	return settings_set_number(settings, index, number);
@@ -179,7 +179,8 @@ int settings_set(struct settings *settings, const char *name, const char *value)
 		if (text_equal(settings->table->settings[i].name, name))
 			return set_parsed(settings, i, value);
 	shipopt_error_unref(TAKE(settings->error));
-	return error_set(&settings->error, SHIPOPT_ENOTFOUND, "%s has no setting \"%.64s\"", settings->table->noun, name);
+	return error_set(&settings->error, SHIPOPT_ENOTFOUND, "%s has no setting \"%.64s\"", settings->table->noun,
+		name);
 }
 
 static void environment_name(const char *noun, const char *name, char *text, size_t size)

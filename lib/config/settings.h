@@ -70,45 +70,45 @@ static inline const char *settings_text(const struct settings *settings, size_t 
  * The public face of a configuration, for a struct shipopt_<noun>_config that starts with `struct settings settings`.
  * SETTINGS_PUBLIC_NEW and SETTINGS_PUBLIC_FREE are for those in which nothing else needs to be made or let go.
  */
-#define SETTINGS_PUBLIC_NEW(noun)                                                                             \
-	int shipopt_##noun##_config_new(shipopt_##noun##_config **ret_config)                                 \
-	{                                                                                                     \
-		struct settings *made;                                                                        \
-		if (!ret_config)                                                                              \
-			return SHIPOPT_EINVAL;                                                                \
-		int r = settings_object_new(&noun##_settings, sizeof(**ret_config), &made);                   \
-		if (r == 0)                                                                                   \
-			*ret_config = CONTAINER_OF(made, shipopt_##noun##_config, settings);                  \
-		return r;                                                                                     \
+#define SETTINGS_PUBLIC_NEW(noun)                                                            \
+	int shipopt_##noun##_config_new(shipopt_##noun##_config **ret_config)                \
+	{                                                                                    \
+		struct settings *made;                                                       \
+		if (!ret_config)                                                             \
+			return SHIPOPT_EINVAL;                                               \
+		int r = settings_object_new(&noun##_settings, sizeof(**ret_config), &made);  \
+		if (r == 0)                                                                  \
+			*ret_config = CONTAINER_OF(made, shipopt_##noun##_config, settings); \
+		return r;                                                                    \
 	}
-#define SETTINGS_PUBLIC_FREE(noun)                                                                            \
-	void shipopt_##noun##_config_free(shipopt_##noun##_config *config)                                    \
-	{                                                                                                     \
-		if (config)                                                                                   \
-			settings_object_free(&config->settings);                                              \
+#define SETTINGS_PUBLIC_FREE(noun)                                         \
+	void shipopt_##noun##_config_free(shipopt_##noun##_config *config) \
+	{                                                                  \
+		if (config)                                                \
+			settings_object_free(&config->settings);           \
 	}
-#define SETTINGS_PUBLIC(noun)                                                                                 \
-	int shipopt_##noun##_config_set(shipopt_##noun##_config *config, const char *name, const char *value) \
-	{                                                                                                     \
+#define SETTINGS_PUBLIC(noun)                                                                                   \
+	int shipopt_##noun##_config_set(shipopt_##noun##_config *config, const char *name, const char *value)   \
+	{                                                                                                       \
 		return config && name && value ? settings_set(&config->settings, name, value) : SHIPOPT_EINVAL; \
-	}                                                                                                     \
-	int shipopt_##noun##_config_from_env(shipopt_##noun##_config *config)                                 \
-	{                                                                                                     \
-		return config ? settings_from_env(&config->settings) : SHIPOPT_EINVAL;                        \
-	}                                                                                                     \
-	const shipopt_error *shipopt_##noun##_config_error(const shipopt_##noun##_config *config)             \
-	{                                                                                                     \
-		return config ? config->settings.error : NULL;                                                \
+	}                                                                                                       \
+	int shipopt_##noun##_config_from_env(shipopt_##noun##_config *config)                                   \
+	{                                                                                                       \
+		return config ? settings_from_env(&config->settings) : SHIPOPT_EINVAL;                          \
+	}                                                                                                       \
+	const shipopt_error *shipopt_##noun##_config_error(const shipopt_##noun##_config *config)               \
+	{                                                                                                       \
+		return config ? config->settings.error : NULL;                                                  \
 	}
-#define SETTING_PUBLIC_NUMBER(noun, name, index)                                                              \
-	int shipopt_##noun##_config_set_##name(shipopt_##noun##_config *config, int64_t value)                \
-	{                                                                                                     \
-		return config ? settings_set_number(&config->settings, index, value) : SHIPOPT_EINVAL;        \
+#define SETTING_PUBLIC_NUMBER(noun, name, index)                                                       \
+	int shipopt_##noun##_config_set_##name(shipopt_##noun##_config *config, int64_t value)         \
+	{                                                                                              \
+		return config ? settings_set_number(&config->settings, index, value) : SHIPOPT_EINVAL; \
 	}
-#define SETTING_PUBLIC_TEXT(noun, name, index)                                                                \
-	int shipopt_##noun##_config_set_##name(shipopt_##noun##_config *config, const char *text)             \
-	{                                                                                                     \
-		return config ? settings_set_text(&config->settings, index, text) : SHIPOPT_EINVAL;           \
+#define SETTING_PUBLIC_TEXT(noun, name, index)                                                      \
+	int shipopt_##noun##_config_set_##name(shipopt_##noun##_config *config, const char *text)   \
+	{                                                                                           \
+		return config ? settings_set_text(&config->settings, index, text) : SHIPOPT_EINVAL; \
 	}
 
 #endif

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/tables.h"
 
+/* clang-format off */
 #define INTEGER(name, value, minimum, maximum, help) {name, SETTING_INTEGER, value, minimum, maximum, NULL, help}
 #define BOOLEAN(name, value, help) {name, SETTING_BOOLEAN, value, 0, 1, NULL, help}
 #define MONEY(name, value, maximum, help) {name, SETTING_MONEY, value, 0, maximum, NULL, help}
 #define TEXT(name, value, minimum, maximum, help) {name, SETTING_TEXT, 0, minimum, maximum, value, help}
 #define SECRET(name, minimum, maximum, help) {name, SETTING_SECRET, 0, minimum, maximum, NULL, help}
-#define TABLE(noun, settings, total)                                                                          \
-	_Static_assert(ARRAY_SIZE(settings) == total, "the table and its enumeration differ: " noun);         \
+/* clang-format on */
+#define TABLE(noun, settings, total)                                                                  \
+	_Static_assert(ARRAY_SIZE(settings) == total, "the table and its enumeration differ: " noun); \
 	const struct settings_table
 
 static const struct setting runtime_table[] = {
@@ -58,12 +60,15 @@ static const struct setting pool_table[] = {
 	INTEGER("overflow", 0, 0, 1024, "connections beyond max while there are waiters"),
 	INTEGER("queue_max", 4096, 1, 1048576, "calls waiting for a connection"),
 	INTEGER("acquire_timeout_ms", 30000, 1, 3600000, "longest wait for a connection"),
-	INTEGER("connect_timeout_ms", 10000, 100, 600000, "longest time to connect to one host, TLS and authentication included"),
+	INTEGER("connect_timeout_ms", 10000, 100, 600000,
+		"longest time to connect to one host, TLS and authentication included"),
 	INTEGER("connects_max", 2, 1, 64, "connects under way at once"),
 	INTEGER("backoff_min_ms", 10, 1, 60000, "pause after the first failed connect"),
 	INTEGER("backoff_max_ms", 5000, 1, 600000, "longest pause after failed connects"),
-	INTEGER("lifetime_ms", 1800000, 0, 604800000, "age at which a connection is replaced, give or take a tenth; 0: never"),
-	INTEGER("idle_timeout_ms", 300000, 0, 604800000, "idle time after which a connection above min is closed; 0: never"),
+	INTEGER("lifetime_ms", 1800000, 0, 604800000,
+		"age at which a connection is replaced, give or take a tenth; 0: never"),
+	INTEGER("idle_timeout_ms", 300000, 0, 604800000,
+		"idle time after which a connection above min is closed; 0: never"),
 	INTEGER("ping_idle_ms", 1000, 0, 604800000, "idle time after which a connection is pinged before use"),
 	BOOLEAN("pre_ping", 0, "ping before every use"),
 	BOOLEAN("poll_acquire", 0, "look at the socket before every use"),
@@ -74,7 +79,8 @@ static const struct setting pool_table[] = {
 	INTEGER("pipeline_statements", 256, 1, 65536, "statements sent ahead of their answers"),
 	INTEGER("pipeline_bytes", 262144, 1024, 1073741824, "bytes sent ahead of their answers"),
 	INTEGER("stream_bytes", 1048576, 65536, 1073741824, "bytes of a stream or COPY that wait for their reader"),
-	INTEGER("result_bytes", 67108864, 0, 1099511627776, "memory for what a query or batch returns, twice the bytes received; 0: without bound"),
+	INTEGER("result_bytes", 67108864, 0, 1099511627776,
+		"memory for what a query or batch returns, twice the bytes received; 0: without bound"),
 	INTEGER("reset", 1, 0, 2, "clean the session on release: 0 never, 1 when it was changed, 2 always"),
 	INTEGER("leak_ms", 0, 0, 86400000, "age at which a lease is reported as leaked; 0: never"),
 	INTEGER("slow_ms", 0, 0, 86400000, "duration from which a command is reported as slow; 0: never"),
@@ -114,7 +120,8 @@ static const struct setting bulk_table[] = {
 	TEXT("rate_choice", "cheapest", 1, 32, "cheapest, fastest or services"),
 	TEXT("services", NULL, 0, 4096, "comma separated names, best first: Carrier/Service or Service"),
 	TEXT("missing_carrier", "fail", 1, 16, "the wanted carrier has no rate now: wait, fallback or fail"),
-	INTEGER("fallback_percent", 20, 0, 10000, "most that a fallback may cost above the cheapest wanted rate seen before"),
+	INTEGER("fallback_percent", 20, 0, 10000,
+		"most that a fallback may cost above the cheapest wanted rate seen before"),
 	INTEGER("ceiling_percent", 0, 0, 10000, "how much an approved price may grow before it needs review"),
 	TEXT("budget", "default", 1, 128, "name of the spend limit in the store"),
 	MONEY("spend_limit", 0, INT64_MAX, "most to spend in this budget; 0: no limit"),
@@ -139,7 +146,8 @@ static const struct setting cache_table[] = {
 	INTEGER("access_ttl_ms", 0, 0, 315360000000, "an entry dies when not read for so long; 0: none"),
 	INTEGER("negative_ttl_ms", 5000, 1, 315360000000, "time to live of what is known not to exist"),
 	INTEGER("jitter_percent", 0, 0, 90, "random part by which times to live are shortened"),
-	INTEGER("error_backoff_ms", 0, 0, 3600000, "how long the error of a failed load answers instead of another load"),
+	INTEGER("error_backoff_ms", 0, 0, 3600000,
+		"how long the error of a failed load answers instead of another load"),
 	INTEGER("load_timeout_ms", 30000, 0, 86400000, "longest wait for another's load"),
 	INTEGER("loads_max", 4096, 1, 1048576, "loads at once, those in back-off included"),
 	INTEGER("tags_max", 65536, 1, 16777216, "different tags in use"),

@@ -5,7 +5,13 @@
 #include "config/settings.h"
 
 /* The index of each setting in its table. The order is that of tables.c, where a static assertion counts. */
-enum runtime_setting { RUNTIME_WORKERS, RUNTIME_SIDE_THREADS, RUNTIME_REACTORS, RUNTIME_LOG_LEVEL, RUNTIME_SETTING_COUNT };
+enum runtime_setting {
+	RUNTIME_WORKERS,
+	RUNTIME_SIDE_THREADS,
+	RUNTIME_REACTORS,
+	RUNTIME_LOG_LEVEL,
+	RUNTIME_SETTING_COUNT
+};
 
 enum carrier_setting {
 	CARRIER_API_KEY,
@@ -72,7 +78,14 @@ enum pool_setting {
 	POOL_SETTING_COUNT
 };
 
-enum store_setting { STORE_TENANT, STORE_CONFIRM_MODE, STORE_BUSY_TIMEOUT_MS, STORE_QUEUE_MAX, STORE_GROUP_MAX, STORE_SETTING_COUNT };
+enum store_setting {
+	STORE_TENANT,
+	STORE_CONFIRM_MODE,
+	STORE_BUSY_TIMEOUT_MS,
+	STORE_QUEUE_MAX,
+	STORE_GROUP_MAX,
+	STORE_SETTING_COUNT
+};
 
 enum source_setting { SOURCE_LINE_MAX_BYTES, SOURCE_COLUMNS_MAX, SOURCE_PUSH_MAX, SOURCE_SETTING_COUNT };
 

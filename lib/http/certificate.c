@@ -20,7 +20,7 @@
 #define PLACES_LIMIT 4096
 
 static const char *const known_places[] = {
-	"/etc/ssl/certs/ca-bundle.crt",                /* Debian, Ubuntu, Alpine, Arch */
+	"/etc/ssl/certs/ca-bundle.crt",                      /* Debian, Ubuntu, Alpine, Arch */
 	"/etc/pki/tls/certs/ca-bundle.crt",                  /* Fedora, RHEL */
 	"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", /* RHEL 10 */
 	"/etc/ssl/ca-bundle.pem",                            /* openSUSE */
@@ -100,12 +100,13 @@ static int try_file(struct certificate_bundle *bundle, const char *path)
 	return r;
 }
 
-static int load_wanted(struct certificate_bundle *bundle, const char *path, const char *where, shipopt_error **ret_error)
+static int load_wanted(struct certificate_bundle *bundle, const char *path, const char *where,
+	shipopt_error **ret_error)
 {
 	int r = try_file(bundle, path);
 	if (r == SHIPOPT_ETLS)
-		return error_set(ret_error, r, "certificate bundle \"%s\" (%s) is not readable or holds no certificate", path,
-			where);
+		return error_set(ret_error, r, "certificate bundle \"%s\" (%s) is not readable or holds no certificate",
+			path, where);
 	return r < 0 ? error_set(ret_error, r, "out of memory while loading certificate bundle \"%s\"", path) : 0;
 }
 
@@ -124,8 +125,10 @@ static int load_found(struct certificate_bundle *bundle, const char *from_libcur
 			r = SHIPOPT_ENOMEM;
 	}
 	if (r == SHIPOPT_ETLS)
-		error_set(ret_error, r, "no certificate bundle found; looked at the setting ca_file (not set), SSL_CERT_FILE "
-					"(not set)%s", buffer_text(&places));
+		error_set(ret_error, r,
+			"no certificate bundle found; looked at the setting ca_file (not set), SSL_CERT_FILE "
+			"(not set)%s",
+			buffer_text(&places));
 	else if (r < 0)
 		error_set(ret_error, r, "out of memory while loading the certificate bundle");
 	buffer_done(&places);
@@ -162,14 +165,14 @@ static CURLcode on_tls_context(CURL *easy, void *context, void *userdata)
 bool certificate_bundle_apply(struct certificate_bundle *bundle, CURL *easy)
 {
 	bool ok = !fault_point() && curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK &&
-		  curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
-		  curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK;
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK;
 	if (ok)
 		/* Not every TLS back-end knows a CApath, and one that does not has none to clear. */
 		(void)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 	if (!ok || !bundle->is_shared)
 		return ok && curl_easy_setopt(easy, CURLOPT_CAINFO, bundle->file) == CURLE_OK;
 	return curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &bundle->first) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_context) == CURLE_OK &&
-	       curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, bundle->store) == CURLE_OK;
+		curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_context) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, bundle->store) == CURLE_OK;
 }

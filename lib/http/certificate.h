@@ -26,7 +26,7 @@
 struct certificate_bundle {
 	char *file;
 	bool is_shared;
-	X509_STORE *store;  /* NULL unless shared */
+	X509_STORE *store;      /* NULL unless shared */
 	struct curl_blob first; /* of the bundle, as PEM; owned; unless shared empty */
 };
 

@@ -38,7 +38,7 @@ static void socket_ready(struct watch *watch, unsigned events)
 	struct http_socket *socket = CONTAINER_OF(watch, struct http_socket, watch);
 	struct http_multi *multi = socket->multi;
 	int flags = (events & REACTOR_READ ? CURL_CSELECT_IN : 0) | (events & REACTOR_WRITE ? CURL_CSELECT_OUT : 0) |
-		    (events & REACTOR_ERROR ? CURL_CSELECT_ERR : 0);
+		(events & REACTOR_ERROR ? CURL_CSELECT_ERR : 0);
 	int running;
 	multi->is_touched = true;
 	engine_schedule(multi->engine, 0);
@@ -51,7 +51,8 @@ static int socket_open(struct http_multi *multi, curl_socket_t fd, unsigned even
 {
 	struct http_engine *engine = multi->engine;
 	struct list_node *node = list_pop_front(&engine->sockets_spare);
-	struct http_socket *socket = node ? LIST_MEMBER(node, struct http_socket, node) : mem_alloc_zero(sizeof(*socket));
+	struct http_socket *socket =
+		node ? LIST_MEMBER(node, struct http_socket, node) : mem_alloc_zero(sizeof(*socket));
 	if (!socket)
 		return SHIPOPT_ENOMEM;
 	if (!node)
@@ -344,8 +345,7 @@ static void engine_end_marked(struct http_engine *engine)
 {
 	engine->has_marked = false;
 	for (size_t i = 0; i < engine->multi_count; i++) {
-		LIST_FOREACH(node, &engine->multis[i]->transfers)
-		{
+		LIST_FOREACH(node, &engine->multis[i]->transfers) {
 			struct http_transfer *transfer = LIST_MEMBER(node, struct http_transfer, node);
 			if (transfer->failure)
 				transfer_finish(transfer, CURLE_OK);
@@ -402,8 +402,10 @@ static int library_init(shipopt_error **ret_error)
 	if (version->version_num < LIBCURL_VERSION_MINIMUM)
 		return error_set(ret_error, SHIPOPT_EUNSUPPORTED, "libcurl %s is older than 7.87", version->version);
 	if (!(version->features & CURL_VERSION_THREADSAFE) || !(version->features & CURL_VERSION_SSL))
-		return error_set(ret_error, SHIPOPT_EUNSUPPORTED, "libcurl %s was built without TLS or without a thread-safe "
-								   "curl_global_init()", version->version);
+		return error_set(ret_error, SHIPOPT_EUNSUPPORTED,
+			"libcurl %s was built without TLS or without a thread-safe "
+			"curl_global_init()",
+			version->version);
 	pthread_mutex_lock(&lock);
 	if (!is_ready)
 		is_ready = !fault_point() && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
@@ -424,11 +426,13 @@ static void engine_init(struct http_engine *engine, struct reactor *reactor, con
 {
 	int64_t connect_ms = options->connect_timeout_ms;
 	engine->reactor = reactor;
-	engine->connect_timeout_ms = connect_ms > 0 ? MIN(connect_ms, (int64_t)INT32_MAX) : HTTP_CONNECT_TIMEOUT_MS_DEFAULT;
+	engine->connect_timeout_ms =
+		connect_ms > 0 ? MIN(connect_ms, (int64_t)INT32_MAX) : HTTP_CONNECT_TIMEOUT_MS_DEFAULT;
 	engine->connections_max = options->connections_max ? options->connections_max : HTTP_CONNECTIONS_DEFAULT;
 	engine->transfers_per_multi = transfers_per_multi(engine->connections_max);
 	engine->proxy = mem_copy_text(options->proxy ? options->proxy : "");
-	engine->user_agent = mem_copy_text(options->user_agent ? options->user_agent : "libshipopt/" SHIPOPT_VERSION_STRING);
+	engine->user_agent =
+		mem_copy_text(options->user_agent ? options->user_agent : "libshipopt/" SHIPOPT_VERSION_STRING);
 	engine->timer.fire = engine_turn;
 	/* An empty "Expect:" takes away libcurl's wait for a 100. */
 	engine->expect = (struct curl_slist){.data = (char *)"Expect:"};

@@ -30,7 +30,7 @@ struct http_multi {
 	CURLM *handle;
 	struct list_node transfers;
 	size_t in_flight;
-	int64_t due_us; /* libcurl's wish; INT64_MAX: none */
+	int64_t due_us;  /* libcurl's wish; INT64_MAX: none */
 	bool is_touched; /* there may be finished transfers */
 };
 
@@ -43,7 +43,7 @@ struct http_socket {
 struct http_engine {
 	struct reactor *reactor;
 	struct certificate_bundle bundle;
-	char *proxy, *user_agent; /* never NULL; the proxy is a secret */
+	char *proxy, *user_agent;    /* never NULL; the proxy is a secret */
 	struct secret_forms secrets; /* the proxy's user and password */
 	int64_t connect_timeout_ms;
 	size_t connections_max, transfers_per_multi;

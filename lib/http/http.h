@@ -44,8 +44,8 @@ struct http_engine;
 struct http_transfer;
 
 struct http_options {
-	const char *ca_file;    /* NULL: SSL_CERT_FILE, libcurl's own, then known paths */
-	const char *proxy;      /* URL, http:// may be left out; NULL or "": none; secret; the environment is never read */
+	const char *ca_file; /* NULL: SSL_CERT_FILE, libcurl's own, then known paths */
+	const char *proxy;   /* URL, http:// may be left out; NULL or "": none; secret; the environment is never read */
 	const char *user_agent; /* NULL: "libshipopt/VERSION" */
 	int64_t connect_timeout_ms;
 	size_t connections_max; /* kept alive in all multis together; rounded up to the same number for each */
@@ -62,29 +62,29 @@ enum http_sent { HTTP_NOT_SENT, HTTP_MAYBE_SENT };
 
 struct http_request {
 	/* The owner's, constant while in flight; texts and body are borrowed. */
-	const char *method;        /* GET, POST, PUT, PATCH, DELETE */
-	const char *url;           /* absolute */
-	const char *authorization; /* value of that header, or NULL; never logged */
+	const char *method;                 /* GET, POST, PUT, PATCH, DELETE */
+	const char *url;                    /* absolute */
+	const char *authorization;          /* value of that header, or NULL; never logged */
 	const struct secret_forms *secrets; /* the credential as it may come back, or NULL; borrowed */
-	const char *body;          /* JSON; NULL for none */
+	const char *body;                   /* JSON; NULL for none */
 	size_t body_length;
 	bool send_once;
-	int64_t timeout_ms;    /* total; 0: the default */
-	size_t response_limit; /* 0: the default */
+	int64_t timeout_ms;                         /* total; 0: the default */
+	size_t response_limit;                      /* 0: the default */
 	void (*done)(struct http_request *request); /* reactor thread, never from inside http_send or http_cancel */
 
 	/* The answer, valid from `done` until http_request_clear(). */
-	int status;              /* 0: a whole answer was read (whatever its HTTP status); else SHIPOPT_E… */
-	shipopt_error *error;    /* detail of `status`; owned */
+	int status;           /* 0: a whole answer was read (whatever its HTTP status); else SHIPOPT_E… */
+	shipopt_error *error; /* detail of `status`; owned */
 	enum http_sent sent;
 	int http_status;
 	/* libcurl had written the whole request, head and body, before the final answer (not 1xx) began. False: no answer came, or
 	 * it is not the answer to this request. */
 	bool was_handed_over;
-	struct buffer response;  /* padded for the JSON reader */
-	int64_t retry_after_ms;  /* from Retry-After, both forms; -1 if absent or malformed; 0 is legal */
+	struct buffer response;                /* padded for the JSON reader */
+	int64_t retry_after_ms;                /* from Retry-After, both forms; -1 if absent or malformed; 0 is legal */
 	char request_id[HTTP_REQUEST_ID_SIZE]; /* x-ep-request-uuid, or "" */
-	char *location;          /* of a redirect, which is never followed, or NULL; owned */
+	char *location;                        /* of a redirect, which is never followed, or NULL; owned */
 	int64_t duration_us;
 
 	struct http_transfer *transfer; /* the engine's own */

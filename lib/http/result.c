@@ -23,28 +23,22 @@ static bool result_is_tls(CURLcode code)
 	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
 	case CURLE_SSL_INVALIDCERTSTATUS:
 	case CURLE_SSL_CLIENTCERT:
-	case CURLE_USE_SSL_FAILED:
-		return true;
-	default:
-		return false;
+	case CURLE_USE_SSL_FAILED: return true;
+	default: return false;
 	}
 }
 
 static int result_status_sent(CURLcode code)
 {
 	switch (code) {
-	case CURLE_OPERATION_TIMEDOUT:
-		return SHIPOPT_ETIMEDOUT;
-	case CURLE_FILESIZE_EXCEEDED:
-		return SHIPOPT_ETOOLARGE;
+	case CURLE_OPERATION_TIMEDOUT: return SHIPOPT_ETIMEDOUT;
+	case CURLE_FILESIZE_EXCEEDED: return SHIPOPT_ETOOLARGE;
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_UNSUPPORTED_PROTOCOL: /* an answer that is not HTTP */
 	case CURLE_BAD_CONTENT_ENCODING:
 	case CURLE_WRITE_ERROR: /* a body that cannot be decoded; failures of our own callback are handled before */
-	case CURLE_TOO_MANY_REDIRECTS:
-		return SHIPOPT_EPROTOCOL;
-	default:
-		return SHIPOPT_ENETWORK;
+	case CURLE_TOO_MANY_REDIRECTS: return SHIPOPT_EPROTOCOL;
+	default: return SHIPOPT_ENETWORK;
 	}
 }
 
@@ -82,8 +76,10 @@ void result_describe(struct http_request *request, const char *reason)
 	shown = (int)MIN((size_t)shown, strcspn(request->url, "?#"));
 	snprintf(message, sizeof(message), "%s %.*s: %s; %s", request->method, shown, request->url, reason,
 		result_what_was_done(request));
-	error_set_detail(&request->error, &(struct error_detail){.code = request->status, .message = message,
-						  .http_status = request->http_status,
-						  .retry_after_ms = request->retry_after_ms,
-						  .request_id = request->request_id[0] ? request->request_id : NULL});
+	error_set_detail(&request->error,
+		&(struct error_detail){.code = request->status,
+			.message = message,
+			.http_status = request->http_status,
+			.retry_after_ms = request->retry_after_ms,
+			.request_id = request->request_id[0] ? request->request_id : NULL});
 }

@@ -75,26 +75,24 @@ struct date {
 
 static bool take_time(const char **cursor, struct date *date)
 {
-	return take_number(cursor, 2, &date->hour) && take_text(cursor, ":") &&
-	       take_number(cursor, 2, &date->minute) && take_text(cursor, ":") &&
-	       take_number(cursor, 2, &date->second);
+	return take_number(cursor, 2, &date->hour) && take_text(cursor, ":") && take_number(cursor, 2, &date->minute) &&
+		take_text(cursor, ":") && take_number(cursor, 2, &date->second);
 }
 
 /* "Sun, 06 Nov 1994 08:49:37 GMT" */
 static bool take_fixdate(const char **cursor, struct date *date)
 {
 	return take_text(cursor, ", ") && take_number(cursor, 2, &date->day) && take_text(cursor, " ") &&
-	       take_month(cursor, &date->month) && take_text(cursor, " ") && take_number(cursor, 4, &date->year) &&
-	       take_text(cursor, " ") && take_time(cursor, date) && take_text(cursor, " GMT");
+		take_month(cursor, &date->month) && take_text(cursor, " ") && take_number(cursor, 4, &date->year) &&
+		take_text(cursor, " ") && take_time(cursor, date) && take_text(cursor, " GMT");
 }
 
 /* "Sunday, 06-Nov-94 08:49:37 GMT": a year more than 50 years ahead is one of the past century. */
 static bool take_rfc850(const char **cursor, struct date *date, int year_now)
 {
 	if (!(take_text(cursor, ", ") && take_number(cursor, 2, &date->day) && take_text(cursor, "-") &&
-		    take_month(cursor, &date->month) && take_text(cursor, "-") &&
-		    take_number(cursor, 2, &date->year) && take_text(cursor, " ") && take_time(cursor, date) &&
-		    take_text(cursor, " GMT")))
+		    take_month(cursor, &date->month) && take_text(cursor, "-") && take_number(cursor, 2, &date->year) &&
+		    take_text(cursor, " ") && take_time(cursor, date) && take_text(cursor, " GMT")))
 		return false;
 	date->year += year_now - year_now % 100;
 	if (date->year > year_now + 50)
@@ -109,7 +107,7 @@ static bool take_asctime(const char **cursor, struct date *date)
 		return false;
 	bool has_day = take_text(cursor, " ") ? take_number(cursor, 1, &date->day) : take_number(cursor, 2, &date->day);
 	return has_day && take_text(cursor, " ") && take_time(cursor, date) && take_text(cursor, " ") &&
-	       take_number(cursor, 4, &date->year);
+		take_number(cursor, 4, &date->year);
 }
 
 /* Days from 1970-01-01 in the Gregorian calendar; March starts the year, so that the leap day is its last. */

@@ -66,8 +66,7 @@ int tcp_open(struct tcp_opened *opened, const struct curl_sockaddr *address)
 static void tcp_forget(struct tcp_table *table, int fd)
 {
 	for (size_t i = 0; i < TCP_BUCKETS; i++) {
-		LIST_FOREACH(node, &table->buckets[i])
-		{
+		LIST_FOREACH(node, &table->buckets[i]) {
 			struct tcp_connection *connection = LIST_MEMBER(node, struct tcp_connection, node);
 			if (connection->fd != fd)
 				continue;
@@ -98,7 +97,8 @@ static int tcp_local_port(int fd)
 		return -1;
 	if (address.ss_family == AF_INET)
 		return ntohs(((const struct sockaddr_in *)(const void *)&address)->sin_port);
-	return address.ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)(const void *)&address)->sin6_port) : -1;
+	return address.ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)(const void *)&address)->sin6_port)
+					     : -1;
 }
 
 /* Newest first: an older one may be closed, and its number may belong to another file by now. */
@@ -112,8 +112,7 @@ static int tcp_find_opened(const struct tcp_opened *opened, int local_port)
 	return -1;
 }
 
-void tcp_remember(
-	struct tcp_table *table, const struct tcp_opened *opened, const struct tcp_name *name)
+void tcp_remember(struct tcp_table *table, const struct tcp_opened *opened, const struct tcp_name *name)
 {
 	int fd = tcp_find_opened(opened, name->local_port);
 	struct tcp_connection *connection = fd < 0 ? NULL : mem_alloc_zero(sizeof(*connection));
@@ -130,8 +129,7 @@ void tcp_remember(
 
 static struct tcp_connection *tcp_find(struct tcp_table *table, const struct tcp_name *name)
 {
-	LIST_FOREACH(node, tcp_bucket(table, name))
-	{
+	LIST_FOREACH(node, tcp_bucket(table, name)) {
 		struct tcp_connection *connection = LIST_MEMBER(node, struct tcp_connection, node);
 		if (connection->local_port == name->local_port && connection->peer_port == name->peer_port &&
 			strcmp(connection->local, name->local) == 0 && strcmp(connection->peer, name->peer) == 0)

@@ -56,8 +56,7 @@ void tcp_table_done(struct tcp_table *table);
 /* A new socket, noted in `opened`; or the negative errno of the failure. */
 int tcp_open(struct tcp_opened *opened, const struct curl_sockaddr *address);
 /* To be called before the first request on a connection whose socket is in `opened`. */
-void tcp_remember(
-	struct tcp_table *table, const struct tcp_opened *opened, const struct tcp_name *name);
+void tcp_remember(struct tcp_table *table, const struct tcp_opened *opened, const struct tcp_name *name);
 /* Whether a connection that was used before has no unread input. `tls` may be NULL. */
 bool tcp_is_silent(struct tcp_table *table, const struct tcp_name *name, const SSL *tls);
 /* Closes the socket and forgets its connection. */

@@ -90,7 +90,8 @@ static bool transfer_set_headers(struct http_transfer *transfer, bool is_post)
 static bool transfer_set_connection(struct http_transfer *transfer, bool is_fresh)
 {
 	CURL *easy = transfer->easy;
-	int64_t timeout_ms = transfer->request->timeout_ms > 0 ? transfer->request->timeout_ms : HTTP_TIMEOUT_MS_DEFAULT;
+	int64_t timeout_ms =
+		transfer->request->timeout_ms > 0 ? transfer->request->timeout_ms : HTTP_TIMEOUT_MS_DEFAULT;
 	int64_t left_ms = timeout_ms - (clock_now_us() - transfer->started_us) / 1000;
 	bool ok = true;
 	transfer->is_fresh = is_fresh;
@@ -153,7 +154,7 @@ int transfer_prepare(struct http_transfer *transfer, struct http_request *reques
 	CURL *easy = transfer->easy;
 	/* Without a body DELETE is as GET; the others say "Content-Length: 0". */
 	bool is_post = request->body_length > 0 ||
-		       !(text_equal(request->method, "GET") || text_equal(request->method, "DELETE"));
+		!(text_equal(request->method, "GET") || text_equal(request->method, "DELETE"));
 	bool ok = true;
 	transfer->request = request;
 	request->was_handed_over = false;
@@ -163,8 +164,8 @@ int transfer_prepare(struct http_transfer *transfer, struct http_request *reques
 	if (request->authorization)
 		ok = (transfer->authorization_line = transfer_authorization_line(request->authorization)) != NULL;
 	TRANSFER_SET(CURLOPT_URL, request->url);
-	ok = ok && transfer_set_method(transfer, is_post) && transfer_set_headers(transfer, is_post) && transfer_set_bounds(transfer) &&
-	     (!is_post || transfer_set_body(transfer));
+	ok = ok && transfer_set_method(transfer, is_post) && transfer_set_headers(transfer, is_post) &&
+		transfer_set_bounds(transfer) && (!is_post || transfer_set_body(transfer));
 	if (!ok)
 		transfer_clear(transfer);
 	return ok ? 0 : SHIPOPT_ENOMEM;

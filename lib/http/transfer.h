@@ -34,12 +34,12 @@ struct http_transfer {
 	char location[1024]; /* one that is longer is left out */
 	unsigned attempts;
 	bool is_repeat_refused;
-	bool is_fresh;   /* a new connection was asked for */
-	bool is_unclean; /* the connection was refused by the callback */
+	bool is_fresh;      /* a new connection was asked for */
+	bool is_unclean;    /* the connection was refused by the callback */
 	bool is_head_whole; /* the empty line after the headers was seen */
 	struct tcp_opened opened;
 	int shortage; /* errno: no socket could be had */
-	int failure; /* ours, from inside a callback: SHIPOPT_E…; 0: none */
+	int failure;  /* ours, from inside a callback: SHIPOPT_E…; 0: none */
 	int64_t started_us;
 };
 

@@ -81,9 +81,11 @@ static size_t transfer_on_header(char *bytes, size_t size, size_t count, void *u
 	}
 	if (length > 0 && (bytes[0] == '\r' || bytes[0] == '\n'))
 		transfer->is_head_whole = true;
-	transfer_take_header(transfer, bytes, length, "retry-after", transfer->retry_after, sizeof(transfer->retry_after));
+	transfer_take_header(transfer, bytes, length, "retry-after", transfer->retry_after,
+		sizeof(transfer->retry_after));
 	transfer_take_header(transfer, bytes, length, "location", transfer->location, sizeof(transfer->location));
-	transfer_take_header(transfer, bytes, length, "x-ep-request-uuid", transfer->request->request_id, HTTP_REQUEST_ID_SIZE);
+	transfer_take_header(transfer, bytes, length, "x-ep-request-uuid", transfer->request->request_id,
+		HTTP_REQUEST_ID_SIZE);
 	return length;
 }
 
@@ -133,7 +135,8 @@ static curl_socket_t transfer_on_open(void *userdata, curlsocktype purpose, stru
 	int fd = tcp_open(&transfer->opened, address);
 	if (fd >= 0)
 		return fd;
-	if (tcp_is_shortage(-fd)) /* otherwise the system has no such address family, and libcurl tries the next address */
+	if (tcp_is_shortage(
+		    -fd)) /* otherwise the system has no such address family, and libcurl tries the next address */
 		transfer->shortage = -fd;
 	return CURL_SOCKET_BAD;
 }

@@ -54,14 +54,12 @@ static const char *transfer_shortage_text(int error, char *text, size_t size)
 static const char *transfer_reason(struct http_transfer *transfer, CURLcode code, char *text, size_t size)
 {
 	switch (transfer->failure) {
-	case SHIPOPT_ECANCELED:
-		return "canceled";
+	case SHIPOPT_ECANCELED: return "canceled";
 	case SHIPOPT_ETOOLARGE:
 		snprintf(text, size, "the answer is larger than the limit of %zu bytes (headers: %zu, one of them: %d)",
 			transfer->request->response.limit, TRANSFER_HEADER_BYTES_MAX, TRANSFER_HEADER_LINE_BYTES_MAX);
 		return text;
-	case SHIPOPT_ENOMEM:
-		return "out of memory";
+	case SHIPOPT_ENOMEM: return "out of memory";
 	case SHIPOPT_EIO:
 		return transfer->shortage ? transfer_shortage_text(transfer->shortage, text, size)
 					  : "the event loop cannot watch the connection";

@@ -30,10 +30,11 @@ int url_check(const char *url, shipopt_error **ret_error)
 	size_t length = 0;
 	for (; url[length]; length++)
 		if (url[length] <= ' ' || url[length] > '~')
-			return error_set(ret_error, SHIPOPT_EPARSE, "URL has a byte that is not visible ASCII at offset %zu",
-				length);
+			return error_set(ret_error, SHIPOPT_EPARSE,
+				"URL has a byte that is not visible ASCII at offset %zu", length);
 	if (length > URL_LENGTH_MAX)
-		return error_set(ret_error, SHIPOPT_EPARSE, "URL of %zu bytes is longer than %d", length, URL_LENGTH_MAX);
+		return error_set(ret_error, SHIPOPT_EPARSE, "URL of %zu bytes is longer than %d", length,
+			URL_LENGTH_MAX);
 	size_t authority = strcspn(rest, "/?#");
 	if (authority == 0)
 		return error_set(ret_error, SHIPOPT_EPARSE, "URL has no host");
@@ -53,7 +54,8 @@ int http_check_url(const char *url, shipopt_error **ret_error)
 		return error_set(ret_error, SHIPOPT_EPARSE, "URL must not have a query (\"?\")");
 	/* "https://user:12/34@host" is host "user", port 12, and half a password in the path. */
 	if (strchr(url, '@'))
-		return error_set(ret_error, SHIPOPT_EPARSE, "URL must not have an \"@\"; a user name and password are not taken here");
+		return error_set(ret_error, SHIPOPT_EPARSE,
+			"URL must not have an \"@\"; a user name and password are not taken here");
 	CURLU *parts = fault_point() ? NULL : curl_url();
 	if (!parts)
 		return error_set(ret_error, SHIPOPT_ENOMEM, "out of memory while reading a URL");
@@ -73,8 +75,8 @@ enum proxy_part { PROXY_SCHEME, PROXY_USER, PROXY_PASSWORD, PROXY_PATH, PROXY_QU
 /* Takes it apart as libcurl does; what it does not have stays NULL. */
 static CURLUcode proxy_take_apart(const char *proxy, char *parts[PROXY_PART_COUNT])
 {
-	static const CURLUPart names[PROXY_PART_COUNT] = {CURLUPART_SCHEME, CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_PATH,
-		CURLUPART_QUERY, CURLUPART_FRAGMENT};
+	static const CURLUPart names[PROXY_PART_COUNT] = {CURLUPART_SCHEME, CURLUPART_USER, CURLUPART_PASSWORD,
+		CURLUPART_PATH, CURLUPART_QUERY, CURLUPART_FRAGMENT};
 	CURLU *url = fault_point() ? NULL : curl_url();
 	CURLUcode code = CURLUE_OUT_OF_MEMORY;
 	if (url)
@@ -136,7 +138,8 @@ int url_read_proxy(const char *proxy, struct secret_forms *secrets, shipopt_erro
 	else if (fault)
 		r = error_set(ret_error, SHIPOPT_EINVAL,
 			"setting proxy: %s; write http://user:password@host:port, and percent-encode every \"@\", \"/\", \"?\", \"#\" "
-			"and \"%%\" in user and password", fault);
+			"and \"%%\" in user and password",
+			fault);
 	else
 		r = proxy_secrets(parts, secrets);
 	for (size_t i = 0; i < PROXY_PART_COUNT; i++) {

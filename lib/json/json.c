@@ -17,8 +17,8 @@ struct json_document {
 	struct json_tape tape;
 	const char *source;
 	size_t source_length;
-	char *copy;        /* the source, if it was copied */
-	uint32_t *places;  /* of each word in the source; filled when first asked for */
+	char *copy;       /* the source, if it was copied */
+	uint32_t *places; /* of each word in the source; filled when first asked for */
 	bool placed;
 };
 
@@ -69,17 +69,16 @@ static size_t capacity_for(size_t length)
 static int parse_error(const struct json_document *document, enum json_parse_outcome outcome, shipopt_error **ret_error)
 {
 	switch (outcome) {
-	case JSON_PARSE_OK:
-		return 0;
+	case JSON_PARSE_OK: return 0;
 	case JSON_PARSE_NO_MEMORY:
 		return error_set(ret_error, SHIPOPT_ENOMEM, "out of memory for a JSON text of %zu bytes",
 			document->source_length);
 	case JSON_PARSE_NOT_UTF8:
-		return error_set(ret_error, SHIPOPT_EENCODING, "JSON text of %zu bytes is not UTF-8", document->source_length);
+		return error_set(ret_error, SHIPOPT_EENCODING, "JSON text of %zu bytes is not UTF-8",
+			document->source_length);
 	case JSON_PARSE_TOO_DEEP:
 		return error_set(ret_error, SHIPOPT_ETOOLARGE, "JSON text is nested deeper than %d", JSON_DEPTH_MAX);
-	case JSON_PARSE_SYNTAX:
-		break;
+	case JSON_PARSE_SYNTAX: break;
 	}
 	return error_set(ret_error, SHIPOPT_EPARSE, "JSON text of %zu bytes: %s", document->source_length,
 		document->tape.reason);
@@ -98,15 +97,16 @@ static int document_parse(struct json_document *document, shipopt_error **ret_er
 		return parse_error(document, JSON_PARSE_NO_MEMORY, ret_error);
 	document->places = json_parser_places(document->parser);
 	return parse_error(document,
-		json_parser_parse(document->parser, document->source, document->source_length, &document->tape), ret_error);
+		json_parser_parse(document->parser, document->source, document->source_length, &document->tape),
+		ret_error);
 }
 
-static int document_new(
-	const char *bytes, size_t length, bool copy, json_document **ret_document, shipopt_error **ret_error)
+static int document_new(const char *bytes, size_t length, bool copy, json_document **ret_document,
+	shipopt_error **ret_error)
 {
 	if (length > JSON_SIZE_MAX)
-		return error_set(
-			ret_error, SHIPOPT_ETOOLARGE, "JSON text has %zu bytes, the limit is %zu", length, JSON_SIZE_MAX);
+		return error_set(ret_error, SHIPOPT_ETOOLARGE, "JSON text has %zu bytes, the limit is %zu", length,
+			JSON_SIZE_MAX);
 	json_document *document CLEANUP_JSON = mem_alloc_zero(sizeof(*document));
 	if (!document)
 		return SHIPOPT_ENOMEM;
@@ -132,8 +132,8 @@ int json_document_parse(const char *bytes, size_t length, json_document **ret_do
 	return document_new(bytes, length, true, ret_document, ret_error);
 }
 
-int json_document_parse_padded(
-	const char *bytes, size_t length, json_document **ret_document, shipopt_error **ret_error)
+int json_document_parse_padded(const char *bytes, size_t length, json_document **ret_document,
+	shipopt_error **ret_error)
 {
 	return document_new(bytes, length, false, ret_document, ret_error);
 }
@@ -189,8 +189,14 @@ struct json_value json_root(json_document *document)
 
 enum json_type json_type(struct json_value value)
 {
-	static const uint8_t types[256] = {['{'] = JSON_OBJECT, ['['] = JSON_ARRAY, ['"'] = JSON_STRING, ['l'] = JSON_NUMBER,
-		['u'] = JSON_NUMBER, ['d'] = JSON_NUMBER, ['t'] = JSON_BOOL, ['f'] = JSON_BOOL};
+	static const uint8_t types[256] = {['{'] = JSON_OBJECT,
+		['['] = JSON_ARRAY,
+		['"'] = JSON_STRING,
+		['l'] = JSON_NUMBER,
+		['u'] = JSON_NUMBER,
+		['d'] = JSON_NUMBER,
+		['t'] = JSON_BOOL,
+		['f'] = JSON_BOOL};
 	return types[(uint8_t)value_tag(value)];
 }
 
@@ -298,9 +304,27 @@ size_t json_count(struct json_value value)
  */
 static void document_place(json_document *document)
 {
-	static const uint8_t words[256] = {[','] = 0, [':'] = 0, ['{'] = 1, ['}'] = 1, ['['] = 1, [']'] = 1, ['"'] = 1,
-		['t'] = 1, ['f'] = 1, ['n'] = 1, ['-'] = 2,
-		['0'] = 2, ['1'] = 2, ['2'] = 2, ['3'] = 2, ['4'] = 2, ['5'] = 2, ['6'] = 2, ['7'] = 2, ['8'] = 2, ['9'] = 2};
+	static const uint8_t words[256] = {[','] = 0,
+		[':'] = 0,
+		['{'] = 1,
+		['}'] = 1,
+		['['] = 1,
+		[']'] = 1,
+		['"'] = 1,
+		['t'] = 1,
+		['f'] = 1,
+		['n'] = 1,
+		['-'] = 2,
+		['0'] = 2,
+		['1'] = 2,
+		['2'] = 2,
+		['3'] = 2,
+		['4'] = 2,
+		['5'] = 2,
+		['6'] = 2,
+		['7'] = 2,
+		['8'] = 2,
+		['9'] = 2};
 	const struct json_tape *tape = &document->tape;
 	const char *source = document->source;
 	uint32_t *places = document->places, place = 1;
@@ -334,17 +358,12 @@ static size_t source_length(const json_document *document, uint32_t place, const
 	const char *end = document->source + document->source_length;
 	switch (word_tag(word_at(document, place))) {
 	case '{':
-	case '[':
-		return document->places[place_behind(document, place) - 1] - document->places[place] + 1;
-	case '"':
-		return string_length(begin, end);
-	case 'f':
-		return sizeof("false") - 1;
+	case '[': return document->places[place_behind(document, place) - 1] - document->places[place] + 1;
+	case '"': return string_length(begin, end);
+	case 'f': return sizeof("false") - 1;
 	case 't':
-	case 'n':
-		return sizeof("true") - 1;
-	default:
-		return number_length(begin, end);
+	case 'n': return sizeof("true") - 1;
+	default: return number_length(begin, end);
 	}
 }
 

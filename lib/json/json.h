@@ -52,8 +52,8 @@ enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSO
 /* SHIPOPT_EPARSE names the reason; SHIPOPT_EENCODING, SHIPOPT_ETOOLARGE (the size or the depth), SHIPOPT_ENOMEM.
  * The document borrows padded bytes until it is freed. */
 int json_document_parse(const char *bytes, size_t length, json_document **ret_document, shipopt_error **ret_error);
-int json_document_parse_padded(
-	const char *bytes, size_t length, json_document **ret_document, shipopt_error **ret_error);
+int json_document_parse_padded(const char *bytes, size_t length, json_document **ret_document,
+	shipopt_error **ret_error);
 void json_document_free(json_document *document);
 DEFINE_CLEANUP(json_document, json_document_free, json_document_free)
 #define CLEANUP_JSON CLEANUP(json_document_free_cleanup)

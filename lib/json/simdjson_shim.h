@@ -27,7 +27,7 @@ enum json_parse_outcome {
 /* What one parse left; all memory is the parser's. */
 struct json_tape {
 	const uint64_t *words;
-	const uint8_t *strings;     /* a string: 4 bytes of length, the bytes, a NUL */
+	const uint8_t *strings;      /* a string: 4 bytes of length, the bytes, a NUL */
 	const uint32_t *structurals; /* where in the source brackets, commas, colons, strings and atoms begin */
 	uint32_t structural_count;
 	const char *reason; /* of JSON_PARSE_SYNTAX; static */
@@ -40,8 +40,8 @@ size_t json_parser_capacity(const struct json_parser *parser);
 /* Room for one place for each word that a tape can have; uninitialised, for the caller's use. */
 uint32_t *json_parser_places(struct json_parser *parser);
 /* `bytes` are followed by 64 readable ones. */
-enum json_parse_outcome json_parser_parse(
-	struct json_parser *parser, const char *bytes, size_t length, struct json_tape *ret_tape);
+enum json_parse_outcome json_parser_parse(struct json_parser *parser, const char *bytes, size_t length,
+	struct json_tape *ret_tape);
 
 #ifdef __cplusplus
 }

@@ -97,7 +97,7 @@ static struct lane_ticket *pick(struct lane *lane, int64_t now_us, int64_t *ret_
 	int64_t wake_us = INT64_MAX;
 	for (int endpoint = 0; endpoint < LANE_ENDPOINT_COUNT; endpoint++) {
 		int64_t open_us = endpoint_open_us(lane, endpoint);
-		for (int class = 0; class < LANE_CLASS_COUNT; class++) {
+		for (int class = 0; class < LANE_CLASS_COUNT; class ++) {
 			struct lane_ticket *ticket = queue_head(lane, class, endpoint);
 			if (!ticket)
 				continue;
@@ -167,7 +167,7 @@ static void look_soon(struct lane *lane)
 void lane_group_init(struct lane_group *group, uint64_t weight)
 {
 	*group = (struct lane_group){.weight = MIN(MAX(weight, (uint64_t)1), (uint64_t)LANE_WEIGHT_MAX)};
-	for (int class = 0; class < LANE_CLASS_COUNT; class++) {
+	for (int class = 0; class < LANE_CLASS_COUNT; class ++) {
 		for (int endpoint = 0; endpoint < LANE_ENDPOINT_COUNT; endpoint++) {
 			list_init(&group->queues[class][endpoint].node);
 			list_init(&group->queues[class][endpoint].waiting);
@@ -213,14 +213,11 @@ void lane_withdraw(struct lane_ticket *ticket)
 static enum breaker_outcome breaker_view(enum lane_outcome outcome)
 {
 	switch (outcome) {
-	case LANE_OK:
-		return BREAKER_SUCCESS;
+	case LANE_OK: return BREAKER_SUCCESS;
 	case LANE_FAILED:
-	case LANE_OVERLOADED:
-		return BREAKER_FAILURE;
+	case LANE_OVERLOADED: return BREAKER_FAILURE;
 	case LANE_RATE_LIMITED:
-	case LANE_NEUTRAL:
-		break;
+	case LANE_NEUTRAL: break;
 	}
 	return BREAKER_NEUTRAL;
 }
@@ -249,12 +246,9 @@ void lane_leave(struct lane_ticket *ticket, enum lane_outcome outcome, int64_t r
 		limit_overload(&lane->limit, ticket->limit_epoch);
 		pause_asked(&lane->pause, ticket->endpoint, retry_after_ms, now_us);
 		break;
-	case LANE_RATE_LIMITED:
-		rate_limited(lane, ticket, retry_after_ms, now_us);
-		break;
+	case LANE_RATE_LIMITED: rate_limited(lane, ticket, retry_after_ms, now_us); break;
 	case LANE_FAILED:
-	case LANE_NEUTRAL:
-		break;
+	case LANE_NEUTRAL: break;
 	}
 	breaker_give(&lane->breaker, breaker_view(outcome), ticket->breaker_epoch, now_us);
 	lane->on_wire--;
@@ -282,10 +276,20 @@ int64_t lane_retry_wait_us(struct lane *lane)
 
 void lane_options_default(struct lane_options *options)
 {
-	*options = (struct lane_options){.is_adaptive = true, .limit_minimum = 1, .limit_initial = 16, .limit_maximum = 64,
-		.tokens_per_second[LANE_ENDPOINT_LIST] = 5, .waiting_max = 4096, .retry_base_ms = 100,
-		.retry_cap_ms = 10000, .retry_budget = 500, .retry_refill_millis = 100, .breaker_window = 100,
-		.breaker_minimum = 20, .breaker_open_ms = 10000, .breaker_probes = 3};
+	*options = (struct lane_options){.is_adaptive = true,
+		.limit_minimum = 1,
+		.limit_initial = 16,
+		.limit_maximum = 64,
+		.tokens_per_second[LANE_ENDPOINT_LIST] = 5,
+		.waiting_max = 4096,
+		.retry_base_ms = 100,
+		.retry_cap_ms = 10000,
+		.retry_budget = 500,
+		.retry_refill_millis = 100,
+		.breaker_window = 100,
+		.breaker_minimum = 20,
+		.breaker_open_ms = 10000,
+		.breaker_probes = 3};
 }
 
 int lane_new(struct reactor *reactor, const struct lane_options *options, uint64_t seed, struct lane **ret_lane)
@@ -303,7 +307,7 @@ int lane_new(struct reactor *reactor, const struct lane_options *options, uint64
 		bucket_init(&lane->buckets[endpoint], options->tokens_per_second[endpoint]);
 	retry_init(&lane->retry, options->retry_base_ms, options->retry_cap_ms, options->retry_budget,
 		options->retry_refill_millis, clock_now_us());
-	for (int class = 0; class < LANE_CLASS_COUNT; class++)
+	for (int class = 0; class < LANE_CLASS_COUNT; class ++)
 		for (int endpoint = 0; endpoint < LANE_ENDPOINT_COUNT; endpoint++)
 			list_init(&lane->groups[class][endpoint]);
 	lane_group_init(&lane->single, 1);
@@ -339,9 +343,14 @@ int64_t lane_paused_until_us(const struct lane *lane, enum lane_endpoint endpoin
 
 void lane_statistics(const struct lane *lane, struct lane_statistics *ret_statistics)
 {
-	*ret_statistics = (struct lane_statistics){.limit = limit_get(&lane->limit), .on_wire = lane->on_wire,
-		.waiting = lane->waiting, .admitted = lane->admitted, .rate_limited = lane->rate_limited,
-		.cuts = lane->limit.cuts, .breaker_opened = lane->breaker.opened, .retries = lane->retry.taken,
+	*ret_statistics = (struct lane_statistics){.limit = limit_get(&lane->limit),
+		.on_wire = lane->on_wire,
+		.waiting = lane->waiting,
+		.admitted = lane->admitted,
+		.rate_limited = lane->rate_limited,
+		.cuts = lane->limit.cuts,
+		.breaker_opened = lane->breaker.opened,
+		.retries = lane->retry.taken,
 		.retries_refused = lane->retry.refused,
 		.paused_us = MAX(lane->pause.lane_until_us - clock_now_us(), 0),
 		.breaker_is_open = lane->breaker.state == BREAKER_OPEN};

@@ -38,7 +38,13 @@
  * The whole is bounded: `waiting_max` tickets wait, then lane_enter() gives SHIPOPT_EAGAIN.
  */
 enum lane_class { LANE_READ_BACK, LANE_BUY, LANE_READ, LANE_CREATE, LANE_CLASS_COUNT };
-enum lane_endpoint { LANE_ENDPOINT_BUY, LANE_ENDPOINT_CREATE, LANE_ENDPOINT_READ, LANE_ENDPOINT_LIST, LANE_ENDPOINT_COUNT };
+enum lane_endpoint {
+	LANE_ENDPOINT_BUY,
+	LANE_ENDPOINT_CREATE,
+	LANE_ENDPOINT_READ,
+	LANE_ENDPOINT_LIST,
+	LANE_ENDPOINT_COUNT
+};
 #define LANE_AGING_MS 2000
 
 struct lane;
@@ -61,9 +67,9 @@ struct lane_group {
 	uint64_t weight; /* 0 counts as 1, more than LANE_WEIGHT_MAX as that */
 	struct lane_queue {
 		struct list_node node, waiting;
-		uint64_t credit; /* admissions left in its turn */
+		uint64_t credit;                         /* admissions left in its turn */
 	} queues[LANE_CLASS_COUNT][LANE_ENDPOINT_COUNT]; /* the lane's own */
-	size_t count; /* tickets that wait */
+	size_t count;                                    /* tickets that wait */
 };
 
 struct lane_ticket {
@@ -73,7 +79,7 @@ struct lane_ticket {
 	struct lane_group *group;
 	void (*admitted)(struct lane_ticket *ticket); /* reactor thread, never from inside lane_enter() */
 	/* the lane's own */
-	struct lane *lane;       /* non-NULL while it waits or is admitted; zero-initialise */
+	struct lane *lane; /* non-NULL while it waits or is admitted; zero-initialise */
 	struct list_node node;
 	int64_t entered_us, admitted_us;
 	bool is_admitted;
@@ -82,11 +88,11 @@ struct lane_ticket {
 };
 
 enum lane_outcome {
-	LANE_OK,             /* an answer that says nothing against the server, 4xx included */
-	LANE_FAILED,         /* transport error or 5xx */
-	LANE_OVERLOADED,     /* 503 or timeout: failed, and the limit is cut; a Retry-After pauses its endpoint class */
-	LANE_RATE_LIMITED,   /* 429 */
-	LANE_NEUTRAL         /* canceled or never sent: counts for nothing */
+	LANE_OK,           /* an answer that says nothing against the server, 4xx included */
+	LANE_FAILED,       /* transport error or 5xx */
+	LANE_OVERLOADED,   /* 503 or timeout: failed, and the limit is cut; a Retry-After pauses its endpoint class */
+	LANE_RATE_LIMITED, /* 429 */
+	LANE_NEUTRAL       /* canceled or never sent: counts for nothing */
 };
 
 /* Options out of their bounds are brought to the nearest bound. SHIPOPT_ENOMEM. */

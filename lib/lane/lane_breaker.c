@@ -8,8 +8,10 @@
 int breaker_init(struct lane_breaker *breaker, size_t window, size_t minimum, int64_t open_us, size_t probes)
 {
 	window = MAX(window, (size_t)1);
-	*breaker = (struct lane_breaker){.window = window, .minimum = MIN(MAX(minimum, (size_t)1), window),
-		.open_us = MAX(open_us, 1), .probes = MAX(probes, (size_t)1)};
+	*breaker = (struct lane_breaker){.window = window,
+		.minimum = MIN(MAX(minimum, (size_t)1), window),
+		.open_us = MAX(open_us, 1),
+		.probes = MAX(probes, (size_t)1)};
 	breaker->failures = mem_alloc_array(window, 1);
 	return breaker->failures ? 0 : SHIPOPT_ENOMEM;
 }
@@ -41,8 +43,8 @@ int64_t breaker_pass_us(struct lane_breaker *breaker, int64_t now_us)
 		enter(breaker, BREAKER_HALF_OPEN);
 	if (breaker->state == BREAKER_OPEN)
 		return breaker->until_us;
-	bool is_full = breaker->state == BREAKER_HALF_OPEN &&
-		       breaker->probes_out + breaker->probes_passed >= breaker->probes;
+	bool is_full =
+		breaker->state == BREAKER_HALF_OPEN && breaker->probes_out + breaker->probes_passed >= breaker->probes;
 	return is_full ? INT64_MAX : INT64_MIN;
 }
 

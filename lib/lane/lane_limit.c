@@ -6,7 +6,9 @@ void limit_init(struct lane_limit *limit, bool is_adaptive, size_t minimum, size
 	maximum = MAX(maximum, (size_t)1);
 	minimum = MIN(MAX(minimum, (size_t)1), maximum);
 	initial = is_adaptive ? MIN(MAX(initial, minimum), maximum) : maximum;
-	*limit = (struct lane_limit){.value = (double)initial, .minimum = (double)minimum, .maximum = (double)maximum,
+	*limit = (struct lane_limit){.value = (double)initial,
+		.minimum = (double)minimum,
+		.maximum = (double)maximum,
 		.is_adaptive = is_adaptive};
 }
 

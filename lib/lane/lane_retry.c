@@ -11,8 +11,12 @@ void retry_init(struct lane_retry *retry, int64_t base_ms, int64_t cap_ms, int64
 	base_ms = MIN(MAX(base_ms, 1), INT32_MAX);
 	cap_ms = MIN(MAX(cap_ms, base_ms), INT32_MAX);
 	int64_t millis = MIN(MAX(budget, 0), INT32_MAX) * TOKEN;
-	*retry = (struct lane_retry){.base_us = base_ms * 1000, .cap_us = cap_ms * 1000, .millis = millis,
-		.millis_max = millis, .refill_millis = MIN(MAX(refill_millis, 0), INT32_MAX), .filled_us = now_us};
+	*retry = (struct lane_retry){.base_us = base_ms * 1000,
+		.cap_us = cap_ms * 1000,
+		.millis = millis,
+		.millis_max = millis,
+		.refill_millis = MIN(MAX(refill_millis, 0), INT32_MAX),
+		.filled_us = now_us};
 }
 
 int64_t retry_delay_us(const struct lane_retry *retry, struct random *random, unsigned attempt)

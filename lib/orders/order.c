@@ -180,7 +180,8 @@ int order_copy(const shipopt_order *order, shipopt_order **ret_copy)
 
 static int take_wish(shipopt_order *order, int field, char **wish)
 {
-	const char *name = shipopt_field_name(SHIPOPT_RECORD_SHIPMENT, field), *text = shipopt_record_text(order->shipment, field);
+	const char *name = shipopt_field_name(SHIPOPT_RECORD_SHIPMENT, field),
+		   *text = shipopt_record_text(order->shipment, field);
 	size_t length = text ? strlen(text) : 0;
 	if (text)
 		text_trim(&text, &length);
@@ -188,11 +189,12 @@ static int take_wish(shipopt_order *order, int field, char **wish)
 	if (length > 0 && !asked)
 		return SHIPOPT_ENOMEM;
 	if (length > ORDER_TEXT_BYTES_MAX)
-		order->status = error_set(&order->error, SHIPOPT_ETOOLARGE, "the shipment's \"%s\" has %zu bytes, the limit is %d", name,
-			length, ORDER_TEXT_BYTES_MAX);
+		order->status = error_set(&order->error, SHIPOPT_ETOOLARGE,
+			"the shipment's \"%s\" has %zu bytes, the limit is %d", name, length, ORDER_TEXT_BYTES_MAX);
 	else if (asked && *wish && !text_equal_ignore_case(asked, *wish))
 		order->status = error_set(&order->error, SHIPOPT_EINVAL,
-			"the order asks for %s \"%s\", its shipment for %s \"%s\": give one of them", name, *wish, name, asked);
+			"the order asks for %s \"%s\", its shipment for %s \"%s\": give one of them", name, *wish, name,
+			asked);
 	else if (asked && !*wish)
 		*wish = TAKE(asked);
 	return shipopt_record_clear(order->shipment, field);

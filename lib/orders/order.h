@@ -22,9 +22,9 @@ struct shipopt_order {
 	char *tracking_code, *service, *carrier;
 	int64_t max_rate, piece;
 	int64_t generation; /* 0: the newest */
-	int64_t line;   /* 0: not from a file */
-	uint64_t index; /* given by the run */
-	char *input;    /* the source's text, bounded; NULL if there is none */
+	int64_t line;       /* 0: not from a file */
+	uint64_t index;     /* given by the run */
+	char *input;        /* the source's text, bounded; NULL if there is none */
 	int status;
 	shipopt_error *error;
 	bool is_taken; /* by a source: handing it over again is refused */

@@ -11,7 +11,8 @@ struct callback_source {
 static void check_key(shipopt_order *order)
 {
 	if (!order->key)
-		order->status = error_set(&order->error, SHIPOPT_EINVAL, "the source's callback gave an order without a key");
+		order->status =
+			error_set(&order->error, SHIPOPT_EINVAL, "the source's callback gave an order without a key");
 }
 
 static int callback_next(shipopt_source *source, shipopt_order **ret_order, shipopt_error **ret_error)
@@ -27,8 +28,8 @@ static int callback_next(shipopt_source *source, shipopt_order **ret_order, ship
 	if (r == 0)
 		return SOURCE_END;
 	if (r != 1)
-		return error_set(
-			ret_error, SHIPOPT_EINVAL, "the source's callback returned %d, not 1 for an order or 0 for the end", r);
+		return error_set(ret_error, SHIPOPT_EINVAL,
+			"the source's callback returned %d, not 1 for an order or 0 for the end", r);
 	check_key(order);
 	*ret_order = TAKE(order);
 	return SOURCE_ORDER;

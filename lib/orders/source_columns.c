@@ -41,8 +41,8 @@ static int unknown_column(const char *name, shipopt_error **ret_error)
 int order_column_find(char *name, enum column_kind *ret_kind, shipopt_error **ret_error)
 {
 	if (strlen(name) >= COLUMN_NAME_SIZE)
-		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": a name has at most %d bytes", UNICODE_SHOWN(name),
-			COLUMN_NAME_SIZE - 1);
+		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": a name has at most %d bytes",
+			UNICODE_SHOWN(name), COLUMN_NAME_SIZE - 1);
 	for (char *p = name; *p; p++)
 		if (*p >= 'A' && *p <= 'Z')
 			*p = (char)(*p + 32);
@@ -72,8 +72,8 @@ static int set_amount(shipopt_order *order, const char *name, const char *text, 
 {
 	int64_t value;
 	if (decimal_parse(text, strlen(text), &value) < 0)
-		return error_set(
-			ret_error, SHIPOPT_EPARSE, "column \"%s\": \"%s\" is not an amount", name, UNICODE_SHOWN(text));
+		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": \"%s\" is not an amount", name,
+			UNICODE_SHOWN(text));
 	if (shipopt_order_set_max_rate(order, value) < 0)
 		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": %s is below 0", name, UNICODE_SHOWN(text));
 	return 0;
@@ -85,8 +85,8 @@ static int set_integer(shipopt_order *order, enum column_kind kind, const char *
 	bool is_piece = kind == COLUMN_PIECE;
 	int64_t value;
 	if (text_parse_i64(text, &value) < 0)
-		return error_set(
-			ret_error, SHIPOPT_EPARSE, "column \"%s\": \"%s\" is not an integer", name, UNICODE_SHOWN(text));
+		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": \"%s\" is not an integer", name,
+			UNICODE_SHOWN(text));
 	if ((is_piece ? shipopt_order_set_piece(order, value) : shipopt_order_set_generation(order, value)) < 0)
 		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": %s is not between %d and %d", name,
 			UNICODE_SHOWN(text), is_piece, is_piece ? ORDER_PIECE_MAX : ORDER_GENERATION_MAX);
@@ -119,16 +119,14 @@ static int set_key(shipopt_order *order, const char *name, const char *text, shi
 static int set_text(shipopt_order *order, enum column_kind kind, const char *text)
 {
 	switch (kind) {
-	case COLUMN_SERVICE:
-		return shipopt_order_set_service(order, text);
-	case COLUMN_CARRIER:
-		return shipopt_order_set_carrier(order, text);
-	default:
-		return shipopt_order_set_tracking_code(order, text);
+	case COLUMN_SERVICE: return shipopt_order_set_service(order, text);
+	case COLUMN_CARRIER: return shipopt_order_set_carrier(order, text);
+	default: return shipopt_order_set_tracking_code(order, text);
 	}
 }
 
-int order_column_set(shipopt_order *order, enum column_kind kind, const char *name, const char *text, shipopt_error **ret_error)
+int order_column_set(shipopt_order *order, enum column_kind kind, const char *name, const char *text,
+	shipopt_error **ret_error)
 {
 	if (!*text)
 		return 0;
@@ -142,8 +140,8 @@ int order_column_set(shipopt_order *order, enum column_kind kind, const char *na
 		return set_integer(order, kind, name, text, ret_error);
 	int r = set_text(order, kind, text);
 	if (r == SHIPOPT_ETOOLARGE)
-		return error_set(
-			ret_error, r, "column \"%s\": %zu bytes are more than %d", name, strlen(text), ORDER_TEXT_BYTES_MAX);
+		return error_set(ret_error, r, "column \"%s\": %zu bytes are more than %d", name, strlen(text),
+			ORDER_TEXT_BYTES_MAX);
 	return r;
 }
 
@@ -223,7 +221,8 @@ static int fill_key(const struct columns *columns, struct row_reader *reader, sh
 	return r == SHIPOPT_ENOMEM ? r : 0;
 }
 
-int columns_fill(const struct columns *columns, struct row_reader *reader, shipopt_order *order, shipopt_error **ret_error)
+int columns_fill(const struct columns *columns, struct row_reader *reader, shipopt_order *order,
+	shipopt_error **ret_error)
 {
 	/* Checked first: trimming ends a cell's text in the middle of a character that is trimmed. */
 	int checked = row_check(reader, columns->names, columns->count, ret_error);
@@ -232,9 +231,11 @@ int columns_fill(const struct columns *columns, struct row_reader *reader, shipo
 	if (r < 0)
 		return r;
 	if (reader->cell_count != columns->count)
-		return error_set(ret_error, SHIPOPT_EPARSE, "%zu cells, the header has %zu", reader->cell_count, columns->count);
+		return error_set(ret_error, SHIPOPT_EPARSE, "%zu cells, the header has %zu", reader->cell_count,
+			columns->count);
 	for (size_t i = 0; i < columns->count && r == 0; i++)
-		r = order_column_set(order, columns->kinds[i], columns->names[i], row_cell_trimmed(reader, i), ret_error);
+		r = order_column_set(order, columns->kinds[i], columns->names[i], row_cell_trimmed(reader, i),
+			ret_error);
 	if (r == 0 && !order->key)
 		r = error_set(ret_error, SHIPOPT_EPARSE, "column \"order_key\" is empty");
 	return r;

@@ -29,7 +29,8 @@ enum column_kind {
 /* Lowers the letters of `name` in place and tells what it sets. SHIPOPT_EPARSE names it and the nearest known name. */
 int order_column_find(char *name, enum column_kind *ret_kind, shipopt_error **ret_error);
 /* Sets what a column stands for. Empty text sets nothing. SHIPOPT_EPARSE, SHIPOPT_ETOOLARGE, SHIPOPT_EENCODING. */
-int order_column_set(shipopt_order *order, enum column_kind kind, const char *name, const char *text, shipopt_error **ret_error);
+int order_column_set(shipopt_order *order, enum column_kind kind, const char *name, const char *text,
+	shipopt_error **ret_error);
 /* The known name with the smallest edit distance, if it is near enough to be meant. */
 bool order_column_suggest(const char *name, char ret_name[COLUMN_NAME_SIZE]);
 
@@ -44,6 +45,7 @@ struct columns {
 int columns_parse(struct columns *columns, struct row_reader *reader, shipopt_error **ret_error);
 void columns_done(struct columns *columns);
 /* Fills an empty order from the row that the reader holds. On failure the order has the key, if that could be told. */
-int columns_fill(const struct columns *columns, struct row_reader *reader, shipopt_order *order, shipopt_error **ret_error);
+int columns_fill(const struct columns *columns, struct row_reader *reader, shipopt_order *order,
+	shipopt_error **ret_error);
 
 #endif

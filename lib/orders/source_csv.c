@@ -60,7 +60,8 @@ static void cell_begin(struct row_reader *reader)
 	reader->cell_count++;
 	struct row_cell *cell = current_cell(reader);
 	if (cell)
-		*cell = (struct row_cell){.begin = reader->text.length, .line = reader->line,
+		*cell = (struct row_cell){.begin = reader->text.length,
+			.line = reader->line,
 			.offset = file_reader_position(&reader->file)};
 }
 
@@ -137,15 +138,12 @@ static void eat_quote(struct row_reader *reader)
 			cell->is_quoted = true;
 		reader->quote_line = reader->line;
 		break;
-	case CELL_QUOTED:
-		reader->state = CELL_QUOTE_SEEN;
-		break;
+	case CELL_QUOTED: reader->state = CELL_QUOTE_SEEN; break;
 	case CELL_QUOTE_SEEN:
 		reader->state = CELL_QUOTED;
 		row_append(reader, "\"", 1);
 		break;
-	default:
-		row_append(reader, "\"", 1);
+	default: row_append(reader, "\"", 1);
 	}
 	reader->file.at++;
 }

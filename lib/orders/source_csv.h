@@ -21,14 +21,7 @@
  * Memory: one block, one row of at most `row_max` bytes, `cells_max` cells. A longer row is passed over without being held.
  * The first bytes of each row are kept as they stood, for the failed item. Used by one thread at a time.
  */
-enum row_problem {
-	ROW_FINE,
-	ROW_TOO_LONG,
-	ROW_TOO_MANY_CELLS,
-	ROW_NUL,
-	ROW_TEXT_BEHIND_QUOTE,
-	ROW_QUOTE_OPEN
-};
+enum row_problem { ROW_FINE, ROW_TOO_LONG, ROW_TOO_MANY_CELLS, ROW_NUL, ROW_TEXT_BEHIND_QUOTE, ROW_QUOTE_OPEN };
 
 struct row_cell {
 	size_t begin, length; /* in `text`; a NUL follows */

@@ -26,8 +26,7 @@ static inline __attribute__((unused)) const char *reason_posix(int r, const char
 	return r == 0 ? text : "unknown error";
 }
 
-#define REASON(call, text)                                                                                    \
-	_Generic((call), char *: reason_gnu, int: reason_posix)((call), (text))
+#define REASON(call, text) _Generic((call), char * : reason_gnu, int : reason_posix)((call), (text))
 
 const char *system_reason(int number, char *text, size_t size)
 {

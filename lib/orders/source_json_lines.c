@@ -33,18 +33,13 @@ static int member_text(const struct json_iterator *member, char **ret_text, ship
 	const char *begin = "";
 	size_t length = 0;
 	switch (json_type(member->value)) {
-	case JSON_STRING:
-		json_text(member->value, &begin, &length);
-		break;
+	case JSON_STRING: json_text(member->value, &begin, &length); break;
 	case JSON_NUMBER:
-	case JSON_BOOL:
-		json_source(member->value, &begin, &length);
-		break;
-	case JSON_NULL:
-		break;
+	case JSON_BOOL: json_source(member->value, &begin, &length); break;
+	case JSON_NULL: break;
 	default:
-		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\" is an object or a list, not a text or number",
-			UNICODE_SHOWN(member->key));
+		return error_set(ret_error, SHIPOPT_EPARSE,
+			"column \"%s\" is an object or a list, not a text or number", UNICODE_SHOWN(member->key));
 	}
 	if (memchr(begin, '\0', length))
 		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\" has a NUL character in its text",
@@ -67,7 +62,8 @@ static int member_check_key(const struct json_iterator *member, shipopt_error **
 	while (at < length && token[at] >= '0' && token[at] <= '9')
 		at++;
 	return at == length ? 0
-			    : error_set(ret_error, SHIPOPT_EPARSE, "column \"order_key\": %.*s is neither a text nor a plain integer",
+			    : error_set(ret_error, SHIPOPT_EPARSE,
+				      "column \"order_key\": %.*s is neither a text nor a plain integer",
 				      (int)MIN(length, (size_t)64), token);
 }
 
@@ -93,14 +89,15 @@ static int check_members(struct json_value root, size_t members_max, shipopt_err
 {
 	struct json_iterator a, b;
 	if (json_count(root) > members_max)
-		return error_set(ret_error, SHIPOPT_ETOOLARGE, "%zu members are more than columns_max, %zu", json_count(root),
-			members_max);
+		return error_set(ret_error, SHIPOPT_ETOOLARGE, "%zu members are more than columns_max, %zu",
+			json_count(root), members_max);
 	for (json_members(root, &a); json_next(&a);) {
 		if (strlen(a.key) != a.key_length)
 			return error_set(ret_error, SHIPOPT_EPARSE, "a NUL character in a member's name");
 		for (b = a; json_next(&b);)
 			if (a.key_length == b.key_length && text_equal_ignore_case(a.key, b.key))
-				return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\" stands twice", UNICODE_SHOWN(a.key));
+				return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\" stands twice",
+					UNICODE_SHOWN(a.key));
 	}
 	return 0;
 }
@@ -118,8 +115,8 @@ static int fill_shipment(struct json_value root, shipopt_order *order, shipopt_e
 	char path[RECORD_PATH_SIZE];
 	size_t bytes = r == 0 ? record_find_dropped(order->shipment, path) : 0;
 	if (bytes)
-		return error_set(ret_error, SHIPOPT_ETOOLARGE, "column \"shipment\": %s has %zu bytes, the limit is %d", path, bytes,
-			RECORD_TEXT_MAX);
+		return error_set(ret_error, SHIPOPT_ETOOLARGE, "column \"shipment\": %s has %zu bytes, the limit is %d",
+			path, bytes, RECORD_TEXT_MAX);
 	return r;
 }
 
@@ -158,8 +155,8 @@ static int line_fill(struct json_lines_source *lines, shipopt_order *order, ship
 	json_document *document CLEANUP_JSON = NULL;
 	int r = row_check(&lines->rows, NULL, 0, ret_error);
 	if (r == 0)
-		r = json_document_parse(
-			buffer_text(&lines->rows.text), lines->rows.cells[0].length, &document, ret_error);
+		r = json_document_parse(buffer_text(&lines->rows.text), lines->rows.cells[0].length, &document,
+			ret_error);
 	return r < 0 ? r : fill_order(json_root(document), lines->members_max, order, ret_error);
 }
 
@@ -189,7 +186,8 @@ int json_lines_source_open(const char *path, size_t block_bytes, const shipopt_s
 	shipopt_source **ret_source, shipopt_error **ret_error)
 {
 	if (!path || !ret_source)
-		return error_set(ret_error, SHIPOPT_EINVAL, "a source of orders needs a path and a place for the result");
+		return error_set(ret_error, SHIPOPT_EINVAL,
+			"a source of orders needs a path and a place for the result");
 	shipopt_source *source = NULL;
 	int r = source_new(&json_lines_class, sizeof(struct json_lines_source), &source);
 	if (r < 0)

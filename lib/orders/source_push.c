@@ -79,8 +79,10 @@ static void push_destroy(shipopt_source *source)
 	pthread_mutex_destroy(&push->lock);
 }
 
-static const struct source_class push_class = {
-	.next = push_next, .close = push_close, .destroy = push_destroy, .keeps_host = true};
+static const struct source_class push_class = {.next = push_next,
+	.close = push_close,
+	.destroy = push_destroy,
+	.keeps_host = true};
 
 int shipopt_source_new_push(const shipopt_source_config *config, shipopt_source **ret_source)
 {

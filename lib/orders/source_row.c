@@ -34,14 +34,14 @@ static int problem_error(const struct row_reader *reader, shipopt_error **ret_er
 		return error_set(ret_error, SHIPOPT_EPARSE, "a NUL byte at offset %lld of the file",
 			(long long)reader->problem_offset);
 	case ROW_TEXT_BEHIND_QUOTE:
-		return error_set(ret_error, SHIPOPT_EPARSE, "text behind the closing quote of cell %zu, at offset %lld of the file",
+		return error_set(ret_error, SHIPOPT_EPARSE,
+			"text behind the closing quote of cell %zu, at offset %lld of the file",
 			reader->problem_cell + 1, (long long)reader->problem_offset);
 	case ROW_QUOTE_OPEN:
 		return error_set(ret_error, SHIPOPT_EPARSE,
 			"the quote that cell %zu opens in line %lld is never closed; the rest of the file is lost in it",
 			reader->problem_cell + 1, (long long)reader->quote_line);
-	case ROW_FINE:
-		break;
+	case ROW_FINE: break;
 	}
 	return 0;
 }
@@ -65,8 +65,8 @@ static int encoding_error(const struct row_reader *reader, size_t index, size_t 
 	if (column)
 		return error_set(ret_error, SHIPOPT_EENCODING,
 			"column \"%s\": byte 0x%02x at offset %lld of the file is not UTF-8", column, byte, offset);
-	return error_set(
-		ret_error, SHIPOPT_EENCODING, "byte 0x%02x at offset %lld of the file is not UTF-8", byte, offset);
+	return error_set(ret_error, SHIPOPT_EENCODING, "byte 0x%02x at offset %lld of the file is not UTF-8", byte,
+		offset);
 }
 
 int row_check(const struct row_reader *reader, char *const *names, size_t name_count, shipopt_error **ret_error)

@@ -48,18 +48,19 @@ static int table_open_header(struct table_source *table, shipopt_error **ret_err
 	if (r < 0)
 		return r;
 	if (r == 0)
-		return error_set(ret_error, SHIPOPT_EPARSE, "%s is empty: its first line must be a header that names the columns",
-			table->rows.file.name);
+		return error_set(ret_error, SHIPOPT_EPARSE,
+			"%s is empty: its first line must be a header that names the columns", table->rows.file.name);
 	r = columns_parse(&table->columns, &table->rows, ret_error);
 	table->header_bytes = file_reader_position(&table->rows.file);
 	return r;
 }
 
-int table_source_open(const char *path, struct row_format format, size_t block_bytes, const shipopt_source_config *config,
-	shipopt_source **ret_source, shipopt_error **ret_error)
+int table_source_open(const char *path, struct row_format format, size_t block_bytes,
+	const shipopt_source_config *config, shipopt_source **ret_source, shipopt_error **ret_error)
 {
 	if (!path || !ret_source)
-		return error_set(ret_error, SHIPOPT_EINVAL, "a source of orders needs a path and a place for the result");
+		return error_set(ret_error, SHIPOPT_EINVAL,
+			"a source of orders needs a path and a place for the result");
 	shipopt_source *source = NULL;
 	int r = source_new(&table_class, sizeof(struct table_source), &source);
 	if (r < 0)

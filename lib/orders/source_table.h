@@ -9,8 +9,8 @@
 #define FORMAT_TSV ((struct row_format){.delimiter = '\t'})
 #define FORMAT_LINES ((struct row_format){.delimiter = '\0'})
 
-int table_source_open(const char *path, struct row_format format, size_t block_bytes, const shipopt_source_config *config,
-	shipopt_source **ret_source, shipopt_error **ret_error);
+int table_source_open(const char *path, struct row_format format, size_t block_bytes,
+	const shipopt_source_config *config, shipopt_source **ret_source, shipopt_error **ret_error);
 int json_lines_source_open(const char *path, size_t block_bytes, const shipopt_source_config *config,
 	shipopt_source **ret_source, shipopt_error **ret_error);
 

@@ -14,8 +14,8 @@
 struct array_reader {
 	const char *place, *end;
 	bool is_binary;
-	size_t left;            /* binary: elements */
-	struct buffer element;  /* text: without quotes */
+	size_t left;           /* binary: elements */
+	struct buffer element; /* text: without quotes */
 };
 
 static int32_t read_int32(const char *bytes)
@@ -26,7 +26,9 @@ static int32_t read_int32(const char *bytes)
 
 static int reader_init(struct array_reader *reader, const struct value *value)
 {
-	*reader = (struct array_reader){.place = value->bytes, .end = value->bytes + value->length, .is_binary = value->is_binary};
+	*reader = (struct array_reader){.place = value->bytes,
+		.end = value->bytes + value->length,
+		.is_binary = value->is_binary};
 	buffer_init(&reader->element, (size_t)1 << 30);
 	if (!value->is_binary) {
 		if (value->length < 2 || value->bytes[0] != '{' || reader->end[-1] != '}')
@@ -149,8 +151,8 @@ int shipopt_rows_int_array(const shipopt_rows *rows, size_t row, size_t column, 
 	return count > max ? SHIPOPT_ETOOLARGE : 1;
 }
 
-int shipopt_rows_text_array(
-	const shipopt_rows *rows, size_t row, size_t column, shipopt_element_fn each, void *userdata)
+int shipopt_rows_text_array(const shipopt_rows *rows, size_t row, size_t column, shipopt_element_fn each,
+	void *userdata)
 {
 	struct value value;
 	struct array_reader reader;

@@ -79,7 +79,8 @@ const char *transaction_begin_sql(int flags, char *text, size_t size)
 		" ISOLATION LEVEL SERIALIZABLE"};
 	if (flags < 0 || flags > 15)
 		return NULL;
-	snprintf(text, size, "BEGIN%s%s%s", levels[flags & 3], flags & SHIPOPT_TRANSACTION_READ_ONLY ? " READ ONLY" : "",
+	snprintf(text, size, "BEGIN%s%s%s", levels[flags & 3],
+		flags & SHIPOPT_TRANSACTION_READ_ONLY ? " READ ONLY" : "",
 		flags & SHIPOPT_TRANSACTION_DEFERRABLE ? " DEFERRABLE" : "");
 	return text;
 }

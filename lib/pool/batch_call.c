@@ -27,16 +27,17 @@ static int make_ring(struct batch_op *batch, size_t statements)
 {
 	size_t window = MIN(statements, (size_t)pool_setting(batch->command.pool, POOL_PIPELINE_STATEMENTS));
 	batch->ring_size = 3 * window + 2 * DEALLOCATES_AT_ONCE + 4;
-	batch->ring = batch->ring_size <= RING_INLINE ? batch->ring_inline : mem_alloc_array(batch->ring_size, sizeof(*batch->ring));
+	batch->ring = batch->ring_size <= RING_INLINE ? batch->ring_inline
+						      : mem_alloc_array(batch->ring_size, sizeof(*batch->ring));
 	return batch->ring ? 0 : SHIPOPT_ENOMEM;
 }
 
-static int batch_op_new(shipopt_pool *pool, shipopt_lease *lease, const struct delivery *delivery, size_t count, shipopt_done_fn done, void *userdata,
-	shipopt_op **ret_caller, struct batch_op **ret_batch)
+static int batch_op_new(shipopt_pool *pool, shipopt_lease *lease, const struct delivery *delivery, size_t count,
+	shipopt_done_fn done, void *userdata, shipopt_op **ret_caller, struct batch_op **ret_batch)
 {
 	struct command *command;
-	int r = command_new_delivered(
-		&batch_op_class, &batch_class, pool, lease, delivery, done, userdata, ret_caller, &command);
+	int r = command_new_delivered(&batch_op_class, &batch_class, pool, lease, delivery, done, userdata, ret_caller,
+		&command);
 	if (r < 0)
 		return r;
 	struct batch_op *batch = CONTAINER_OF(command, struct batch_op, command);
@@ -81,14 +82,14 @@ static int run_query(shipopt_pool *pool, shipopt_lease *lease, const shipopt_que
 	return command_submit(&batch->command, r, ret_op);
 }
 
-int shipopt_pool_query(
-	shipopt_pool *pool, const shipopt_query *query, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+int shipopt_pool_query(shipopt_pool *pool, const shipopt_query *query, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_op)
 {
 	return pool ? run_query(pool, NULL, query, done, userdata, ret_op) : SHIPOPT_EINVAL;
 }
 
-int shipopt_lease_query(
-	shipopt_lease *lease, const shipopt_query *query, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+int shipopt_lease_query(shipopt_lease *lease, const shipopt_query *query, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_op)
 {
 	return lease ? run_query(NULL, lease, query, done, userdata, ret_op) : SHIPOPT_EINVAL;
 }
@@ -99,7 +100,8 @@ static int fill_batch(struct batch_op *batch, const shipopt_batch *given)
 	int r = 0;
 	bool is_read_only = given->transaction & SHIPOPT_TRANSACTION_READ_ONLY;
 	if (given->attempts) {
-		r = add_hidden(batch, transaction_begin_sql(given->transaction, begin_sql, sizeof(begin_sql)), is_read_only);
+		r = add_hidden(batch, transaction_begin_sql(given->transaction, begin_sql, sizeof(begin_sql)),
+			is_read_only);
 		batch->is_transaction = true;
 		batch->attempts_left = given->attempts - 1;
 		batch->hidden = 1;
@@ -120,26 +122,28 @@ static int fill_batch(struct batch_op *batch, const shipopt_batch *given)
 	return r;
 }
 
-static int run_batch(shipopt_pool *pool, shipopt_lease *lease, const struct delivery *delivery, const shipopt_batch *given,
-	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+static int run_batch(shipopt_pool *pool, shipopt_lease *lease, const struct delivery *delivery,
+	const shipopt_batch *given, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
 	struct batch_op *batch;
 	if (!given || given->count == 0 || (lease && given->attempts))
 		return SHIPOPT_EINVAL;
-	int r = batch_op_new(pool, lease, delivery, given->count + (given->attempts ? 2 : 0), done, userdata, ret_op, &batch);
+	int r = batch_op_new(pool, lease, delivery, given->count + (given->attempts ? 2 : 0), done, userdata, ret_op,
+		&batch);
 	return r < 0 ? r : command_submit(&batch->command, fill_batch(batch, given), ret_op);
 }
 
-int shipopt_pool_batch(
-	shipopt_pool *pool, const shipopt_batch *batch, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+int shipopt_pool_batch(shipopt_pool *pool, const shipopt_batch *batch, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_op)
 {
 	return pool ? run_batch(pool, NULL, &pool->delivery, batch, done, userdata, ret_op) : SHIPOPT_EINVAL;
 }
 
-int shipopt_lease_batch(
-	shipopt_lease *lease, const shipopt_batch *batch, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+int shipopt_lease_batch(shipopt_lease *lease, const shipopt_batch *batch, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_op)
 {
-	return lease ? run_batch(lease->pool, lease, &lease->pool->delivery, batch, done, userdata, ret_op) : SHIPOPT_EINVAL;
+	return lease ? run_batch(lease->pool, lease, &lease->pool->delivery, batch, done, userdata, ret_op)
+		     : SHIPOPT_EINVAL;
 }
 
 int batch_run_inline(shipopt_lease *lease, const shipopt_batch *batch, shipopt_done_fn done, void *userdata)

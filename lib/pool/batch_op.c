@@ -84,13 +84,16 @@ static bool find_statement(struct batch_op *batch, size_t index, const Oid *type
 	struct connection *connection = connection_of(batch);
 	const struct shipopt_query *query = &batch->items[index].query;
 	*ret_statement = NULL;
-	if (query->is_unnamed || (query->sql->marks & SQL_ONE_SHOT) || !pool_setting(batch->command.pool, POOL_NAMED_STATEMENTS))
+	if (query->is_unnamed || (query->sql->marks & SQL_ONE_SHOT) ||
+		!pool_setting(batch->command.pool, POOL_NAMED_STATEMENTS))
 		return true;
 	struct statement *statement = statements_find(&connection->statements, query);
 	if (!statement) {
 		statement = statements_add(&connection->statements, query);
 		if (statement && !statement->is_confirmed) {
-			if (fault_point() || !PQsendPrepare(connection->pg, statement->name, query->sql->text, (int)query->count, types))
+			if (fault_point() ||
+				!PQsendPrepare(connection->pg, statement->name, query->sql->text, (int)query->count,
+					types))
 				return false;
 			pool_count(batch->command.pool, SHIPOPT_POOL_STAT_PREPARES, 1);
 			expect(batch, EXPECT_PREPARE, index)->statement = statement;
@@ -114,8 +117,8 @@ static bool send_item(struct batch_op *batch, size_t index)
 		return ok;
 	}
 	if (ok && item->statement)
-		ok = PQsendQueryPrepared(connection->pg, item->statement->name, (int)query->count, arrays.value, arrays.length,
-			arrays.format, query->is_binary);
+		ok = PQsendQueryPrepared(connection->pg, item->statement->name, (int)query->count, arrays.value,
+			arrays.length, arrays.format, query->is_binary);
 	else if (ok)
 		ok = PQsendQueryParams(connection->pg, query->sql->text, (int)query->count, arrays.type, arrays.value,
 			arrays.length, arrays.format, query->is_binary);
@@ -132,8 +135,9 @@ static bool send_item(struct batch_op *batch, size_t index)
 static bool has_room(const struct batch_op *batch)
 {
 	const shipopt_pool *pool = batch->command.pool;
-	return batch->statements_out == 0 || (batch->statements_out < (size_t)pool_setting(pool, POOL_PIPELINE_STATEMENTS) &&
-						     batch->bytes_out < (size_t)pool_setting(pool, POOL_PIPELINE_BYTES));
+	return batch->statements_out == 0 ||
+		(batch->statements_out < (size_t)pool_setting(pool, POOL_PIPELINE_STATEMENTS) &&
+			batch->bytes_out < (size_t)pool_setting(pool, POOL_PIPELINE_BYTES));
 }
 
 /* Names that are no longer wanted go with the last group, each in a group of its own, as a pooler may not know them. */
@@ -236,7 +240,8 @@ static void correct_statements(struct batch_op *batch, const struct expected *an
 	struct batch_item *item = &batch->items[answered->item];
 	if (answered->kind == EXPECT_PREPARE) {
 		if (has_sqlstate(error, "42P05")) {
-			answered->statement->is_confirmed = batch->has_corrected = true; /* the name comes from the text: it is this very one */
+			answered->statement->is_confirmed = batch->has_corrected =
+				true; /* the name comes from the text: it is this very one */
 		} else {
 			forget_statement(batch, answered->item, answered->statement);
 			statements_remove(&connection->statements, answered->statement, false);
@@ -263,7 +268,8 @@ static void take_error(struct batch_op *batch, const struct expected *answered, 
 
 static bool is_rolled_back(const struct batch_item *item, const PGresult *result)
 {
-	return (item->query.sql->marks & SQL_COMMITS) && strcmp(PQcmdStatus((PGresult *)(uintptr_t)result), "ROLLBACK") == 0;
+	return (item->query.sql->marks & SQL_COMMITS) &&
+		strcmp(PQcmdStatus((PGresult *)(uintptr_t)result), "ROLLBACK") == 0;
 }
 
 /* The answer to what is first in the ring. Takes the result. False for one that makes no sense. */
@@ -272,7 +278,8 @@ static bool take_result(struct batch_op *batch, const struct expected *answered,
 	struct batch_item *item = &batch->items[answered->item];
 	ExecStatusType status = PQresultStatus(result);
 	bool is_good = true;
-	if (answered->kind == EXPECT_EXECUTE && status != PGRES_PIPELINE_ABORTED) /* a failed one may have left a lock */
+	if (answered->kind == EXPECT_EXECUTE &&
+		status != PGRES_PIPELINE_ABORTED) /* a failed one may have left a lock */
 		session_state_note(connection_of(batch), &item->query, result);
 	if (answered->kind == EXPECT_OWN) {
 		/* nothing to keep */
@@ -292,7 +299,8 @@ static bool take_result(struct batch_op *batch, const struct expected *answered,
 	} else if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY) {
 		shipopt_error *error = NULL;
 		if (is_rolled_back(item, result)) {
-			error_set(&error, SHIPOPT_ESTATE, "a statement of the transaction had failed: the server rolled back");
+			error_set(&error, SHIPOPT_ESTATE,
+				"a statement of the transaction had failed: the server rolled back");
 			item_fail(item, SHIPOPT_ESTATE, error);
 		}
 		PQclear(item->rows.result);
@@ -311,7 +319,8 @@ static void pop_expected(struct batch_op *batch)
 	if (first->kind == EXPECT_EXECUTE) {
 		const struct batch_item *item = &batch->items[first->item];
 		batch->statements_out--;
-		batch->bytes_out -= MIN(batch->bytes_out, item->query.length + (item->statement ? 0 : item->query.sql->length));
+		batch->bytes_out -=
+			MIN(batch->bytes_out, item->query.length + (item->statement ? 0 : item->query.sql->length));
 	}
 	batch->ring_head = (batch->ring_head + 1) % batch->ring_size;
 	batch->ring_length--;
@@ -323,7 +332,8 @@ static void pop_expected(struct batch_op *batch)
 static void take_sync(struct batch_op *batch)
 {
 	const struct expected *first = &batch->ring[batch->ring_head];
-	for (; batch->group_start <= first->item && batch->items[first->item].ends_group && batch->group_start < batch->next;
+	for (; batch->group_start <= first->item && batch->items[first->item].ends_group &&
+		batch->group_start < batch->next;
 		batch->group_start++)
 		batch->items[batch->group_start].is_synced = true;
 	batch->has_refusal = false;
@@ -447,15 +457,18 @@ static bool may_have_committed(const struct batch_op *batch)
 static bool wants_repeat(struct batch_op *batch, const struct batch_item *failed)
 {
 	const struct command *command = &batch->command;
-	if (!failed || command->is_canceled || command->has_timed_out || batch->excess_bytes || may_have_committed(batch))
+	if (!failed || command->is_canceled || command->has_timed_out || batch->excess_bytes ||
+		may_have_committed(batch))
 		return false;
-	if (batch->may_repeat_statement && batch->has_corrected && !batch->has_repeated_statement && !batch->was_in_block &&
-		(has_sqlstate(failed->error, "0A000") || has_sqlstate(failed->error, "26000") || has_sqlstate(failed->error, "42P05"))) {
+	if (batch->may_repeat_statement && batch->has_corrected && !batch->has_repeated_statement &&
+		!batch->was_in_block &&
+		(has_sqlstate(failed->error, "0A000") || has_sqlstate(failed->error, "26000") ||
+			has_sqlstate(failed->error, "42P05"))) {
 		batch->has_repeated_statement = true;
 		return true;
 	}
 	return batch->is_transaction && batch->attempts_left > 0 &&
-	       (has_sqlstate(failed->error, "40001") || has_sqlstate(failed->error, "40P01"));
+		(has_sqlstate(failed->error, "40001") || has_sqlstate(failed->error, "40P01"));
 }
 
 static void repeat(struct batch_op *batch, const struct batch_item *failed)
@@ -519,7 +532,7 @@ static bool is_settled(const struct batch_op *batch)
 {
 	const struct batch_item *last = &batch->items[batch->count - 1];
 	return batch->group_start == batch->end ||
-	       (batch->end == batch->count && last->is_executed && (last->query.sql->marks & SQL_COMMITS));
+		(batch->end == batch->count && last->is_executed && (last->query.sql->marks & SQL_COMMITS));
 }
 
 /* The outcome that came before the connection was lost. */
@@ -541,7 +554,8 @@ static bool is_in_doubt(const struct batch_op *batch)
 	size_t first = batch->group_start;
 	bool is_in_block = batch->was_in_block, is_in_doubt = false;
 	if (batch->is_transaction)
-		return batch->was_sent && batch->next == batch->count && !batch->has_refusal && !batch->items[0].query.is_read_only;
+		return batch->was_sent && batch->next == batch->count && !batch->has_refusal &&
+			!batch->items[0].query.is_read_only;
 	while (batch->has_refusal && first < batch->next && !batch->items[first++].ends_group)
 		;
 	for (size_t i = 0; i < batch->next; i++) {
@@ -557,7 +571,8 @@ static bool is_in_doubt(const struct batch_op *batch)
 static int batch_loss(struct command *command)
 {
 	struct batch_op *batch = CONTAINER_OF(command, struct batch_op, command);
-	if (timer_is_started(&batch->pause)) { /* the attempt has failed, so the server rolls it back; the next has not begun */
+	if (timer_is_started(
+		    &batch->pause)) { /* the attempt has failed, so the server rolls it back; the next has not begun */
 		timer_stop(&batch->pause);
 		return SHIPOPT_ENETWORK;
 	}
@@ -591,8 +606,12 @@ static const struct shipopt_query *batch_query(struct command *command)
 	return batch->count == 1 ? &batch->items[0].query : NULL;
 }
 
-const struct command_class batch_class = {.start = batch_start, .progress = batch_progress, .loss = batch_loss,
-	.canceled = batch_canceled, .sql = batch_sql, .query = batch_query};
+const struct command_class batch_class = {.start = batch_start,
+	.progress = batch_progress,
+	.loss = batch_loss,
+	.canceled = batch_canceled,
+	.sql = batch_sql,
+	.query = batch_query};
 
 void batch_init(struct batch_op *batch)
 {

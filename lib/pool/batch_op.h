@@ -53,8 +53,8 @@ struct batch_op {
 
 	struct expected *ring, ring_inline[RING_INLINE];
 	size_t ring_size, ring_head, ring_length;
-	size_t next;  /* item to send */
-	size_t end;   /* behind the last one to send */
+	size_t next;                                   /* item to send */
+	size_t end;                                    /* behind the last one to send */
 	size_t statements_out, bytes_out, group_start; /* group_start: first item without its SYNC answered */
 	int64_t excess_bytes; /* twice what had been received when that was found to be too much; 0: it was not */
 	size_t excess_item;

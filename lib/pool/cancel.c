@@ -126,7 +126,8 @@ static void start_grace(struct connection *connection)
 	int64_t now = clock_now_us();
 	if (!connection->cancel.deadline_us)
 		connection->cancel.deadline_us = now + pool_setting(connection->pool, POOL_CANCEL_GRACE_MS) * 1000;
-	timer_start(connection->pool->reactor, &connection->timer, MIN(connection->cancel.deadline_us, now + CANCEL_AGAIN_US));
+	timer_start(connection->pool->reactor, &connection->timer,
+		MIN(connection->cancel.deadline_us, now + CANCEL_AGAIN_US));
 }
 
 /* Consumes the slot. */
@@ -140,8 +141,12 @@ static struct cancel_job *job_new(struct connection *connection)
 		mem_free(job);
 		return NULL;
 	}
-	*job = (struct cancel_job){.task.run = cancel_done, .connection = connection, .pool = pool_ref(pool),
-		.slots = pool->cancel_slots, .request = request, .until_us = connection->cancel.deadline_us};
+	*job = (struct cancel_job){.task.run = cancel_done,
+		.connection = connection,
+		.pool = pool_ref(pool),
+		.slots = pool->cancel_slots,
+		.request = request,
+		.until_us = connection->cancel.deadline_us};
 	return job;
 }
 

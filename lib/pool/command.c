@@ -63,8 +63,8 @@ static void note_session(struct connection *connection)
 		note_read_only(connection);
 	if (connection->pg)
 		session_state_settle(connection);
-	bool is_clean = connection->pg && PQtransactionStatus(connection->pg) == PQTRANS_IDLE && !connection->is_dirty &&
-			!connection->is_retiring && pool_setting(connection->pool, POOL_RESET) != 2;
+	bool is_clean = connection->pg && PQtransactionStatus(connection->pg) == PQTRANS_IDLE &&
+		!connection->is_dirty && !connection->is_retiring && pool_setting(connection->pool, POOL_RESET) != 2;
 	atomic_store(&connection->is_clean, is_clean);
 }
 
@@ -76,7 +76,8 @@ static void report_slow(struct command *command)
 		return;
 	const char *sql = command->class->sql(command);
 	pool_count(pool, SHIPOPT_POOL_STAT_SLOW, 1);
-	runtime_log(pool->runtime, SHIPOPT_LOG_WARNING, "pool: slow command, %lld ms: %.1024s", (long long)(duration / 1000), sql);
+	runtime_log(pool->runtime, SHIPOPT_LOG_WARNING, "pool: slow command, %lld ms: %.1024s",
+		(long long)(duration / 1000), sql);
 	slow_report(pool, sql, command->class->query ? command->class->query(command) : NULL, duration);
 }
 
@@ -251,9 +252,17 @@ static int code_of(const struct command *command, const char *sqlstate)
 		const char *prefix;
 		int code;
 	} codes[] = {
-		{"57P", SHIPOPT_ENETWORK}, {"08", SHIPOPT_ENETWORK}, {"40", SHIPOPT_EBUSY}, {"23", SHIPOPT_ECONFLICT},
-		{"22", SHIPOPT_EINVAL}, {"42501", SHIPOPT_EAUTH}, {"42", SHIPOPT_EINVAL}, {"28", SHIPOPT_EAUTH},
-		{"25", SHIPOPT_ESTATE}, {"0A", SHIPOPT_EUNSUPPORTED}, {"55P03", SHIPOPT_EBUSY},
+		{"57P", SHIPOPT_ENETWORK},
+		{"08", SHIPOPT_ENETWORK},
+		{"40", SHIPOPT_EBUSY},
+		{"23", SHIPOPT_ECONFLICT},
+		{"22", SHIPOPT_EINVAL},
+		{"42501", SHIPOPT_EAUTH},
+		{"42", SHIPOPT_EINVAL},
+		{"28", SHIPOPT_EAUTH},
+		{"25", SHIPOPT_ESTATE},
+		{"0A", SHIPOPT_EUNSUPPORTED},
+		{"55P03", SHIPOPT_EBUSY},
 	};
 	if (strcmp(sqlstate, "57014") == 0)
 		return command->has_timed_out && !command->is_canceled ? SHIPOPT_ETIMEDOUT : SHIPOPT_ECANCELED;
@@ -301,7 +310,8 @@ int command_result_error(struct command *command, const PGresult *result, shipop
 	if (code == SHIPOPT_ETIMEDOUT)
 		snprintf(deadline, sizeof(deadline), "the deadline of %lld ms passed: ", (long long)command->passed_ms);
 	/* DETAIL, HINT and CONTEXT are left out: they quote stored rows and the text of functions. */
-	conninfo_copy_said(&command->pool->conninfo, connection->pg, primary ? primary : "no message", said, sizeof(said));
+	conninfo_copy_said(&command->pool->conninfo, connection->pg, primary ? primary : "no message", said,
+		sizeof(said));
 	snprintf(message, sizeof(message), "%s%s", deadline, said);
 	/* A number of values that is not the statement's. Poolers use the same code for ending a connection. */
 	if (strcmp(sqlstate, "08P01") == 0 && command_is_refusal(result))
@@ -340,7 +350,8 @@ static void start_on_reactor(struct task *task)
 	shipopt_error *error = NULL;
 	if (op_is_canceled(&command->op)) {
 		deliver(command, SHIPOPT_ECANCELED, NULL);
-	} else if (atomic_load(&command->pool->is_closing)) { /* the cancel of all that runs may be over: it would run on */
+	} else if (atomic_load(
+			   &command->pool->is_closing)) { /* the cancel of all that runs may be over: it would run on */
 		error_set(&error, SHIPOPT_ECANCELED, "the runtime is closing");
 		deliver(command, SHIPOPT_ECANCELED, error);
 	} else if (command->is_pool_call) {
@@ -426,8 +437,8 @@ static void unadmit(shipopt_pool *pool, shipopt_lease *lease)
 }
 
 int command_new_delivered(const struct op_class *op_class, const struct command_class *class, shipopt_pool *pool,
-	shipopt_lease *lease, const struct delivery *delivery, shipopt_done_fn done, void *userdata, shipopt_op **ret_caller,
-	struct command **ret_command)
+	shipopt_lease *lease, const struct delivery *delivery, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_caller, struct command **ret_command)
 {
 	shipopt_op *op;
 	shipopt_lease *own = NULL;
@@ -467,11 +478,13 @@ int command_new_delivered(const struct op_class *op_class, const struct command_
 }
 
 int command_new(const struct op_class *op_class, const struct command_class *class, shipopt_pool *pool,
-	shipopt_lease *lease, shipopt_done_fn done, void *userdata, shipopt_op **ret_caller, struct command **ret_command)
+	shipopt_lease *lease, shipopt_done_fn done, void *userdata, shipopt_op **ret_caller,
+	struct command **ret_command)
 {
 	pool = lease ? lease->pool : pool;
-	return pool ? command_new_delivered(op_class, class, pool, lease, &pool->delivery, done, userdata, ret_caller, ret_command) :
-		      SHIPOPT_EINVAL;
+	return pool ? command_new_delivered(op_class, class, pool, lease, &pool->delivery, done, userdata, ret_caller,
+			      ret_command)
+		    : SHIPOPT_EINVAL;
 }
 
 int command_submit(struct command *command, int prepared, shipopt_op **ret_op)

@@ -26,22 +26,23 @@ struct command_class {
 	 * parked. */
 	bool (*canceled)(struct command *command);
 	const char *(*sql)(struct command *command); /* for reports; may be NULL */
-	const struct shipopt_query *(*query)(struct command *command); /* what may be explained; may be NULL, and give NULL */
+	const struct shipopt_query *(*query)(
+		struct command *command);                   /* what may be explained; may be NULL, and give NULL */
 	void (*ended)(struct command *command, int status); /* it is about to be delivered; may be NULL */
-	bool keeps_lease; /* the lease is the result */
+	bool keeps_lease;                                   /* the lease is the result */
 };
 
 struct command {
 	shipopt_op op;
 	const struct command_class *class;
-	shipopt_pool *pool;    /* a reference */
-	shipopt_lease *lease;  /* a reference, from the start or with the grant */
+	shipopt_pool *pool;   /* a reference */
+	shipopt_lease *lease; /* a reference, from the start or with the grant */
 	struct waiter waiter;
 	struct list_node node;
 	struct timer deadline;
-	int64_t timeout_ms;    /* -1: the pool's, 0: none */
+	int64_t timeout_ms; /* -1: the pool's, 0: none */
 	int64_t started_us;
-	int64_t passed_ms;     /* the deadline that passed, for messages */
+	int64_t passed_ms; /* the deadline that passed, for messages */
 	struct task start_task, cancel_task;
 	bool is_pool_call, is_waiting, is_running, is_canceled, has_timed_out;
 	bool is_finished;
@@ -52,11 +53,12 @@ struct command {
 
 /* Makes the operation of op_class, which embeds a struct command first. On a lease when that is given, else on the pool. */
 int command_new(const struct op_class *op_class, const struct command_class *class, shipopt_pool *pool,
-	shipopt_lease *lease, shipopt_done_fn done, void *userdata, shipopt_op **ret_caller, struct command **ret_command);
+	shipopt_lease *lease, shipopt_done_fn done, void *userdata, shipopt_op **ret_caller,
+	struct command **ret_command);
 /* The same with another delivery than the pool's. */
 int command_new_delivered(const struct op_class *op_class, const struct command_class *class, shipopt_pool *pool,
-	shipopt_lease *lease, const struct delivery *delivery, shipopt_done_fn done, void *userdata, shipopt_op **ret_caller,
-	struct command **ret_command);
+	shipopt_lease *lease, const struct delivery *delivery, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_caller, struct command **ret_command);
 /* Sends it on its way, or with a negative `prepared` undoes it. */
 int command_submit(struct command *command, int prepared, shipopt_op **ret_op);
 /* The connection is free; the outcome is settled. Consumes `error`. */

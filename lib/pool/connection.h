@@ -43,22 +43,22 @@ struct connection {
 	int backend_pid;
 	_Atomic int state; /* enum connection_state */
 	struct watch watch;
-	bool is_broken;          /* reading failed: results are fetched without asking whether they are there */
-	shipopt_lease *lease;    /* borrowed */
+	bool is_broken;       /* reading failed: results are fetched without asking whether they are there */
+	shipopt_lease *lease; /* borrowed */
 	struct command *command;
 	struct list_node commands;
 	struct command *ended;
 
-	atomic_bool is_clean;   /* idle in the session's own state: nothing to undo */
-	bool is_dirty;          /* the session was changed */
+	atomic_bool is_clean;        /* idle in the session's own state: nothing to undo */
+	bool is_dirty;               /* the session was changed */
 	bool has_foreign_statements; /* PREPARE was run as a command */
-	bool has_lost_statements;    /* all prepared ones were deallocated by a command; ours are forgotten when it is over */
-	uint64_t parameters;    /* fingerprint of those the server reports, as they were in a clean session */
-	bool is_retiring;       /* to be closed instead of used again */
-	bool is_replacement;    /* made for one that is about to retire */
-	bool saw_read_only;     /* 25006 came; looked at when the command is over */
-	bool is_uncounted;      /* no longer part of the pool's total */
-	unsigned holds;         /* functions under way that look at it again: it outlives them */
+	bool has_lost_statements; /* all prepared ones were deallocated by a command; ours are forgotten when it is over */
+	uint64_t parameters;      /* fingerprint of those the server reports, as they were in a clean session */
+	bool is_retiring;         /* to be closed instead of used again */
+	bool is_replacement;      /* made for one that is about to retire */
+	bool saw_read_only;       /* 25006 came; looked at when the command is over */
+	bool is_uncounted;        /* no longer part of the pool's total */
+	unsigned holds;           /* functions under way that look at it again: it outlives them */
 	int64_t born_us, expires_us, idle_since_us, checked_us; /* checked: the last ping's answer */
 	uint64_t generation;
 	struct intake intake; /* of the command that runs */

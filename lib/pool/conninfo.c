@@ -121,7 +121,8 @@ int conninfo_init(struct conninfo *conninfo, const char *setting, const char *te
 		return is_memory ? SHIPOPT_ENOMEM
 				 : error_set(ret_error, SHIPOPT_EPARSE,
 					   "pool setting %s: it is neither a connection URL nor a list of keywords and "
-					   "values that this libpq knows", setting);
+					   "values that this libpq knows",
+					   setting);
 	}
 	const char *fault = find_fault(text, conninfo->options);
 	if (fault) {

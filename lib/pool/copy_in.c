@@ -120,7 +120,8 @@ static bool send_pieces(struct copy_op *self)
 		if (fault_point() || PQputCopyEnd(pg, reason) != 1)
 			return false;
 		if (reason && self->failure == 0)
-			self->failure = self->command.has_timed_out && !self->command.is_canceled ? SHIPOPT_ETIMEDOUT : SHIPOPT_ECANCELED;
+			self->failure = self->command.has_timed_out && !self->command.is_canceled ? SHIPOPT_ETIMEDOUT
+												  : SHIPOPT_ECANCELED;
 		self->is_ended = true;
 	}
 	return true;
@@ -187,7 +188,8 @@ static void copy_progress(struct command *command)
 	bool is_good;
 	int pending;
 	do { /* room that came between the two is not told by the socket again, nor is the end of one that libpq has closed */
-		is_good = (!self->is_copying || send_pieces(self)) && !connection->is_broken && connection_flush(connection);
+		is_good = (!self->is_copying || send_pieces(self)) && !connection->is_broken &&
+			connection_flush(connection);
 		pending = is_good && self->is_copying && self->sending ? PQflush(connection->pg) : 1;
 	} while (pending == 0);
 	if (!is_good || pending < 0)
@@ -268,8 +270,12 @@ static void copy_destroy(shipopt_op *op)
 }
 
 static const struct op_class copy_op_class = {sizeof(struct copy_op), command_cancel, copy_destroy};
-static const struct command_class copy_class = {.start = copy_start, .progress = copy_progress, .loss = copy_loss,
-	.canceled = copy_canceled, .sql = copy_sql, .ended = copy_ended};
+static const struct command_class copy_class = {.start = copy_start,
+	.progress = copy_progress,
+	.loss = copy_loss,
+	.canceled = copy_canceled,
+	.sql = copy_sql,
+	.ended = copy_ended};
 
 /* ---- public -------------------------------------------------------------------------------------------------- */
 

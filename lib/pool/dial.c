@@ -74,8 +74,8 @@ static enum outcome run_connect(struct dial *dial)
 		}
 		if (clock_now_us() >= watch.until_us) {
 			snprintf(dial->error, sizeof(dial->error),
-				"%.127s port %.15s did not answer within connect_timeout_ms %lld", watch.host, watch.port,
-				(long long)(timeout_us / 1000));
+				"%.127s port %.15s did not answer within connect_timeout_ms %lld", watch.host,
+				watch.port, (long long)(timeout_us / 1000));
 			return OUTCOME_SLOW;
 		}
 		wanted = PQconnectPoll(dial->pg);
@@ -103,7 +103,8 @@ static const char *turn_list(const char *list, size_t turns, char *text)
 		return list;
 	for (size_t i = 0; i < turns; i++)
 		rest = strchr(rest, ',') + 1;
-	snprintf(text, HOST_LIST_SIZE, "%s%s%.*s", rest, rest > list ? "," : "", (int)(rest > list ? rest - list - 1 : 0), list);
+	snprintf(text, HOST_LIST_SIZE, "%s%s%.*s", rest, rest > list ? "," : "",
+		(int)(rest > list ? rest - list - 1 : 0), list);
 	return text;
 }
 
@@ -141,7 +142,8 @@ static bool connect_some(struct dial *dial)
 		if (!dial->pg)
 			return false;
 		PQsetNoticeReceiver(dial->pg, keep_notice, dial);
-		PQsetErrorVerbosity(dial->pg, PQERRORS_TERSE); /* without DETAIL and CONTEXT, which quote rows and statements */
+		PQsetErrorVerbosity(dial->pg,
+			PQERRORS_TERSE); /* without DETAIL and CONTEXT, which quote rows and statements */
 		enum outcome outcome = run_connect(dial);
 		if (outcome != OUTCOME_SLOW)
 			return outcome == OUTCOME_CONNECTED;

@@ -59,8 +59,8 @@ static bool begin_excess(struct batch_op *batch, size_t item, int64_t bytes)
 	shipopt_pool *pool = batch->command.pool;
 	batch->excess_bytes = bytes;
 	batch->excess_item = item;
-	runtime_log(pool->runtime, SHIPOPT_LOG_WARNING, "pool: an answer is beyond result_bytes %lld: %.1024s", bound_of(batch),
-		batch->items[item].query.sql->text);
+	runtime_log(pool->runtime, SHIPOPT_LOG_WARNING, "pool: an answer is beyond result_bytes %lld: %.1024s",
+		bound_of(batch), batch->items[item].query.sql->text);
 	if (!cut_short(batch)) {
 		connection_lose(connection, "a statement could not be sent");
 		return false;
@@ -75,7 +75,8 @@ static bool drain(struct batch_op *batch, int64_t bytes)
 	char reason[POOL_MESSAGE_SIZE];
 	if (bytes <= batch->excess_bytes + EXCESS_DRAIN_BYTES)
 		return true;
-	snprintf(reason, sizeof(reason), "the answer grew beyond result_bytes %lld: %lld bytes had come, counted twice, and the server went on",
+	snprintf(reason, sizeof(reason),
+		"the answer grew beyond result_bytes %lld: %lld bytes had come, counted twice, and the server went on",
 		bound_of(batch), (long long)bytes / 2);
 	connection_lose(connection_of(batch), reason);
 	return false;
@@ -119,14 +120,19 @@ bool excess_takes(struct batch_op *batch, struct batch_item *item, const PGresul
 {
 	bool is_it = item == &batch->items[batch->excess_item];
 	ExecStatusType status = PQresultStatus(result);
-	bool is_canceled = status == PGRES_FATAL_ERROR && text_equal(PQresultErrorField(result, PG_DIAG_SQLSTATE), "57014");
+	bool is_canceled =
+		status == PGRES_FATAL_ERROR && text_equal(PQresultErrorField(result, PG_DIAG_SQLSTATE), "57014");
 	if (!batch->excess_bytes || item < &batch->items[batch->excess_item] || (!is_it && PQntuples(result) == 0) ||
 		(status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && !is_canceled))
 		return false;
 	char message[POOL_MESSAGE_SIZE];
-	snprintf(message, sizeof(message), "the answers grew beyond result_bytes %lld: %lld bytes had come, counted twice; the server %s",
-		bound_of(batch), (long long)batch->excess_bytes / 2, is_canceled ? "canceled the statement" : "had finished the statement");
-	struct error_detail detail = {.code = SHIPOPT_ETOOLARGE, .message = message, .sqlstate = is_canceled ? "57014" : NULL,
+	snprintf(message, sizeof(message),
+		"the answers grew beyond result_bytes %lld: %lld bytes had come, counted twice; the server %s",
+		bound_of(batch), (long long)batch->excess_bytes / 2,
+		is_canceled ? "canceled the statement" : "had finished the statement");
+	struct error_detail detail = {.code = SHIPOPT_ETOOLARGE,
+		.message = message,
+		.sqlstate = is_canceled ? "57014" : NULL,
 		.retry_after_ms = -1};
 	if (is_canceled)
 		command_note_failure(&batch->command, &detail);

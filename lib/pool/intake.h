@@ -25,7 +25,7 @@
 
 struct intake {
 	int source;    /* how it is counted; 0: not begun */
-	int64_t begun;  /* the source's count when counting began */
+	int64_t begun; /* the source's count when counting began */
 	int64_t bytes;
 };
 

@@ -32,7 +32,7 @@ static bool start_peek_offset(int fd)
 	int offset = PEEK_OFFSET_START, domain = 0;
 	socklen_t size = sizeof(domain);
 	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX &&
-	       setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &offset, sizeof(offset)) == 0;
+		setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &offset, sizeof(offset)) == 0;
 }
 
 static void start(struct intake *intake, int fd)

@@ -45,7 +45,7 @@ static void return_on_reactor(struct task *task)
 static bool is_returnable(const shipopt_pool *pool, const struct connection *connection)
 {
 	return connection->state == CONNECTION_LEASED && atomic_load(&connection->is_clean) && pool->waiting == 0 &&
-	       pool->total <= pool->max && !pool->is_stopped && connection->generation == pool->generation;
+		pool->total <= pool->max && !pool->is_stopped && connection->generation == pool->generation;
 }
 
 static bool return_here(shipopt_lease *lease)
@@ -161,7 +161,7 @@ static struct connection *usable(shipopt_pool *pool, int64_t now_us)
 		return NULL;
 	struct connection *connection = LIST_MEMBER(node, struct connection, idle_node);
 	bool needs_ping = pool->pings_always || now_us - connection->idle_since_us > pool->ping_idle_us ||
-			  connection->idle_since_us < pool->suspect_before_us || connection->generation != pool->generation;
+		connection->idle_since_us < pool->suspect_before_us || connection->generation != pool->generation;
 	return needs_ping || (pool->polls_acquire && connection_is_readable(connection)) ? NULL : connection;
 }
 
@@ -185,7 +185,8 @@ int shipopt_pool_try_acquire(shipopt_pool *pool, const char *name, uint64_t owne
 		return SHIPOPT_EAGAIN;
 	}
 	pool_count(pool, SHIPOPT_POOL_STAT_ACQUIRES, 1);
-	runtime_log(pool->runtime, SHIPOPT_LOG_DEBUG, "pool: connection %d is out: \"%s\"", connection->backend_pid, lease->name);
+	runtime_log(pool->runtime, SHIPOPT_LOG_DEBUG, "pool: connection %d is out: \"%s\"", connection->backend_pid,
+		lease->name);
 	*ret_lease = lease;
 	return 0;
 }

@@ -14,7 +14,7 @@
 
 struct shipopt_lease {
 	struct reference reference;
-	shipopt_pool *pool; /* a reference */
+	shipopt_pool *pool;            /* a reference */
 	struct connection *connection; /* NULL before the grant */
 	struct list_node node;         /* in pool.leases */
 	char name[LEASE_NAME_SIZE];
@@ -22,10 +22,10 @@ struct shipopt_lease {
 	int64_t acquired_us;
 	atomic_bool is_owner_waiting; /* for the detection of deadlocks */
 	bool is_reported, is_internal;
-	bool is_read_only;     /* a transaction that may not write was begun; the reactor's */
-	char failure[6];       /* the last SQLSTATE; the reactor's, as the next two */
-	shipopt_error *cause;  /* the error it came with; NULL: none, or no memory */
-	int refusal;           /* negative: new commands end with it; the reactor's */
+	bool is_read_only;    /* a transaction that may not write was begun; the reactor's */
+	char failure[6];      /* the last SQLSTATE; the reactor's, as the next two */
+	shipopt_error *cause; /* the error it came with; NULL: none, or no memory */
+	int refusal;          /* negative: new commands end with it; the reactor's */
 	atomic_uint commands;
 	struct task return_task;
 };

@@ -67,7 +67,8 @@ static bool send_new(void *request, int64_t until_us)
 		return false;
 	for (PostgresPollingStatusType wanted = PGRES_POLLING_WRITING; wanted != PGRES_POLLING_OK;) {
 		int64_t left_ms = (until_us - clock_now_us() + 999) / 1000;
-		struct pollfd entry = {.fd = newer.cancel_socket(request), .events = wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT};
+		struct pollfd entry = {.fd = newer.cancel_socket(request),
+			.events = wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT};
 		if (wanted == PGRES_POLLING_FAILED || left_ms <= 0)
 			return false;
 		if (poll(&entry, 1, (int)MIN(left_ms, INT_MAX)) > 0)

@@ -14,10 +14,12 @@ static int check_name(const char *name, size_t index, shipopt_error **ret_error)
 		return error_set(ret_error, SHIPOPT_EINVAL, "listen: channel %zu has no name", index);
 	size_t length = strnlen(name, CHANNEL_NAME_SIZE + 1), place = 0;
 	if (length >= CHANNEL_NAME_SIZE)
-		return error_set(ret_error, SHIPOPT_ETOOLARGE, "listen: the name of channel %zu, \"%.63s…\", is longer than %d bytes", index,
-			name, CHANNEL_NAME_SIZE - 1);
+		return error_set(ret_error, SHIPOPT_ETOOLARGE,
+			"listen: the name of channel %zu, \"%.63s…\", is longer than %d bytes", index, name,
+			CHANNEL_NAME_SIZE - 1);
 	if (!text_is_utf8(name, length, &place))
-		return error_set(ret_error, SHIPOPT_EENCODING, "listen: the name of channel %zu is not UTF-8 at byte %zu", index, place);
+		return error_set(ret_error, SHIPOPT_EENCODING,
+			"listen: the name of channel %zu is not UTF-8 at byte %zu", index, place);
 	return 0;
 }
 
@@ -267,10 +269,13 @@ int shipopt_pool_listen(shipopt_pool *pool, const char *const *channels, size_t 
 	void *userdata, shipopt_listener **ret_listener, shipopt_error **ret_error)
 {
 	shipopt_listener *listener;
-	if (!pool || !ret_listener || (!channels && count) || (!notified && pool->delivery.mode != SHIPOPT_DELIVERY_QUEUE))
-		return error_set(ret_error, SHIPOPT_EINVAL, "listen: pool, channels, notified and ret_listener must not be NULL");
+	if (!pool || !ret_listener || (!channels && count) ||
+		(!notified && pool->delivery.mode != SHIPOPT_DELIVERY_QUEUE))
+		return error_set(ret_error, SHIPOPT_EINVAL,
+			"listen: pool, channels, notified and ret_listener must not be NULL");
 	if (count > SHIPOPT_LISTENER_CHANNELS_MAX)
-		return error_set(ret_error, SHIPOPT_ETOOLARGE, "listen: %zu channels, at most %d", count, SHIPOPT_LISTENER_CHANNELS_MAX);
+		return error_set(ret_error, SHIPOPT_ETOOLARGE, "listen: %zu channels, at most %d", count,
+			SHIPOPT_LISTENER_CHANNELS_MAX);
 	int r = runtime_check(pool->runtime);
 	if (r == 0 && pool->delivery.mode != SHIPOPT_DELIVERY_INLINE)
 		r = runtime_start_workers(pool->runtime);

@@ -55,13 +55,13 @@ struct shipopt_listener {
 	struct list_node channels, removed;
 	size_t channel_count;
 	bool is_change_posted, is_freed, is_ended;
-	bool is_live;       /* every channel is listened to */
-	bool has_listened;  /* it was live once: being live again means MISSED */
-	bool has_added;     /* channels that LISTENING was not told for */
-	bool has_failed;    /* FAILED was told and nothing worked since */
+	bool is_live;      /* every channel is listened to */
+	bool has_listened; /* it was live once: being live again means MISSED */
+	bool has_added;    /* channels that LISTENING was not told for */
+	bool has_failed;   /* FAILED was told and nothing worked since */
 	struct list_node waiting;
 	size_t message_count;
-	unsigned due, used; /* bits of kinds */
+	unsigned due, used;                                              /* bits of kinds */
 	struct shipopt_notification own[SHIPOPT_NOTIFICATION_ENDED + 1]; /* by kind */
 	int failure;
 	shipopt_error *failure_error;

@@ -124,7 +124,8 @@ static void compose_unlisten(struct listening *self, char *sql)
 {
 	LIST_FOREACH(node, &self->removed) {
 		struct channel *channel = LIST_MEMBER(node, struct channel, node);
-		if (channel->state != CHANNEL_NEW && !is_wanted(self, channel->name) && !append(sql, "UNLISTEN", channel->name))
+		if (channel->state != CHANNEL_NEW && !is_wanted(self, channel->name) &&
+			!append(sql, "UNLISTEN", channel->name))
 			return;
 		list_remove(node);
 		mem_free(channel);
@@ -193,8 +194,10 @@ static void take_error(struct listening *self, const PGresult *result)
 	conninfo_copy_said(self->conninfo, self->pg, primary ? primary : "no message", said, sizeof(said));
 	snprintf(message, sizeof(message), "LISTEN was refused: %s", said);
 	bool is_standby = text_equal(sqlstate, "25006");
-	struct error_detail detail = {.code = is_standby ? SHIPOPT_ESTATE : SHIPOPT_EDATABASE, .message = message,
-		.sqlstate = sqlstate, .retry_after_ms = -1};
+	struct error_detail detail = {.code = is_standby ? SHIPOPT_ESTATE : SHIPOPT_EDATABASE,
+		.message = message,
+		.sqlstate = sqlstate,
+		.retry_after_ms = -1};
 	refuse(self, detail.code, error_new_detail(&detail));
 }
 
@@ -203,7 +206,8 @@ static void take_pid(struct listening *self, const PGresult *result)
 	int64_t pid = 0;
 	shipopt_error *error = NULL;
 	if (PQntuples(result) != 1 || PQnfields(result) < 1) {
-		error_set(&error, SHIPOPT_EPROTOCOL, "the server was asked for the process id of its backend and told %d rows of %d columns",
+		error_set(&error, SHIPOPT_EPROTOCOL,
+			"the server was asked for the process id of its backend and told %d rows of %d columns",
 			PQntuples(result), PQnfields(result));
 		refuse(self, SHIPOPT_EPROTOCOL, error);
 	} else if (text_parse_i64(PQgetvalue(result, 0, 0), &pid) < 0 || pid != PQbackendPID(self->pg)) {
@@ -244,7 +248,8 @@ static void take_answers(struct listening *self)
 		else if (status == PGRES_TUPLES_OK && !self->is_checked)
 			take_pid(self, result);
 		PQclear(result);
-		if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) /* it would be told for ever */
+		if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT ||
+			status == PGRES_COPY_BOTH) /* it would be told for ever */
 			lose(self, "LISTEN was answered with a COPY");
 	}
 }

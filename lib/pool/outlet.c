@@ -22,8 +22,8 @@ static unsigned bit(int kind)
 
 static void place_due(shipopt_listener *listener)
 {
-	static const int kinds[] = {SHIPOPT_NOTIFICATION_FAILED, SHIPOPT_NOTIFICATION_MISSED, SHIPOPT_NOTIFICATION_LISTENING,
-		SHIPOPT_NOTIFICATION_ENDED};
+	static const int kinds[] = {SHIPOPT_NOTIFICATION_FAILED, SHIPOPT_NOTIFICATION_MISSED,
+		SHIPOPT_NOTIFICATION_LISTENING, SHIPOPT_NOTIFICATION_ENDED};
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		int kind = kinds[i];
 		struct shipopt_notification *own = &listener->own[kind];
@@ -227,8 +227,8 @@ void outlet_init(shipopt_listener *listener)
 		list_init(&listener->own[kind].node);
 	}
 	for (size_t i = 0; i < LISTENER_SLOTS; i++)
-		listener->slots[i] = (struct listener_slot){
-			.listener = listener, .entry = {.run = slot_run, .finish = slot_finish, .keeps_slot = true}};
+		listener->slots[i] = (struct listener_slot){.listener = listener,
+			.entry = {.run = slot_run, .finish = slot_finish, .keeps_slot = true}};
 }
 
 void outlet_done(shipopt_listener *listener)

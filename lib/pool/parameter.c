@@ -126,8 +126,7 @@ static size_t array_head_size(size_t count)
 	return count ? 20 : 12;
 }
 
-int shipopt_query_bind_int_array(
-	shipopt_query *query, const int64_t *values, const unsigned char *nulls, size_t count)
+int shipopt_query_bind_int_array(shipopt_query *query, const int64_t *values, const unsigned char *nulls, size_t count)
 {
 	char *bytes;
 	size_t null_count = 0;

@@ -80,7 +80,8 @@ void pool_unref(shipopt_pool *pool)
 
 void pool_dial_init(shipopt_pool *pool, const struct conninfo *conninfo, struct dial *dial)
 {
-	*dial = (struct dial){.conninfo = conninfo, .is_closing = &pool->is_closing,
+	*dial = (struct dial){.conninfo = conninfo,
+		.is_closing = &pool->is_closing,
 		.timeout_us = pool_setting(pool, POOL_CONNECT_TIMEOUT_MS) * 1000};
 }
 
@@ -141,7 +142,8 @@ static int check_config(const shipopt_pool_config *config, shipopt_error **ret_e
 {
 	int64_t min = settings_number(&config->settings, POOL_MIN), max = settings_number(&config->settings, POOL_MAX);
 	if (min > max)
-		return error_set(ret_error, SHIPOPT_EINVAL, "pool setting min: %lld is above max, %lld", (long long)min, (long long)max);
+		return error_set(ret_error, SHIPOPT_EINVAL, "pool setting min: %lld is above max, %lld", (long long)min,
+			(long long)max);
 	return delivery_check(&config->delivery, "pool", ret_error);
 }
 
@@ -203,8 +205,8 @@ static int copy_config(shipopt_pool *pool, const shipopt_pool_config *config, sh
 	return conninfo_init(&pool->listen_conninfo, "listen_conninfo", listen_conninfo, ret_error);
 }
 
-int shipopt_pool_new(
-	shipopt_runtime *runtime, const shipopt_pool_config *config, shipopt_pool **ret_pool, shipopt_error **ret_error)
+int shipopt_pool_new(shipopt_runtime *runtime, const shipopt_pool_config *config, shipopt_pool **ret_pool,
+	shipopt_error **ret_error)
 {
 	if (!runtime || !config || !ret_pool)
 		return error_set(ret_error, SHIPOPT_EINVAL, "pool: runtime, config and ret_pool must not be NULL");
@@ -238,26 +240,13 @@ static int64_t gauge(shipopt_pool *pool, int stat)
 	int64_t value = pool->stats[stat];
 	pthread_mutex_lock(&pool->lock);
 	switch (stat) {
-	case SHIPOPT_POOL_STAT_LEASED:
-		value = (int64_t)pool->leased;
-		break;
-	case SHIPOPT_POOL_STAT_IDLE:
-		value = (int64_t)pool->idle_count;
-		break;
-	case SHIPOPT_POOL_STAT_TOTAL:
-		value = (int64_t)pool->total;
-		break;
-	case SHIPOPT_POOL_STAT_WAITING:
-		value = (int64_t)pool->waiting;
-		break;
-	case SHIPOPT_POOL_STAT_MAX:
-		value = (int64_t)pool->most;
-		break;
-	case SHIPOPT_POOL_STAT_CONNECTING:
-		value = (int64_t)pool->connecting;
-		break;
-	default:
-		break;
+	case SHIPOPT_POOL_STAT_LEASED: value = (int64_t)pool->leased; break;
+	case SHIPOPT_POOL_STAT_IDLE: value = (int64_t)pool->idle_count; break;
+	case SHIPOPT_POOL_STAT_TOTAL: value = (int64_t)pool->total; break;
+	case SHIPOPT_POOL_STAT_WAITING: value = (int64_t)pool->waiting; break;
+	case SHIPOPT_POOL_STAT_MAX: value = (int64_t)pool->most; break;
+	case SHIPOPT_POOL_STAT_CONNECTING: value = (int64_t)pool->connecting; break;
+	default: break;
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return value;
@@ -276,7 +265,8 @@ int shipopt_pool_stat(shipopt_pool *pool, int stat, int64_t *ret_value)
 int shipopt_pool_histogram(shipopt_pool *pool, int histogram, int bucket, int64_t *ret_count)
 {
 	bool is_wait = histogram == SHIPOPT_POOL_HISTOGRAM_WAIT;
-	if (!pool || !ret_count || bucket < 0 || bucket >= POOL_BUCKETS || (!is_wait && histogram != SHIPOPT_POOL_HISTOGRAM_CONNECT))
+	if (!pool || !ret_count || bucket < 0 || bucket >= POOL_BUCKETS ||
+		(!is_wait && histogram != SHIPOPT_POOL_HISTOGRAM_CONNECT))
 		return SHIPOPT_EINVAL;
 	*ret_count = is_wait ? pool->wait_histogram[bucket] : pool->connect_histogram[bucket];
 	return 0;

@@ -74,7 +74,7 @@ struct shipopt_pool {
 	bool polls_acquire, pings_always;
 	int64_t ping_idle_us;
 
-	pthread_mutex_t lock; /* for what follows */
+	pthread_mutex_t lock;  /* for what follows */
 	struct list_node idle; /* connections, the one used last first */
 	struct list_node leases;
 	size_t idle_count, leased, total, waiting, connecting;
@@ -95,9 +95,9 @@ struct shipopt_pool {
 	struct listening listening;
 	size_t retire_due; /* successors are there: so many old ones may go */
 
-	atomic_bool is_closing; /* side threads look at it */
+	atomic_bool is_closing;  /* side threads look at it */
 	atomic_size_t slow_held; /* reports on their way */
-	atomic_size_t pending; /* pool calls taken and not finished */
+	atomic_size_t pending;   /* pool calls taken and not finished */
 	atomic_int_fast64_t stats[SHIPOPT_POOL_STAT_SLOW_DROPPED + 1];
 	atomic_int_fast64_t wait_histogram[POOL_BUCKETS], connect_histogram[POOL_BUCKETS];
 	struct runtime_member member;

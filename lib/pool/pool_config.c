@@ -26,7 +26,8 @@ int shipopt_pool_config_set_preset(shipopt_pool_config *config, const char *name
 	static const struct {
 		const char *name;
 		int64_t min, max, overflow;
-	} presets[] = {{"small", 0, 5, 10}, {"elastic", 2, 20, 0}, {"fixed", 0, 20, 0}, {"large", 0, 20, 10}, {"huge", 0, 50, 20}};
+	} presets[] = {{"small", 0, 5, 10}, {"elastic", 2, 20, 0}, {"fixed", 0, 20, 0}, {"large", 0, 20, 10},
+		{"huge", 0, 50, 20}};
 	if (!config || !name)
 		return SHIPOPT_EINVAL;
 	for (size_t i = 0; i < ARRAY_SIZE(presets); i++) {

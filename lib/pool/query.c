@@ -57,7 +57,8 @@ static bool is_one_of(const char *word, const char *const *words)
 /* Errs towards a reset too many: what looks as if it changed the session counts as if it did. */
 static bool leaves_traces(const char *sql)
 {
-	static const char *const traces[] = {"advisory_lock", "set_config", "setseed", "pg_temp", "dblink_connect", "session_setup", NULL};
+	static const char *const traces[] = {"advisory_lock", "set_config", "setseed", "pg_temp", "dblink_connect",
+		"session_setup", NULL};
 	for (size_t i = 0; traces[i]; i++)
 		if (contains(sql, traces[i], false))
 			return true;
@@ -82,7 +83,8 @@ static unsigned read_marks(const char *sql)
 	if (strcmp(word, "set") == 0 && is_one_of(second, local))
 		marks |= SQL_IS_LOCAL;
 	if (strcmp(word, "copy") == 0)
-		marks |= (contains(sql, "stdin", true) ? SQL_COPY_IN : 0) | (contains(sql, "stdout", true) ? SQL_COPY_OUT : 0);
+		marks |= (contains(sql, "stdin", true) ? SQL_COPY_IN : 0) |
+			(contains(sql, "stdout", true) ? SQL_COPY_OUT : 0);
 	return marks;
 }
 
@@ -256,13 +258,13 @@ int shipopt_query_set_timeout_ms(shipopt_query *query, int64_t timeout_ms)
 	return 0;
 }
 
-#define FLAG_SETTER(name, member, when)                                                                       \
-	int shipopt_query_set_##name(shipopt_query *query, int value)                                         \
-	{                                                                                                     \
-		if (!query)                                                                                   \
-			return SHIPOPT_EINVAL;                                                                \
-		query->member = (value != 0) == (when);                                                       \
-		return 0;                                                                                     \
+#define FLAG_SETTER(name, member, when)                               \
+	int shipopt_query_set_##name(shipopt_query *query, int value) \
+	{                                                             \
+		if (!query)                                           \
+			return SHIPOPT_EINVAL;                        \
+		query->member = (value != 0) == (when);               \
+		return 0;                                             \
 	}
 FLAG_SETTER(binary, is_binary, true)
 FLAG_SETTER(read_only, is_read_only, true)

@@ -15,14 +15,14 @@
  * reference between copies. The values are one block of bytes and one array that says where each lies; a copy is two
  * allocations. A query that runs is a copy of the operation's own and is never changed.
  */
-enum { /* what the text of a statement tells */
-	SQL_COMMITS = 1,        /* COMMIT, END, PREPARE TRANSACTION, COMMIT PREPARED */
-	SQL_DIRTIES = 2,        /* leaves something behind in the session that no command tag tells of */
-	SQL_ONE_SHOT = 4,       /* transaction control and utility commands: not worth a prepared statement */
-	SQL_IS_LOCAL = 8,       /* SET LOCAL, SET TRANSACTION: over with the transaction */
-	SQL_COPY_IN = 16,       /* COPY with the word STDIN */
-	SQL_COPY_OUT = 32,      /* COPY with the word STDOUT */
-	SQL_ENDS_BLOCK = 64     /* what commits, and ROLLBACK of the whole transaction */
+enum {                      /* what the text of a statement tells */
+	SQL_COMMITS = 1,    /* COMMIT, END, PREPARE TRANSACTION, COMMIT PREPARED */
+	SQL_DIRTIES = 2,    /* leaves something behind in the session that no command tag tells of */
+	SQL_ONE_SHOT = 4,   /* transaction control and utility commands: not worth a prepared statement */
+	SQL_IS_LOCAL = 8,   /* SET LOCAL, SET TRANSACTION: over with the transaction */
+	SQL_COPY_IN = 16,   /* COPY with the word STDIN */
+	SQL_COPY_OUT = 32,  /* COPY with the word STDOUT */
+	SQL_ENDS_BLOCK = 64 /* what commits, and ROLLBACK of the whole transaction */
 };
 
 #define QUERY_SQL_BYTES_MAX ((size_t)1 << 20)

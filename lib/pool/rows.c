@@ -89,9 +89,9 @@ size_t shipopt_rows_length(const shipopt_rows *rows, size_t row, size_t column)
 }
 
 /* Every typed getter: fetch, tell null apart, read. */
-#define GETTER(reader, ...)                                                                                   \
-	struct value value;                                                                                   \
-	int r = rows_value(rows, row, column, &value);                                                        \
+#define GETTER(reader, ...)                            \
+	struct value value;                            \
+	int r = rows_value(rows, row, column, &value); \
 	return r <= 0 ? r : reader(&value, __VA_ARGS__)
 
 int shipopt_rows_int(const shipopt_rows *rows, size_t row, size_t column, int64_t *ret_value)
@@ -124,8 +124,8 @@ int shipopt_rows_uuid(const shipopt_rows *rows, size_t row, size_t column, unsig
 	GETTER(value_uuid, ret_uuid);
 }
 
-int shipopt_rows_bytes(
-	const shipopt_rows *rows, size_t row, size_t column, void *buffer, size_t size, size_t *ret_length)
+int shipopt_rows_bytes(const shipopt_rows *rows, size_t row, size_t column, void *buffer, size_t size,
+	size_t *ret_length)
 {
 	GETTER(value_bytes, buffer, size, ret_length);
 }

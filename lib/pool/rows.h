@@ -19,8 +19,8 @@ struct packed_value {
 struct shipopt_rows {
 	PGresult *result;
 	bool is_packed;
-	size_t packed_count;                /* rows */
-	const struct packed_value *values;  /* row after row */
+	size_t packed_count;               /* rows */
+	const struct packed_value *values; /* row after row */
 	const char *bytes;
 };
 

@@ -10,8 +10,8 @@
  */
 #define SESSION_TIMEOUT_US INT64_C(5000000)
 
-#define RESET                                                                                                 \
-	"CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); "  \
+#define RESET                                                                                                    \
+	"CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); " \
 	"DISCARD TEMP; DISCARD SEQUENCES"
 
 static void session_run(struct connection *connection, enum connection_state state, const char *sql)

@@ -16,9 +16,9 @@
  * What is left is a function of the database's own that takes an advisory lock, makes a temporary table or changes a setting
  * that is not reported: for hosts that call such ones there is the setting reset = 2.
  */
-static const char *const reported[] = {"application_name", "client_encoding", "DateStyle", "default_transaction_read_only",
-	"IntervalStyle", "is_superuser", "session_authorization", "standard_conforming_strings", "TimeZone",
-	"search_path" /* the last: before version 18 it is not reported */};
+static const char *const reported[] = {"application_name", "client_encoding", "DateStyle",
+	"default_transaction_read_only", "IntervalStyle", "is_superuser", "session_authorization",
+	"standard_conforming_strings", "TimeZone", "search_path" /* the last: before version 18 it is not reported */};
 
 static uint64_t fingerprint(const PGconn *pg)
 {

@@ -59,8 +59,9 @@ static void deadline_fire(struct timer *timer)
 	pthread_mutex_unlock(&pool->lock);
 	error_set(&error, SHIPOPT_ETIMEDOUT,
 		"no connection within acquire_timeout_ms %lld: total %zu of %zu, idle %zu, leased %zu, connecting %zu, waiting %zu%s%s",
-		(long long)pool_setting(pool, POOL_ACQUIRE_TIMEOUT_MS), total, pool->most, idle, leased, pool->connecting, waiting,
-		pool->connect_error[0] ? "; the last connect failed: " : "", pool->connect_error);
+		(long long)pool_setting(pool, POOL_ACQUIRE_TIMEOUT_MS), total, pool->most, idle, leased,
+		pool->connecting, waiting, pool->connect_error[0] ? "; the last connect failed: " : "",
+		pool->connect_error);
 	pool_leave(pool, waiter);
 	pool_count(pool, SHIPOPT_POOL_STAT_CANCELED_ACQUIRES, 1);
 	waiter->failed(waiter, SHIPOPT_ETIMEDOUT, error);
@@ -103,7 +104,8 @@ void pool_wait(shipopt_pool *pool, struct waiter *waiter)
 	}
 	if (is_deadlock(pool, waiter->lease->owner)) {
 		shipopt_error *error = NULL;
-		error_set(&error, SHIPOPT_EDEADLK, "owner %llu holds a connection and asks for another one; all %zu are held by owners who wait",
+		error_set(&error, SHIPOPT_EDEADLK,
+			"owner %llu holds a connection and asks for another one; all %zu are held by owners who wait",
 			(unsigned long long)waiter->lease->owner, pool->most);
 		waiter->failed(waiter, SHIPOPT_EDEADLK, error);
 		return;
@@ -139,9 +141,11 @@ static enum match judge(shipopt_pool *pool, const struct connection *connection,
 	if (connection->generation != pool->generation)
 		return MATCH_CLOSE;
 	bool is_fresh = connection->checked_us > 0 && now - connection->checked_us < 1000000 &&
-			connection->checked_us >= connection->idle_since_us && connection->checked_us >= pool->suspect_before_us;
-	if (!is_fresh && (pool->pings_always || now - connection->idle_since_us > pool->ping_idle_us ||
-				 connection->idle_since_us < pool->suspect_before_us))
+		connection->checked_us >= connection->idle_since_us &&
+		connection->checked_us >= pool->suspect_before_us;
+	if (!is_fresh &&
+		(pool->pings_always || now - connection->idle_since_us > pool->ping_idle_us ||
+			connection->idle_since_us < pool->suspect_before_us))
 		return MATCH_CHECK;
 	return pool->polls_acquire && connection_is_readable(connection) ? MATCH_CHECK : MATCH_GRANTED;
 }
@@ -173,7 +177,8 @@ static enum match match_one(shipopt_pool *pool)
 	if (match == MATCH_GRANTED) {
 		timer_stop(&waiter->deadline);
 		count_served(pool, waiter, now);
-		runtime_log(pool->runtime, SHIPOPT_LOG_DEBUG, "pool: connection %d is out: \"%s\"", connection->backend_pid, waiter->lease->name);
+		runtime_log(pool->runtime, SHIPOPT_LOG_DEBUG, "pool: connection %d is out: \"%s\"",
+			connection->backend_pid, waiter->lease->name);
 		waiter->granted(waiter);
 	} else if (match == MATCH_CHECK) {
 		connection_check(connection);
@@ -238,7 +243,8 @@ void pool_note_connect_failure(shipopt_pool *pool, const char *message)
 	pool->connect_failures++;
 	snprintf(pool->connect_error, sizeof(pool->connect_error), "%s", message);
 	pool_count(pool, SHIPOPT_POOL_STAT_CONNECT_FAILURES, 1);
-	runtime_log(pool->runtime, SHIPOPT_LOG_WARNING, "pool: connect failed (%u in a row): %s", pool->connect_failures, message);
+	runtime_log(pool->runtime, SHIPOPT_LOG_WARNING, "pool: connect failed (%u in a row): %s",
+		pool->connect_failures, message);
 	timer_start(pool->reactor, &pool->backoff, clock_now_us() + pause_us);
 }
 
@@ -295,7 +301,8 @@ static bool has_expired(shipopt_pool *pool, int64_t now)
 {
 	LIST_FOREACH(node, &pool->connections) {
 		struct connection *connection = LIST_MEMBER(node, struct connection, node);
-		if (connection->state != CONNECTION_CONNECTING && connection->state != CONNECTION_LOST && connection->expires_us <= now)
+		if (connection->state != CONNECTION_CONNECTING && connection->state != CONNECTION_LOST &&
+			connection->expires_us <= now)
 			return true;
 	}
 	return false;
@@ -344,8 +351,8 @@ static void report_leaks(shipopt_pool *pool, int64_t now)
 		if (!found)
 			return;
 		pool_count(pool, SHIPOPT_POOL_STAT_LEAKS, 1);
-		runtime_log(pool->runtime, SHIPOPT_LOG_WARNING, "pool: a lease is held for %lld ms: \"%s\"", (long long)(held_us / 1000),
-			name[0] ? name : "without a name");
+		runtime_log(pool->runtime, SHIPOPT_LOG_WARNING, "pool: a lease is held for %lld ms: \"%s\"",
+			(long long)(held_us / 1000), name[0] ? name : "without a name");
 	}
 }
 

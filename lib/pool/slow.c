@@ -66,7 +66,8 @@ static void deliver(struct shipopt_slow_query *report)
 		report->entry.has_callback = report->pool->slow_query != NULL;
 		report->entry.run = entry_run;
 		report->entry.finish = entry_finish;
-		report->entry.event = (shipopt_event){.kind = SHIPOPT_EVENT_SLOW_QUERY, .value = (uint64_t)(uintptr_t)report};
+		report->entry.event =
+			(shipopt_event){.kind = SHIPOPT_EVENT_SLOW_QUERY, .value = (uint64_t)(uintptr_t)report};
 		queue_push(delivery->queue, &report->entry);
 	}
 }
@@ -169,8 +170,9 @@ static void explain_on_reactor(struct task *task)
 static bool may_explain(shipopt_pool *pool, const struct shipopt_query *query)
 {
 	int64_t now = clock_now_us();
-	if (!pool_setting(pool, POOL_SLOW_EXPLAIN) || !query || pool->is_explaining || query->count > EXPLAIN_VALUES_MAX ||
-		(query->sql->marks & SQL_ONE_SHOT) || !pool_setting(pool, POOL_NAMED_STATEMENTS))
+	if (!pool_setting(pool, POOL_SLOW_EXPLAIN) || !query || pool->is_explaining ||
+		query->count > EXPLAIN_VALUES_MAX || (query->sql->marks & SQL_ONE_SHOT) ||
+		!pool_setting(pool, POOL_NAMED_STATEMENTS))
 		return false;
 	if (now - pool->explain_window_us >= WINDOW_US || pool->explain_window_us == 0) {
 		pool->explain_window_us = now;
@@ -218,7 +220,8 @@ void slow_report(shipopt_pool *pool, const char *sql, const struct shipopt_query
 	} else {
 		report->query.is_prepared_only = true;
 		report->explain_task.run = explain_on_reactor;
-		reactor_post(pool->reactor, &report->explain_task); /* the slow command's own connection may be idle then */
+		reactor_post(pool->reactor,
+			&report->explain_task); /* the slow command's own connection may be idle then */
 	}
 }
 

@@ -18,7 +18,7 @@
 #define STATEMENTS_UNWANTED_MAX 64
 
 struct statement {
-	struct list_node age; /* in statements.recent or .unwanted */
+	struct list_node age;   /* in statements.recent or .unwanted */
 	struct statement *next; /* in its chain */
 	uint64_t key[3];
 	bool is_confirmed;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool/stream.h"
 
-
 #include "base/memory.h"
 #include "runtime/thread.h"
 
@@ -62,8 +61,11 @@ static bool take_chunk(shipopt_stream *stream)
 		stream->last = NULL;
 	stream->waiting_bytes -= chunk->length;
 	stream->current = chunk;
-	stream->rows = (struct shipopt_rows){.result = stream->description, .is_packed = true, .packed_count = chunk->rows,
-		.values = chunk->values, .bytes = chunk->bytes};
+	stream->rows = (struct shipopt_rows){.result = stream->description,
+		.is_packed = true,
+		.packed_count = chunk->rows,
+		.values = chunk->values,
+		.bytes = chunk->bytes};
 	return true;
 }
 

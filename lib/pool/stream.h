@@ -39,10 +39,10 @@ struct shipopt_stream {
 	pthread_cond_t changed;
 	struct stream_chunk *first, *last;
 	size_t waiting_bytes;
-	bool is_paused;     /* the reactor waits for the reader */
-	bool is_over;       /* nothing more will come */
+	bool is_paused;           /* the reactor waits for the reader */
+	bool is_over;             /* nothing more will come */
 	atomic_bool is_abandoned; /* the reader wants no more; changed under the lock, read for each row without it */
-	int status;         /* of the end */
+	int status;               /* of the end */
 	struct task resume_task;
 	bool is_resuming;
 	struct stream_op *op; /* NULL once the command has ended; the reactor's */
@@ -54,6 +54,6 @@ struct shipopt_stream {
 };
 
 void stream_chunk_free(struct stream_chunk *chunk); /* accepts NULL */
-void stream_unref(shipopt_stream *stream); /* accepts NULL */
+void stream_unref(shipopt_stream *stream);          /* accepts NULL */
 
 #endif

@@ -55,7 +55,8 @@ static bool reserve(struct stream_chunk *chunk, size_t values, size_t bytes)
 
 static void pack_value(struct stream_chunk *chunk, const char *bytes, int length)
 {
-	chunk->values[chunk->value_count++] = (struct packed_value){.offset = (uint32_t)chunk->length, .length = length};
+	chunk->values[chunk->value_count++] =
+		(struct packed_value){.offset = (uint32_t)chunk->length, .length = length};
 	if (length < 0)
 		return;
 	memcpy(chunk->bytes + chunk->length, bytes, (size_t)length);
@@ -114,8 +115,11 @@ static bool pack_rows(struct stream_op *self, const PGresult *result)
 static PGresult *describe_copy(const PGresult *result)
 {
 	bool is_binary = PQbinaryTuples(result);
-	PGresAttDesc column = {.name = (char[]){"data"}, .typid = is_binary ? TYPE_BYTEA : TYPE_TEXT, .format = is_binary,
-		.typlen = -1, .atttypmod = -1};
+	PGresAttDesc column = {.name = (char[]){"data"},
+		.typid = is_binary ? TYPE_BYTEA : TYPE_TEXT,
+		.format = is_binary,
+		.typlen = -1,
+		.atttypmod = -1};
 	PGresult *description = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
 	if (description && PQsetResultAttrs(description, 1, &column))
 		return description;
@@ -327,7 +331,9 @@ static int stream_start(struct command *command)
 		types[i] = parameter->type;
 	}
 	self->was_in_block = PQtransactionStatus(connection->pg) != PQTRANS_IDLE;
-	ok = !fault_point() && PQsendQueryParams(connection->pg, query->sql->text, (int)query->count, types, values, lengths, formats, query->is_binary);
+	ok = !fault_point() &&
+		PQsendQueryParams(connection->pg, query->sql->text, (int)query->count, types, values, lengths, formats,
+			query->is_binary);
 	mem_free(values);
 	if (!ok)
 		return SHIPOPT_ENOMEM;
@@ -339,7 +345,8 @@ static int stream_start(struct command *command)
 static int stream_loss(struct command *command)
 {
 	struct stream_op *self = CONTAINER_OF(command, struct stream_op, command);
-	int status = self->was_in_block || self->is_copy || self->query.is_read_only ? SHIPOPT_ENETWORK : SHIPOPT_EINDOUBT;
+	int status =
+		self->was_in_block || self->is_copy || self->query.is_read_only ? SHIPOPT_ENETWORK : SHIPOPT_EINDOUBT;
 	if (self->failure == SHIPOPT_EINVAL) /* the statement itself was wrong: nothing of it is in doubt */
 		status = SHIPOPT_EINVAL;
 	stream_end(self, self->failure < 0 ? self->failure : status, NULL);
@@ -394,8 +401,12 @@ static void stream_failed(struct command *command, int status)
 }
 
 static const struct op_class stream_op_class = {sizeof(struct stream_op), command_cancel, stream_destroy};
-static const struct command_class stream_class = {.start = stream_start, .progress = stream_progress, .loss = stream_loss,
-	.canceled = stream_canceled, .sql = stream_sql, .ended = stream_failed};
+static const struct command_class stream_class = {.start = stream_start,
+	.progress = stream_progress,
+	.loss = stream_loss,
+	.canceled = stream_canceled,
+	.sql = stream_sql,
+	.ended = stream_failed};
 
 /* ---- public -------------------------------------------------------------------------------------------------- */
 
@@ -437,16 +448,18 @@ static int run_stream(shipopt_pool *pool, shipopt_lease *lease, const shipopt_qu
 	return command_submit(command, r, ret_op);
 }
 
-int shipopt_pool_stream(shipopt_pool *pool, const shipopt_query *query, shipopt_stream **ret_stream, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_op)
+int shipopt_pool_stream(shipopt_pool *pool, const shipopt_query *query, shipopt_stream **ret_stream,
+	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
-	return pool && query && ret_stream ? run_stream(pool, NULL, query, false, ret_stream, done, userdata, ret_op) : SHIPOPT_EINVAL;
+	return pool && query && ret_stream ? run_stream(pool, NULL, query, false, ret_stream, done, userdata, ret_op)
+					   : SHIPOPT_EINVAL;
 }
 
-int shipopt_lease_stream(shipopt_lease *lease, const shipopt_query *query, shipopt_stream **ret_stream, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_op)
+int shipopt_lease_stream(shipopt_lease *lease, const shipopt_query *query, shipopt_stream **ret_stream,
+	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
-	return lease && query && ret_stream ? run_stream(NULL, lease, query, false, ret_stream, done, userdata, ret_op) : SHIPOPT_EINVAL;
+	return lease && query && ret_stream ? run_stream(NULL, lease, query, false, ret_stream, done, userdata, ret_op)
+					    : SHIPOPT_EINVAL;
 }
 
 int shipopt_lease_copy_out(shipopt_lease *lease, const char *sql, shipopt_stream **ret_stream, shipopt_done_fn done,
@@ -458,7 +471,8 @@ int shipopt_lease_copy_out(shipopt_lease *lease, const char *sql, shipopt_stream
 	int r = query_init(&query, sql);
 	if (r < 0)
 		return r;
-	r = query.sql->marks & SQL_COPY_OUT ? run_stream(NULL, lease, &query, true, ret_stream, done, userdata, ret_op) : SHIPOPT_EINVAL;
+	r = query.sql->marks & SQL_COPY_OUT ? run_stream(NULL, lease, &query, true, ret_stream, done, userdata, ret_op)
+					    : SHIPOPT_EINVAL;
 	query_done(&query);
 	return r;
 }

@@ -56,14 +56,14 @@ int shipopt_lease_savepoint(shipopt_lease *lease, int number, shipopt_done_fn do
 	return run_savepoint(lease, "SAVEPOINT", number, done, userdata, ret_op);
 }
 
-int shipopt_lease_rollback_to(
-	shipopt_lease *lease, int number, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+int shipopt_lease_rollback_to(shipopt_lease *lease, int number, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_op)
 {
 	return run_savepoint(lease, "ROLLBACK TO SAVEPOINT", number, done, userdata, ret_op);
 }
 
-int shipopt_lease_release_savepoint(
-	shipopt_lease *lease, int number, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+int shipopt_lease_release_savepoint(shipopt_lease *lease, int number, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_op)
 {
 	return run_savepoint(lease, "RELEASE SAVEPOINT", number, done, userdata, ret_op);
 }

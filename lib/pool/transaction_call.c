@@ -78,7 +78,8 @@ static void transaction_destroy(shipopt_op *op)
 	command_destroy(&transaction->command);
 }
 
-static const struct op_class transaction_op_class = {sizeof(struct transaction_op), command_cancel, transaction_destroy};
+static const struct op_class transaction_op_class = {sizeof(struct transaction_op), command_cancel,
+	transaction_destroy};
 
 /* A number nobody else has, for the bodies of a host that names no owners. */
 static uint64_t make_owner(void)
@@ -91,8 +92,8 @@ static int run(shipopt_pool *pool, const struct delivery *delivery, const shipop
 	shipopt_request_fn body, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
 	struct command *command;
-	int r = command_new_delivered(
-		&transaction_op_class, &transaction_class, pool, NULL, delivery, done, userdata, ret_op, &command);
+	int r = command_new_delivered(&transaction_op_class, &transaction_class, pool, NULL, delivery, done, userdata,
+		ret_op, &command);
 	if (r < 0)
 		return r;
 	struct transaction_op *transaction = CONTAINER_OF(command, struct transaction_op, command);
@@ -187,9 +188,11 @@ static void run_here(shipopt_request *request, shipopt_transaction_fn body, void
 
 static int check_caller(shipopt_pool *pool, shipopt_error **ret_error)
 {
-	bool is_dispatching = pool->delivery.mode == SHIPOPT_DELIVERY_QUEUE && queue_is_dispatching(pool->delivery.queue);
+	bool is_dispatching =
+		pool->delivery.mode == SHIPOPT_DELIVERY_QUEUE && queue_is_dispatching(pool->delivery.queue);
 	if (runtime_is_library_thread() || is_dispatching)
-		return error_set(ret_error, SHIPOPT_EDEADLK, "a thread of the library, or inside of a dispatch, must not wait for a transaction");
+		return error_set(ret_error, SHIPOPT_EDEADLK,
+			"a thread of the library, or inside of a dispatch, must not wait for a transaction");
 	return 0;
 }
 

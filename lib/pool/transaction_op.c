@@ -60,8 +60,11 @@ static void hold_caused(struct transaction_op *transaction, int status, const ch
 	char text[2 * POOL_MESSAGE_SIZE];
 	shipopt_error *error = NULL;
 	snprintf(text, sizeof(text), "%s%s%s", message, cause ? ": " : "", cause ? shipopt_error_message(cause) : "");
-	error_set_detail(&error, &(struct error_detail){.code = status, .message = text,
-					 .sqlstate = shipopt_error_sqlstate(cause), .retry_after_ms = -1});
+	error_set_detail(&error,
+		&(struct error_detail){.code = status,
+			.message = text,
+			.sqlstate = shipopt_error_sqlstate(cause),
+			.retry_after_ms = -1});
 	hold(transaction, status, error);
 }
 
@@ -92,7 +95,8 @@ static void send_sql(struct transaction_op *transaction, enum transaction_phase 
 static void send_begin(struct transaction_op *transaction)
 {
 	char begin[128], sql[160];
-	bool has_failed = PQtransactionStatus(connection_of(transaction)->pg) == PQTRANS_INERROR; /* the attempt before */
+	bool has_failed =
+		PQtransactionStatus(connection_of(transaction)->pg) == PQTRANS_INERROR; /* the attempt before */
 	transaction_begin_sql(transaction->options.flags, begin, sizeof(begin));
 	snprintf(sql, sizeof(sql), "%s%s", has_failed ? "ROLLBACK; " : "", begin);
 	send_sql(transaction, TRANSACTION_BEGIN, sql);
@@ -127,7 +131,8 @@ static void pause_fire(struct timer *timer)
 		abandon_held(transaction);
 		return;
 	}
-	if (op->delivery.mode == SHIPOPT_DELIVERY_QUEUE && !transaction->has_slot && queue_reserve(op->delivery.queue) < 0) {
+	if (op->delivery.mode == SHIPOPT_DELIVERY_QUEUE && !transaction->has_slot &&
+		queue_reserve(op->delivery.queue) < 0) {
 		start_pause(transaction); /* nothing is dropped: it is asked when the host has made room */
 		return;
 	}
@@ -216,7 +221,8 @@ static void ask_body(struct transaction_op *transaction)
 	bool had_slot = transaction->has_slot;
 	transaction->has_slot = false;
 	command_park(command);
-	ask_host(&command->op, command->pool->reactor, had_slot, transaction->body ? run_body : NULL, transaction, request);
+	ask_host(&command->op, command->pool->reactor, had_slot, transaction->body ? run_body : NULL, transaction,
+		request);
 }
 
 /* All that was given to the lease before the answer is over. */
@@ -234,9 +240,13 @@ static void conclude(struct transaction_op *transaction)
 	}
 	if (has_conflict) {
 		char message[POOL_MESSAGE_SIZE];
-		snprintf(message, sizeof(message), "a conflict with another transaction in attempt %d of %d", (int)transaction->attempt,
-			transaction->options.attempts);
-		error_set_detail(&error, &(struct error_detail){.code = SHIPOPT_EBUSY, .message = message, .sqlstate = failure, .retry_after_ms = -1});
+		snprintf(message, sizeof(message), "a conflict with another transaction in attempt %d of %d",
+			(int)transaction->attempt, transaction->options.attempts);
+		error_set_detail(&error,
+			&(struct error_detail){.code = SHIPOPT_EBUSY,
+				.message = message,
+				.sqlstate = failure,
+				.retry_after_ms = -1});
 		hold(transaction, SHIPOPT_EBUSY, error);
 	} else if (command->status < 0 && state == PQTRANS_INERROR && !transaction->is_over && command->lease->cause) {
 		char message[POOL_MESSAGE_SIZE];
@@ -291,7 +301,8 @@ static bool take_result(struct transaction_op *transaction, const PGresult *resu
 	if (status == PGRES_COMMAND_OK) {
 		transaction->is_answered = true;
 		if (transaction->phase == TRANSACTION_COMMIT)
-			transaction->was_rolled_back = text_equal(PQcmdStatus((PGresult *)(uintptr_t)result), "ROLLBACK");
+			transaction->was_rolled_back =
+				text_equal(PQcmdStatus((PGresult *)(uintptr_t)result), "ROLLBACK");
 		return true;
 	}
 	shipopt_error *error = NULL;
@@ -325,7 +336,8 @@ static void begun(struct transaction_op *transaction)
 static void hold_committed(struct transaction_op *transaction)
 {
 	if (transaction->was_rolled_back) {
-		hold_caused(transaction, SHIPOPT_ESTATE, "a statement of the transaction had failed and the server rolled back");
+		hold_caused(transaction, SHIPOPT_ESTATE,
+			"a statement of the transaction had failed and the server rolled back");
 	} else if (transaction->failure < 0) {
 		hold(transaction, transaction->failure, TAKE(transaction->error));
 	} else {
@@ -376,9 +388,9 @@ static int transaction_loss(struct command *command)
 		hold_committed(transaction);
 	if (transaction->phase == TRANSACTION_ROLLBACK || (is_commit && transaction->is_answered))
 		return command->status;
-	return is_commit && transaction->is_sent && !(transaction->options.flags & SHIPOPT_TRANSACTION_READ_ONLY) ?
-		       SHIPOPT_EINDOUBT :
-		       SHIPOPT_ENETWORK;
+	return is_commit && transaction->is_sent && !(transaction->options.flags & SHIPOPT_TRANSACTION_READ_ONLY)
+		? SHIPOPT_EINDOUBT
+		: SHIPOPT_ENETWORK;
 }
 
 static const char *transaction_sql(struct command *command)
@@ -481,8 +493,12 @@ void transaction_cancel_all(shipopt_pool *pool)
 	}
 }
 
-const struct command_class transaction_class = {.start = transaction_start, .progress = transaction_progress,
-	.loss = transaction_loss, .canceled = transaction_canceled, .sql = transaction_sql, .ended = transaction_ended};
+const struct command_class transaction_class = {.start = transaction_start,
+	.progress = transaction_progress,
+	.loss = transaction_loss,
+	.canceled = transaction_canceled,
+	.sql = transaction_sql,
+	.ended = transaction_ended};
 
 void transaction_init(struct transaction_op *transaction)
 {

@@ -24,7 +24,13 @@
  * never comes back costs a connection but no place in the pool. When the runtime closes there is no grace. The lease itself and the
  * operation live until the answer (`lent`, and a reference taken for the request), however late.
  */
-enum transaction_phase { TRANSACTION_BEGIN, TRANSACTION_BODY, TRANSACTION_COMMIT, TRANSACTION_ROLLBACK, TRANSACTION_PAUSE };
+enum transaction_phase {
+	TRANSACTION_BEGIN,
+	TRANSACTION_BODY,
+	TRANSACTION_COMMIT,
+	TRANSACTION_ROLLBACK,
+	TRANSACTION_PAUSE
+};
 
 /* Whether the body was entered. One that was not when the operation ends never is: `userdata` may be gone then. */
 enum asking { ASKING_ON_ITS_WAY, ASKING_BEGUN, ASKING_WITHDRAWN };

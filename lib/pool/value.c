@@ -37,10 +37,10 @@ static int binary_int(const struct value *value, int64_t *ret_value)
 	if (value->length != width)
 		return SHIPOPT_EPARSE;
 	uint64_t word = read_word(value->bytes, width);
-	*ret_value = width == 8			 ? (int64_t)word
-		     : width == 2		 ? (int16_t)word
-		     : value->type == TYPE_OID ? (int64_t)word
-					       : (int32_t)word;
+	*ret_value = width == 8           ? (int64_t)word
+		: width == 2              ? (int16_t)word
+		: value->type == TYPE_OID ? (int64_t)word
+					  : (int32_t)word;
 	return 1;
 }
 
@@ -57,7 +57,8 @@ static int numeric_open(const struct value *value, struct numeric *ret_numeric)
 {
 	if (value->length < 8)
 		return SHIPOPT_EPARSE;
-	struct numeric numeric = {.count = read_word(value->bytes, 2), .weight = (int16_t)read_word(value->bytes + 2, 2)};
+	struct numeric numeric = {.count = read_word(value->bytes, 2),
+		.weight = (int16_t)read_word(value->bytes + 2, 2)};
 	unsigned sign = (unsigned)read_word(value->bytes + 4, 2);
 	if (value->length != 8 + 2 * numeric.count)
 		return SHIPOPT_EPARSE;
@@ -293,17 +294,20 @@ static int text_timestamp(const char *text, bool has_time, int64_t *ret_unix_us)
 	if (strstr(text, "infinity"))
 		return SHIPOPT_ETOOLARGE;
 	bool ok = read_digits(&text, 4, 7, '-', &year) && read_digits(&text, 2, 2, '-', &month) &&
-		  read_digits(&text, 2, 2, has_time ? ' ' : '\0', &day);
+		read_digits(&text, 2, 2, has_time ? ' ' : '\0', &day);
 	if (ok && has_time)
 		ok = read_digits(&text, 2, 2, ':', &hour) && read_digits(&text, 2, 2, ':', &minute) &&
-		     read_digits(&text, 2, 2, 0, &second) && read_fraction(&text, &fraction) && read_offset(&text, &offset);
+			read_digits(&text, 2, 2, 0, &second) && read_fraction(&text, &fraction) &&
+			read_offset(&text, &offset);
 	if (ok && strcmp(text, " BC") == 0) {
 		year = 1 - year;
 		text += 3;
 	}
 	if (!ok || *text || month < 1 || month > 12 || day < 1 || day > 31 || hour > 24 || minute > 59 || second > 60)
 		return SHIPOPT_EPARSE;
-	int64_t seconds = days_from_civil(year, (unsigned)month, (unsigned)day) * 86400 + hour * 3600 + minute * 60 + second, us;
+	int64_t seconds = days_from_civil(year, (unsigned)month, (unsigned)day) * 86400 + hour * 3600 + minute * 60 +
+		second,
+		us;
 	if (__builtin_mul_overflow(seconds - offset, MILLION, &us) || __builtin_add_overflow(us, fraction, &us))
 		return SHIPOPT_ETOOLARGE;
 	*ret_unix_us = us;
@@ -320,7 +324,8 @@ int value_timestamp(const struct value *value, int64_t *ret_unix_us)
 	if (value->length != (is_date ? 4 : 8))
 		return SHIPOPT_EPARSE;
 	int64_t since = is_date ? (int32_t)read_word(value->bytes, 4) : (int64_t)read_word(value->bytes, 8);
-	bool is_infinite = is_date ? since == INT32_MAX || since == INT32_MIN : since == INT64_MAX || since == INT64_MIN;
+	bool is_infinite =
+		is_date ? since == INT32_MAX || since == INT32_MIN : since == INT64_MAX || since == INT64_MIN;
 	if (is_infinite || (is_date && __builtin_mul_overflow(since, DAY_US, &since)))
 		return SHIPOPT_ETOOLARGE;
 	if (__builtin_add_overflow(since, POSTGRES_EPOCH_US, &since))
@@ -333,7 +338,10 @@ int value_timestamp(const struct value *value, int64_t *ret_unix_us)
 
 static int hex_digit(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	return c >= '0' && c <= '9'    ? c - '0'
+		: c >= 'a' && c <= 'f' ? c - 'a' + 10
+		: c >= 'A' && c <= 'F' ? c - 'A' + 10
+				       : -1;
 }
 
 int value_uuid(const struct value *value, unsigned char ret_uuid[16])
@@ -367,7 +375,8 @@ int value_bytes(const struct value *value, void *buffer, size_t size, size_t *re
 	if (value->type != TYPE_BYTEA)
 		return SHIPOPT_ETYPE;
 	/* Text is "\x" and two digits a byte (bytea_output hex, the default). */
-	if (!value->is_binary && (value->length < 2 || value->bytes[0] != '\\' || value->bytes[1] != 'x' || value->length % 2))
+	if (!value->is_binary &&
+		(value->length < 2 || value->bytes[0] != '\\' || value->bytes[1] != 'x' || value->length % 2))
 		return SHIPOPT_EPARSE;
 	size_t length = value->is_binary ? value->length : (value->length - 2) / 2;
 	if (length > size) {

@@ -54,15 +54,16 @@ static int read_span(const shipopt_rows *rows, size_t row, size_t column, struct
 
 static bool is_text_like(uint32_t type)
 {
-	return type == TYPE_TEXT || type == TYPE_VARCHAR || type == TYPE_BPCHAR || type == TYPE_JSON || type == TYPE_JSONB ||
-		type == TYPE_BYTEA;
+	return type == TYPE_TEXT || type == TYPE_VARCHAR || type == TYPE_BPCHAR || type == TYPE_JSON ||
+		type == TYPE_JSONB || type == TYPE_BYTEA;
 }
 
 static int check_columns(const shipopt_rows *rows, shipopt_error **ret_error)
 {
 	size_t count = shipopt_rows_column_count(rows);
 	if (count < 2)
-		return error_set(ret_error, SHIPOPT_EINVAL, "warming a cache: the query has %zu columns, not a key and a value", count);
+		return error_set(ret_error, SHIPOPT_EINVAL,
+			"warming a cache: the query has %zu columns, not a key and a value", count);
 	for (size_t i = 0; i < 2; i++)
 		if (!is_text_like(shipopt_rows_column_type(rows, i)))
 			return error_set(ret_error, SHIPOPT_ETYPE,

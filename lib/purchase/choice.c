@@ -54,7 +54,7 @@ static int choice_services_rank(const char *services, const char *carrier, const
 		text_trim(&begin, &trimmed);
 		const char *slash = memchr(begin, '/', trimmed);
 		bool match = slash ? choice_equals_part(begin, (size_t)(slash - begin), carrier) &&
-					     choice_equals_part(slash + 1, trimmed - (size_t)(slash - begin) - 1, service)
+				choice_equals_part(slash + 1, trimmed - (size_t)(slash - begin) - 1, service)
 				   : choice_equals_part(begin, trimmed, service);
 		if (match)
 			return rank;
@@ -100,7 +100,7 @@ static bool choice_read_candidate(const struct choice *choice, const shipopt_rec
 		.currency = choice_rate_currency(rate),
 	};
 	return candidate->rank >= 0 && !text_is_empty(shipopt_record_text(rate, SHIPOPT_RATE_ID)) &&
-	       choice_is_wanted(choice->carrier, carrier) && choice_is_wanted(choice->service, service);
+		choice_is_wanted(choice->carrier, carrier) && choice_is_wanted(choice->service, service);
 }
 
 static bool choice_is_better(enum choice_rule rule, const struct candidate *a, const struct candidate *b)
@@ -114,7 +114,7 @@ static bool choice_is_better(enum choice_rule rule, const struct candidate *a, c
 
 /* The outcome over all suitable rates. */
 struct choice_result {
-	const char *currency;        /* the wanted one, else that of the first rate with an amount; NULL: no such rate */
+	const char *currency; /* the wanted one, else that of the first rate with an amount; NULL: no such rate */
 	bool has_best, has_above, has_unread, has_other_currency;
 	struct candidate best, above; /* the best candidate; the cheapest above max_rate */
 	size_t unread;                /* a rate whose amount cannot be read */
@@ -183,7 +183,8 @@ static void choice_append_messages(struct buffer *text, const shipopt_record *sh
 		const shipopt_record *message = shipopt_record_item(shipment, SHIPOPT_SHIPMENT_MESSAGES, i);
 		const char *carrier = shipopt_record_text(message, SHIPOPT_MESSAGE_CARRIER);
 		const char *words = shipopt_record_text(message, SHIPOPT_MESSAGE_MESSAGE);
-		buffer_append_format(text, "; %.64s says: %.200s", carrier ? carrier : "the carrier", words ? words : "nothing");
+		buffer_append_format(text, "; %.64s says: %.200s", carrier ? carrier : "the carrier",
+			words ? words : "nothing");
 	}
 }
 
@@ -267,7 +268,7 @@ static int choice_explain_unsuitable(const struct choice *choice, size_t count, 
 		buffer_append_format(text, "none of the %zu rates is by carrier \"%s\" and service \"%s\"", count,
 			UNICODE_SHOWN(text_is_empty(choice->carrier) ? "any" : choice->carrier),
 			UNICODE_SHOWN(!text_is_empty(choice->service)     ? choice->service
-				      : choice->rule == CHOICE_SERVICES ? choice->services
+					: choice->rule == CHOICE_SERVICES ? choice->services
 									  : "any"));
 	return SHIPOPT_ENORATE;
 }
@@ -277,10 +278,11 @@ static int choice_explain_none(const struct choice *choice, const shipopt_record
 {
 	struct buffer text;
 	buffer_init(&text, DETAIL_BYTES_MAX);
-	int status = result->has_above ? choice_explain_above(choice, result, &text)
+	int status = result->has_above       ? choice_explain_above(choice, result, &text)
 		: result->has_other_currency ? choice_explain_currencies(choice, shipment, &text)
-		: result->has_unread ? choice_explain_unread(choice_rate(shipment, result->unread), &text)
-				     : choice_explain_unsuitable(choice, shipopt_record_count(shipment, SHIPOPT_SHIPMENT_RATES), &text);
+		: result->has_unread
+		? choice_explain_unread(choice_rate(shipment, result->unread), &text)
+		: choice_explain_unsuitable(choice, shipopt_record_count(shipment, SHIPOPT_SHIPMENT_RATES), &text);
 	choice_append_offered(&text, shipment);
 	choice_append_messages(&text, shipment);
 	error_set(ret_error, status, "%s", buffer_text(&text));
@@ -288,7 +290,8 @@ static int choice_explain_none(const struct choice *choice, const shipopt_record
 	return status;
 }
 
-int choice_pick(const struct choice *choice, const shipopt_record *shipment, size_t *ret_index, shipopt_error **ret_error)
+int choice_pick(const struct choice *choice, const shipopt_record *shipment, size_t *ret_index,
+	shipopt_error **ret_error)
 {
 	bool is_any = text_is_empty(choice->currency);
 	struct choice_result result = {.currency = is_any ? NULL : choice->currency};

@@ -23,10 +23,10 @@ enum choice_rule { CHOICE_CHEAPEST, CHOICE_FASTEST, CHOICE_SERVICES };
 
 struct choice {
 	enum choice_rule rule;
-	const char *services; /* "USPS/Priority,Ground"; CHOICE_SERVICES */
+	const char *services;          /* "USPS/Priority,Ground"; CHOICE_SERVICES */
 	const char *carrier, *service; /* what the order wants; NULL: anything */
-	int64_t max_rate;      /* 0: none */
-	const char *currency;  /* of the rates and of max_rate; NULL or "": none wanted */
+	int64_t max_rate;              /* 0: none */
+	const char *currency;          /* of the rates and of max_rate; NULL or "": none wanted */
 };
 
 /* The name of a rule; SHIPOPT_EINVAL. */
@@ -46,6 +46,7 @@ const char *choice_currency(const char *setting, int64_t max_rate, int64_t spend
  *   SHIPOPT_ELIMIT   all candidates are above max_rate
  * with the detail: what was wanted, what was offered, in which currency, what to set, and the carriers' own messages.
  */
-int choice_pick(const struct choice *choice, const shipopt_record *shipment, size_t *ret_index, shipopt_error **ret_error);
+int choice_pick(const struct choice *choice, const shipopt_record *shipment, size_t *ret_index,
+	shipopt_error **ret_error);
 
 #endif

@@ -88,7 +88,7 @@ struct evidence_row {
 };
 
 enum evidence_next {
-	NEXT_LOOK_UP,   /* wait, look the shipment up */
+	NEXT_LOOK_UP, /* wait, look the shipment up */
 	NEXT_BOUGHT,
 	NEXT_FAILED,    /* proven: another shipment may be bought */
 	NEXT_AGAIN,     /* send the same shipment again */
@@ -106,6 +106,7 @@ enum evidence_look_up {
 };
 
 /* `is_settled`: the look-up was begun behind the row's settle time, counted from the newest `buying`. */
-enum evidence_next evidence_after_look_up(const struct evidence_row *row, enum evidence_look_up look_up, bool is_settled);
+enum evidence_next evidence_after_look_up(const struct evidence_row *row, enum evidence_look_up look_up,
+	bool is_settled);
 
 #endif

@@ -21,7 +21,8 @@ void purchase_on(struct purchase *purchase, enum purchase_event event)
 	}
 	shipopt_error *error = NULL;
 	int status = purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : SHIPOPT_EINTERNAL;
-	error_set(&error, status, "purchase: no rule for event %d while %s", (int)event, purchase_state_name(purchase->state));
+	error_set(&error, status, "purchase: no rule for event %d while %s", (int)event,
+		purchase_state_name(purchase->state));
 	purchase_end(purchase, status, error);
 }
 
@@ -39,7 +40,8 @@ static void purchase_wait_is_over(struct timer *timer)
 {
 	struct purchase *purchase = CONTAINER_OF(timer, struct purchase, timer);
 	purchase->parked(purchase, false);
-	purchase_on(purchase, purchase->is_canceled || clock_now_us() >= purchase->deadline_us ? EVENT_LATE : EVENT_TIME);
+	purchase_on(purchase,
+		purchase->is_canceled || clock_now_us() >= purchase->deadline_us ? EVENT_LATE : EVENT_TIME);
 }
 
 void purchase_wait(struct purchase *purchase, enum purchase_state state, int64_t delay_us)
@@ -154,9 +156,7 @@ void purchase_cancel(struct purchase *purchase)
 	switch (purchase->state) {
 	case PURCHASE_RATING:
 	case PURCHASE_LOOKING:
-	case PURCHASE_ADMITTING:
-		exchange_cancel(&purchase->exchange);
-		break;
+	case PURCHASE_ADMITTING: exchange_cancel(&purchase->exchange); break;
 	case PURCHASE_BUYING:
 		/* On the wire it is not canceled: the answer says what was bought. */
 		if (!exchange_is_on_wire(&purchase->exchange))
@@ -166,11 +166,8 @@ void purchase_cancel(struct purchase *purchase)
 	case PURCHASE_WAITING_FOR_RATE:
 	case PURCHASE_WAITING_TO_LOOK:
 	case PURCHASE_WAITING_FOR_STORE:
-	case PURCHASE_CHOOSING:
-		timer_start(purchase->reactor, &purchase->timer, 0);
-		break;
-	default:
-		break; /* the ledger's answer comes soon, and every step looks at is_canceled */
+	case PURCHASE_CHOOSING: timer_start(purchase->reactor, &purchase->timer, 0); break;
+	default: break; /* the ledger's answer comes soon, and every step looks at is_canceled */
 	}
 }
 

@@ -65,7 +65,7 @@ struct purchase_rules { /* of a run; constant while purchases run */
 	int64_t fallback_percent, ceiling_percent;
 	int64_t lease_ms, settle_ms, timeout_ms;
 	const char *purpose, *budget, *currency;
-	int64_t spend_limit; /* 0: none */
+	int64_t spend_limit;                              /* 0: none */
 	int64_t insurance_fee_percent, insurance_fee_min; /* millionths */
 	const char *insurance_currency;
 	bool rate_only;
@@ -107,14 +107,15 @@ struct purchase {
 
 	/* the result: into the owner's item */
 	shipopt_item *item;
-	enum blame blame; /* ACCOUNT or CONFIGURATION: perhaps not the order's fault; blame_status is the status of the refusal */
+	enum blame
+		blame; /* ACCOUNT or CONFIGURATION: perhaps not the order's fault; blame_status is the status of the refusal */
 	int blame_status;
 
 	/* its own */
 	enum purchase_state state;
 	bool is_canceled, holds_lease;
-	bool is_other;       /* the row is open, with other content than the order's */
-	bool is_rerating;    /* an expired rate: the approved carrier and service again */
+	bool is_other;    /* the row is open, with other content than the order's */
+	bool is_rerating; /* an expired rate: the approved carrier and service again */
 	struct ledger_row row;
 	int64_t token;
 	char fingerprint[PURCHASE_FINGERPRINT_SIZE];
@@ -127,12 +128,12 @@ struct purchase {
 	unsigned look_ups, claims, store_retries, rate_waits;
 	char *rerate_id; /* the shipment that is rated again; NULL while one is made */
 	struct random random;
-	struct buffer note;        /* on the label that was bought */
-	shipopt_error *doubt;      /* why the outcome is not known, or the refusal */
-	int event_status;          /* what came with an event */
+	struct buffer note;   /* on the label that was bought */
+	shipopt_error *doubt; /* why the outcome is not known, or the refusal */
+	int event_status;     /* what came with an event */
 	shipopt_error *event_error;
 	int64_t event_value;
-	enum evidence evidence;    /* of the newest purchase */
+	enum evidence evidence; /* of the newest purchase */
 	int end_status;
 	shipopt_error *end_error;
 	struct timer timer;

@@ -48,12 +48,13 @@ void purchase_admit(struct purchase *purchase)
 		purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : SHIPOPT_ECANCELED, NULL);
 		return;
 	}
-	const char *id = purchase->rate_index == SIZE_MAX ? purchase->row.shipment_id
-							  : shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
+	const char *id = purchase->rate_index == SIZE_MAX
+		? purchase->row.shipment_id
+		: shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
 	struct call *call = purchase_new_call(purchase);
 	int64_t insurance = purchase_insurance(purchase);
-	int r = purchase->rules->carrier->provider->buy_shipment(
-		call, id, purchase_rate_id(purchase), insurance > 0 ? insurance : -1);
+	int r = purchase->rules->carrier->provider->buy_shipment(call, id, purchase_rate_id(purchase),
+		insurance > 0 ? insurance : -1);
 	if (r < 0) {
 		purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : r, NULL);
 		return;
@@ -67,7 +68,8 @@ void purchase_admit(struct purchase *purchase)
 /* What an order's message says behind why its purchase is not sent. */
 static const char *purchase_not_sent_text(const struct purchase *purchase)
 {
-	return purchase_is_open(purchase) ? "it was not sent again, and what became of it before is not known" : "nothing was bought";
+	return purchase_is_open(purchase) ? "it was not sent again, and what became of it before is not known"
+					  : "nothing was bought";
 }
 
 static const char *purchase_currency(const struct purchase *purchase, const struct ledger_request *request)
@@ -76,8 +78,8 @@ static const char *purchase_currency(const struct purchase *purchase, const stru
 }
 
 /* Checks the currencies against the spend limit, before anything is written. */
-static int purchase_check_money(
-	const struct purchase *purchase, const struct ledger_request *request, shipopt_error **ret_error)
+static int purchase_check_money(const struct purchase *purchase, const struct ledger_request *request,
+	shipopt_error **ret_error)
 {
 	const struct purchase_rules *rules = purchase->rules;
 	const char *currency = purchase_currency(purchase, request);
@@ -89,7 +91,8 @@ static int purchase_check_money(
 		return error_set(ret_error, SHIPOPT_ELIMIT,
 			"the rate is in %s and the insurance in %s (bulk setting insurance_currency), and the spend limit counts both; "
 			"%s",
-			currency ? currency : "no currency", rules->insurance_currency, purchase_not_sent_text(purchase));
+			currency ? currency : "no currency", rules->insurance_currency,
+			purchase_not_sent_text(purchase));
 	return 0;
 }
 
@@ -124,8 +127,8 @@ static shipopt_error *purchase_over_limit(const struct purchase *purchase)
 	if (__builtin_add_overflow(purchase->ledger.amount, purchase->ledger.fee, &wanted))
 		wanted = INT64_MAX;
 	decimal_format(wanted, 2, amount);
-	error_set(&error, SHIPOPT_ELIMIT, "%s more would pass the spend limit %s %s of budget \"%s\"; %s", amount, limit,
-		rules->currency, rules->budget, purchase_not_sent_text(purchase));
+	error_set(&error, SHIPOPT_ELIMIT, "%s more would pass the spend limit %s %s of budget \"%s\"; %s", amount,
+		limit, rules->currency, rules->budget, purchase_not_sent_text(purchase));
 	return error;
 }
 
@@ -189,8 +192,8 @@ static void purchase_read_words(const struct purchase *purchase, struct evidence
 	/* {"error":{…}} or {"error":"…"} is the API's error, not a gateway's. Only one with a code can be on the list. */
 	answer->is_envelope = json_type(error) == JSON_OBJECT || json_type(error) == JSON_STRING;
 	if (json_type(error) == JSON_OBJECT)
-		answer->word = purchase->rules->carrier->provider->purchase_word(
-			exchange->http_status, json_get_text(error, "code"));
+		answer->word = purchase->rules->carrier->provider->purchase_word(exchange->http_status,
+			json_get_text(error, "code"));
 }
 
 static enum evidence purchase_judge(const struct purchase *purchase)
@@ -203,7 +206,7 @@ static enum evidence purchase_judge(const struct purchase *purchase)
 		.http_status = exchange->http.status == 0 ? exchange->http_status : 0,
 		.word = WORD_UNLISTED,
 		.shows_label = exchange->status == 0 &&
-			       provider->has_postage(purchase->shipment, purchase->row.shipment_id) == 1,
+			provider->has_postage(purchase->shipment, purchase->row.shipment_id) == 1,
 	};
 	purchase_read_words(purchase, &answer);
 	return evidence_of_purchase(&answer);
@@ -229,8 +232,9 @@ static shipopt_error *purchase_no_label(const struct purchase *purchase)
 	const struct provider *provider = purchase->rules->carrier->provider;
 	bool is_it = provider->has_postage(purchase->shipment, purchase->row.shipment_id) >= 0;
 	shipopt_error *error = NULL;
-	error_set(&error, SHIPOPT_EINDOUBT, "POST /shipments/%.64s/buy: HTTP %d, but the answer %s", purchase->row.shipment_id,
-		purchase->exchange.http_status, is_it ? "shows neither a tracking code nor a label" : "is not that shipment");
+	error_set(&error, SHIPOPT_EINDOUBT, "POST /shipments/%.64s/buy: HTTP %d, but the answer %s",
+		purchase->row.shipment_id, purchase->exchange.http_status,
+		is_it ? "shows neither a tracking code nor a label" : "is not that shipment");
 	return error;
 }
 
@@ -241,7 +245,8 @@ static void purchase_answered(struct exchange *exchange)
 	int status = exchange->status;
 	if (purchase->state == PURCHASE_ADMITTING) {
 		/* It was never admitted: nothing was written and nothing was sent. */
-		purchase_on_error(purchase, EVENT_TROUBLE, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : status, error);
+		purchase_on_error(purchase, EVENT_TROUBLE, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : status,
+			error);
 		return;
 	}
 	const struct evidence_row row = {.sent = purchase->row.sent, .unproven = purchase->row.unproven};
@@ -295,7 +300,7 @@ void purchase_prove(struct purchase *purchase)
 static bool purchase_goes_on(const struct purchase *purchase)
 {
 	bool could_not = purchase->evidence == EVIDENCE_DENIED ||
-			 (purchase->evidence == EVIDENCE_UNSENT && purchase->end_status != SHIPOPT_ETIMEDOUT);
+		(purchase->evidence == EVIDENCE_UNSENT && purchase->end_status != SHIPOPT_ETIMEDOUT);
 	return !could_not && !purchase->is_canceled && clock_now_us() < purchase->deadline_us;
 }
 

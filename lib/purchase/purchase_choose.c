@@ -39,12 +39,12 @@ static int64_t purchase_approved(const struct purchase *purchase)
 static const shipopt_record *purchase_chosen_rate(const struct purchase *purchase)
 {
 	return purchase->rate_index == SIZE_MAX
-		       ? NULL
-		       : shipopt_record_item(purchase->shipment, SHIPOPT_SHIPMENT_RATES, purchase->rate_index);
+		? NULL
+		: shipopt_record_item(purchase->shipment, SHIPOPT_SHIPMENT_RATES, purchase->rate_index);
 }
 
-static void purchase_hold_above(
-	struct purchase *purchase, int64_t amount, const char *currency, int64_t ceiling, const char *ceiling_currency)
+static void purchase_hold_above(struct purchase *purchase, int64_t amount, const char *currency, int64_t ceiling,
+	const char *ceiling_currency)
 {
 	char now[DECIMAL_TEXT_SIZE], approved[DECIMAL_TEXT_SIZE];
 	shipopt_error *error = NULL;
@@ -58,7 +58,8 @@ static void purchase_hold_above(
 /* Amounts in different currencies are never compared: a price approved in another currency is not approved. */
 static bool purchase_price_is_allowed(struct purchase *purchase, int64_t amount, const char *currency)
 {
-	int64_t approved = purchase_approved(purchase), bound = approved > 0 ? approved : purchase_order_bound(purchase);
+	int64_t approved = purchase_approved(purchase),
+		bound = approved > 0 ? approved : purchase_order_bound(purchase);
 	const char *bound_currency = approved > 0 ? purchase->row.approved_currency : purchase->rules->currency;
 	if (bound <= 0 || (amount <= bound && text_equal(currency, bound_currency)))
 		return true;
@@ -134,7 +135,8 @@ void purchase_use_rate(struct purchase *purchase)
 		shipopt_error *error = NULL;
 		int status = error_set(&error, SHIPOPT_EINVAL,
 			"rate %lld was chosen, which cannot be bought; there are %zu, counted from 0",
-			(long long)purchase->event_value, shipopt_record_count(purchase->shipment, SHIPOPT_SHIPMENT_RATES));
+			(long long)purchase->event_value,
+			shipopt_record_count(purchase->shipment, SHIPOPT_SHIPMENT_RATES));
 		purchase_fail(purchase, LEDGER_FAIL, status, error);
 	} else if (purchase_price_is_allowed(purchase, amount, shipopt_record_text(rate, SHIPOPT_RATE_CURRENCY))) {
 		if (purchase->rules->store)
@@ -241,7 +243,9 @@ static void purchase_ask_host(struct purchase *purchase)
 	shipopt_request *request = NULL;
 	struct purchase_question *question = mem_alloc_zero(sizeof(*question));
 	int r = question ? shipopt_record_copy(purchase->shipment, &question->shipment) : SHIPOPT_ENOMEM;
-	r = r < 0 ? r : request_new(purchase->order->key, question->shipment, purchase_question_answered, question, &request);
+	r = r < 0
+		? r
+		: request_new(purchase->order->key, question->shipment, purchase_question_answered, question, &request);
 	if (r < 0) {
 		purchase_question_free(question);
 		purchase_end(purchase, r, NULL);
@@ -297,7 +301,8 @@ static int purchase_fall_back(struct purchase *purchase, shipopt_error **ret_err
 	choice.currency = purchase_wanted_currency(purchase);
 	int64_t base = purchase->order->max_rate;
 	if (base <= 0)
-		base = health_cheapest(&rules->carrier->health, purchase->order->carrier, choice.currency, &seen_currency);
+		base = health_cheapest(&rules->carrier->health, purchase->order->carrier, choice.currency,
+			&seen_currency);
 	if (base < 0)
 		return error_set(ret_error, SHIPOPT_ENORATE,
 			"carrier \"%.64s\" has no rate now, and a fallback has no price bound: set max_rate",
@@ -310,7 +315,8 @@ static int purchase_fall_back(struct purchase *purchase, shipopt_error **ret_err
 static void purchase_choose_missing(struct purchase *purchase, int status, shipopt_error *error)
 {
 	const char *wanted = purchase->order->carrier;
-	bool missing = status == SHIPOPT_ENORATE && !text_is_empty(wanted) && !purchase_has_rate_of(purchase->shipment, wanted);
+	bool missing = status == SHIPOPT_ENORATE && !text_is_empty(wanted) &&
+		!purchase_has_rate_of(purchase->shipment, wanted);
 	if (missing && purchase->rules->missing_carrier == MISSING_WAIT) {
 		purchase_wait_for_carrier(purchase, error);
 		return;
@@ -329,7 +335,8 @@ static void purchase_choose_missing(struct purchase *purchase, int status, shipo
 	}
 	/* A person decides about a price that is too high: the row is held, and the error gets that code. */
 	shipopt_error *held = NULL;
-	error_set(&held, SHIPOPT_EHELD, "%s: needs review", error ? shipopt_error_message(error) : "above the order's max_rate");
+	error_set(&held, SHIPOPT_EHELD, "%s: needs review",
+		error ? shipopt_error_message(error) : "above the order's max_rate");
 	shipopt_error_unref(error);
 	purchase_fail(purchase, LEDGER_HOLD, SHIPOPT_EHELD, held);
 }

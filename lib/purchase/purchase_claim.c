@@ -58,16 +58,11 @@ static enum purchase_event purchase_find_unsent(struct purchase *purchase, bool 
 {
 	bool is_kept = is_same && !purchase_is_elsewhere(purchase) && !purchase_request_max_rate_changed(purchase);
 	switch (purchase->row.state) {
-	case LEDGER_PLANNED:
-		return is_kept ? EVENT_FRESH : EVENT_CHANGED;
-	case LEDGER_CREATED:
-		return is_kept && purchase->row.sent < LEDGER_SENDS_MAX ? EVENT_RATED : EVENT_CHANGED;
-	case LEDGER_HELD:
-		return is_kept ? EVENT_HELD : EVENT_CHANGED; /* the order was corrected */
-	case LEDGER_FAILED:
-		return EVENT_CHANGED; /* nothing was bought: a new run tries again */
-	default:
-		return EVENT_CLOSED;
+	case LEDGER_PLANNED: return is_kept ? EVENT_FRESH : EVENT_CHANGED;
+	case LEDGER_CREATED: return is_kept && purchase->row.sent < LEDGER_SENDS_MAX ? EVENT_RATED : EVENT_CHANGED;
+	case LEDGER_HELD: return is_kept ? EVENT_HELD : EVENT_CHANGED; /* the order was corrected */
+	case LEDGER_FAILED: return EVENT_CHANGED;                      /* nothing was bought: a new run tries again */
+	default: return EVENT_CLOSED;
 	}
 }
 
@@ -97,7 +92,8 @@ static void purchase_find_doubt(struct purchase *purchase)
 		return;
 	if (row->state == LEDGER_CREATED)
 		error_set(&purchase->doubt, SHIPOPT_EINDOUBT,
-			"a person found nothing bought (\"%s\"): the same shipment is sent again when a look-up finds no postage either", reason);
+			"a person found nothing bought (\"%s\"): the same shipment is sent again when a look-up finds no postage either",
+			reason);
 	else
 		error_set(&purchase->doubt, SHIPOPT_EINDOUBT, "%s", reason);
 }

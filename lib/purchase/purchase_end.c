@@ -75,8 +75,9 @@ int purchase_fill_item(struct purchase *purchase)
 	const struct {
 		char **slot;
 		const char *text;
-	} texts[] = {{&item->shipment_id, row->shipment_id}, {&item->carrier, row->carrier}, {&item->service, row->service},
-		{&item->currency, row->currency}, {&item->tracking_code, row->tracking_code}, {&item->label_url, row->label_url}};
+	} texts[] = {{&item->shipment_id, row->shipment_id}, {&item->carrier, row->carrier},
+		{&item->service, row->service}, {&item->currency, row->currency},
+		{&item->tracking_code, row->tracking_code}, {&item->label_url, row->label_url}};
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(texts); i++)
 		r = purchase_replace_text(texts[i].slot, texts[i].text);
@@ -86,7 +87,8 @@ int purchase_fill_item(struct purchase *purchase)
 	if (!item->record)
 		item->record = TAKE(purchase->shipment);
 	if (r == 0 && !item->record && row->result)
-		r = shipopt_record_decode(SHIPOPT_RECORD_SHIPMENT, row->result, strlen(row->result), &item->record, NULL);
+		r = shipopt_record_decode(SHIPOPT_RECORD_SHIPMENT, row->result, strlen(row->result), &item->record,
+			NULL);
 	return r == SHIPOPT_EPARSE ? 0 : r;
 }
 
@@ -111,7 +113,8 @@ void purchase_end_failed(struct purchase *purchase)
 	purchase_end(purchase, r < 0 ? r : purchase->end_status, TAKE(purchase->end_error));
 }
 
-static void purchase_submit_failure(struct purchase *purchase, struct ledger_request *request, int status, shipopt_error *error)
+static void purchase_submit_failure(struct purchase *purchase, struct ledger_request *request, int status,
+	shipopt_error *error)
 {
 	purchase->end_status = status;
 	shipopt_error_unref(purchase->end_error);
@@ -141,11 +144,13 @@ void purchase_fail(struct purchase *purchase, enum ledger_operation operation, i
  * shipment, unless they are another order's. */
 void purchase_hold_shipment(struct purchase *purchase)
 {
-	const char *id = purchase->rerate_id ? purchase->rerate_id : shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
+	const char *id = purchase->rerate_id ? purchase->rerate_id
+					     : shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
 	shipopt_error *error = NULL;
 	error_set(&error, SHIPOPT_EHELD,
 		"the carrier made shipment %.64s with postage, which was not asked for: a person must void it or keep it "
-		"(shipopt_ledger_resolve)", id);
+		"(shipopt_ledger_resolve)",
+		id);
 	if (!purchase->rules->store) {
 		purchase_end(purchase, SHIPOPT_EHELD, error);
 		return;
@@ -163,9 +168,9 @@ static int purchase_late_status(const struct purchase *purchase)
 	/* Another process may hold the row: then only its state is known. */
 	bool is_open = state == LEDGER_BUYING || state == LEDGER_IN_DOUBT || purchase_is_open(purchase);
 	bool is_leased = state && !purchase->holds_lease && purchase->row.lease_until_ms > purchase->row.now_ms;
-	return is_open			? SHIPOPT_EINDOUBT
-	       : purchase->is_canceled	? SHIPOPT_ECANCELED
-	       : is_leased		? SHIPOPT_EBUSY
+	return is_open                  ? SHIPOPT_EINDOUBT
+		: purchase->is_canceled ? SHIPOPT_ECANCELED
+		: is_leased             ? SHIPOPT_EBUSY
 					: SHIPOPT_ETIMEDOUT;
 }
 
@@ -180,10 +185,12 @@ void purchase_end_late(struct purchase *purchase)
 	if (!error && status == SHIPOPT_EBUSY)
 		error_set(&error, status, "another process holds the order until its lease ends");
 	if (!error && status == SHIPOPT_EINDOUBT)
-		error_set(&error, status, "another process holds the order, and its purchase is %s: run it again when that ends",
+		error_set(&error, status,
+			"another process holds the order, and its purchase is %s: run it again when that ends",
 			ledger_state_name(purchase->row.state));
 	if (!error && status == SHIPOPT_ETIMEDOUT)
-		error_set(&error, status, "the order's time (bulk setting item_timeout_ms) was over while it waited: run it again");
+		error_set(&error, status,
+			"the order's time (bulk setting item_timeout_ms) was over while it waited: run it again");
 	purchase_end(purchase, status, error);
 }
 
@@ -202,8 +209,9 @@ static void purchase_end_other(struct purchase *purchase)
 	shipopt_error *error = NULL;
 	buffer_init(&names, DIFFERENCES_BYTES_MAX);
 	purchase_request_differences(purchase, &names);
-	error_set(&error, SHIPOPT_ECONFLICT, "the key \"%s\" is %s with other content; it differs in: %s", purchase->order->key,
-		ledger_state_name(purchase->row.state), names.length ? buffer_text(&names) : "the request");
+	error_set(&error, SHIPOPT_ECONFLICT, "the key \"%s\" is %s with other content; it differs in: %s",
+		purchase->order->key, ledger_state_name(purchase->row.state),
+		names.length ? buffer_text(&names) : "the request");
 	buffer_done(&names);
 	purchase_end(purchase, SHIPOPT_ECONFLICT, error);
 }
@@ -221,9 +229,11 @@ void purchase_end_in_doubt(struct purchase *purchase)
 	}
 	shipopt_error *error = TAKE(purchase->doubt);
 	if (is_refused)
-		error = error_prefix(error, "refused, but not proven: a person must look the shipment up at the carrier (shipopt_ledger_resolve)");
+		error = error_prefix(error,
+			"refused, but not proven: a person must look the shipment up at the carrier (shipopt_ledger_resolve)");
 	else if (row->needs_person)
-		error = error_prefix(error, "a person must look the shipment up at the carrier (shipopt_ledger_resolve)");
+		error = error_prefix(error,
+			"a person must look the shipment up at the carrier (shipopt_ledger_resolve)");
 	int r = purchase_fill_item(purchase);
 	purchase_end(purchase, is_refused && r == 0 ? SHIPOPT_EREFUSED : SHIPOPT_EINDOUBT, error);
 }
@@ -288,8 +298,8 @@ static shipopt_error *purchase_overcharge(const struct ledger_row *row)
 	shipopt_error *error = NULL;
 	decimal_format(row->paid, 2, paid);
 	decimal_format(row->ceiling, 2, approved);
-	error_set(&error, SHIPOPT_ELIMIT, "bought, but the carrier charged %s %s where at most %s %s was approved%s%s", paid, currency,
-		approved, currency, row->reason ? "; " : "", row->reason ? row->reason : "");
+	error_set(&error, SHIPOPT_ELIMIT, "bought, but the carrier charged %s %s where at most %s %s was approved%s%s",
+		paid, currency, approved, currency, row->reason ? "; " : "", row->reason ? row->reason : "");
 	return error;
 }
 

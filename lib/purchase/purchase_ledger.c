@@ -44,7 +44,7 @@ void purchase_take_settle_time(struct purchase *purchase)
 static void purchase_take_lease(struct purchase *purchase, const struct ledger_request *request)
 {
 	bool is_leased = request->operation == LEDGER_CLAIM || request->operation == LEDGER_RENEW ||
-			 request->operation == LEDGER_BUY;
+		request->operation == LEDGER_BUY;
 	/* Counted from before the request, so that our end is never later than the database's. */
 	if (is_leased)
 		purchase->lease_until_us = purchase->ledger_sent_us + purchase->rules->lease_ms * 1000;
@@ -56,23 +56,15 @@ static void purchase_take_lease(struct purchase *purchase, const struct ledger_r
 static enum purchase_event purchase_outcome(struct purchase *purchase, int status)
 {
 	switch (status) {
-	case LEDGER_OK:
-		return EVENT_DONE;
-	case LEDGER_BUSY:
-		return EVENT_BUSY;
-	case LEDGER_LOST:
-		purchase->holds_lease = false;
-		return EVENT_TAKEN;
-	case LEDGER_REFUSED:
-		return EVENT_TAKEN;
-	case LEDGER_OVER_LIMIT:
-		return EVENT_OVER_LIMIT;
-	case LEDGER_SHARED:
-		return EVENT_SHARED;
+	case LEDGER_OK: return EVENT_DONE;
+	case LEDGER_BUSY: return EVENT_BUSY;
+	case LEDGER_LOST: purchase->holds_lease = false; return EVENT_TAKEN;
+	case LEDGER_REFUSED: return EVENT_TAKEN;
+	case LEDGER_OVER_LIMIT: return EVENT_OVER_LIMIT;
+	case LEDGER_SHARED: return EVENT_SHARED;
 	case SHIPOPT_EINDOUBT: /* of the commit: read the row before anything else */
 		return ++purchase->store_retries <= COMMITS_IN_DOUBT_MAX ? EVENT_TAKEN : EVENT_STORE_FAILED;
-	default:
-		return EVENT_STORE_FAILED;
+	default: return EVENT_STORE_FAILED;
 	}
 }
 

@@ -73,8 +73,8 @@ static enum evidence_look_up purchase_look_up_says(const struct purchase *purcha
 {
 	int postage = purchase->rules->carrier->provider->has_postage(purchase->shipment, purchase->row.shipment_id);
 	return purchase->exchange.status != 0 || postage < 0 ? LOOK_UP_NOTHING
-	       : postage				      ? LOOK_UP_POSTAGE
-							      : LOOK_UP_NO_POSTAGE;
+		: postage                                    ? LOOK_UP_POSTAGE
+							     : LOOK_UP_NO_POSTAGE;
 }
 
 static void purchase_looked_up(struct exchange *exchange)
@@ -82,12 +82,18 @@ static void purchase_looked_up(struct exchange *exchange)
 	struct purchase *purchase = purchase_of(exchange);
 	shipopt_error *error = purchase_take_answer(purchase);
 	const struct ledger_row *row = &purchase->row;
-	const struct evidence_row facts = {.sent = row->sent, .unproven = row->unproven, .exists_seen = row->exists_seen,
-		.needs_person = row->needs_person, .was_refused = row->refusal != NULL};
+	const struct evidence_row facts = {.sent = row->sent,
+		.unproven = row->unproven,
+		.exists_seen = row->exists_seen,
+		.needs_person = row->needs_person,
+		.was_refused = row->refusal != NULL};
 	bool is_settled = purchase->look_up_began_us >= purchase->settle_due_us;
 	enum evidence_next next = evidence_after_look_up(&facts, purchase_look_up_says(purchase), is_settled);
-	static const enum purchase_event events[] = {[NEXT_LOOK_UP] = EVENT_LOOK_UP, [NEXT_BOUGHT] = EVENT_BOUGHT,
-		[NEXT_AGAIN] = EVENT_AGAIN, [NEXT_ONLY_READ] = EVENT_ONLY_READ, [NEXT_PERSON] = EVENT_PERSON};
+	static const enum purchase_event events[] = {[NEXT_LOOK_UP] = EVENT_LOOK_UP,
+		[NEXT_BOUGHT] = EVENT_BOUGHT,
+		[NEXT_AGAIN] = EVENT_AGAIN,
+		[NEXT_ONLY_READ] = EVENT_ONLY_READ,
+		[NEXT_PERSON] = EVENT_PERSON};
 	bool is_trouble = exchange->status == SHIPOPT_EAUTH || exchange->status == SHIPOPT_ECANCELED;
 	purchase_blame(purchase, exchange->status);
 	purchase_on_error(purchase, is_trouble ? EVENT_TROUBLE : events[next], exchange->status, error);
@@ -158,9 +164,10 @@ void purchase_ask_person(struct purchase *purchase)
 		return;
 	}
 	struct ledger_request *request = purchase_ledger(purchase, LEDGER_DOUBT);
-	request->reason = purchase->row.refusal ? purchase->row.refusal
-						: "three purchases of the shipment were sent, and what became of them is not known: "
-						  "look the order up at the carrier (shipopt_ledger_resolve)";
+	request->reason = purchase->row.refusal
+		? purchase->row.refusal
+		: "three purchases of the shipment were sent, and what became of them is not known: "
+		  "look the order up at the carrier (shipopt_ledger_resolve)";
 	request->needs_person = true;
 	purchase_submit(purchase, PURCHASE_DOUBTING);
 }

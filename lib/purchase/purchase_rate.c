@@ -21,7 +21,7 @@ static bool purchase_is_refusal(int status)
 static bool purchase_is_our_reference(const char *given, const char *wanted)
 {
 	return text_equal(given, wanted) ||
-	       (wanted && strlen(given) >= REFERENCE_CUT_MIN && text_has_prefix(wanted, given));
+		(wanted && strlen(given) >= REFERENCE_CUT_MIN && text_has_prefix(wanted, given));
 }
 
 /* With an answer that belongs to another request, this order would pay for another order's shipment. A re-rate must have the
@@ -34,8 +34,8 @@ static int purchase_check_shipment(const struct purchase *purchase, shipopt_erro
 	if (text_is_empty(id))
 		return error_set(ret_error, SHIPOPT_EPROTOCOL, "the carrier's answer has no shipment id");
 	if (purchase->rerate_id && !text_equal(id, purchase->rerate_id))
-		return error_set(ret_error, SHIPOPT_EPROTOCOL, "the carrier answered about shipment %.64s instead of %.64s", id,
-			purchase->rerate_id);
+		return error_set(ret_error, SHIPOPT_EPROTOCOL,
+			"the carrier answered about shipment %.64s instead of %.64s", id, purchase->rerate_id);
 	if (!purchase->rerate_id && !text_is_empty(given) && !purchase_is_our_reference(given, wanted))
 		return error_set(ret_error, SHIPOPT_EPROTOCOL,
 			"the carrier answered about a shipment with reference \"%.64s\" instead of \"%.64s\"", given,
@@ -103,7 +103,8 @@ static void purchase_rated(struct exchange *exchange)
 void purchase_refuse_order(struct purchase *purchase)
 {
 	int status = purchase->event_status;
-	purchase_fail(purchase, status == SHIPOPT_EHELD ? LEDGER_HOLD : LEDGER_FAIL, status, TAKE(purchase->event_error));
+	purchase_fail(purchase, status == SHIPOPT_EHELD ? LEDGER_HOLD : LEDGER_FAIL, status,
+		TAKE(purchase->event_error));
 }
 
 void purchase_create(struct purchase *purchase)

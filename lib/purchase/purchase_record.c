@@ -37,7 +37,8 @@ static int64_t purchase_fee(const struct purchase *purchase, struct buffer *note
 		return purchase->row.fee;
 	char asked[DECIMAL_TEXT_SIZE], text[128];
 	decimal_format(purchase->row.insurance, 2, asked);
-	snprintf(text, sizeof(text), "bought, but not insured: %s %s was asked for", asked, purchase->rules->insurance_currency);
+	snprintf(text, sizeof(text), "bought, but not insured: %s %s was asked for", asked,
+		purchase->rules->insurance_currency);
 	purchase_add_note(note, text);
 	return insured > 0 ? purchase->row.fee : 0;
 }
@@ -51,11 +52,14 @@ static const char *purchase_label_url(const struct purchase *purchase, struct bu
 	size_t dropped = record_find_dropped(label, path);
 	bool fits = url && strlen(url) <= LEDGER_TEXT_MAX;
 	if (dropped)
-		snprintf(text, sizeof(text), "the label's %s of %zu bytes does not fit; fetch it with GET /shipments/%.64s", path,
-			dropped, purchase->row.shipment_id);
+		snprintf(text, sizeof(text),
+			"the label's %s of %zu bytes does not fit; fetch it with GET /shipments/%.64s", path, dropped,
+			purchase->row.shipment_id);
 	else if (url && !fits)
-		snprintf(text, sizeof(text), "the label_url of %zu bytes is not kept in the ledger (%zu at most); fetch it with GET "
-			"/shipments/%.64s", strlen(url), LEDGER_TEXT_MAX, purchase->row.shipment_id);
+		snprintf(text, sizeof(text),
+			"the label_url of %zu bytes is not kept in the ledger (%zu at most); fetch it with GET "
+			"/shipments/%.64s",
+			strlen(url), LEDGER_TEXT_MAX, purchase->row.shipment_id);
 	else if (!url)
 		snprintf(text, sizeof(text), "the answer has no label document; fetch it with GET /shipments/%.64s",
 			purchase->row.shipment_id);

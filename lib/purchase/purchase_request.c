@@ -72,7 +72,8 @@ static int purchase_respell_reference(shipopt_order *stored, const char *order_k
 	char *key = NULL;
 	if (!reference || unicode_key(reference, strlen(reference), &key, NULL) < 0)
 		return 0;
-	int r = text_equal(key, order_key) ? shipopt_record_set_text(stored->shipment, SHIPOPT_SHIPMENT_REFERENCE, key) : 0;
+	int r = text_equal(key, order_key) ? shipopt_record_set_text(stored->shipment, SHIPOPT_SHIPMENT_REFERENCE, key)
+					   : 0;
 	mem_free(key);
 	return r;
 }
@@ -88,8 +89,9 @@ static int purchase_read_stored(const struct purchase *purchase, shipopt_order *
 	if (r < 0)
 		return r;
 	struct json_value root = json_root(document);
-	r = json_get(root, "shipment", &member) ? record_decode_value(SHIPOPT_RECORD_SHIPMENT, member, &stored->shipment)
-						: SHIPOPT_EPARSE;
+	r = json_get(root, "shipment", &member)
+		? record_decode_value(SHIPOPT_RECORD_SHIPMENT, member, &stored->shipment)
+		: SHIPOPT_EPARSE;
 	r = r < 0 ? r : shipopt_order_set_service(stored, json_get_text(root, "service"));
 	r = r < 0 ? r : shipopt_order_set_carrier(stored, json_get_text(root, "carrier"));
 	r = r < 0 ? r : order_take_wishes(stored); /* an earlier version left them in the shipment */
@@ -108,7 +110,8 @@ bool purchase_request_is_same(const struct purchase *purchase)
 	if (purchase_read_stored(purchase, &stored) < 0)
 		return false;
 	return purchase_respell_reference(stored, purchase->order->key) == 0 &&
-	       purchase_request_fingerprint(stored, fingerprint) == 0 && text_equal(fingerprint, purchase->fingerprint);
+		purchase_request_fingerprint(stored, fingerprint) == 0 &&
+		text_equal(fingerprint, purchase->fingerprint);
 }
 
 void purchase_request_differences(const struct purchase *purchase, struct buffer *names)
@@ -138,5 +141,5 @@ bool purchase_request_max_rate_changed(const struct purchase *purchase)
 	if (!request || json_document_parse(request, strlen(request), &document, NULL) < 0)
 		return false;
 	return json_get(json_root(document), "max_rate", &member) && json_i64(member, &stored) &&
-	       stored != purchase->order->max_rate;
+		stored != purchase->order->max_rate;
 }

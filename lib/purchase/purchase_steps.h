@@ -8,9 +8,9 @@
 
 enum purchase_event {
 	/* the ledger */
-	EVENT_DONE,         /* the transition is durable; the row was taken over */
-	EVENT_BUSY,         /* another process holds the row */
-	EVENT_TAKEN,        /* the row is not as we knew it */
+	EVENT_DONE,  /* the transition is durable; the row was taken over */
+	EVENT_BUSY,  /* another process holds the row */
+	EVENT_TAKEN, /* the row is not as we knew it */
 	EVENT_OVER_LIMIT,
 	EVENT_SHARED,       /* another order has the shipment */
 	EVENT_STORE_FAILED, /* with status and error */

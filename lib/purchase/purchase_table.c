@@ -119,8 +119,8 @@ purchase_action purchase_rule(enum purchase_state state, enum purchase_event eve
 const char *purchase_state_name(enum purchase_state state)
 {
 	static const char *const names[] = {"idle", "claiming", "found", "waiting for a lease", "planning", "rating",
-		"waiting for a rate", "choosing", "keeping the rate", "waiting for admission", "reserving", "buying", "proving",
-		"writing the doubt", "waiting to look it up", "renewing the lease", "looking it up", "recording the label",
-		"waiting for the store", "failing", "releasing the lease"};
+		"waiting for a rate", "choosing", "keeping the rate", "waiting for admission", "reserving", "buying",
+		"proving", "writing the doubt", "waiting to look it up", "renewing the lease", "looking it up",
+		"recording the label", "waiting for the store", "failing", "releasing the lease"};
 	return names[state];
 }

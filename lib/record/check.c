@@ -41,7 +41,8 @@ struct findings {
 	char messages[ERROR_FIELDS_MAX][MESSAGE_SIZE];
 };
 
-static void find(struct findings *findings, const char *place, const char *field, const char *format, ...) PRINTF_LIKE(4, 5);
+static void find(struct findings *findings, const char *place, const char *field, const char *format, ...)
+	PRINTF_LIKE(4, 5);
 
 static void find(struct findings *findings, const char *place, const char *field, const char *format, ...)
 {
@@ -85,8 +86,9 @@ static const char *country_of(const shipopt_record *address)
 
 static bool needs_zip(const char *country)
 {
-	return is_member(country, "AR AT AU BE BG BR CA CH CN CY CZ DE DK EE ES FI FR GB GR HR HU ID IL IN IT JP KR LT LU LV "
-				  "MX MY NL NO NZ PH PL PR PT RO RU SE SG SI SK TH TR TW UA US VI ZA ");
+	return is_member(country,
+		"AR AT AU BE BG BR CA CH CN CY CZ DE DK EE ES FI FR GB GR HR HU ID IL IN IT JP KR LT LU LV "
+		"MX MY NL NO NZ PH PL PR PT RO RU SE SG SI SK TH TR TW UA US VI ZA ");
 }
 
 static bool is_european_union(const char *country)
@@ -165,8 +167,10 @@ static void check_address(struct findings *findings, const shipopt_record *addre
 static void check_side(struct findings *findings, const shipopt_record *parcel, int field)
 {
 	int64_t side;
-	if (shipopt_record_get_decimal(parcel, field, &side) == 1 && (side < SIDE_MIN_MILLIONTHS || side > SIDE_MAX_IN * MILLION))
-		find(findings, "parcel", shipopt_field_name(SHIPOPT_RECORD_PARCEL, field), "must be from 0.1 to %d inches", SIDE_MAX_IN);
+	if (shipopt_record_get_decimal(parcel, field, &side) == 1 &&
+		(side < SIDE_MIN_MILLIONTHS || side > SIDE_MAX_IN * MILLION))
+		find(findings, "parcel", shipopt_field_name(SHIPOPT_RECORD_PARCEL, field),
+			"must be from 0.1 to %d inches", SIDE_MAX_IN);
 }
 
 static void check_parcel(struct findings *findings, const shipopt_record *parcel)
@@ -200,7 +204,8 @@ static bool is_military(const shipopt_record *address, const char *country)
 		return false;
 	unicode_trim(&text, &length);
 	char state[3] = {length == 2 ? text[0] : '\0', length == 2 ? text[1] : '\0'};
-	return text_equal_ignore_case(state, "AA") || text_equal_ignore_case(state, "AE") || text_equal_ignore_case(state, "AP");
+	return text_equal_ignore_case(state, "AA") || text_equal_ignore_case(state, "AE") ||
+		text_equal_ignore_case(state, "AP");
 }
 
 static struct border border_of(const shipopt_record *from, const shipopt_record *to)
@@ -228,7 +233,8 @@ static bool hs_code_is_possible(const char *text)
 	return digits >= HS_DIGITS_MIN && digits <= HS_DIGITS_MAX;
 }
 
-static void check_hs_code(struct findings *findings, const shipopt_record *item, const char *place, struct border border)
+static void check_hs_code(struct findings *findings, const shipopt_record *item, const char *place,
+	struct border border)
 {
 	if (is_blank(item, SHIPOPT_CUSTOMS_ITEM_HS_TARIFF_NUMBER)) {
 		if (border.international)
@@ -240,12 +246,13 @@ static void check_hs_code(struct findings *findings, const shipopt_record *item,
 
 static void check_item(struct findings *findings, const shipopt_record *item, const char *place, struct border border)
 {
-	static const int positive[] = {
-		SHIPOPT_CUSTOMS_ITEM_QUANTITY, SHIPOPT_CUSTOMS_ITEM_VALUE, SHIPOPT_CUSTOMS_ITEM_WEIGHT};
+	static const int positive[] = {SHIPOPT_CUSTOMS_ITEM_QUANTITY, SHIPOPT_CUSTOMS_ITEM_VALUE,
+		SHIPOPT_CUSTOMS_ITEM_WEIGHT};
 	need_text(findings, item, place, SHIPOPT_CUSTOMS_ITEM_DESCRIPTION);
 	for (size_t i = 0; i < ARRAY_SIZE(positive); i++)
 		if (shipopt_record_number(item, positive[i], 0) <= 0)
-			find(findings, place, shipopt_field_name(SHIPOPT_RECORD_CUSTOMS_ITEM, positive[i]), "must be above 0");
+			find(findings, place, shipopt_field_name(SHIPOPT_RECORD_CUSTOMS_ITEM, positive[i]),
+				"must be above 0");
 	check_hs_code(findings, item, place, border);
 	const char *origin = shipopt_record_text(item, SHIPOPT_CUSTOMS_ITEM_ORIGIN_COUNTRY);
 	if (is_blank(item, SHIPOPT_CUSTOMS_ITEM_ORIGIN_COUNTRY))
@@ -254,8 +261,8 @@ static void check_item(struct findings *findings, const shipopt_record *item, co
 		find(findings, place, "origin_country", "\"%s\" is no country", UNICODE_SHOWN(origin));
 }
 
-static void check_items(
-	struct findings *findings, const shipopt_record *customs, const shipopt_record *parcel, struct border border)
+static void check_items(struct findings *findings, const shipopt_record *customs, const shipopt_record *parcel,
+	struct border border)
 {
 	size_t count = shipopt_record_count(customs, SHIPOPT_CUSTOMS_INFO_CUSTOMS_ITEMS);
 	int64_t total = 0, weight = shipopt_record_number(parcel, SHIPOPT_PARCEL_WEIGHT, 0);
@@ -270,7 +277,8 @@ static void check_items(
 		snprintf(place, sizeof(place), "customs_info.customs_items[%zu]", i);
 		check_item(findings, item, place, border);
 		overflow = overflow ||
-			__builtin_add_overflow(total, shipopt_record_number(item, SHIPOPT_CUSTOMS_ITEM_WEIGHT, 0), &total);
+			__builtin_add_overflow(total, shipopt_record_number(item, SHIPOPT_CUSTOMS_ITEM_WEIGHT, 0),
+				&total);
 	}
 	if (weight > 0 && (overflow || total > weight)) {
 		char items[DECIMAL_TEXT_SIZE], whole[DECIMAL_TEXT_SIZE];
@@ -281,8 +289,8 @@ static void check_items(
 	}
 }
 
-static void check_customs(
-	struct findings *findings, const shipopt_record *customs, const shipopt_record *parcel, struct border border)
+static void check_customs(struct findings *findings, const shipopt_record *customs, const shipopt_record *parcel,
+	struct border border)
 {
 	const char *place = "customs_info";
 	if (!customs) {
@@ -313,7 +321,8 @@ static int report(const struct findings *findings, shipopt_error **ret_error)
 	if (findings->count == 0)
 		return 0;
 	snprintf(message, sizeof(message), "shipment has %zu finding%s: %s %s%s", findings->count,
-		findings->count == 1 ? "" : "s", findings->names[0], findings->messages[0], findings->count == 1 ? "" : ", …");
+		findings->count == 1 ? "" : "s", findings->names[0], findings->messages[0],
+		findings->count == 1 ? "" : ", …");
 	struct error_detail detail = {.code = SHIPOPT_EREFUSED,
 		.message = message,
 		.retry_after_ms = -1,
@@ -330,7 +339,8 @@ static void check_insurance(struct findings *findings, const shipopt_record *shi
 	bool is_set = shipopt_record_get_money(shipment, SHIPOPT_SHIPMENT_INSURANCE, &insurance) == 1;
 	if (is_set && insurance < 0)
 		find(findings, "insurance", "", "must not be negative");
-	if (!is_set && shipopt_record_get_source_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, &text) == 1 && !text_is_empty(text))
+	if (!is_set && shipopt_record_get_source_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, &text) == 1 &&
+		!text_is_empty(text))
 		find(findings, "insurance", "", "\"%s\" cannot be read as an amount", UNICODE_SHOWN(text));
 }
 

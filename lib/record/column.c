@@ -76,8 +76,8 @@ static bool column_find(const struct record_kind *kind, const char *name, struct
 
 static int column_error(const struct column *column, const char *text, const char *expected, shipopt_error **ret_error)
 {
-	return error_set(
-		ret_error, SHIPOPT_EPARSE, "column \"%s\": \"%s\" is not %s", column->name, UNICODE_SHOWN(text), expected);
+	return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": \"%s\" is not %s", column->name,
+		UNICODE_SHOWN(text), expected);
 }
 
 static bool parse_boolean(const char *text, int64_t *ret_value)
@@ -117,8 +117,7 @@ static int column_parse(const struct column *column, const char **text, int64_t 
 		if (!parse_boolean(value, ret_number))
 			return column_error(column, value, "true or false", ret_error);
 		return 0;
-	default:
-		return 0;
+	default: return 0;
 	}
 }
 
@@ -163,7 +162,8 @@ static int copy_other_members(const char *json, const char *but, struct json_wri
 	return 0;
 }
 
-static int write_option(const shipopt_record *record, const struct column *column, const char *text, struct json_writer *writer)
+static int write_option(const shipopt_record *record, const struct column *column, const char *text,
+	struct json_writer *writer)
 {
 	const char *present;
 	int r = shipopt_record_get_json(record, column->field->number, &present);
@@ -216,25 +216,18 @@ static int column_set(shipopt_record *record, const struct column *column, const
 {
 	int field = column->field->number;
 	switch (record_codec_type(column->field->codec)) {
-	case SHIPOPT_TYPE_TEXT:
-		return shipopt_record_set_text(record, field, text);
-	case SHIPOPT_TYPE_INTEGER:
-		return shipopt_record_set_integer(record, field, number);
-	case SHIPOPT_TYPE_DECIMAL:
-		return shipopt_record_set_decimal(record, field, number);
-	case SHIPOPT_TYPE_MONEY:
-		return shipopt_record_set_money(record, field, number);
-	case SHIPOPT_TYPE_BOOLEAN:
-		return shipopt_record_set_boolean(record, field, number != 0);
-	case SHIPOPT_TYPE_JSON:
-		return set_json(record, column, text);
-	default:
-		return SHIPOPT_ETYPE;
+	case SHIPOPT_TYPE_TEXT: return shipopt_record_set_text(record, field, text);
+	case SHIPOPT_TYPE_INTEGER: return shipopt_record_set_integer(record, field, number);
+	case SHIPOPT_TYPE_DECIMAL: return shipopt_record_set_decimal(record, field, number);
+	case SHIPOPT_TYPE_MONEY: return shipopt_record_set_money(record, field, number);
+	case SHIPOPT_TYPE_BOOLEAN: return shipopt_record_set_boolean(record, field, number != 0);
+	case SHIPOPT_TYPE_JSON: return set_json(record, column, text);
+	default: return SHIPOPT_ETYPE;
 	}
 }
 
-static int column_apply(
-	const struct column *column, shipopt_record *shipment, const char *text, shipopt_error **ret_error)
+static int column_apply(const struct column *column, shipopt_record *shipment, const char *text,
+	shipopt_error **ret_error)
 {
 	shipopt_record *record;
 	int64_t number = 0;
@@ -250,8 +243,7 @@ static int column_apply(
 	return r;
 }
 
-int shipopt_shipment_set_column(
-	shipopt_record *shipment, const char *name, const char *text, shipopt_error **ret_error)
+int shipopt_shipment_set_column(shipopt_record *shipment, const char *name, const char *text, shipopt_error **ret_error)
 {
 	struct column column = {.name = name};
 	size_t length, offset;
@@ -261,7 +253,8 @@ int shipopt_shipment_set_column(
 		return error_set(ret_error, SHIPOPT_ENOTFOUND, "column \"%s\" is unknown", UNICODE_SHOWN(name));
 	length = strlen(text);
 	if (!text_is_utf8(text, length, &offset))
-		return error_set(ret_error, SHIPOPT_EENCODING, "column \"%s\": byte %zu of the value is not UTF-8", name, offset);
+		return error_set(ret_error, SHIPOPT_EENCODING, "column \"%s\": byte %zu of the value is not UTF-8",
+			name, offset);
 	unicode_trim(&text, &length);
 	if (length == 0)
 		return 0;

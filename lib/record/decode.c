@@ -80,7 +80,8 @@ static char *keep_text(struct decode *decode, const char *text, size_t length)
 	return place;
 }
 
-static bool decode_text(struct decode *decode, const struct record_field *field, struct json_value value, struct record_value *to)
+static bool decode_text(struct decode *decode, const struct record_field *field, struct json_value value,
+	struct record_value *to)
 {
 	const char *text;
 	size_t length;
@@ -99,7 +100,8 @@ static bool decode_text(struct decode *decode, const struct record_field *field,
 }
 
 /* The text is kept of what was read, and of an amount that could not be read: a message has to quote it. */
-static bool decode_number(struct decode *decode, const struct record_field *field, struct json_value value, struct record_value *to)
+static bool decode_number(struct decode *decode, const struct record_field *field, struct json_value value,
+	struct record_value *to)
 {
 	const char *text;
 	size_t length;
@@ -204,7 +206,8 @@ static int decode_list(const struct record_field *field, struct json_value value
 }
 
 /* 1: set, 0: not of the expected type, negative: failed. */
-static int decode_field(struct decode *decode, const struct record_field *field, struct json_value value, struct record_value *to)
+static int decode_field(struct decode *decode, const struct record_field *field, struct json_value value,
+	struct record_value *to)
 {
 	enum json_type type = json_type(value);
 	int r;
@@ -216,23 +219,18 @@ static int decode_field(struct decode *decode, const struct record_field *field,
 	case RECORD_CODEC_TEXT:
 	case RECORD_CODEC_COUNTRY:
 	case RECORD_CODEC_DOCUMENT:
-	case RECORD_CODEC_JSON:
-		return decode_text(decode, field, value, to);
+	case RECORD_CODEC_JSON: return decode_text(decode, field, value, to);
 	case RECORD_CODEC_DECIMAL:
 	case RECORD_CODEC_MONEY:
-	case RECORD_CODEC_TIME:
-		return decode_number(decode, field, value, to);
-	case RECORD_CODEC_INTEGER:
-		return decode_integer(value, to);
-	case RECORD_CODEC_BOOLEAN:
-		return decode_boolean(value, to);
+	case RECORD_CODEC_TIME: return decode_number(decode, field, value, to);
+	case RECORD_CODEC_INTEGER: return decode_integer(value, to);
+	case RECORD_CODEC_BOOLEAN: return decode_boolean(value, to);
 	case RECORD_CODEC_CHILD:
 		if (type != JSON_OBJECT)
 			return 0;
 		r = record_decode_value(field->child_kind, value, &to->child);
 		return r < 0 ? r : 1;
-	case RECORD_CODEC_LIST:
-		return type == JSON_ARRAY ? decode_list(field, value, to) : 0;
+	case RECORD_CODEC_LIST: return type == JSON_ARRAY ? decode_list(field, value, to) : 0;
 	}
 	return 0;
 }
@@ -298,8 +296,8 @@ static int decode_error(int kind, struct json_value value, int code, shipopt_err
 	return code;
 }
 
-int shipopt_record_decode(
-	int kind, const char *json, size_t length, shipopt_record **ret_record, shipopt_error **ret_error)
+int shipopt_record_decode(int kind, const char *json, size_t length, shipopt_record **ret_record,
+	shipopt_error **ret_error)
 {
 	json_document *document CLEANUP_JSON = NULL;
 	shipopt_record *record CLEANUP_RECORD = NULL;

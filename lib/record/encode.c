@@ -23,7 +23,8 @@ static bool is_plain_number(const char *text)
 	return *p == '\0';
 }
 
-static void encode_number(const struct record_field *field, const struct record_value *value, struct json_writer *writer)
+static void encode_number(const struct record_field *field, const struct record_value *value,
+	struct json_writer *writer)
 {
 	char text[DECIMAL_TEXT_SIZE];
 	const char *number = text;
@@ -60,8 +61,8 @@ static void encode_list(const struct record_list *list, int what, struct json_wr
 	json_end_array(writer);
 }
 
-static void encode_value(
-	const struct record_field *field, const struct record_value *value, int what, struct json_writer *writer)
+static void encode_value(const struct record_field *field, const struct record_value *value, int what,
+	struct json_writer *writer)
 {
 	if (value->state == SHIPOPT_FIELD_NULL) {
 		json_write_null(writer);
@@ -71,32 +72,18 @@ static void encode_value(
 	case RECORD_CODEC_TEXT:
 	case RECORD_CODEC_FLAT:
 	case RECORD_CODEC_COUNTRY:
-	case RECORD_CODEC_DOCUMENT:
-		json_write_text(writer, value->text);
-		break;
-	case RECORD_CODEC_INTEGER:
-		json_write_i64(writer, value->number);
-		break;
+	case RECORD_CODEC_DOCUMENT: json_write_text(writer, value->text); break;
+	case RECORD_CODEC_INTEGER: json_write_i64(writer, value->number); break;
 	case RECORD_CODEC_DECIMAL:
-	case RECORD_CODEC_MONEY:
-		encode_number(field, value, writer);
-		break;
-	case RECORD_CODEC_TIME:
-		encode_time(value, writer);
-		break;
-	case RECORD_CODEC_BOOLEAN:
-		json_write_bool(writer, value->number != 0);
-		break;
-	case RECORD_CODEC_JSON:
-		json_write_raw(writer, value->text, strlen(value->text));
-		break;
+	case RECORD_CODEC_MONEY: encode_number(field, value, writer); break;
+	case RECORD_CODEC_TIME: encode_time(value, writer); break;
+	case RECORD_CODEC_BOOLEAN: json_write_bool(writer, value->number != 0); break;
+	case RECORD_CODEC_JSON: json_write_raw(writer, value->text, strlen(value->text)); break;
 	case RECORD_CODEC_CHILD:
 		/* A child that was put in place is new as a whole. */
 		record_encode(value->child, value->changed ? part_of(what) : what, writer);
 		break;
-	case RECORD_CODEC_LIST:
-		encode_list(value->list, what, writer);
-		break;
+	case RECORD_CODEC_LIST: encode_list(value->list, what, writer); break;
 	}
 }
 
@@ -110,7 +97,8 @@ static bool list_is_changed(const struct record_list *list)
 
 static bool value_is_changed(const struct record_field *field, const struct record_value *value)
 {
-	return value->changed || (field->codec == RECORD_CODEC_CHILD && value->child && record_is_changed(value->child)) ||
+	return value->changed ||
+		(field->codec == RECORD_CODEC_CHILD && value->child && record_is_changed(value->child)) ||
 		(field->codec == RECORD_CODEC_LIST && list_is_changed(value->list));
 }
 

@@ -5,22 +5,22 @@
 #include "record/fields.h"
 #include "record/record.h"
 
-#define FIELD(kind, field, no, codec_, child, role_, key_, column_)                                           \
-	[(no) - 1] = {.number = (no),                                                                         \
-		.codec = RECORD_CODEC_##codec_,                                                               \
-		.role = RECORD_ROLE_##role_,                                                                  \
-		.child_kind = (child),                                                                        \
-		.key_length = sizeof(key_) - 1,                                                               \
-		.key = (key_),                                                                                \
+#define FIELD(kind, field, no, codec_, child, role_, key_, column_) \
+	[(no)-1] = {.number = (no),                                 \
+		.codec = RECORD_CODEC_##codec_,                     \
+		.role = RECORD_ROLE_##role_,                        \
+		.child_kind = (child),                              \
+		.key_length = sizeof(key_) - 1,                     \
+		.key = (key_),                                      \
 		.column = (column_)},
-#define FIELD_IS_PUBLIC(kind, field, no, codec_, child, role_, key_, column_)                                 \
+#define FIELD_IS_PUBLIC(kind, field, no, codec_, child, role_, key_, column_) \
 	_Static_assert(SHIPOPT_##kind##_##field == (no), "record_fields.h has another number for " key_);
-#define KIND_FIELDS(no, KIND, kind)                                                                           \
-	_Static_assert(SHIPOPT_RECORD_##KIND == (no), "record_fields.h has another number for " #kind);       \
-	RECORD_FIELDS_##KIND(FIELD_IS_PUBLIC)                                                                 \
-	static const struct record_field kind##_fields[] = {RECORD_FIELDS_##KIND(FIELD)};                     \
+#define KIND_FIELDS(no, KIND, kind)                                                                     \
+	_Static_assert(SHIPOPT_RECORD_##KIND == (no), "record_fields.h has another number for " #kind); \
+	RECORD_FIELDS_##KIND(FIELD_IS_PUBLIC) static const struct record_field kind##_fields[] = {      \
+		RECORD_FIELDS_##KIND(FIELD)};                                                           \
 	_Static_assert(ARRAY_SIZE(kind##_fields) <= RECORD_FIELDS_MAX, #kind " has too many fields");
-#define KIND(no, KIND, kind) [(no) - 1] = {(no), #kind, kind##_fields, ARRAY_SIZE(kind##_fields)},
+#define KIND(no, KIND, kind) [(no)-1] = {(no), #kind, kind##_fields, ARRAY_SIZE(kind##_fields)},
 
 RECORD_KINDS(KIND_FIELDS)
 

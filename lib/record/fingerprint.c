@@ -64,18 +64,14 @@ static void write_normal(struct json_value value, struct json_writer *writer)
 	const char *text;
 	size_t length;
 	switch (json_type(value)) {
-	case JSON_OBJECT:
-		write_sorted(value, writer);
-		break;
+	case JSON_OBJECT: write_sorted(value, writer); break;
 	case JSON_ARRAY:
 		json_begin_array(writer);
 		for (json_items(value, &it); json_next(&it);)
 			write_normal(it.value, writer);
 		json_end_array(writer);
 		break;
-	case JSON_NUMBER:
-		write_normal_number(value, writer);
-		break;
+	case JSON_NUMBER: write_normal_number(value, writer); break;
 	default:
 		if (json_source(value, &text, &length))
 			json_write_raw(writer, text, length);
@@ -111,22 +107,18 @@ static bool record_asks(const shipopt_record *record);
 
 static bool value_asks(const struct record_field *field, const struct record_value *value)
 {
-	if (field->role == RECORD_ROLE_SERVER || field->role == RECORD_ROLE_IDENTITY || value->state != SHIPOPT_FIELD_SET)
+	if (field->role == RECORD_ROLE_SERVER || field->role == RECORD_ROLE_IDENTITY ||
+		value->state != SHIPOPT_FIELD_SET)
 		return false;
 	switch ((enum record_codec)field->codec) {
 	case RECORD_CODEC_TEXT:
 	case RECORD_CODEC_FLAT:
 	case RECORD_CODEC_COUNTRY:
-	case RECORD_CODEC_DOCUMENT:
-		return text_asks(value->text);
-	case RECORD_CODEC_JSON:
-		return json_asks(value->text);
-	case RECORD_CODEC_CHILD:
-		return record_asks(value->child) || record_identity(value->child);
-	case RECORD_CODEC_LIST:
-		return value->list && value->list->count;
-	default:
-		return true;
+	case RECORD_CODEC_DOCUMENT: return text_asks(value->text);
+	case RECORD_CODEC_JSON: return json_asks(value->text);
+	case RECORD_CODEC_CHILD: return record_asks(value->child) || record_identity(value->child);
+	case RECORD_CODEC_LIST: return value->list && value->list->count;
+	default: return true;
 	}
 }
 
@@ -152,7 +144,8 @@ static const char *record_identity(const shipopt_record *record)
 const struct record_field *record_find_wish(const shipopt_record *record)
 {
 	for (size_t i = 0; i < record->kind->field_count; i++)
-		if (record->kind->fields[i].role == RECORD_ROLE_WISH && value_asks(&record->kind->fields[i], &record->values[i]))
+		if (record->kind->fields[i].role == RECORD_ROLE_WISH &&
+			value_asks(&record->kind->fields[i], &record->values[i]))
 			return &record->kind->fields[i];
 	return NULL;
 }
@@ -177,26 +170,14 @@ static void write_value(const struct record_field *field, const struct record_va
 	case RECORD_CODEC_TEXT:
 	case RECORD_CODEC_FLAT:
 	case RECORD_CODEC_COUNTRY:
-	case RECORD_CODEC_DOCUMENT:
-		write_trimmed(value->text, writer);
-		break;
+	case RECORD_CODEC_DOCUMENT: write_trimmed(value->text, writer); break;
 	case RECORD_CODEC_INTEGER:
-	case RECORD_CODEC_TIME:
-		json_write_i64(writer, value->number);
-		break;
+	case RECORD_CODEC_TIME: json_write_i64(writer, value->number); break;
 	case RECORD_CODEC_DECIMAL:
-	case RECORD_CODEC_MONEY:
-		json_write_decimal(writer, value->number);
-		break;
-	case RECORD_CODEC_BOOLEAN:
-		json_write_bool(writer, value->number != 0);
-		break;
-	case RECORD_CODEC_JSON:
-		write_json(value->text, writer);
-		break;
-	case RECORD_CODEC_CHILD:
-		write_record(value->child, true, writer);
-		break;
+	case RECORD_CODEC_MONEY: json_write_decimal(writer, value->number); break;
+	case RECORD_CODEC_BOOLEAN: json_write_bool(writer, value->number != 0); break;
+	case RECORD_CODEC_JSON: write_json(value->text, writer); break;
+	case RECORD_CODEC_CHILD: write_record(value->child, true, writer); break;
 	case RECORD_CODEC_LIST:
 		json_begin_array(writer);
 		for (size_t i = 0; i < value->list->count; i++)
@@ -263,7 +244,8 @@ static int name_difference(struct difference *difference)
 }
 
 /* 1 if both normal forms are the same. */
-static int values_are_equal(const struct record_field *field, const struct record_value *a, const struct record_value *b)
+static int values_are_equal(const struct record_field *field, const struct record_value *a,
+	const struct record_value *b)
 {
 	const struct record_value *values[2] = {a, b};
 	struct buffer buffers[2];
@@ -277,7 +259,8 @@ static int values_are_equal(const struct record_field *field, const struct recor
 			r = writer.status;
 	}
 	if (r == 0)
-		r = buffers[0].length == buffers[1].length && memcmp(buffers[0].data, buffers[1].data, buffers[0].length) == 0;
+		r = buffers[0].length == buffers[1].length &&
+			memcmp(buffers[0].data, buffers[1].data, buffers[0].length) == 0;
 	buffer_done(&buffers[0]);
 	buffer_done(&buffers[1]);
 	return r;

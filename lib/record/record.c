@@ -47,17 +47,10 @@ void record_value_clear(shipopt_record *record, struct record_value *value, cons
 {
 	switch (record_codec_type(field->codec)) {
 	case SHIPOPT_TYPE_TEXT:
-	case SHIPOPT_TYPE_JSON:
-		text_free(record, value->text);
-		break;
-	case SHIPOPT_TYPE_CHILD:
-		shipopt_record_free(value->child);
-		break;
-	case SHIPOPT_TYPE_LIST:
-		list_free(value->list);
-		break;
-	default:
-		break;
+	case SHIPOPT_TYPE_JSON: text_free(record, value->text); break;
+	case SHIPOPT_TYPE_CHILD: shipopt_record_free(value->child); break;
+	case SHIPOPT_TYPE_LIST: list_free(value->list); break;
+	default: break;
 	}
 	text_free(record, value->source_text);
 	*value = (struct record_value){.changed = value->changed};
@@ -140,7 +133,8 @@ static size_t find_dropped(const shipopt_record *record, char path[RECORD_PATH_S
 		bytes = value->dropped_bytes;
 		if (codec == RECORD_CODEC_CHILD && value->child)
 			bytes = find_dropped(value->child, path, end);
-		for (size_t j = 0; codec == RECORD_CODEC_LIST && value->list && bytes == 0 && j < value->list->count; j++) {
+		for (size_t j = 0; codec == RECORD_CODEC_LIST && value->list && bytes == 0 && j < value->list->count;
+			j++) {
 			char index[24];
 			snprintf(index, sizeof(index), "[%zu]", j);
 			bytes = find_dropped(value->list->items[j], path, path_add(path, end, "", index));
@@ -201,7 +195,8 @@ static int list_copy(const struct record_list *list, struct record_value *ret_va
 	return 0;
 }
 
-static int value_copy(const struct record_value *from, const struct record_field *field, struct record_value *to, char **cursor)
+static int value_copy(const struct record_value *from, const struct record_field *field, struct record_value *to,
+	char **cursor)
 {
 	int r = 0;
 	to->changed = from->changed;

@@ -75,13 +75,13 @@ struct record_list {
 
 struct record_value {
 	union {
-		int64_t number;           /* integer, decimal, money, time, boolean */
-		char *text;               /* text, JSON */
+		int64_t number; /* integer, decimal, money, time, boolean */
+		char *text;     /* text, JSON */
 		shipopt_record *child;
 		struct record_list *list; /* NULL while it has no items */
 	};
 	char *source_text; /* of decimal, money and time: as the carrier wrote it; of an absent value: money that could not be read */
-	uint8_t state;     /* SHIPOPT_FIELD_… */
+	uint8_t state; /* SHIPOPT_FIELD_… */
 	bool changed;
 	uint32_t dropped_bytes; /* of a text that came and was left out, as it is longer than the field holds; else 0 */
 };

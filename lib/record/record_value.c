@@ -239,8 +239,8 @@ static int find_set(const shipopt_record *record, int field, int type, const str
 }
 
 /* The same for a getter, which needs a place for what it finds. */
-static int get_value(
-	const shipopt_record *record, int field, int type, const void *output, const struct record_value **ret_value)
+static int get_value(const shipopt_record *record, int field, int type, const void *output,
+	const struct record_value **ret_value)
 {
 	return output ? find_set(record, field, type, ret_value) : SHIPOPT_EINVAL;
 }

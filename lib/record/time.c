@@ -183,8 +183,8 @@ int time_parse(const char *text, size_t length, int64_t *ret_unix_ms)
 	}
 	if (!fields_are_valid(&fields))
 		return SHIPOPT_EPARSE;
-	int64_t seconds = days_from_date(fields.year, fields.month, fields.day) * SECONDS_PER_DAY +
-		fields.hour * 3600 + (fields.minute - fields.offset_minutes) * 60 + fields.second;
+	int64_t seconds = days_from_date(fields.year, fields.month, fields.day) * SECONDS_PER_DAY + fields.hour * 3600 +
+		(fields.minute - fields.offset_minutes) * 60 + fields.second;
 	*ret_unix_ms = seconds * MS_PER_SECOND + fields.ms;
 	return 0;
 }
@@ -201,8 +201,8 @@ void time_format(int64_t unix_ms, char ret_text[TIME_TEXT_SIZE])
 	days = MAX(MIN(days, days_from_date(9999, 12, 31)), days_from_date(1, 1, 1));
 	date_from_days(days, &fields);
 	int seconds = (int)(rest / MS_PER_SECOND), ms = (int)(rest % MS_PER_SECOND);
-	int length = snprintf(ret_text, TIME_TEXT_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d", fields.year % 10000, fields.month % 100,
-		fields.day % 100, seconds / 3600 % 100, seconds / 60 % 60, seconds % 60);
+	int length = snprintf(ret_text, TIME_TEXT_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d", fields.year % 10000,
+		fields.month % 100, fields.day % 100, seconds / 3600 % 100, seconds / 60 % 60, seconds % 60);
 	if (ms)
 		length += snprintf(ret_text + length, TIME_TEXT_SIZE - (size_t)length, ".%03d", ms % 1000);
 	snprintf(ret_text + length, TIME_TEXT_SIZE - (size_t)length, "Z");

@@ -41,7 +41,8 @@ static void ask_entry_run(struct queue_entry *entry)
 	if (ask->function)
 		ask_call(ask);
 	else
-		shipopt_request_fail(ask->request, SHIPOPT_ESTATE, "the queue was dispatched, but nobody is there to ask");
+		shipopt_request_fail(ask->request, SHIPOPT_ESTATE,
+			"the queue was dispatched, but nobody is there to ask");
 }
 
 static void ask_entry_finish(struct queue_entry *entry)

@@ -14,12 +14,12 @@
  */
 struct reactor_backend_class {
 	const char *name;
-	int (*create)(struct reactor *reactor, void **ret_backend);      /* SHIPOPT_ENOMEM, SHIPOPT_EIO */
+	int (*create)(struct reactor *reactor, void **ret_backend); /* SHIPOPT_ENOMEM, SHIPOPT_EIO */
 	void (*destroy)(void *backend);
-	int (*add)(void *backend, struct watch *watch);                  /* fd and events are set; as watch_start() */
+	int (*add)(void *backend, struct watch *watch); /* fd and events are set; as watch_start() */
 	int (*change)(void *backend, struct watch *watch, unsigned events); /* watch->events are the old ones */
 	void (*remove)(void *backend, struct watch *watch);
-	void (*wait)(void *backend, int64_t timeout_us);                 /* -1: without end */
+	void (*wait)(void *backend, int64_t timeout_us); /* -1: without end */
 	void (*wake)(void *backend);
 };
 

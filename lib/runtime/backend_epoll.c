@@ -46,7 +46,8 @@ static int epoll_create_backend(struct reactor *reactor, void **ret_backend)
 	int r = wake_open(&backend->wake);
 	if (r == 0) {
 		backend->fd = fault_point() ? -1 : epoll_create1(EPOLL_CLOEXEC);
-		r = backend->fd < 0 ? SHIPOPT_EIO : control(backend, EPOLL_CTL_ADD, NULL, backend->wake.read_fd, REACTOR_READ);
+		r = backend->fd < 0 ? SHIPOPT_EIO
+				    : control(backend, EPOLL_CTL_ADD, NULL, backend->wake.read_fd, REACTOR_READ);
 	}
 	if (r < 0) {
 		epoll_destroy(backend);

@@ -45,8 +45,8 @@ void runtime_unregister(shipopt_runtime *runtime, struct runtime_member *member)
 }
 
 /* With the lock held, which is given up for the time of the call. */
-static void call_member(
-	shipopt_runtime *runtime, struct runtime_member *member, void (*function)(struct runtime_member *member))
+static void call_member(shipopt_runtime *runtime, struct runtime_member *member,
+	void (*function)(struct runtime_member *member))
 {
 	if (!function)
 		return;

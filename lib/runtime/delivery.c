@@ -22,5 +22,6 @@ int delivery_check(const struct delivery *delivery, const char *noun, shipopt_er
 {
 	if (delivery->mode != SHIPOPT_DELIVERY_QUEUE || delivery->queue)
 		return 0;
-	return error_set(ret_error, SHIPOPT_EINVAL, "%s: delivery to a queue was asked for, and no queue was set", noun);
+	return error_set(ret_error, SHIPOPT_EINVAL, "%s: delivery to a queue was asked for, and no queue was set",
+		noun);
 }

@@ -14,14 +14,14 @@ int delivery_set_queue(struct delivery *delivery, shipopt_queue *queue);
 int delivery_check(const struct delivery *delivery, const char *noun, shipopt_error **ret_error);
 
 /* The public setters, for a struct shipopt_<noun>_config with a member `delivery`. */
-#define DELIVERY_PUBLIC(noun)                                                                                 \
-	int shipopt_##noun##_config_set_delivery(shipopt_##noun##_config *config, int delivery)               \
-	{                                                                                                     \
-		return config ? delivery_set_mode(&config->delivery, delivery) : SHIPOPT_EINVAL;              \
-	}                                                                                                     \
-	int shipopt_##noun##_config_set_queue(shipopt_##noun##_config *config, shipopt_queue *queue)          \
-	{                                                                                                     \
-		return config ? delivery_set_queue(&config->delivery, queue) : SHIPOPT_EINVAL;                \
+#define DELIVERY_PUBLIC(noun)                                                                        \
+	int shipopt_##noun##_config_set_delivery(shipopt_##noun##_config *config, int delivery)      \
+	{                                                                                            \
+		return config ? delivery_set_mode(&config->delivery, delivery) : SHIPOPT_EINVAL;     \
+	}                                                                                            \
+	int shipopt_##noun##_config_set_queue(shipopt_##noun##_config *config, shipopt_queue *queue) \
+	{                                                                                            \
+		return config ? delivery_set_queue(&config->delivery, queue) : SHIPOPT_EINVAL;       \
 	}
 
 #endif

@@ -55,8 +55,7 @@ struct task *deque_take(struct deque *deque)
 	}
 	struct task *task = atomic_load_explicit(slot(deque, bottom), RELAXED);
 	if (top == bottom) { /* the last one: thieves may want it too */
-		if (!atomic_compare_exchange_strong_explicit(
-			    &deque->top, &top, top + 1, memory_order_seq_cst, RELAXED))
+		if (!atomic_compare_exchange_strong_explicit(&deque->top, &top, top + 1, memory_order_seq_cst, RELAXED))
 			task = NULL;
 		atomic_store_explicit(&deque->bottom, bottom + 1, RELAXED);
 	}

@@ -16,7 +16,7 @@ static struct list_node entries;
 
 static bool all_ended(void)
 {
-	LIST_FOREACH (node, &entries) {
+	LIST_FOREACH(node, &entries) {
 		struct exit_entry *entry = LIST_MEMBER(node, struct exit_entry, node);
 		if (!entry->has_ended(entry))
 			return false;
@@ -28,7 +28,7 @@ static void at_exit(void)
 {
 	int64_t deadline = condition_deadline(EXIT_WAIT_MS);
 	pthread_mutex_lock(&lock);
-	LIST_FOREACH (node, &entries) {
+	LIST_FOREACH(node, &entries) {
 		struct exit_entry *entry = LIST_MEMBER(node, struct exit_entry, node);
 		entry->stop(entry);
 	}

@@ -15,7 +15,7 @@
  */
 struct exit_entry {
 	struct list_node node;
-	void (*stop)(struct exit_entry *entry);     /* must not block */
+	void (*stop)(struct exit_entry *entry); /* must not block */
 	bool (*has_ended)(struct exit_entry *entry);
 };
 

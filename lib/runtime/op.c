@@ -101,8 +101,8 @@ static void op_entry_finish(struct queue_entry *entry)
 
 static void op_push(shipopt_op *op, shipopt_runtime *runtime)
 {
-	op->entry.event = (shipopt_event){
-		.op = op, .status = op->status, .kind = SHIPOPT_EVENT_OP, .value = (uint64_t)op->value};
+	op->entry.event =
+		(shipopt_event){.op = op, .status = op->status, .kind = SHIPOPT_EVENT_OP, .value = (uint64_t)op->value};
 	queue_push(op->delivery.queue, &op->entry);
 	runtime_release(runtime);
 }

@@ -31,9 +31,9 @@ struct delivery {
 };
 
 struct op_class {
-	size_t size;                      /* of the embedding struct */
-	void (*cancel)(shipopt_op *op);   /* may be NULL: cannot be canceled */
-	void (*destroy)(shipopt_op *op);  /* frees what the embedding struct holds; may be NULL */
+	size_t size;                     /* of the embedding struct */
+	void (*cancel)(shipopt_op *op);  /* may be NULL: cannot be canceled */
+	void (*destroy)(shipopt_op *op); /* frees what the embedding struct holds; may be NULL */
 };
 
 struct shipopt_op {

@@ -49,7 +49,8 @@ static void job_work(struct job *job)
 		do {
 			if (begin >= job->count)
 				return;
-		} while (!atomic_compare_exchange_weak(&job->next, &begin, begin + MIN(job->grain, job->count - begin)));
+		} while (
+			!atomic_compare_exchange_weak(&job->next, &begin, begin + MIN(job->grain, job->count - begin)));
 		size_t size = MIN(job->grain, job->count - begin);
 		job->body(job->userdata, begin, begin + size);
 		if (atomic_fetch_sub(&job->left, size) != size)
@@ -116,8 +117,7 @@ static void run_alone(size_t count, size_t grain, shipopt_range_fn body, void *u
 		body(userdata, begin, begin + MIN(grain, count - begin));
 }
 
-int shipopt_parallel_for(
-	shipopt_runtime *runtime, size_t count, size_t grain, shipopt_range_fn body, void *userdata)
+int shipopt_parallel_for(shipopt_runtime *runtime, size_t count, size_t grain, shipopt_range_fn body, void *userdata)
 {
 	if (!runtime || !body)
 		return SHIPOPT_EINVAL;

@@ -28,8 +28,8 @@ struct shipopt_queue {
 	pthread_cond_t changed;
 	struct list_node entries;
 	struct list_node callable; /* those of them that have a callback */
-	bool wants_fd; /* the descriptor was asked for: keep it up to date */
-	bool is_taken; /* a thread dispatches or polls */
+	bool wants_fd;             /* the descriptor was asked for: keep it up to date */
+	bool is_taken;             /* a thread dispatches or polls */
 	bool is_freed;
 	bool is_closed;
 	struct place *places;
@@ -299,7 +299,8 @@ static int take_begin(shipopt_queue *queue, int64_t timeout_ms)
 		timeout_ms = 0;
 	}
 	pthread_mutex_lock(&queue->lock);
-	int r = timeout_ms != 0 && runtime_is_library_thread() ? wait_entries(queue, 0) : wait_entries(queue, timeout_ms);
+	int r = timeout_ms != 0 && runtime_is_library_thread() ? wait_entries(queue, 0)
+							       : wait_entries(queue, timeout_ms);
 	if (r == 0 && timeout_ms != 0 && runtime_is_library_thread())
 		r = SHIPOPT_EDEADLK;
 	if (r == 1)
@@ -325,7 +326,7 @@ int shipopt_queue_dispatch(shipopt_queue *queue, size_t max, int64_t timeout_ms)
 		return r;
 	queue_ref(queue); /* a callback may free it */
 	size_t most = max ? MIN(max, (size_t)INT_MAX) : 0;
-	LIST_FOREACH (node, &queue->entries)
+	LIST_FOREACH(node, &queue->entries)
 		most += max == 0; /* those that wait now: what callbacks add is for the next call */
 	int count = 0;
 	struct queue_entry *entry;
@@ -385,7 +386,8 @@ int shipopt_queue_poll(shipopt_queue *queue, shipopt_event *events, size_t max, 
 		return r;
 	int count = has_place(queue) ? 0 : SHIPOPT_EAGAIN;
 	struct queue_entry *entry;
-	while (count >= 0 && (size_t)count < MIN(max, (size_t)INT_MAX) && has_place(queue) && (entry = entry_pop(queue)))
+	while (count >= 0 && (size_t)count < MIN(max, (size_t)INT_MAX) && has_place(queue) &&
+		(entry = entry_pop(queue)))
 		place_give(queue, entry, &events[count++]);
 	take_end(queue);
 	for (int i = 0; i < count; i++) {
@@ -515,11 +517,14 @@ struct shipopt_notification;
 
 const struct shipopt_notification *shipopt_event_notification(const shipopt_event *event)
 {
-	return event && event->kind == SHIPOPT_EVENT_NOTIFICATION ? (const struct shipopt_notification *)(uintptr_t)event->value
-								  : NULL;
+	return event && event->kind == SHIPOPT_EVENT_NOTIFICATION
+		? (const struct shipopt_notification *)(uintptr_t)event->value
+		: NULL;
 }
 
 const struct shipopt_slow_query *shipopt_event_slow_query(const shipopt_event *event)
 {
-	return event && event->kind == SHIPOPT_EVENT_SLOW_QUERY ? (const struct shipopt_slow_query *)(uintptr_t)event->value : NULL;
+	return event && event->kind == SHIPOPT_EVENT_SLOW_QUERY
+		? (const struct shipopt_slow_query *)(uintptr_t)event->value
+		: NULL;
 }

@@ -42,7 +42,7 @@ int queue_reserve(shipopt_queue *queue);
  * queue's. Poll never has more events out than there are slots. */
 void queue_reserve_beyond(shipopt_queue *queue);
 size_t queue_slots(const shipopt_queue *queue); /* in all */
-void queue_unreserve(shipopt_queue *queue); /* a reserved slot that will not be used */
+void queue_unreserve(shipopt_queue *queue);     /* a reserved slot that will not be used */
 /* Any thread; never fails, never blocks beyond a short lock. The slot must be reserved. After shipopt_queue_free() the
  * entry runs on the scheduler. */
 void queue_push(shipopt_queue *queue, struct queue_entry *entry);

@@ -351,5 +351,5 @@ void reactor_stop(struct reactor *reactor)
 bool reactor_is_idle(struct reactor *reactor)
 {
 	return !has_posted(reactor) && !reactor->turn_end.count && !timer_heap_first(&reactor->timers) &&
-	       reactor->watch_count == 0;
+		reactor->watch_count == 0;
 }

@@ -29,7 +29,7 @@ enum { REACTOR_READ = 1, REACTOR_WRITE = 2, REACTOR_ERROR = 4 }; /* ERROR is onl
 struct watch {
 	void (*ready)(struct watch *watch, unsigned events);
 	int fd;
-	unsigned events;  /* the loop's own from here on */
+	unsigned events; /* the loop's own from here on */
 	unsigned ready_events;
 	struct watch *next_ready, **ready_link; /* the list of ready ones; link NULL: not in it */
 	struct reactor *reactor;
@@ -37,7 +37,7 @@ struct watch {
 
 struct timer {
 	void (*fire)(struct timer *timer);
-	int64_t due_us;   /* the loop's own from here on: an intrusive pairing heap */
+	int64_t due_us;    /* the loop's own from here on: an intrusive pairing heap */
 	uint64_t sequence; /* timers due at the same time fire in the order they were started */
 	struct timer *child, *sibling, *previous;
 	bool is_due;             /* waits in the list of this turn, no longer in the heap */

@@ -20,8 +20,7 @@ int shipopt_runtime_config_set_log(shipopt_runtime_config *config, shipopt_log_f
 	return 0;
 }
 
-int shipopt_runtime_config_set_executor(
-	shipopt_runtime_config *config, shipopt_executor_fn submit, void *userdata)
+int shipopt_runtime_config_set_executor(shipopt_runtime_config *config, shipopt_executor_fn submit, void *userdata)
 {
 	if (!config)
 		return SHIPOPT_EINVAL;

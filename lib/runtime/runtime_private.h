@@ -37,7 +37,7 @@ struct runtime_reactor {
 	struct shipopt_runtime *runtime;
 	struct reactor *reactor; /* NULL until first needed */
 	pthread_t thread;
-	bool has_thread;         /* started and neither joined nor detached */
+	bool has_thread; /* started and neither joined nor detached */
 	atomic_bool is_running;
 };
 
@@ -65,14 +65,14 @@ struct shipopt_runtime {
 	atomic_size_t running; /* operations */
 	atomic_uint waiters;   /* threads in shipopt_op_wait() */
 
-	pthread_t closer; /* see close.c */
-	atomic_bool has_closer; /* started and neither joined nor detached */
+	pthread_t closer;         /* see close.c */
+	atomic_bool has_closer;   /* started and neither joined nor detached */
 	atomic_bool is_abandoned; /* the close has given up waiting for it */
-	atomic_size_t awaited; /* purchases on the wire */
+	atomic_size_t awaited;    /* purchases on the wire */
 	int64_t close_timeout_ms; /* before the closer starts, then the closer's */
 	int close_status;         /* the closer's, then whoever sees RUNTIME_CLOSED */
 
-	pthread_mutex_t lock; /* for what follows */
+	pthread_mutex_t lock;   /* for what follows */
 	pthread_cond_t changed; /* state, running, an operation delivered, a member's call returned */
 	struct list_node members;
 	struct runtime_member *called; /* the close calls it now, on thread called_by */

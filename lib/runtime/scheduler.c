@@ -8,11 +8,11 @@
 #include "base/random.h"
 #include "runtime/deque.h"
 
-#define FAIRNESS_TICKS 61       /* a prime, as in Go and tokio */
-#define BATCH_MAX 128           /* most tasks taken from the common list at once */
-#define SPIN_ROUNDS 64          /* about 10 µs of looking around before parking */
+#define FAIRNESS_TICKS 61 /* a prime, as in Go and tokio */
+#define BATCH_MAX 128     /* most tasks taken from the common list at once */
+#define SPIN_ROUNDS 64    /* about 10 µs of looking around before parking */
 #define SPIN_PAUSES 16
-#define SHORT_SLEEP_US 50       /* a worker woken sooner than this spins before its next sleep */
+#define SHORT_SLEEP_US 50 /* a worker woken sooner than this spins before its next sleep */
 
 struct worker {
 	struct deque deque;
@@ -29,7 +29,7 @@ struct scheduler {
 	unsigned worker_count;
 	atomic_uint started; /* workers [0, started) have or had a thread; grows only */
 	atomic_uint running;
-	bool is_ended;       /* joined or detached */
+	bool is_ended; /* joined or detached */
 
 	pthread_mutex_t lock;
 	pthread_cond_t wake;

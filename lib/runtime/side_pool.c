@@ -7,9 +7,9 @@
 #include "base/memory.h"
 
 enum side_state {
-	SIDE_FREE,    /* no thread */
+	SIDE_FREE, /* no thread */
 	SIDE_RUNNING,
-	SIDE_LEFT     /* its thread has left or is about to, and is not joined yet */
+	SIDE_LEFT /* its thread has left or is about to, and is not joined yet */
 };
 
 struct side_thread {

@@ -29,12 +29,11 @@ static void submitted_run(struct task *task)
 		function(userdata);
 }
 
-static struct submission *submission_new(
-	shipopt_runtime *runtime, shipopt_task_fn function, void *const *userdata_list, size_t count)
+static struct submission *submission_new(shipopt_runtime *runtime, shipopt_task_fn function, void *const *userdata_list,
+	size_t count)
 {
 	size_t size;
-	if (!size_multiply(count, sizeof(struct submitted), &size) ||
-		!size_add(size, sizeof(struct submission), &size))
+	if (!size_multiply(count, sizeof(struct submitted), &size) || !size_add(size, sizeof(struct submission), &size))
 		return NULL;
 	struct submission *submission = mem_alloc(size);
 	if (!submission)
@@ -66,8 +65,8 @@ static void submit_end(shipopt_runtime *runtime)
 	runtime_unref(runtime);
 }
 
-int shipopt_runtime_submit_batch(
-	shipopt_runtime *runtime, shipopt_task_fn task, void *const *userdata_list, size_t count)
+int shipopt_runtime_submit_batch(shipopt_runtime *runtime, shipopt_task_fn task, void *const *userdata_list,
+	size_t count)
 {
 	if (!runtime || !task || (!userdata_list && count > 0))
 		return SHIPOPT_EINVAL;
@@ -75,7 +74,8 @@ int shipopt_runtime_submit_batch(
 	if (r < 0)
 		return r;
 	r = count > 0 ? runtime_start_workers(runtime) : 0;
-	struct submission *submission = r == 0 && count > 0 ? submission_new(runtime, task, userdata_list, count) : NULL;
+	struct submission *submission =
+		r == 0 && count > 0 ? submission_new(runtime, task, userdata_list, count) : NULL;
 	if (submission) {
 		struct task_list tasks = {0};
 		for (size_t i = 0; i < count; i++)

@@ -51,7 +51,7 @@ struct backend_query {
 struct backend_options {
 	shipopt_runtime *runtime;
 	int64_t busy_timeout_ms, queue_max, group_max;
-	const char *confirm_mode; /* test, production or ""; only while `new` runs */
+	const char *confirm_mode;      /* test, production or ""; only while `new` runs */
 	void (*ended)(void *argument); /* after `abandon`, on a thread of the back-end that is about to leave */
 	void *argument;
 };

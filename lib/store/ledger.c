@@ -8,8 +8,8 @@
 
 const char *ledger_state_name(int state)
 {
-	static const char *const names[] = {"unknown", "planned", "created", "buying", "in doubt", "bought", "documented",
-		"failed", "held", "void requested", "voided", "void refused"};
+	static const char *const names[] = {"unknown", "planned", "created", "buying", "in doubt", "bought",
+		"documented", "failed", "held", "void requested", "voided", "void refused"};
 	return state > 0 && (size_t)state < ARRAY_SIZE(names) ? names[state] : names[0];
 }
 
@@ -20,8 +20,8 @@ const char *shipopt_ledger_state_name(int state)
 
 void ledger_row_done(struct ledger_row *row)
 {
-	char *const texts[] = {row->fingerprint, row->request, row->shipment_id, row->rate_id, row->carrier, row->service,
-		row->currency, row->tracking_code, row->label_url, row->budget, row->reason, row->result,
+	char *const texts[] = {row->fingerprint, row->request, row->shipment_id, row->rate_id, row->carrier,
+		row->service, row->currency, row->tracking_code, row->label_url, row->budget, row->reason, row->result,
 		row->approved_currency, row->refusal, row->base_url};
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		mem_free(texts[i]);
@@ -47,10 +47,11 @@ static int check_text(const struct named_text *text, size_t minimum, size_t maxi
 	if (length < minimum)
 		return error_set(ret_error, SHIPOPT_EINVAL, "ledger: %s is missing", text->name);
 	if (length > maximum)
-		return error_set(ret_error, SHIPOPT_ETOOLARGE, "ledger: %s has %zu bytes, more than %zu", text->name, length,
-			maximum);
+		return error_set(ret_error, SHIPOPT_ETOOLARGE, "ledger: %s has %zu bytes, more than %zu", text->name,
+			length, maximum);
 	if (!text_is_utf8(text->text ? text->text : "", length, &offset))
-		return error_set(ret_error, SHIPOPT_EENCODING, "ledger: %s is not UTF-8 at byte %zu", text->name, offset);
+		return error_set(ret_error, SHIPOPT_EENCODING, "ledger: %s is not UTF-8 at byte %zu", text->name,
+			offset);
 	return 0;
 }
 
@@ -65,10 +66,12 @@ static int check_key(const struct ledger_key *key, bool is_claim, shipopt_error 
 			return r;
 	}
 	if (key->piece < 1)
-		return error_set(ret_error, SHIPOPT_EINVAL, "ledger: piece %lld is not 1 or more", (long long)key->piece);
+		return error_set(ret_error, SHIPOPT_EINVAL, "ledger: piece %lld is not 1 or more",
+			(long long)key->piece);
 	/* Tokens are counted row by row: without the generation one could fit another row. */
 	if (key->generation < (is_claim ? 0 : 1))
-		return error_set(ret_error, SHIPOPT_EINVAL, "ledger: %lld is not a generation", (long long)key->generation);
+		return error_set(ret_error, SHIPOPT_EINVAL, "ledger: %lld is not a generation",
+			(long long)key->generation);
 	return 0;
 }
 
@@ -79,7 +82,8 @@ static int check_texts(const struct ledger_request *request, shipopt_error **ret
 		{"the rate id", request->rate_id}, {"the carrier", request->carrier}, {"the service", request->service},
 		{"the currency", request->currency}, {"the budget", request->budget},
 		{"the tracking code", request->tracking_code}, {"the label URL", request->label_url},
-		{"the reason", request->reason}, {"the refusal", request->refusal}, {"the base URL", request->base_url}};
+		{"the reason", request->reason}, {"the refusal", request->refusal},
+		{"the base URL", request->base_url}};
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		int r = check_text(&texts[i], 0, LEDGER_TEXT_MAX, ret_error);
 		if (r < 0)
@@ -114,8 +118,8 @@ static int check_operation(const struct ledger_request *request, shipopt_error *
 			: 0;
 	case LEDGER_VOID:
 		if (state != LEDGER_VOID_REQUESTED && state != LEDGER_VOIDED && state != LEDGER_VOID_REFUSED)
-			return error_set(ret_error, SHIPOPT_EINVAL, "ledger: a void cannot lead to state %d (%s)", state,
-				ledger_state_name(state));
+			return error_set(ret_error, SHIPOPT_EINVAL, "ledger: a void cannot lead to state %d (%s)",
+				state, ledger_state_name(state));
 		return 0;
 	case LEDGER_CLAIM:
 	case LEDGER_PLAN:
@@ -128,8 +132,7 @@ static int check_operation(const struct ledger_request *request, shipopt_error *
 	case LEDGER_REOPEN:
 	case LEDGER_RENEW:
 	case LEDGER_RELEASE:
-	case LEDGER_DOCUMENT:
-		return 0;
+	case LEDGER_DOCUMENT: return 0;
 	}
 	return error_set(ret_error, SHIPOPT_EINVAL, "ledger: no operation %d", (int)request->operation);
 }

@@ -82,7 +82,7 @@ enum ledger_state {
 const char *ledger_state_name(int state);
 
 struct ledger_key {
-	const char *tenant;  /* NULL: the store view's; another one's is refused */
+	const char *tenant;                    /* NULL: the store view's; another one's is refused */
 	const char *provider, *account, *mode; /* mode: test, production */
 	const char *order_key;
 	int64_t piece;       /* from 1 */
@@ -92,104 +92,105 @@ struct ledger_key {
 
 /* A row as read; texts are owned by the row, NULL when null in the database. */
 struct ledger_row {
-	int64_t id;         /* 0: not filled */
+	int64_t id; /* 0: not filled */
 	int64_t generation;
 	int state;
-	char *fingerprint;  /* of the normalised request */
-	char *request;      /* its JSON, for telling differences */
+	char *fingerprint; /* of the normalised request */
+	char *request;     /* its JSON, for telling differences */
 	char *shipment_id;
 	char *rate_id, *carrier, *service, *currency;
-	int64_t amount;     /* of the chosen rate, millionths */
-	int64_t ceiling;    /* most that was approved, 0: none */
-	int64_t approved;   /* the price at which it was approved */
+	int64_t amount;   /* of the chosen rate, millionths */
+	int64_t ceiling;  /* most that was approved, 0: none */
+	int64_t approved; /* the price at which it was approved */
 	char *approved_currency;
-	int64_t insurance;  /* value to insure with the purchase, 0: none */
-	int64_t fee;        /* what the insurance costs, reserved with the amount */
+	int64_t insurance;    /* value to insure with the purchase, 0: none */
+	int64_t fee;          /* what the insurance costs, reserved with the amount */
 	int64_t buying_at_ms; /* database clock, when `buying` was last written; 0: never */
 	int64_t first_buying_at_ms;
-	int64_t attempts;   /* purchases sent or about to be, of all shipments */
-	int64_t sent;       /* of these, of the shipment in the row */
-	int64_t unproven;   /* of these, not proven to have bought nothing */
-	int64_t settle_ms;  /* the largest under which one of them was sent */
+	int64_t attempts;     /* purchases sent or about to be, of all shipments */
+	int64_t sent;         /* of these, of the shipment in the row */
+	int64_t unproven;     /* of these, not proven to have bought nothing */
+	int64_t settle_ms;    /* the largest under which one of them was sent */
 	int64_t exists_seen;  /* 1: the carrier said that the shipment has postage */
 	int64_t needs_person; /* 1: only a person can settle it; `reason` says why */
-	char *refusal;      /* the carrier's first refusal of it that proves nothing */
-	char *base_url;     /* of the carrier that has the shipment; NULL without one */
+	char *refusal;        /* the carrier's first refusal of it that proves nothing */
+	char *base_url;       /* of the carrier that has the shipment; NULL without one */
 	char *tracking_code, *label_url;
-	int64_t paid;       /* millionths, what the carrier charged */
-	char *budget;       /* name of the spend limit that counts this purchase */
-	char *reason;       /* why failed, held or in doubt */
+	int64_t paid; /* millionths, what the carrier charged */
+	char *budget; /* name of the spend limit that counts this purchase */
+	char *reason; /* why failed, held or in doubt */
 	int64_t lease_until_ms;
-	int64_t now_ms;     /* database clock at the read */
-	char *result;       /* JSON of the bought shipment, bounded to 256 KiB */
+	int64_t now_ms; /* database clock at the read */
+	char *result;   /* JSON of the bought shipment, bounded to 256 KiB */
 };
 void ledger_row_done(struct ledger_row *row);
 
 enum ledger_operation {
 	LEDGER_CLAIM = 1, /* find or make the row and lease it */
-	LEDGER_PLAN,      /* planned, created, failed, held → planned with new content (fingerprint, request); clears the shipment */
-	LEDGER_CREATE,    /* planned, created → created: shipment_id, rate. A re-rate (same shipment id) or a new shipment. A `ceiling`
+	LEDGER_PLAN, /* planned, created, failed, held → planned with new content (fingerprint, request); clears the shipment */
+	LEDGER_CREATE, /* planned, created → created: shipment_id, rate. A re-rate (same shipment id) or a new shipment. A `ceiling`
 	                     replaces the approval */
-	LEDGER_BUY,       /* planned, created, buying, in doubt → buying. From planned it brings the shipment; otherwise a
+	LEDGER_BUY, /* planned, created, buying, in doubt → buying. From planned it brings the shipment; otherwise a
 	                     `shipment_id` that differs is refused. A `rate_id` replaces the rate, a `ceiling` the approval, a
 	                     `request` the stored one. Reserves `amount` (0: the row's) and `fee`, writes buying_at and settle_ms */
-	LEDGER_PROVE,     /* buying → created, or in doubt while an earlier purchase is unproven: the newest one bought nothing */
-	LEDGER_DOUBT,     /* buying, in doubt → in doubt: reason; `proven`, `exists_seen`, `needs_person`, `refusal` (the first stays).
+	LEDGER_PROVE, /* buying → created, or in doubt while an earlier purchase is unproven: the newest one bought nothing */
+	LEDGER_DOUBT, /* buying, in doubt → in doubt: reason; `proven`, `exists_seen`, `needs_person`, `refusal` (the first stays).
 	                     With `exists_seen` also from created, if its shipment was sent: it leaves at least one unproven */
-	LEDGER_BOUGHT_,   /* buying, in doubt, failed, created with an unproven purchase → bought: tracking_code, label_url, paid, fee,
+	LEDGER_BOUGHT_, /* buying, in doubt, failed, created with an unproven purchase → bought: tracking_code, label_url, paid, fee,
 	                     result, reason (a note); turns the reservation into spend */
-	LEDGER_FAIL,      /* planned, created, buying → failed (proven): reason; releases the reservation */
-	LEDGER_HOLD,      /* planned, created → held: reason; shipment_id, base_url and `needs_person` of a label nobody asked for */
-	LEDGER_REOPEN,    /* held → planned or created, as it was; failed → planned, without its shipment. `state` 0, or the target
+	LEDGER_FAIL, /* planned, created, buying → failed (proven): reason; releases the reservation */
+	LEDGER_HOLD, /* planned, created → held: reason; shipment_id, base_url and `needs_person` of a label nobody asked for */
+	LEDGER_REOPEN, /* held → planned or created, as it was; failed → planned, without its shipment. `state` 0, or the target
 	                     that must come out */
-	LEDGER_RENEW,     /* extends the lease, no other change */
-	LEDGER_RELEASE,   /* gives the lease up, no other change */
-	LEDGER_DOCUMENT,  /* bought → documented */
-	LEDGER_VOID       /* bought, documented, void refused → void requested → voided, void refused: `state` says which */
+	LEDGER_RENEW,    /* extends the lease, no other change */
+	LEDGER_RELEASE,  /* gives the lease up, no other change */
+	LEDGER_DOCUMENT, /* bought → documented */
+	LEDGER_VOID /* bought, documented, void refused → void requested → voided, void refused: `state` says which */
 };
 
 /* Outcomes beside 0 and errors. */
 enum ledger_outcome {
 	LEDGER_OK = 0,
-	LEDGER_BUSY = 1,     /* claim: another holder's lease is live; row has lease_until_ms */
-	LEDGER_LOST = 2,     /* the fencing token is not current any more: another holder took over; nothing was changed */
-	LEDGER_REFUSED = 3,  /* the row's state does not allow it; row is filled */
+	LEDGER_BUSY = 1, /* claim: another holder's lease is live; row has lease_until_ms */
+	LEDGER_LOST = 2, /* the fencing token is not current any more: another holder took over; nothing was changed */
+	LEDGER_REFUSED = 3,    /* the row's state does not allow it; row is filled */
 	LEDGER_OVER_LIMIT = 4, /* LEDGER_BUY: the budget's limit would be passed; nothing was changed */
-	LEDGER_SHARED = 5    /* LEDGER_CREATE, _BUY, _BOUGHT_, _HOLD: another row has the shipment id; nothing was changed */
+	LEDGER_SHARED =
+		5 /* LEDGER_CREATE, _BUY, _BOUGHT_, _HOLD: another row has the shipment id; nothing was changed */
 };
 
 struct ledger_request {
 	/* the caller's; texts are borrowed until `done` */
 	enum ledger_operation operation;
 	struct ledger_key key;
-	int64_t token;      /* fencing token; written by a claim that does not fail. Claim: 0, or the one held */
-	int64_t lease_ms;   /* claim, renew, buy */
-	const char *owner;  /* claim: who, for people to read */
-	const char *fingerprint, *request;                                    /* claim (new row), plan, buy (request) */
-	const char *base_url;                                                 /* create, buy; claim: where a shipment has none */
-	const char *shipment_id, *rate_id, *carrier, *service, *currency;     /* create, buy */
-	int64_t amount, ceiling;                                              /* create, buy */
-	int64_t insurance, fee;                                               /* buy; bought: the fee charged */
-	int64_t settle_ms;   /* buy */
-	bool keep_approval;  /* plan: the same content as before */
-	bool proven;         /* fail, doubt: the newest purchase is proven to have bought nothing */
-	bool exists_seen, needs_person;                                       /* doubt; needs_person also hold */
-	const char *refusal; /* doubt */
-	const char *budget;  /* buy: name of the spend limit, NULL: none */
+	int64_t token;     /* fencing token; written by a claim that does not fail. Claim: 0, or the one held */
+	int64_t lease_ms;  /* claim, renew, buy */
+	const char *owner; /* claim: who, for people to read */
+	const char *fingerprint, *request; /* claim (new row), plan, buy (request) */
+	const char *base_url;              /* create, buy; claim: where a shipment has none */
+	const char *shipment_id, *rate_id, *carrier, *service, *currency; /* create, buy */
+	int64_t amount, ceiling;                                          /* create, buy */
+	int64_t insurance, fee;                                           /* buy; bought: the fee charged */
+	int64_t settle_ms;                                                /* buy */
+	bool keep_approval;                                               /* plan: the same content as before */
+	bool proven;                    /* fail, doubt: the newest purchase is proven to have bought nothing */
+	bool exists_seen, needs_person; /* doubt; needs_person also hold */
+	const char *refusal;            /* doubt */
+	const char *budget;             /* buy: name of the spend limit, NULL: none */
 	int64_t budget_limit; /* buy: its limit in `currency`, millionths, 0: counted without a limit; kept with the budget */
-	const char *tracking_code, *label_url, *result;                       /* bought */
+	const char *tracking_code, *label_url, *result; /* bought */
 	int64_t paid;
-	const char *reason;  /* doubt, prove, fail, hold, void, bought */
-	int state;           /* void, reopen: the target */
-	bool release;        /* also give up the lease in the same transition */
+	const char *reason; /* doubt, prove, fail, hold, void, bought */
+	int state;          /* void, reopen: the target */
+	bool release;       /* also give up the lease in the same transition */
 	struct reactor *reactor;
 	void (*done)(struct ledger_request *request); /* on that reactor */
 
 	/* the store's */
-	int status;          /* ledger_outcome or SHIPOPT_E… (SHIPOPT_EDATABASE, SHIPOPT_EINDOUBT: commit in doubt, read again) */
-	shipopt_error *error; /* owned by the caller from `done` on */
+	int status; /* ledger_outcome or SHIPOPT_E… (SHIPOPT_EDATABASE, SHIPOPT_EINDOUBT: commit in doubt, read again) */
+	shipopt_error *error;  /* owned by the caller from `done` on */
 	struct ledger_row row; /* as it is after the operation; owned by the caller from `done` on */
-	bool created_row;    /* claim: the row is new */
+	bool created_row;      /* claim: the row is new */
 	int64_t claimed_token; /* claim: written to `token` once durable */
 	struct backend_work work;
 };

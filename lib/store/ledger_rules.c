@@ -29,33 +29,22 @@ bool ledger_is_leased(const struct ledger_facts *facts)
 static unsigned rules_states(const struct ledger_request *request)
 {
 	switch (request->operation) {
-	case LEDGER_PLAN:
-		return PLANNED | CREATED | FAILED | HELD;
+	case LEDGER_PLAN: return PLANNED | CREATED | FAILED | HELD;
 	case LEDGER_CREATE:
-	case LEDGER_HOLD:
-		return PLANNED | CREATED;
-	case LEDGER_BUY:
-		return PLANNED | CREATED | BUYING | IN_DOUBT;
-	case LEDGER_PROVE:
-		return BUYING;
-	case LEDGER_DOUBT:
-		return BUYING | IN_DOUBT | (request->exists_seen ? CREATED : 0);
-	case LEDGER_BOUGHT_:
-		return CREATED | BUYING | IN_DOUBT | FAILED;
-	case LEDGER_FAIL:
-		return PLANNED | CREATED | BUYING;
-	case LEDGER_REOPEN:
-		return HELD | FAILED;
+	case LEDGER_HOLD: return PLANNED | CREATED;
+	case LEDGER_BUY: return PLANNED | CREATED | BUYING | IN_DOUBT;
+	case LEDGER_PROVE: return BUYING;
+	case LEDGER_DOUBT: return BUYING | IN_DOUBT | (request->exists_seen ? CREATED : 0);
+	case LEDGER_BOUGHT_: return CREATED | BUYING | IN_DOUBT | FAILED;
+	case LEDGER_FAIL: return PLANNED | CREATED | BUYING;
+	case LEDGER_REOPEN: return HELD | FAILED;
 	case LEDGER_RENEW:
-	case LEDGER_RELEASE:
-		return ~0u;
-	case LEDGER_DOCUMENT:
-		return BOUGHT;
+	case LEDGER_RELEASE: return ~0u;
+	case LEDGER_DOCUMENT: return BOUGHT;
 	case LEDGER_VOID:
 		return request->state == LEDGER_VOID_REQUESTED ? BOUGHT | DOCUMENTED | VOID_REFUSED
 							       : BIT(LEDGER_VOID_REQUESTED);
-	case LEDGER_CLAIM:
-		break;
+	case LEDGER_CLAIM: break;
 	}
 	return 0;
 }
@@ -82,76 +71,54 @@ bool ledger_allows(const struct ledger_request *request, const struct ledger_fac
 	switch (request->operation) {
 	case LEDGER_PLAN:
 	case LEDGER_CREATE:
-	case LEDGER_HOLD:
-		return facts->unproven == 0 && !facts->needs_person;
-	case LEDGER_BUY:
-		return rules_allow_buy(request, facts);
-	case LEDGER_PROVE:
-		return facts->unproven > 0;
+	case LEDGER_HOLD: return facts->unproven == 0 && !facts->needs_person;
+	case LEDGER_BUY: return rules_allow_buy(request, facts);
+	case LEDGER_PROVE: return facts->unproven > 0;
 	case LEDGER_DOUBT:
 		/* A proof that leaves nothing unproven leaves nothing in doubt. */
 		return facts->sent > 0 && rules_are_proof_of_newest(request, facts) &&
-		       ledger_next_unproven(request, facts) > 0;
-	case LEDGER_BOUGHT_:
-		return facts->state != LEDGER_CREATED || facts->unproven > 0;
+			ledger_next_unproven(request, facts) > 0;
+	case LEDGER_BOUGHT_: return facts->state != LEDGER_CREATED || facts->unproven > 0;
 	case LEDGER_FAIL:
 		return rules_are_proof_of_newest(request, facts) && ledger_next_unproven(request, facts) == 0 &&
-		       !facts->needs_person;
+			!facts->needs_person;
 	case LEDGER_REOPEN:
 		return !facts->needs_person &&
-		       (request->state == 0 ||
-			       request->state == (facts->state == LEDGER_HELD ? facts->held_from : LEDGER_PLANNED));
-	default:
-		return true;
+			(request->state == 0 ||
+				request->state == (facts->state == LEDGER_HELD ? facts->held_from : LEDGER_PLANNED));
+	default: return true;
 	}
 }
 
 int64_t ledger_next_unproven(const struct ledger_request *request, const struct ledger_facts *facts)
 {
 	switch (request->operation) {
-	case LEDGER_BUY:
-		return facts->unproven + 1;
-	case LEDGER_PROVE:
-		return facts->unproven - 1;
+	case LEDGER_BUY: return facts->unproven + 1;
+	case LEDGER_PROVE: return facts->unproven - 1;
 	case LEDGER_DOUBT:
 		/* Postage that exists counts for more than every proof: one of the purchases may have bought it. */
 		return MAX(facts->unproven - request->proven, request->exists_seen ? 1 : 0);
-	case LEDGER_FAIL:
-		return facts->unproven - request->proven;
-	case LEDGER_BOUGHT_:
-		return 0;
-	default:
-		return facts->unproven;
+	case LEDGER_FAIL: return facts->unproven - request->proven;
+	case LEDGER_BOUGHT_: return 0;
+	default: return facts->unproven;
 	}
 }
 
 int ledger_next_state(const struct ledger_request *request, const struct ledger_facts *facts)
 {
 	switch (request->operation) {
-	case LEDGER_PLAN:
-		return LEDGER_PLANNED;
-	case LEDGER_CREATE:
-		return LEDGER_CREATED;
-	case LEDGER_BUY:
-		return LEDGER_BUYING;
-	case LEDGER_PROVE:
-		return ledger_next_unproven(request, facts) > 0 ? LEDGER_IN_DOUBT : LEDGER_CREATED;
-	case LEDGER_DOUBT:
-		return LEDGER_IN_DOUBT;
-	case LEDGER_BOUGHT_:
-		return LEDGER_BOUGHT;
-	case LEDGER_FAIL:
-		return LEDGER_FAILED;
-	case LEDGER_HOLD:
-		return LEDGER_HELD;
-	case LEDGER_REOPEN:
-		return facts->state == LEDGER_HELD ? facts->held_from : LEDGER_PLANNED;
-	case LEDGER_DOCUMENT:
-		return LEDGER_DOCUMENTED;
-	case LEDGER_VOID:
-		return request->state;
-	default:
-		return facts->state;
+	case LEDGER_PLAN: return LEDGER_PLANNED;
+	case LEDGER_CREATE: return LEDGER_CREATED;
+	case LEDGER_BUY: return LEDGER_BUYING;
+	case LEDGER_PROVE: return ledger_next_unproven(request, facts) > 0 ? LEDGER_IN_DOUBT : LEDGER_CREATED;
+	case LEDGER_DOUBT: return LEDGER_IN_DOUBT;
+	case LEDGER_BOUGHT_: return LEDGER_BOUGHT;
+	case LEDGER_FAIL: return LEDGER_FAILED;
+	case LEDGER_HOLD: return LEDGER_HELD;
+	case LEDGER_REOPEN: return facts->state == LEDGER_HELD ? facts->held_from : LEDGER_PLANNED;
+	case LEDGER_DOCUMENT: return LEDGER_DOCUMENTED;
+	case LEDGER_VOID: return request->state;
+	default: return facts->state;
 	}
 }
 
@@ -174,9 +141,7 @@ int ledger_resolved_state(int target, const struct ledger_facts *facts)
 		if (from & (BUYING | IN_DOUBT))
 			return LEDGER_CREATED;
 		return from & ended && (!(from & FAILED) || facts->needs_person) ? LEDGER_FAILED : 0;
-	case LEDGER_PLANNED:
-		return from & ended ? LEDGER_PLANNED : 0;
-	default:
-		return 0;
+	case LEDGER_PLANNED: return from & ended ? LEDGER_PLANNED : 0;
+	default: return 0;
 	}
 }

@@ -81,7 +81,8 @@ static int check_confirm_mode(const struct settings *settings, shipopt_error **r
 	const char *mode = settings_text(settings, STORE_CONFIRM_MODE);
 	if (text_is_empty(mode) || text_equal(mode, "test") || text_equal(mode, "production"))
 		return 0;
-	return error_set(ret_error, SHIPOPT_EINVAL, "store setting confirm_mode: \"%s\" is not test or production", mode);
+	return error_set(ret_error, SHIPOPT_EINVAL, "store setting confirm_mode: \"%s\" is not test or production",
+		mode);
 }
 
 static int core_new(shipopt_runtime *runtime, const char *url, const shipopt_store_config *config,

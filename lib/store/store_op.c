@@ -92,7 +92,8 @@ static int fill(struct store_op *self, shipopt_store *store, const struct call *
 	return runtime_reactor(store->core->runtime, &self->reactor);
 }
 
-static int start(shipopt_store *store, const struct call *call, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+static int start(shipopt_store *store, const struct call *call, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_op)
 {
 	shipopt_op *op;
 	struct store_core *core = store->core;
@@ -159,7 +160,11 @@ int shipopt_ledger_resolve(shipopt_store *store, int64_t row, int state, const c
 	r = r < 0 ? r : check_text(reason, true);
 	if (r < 0)
 		return r;
-	const struct call call = {.kind = BACKEND_RESOLVE, .state = state, .row = row, .tracking_code = tracking_code,
-		.actor = actor, .reason = reason};
+	const struct call call = {.kind = BACKEND_RESOLVE,
+		.state = state,
+		.row = row,
+		.tracking_code = tracking_code,
+		.actor = actor,
+		.reason = reason};
 	return start(store, &call, done, userdata, ret_op);
 }

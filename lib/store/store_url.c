@@ -29,18 +29,19 @@ int store_url_open(const char *url, const struct backend_options *options, struc
 	char shown[256];
 	size_t length = strlen(url);
 	if (length > URL_MAX_BYTES)
-		return error_set(ret_error, SHIPOPT_EPARSE, "the store's URL has %zu bytes, more than %d", length, URL_MAX_BYTES);
+		return error_set(ret_error, SHIPOPT_EPARSE, "the store's URL has %zu bytes, more than %d", length,
+			URL_MAX_BYTES);
 	if (!text_is_utf8(url, length, NULL))
 		return error_set(ret_error, SHIPOPT_EENCODING, "the store's URL is not UTF-8");
 	without_password(url, shown, sizeof(shown));
 	const char *colon = strchr(url, ':');
 	if (!colon || colon == url)
-		return error_set(
-			ret_error, SHIPOPT_EPARSE, "\"%s\" is not a store URL, such as sqlite:ship.db", shown);
+		return error_set(ret_error, SHIPOPT_EPARSE, "\"%s\" is not a store URL, such as sqlite:ship.db", shown);
 	for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
 		size_t scheme = strlen(classes[i]->scheme);
 		if (scheme == (size_t)(colon - url) && strncmp(url, classes[i]->scheme, scheme) == 0)
-			return classes[i]->new(colon + 1, options, ret_backend, ret_error);
+			return classes[i]->new (colon + 1, options, ret_backend, ret_error);
 	}
-	return error_set(ret_error, SHIPOPT_EUNSUPPORTED, "\"%s\": no store of this kind is built in (sqlite is)", shown);
+	return error_set(ret_error, SHIPOPT_EUNSUPPORTED, "\"%s\": no store of this kind is built in (sqlite is)",
+		shown);
 }

@@ -64,7 +64,8 @@ static int take_row(struct filling *filling, struct json_value row)
 	const char *json, *key = json_get_text(row, "order_key");
 	size_t length;
 	shipopt_cache_options options;
-	if (!key || !json_get(row, "row", &id) || !json_i64(id, &filling->last_row) || !json_source(row, &json, &length))
+	if (!key || !json_get(row, "row", &id) || !json_i64(id, &filling->last_row) ||
+		!json_source(row, &json, &length))
 		return SHIPOPT_EPARSE;
 	if (filling->options)
 		options = *filling->options;
@@ -96,8 +97,12 @@ static int take_page(struct filling *filling, const char *json, shipopt_error **
 
 static int take_next(struct filling *filling, shipopt_store *store, int state, shipopt_error **ret_error)
 {
-	struct page page = {.query = {.work.kind = BACKEND_LIST, .tenant = store->tenant, .state = state,
-				    .after = filling->last_row, .limit = PAGE_ROWS, .is_canceled = never_canceled,
+	struct page page = {.query = {.work.kind = BACKEND_LIST,
+				    .tenant = store->tenant,
+				    .state = state,
+				    .after = filling->last_row,
+				    .limit = PAGE_ROWS,
+				    .is_canceled = never_canceled,
 				    .done = page_done}};
 	filling->has_more = false;
 	int r = ask(store, &page);
@@ -110,8 +115,9 @@ static int take_next(struct filling *filling, shipopt_store *store, int state, s
 	return r;
 }
 
-int shipopt_store_warm_cache(shipopt_store *store, int state, shipopt_cache *cache, const shipopt_cache_options *options,
-	shipopt_warm_row_fn row, void *userdata, uint64_t *ret_stored, shipopt_error **ret_error)
+int shipopt_store_warm_cache(shipopt_store *store, int state, shipopt_cache *cache,
+	const shipopt_cache_options *options, shipopt_warm_row_fn row, void *userdata, uint64_t *ret_stored,
+	shipopt_error **ret_error)
 {
 	if (!store || state < 0 || state > SHIPOPT_LEDGER_VOID_REFUSED)
 		return SHIPOPT_EINVAL;
@@ -125,7 +131,11 @@ int shipopt_store_warm_cache(shipopt_store *store, int state, shipopt_cache *cac
 	r = runtime_admit(runtime);
 	if (r < 0)
 		return r;
-	struct filling filling = {.cache = cache, .options = options, .row = row, .userdata = userdata, .has_more = true};
+	struct filling filling = {.cache = cache,
+		.options = options,
+		.row = row,
+		.userdata = userdata,
+		.has_more = true};
 	while (r >= 0 && filling.has_more)
 		r = take_next(&filling, store, state, ret_error);
 	runtime_release(runtime);

@@ -36,8 +36,8 @@ static void quote(struct play *play)
 		play->failures++;
 		return;
 	}
-	int r = shipopt_shipment_quote(
-		process.carrier, shipopt_order_shipment(order), on_done, play, &play->ops[play->count]);
+	int r = shipopt_shipment_quote(process.carrier, shipopt_order_shipment(order), on_done, play,
+		&play->ops[play->count]);
 	shipopt_order_free(order);
 	play->failures += r < 0;
 	play->count += r == 0;

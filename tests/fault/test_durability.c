@@ -36,10 +36,12 @@ static const struct way {
 	} after[STEPS_MAX + 1];
 } ways[] = {
 	{4, 3, {LEDGER_CLAIM, LEDGER_BUY, LEDGER_BOUGHT_, LEDGER_DOCUMENT},
-		{{0, 0, 0}, {LEDGER_PLANNED, 0, 0}, {LEDGER_BUYING, 1, 1}, {LEDGER_BOUGHT, 1, 0}, {LEDGER_DOCUMENTED, 1, 0}}},
+		{{0, 0, 0}, {LEDGER_PLANNED, 0, 0}, {LEDGER_BUYING, 1, 1}, {LEDGER_BOUGHT, 1, 0},
+			{LEDGER_DOCUMENTED, 1, 0}}},
 	{7, 6, {LEDGER_CLAIM, LEDGER_CREATE, LEDGER_BUY, LEDGER_DOUBT, LEDGER_BUY, LEDGER_BOUGHT_, LEDGER_DOCUMENT},
-		{{0, 0, 0}, {LEDGER_PLANNED, 0, 0}, {LEDGER_CREATED, 0, 0}, {LEDGER_BUYING, 1, 1}, {LEDGER_IN_DOUBT, 1, 1},
-			{LEDGER_BUYING, 2, 2}, {LEDGER_BOUGHT, 2, 0}, {LEDGER_DOCUMENTED, 2, 0}}},
+		{{0, 0, 0}, {LEDGER_PLANNED, 0, 0}, {LEDGER_CREATED, 0, 0}, {LEDGER_BUYING, 1, 1},
+			{LEDGER_IN_DOUBT, 1, 1}, {LEDGER_BUYING, 2, 2}, {LEDGER_BOUGHT, 2, 0},
+			{LEDGER_DOCUMENTED, 2, 0}}},
 };
 
 struct order {
@@ -126,7 +128,7 @@ static void run_orders(struct order *list, int round)
 static bool is_after(const struct order *order, size_t steps, int state, int attempts, int unproven)
 {
 	return state == order->way->after[steps].state && attempts == order->way->after[steps].attempts &&
-	       unproven == order->way->after[steps].unproven;
+		unproven == order->way->after[steps].unproven;
 }
 
 static void check_order(sqlite3_stmt *find, const struct order *order)
@@ -140,14 +142,16 @@ static void check_order(sqlite3_stmt *find, const struct order *order)
 			attempts = sqlite3_column_int(find, 1);
 			unproven = sqlite3_column_int(find, 2);
 			/* The shipment is there where a purchase of it may be. */
-			assert_true(attempts == 0 || strcmp((const char *)sqlite3_column_text(find, 3), order->shipment_id) == 0);
+			assert_true(attempts == 0 ||
+				strcmp((const char *)sqlite3_column_text(find, 3), order->shipment_id) == 0);
 		}
 	}
 	size_t now = order->acknowledged, next = now + order->is_open;
 	if (!is_after(order, now, state, attempts, unproven) && !is_after(order, next, state, attempts, unproven))
 		fail_msg("order %s: %s was acknowledged (%s), the file has %s, %d attempts, %d unproven", order->key,
-			ledger_state_name(order->way->after[now].state), order->is_open ? "one more in doubt" : "no more sent",
-			ledger_state_name(state), attempts, unproven);
+			ledger_state_name(order->way->after[now].state),
+			order->is_open ? "one more in doubt" : "no more sent", ledger_state_name(state), attempts,
+			unproven);
 }
 
 static void check_text(sqlite3 *handle, const char *sql, const char *expected)
@@ -166,7 +170,8 @@ static void check_file(int rounds)
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 	assert_int_equal(sqlite3_open_v2("/tmp/never-made.db", &handle, flags, CRASH_VFS_NAME), SQLITE_OK);
 	check_text(handle, "PRAGMA integrity_check", "ok");
-	sqlite3_prepare_v2(handle, "SELECT state, attempts, unproven, shipment_id FROM ledger WHERE order_key = ?1", -1, &find, NULL);
+	sqlite3_prepare_v2(handle, "SELECT state, attempts, unproven, shipment_id FROM ledger WHERE order_key = ?1", -1,
+		&find, NULL);
 	for (int round = 0; round < rounds; round++)
 		for (int i = 0; i < ORDERS; i++)
 			check_order(find, &orders[round][i]);

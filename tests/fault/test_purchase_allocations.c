@@ -34,8 +34,8 @@ static const struct {
 	{"an answer that is lost", {{WORLD_BUY, FAULT_LOST_AFTER, 0}, {WORLD_READ, FAULT_500, 0}}, 2},
 	{"a purchase that is lost and made again", {{WORLD_BUY, FAULT_LOST_BEFORE, 0}}, 1},
 	{"a rate that expired", {{WORLD_BUY, FAULT_RATE_EXPIRED, 0}}, 1},
-	{"a rate that expired behind a purchase that was lost", {{WORLD_BUY, FAULT_LOST_BEFORE, 0}, {WORLD_BUY, FAULT_RATE_EXPIRED, 0}},
-		2},
+	{"a rate that expired behind a purchase that was lost",
+		{{WORLD_BUY, FAULT_LOST_BEFORE, 0}, {WORLD_BUY, FAULT_RATE_EXPIRED, 0}}, 2},
 	{"a purchase that stays in doubt", {{WORLD_BUY, FAULT_LOST_BEFORE, 0}}, 1, "bulk.item_timeout_ms=5000"},
 	{"a refusal", {{WORLD_CREATE, FAULT_429, 0}, {WORLD_BUY, FAULT_REFUSED, 0}}, 2},
 	{"a rate that the host chooses", {{0}}, 0, NULL, true},
@@ -69,7 +69,8 @@ static void check_after_failure(const struct sim_process *process, const char *n
 	int state = row ? row->row.state : 0, item = process->results[0].status;
 	world_catch_up(&sim_world);
 	if (sim_world.labels && state != LEDGER_BUYING && state != LEDGER_IN_DOUBT && state != LEDGER_BOUGHT)
-		fail_msg("%s, point %ld: %d labels, the row is %s", name, point, sim_world.labels, ledger_state_name(state));
+		fail_msg("%s, point %ld: %d labels, the row is %s", name, point, sim_world.labels,
+			ledger_state_name(state));
 	if (status == SHIPOPT_EDEADLK)
 		fail_msg("%s, point %ld: the run stands still", name, point);
 	if (status == 0 && process->items != 1)
@@ -96,8 +97,8 @@ static void resume(const char *name, long point)
 	bool is_for_person = item == SHIPOPT_EINDOUBT && row->row.needs_person && row->row.sent == LEDGER_SENDS_MAX;
 	bool is_bought = (item == 0 || item == 1) && sim_world.labels == 1;
 	if ((!is_bought && !is_for_person) || sim_compare() != 0)
-		fail_msg("%s, point %ld: then %s, %d labels: %s", name, point, shipopt_error_name(item), sim_world.labels,
-			process.results[0].message);
+		fail_msg("%s, point %ld: then %s, %d labels: %s", name, point, shipopt_error_name(item),
+			sim_world.labels, process.results[0].message);
 	sim_close(&process);
 }
 
@@ -122,7 +123,8 @@ static bool play(size_t way, long point, int *failures)
 	sim_end();
 	json_stock_clear();
 	if (mem_live_count() != 0)
-		fail_msg("%s, point %ld: %llu blocks are left", ways[way].name, point, (unsigned long long)mem_live_count());
+		fail_msg("%s, point %ld: %llu blocks are left", ways[way].name, point,
+			(unsigned long long)mem_live_count());
 	return fired;
 }
 

@@ -23,11 +23,20 @@ static const struct {
 	enum ledger_operation operation;
 	int after; /* the row's state */
 } steps[] = {
-	{"a", LEDGER_CLAIM, LEDGER_PLANNED}, {"a", LEDGER_CREATE, LEDGER_CREATED}, {"a", LEDGER_BUY, LEDGER_BUYING},
-	{"a", LEDGER_DOUBT, LEDGER_IN_DOUBT}, {"a", LEDGER_BUY, LEDGER_BUYING}, {"a", LEDGER_BOUGHT_, LEDGER_BOUGHT},
-	{"a", LEDGER_DOCUMENT, LEDGER_DOCUMENTED}, {"b", LEDGER_CLAIM, LEDGER_PLANNED},
-	{"b", LEDGER_PLAN, LEDGER_PLANNED}, {"b", LEDGER_CREATE, LEDGER_CREATED}, {"b", LEDGER_BUY, LEDGER_BUYING},
-	{"b", LEDGER_FAIL, LEDGER_FAILED}, {"b", LEDGER_REOPEN, LEDGER_PLANNED}, {"b", LEDGER_HOLD, LEDGER_HELD},
+	{"a", LEDGER_CLAIM, LEDGER_PLANNED},
+	{"a", LEDGER_CREATE, LEDGER_CREATED},
+	{"a", LEDGER_BUY, LEDGER_BUYING},
+	{"a", LEDGER_DOUBT, LEDGER_IN_DOUBT},
+	{"a", LEDGER_BUY, LEDGER_BUYING},
+	{"a", LEDGER_BOUGHT_, LEDGER_BOUGHT},
+	{"a", LEDGER_DOCUMENT, LEDGER_DOCUMENTED},
+	{"b", LEDGER_CLAIM, LEDGER_PLANNED},
+	{"b", LEDGER_PLAN, LEDGER_PLANNED},
+	{"b", LEDGER_CREATE, LEDGER_CREATED},
+	{"b", LEDGER_BUY, LEDGER_BUYING},
+	{"b", LEDGER_FAIL, LEDGER_FAILED},
+	{"b", LEDGER_REOPEN, LEDGER_PLANNED},
+	{"b", LEDGER_HOLD, LEDGER_HELD},
 };
 
 struct progress {
@@ -80,8 +89,8 @@ static int run_queries(struct store_fixture *fixture, struct progress *progress)
 	r = r < 0 ? r : wait_for(shipopt_ledger_count(fixture->store, LEDGER_HELD, NULL, NULL, &op), &op);
 	if (r < 0)
 		return r;
-	r = shipopt_ledger_resolve(
-		fixture->store, progress->row, LEDGER_FAILED, NULL, "kim", "never mind", NULL, NULL, &op);
+	r = shipopt_ledger_resolve(fixture->store, progress->row, LEDGER_FAILED, NULL, "kim", "never mind", NULL, NULL,
+		&op);
 	r = wait_for(r, &op);
 	progress->is_in_doubt = r == SHIPOPT_EINDOUBT;
 	if (r == 0)
@@ -144,8 +153,7 @@ static void each_failure_is_reported_and_leaves_what_was_acknowledged(void **sta
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_failure_is_reported_and_leaves_what_was_acknowledged)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(each_failure_is_reported_and_leaves_what_was_acknowledged)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
 

@@ -61,8 +61,10 @@ static inline int create_order(struct sandbox *sandbox, const char *reference, s
 	char json[1024];
 	struct buffer body;
 	buffer_init(&body, 1 << 20);
-	snprintf(json, sizeof(json), "{\"shipment\":{\"to_address\":%s,\"from_address\":%s,\"parcel\":{\"weight\":15.4},"
-		"\"reference\":\"%s\"}}", ADDRESS_TO, ADDRESS_FROM, reference);
+	snprintf(json, sizeof(json),
+		"{\"shipment\":{\"to_address\":%s,\"from_address\":%s,\"parcel\":{\"weight\":15.4},"
+		"\"reference\":\"%s\"}}",
+		ADDRESS_TO, ADDRESS_FROM, reference);
 	int status = sandbox_post(sandbox, "/v2/shipments", json, &body);
 	if (status == 201)
 		read_order(&body, ret_order);

@@ -22,9 +22,10 @@ static char answer[512];
 static void serve(const char *status_line, const char *headers, const char *body)
 {
 	static struct script scripts[5];
-	static const char *const paths[] = {"/v2/trackers", "/v2/shipments", "/v2/trackers/trk_1", "/v2/shipments/shp_1/buy",
-		"/v2/shipments/shp_1/refund"};
-	snprintf(answer, sizeof(answer), "HTTP/1.1 %s\r\n%sContent-Length: %zu\r\n\r\n%s", status_line, headers, strlen(body), body);
+	static const char *const paths[] = {"/v2/trackers", "/v2/shipments", "/v2/trackers/trk_1",
+		"/v2/shipments/shp_1/buy", "/v2/shipments/shp_1/refund"};
+	snprintf(answer, sizeof(answer), "HTTP/1.1 %s\r\n%sContent-Length: %zu\r\n\r\n%s", status_line, headers,
+		strlen(body), body);
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
 		scripts[i] = (struct script){paths[i], {{SCRIPT_SEND, answer, 0, 0, 0}}};
 	assert_int_equal(script_server_start(scripts, sizeof(paths) / sizeof(paths[0]), NULL, NULL, &server), 0);
@@ -33,7 +34,8 @@ static void serve(const char *status_line, const char *headers, const char *body
 static void open_at_server(const char *settings)
 {
 	char all[512];
-	snprintf(all, sizeof(all), "carrier.base_url=http://127.0.0.1:%d/v2 " QUICK "%s", script_server_port(server), settings);
+	snprintf(all, sizeof(all), "carrier.base_url=http://127.0.0.1:%d/v2 " QUICK "%s", script_server_port(server),
+		settings);
 	fixture_open(&fixture, all);
 }
 
@@ -68,7 +70,8 @@ static void expect(int taken, shipopt_op *op, int status, const char *part)
 	int r = shipopt_op_wait(op, -1);
 	const char *message = shipopt_error_message(shipopt_op_error(op));
 	if (r != status)
-		fail_msg("%s instead of %s: %s", shipopt_error_name(r), shipopt_error_name(status), message ? message : "");
+		fail_msg("%s instead of %s: %s", shipopt_error_name(r), shipopt_error_name(status),
+			message ? message : "");
 	assert_says(message, part);
 	shipopt_op_unref(op);
 }
@@ -80,7 +83,8 @@ static void what_passes_is_repeated_where_that_is_safe(void **state)
 	for (size_t i = 0; i < 4; i++) {
 		shipopt_op *op;
 		char words[64];
-		serve(lines[i], "", "{\"error\":{\"code\":\"IN_FLIGHT\",\"message\":\"A duplicate request is in flight\"}}");
+		serve(lines[i], "",
+			"{\"error\":{\"code\":\"IN_FLIGHT\",\"message\":\"A duplicate request is in flight\"}}");
 		open_at_server("carrier.attempts_max=3");
 		snprintf(words, sizeof(words), "HTTP %.3s IN_FLIGHT: A duplicate request is in flight", lines[i]);
 		int r = shipopt_tracker_create(fixture.carrier, "EZ1", NULL, NULL, NULL, &op);
@@ -115,8 +119,10 @@ static void a_retry_after_of_a_conflict_is_waited_for(void **state)
 
 static void a_gateways_refusal_of_a_purchase_proves_nothing(void **state)
 {
-	static const char *const lines[] = {"404 Not Found", "403 Forbidden", "405 Not Allowed", "422 Unprocessable", "402 Payment"};
-	static const char *const bodies[] = {"{\"code\":\"NO_ROUTE\"}", "<html></html>", "", "{\"error\":\"Bad request\"}"};
+	static const char *const lines[] = {"404 Not Found", "403 Forbidden", "405 Not Allowed", "422 Unprocessable",
+		"402 Payment"};
+	static const char *const bodies[] = {"{\"code\":\"NO_ROUTE\"}", "<html></html>", "",
+		"{\"error\":\"Bad request\"}"};
 	for (size_t i = 0; i < 5; i++) {
 		for (size_t j = 0; j < 4; j++) {
 			shipopt_op *op;
@@ -141,7 +147,8 @@ static void a_redirect_is_named_and_not_followed(void **state)
 	serve("301 Moved Permanently", "Location: /v2/shipments\r\n", "");
 	open_at_server("");
 	int r = shipopt_tracker_create(fixture.carrier, "EZ1", NULL, NULL, NULL, &op);
-	expect(r, op, SHIPOPT_EPROTOCOL, "POST /trackers: HTTP 301; it redirects to \"/v2/shipments\", which is not followed; is the base URL");
+	expect(r, op, SHIPOPT_EPROTOCOL,
+		"POST /trackers: HTTP 301; it redirects to \"/v2/shipments\", which is not followed; is the base URL");
 	r = shipopt_carrier_call(fixture.carrier, "GET", "/trackers", NULL, NULL, NULL, NULL, &op);
 	expect(r, op, SHIPOPT_EPROTOCOL, "it redirects to \"/v2/shipments\"");
 	assert_int_equal(script_server_requests(server, NULL), 2);
@@ -158,13 +165,15 @@ static void a_far_retry_after_ends_the_wait_at_once_in_every_form(void **state)
 	const int64_t least_ms[] = {86400000, INT64_C(3155760000000), INT64_C(172700000), INT64_C(2000000000000)};
 	for (size_t i = 0; i < 4; i++) {
 		shipopt_op *op;
-		serve("429 Too Many Requests", forms[i], "{\"error\":{\"code\":\"RATE_LIMITED\",\"message\":\"slow down\"}}");
+		serve("429 Too Many Requests", forms[i],
+			"{\"error\":{\"code\":\"RATE_LIMITED\",\"message\":\"slow down\"}}");
 		open_at_server("");
 		int r = shipopt_tracker_create(fixture.carrier, "EZ1", NULL, NULL, NULL, &op);
 		assert_int_equal(r, 0);
 		assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_ERATELIMIT);
 		const shipopt_error *error = shipopt_op_error(op);
-		assert_says(shipopt_error_message(error), "POST /trackers: HTTP 429 RATE_LIMITED: slow down; the carrier asks to wait until 2");
+		assert_says(shipopt_error_message(error),
+			"POST /trackers: HTTP 429 RATE_LIMITED: slow down; the carrier asks to wait until 2");
 		assert_says(shipopt_error_message(error), "; that is longer than the 600 s that this call has left");
 		assert_true(shipopt_error_retry_after_ms(error) >= least_ms[i]);
 		assert_int_equal(shipopt_error_http_status(error), 429);
@@ -172,7 +181,8 @@ static void a_far_retry_after_ends_the_wait_at_once_in_every_form(void **state)
 		shipopt_op_unref(op);
 		/* The next one is not even sent, and says why. */
 		r = shipopt_tracker_create(fixture.carrier, "EZ2", NULL, NULL, NULL, &op);
-		expect(r, op, SHIPOPT_ERATELIMIT, "nothing was sent; another call failed: POST /trackers: HTTP 429 RATE_LIMITED: slow down");
+		expect(r, op, SHIPOPT_ERATELIMIT,
+			"nothing was sent; another call failed: POST /trackers: HTTP 429 RATE_LIMITED: slow down");
 		assert_int_equal(script_server_requests(server, NULL), 1);
 		close_server();
 	}
@@ -213,7 +223,8 @@ static void a_base_url_without_the_version_ends_the_run_at_once(void **state)
 
 static void what_is_not_the_api_ends_a_run_and_is_quoted(void **state)
 {
-	static const char *const lines[] = {"200 OK", "301 Moved", "405 Not Allowed", "407 Proxy", "410 Gone", "404 Not Found"};
+	static const char *const lines[] = {"200 OK", "301 Moved", "405 Not Allowed", "407 Proxy", "410 Gone",
+		"404 Not Found"};
 	static const fixture_run_fn runs[] = {shipopt_bulk_buy, shipopt_bulk_track};
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		for (size_t j = 0; j < 2; j++) {
@@ -229,7 +240,8 @@ static void what_is_not_the_api_ends_a_run_and_is_quoted(void **state)
 			assert_int_equal(shipopt_source_new_array(orders, 100, &source), 0);
 			fixture_run(&fixture, runs[j], source, &result);
 			if (result.status != SHIPOPT_EPROTOCOL)
-				fail_msg("HTTP %s: the run ended as %s: %s", lines[i], shipopt_error_name(result.status), result.message);
+				fail_msg("HTTP %s: the run ended as %s: %s", lines[i],
+					shipopt_error_name(result.status), result.message);
 			assert_says(result.message, "begins \"<html>Sign in</html>\"");
 			assert_true(result.failed <= 32);
 			assert_true(script_server_requests(server, NULL) <= 4 * 32);

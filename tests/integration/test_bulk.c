@@ -249,15 +249,15 @@ static void times_that_could_buy_twice_are_refused(void **state)
 	shipopt_error *error = NULL;
 	fixture_start(&fixture, NULL);
 	fixture_open_handles(&fixture, "carrier.timeout_ms=1000 carrier.settle_ms=1199 bulk.lease_ms=3000");
-	assert_int_equal(shipopt_bulk_new(fixture.runtime, fixture.carrier, fixture.store, fixture.bulk_config, &fixture.bulk,
-				 &error),
+	assert_int_equal(shipopt_bulk_new(fixture.runtime, fixture.carrier, fixture.store, fixture.bulk_config,
+				 &fixture.bulk, &error),
 		SHIPOPT_EINVAL);
 	assert_non_null(strstr(shipopt_error_message(error), "settle_ms: 1199 is less than 1200"));
 	shipopt_error_unref(TAKE(error));
 	fixture_close(&fixture);
 	fixture_open_handles(&fixture, "carrier.timeout_ms=1000 carrier.settle_ms=1200 bulk.lease_ms=1999");
-	assert_int_equal(shipopt_bulk_new(fixture.runtime, fixture.carrier, fixture.store, fixture.bulk_config, &fixture.bulk,
-				 &error),
+	assert_int_equal(shipopt_bulk_new(fixture.runtime, fixture.carrier, fixture.store, fixture.bulk_config,
+				 &fixture.bulk, &error),
 		SHIPOPT_EINVAL);
 	assert_non_null(strstr(shipopt_error_message(error), "lease_ms"));
 	shipopt_error_unref(error);
@@ -267,16 +267,18 @@ static void times_that_could_buy_twice_are_refused(void **state)
 
 static void a_currency_that_is_no_code_is_refused(void **state)
 {
-	static const char *const settings[] = {"bulk.currency=usd", "bulk.currency=US$", "bulk.spend_limit=5 bulk.currency=Usd"};
+	static const char *const settings[] = {"bulk.currency=usd", "bulk.currency=US$",
+		"bulk.spend_limit=5 bulk.currency=Usd"};
 	struct bulk_fixture fixture;
 	fixture_start(&fixture, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
 		shipopt_error *error = NULL;
 		fixture_open_handles(&fixture, settings[i]);
-		assert_int_equal(shipopt_bulk_new(fixture.runtime, fixture.carrier, fixture.store, fixture.bulk_config, &fixture.bulk,
-					 &error),
+		assert_int_equal(shipopt_bulk_new(fixture.runtime, fixture.carrier, fixture.store, fixture.bulk_config,
+					 &fixture.bulk, &error),
 			SHIPOPT_EINVAL);
-		assert_non_null(strstr(shipopt_error_message(error), "is not a code of three capital letters, such as USD"));
+		assert_non_null(
+			strstr(shipopt_error_message(error), "is not a code of three capital letters, such as USD"));
 		shipopt_error_unref(error);
 		fixture_close(&fixture);
 	}
@@ -365,7 +367,9 @@ static void a_host_call_runs_for_every_order(void **state)
 	fixture_open_handles(&fixture, QUICK);
 	assert_int_equal(shipopt_bulk_config_set_item(fixture.bulk_config, add_value, &sum), 0);
 	fixture_open_bulk(&fixture);
-	assert_int_equal(shipopt_bulk_call(fixture.bulk, fixture_orders(1000, "k"), NULL, answer_length, NULL, NULL, NULL, &run), 0);
+	assert_int_equal(shipopt_bulk_call(fixture.bulk, fixture_orders(1000, "k"), NULL, answer_length, NULL, NULL,
+				 NULL, &run),
+		0);
 	assert_int_equal(shipopt_op_wait(run, -1), 0);
 	assert_int_equal(shipopt_run_stat(run, SHIPOPT_RUN_DONE, &done), 0);
 	assert_int_equal(done, 1000);

@@ -286,9 +286,9 @@ static void see_tracker(void *userdata, const shipopt_item *item)
 	int *matches = userdata;
 	const char *status = shipopt_record_text(shipopt_item_record(item), SHIPOPT_TRACKER_STATUS);
 	*matches += shipopt_item_status(item) == 0 &&
-		    text_equal(status, tracked[shipopt_item_index(item) % ARRAY_SIZE(tracked)][1]) &&
-		    text_equal(shipopt_item_tracking_code(item),
-			    tracked[shipopt_item_index(item) % ARRAY_SIZE(tracked)][0]);
+		text_equal(status, tracked[shipopt_item_index(item) % ARRAY_SIZE(tracked)][1]) &&
+		text_equal(shipopt_item_tracking_code(item),
+			tracked[shipopt_item_index(item) % ARRAY_SIZE(tracked)][0]);
 }
 
 static void a_hundred_codes_are_tracked(void **state)
@@ -366,7 +366,8 @@ static void buy_over_tls(const struct certificates *c, const char *certificate, 
 	fixture_start(&fixture, options);
 	fixture.sandbox.ca_file = c->ca;
 	/* What cannot be sent is tried again until then. */
-	snprintf(settings, sizeof(settings), QUICK " bulk.item_timeout_ms=%d carrier.ca_file=%s", words ? 5000 : 600000, ca);
+	snprintf(settings, sizeof(settings), QUICK " bulk.item_timeout_ms=%d carrier.ca_file=%s", words ? 5000 : 600000,
+		ca);
 	open_seen(&fixture, settings, see_item, &failure);
 	fixture_buy(&fixture, fixture_orders(20, "order"), &result);
 	if (result.done != bought)

@@ -71,7 +71,8 @@ static void run_to_the_end(struct bulk_fixture *fixture)
 	fixture_open(fixture, SETTINGS);
 	fixture_buy(fixture, fixture_orders(ORDERS, "order"), &result);
 	if (result.done + result.already != ORDERS)
-		fail_msg("%lld bought, %lld already: %s", (long long)result.done, (long long)result.already, result.message);
+		fail_msg("%lld bought, %lld already: %s", (long long)result.done, (long long)result.already,
+			result.message);
 	assert_int_equal(sandbox_count(&fixture->sandbox, "labels"), ORDERS);
 	assert_int_equal(sandbox_duplicates(&fixture->sandbox), 0);
 	assert_int_equal(fixture_compare(fixture), 0);

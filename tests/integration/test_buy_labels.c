@@ -223,8 +223,9 @@ static void wrong_header_is_named(void **state)
 
 static void text_that_is_not_utf8_fails_its_row_only(void **state)
 {
-	write_file("orders.csv", HEADER ROW("A-1", "US", "12") "A-2,Caf\xe9,1 Science Park,Boston,MA,02114,US,N,476 5th Ave,"
-		"New York,NY,10018,US,5\n" ROW("A-3", "US", "12"));
+	write_file("orders.csv",
+		HEADER ROW("A-1", "US", "12") "A-2,Caf\xe9,1 Science Park,Boston,MA,02114,US,N,476 5th Ave,"
+					      "New York,NY,10018,US,5\n" ROW("A-3", "US", "12"));
 	assert_int_equal(buy("orders.csv", ""), 0);
 	assert_says("\n2 bought, 0 already bought, 1 failed");
 	assert_says("line 3");
@@ -276,7 +277,8 @@ static void wrong_url_is_named(void **state)
 	assert_says("must begin with https:// or http://");
 	assert_nothing_was_sent();
 	assert_int_equal(buy("orders.csv", "--carrier-url http://shipopt.invalid/v2"), 1);
-	assert_true(strstr(program.output, "Could not resolve host: shipopt.invalid") || strstr(program.output, "Resolving timed out"));
+	assert_true(strstr(program.output, "Could not resolve host: shipopt.invalid") ||
+		strstr(program.output, "Resolving timed out"));
 	assert_says("nothing was bought");
 }
 
@@ -328,14 +330,17 @@ static void what_is_not_the_api_or_asks_for_hours_is_told_at_once(void **state)
 {
 	assert_not_reached("HTTP/1.1 200 OK\r\nContent-Length: 18\r\nContent-Type: text/html\r\n\r\n<html>Login</html>",
 		(const char *const[]){"not JSON, it begins \"<html>Login</html>\"", "is the base URL right?", NULL});
-	assert_not_reached("HTTP/1.1 308 Permanent Redirect\r\nLocation: https://api.example/v2/trackers\r\nContent-Length: 0\r\n\r\n",
-		(const char *const[]){"it redirects to \"https://api.example/v2/trackers\", which is not followed", NULL});
+	assert_not_reached(
+		"HTTP/1.1 308 Permanent Redirect\r\nLocation: https://api.example/v2/trackers\r\nContent-Length: 0\r\n\r\n",
+		(const char *const[]){"it redirects to \"https://api.example/v2/trackers\", which is not followed",
+			NULL});
 	assert_not_reached("HTTP/1.1 410 Gone\r\nContent-Length: 2\r\n\r\n{}",
 		(const char *const[]){"HTTP 410", "is the base URL right?", NULL});
 	assert_not_reached("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
 		(const char *const[]){"check the setting proxy", NULL});
 	assert_not_reached("HTTP/1.1 503 Unavailable\r\nRetry-After: 64800\r\nContent-Length: 11\r\n\r\nMaintenance",
-		(const char *const[]){"HTTP 503", "Maintenance", "the carrier asks to wait until ", " UTC (64800 s)", NULL});
+		(const char *const[]){"HTTP 503", "Maintenance", "the carrier asks to wait until ", " UTC (64800 s)",
+			NULL});
 	assert_not_reached("HTTP/1.1 429 Too Many\r\nRetry-After: 86400\r\nContent-Length: 0\r\n\r\n",
 		(const char *const[]){"HTTP 429", " UTC (86400 s)", NULL});
 }
@@ -347,7 +352,8 @@ static void orders_that_failed_by_no_fault_of_their_own_make_exit_status_1(void 
 	setenv("SHIPOPT_BULK_ITEM_TIMEOUT_MS", "1500", 1);
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
 		char faults[80];
-		snprintf(faults, sizeof(faults), "{\"reset\": true, \"error-rate\": {\"%s\": 1}, \"fault-paths\": \"buy\"}", statuses[i]);
+		snprintf(faults, sizeof(faults),
+			"{\"reset\": true, \"error-rate\": {\"%s\": 1}, \"fault-paths\": \"buy\"}", statuses[i]);
 		assert_int_equal(sandbox_set_faults(&sandbox, faults), 0);
 		if (buy("orders.csv", "") != 1)
 			fail_msg("HTTP %s: %s", statuses[i], program.output);
@@ -378,7 +384,8 @@ static void expired_certificate_is_refused(void **state)
 static void store_that_is_none_is_refused(void **state)
 {
 	write_file("orders.csv", HEADER ROW("A-1", "US", "12"));
-	write_file("ship.db", "this is no database, but long enough to be looked at as one; this is no database, this is none\n");
+	write_file("ship.db",
+		"this is no database, but long enough to be looked at as one; this is no database, this is none\n");
 	assert_int_equal(buy("orders.csv", ""), 1);
 	assert_says("cannot open the store");
 	assert_nothing_was_sent();
@@ -388,8 +395,10 @@ static void results_that_cannot_be_written_stop_it(void **state)
 {
 	char command[1024];
 	write_file("orders.csv", HEADER ROW("A-1", "US", "12"));
-	snprintf(command, sizeof(command), "'%s' --orders '%s/orders.csv' --store 'sqlite:%s/ship.db' --out '%s/no/labels.csv'"
-		" --carrier-url %s/v2 2>&1", getenv("SHIPOPT_BUY_LABELS"), program.folder, program.folder, program.folder, sandbox.url);
+	snprintf(command, sizeof(command),
+		"'%s' --orders '%s/orders.csv' --store 'sqlite:%s/ship.db' --out '%s/no/labels.csv'"
+		" --carrier-url %s/v2 2>&1",
+		getenv("SHIPOPT_BUY_LABELS"), program.folder, program.folder, program.folder, sandbox.url);
 	assert_int_equal(program_shell(&program, command), 1);
 	assert_says("cannot write the results");
 	assert_nothing_was_sent();
@@ -420,7 +429,8 @@ static void store_of_an_earlier_version_wants_its_mode_confirmed_by_the_environm
 	unsetenv("SHIPOPT_CARRIER_MODE");
 	assert_says("\n1 bought, 0 already bought, 0 failed, 0 in doubt, 0 held\n");
 	assert_says("7 ledger rows wait for a person");
-	assert_int_equal(store_v1_number(path, "SELECT count(*) FROM ledger WHERE mode = 'production'"), STORE_V1_ROWS + 1);
+	assert_int_equal(store_v1_number(path, "SELECT count(*) FROM ledger WHERE mode = 'production'"),
+		STORE_V1_ROWS + 1);
 }
 
 static void interrupt_ends_in_a_summary_and_the_next_run_goes_on(void **state)
@@ -435,8 +445,8 @@ static void interrupt_ends_in_a_summary_and_the_next_run_goes_on(void **state)
 	if (child == 0) {
 		if (!freopen(printed, "w", stdout) || dup2(STDOUT_FILENO, STDERR_FILENO) < 0)
 			_exit(126);
-		execl(getenv("SHIPOPT_BUY_LABELS"), "buy_labels", "--orders", getenv("SHIPOPT_ORDERS"), "--store", store, "--out",
-			out, "--carrier-url", url, "--max-in-flight", "4", (char *)NULL);
+		execl(getenv("SHIPOPT_BUY_LABELS"), "buy_labels", "--orders", getenv("SHIPOPT_ORDERS"), "--store",
+			store, "--out", out, "--carrier-url", url, "--max-in-flight", "4", (char *)NULL);
 		_exit(127);
 	}
 	assert_true(child > 0);

@@ -36,10 +36,10 @@ static shipopt_op *wait_for(int taken, shipopt_op *op, int status)
 }
 
 /* The operation is written by the call, so it must not stand beside it in one argument list. */
-#define WAIT(call, status)                                                                                   \
-	do {                                                                                                 \
-		int taken_ = (call);                                                                         \
-		op = wait_for(taken_, op, status);                                                           \
+#define WAIT(call, status)                         \
+	do {                                       \
+		int taken_ = (call);               \
+		op = wait_for(taken_, op, status); \
 	} while (0)
 
 static const char *text_of(shipopt_op *op, int field)
@@ -107,8 +107,7 @@ static void trackers_and_addresses(void **state)
 	shipopt_op_unref(op);
 
 	assert_int_equal(shipopt_record_new(SHIPOPT_RECORD_ADDRESS, &address), 0);
-	assert_int_equal(
-		shipopt_record_set_text(address, SHIPOPT_ADDRESS_COMPANY, "Boston Public Library"), 0);
+	assert_int_equal(shipopt_record_set_text(address, SHIPOPT_ADDRESS_COMPANY, "Boston Public Library"), 0);
 	assert_int_equal(shipopt_record_set_text(address, SHIPOPT_ADDRESS_STREET1, "700 Boylston St"), 0);
 	assert_int_equal(shipopt_record_set_text(address, SHIPOPT_ADDRESS_CITY, "Boston"), 0);
 	assert_int_equal(shipopt_record_set_text(address, SHIPOPT_ADDRESS_STATE, "MA"), 0);
@@ -116,8 +115,7 @@ static void trackers_and_addresses(void **state)
 	assert_int_equal(shipopt_record_set_text(address, SHIPOPT_ADDRESS_COUNTRY, "US"), 0);
 	WAIT(shipopt_address_create(fixture.carrier, address, SHIPOPT_VERIFY_SOFT, NULL, NULL, &op), 0);
 	const char *verifications = NULL;
-	assert_int_equal(
-		shipopt_record_get_json(shipopt_op_record(op), SHIPOPT_ADDRESS_VERIFICATIONS, &verifications),
+	assert_int_equal(shipopt_record_get_json(shipopt_op_record(op), SHIPOPT_ADDRESS_VERIFICATIONS, &verifications),
 		1);
 	assert_non_null(strstr(verifications, "\"success\":true"));
 	snprintf(id, sizeof(id), "%s", text_of(op, SHIPOPT_ADDRESS_ID));
@@ -135,14 +133,12 @@ static void the_raw_call_reaches_every_path_and_options_change_one_call(void **s
 	shipopt_call_options *options;
 	start(NULL, NULL);
 	shipopt_op_unref(create(1));
-	WAIT(shipopt_carrier_call(
-		     fixture.carrier, "GET", "/shipments?page_size=5", NULL, NULL, NULL, NULL, &op),
-		0);
+	WAIT(shipopt_carrier_call(fixture.carrier, "GET", "/shipments?page_size=5", NULL, NULL, NULL, NULL, &op), 0);
 	assert_non_null(strstr(shipopt_op_json(op), "\"has_more\""));
 	assert_null(shipopt_op_record(op));
 	shipopt_op_unref(op);
-	WAIT(shipopt_carrier_call(fixture.carrier, "POST", "/parcels", "{\"parcel\":{\"weight\":10}}", NULL,
-		     NULL, NULL, &op),
+	WAIT(shipopt_carrier_call(fixture.carrier, "POST", "/parcels", "{\"parcel\":{\"weight\":10}}", NULL, NULL, NULL,
+		     &op),
 		0);
 	assert_int_equal(shipopt_op_value(op), 201);
 	shipopt_op_unref(op);
@@ -152,8 +148,7 @@ static void the_raw_call_reaches_every_path_and_options_change_one_call(void **s
 	shipopt_op_unref(op);
 	assert_int_equal(shipopt_call_options_new(&options), 0);
 	assert_int_equal(shipopt_call_options_set_api_key(options, "some-secret-key"), 0);
-	WAIT(shipopt_carrier_call(fixture.carrier, "GET", "/shipments", NULL, options, NULL, NULL, &op),
-		SHIPOPT_EAUTH);
+	WAIT(shipopt_carrier_call(fixture.carrier, "GET", "/shipments", NULL, options, NULL, NULL, &op), SHIPOPT_EAUTH);
 	assert_null(strstr(shipopt_error_message(shipopt_op_error(op)), "some-secret-key"));
 	shipopt_op_unref(op);
 	assert_int_equal(shipopt_call_options_set_base_url(options, "ftp://x"), SHIPOPT_EINVAL);
@@ -177,16 +172,15 @@ static void reads_are_repeated_and_writes_are_not(void **state)
 	char path[96];
 	snprintf(path, sizeof(path), "/shipments/%s", text_of(op, SHIPOPT_SHIPMENT_ID));
 	shipopt_op_unref(op);
-	assert_int_equal(
-		sandbox_set_faults(&fixture.sandbox, "{\"error-rate\": {\"500\": 0.3}, \"close\": 0.2}"), 0);
+	assert_int_equal(sandbox_set_faults(&fixture.sandbox, "{\"error-rate\": {\"500\": 0.3}, \"close\": 0.2}"), 0);
 	for (int i = 0; i < 20; i++) {
 		WAIT(shipopt_carrier_call(fixture.carrier, "GET", path, NULL, NULL, NULL, NULL, &op), 0);
 		shipopt_op_unref(op);
 	}
 	assert_int_equal(sandbox_set_faults(&fixture.sandbox, "{\"reset\": true, \"lost-answer\": 1}"), 0);
 	int64_t before = sandbox_requests(&fixture.sandbox, "POST /parcels");
-	WAIT(shipopt_carrier_call(fixture.carrier, "POST", "/parcels", "{\"parcel\":{\"weight\":10}}", NULL,
-		     NULL, NULL, &op),
+	WAIT(shipopt_carrier_call(fixture.carrier, "POST", "/parcels", "{\"parcel\":{\"weight\":10}}", NULL, NULL, NULL,
+		     &op),
 		SHIPOPT_EINDOUBT);
 	shipopt_op_unref(op);
 	assert_int_equal(sandbox_requests(&fixture.sandbox, "POST /parcels"), before + 1);
@@ -197,15 +191,14 @@ static void a_call_that_takes_too_long_times_out_and_a_canceled_one_says_what_is
 {
 	static const char *const options[] = {"--latency-ms", "20000", NULL}; /* longer than the test */
 	shipopt_op *op, *second;
-	start(options,
-		"carrier.timeout_ms=1000 carrier.attempts_max=1 carrier.concurrency_max=1 carrier.adaptive=0");
+	start(options, "carrier.timeout_ms=1000 carrier.attempts_max=1 carrier.concurrency_max=1 carrier.adaptive=0");
 	WAIT(shipopt_tracker_retrieve(fixture.carrier, "trk_1", NULL, NULL, &op), SHIPOPT_ETIMEDOUT);
 	shipopt_op_unref(op);
 	fixture_close(&fixture);
 	fixture_open_handles(&fixture, "carrier.concurrency_max=1 carrier.adaptive=0");
 	/* The first is on the wire, the second waits for admission. */
-	assert_int_equal(shipopt_carrier_call(fixture.carrier, "POST", "/parcels",
-				 "{\"parcel\":{\"weight\":10}}", NULL, NULL, NULL, &op),
+	assert_int_equal(shipopt_carrier_call(fixture.carrier, "POST", "/parcels", "{\"parcel\":{\"weight\":10}}", NULL,
+				 NULL, NULL, &op),
 		0);
 	while (sandbox_requests(&fixture.sandbox, "POST /parcels") == 0)
 		;
@@ -256,9 +249,7 @@ static void completions_arrive_in_a_queue_of_the_hosts(void **state)
 	shipopt_carrier_config_free(config);
 	count_done = 0;
 	for (int i = 0; i < 4; i++)
-		assert_int_equal(
-			shipopt_tracker_create(fixture.carrier, "EZ1000000001", NULL, on_done, NULL, NULL),
-			0);
+		assert_int_equal(shipopt_tracker_create(fixture.carrier, "EZ1000000001", NULL, on_done, NULL, NULL), 0);
 	assert_int_equal(shipopt_tracker_create(fixture.carrier, "EZ1000000001", NULL, on_done, NULL, NULL),
 		SHIPOPT_EAGAIN);
 	while (count_done < 4) {
@@ -267,8 +258,7 @@ static void completions_arrive_in_a_queue_of_the_hosts(void **state)
 		assert_true(shipopt_queue_dispatch(queue, 0, 0) > 0);
 	}
 	/* Waiting on this thread dispatches the queue meanwhile. */
-	assert_int_equal(
-		shipopt_tracker_create(fixture.carrier, "EZ1000000001", NULL, on_done, NULL, &op), 0);
+	assert_int_equal(shipopt_tracker_create(fixture.carrier, "EZ1000000001", NULL, on_done, NULL, &op), 0);
 	assert_int_equal(shipopt_op_wait(op, -1), 0);
 	assert_int_equal(count_done, 5);
 	shipopt_op_unref(op);
@@ -284,9 +274,7 @@ static void closing_with_calls_on_the_wire_delivers_each(void **state)
 	start(options, NULL);
 	count_done = 0;
 	for (int i = 0; i < 50; i++)
-		assert_int_equal(
-			shipopt_tracker_create(fixture.carrier, "EZ1000000001", NULL, on_done, NULL, NULL),
-			0);
+		assert_int_equal(shipopt_tracker_create(fixture.carrier, "EZ1000000001", NULL, on_done, NULL, NULL), 0);
 	assert_int_equal(shipopt_runtime_close(fixture.runtime, 0), SHIPOPT_ETIMEDOUT);
 	assert_int_equal(count_done, 50);
 	assert_int_equal(shipopt_tracker_create(fixture.carrier, "EZ1000000001", NULL, on_done, NULL, NULL),

@@ -127,8 +127,8 @@ static void a_hundred_at_once_are_one_request(void **state)
 	int64_t before = tracker_reads();
 	done_count = done_good = 0;
 	for (int i = 0; i < 100; i++)
-		assert_int_equal(
-			shipopt_tracker_retrieve(fixture.carrier, trackers[1], on_done, trackers[1], &ops[i]), 0);
+		assert_int_equal(shipopt_tracker_retrieve(fixture.carrier, trackers[1], on_done, trackers[1], &ops[i]),
+			0);
 	for (int i = 0; i < 100; i++) {
 		assert_int_equal(shipopt_op_wait(ops[i], -1), 0);
 		shipopt_op_unref(ops[i]);
@@ -145,8 +145,7 @@ static void a_label_is_bought_and_refunded_with_what_was_kept_made_dead_in_time(
 	shipopt_op *op;
 	start(NULL, NULL);
 	shipopt_order *order = fixture_order("cached", 1);
-	assert_int_equal(
-		shipopt_shipment_create(fixture.carrier, shipopt_order_shipment(order), NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_shipment_create(fixture.carrier, shipopt_order_shipment(order), NULL, NULL, &op), 0);
 	shipopt_order_free(order);
 	assert_int_equal(shipopt_op_wait(op, -1), 0);
 	const shipopt_record *shipment = shipopt_op_record(op);
@@ -184,8 +183,8 @@ static void lists_are_kept_until_something_is_added(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
 		if (i == 2)
 			make_trackers();
-		assert_int_equal(shipopt_carrier_call(fixture.carrier, "GET", "/trackers?page_size=5", NULL, NULL, NULL, NULL,
-					 &op),
+		assert_int_equal(shipopt_carrier_call(fixture.carrier, "GET", "/trackers?page_size=5", NULL, NULL, NULL,
+					 NULL, &op),
 			0);
 		assert_int_equal(shipopt_op_wait(op, -1), 0);
 		assert_int_equal(shipopt_op_is_cached(op), expected[i]);
@@ -200,8 +199,9 @@ static void quotes_come_from_the_carrier_once(void **state)
 	for (int i = 0; i < 3; i++) {
 		shipopt_op *op;
 		shipopt_order *order = fixture_order("quoted", 1);
-		assert_int_equal(
-			shipopt_shipment_quote(fixture.carrier, shipopt_order_shipment(order), NULL, NULL, &op), 0);
+		assert_int_equal(shipopt_shipment_quote(fixture.carrier, shipopt_order_shipment(order), NULL, NULL,
+					 &op),
+			0);
 		shipopt_order_free(order);
 		assert_int_equal(shipopt_op_wait(op, -1), 0);
 		assert_true(shipopt_record_count(shipopt_op_record(op), SHIPOPT_SHIPMENT_RATES) >= 3);
@@ -246,8 +246,7 @@ static void completions_of_kept_answers_take_the_usual_way(void **state)
 	done_count = done_good = 0;
 	/* A slot for each; none completes before the queue is dispatched. */
 	for (int i = 0; i < 8; i++)
-		assert_int_equal(
-			shipopt_tracker_retrieve(fixture.carrier, trackers[0], on_done, trackers[0], NULL), 0);
+		assert_int_equal(shipopt_tracker_retrieve(fixture.carrier, trackers[0], on_done, trackers[0], NULL), 0);
 	assert_int_equal(shipopt_tracker_retrieve(fixture.carrier, trackers[0], on_done, trackers[0], NULL),
 		SHIPOPT_EAGAIN);
 	assert_int_equal(done_count, 0);
@@ -255,8 +254,7 @@ static void completions_of_kept_answers_take_the_usual_way(void **state)
 	assert_int_equal(done_good, 8);
 	/* Of those that wait for a load, too. */
 	for (int i = 0; i < 8; i++)
-		assert_int_equal(
-			shipopt_tracker_retrieve(fixture.carrier, trackers[1], on_done, trackers[1], NULL), 0);
+		assert_int_equal(shipopt_tracker_retrieve(fixture.carrier, trackers[1], on_done, trackers[1], NULL), 0);
 	while (done_count < 16)
 		assert_true(shipopt_queue_dispatch(queue, 0, 10000) > 0);
 	assert_int_equal(done_good, 16);
@@ -307,8 +305,9 @@ static void a_large_answer_is_read_by_a_worker(void **state)
 	for (int i = 0; i < 60; i++) {
 		shipopt_op *op;
 		shipopt_order *order = fixture_order("large", (size_t)i);
-		assert_int_equal(
-			shipopt_shipment_create(fixture.carrier, shipopt_order_shipment(order), NULL, NULL, &op), 0);
+		assert_int_equal(shipopt_shipment_create(fixture.carrier, shipopt_order_shipment(order), NULL, NULL,
+					 &op),
+			0);
 		shipopt_order_free(order);
 		assert_int_equal(shipopt_op_wait(op, -1), 0);
 		shipopt_op_unref(op);
@@ -317,8 +316,8 @@ static void a_large_answer_is_read_by_a_worker(void **state)
 		open_with_delivery(delivery, NULL);
 		for (int i = 0; i < 2; i++) {
 			shipopt_op *op;
-			assert_int_equal(shipopt_carrier_call(fixture.carrier, "GET", "/shipments?page_size=60", NULL, NULL,
-						 NULL, NULL, &op),
+			assert_int_equal(shipopt_carrier_call(fixture.carrier, "GET", "/shipments?page_size=60", NULL,
+						 NULL, NULL, NULL, &op),
 				0);
 			assert_int_equal(shipopt_op_wait(op, -1), 0);
 			assert_true(strlen(shipopt_op_json(op)) > 32768);
@@ -354,11 +353,11 @@ static void runtimes_that_share_a_cache_close_in_any_order(void **state)
 		done_count = done_good = 0;
 		assert_int_equal(shipopt_cache_clear(fixture.cache), 0);
 		shipopt_op *op;
-		assert_int_equal(
-			shipopt_tracker_retrieve(fixture.carrier, trackers[2], on_done, trackers[2], &op), 0);
+		assert_int_equal(shipopt_tracker_retrieve(fixture.carrier, trackers[2], on_done, trackers[2], &op), 0);
 		for (int i = 1; i < 10; i++)
-			assert_int_equal(
-				shipopt_tracker_retrieve(other.carrier, trackers[2], on_done, trackers[2], NULL), 0);
+			assert_int_equal(shipopt_tracker_retrieve(other.carrier, trackers[2], on_done, trackers[2],
+						 NULL),
+				0);
 		if (round % 2) { /* most likely while they wait */
 			int r = shipopt_runtime_close(other.runtime, 0);
 			assert_true(r == 0 || r == SHIPOPT_ETIMEDOUT);

@@ -98,16 +98,11 @@ enum typed { RETRIEVE, RERATE, REFUND, BUY, TRACKER_RETRIEVE };
 static int start_typed(enum typed what, const char *id, shipopt_op **ret_op)
 {
 	switch (what) {
-	case RETRIEVE:
-		return shipopt_shipment_retrieve(carrier, id, NULL, NULL, ret_op);
-	case RERATE:
-		return shipopt_shipment_rerate(carrier, id, NULL, NULL, ret_op);
-	case REFUND:
-		return shipopt_shipment_refund(carrier, id, NULL, NULL, ret_op);
-	case BUY:
-		return shipopt_shipment_buy(carrier, id, "rate_1", -1, NULL, NULL, ret_op);
-	default:
-		return shipopt_tracker_retrieve(carrier, id, NULL, NULL, ret_op);
+	case RETRIEVE: return shipopt_shipment_retrieve(carrier, id, NULL, NULL, ret_op);
+	case RERATE: return shipopt_shipment_rerate(carrier, id, NULL, NULL, ret_op);
+	case REFUND: return shipopt_shipment_refund(carrier, id, NULL, NULL, ret_op);
+	case BUY: return shipopt_shipment_buy(carrier, id, "rate_1", -1, NULL, NULL, ret_op);
+	default: return shipopt_tracker_retrieve(carrier, id, NULL, NULL, ret_op);
 	}
 }
 
@@ -198,7 +193,8 @@ static void an_answer_that_came_before_the_purchase_was_sent_decides_nothing(voi
 		assert_int_equal(atomic_load(&injection.port), 0);
 		assert_null(shipopt_op_record(op));
 		assert_null(shipopt_error_carrier_code(shipopt_op_error(op)));
-		assert_non_null(strstr(shipopt_error_message(shipopt_op_error(op)), "before the request was sent whole"));
+		assert_non_null(
+			strstr(shipopt_error_message(shipopt_op_error(op)), "before the request was sent whole"));
 		shipopt_op_unref(op);
 		close_carrier();
 		close(injection.peer_fd);
@@ -307,7 +303,8 @@ static void the_patient_wait_for_a_descriptor_until_their_deadline(void **state)
 	shipopt_op *op;
 	open_scripted(&server, "1");
 	assert_int_equal(sem_init(&patient_done, 0, 0), 0);
-	assert_int_equal(shipopt_shipment_retrieve(carrier, "shp_2", NULL, NULL, &op), 0); /* the connection is not kept */
+	assert_int_equal(shipopt_shipment_retrieve(carrier, "shp_2", NULL, NULL, &op),
+		0); /* the connection is not kept */
 	assert_int_equal(shipopt_op_wait(op, WAIT_MS), 0);
 	shipopt_op_unref(op);
 	size_t count = take_descriptors(fds);

@@ -20,9 +20,9 @@
 #define CARRIER "USPS"
 #define WAYS 9
 
-#define ADDRESSES                                                                                                          \
-	"\"to_address\":{\"name\":\"Reading Room\",\"street1\":\"700 Boylston St\",\"city\":\"Boston\",\"state\":\"MA\","  \
-	"\"zip\":\"02116\",\"country\":\"US\"},\"from_address\":{\"name\":\"Mail Room\",\"street1\":\"476 5th Ave\","      \
+#define ADDRESSES                                                                                                         \
+	"\"to_address\":{\"name\":\"Reading Room\",\"street1\":\"700 Boylston St\",\"city\":\"Boston\",\"state\":\"MA\"," \
+	"\"zip\":\"02116\",\"country\":\"US\"},\"from_address\":{\"name\":\"Mail Room\",\"street1\":\"476 5th Ave\","     \
 	"\"city\":\"New York\",\"state\":\"NY\",\"zip\":\"10018\",\"country\":\"US\"},\"parcel\":{\"weight\":15.4}"
 #define SHIPMENT(members) "\"shipment\":{" ADDRESSES members "}"
 #define WISHED ",\"service\":\"" SERVICE "\",\"carrier\":\"" CARRIER "\""
@@ -104,15 +104,20 @@ static shipopt_source *source_of(int way)
 		return json_lines("{\"order_key\":\"members\",\"service\":\"" SERVICE "\",\"carrier\":\"" CARRIER
 				  "\",\"insurance\":\"100.00\"," SHIPMENT("") "}\n");
 	case 2:
-		return json_lines("{\"order_key\":\"both\",\"service\":\"" SERVICE "\",\"carrier\":\"usps\"," SHIPMENT(WISHED) "}\n");
-	case 3:
-		return json_lines("{\"order_key\":\"service\"," SHIPMENT(",\"service\":\"" SERVICE "\"") "}\n");
+		return json_lines("{\"order_key\":\"both\",\"service\":\"" SERVICE
+				  "\",\"carrier\":\"usps\"," SHIPMENT(WISHED) "}\n");
+	case 3: return json_lines("{\"order_key\":\"service\"," SHIPMENT(",\"service\":\"" SERVICE "\"") "}\n");
 	case 4:
-		assert_int_equal(shipopt_source_open_csv(write_file("orders.csv",
-			"order_key,service,carrier,insurance,to_name,to_street1,to_city,to_state,to_zip,to_country,"
-			"from_name,from_street1,from_city,from_state,from_zip,from_country,weight_oz\r\n"
-			"csv," SERVICE "," CARRIER ",100.00,Reading Room,700 Boylston St,Boston,MA,02116,US,"
-			"Mail Room,476 5th Ave,New York,NY,10018,US,15.4\r\n"), NULL, &source, NULL), 0);
+		assert_int_equal(
+			shipopt_source_open_csv(
+				write_file("orders.csv",
+					"order_key,service,carrier,insurance,to_name,to_street1,to_city,to_state,to_zip,to_country,"
+					"from_name,from_street1,from_city,from_state,from_zip,from_country,weight_oz\r\n"
+					"csv," SERVICE "," CARRIER
+					",100.00,Reading Room,700 Boylston St,Boston,MA,02116,US,"
+					"Mail Room,476 5th Ave,New York,NY,10018,US,15.4\r\n"),
+				NULL, &source, NULL),
+			0);
 		return source;
 	case 5:
 	case 6:
@@ -123,8 +128,7 @@ static shipopt_source *source_of(int way)
 		left = 1;
 		assert_int_equal(shipopt_source_new_callback(one_order, &left, &source), 0);
 		return source;
-	default:
-		return pushed_order();
+	default: return pushed_order();
 	}
 }
 
@@ -218,7 +222,8 @@ static void a_single_purchase_makes_its_shipment_without_buying_it(void **state)
 		shipopt_order *order = order_of(keys[i], i == 1);
 		assert_int_equal(shipopt_purchase(fixture.bulk, order, NULL, NULL, &op), 0);
 		assert_int_equal(shipopt_op_wait(op, -1), 0);
-		const shipopt_record *rate = shipopt_record_child(shipopt_op_record(op), SHIPOPT_SHIPMENT_SELECTED_RATE);
+		const shipopt_record *rate =
+			shipopt_record_child(shipopt_op_record(op), SHIPOPT_SHIPMENT_SELECTED_RATE);
 		assert_string_equal(shipopt_record_text(rate, SHIPOPT_RATE_SERVICE), SERVICE);
 		shipopt_op_unref(op);
 		/* The caller's order is its own, and stays as it was. */
@@ -239,7 +244,8 @@ static void an_order_that_asks_for_two_services_is_refused(void **state)
 	struct fixture_result result;
 	shipopt_op *op;
 	start(QUICK);
-	fixture_buy(&fixture, json_lines("{\"order_key\":\"two\",\"service\":\"Express\"," SHIPMENT(WISHED) "}\n"), &result);
+	fixture_buy(&fixture, json_lines("{\"order_key\":\"two\",\"service\":\"Express\"," SHIPMENT(WISHED) "}\n"),
+		&result);
 	assert_int_equal(result.status, 0);
 	assert_int_equal(result.failed, 1);
 	assert_int_equal(seen.status, SHIPOPT_EINVAL);
@@ -263,7 +269,9 @@ static void an_order_with_a_member_that_does_not_fit_is_refused(void **state)
 	struct buffer line;
 	buffer_init(&line, 1 << 20);
 	start(QUICK);
-	assert_int_equal(buffer_append_text(&line, "{\"order_key\":\"long\",\"shipment\":{" ADDRESSES ",\"options\":{\"memo\":\""), 0);
+	assert_int_equal(buffer_append_text(&line,
+				 "{\"order_key\":\"long\",\"shipment\":{" ADDRESSES ",\"options\":{\"memo\":\""),
+		0);
 	for (size_t i = 0; i < RECORD_TEXT_MAX; i++)
 		assert_int_equal(buffer_append_byte(&line, 'x'), 0);
 	assert_int_equal(buffer_append_text(&line, "\"}}}\n"), 0);
@@ -281,7 +289,8 @@ static int64_t host_saw_service;
 
 static void on_call(void *userdata, shipopt_request *request)
 {
-	host_saw_service += text_equal(shipopt_record_text(shipopt_request_record(request), SHIPOPT_SHIPMENT_SERVICE), SERVICE);
+	host_saw_service +=
+		text_equal(shipopt_record_text(shipopt_request_record(request), SHIPOPT_SHIPMENT_SERVICE), SERVICE);
 	shipopt_request_complete(request, 0);
 }
 
@@ -404,7 +413,8 @@ static void raw(const char *json, int expected)
 /* The host's own words go out as they are; but a second time only if the first cannot have bought. */
 static void a_raw_call_that_buys_is_sent_once(void **state)
 {
-	static const char plain[] = "{\"shipment\":{" ADDRESSES "}}", buying[] = "{\"shipment\":{" ADDRESSES WISHED "}}";
+	static const char plain[] = "{\"shipment\":{" ADDRESSES "}}",
+			  buying[] = "{\"shipment\":{" ADDRESSES WISHED "}}";
 	start(QUICK " carrier.attempts_max=3");
 	raw(buying, 0);
 	assert_int_equal(sandbox_count(&fixture.sandbox, "labels"), 1);
@@ -416,7 +426,9 @@ static void a_raw_call_that_buys_is_sent_once(void **state)
 	before = requests_sent();
 	raw(plain, SHIPOPT_ERATELIMIT);
 	assert_int_equal(requests_sent() - before, 3);
-	assert_int_equal(sandbox_set_faults(&fixture.sandbox, "{\"reset\": true, \"error-rate\": {\"429\": 0}, \"lost-answer\": 1}"), 0);
+	assert_int_equal(sandbox_set_faults(&fixture.sandbox,
+				 "{\"reset\": true, \"error-rate\": {\"429\": 0}, \"lost-answer\": 1}"),
+		0);
 	before = requests_sent();
 	raw(buying, SHIPOPT_EINDOUBT);
 	assert_int_equal(requests_sent() - before, 1);

@@ -32,7 +32,8 @@
 #define HUNDREDS 258
 
 /* "hello hello hello hello" through gzip */
-static const char gzip_answer[] = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 28\r\n\r\n"
+static const char gzip_answer[] =
+	"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 28\r\n\r\n"
 	"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x48\xcd\xc9\xc9\x57\xc8\x40\x27\x01\xe3\x51\x3d\x8d\x17\x00\x00\x00";
 
 /* What a proxy gets that is asked for http://target.invalid with the user below. */
@@ -41,8 +42,11 @@ static const char gzip_answer[] = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n
 #define PROXY_BASIC "bWU6b3BlbiBzZXNhbWU="
 #define ECHO "{\"Bearer EZTKsesame\":\"\\u0045ZTKsesam%65\",\"RVpUS3Nlc2FtZTo=\":\"open sesame " PROXY_BASIC "\"}"
 #define ECHO_LENGTH "95"
-#define ECHO_BLANKED "{\"Bearer **********\":\"*****************\",\"****************\":\"*********** ********************\"}"
-#define ECHO_ANSWER "HTTP/1.1 422 No\r\nx-ep-request-uuid: EZTKsesame/" PROXY_BASIC "\r\nContent-Length: " ECHO_LENGTH "\r\n\r\n" ECHO
+#define ECHO_BLANKED \
+	"{\"Bearer **********\":\"*****************\",\"****************\":\"*********** ********************\"}"
+#define ECHO_ANSWER                                                                                        \
+	"HTTP/1.1 422 No\r\nx-ep-request-uuid: EZTKsesame/" PROXY_BASIC "\r\nContent-Length: " ECHO_LENGTH \
+	"\r\n\r\n" ECHO
 
 static const struct script scripts[] = {
 	{"/echo", {{SCRIPT_SEND, ECHO_ANSWER}}},
@@ -57,17 +61,25 @@ static const struct script scripts[] = {
 	{"/hundreds", {{SCRIPT_GATHER, .count = HUNDREDS}, {SCRIPT_SEND, OK}}},
 	{"/cut", {{SCRIPT_SEND, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"half\":"}, {SCRIPT_CLOSE}}},
 	{"/cut-head", {{SCRIPT_SEND, "HTTP/1.1 200 OK\r\nContent-Le"}, {SCRIPT_CLOSE}}},
-	{"/cut-chunk", {{SCRIPT_SEND, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{\"ha"}, {SCRIPT_CLOSE}}},
+	{"/cut-chunk",
+		{{SCRIPT_SEND, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{\"ha"}, {SCRIPT_CLOSE}}},
 	{"/garbage", {{SCRIPT_SEND, "SSH-2.0-OpenSSH_9.2\r\n"}, {SCRIPT_CLOSE}}},
 	{"/bad-gzip", {{SCRIPT_SEND, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\noops"}}},
-	{"/chunked", {{SCRIPT_SEND, "HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a\":\r\n2\r\n1}\r\n0\r\n\r\n"}}},
+	{"/chunked",
+		{{SCRIPT_SEND,
+			"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a\":\r\n2\r\n1}\r\n0\r\n\r\n"}}},
 	{"/gzip", {{SCRIPT_SEND, gzip_answer, sizeof(gzip_answer) - 1}}},
 	{"/seconds", {{SCRIPT_SEND, "HTTP/1.1 429 Too Many\r\nRetry-After: 3\r\nContent-Length: 0\r\n\r\n"}}},
-	{"/date", {{SCRIPT_SEND, "HTTP/1.1 503 Busy\r\nretry-after: Fri, 01 Jan 2100 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n"}}},
-	{"/past", {{SCRIPT_SEND, "HTTP/1.1 429 Too Many\r\nRetry-After:Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 0\r\n\r\n"}}},
+	{"/date",
+		{{SCRIPT_SEND,
+			"HTTP/1.1 503 Busy\r\nretry-after: Fri, 01 Jan 2100 00:00:00 GMT\r\nContent-Length: 0\r\n\r\n"}}},
+	{"/past",
+		{{SCRIPT_SEND,
+			"HTTP/1.1 429 Too Many\r\nRetry-After:Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 0\r\n\r\n"}}},
 	{"/nonsense", {{SCRIPT_SEND, "HTTP/1.1 429 Too Many\r\nRetry-After: soon\r\nContent-Length: 0\r\n\r\n"}}},
 	{"/moved", {{SCRIPT_SEND, "HTTP/1.1 302 Found\r\nLocation: /ok\r\nContent-Length: 0\r\n\r\n"}}},
-	{"/interim", {{SCRIPT_SEND, "HTTP/1.1 103 Early Hints\r\nRetry-After: 9\r\nx-ep-request-uuid: early\r\n\r\n" OK}}},
+	{"/interim",
+		{{SCRIPT_SEND, "HTTP/1.1 103 Early Hints\r\nRetry-After: 9\r\nx-ep-request-uuid: early\r\n\r\n" OK}}},
 	{"/empty", {{SCRIPT_SEND, "HTTP/1.1 204 No Content\r\n\r\n"}}},
 };
 
@@ -92,9 +104,13 @@ static void on_done(struct http_request *request)
 static void prepare(struct exchange *exchange, struct script_server *server, const char *method, const char *path,
 	const char *body, bool send_once)
 {
-	*exchange = (struct exchange){.request = {.method = method, .authorization = AUTHORIZATION, .body = body,
-					      .body_length = body ? strlen(body) : 0, .send_once = send_once,
-					      .timeout_ms = PATIENCE_MS, .done = on_done}};
+	*exchange = (struct exchange){.request = {.method = method,
+					      .authorization = AUTHORIZATION,
+					      .body = body,
+					      .body_length = body ? strlen(body) : 0,
+					      .send_once = send_once,
+					      .timeout_ms = PATIENCE_MS,
+					      .done = on_done}};
 	snprintf(exchange->url, sizeof(exchange->url), "%s://localhost:%d%s", server == secure ? "https" : "http",
 		script_server_port(server), path);
 	exchange->request.url = exchange->url;
@@ -181,7 +197,9 @@ static int set_up(void **state)
 	const struct http_options options = {.ca_file = certificates.ca, .connect_timeout_ms = PATIENCE_MS};
 	assert_int_equal(reactor_new(NULL, &reactor), 0);
 	assert_int_equal(script_server_start(scripts, ARRAY_SIZE(scripts), NULL, NULL, &plain), 0);
-	assert_int_equal(script_server_start(scripts, ARRAY_SIZE(scripts), certificates.good, certificates.key, &secure), 0);
+	assert_int_equal(script_server_start(scripts, ARRAY_SIZE(scripts), certificates.good, certificates.key,
+				 &secure),
+		0);
 	engine_start(&options);
 	return 0;
 }
@@ -267,7 +285,9 @@ static void check_echo(const struct exchange *exchange)
 static void start_behind_proxy(const char *scheme, int port)
 {
 	char proxy[128];
-	const struct http_options options = {.ca_file = certificates.ca, .connect_timeout_ms = PATIENCE_MS, .proxy = proxy};
+	const struct http_options options = {.ca_file = certificates.ca,
+		.connect_timeout_ms = PATIENCE_MS,
+		.proxy = proxy};
 	snprintf(proxy, sizeof(proxy), "%s" PROXY_USER ":open%%20" SECRET "@127.0.0.1:%d", scheme, port);
 	http_engine_free(engine);
 	engine_start(&options);
@@ -316,7 +336,8 @@ static void tunnel_relay(int client, int server)
 
 static int tunnel_dial(int port)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+	struct sockaddr_in address = {.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
@@ -362,7 +383,9 @@ static pthread_t tunnel_start(int target)
 static void a_connection_through_a_tunnel_is_used_again(void **state)
 {
 	char proxy[64];
-	const struct http_options options = {.ca_file = certificates.ca, .connect_timeout_ms = PATIENCE_MS, .proxy = proxy};
+	const struct http_options options = {.ca_file = certificates.ca,
+		.connect_timeout_ms = PATIENCE_MS,
+		.proxy = proxy};
 	pthread_t thread = tunnel_start(script_server_port(secure));
 	snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%d", tunnel.port);
 	http_engine_free(engine);
@@ -393,7 +416,8 @@ static void errors_of_a_proxy_do_not_name_its_password(void **state)
 		{"http://", "http://target.invalid/none", "Empty reply"},
 		{"http://", "https://none.invalid/", ""},
 	};
-	static const char *const schemes[] = {"", "http://", "https://", "socks4://", "socks4a://", "socks5://", "socks5h://"};
+	static const char *const schemes[] = {"", "http://", "https://", "socks4://", "socks4a://", "socks5://",
+		"socks5h://"};
 	for (size_t i = 0; i < ARRAY_SIZE(cases) + ARRAY_SIZE(schemes); i++) {
 		struct exchange exchange;
 		bool is_there = i < ARRAY_SIZE(cases);
@@ -405,7 +429,8 @@ static void errors_of_a_proxy_do_not_name_its_password(void **state)
 		snprintf(exchange.url, sizeof(exchange.url), "%s", is_there ? cases[i].url : "http://target.invalid/");
 		run(&exchange);
 		assert_true(exchange.request.status < 0);
-		assert_non_null(strstr(shipopt_error_message(exchange.request.error), is_there ? cases[i].part : "127.0.0.1"));
+		assert_non_null(
+			strstr(shipopt_error_message(exchange.request.error), is_there ? cases[i].part : "127.0.0.1"));
 		http_request_clear(&exchange.request);
 	}
 }
@@ -595,7 +620,8 @@ static void a_refused_connection_sent_nothing(void **state)
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
 	struct exchange exchange;
 	prepare(&exchange, plain, "POST", "/ok", "{}", true);
-	snprintf(exchange.url, sizeof(exchange.url), "http://127.0.0.1:%d/v2/x?key=%s", ntohs(address.sin_port), SECRET);
+	snprintf(exchange.url, sizeof(exchange.url), "http://127.0.0.1:%d/v2/x?key=%s", ntohs(address.sin_port),
+		SECRET);
 	run(&exchange);
 	expect(&exchange, SHIPOPT_ECONNECT, HTTP_NOT_SENT, "nothing was sent");
 	close(fd);

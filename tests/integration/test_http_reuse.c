@@ -62,9 +62,12 @@ static void on_done(struct http_request *request)
 
 static void prepare(struct exchange *exchange, struct script_server *server, const char *path, const char *body)
 {
-	*exchange = (struct exchange){.request = {.method = body ? "POST" : "GET", .body = body,
-					      .body_length = body ? strlen(body) : 0, .send_once = body != NULL,
-					      .timeout_ms = PATIENCE_MS, .done = on_done}};
+	*exchange = (struct exchange){.request = {.method = body ? "POST" : "GET",
+					      .body = body,
+					      .body_length = body ? strlen(body) : 0,
+					      .send_once = body != NULL,
+					      .timeout_ms = PATIENCE_MS,
+					      .done = on_done}};
 	snprintf(exchange->url, sizeof(exchange->url), "%s://127.0.0.1:%d%s", server == secure ? "https" : "http",
 		script_server_port(server), path);
 	exchange->request.url = exchange->url;
@@ -83,7 +86,8 @@ static void expect_ok(struct exchange *exchange)
 	if (exchange->request.status != 0 || exchange->request.http_status != 200 ||
 		strcmp(buffer_text(&exchange->request.response), "{}") != 0 || !exchange->request.was_handed_over)
 		fail_msg("%s: %s, HTTP %d, \"%s\", %s", exchange->url, shipopt_error_name(exchange->request.status),
-			exchange->request.http_status, buffer_text(&exchange->request.response), message ? message : "");
+			exchange->request.http_status, buffer_text(&exchange->request.response),
+			message ? message : "");
 	assert_int_equal(exchange->request.sent, HTTP_MAYBE_SENT);
 	http_request_clear(&exchange->request);
 }
@@ -149,7 +153,9 @@ static int set_up(void **state)
 {
 	assert_int_equal(reactor_new(NULL, &reactor), 0);
 	assert_int_equal(script_server_start(scripts, ARRAY_SIZE(scripts), NULL, NULL, &plain), 0);
-	assert_int_equal(script_server_start(scripts, ARRAY_SIZE(scripts), certificates.good, certificates.key, &secure), 0);
+	assert_int_equal(script_server_start(scripts, ARRAY_SIZE(scripts), certificates.good, certificates.key,
+				 &secure),
+		0);
 	start_engines();
 	return 0;
 }
@@ -400,7 +406,8 @@ static void a_child_process_inherits_no_connection(void **state)
 	while (fgets(line, sizeof(line), child)) {
 		lines++;
 		for (size_t i = 0; i < ARRAY_SIZE(status); i++) {
-			snprintf(socket_name, sizeof(socket_name), "socket:[%llu]", (unsigned long long)status[i].st_ino);
+			snprintf(socket_name, sizeof(socket_name), "socket:[%llu]",
+				(unsigned long long)status[i].st_ino);
 			assert_null(strstr(line, socket_name));
 		}
 	}
@@ -427,7 +434,8 @@ static void release_descriptors(int *fds, size_t count)
 
 static void without_descriptors_nothing_is_sent_and_the_reason_is_told(void **state)
 {
-	static const char *const urls[] = {"http://127.0.0.1:%d/ok", "http://localhost:%d/ok", "http://carrier.invalid:%d/ok"};
+	static const char *const urls[] = {"http://127.0.0.1:%d/ok", "http://localhost:%d/ok",
+		"http://carrier.invalid:%d/ok"};
 	int fds[DESCRIPTORS_MAX];
 	size_t count;
 	run_ok(other, secure, "/ok", NULL);
@@ -441,7 +449,8 @@ static void without_descriptors_nothing_is_sent_and_the_reason_is_told(void **st
 		release_descriptors(fds, count);
 		assert_int_equal(exchange.request.status, SHIPOPT_EIO);
 		assert_int_equal(exchange.request.sent, HTTP_NOT_SENT);
-		assert_non_null(strstr(shipopt_error_message(exchange.request.error), "Too many open files; raise the limit"));
+		assert_non_null(
+			strstr(shipopt_error_message(exchange.request.error), "Too many open files; raise the limit"));
 		http_request_clear(&exchange.request);
 	}
 	assert_int_equal(script_server_requests(plain, NULL), 0);

@@ -15,14 +15,16 @@
  * Runs over a store of schema version 1 (store_v1.h), from the orders file that filled it: columns of examples/orders.csv. The
  * carrier plays scripts; a request that has none is answered 404, and counted.
  */
-#define HEADER "order_key,to_company,to_street1,to_city,to_state,to_zip,to_country,from_company,from_street1,from_city,from_state," \
-	       "from_zip,from_country,length_in,width_in,height_in,weight_oz,service,carrier\n"
-#define ORDER_OF(key, weight)                                                                                 \
-	key ",Museum of Science,1 Science Park,Boston,MA,02114,US,New York Public Library,476 5th Ave,New York,NY,10018,US,6,6,5," \
-	    weight ",Priority,USPS\n"
+#define HEADER                                                                                                               \
+	"order_key,to_company,to_street1,to_city,to_state,to_zip,to_country,from_company,from_street1,from_city,from_state," \
+	"from_zip,from_country,length_in,width_in,height_in,weight_oz,service,carrier\n"
+#define ORDER_OF(key, weight)                                                                                                             \
+	key ",Museum of Science,1 Science Park,Boston,MA,02114,US,New York Public Library,476 5th Ave,New York,NY,10018,US,6,6,5," weight \
+	    ",Priority,USPS\n"
 #define ORDER(key) ORDER_OF(key, "30.5")
-#define LABEL_OF(shipment)                                                                                    \
-	"{\"id\":\"" shipment "\",\"object\":\"Shipment\",\"selected_rate\":{\"id\":\"rate_1\",\"object\":\"Rate\",\"carrier\":\"USPS\"," \
+#define LABEL_OF(shipment)                                                                                                                 \
+	"{\"id\":\"" shipment                                                                                                              \
+	"\",\"object\":\"Shipment\",\"selected_rate\":{\"id\":\"rate_1\",\"object\":\"Rate\",\"carrier\":\"USPS\","                        \
 	"\"service\":\"Priority\",\"rate\":\"5.00\",\"currency\":\"USD\"},\"postage_label\":{\"id\":\"pl_1\",\"object\":\"PostageLabel\"," \
 	"\"label_url\":\"http://x/new.png\"},\"tracking_code\":\"9400new\"}"
 #define ANSWERS_MAX 8
@@ -38,8 +40,9 @@ static size_t script_count;
 static void answer(const char *path, const char *status_line, const char *body)
 {
 	assert_true(script_count < ANSWERS_MAX);
-	snprintf(answers[script_count], sizeof(answers[0]), "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-		status_line, strlen(body), body);
+	snprintf(answers[script_count], sizeof(answers[0]),
+		"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", status_line,
+		strlen(body), body);
 	scripts[script_count] = (struct script){path, {{SCRIPT_SEND, answers[script_count], 0, 0, 0}}};
 	script_count++;
 }
@@ -77,8 +80,8 @@ static void expect(const char *key, int status, const char *in_message)
 		if (strcmp(results[i].key, key) != 0)
 			continue;
 		if (results[i].status != status || !strstr(results[i].message, in_message))
-			fail_msg("%s: %s instead of %s: %s", key, shipopt_error_name(results[i].status), shipopt_error_name(status),
-				results[i].message);
+			fail_msg("%s: %s instead of %s: %s", key, shipopt_error_name(results[i].status),
+				shipopt_error_name(status), results[i].message);
 		return;
 	}
 	fail_msg("%s was not reported", key);
@@ -94,7 +97,8 @@ static void configure(shipopt_carrier_config *carrier, shipopt_bulk_config *bulk
 	assert_int_equal(shipopt_bulk_config_set_item_timeout_ms(bulk, 20000), 0);
 }
 
-static void run_with(shipopt_carrier_config *carrier_config, shipopt_bulk_config *bulk_config, shipopt_store *store, const char *path)
+static void run_with(shipopt_carrier_config *carrier_config, shipopt_bulk_config *bulk_config, shipopt_store *store,
+	const char *path)
 {
 	shipopt_carrier *carrier;
 	shipopt_bulk *bulk;
@@ -205,7 +209,9 @@ static void what_was_rated_is_bought_with_the_shipment_it_has(void **state)
 	assert_int_equal(requests("/v2/shipments/shp_5/buy"), 1);
 	assert_int_equal(requests("/v2/shipments/shp_6/buy"), 1);
 	assert_int_equal(requests(NULL), 2);
-	assert_int_equal(number("SELECT count(*) FROM ledger WHERE id IN (5, 6) AND state = 5 AND tracking_code = '9400new'"), 2);
+	assert_int_equal(
+		number("SELECT count(*) FROM ledger WHERE id IN (5, 6) AND state = 5 AND tracking_code = '9400new'"),
+		2);
 	assert_int_equal(number("SELECT count(*) FROM ledger"), STORE_V1_ROWS);
 }
 
@@ -213,7 +219,8 @@ static void keys_that_became_one_and_shared_shipments_are_held(void **state)
 {
 	answer("/v2/shipments/shp_1", "200 OK", LABEL_OF("shp_1"));
 	begin(NULL);
-	buy(HEADER ORDER("1001") ORDER("same-1") ORDER("same-2") ORDER("bought-1") ORDER("failed-1") ORDER("doubt-1"), "test");
+	buy(HEADER ORDER("1001") ORDER("same-1") ORDER("same-2") ORDER("bought-1") ORDER("failed-1") ORDER("doubt-1"),
+		"test");
 	expect("1001", SHIPOPT_EHELD, "ledger row 4 has the same order key in another spelling");
 	expect("same-1", SHIPOPT_EHELD, "ledger row 1 has the same shipment");
 	expect("same-2", SHIPOPT_EHELD, "ledger row 1 has the same shipment");
@@ -260,7 +267,8 @@ static void what_was_in_doubt_and_has_no_label_is_sent_again(void **state)
 /* A proven failure of version 1 may be bought with another shipment, as ever. */
 static void what_failed_is_tried_again(void **state)
 {
-	answer("/v2/shipments", "201 Created", "{\"id\":\"shp_n\",\"object\":\"Shipment\",\"rates\":[{\"id\":\"rate_1\",\"object\":\"Rate\","
+	answer("/v2/shipments", "201 Created",
+		"{\"id\":\"shp_n\",\"object\":\"Shipment\",\"rates\":[{\"id\":\"rate_1\",\"object\":\"Rate\","
 		"\"carrier\":\"USPS\",\"service\":\"Priority\",\"rate\":\"5.00\",\"currency\":\"USD\"}]}");
 	answer("/v2/shipments/shp_n/buy", "200 OK", LABEL_OF("shp_n"));
 	begin("UPDATE ledger SET shipment_id = 'shp_f' WHERE id = 10");

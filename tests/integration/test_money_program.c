@@ -21,10 +21,10 @@
  * carrier has no trackers, so the program's read before the first order is refused each time.
  */
 #define KEY "EZTKsecretsecret"
-#define ADDRESS                                                                                               \
+#define ADDRESS \
 	"{\"name\":\"A\",\"street1\":\"1 Science Park\",\"city\":\"Boston\",\"state\":\"MA\",\"zip\":\"02114\",\"country\":\"US\"}"
-#define SHIPMENT_WITH(members)                                                                                \
-	"{" members "\"to_address\":" ADDRESS ",\"from_address\":" ADDRESS                                       \
+#define SHIPMENT_WITH(members)                                             \
+	"{" members "\"to_address\":" ADDRESS ",\"from_address\":" ADDRESS \
 	",\"parcel\":{\"length\":6,\"width\":6,\"height\":5,\"weight\":30.5}}"
 #define SHIPMENT SHIPMENT_WITH("")
 #define ORDER(members) "{" members ",\"shipment\":" SHIPMENT "}\n"
@@ -125,8 +125,8 @@ static void one_call_shipments_are_rated_and_bought_once(void **state)
 {
 	struct sandbox sandbox;
 	char url[160], arguments[256];
-	const char *orders = ORDER("\"order_key\":\"a\"") "{\"order_key\":\"b\",\"shipment\":"
-		SHIPMENT_WITH("\"service\":\"Priority\",\"carrier\":\"USPS\",") "}\n";
+	const char *orders = ORDER("\"order_key\":\"a\"") "{\"order_key\":\"b\",\"shipment\":" SHIPMENT_WITH(
+		"\"service\":\"Priority\",\"carrier\":\"USPS\",") "}\n";
 	program_write(&program, "one.jsonl", orders);
 	assert_int_equal(sandbox_start(&sandbox, NULL), 0);
 	snprintf(url, sizeof(url), "--carrier-url %s/v2", sandbox.url);
@@ -153,8 +153,8 @@ static enum money_answer echo_the_head(const struct money_request *request)
 		head[length++] = *from++;
 	head[length] = '\0';
 	assert_non_null(strstr(head, KEY));
-	snprintf(body, sizeof(body),
-		"{\"error\":{\"code\":\"BAD\",\"message\":\"you sent %s\",\"errors\":[\"%s\"]}}", head, head);
+	snprintf(body, sizeof(body), "{\"error\":{\"code\":\"BAD\",\"message\":\"you sent %s\",\"errors\":[\"%s\"]}}",
+		head, head);
 	money_send_answer(request->fd, "422 Unprocessable", "", body);
 	return MONEY_KEEP;
 }
@@ -230,9 +230,13 @@ static void a_large_label_is_kept_or_said_to_be_missing(void **state)
 		for (int again = 0; again < 2; again++) {
 			assert_int_equal(buy("orders.csv", ""), 0);
 			assert_says(again ? "0 bought, 1 already bought" : "1 bought, 0 already bought");
-			assert_int_equal(program_count_lines(&program, "labels.csv", "data:application/pdf;base64,AAAA"), i == 0);
-			assert_int_equal(program_count_lines(&program, "labels.csv", "bytes is not kept in the ledger (1048576 at most); "
-				"fetch it with GET /shipments/shp_1"), i == 1);
+			assert_int_equal(program_count_lines(&program, "labels.csv",
+						 "data:application/pdf;base64,AAAA"),
+				i == 0);
+			assert_int_equal(program_count_lines(&program, "labels.csv",
+						 "bytes is not kept in the ledger (1048576 at most); "
+						 "fetch it with GET /shipments/shp_1"),
+				i == 1);
 		}
 		assert_books(1, 1);
 	}
@@ -255,10 +259,14 @@ static void order_keys_have_one_spelling(void **state)
 	/* a, A, p, é, 1001, ../etc, a'b */
 	assert_says("7 bought, 9 already bought, 7 failed, 0 in doubt, 0 held");
 	assert_books(7, 7);
-	assert_int_equal(program_count_lines(&program, "labels.csv", "1001.0 is neither a text nor a plain integer"), 1);
+	assert_int_equal(program_count_lines(&program, "labels.csv", "1001.0 is neither a text nor a plain integer"),
+		1);
 	assert_int_equal(program_count_lines(&program, "labels.csv", "has \\u000a at offset 1"), 1);
-	program_write(&program, "orders.csv", PROGRAM_HEADER PROGRAM_ROW("b", "US", "12") PROGRAM_ROW("b ", "US", "12")
-		PROGRAM_ROW("\"b\n\"", "US", "12") PROGRAM_ROW("\xc2\xa0" "b", "US", "12") PROGRAM_ROW("b\xe2\x80\x8b", "US", "12"));
+	program_write(&program, "orders.csv",
+		PROGRAM_HEADER PROGRAM_ROW("b", "US", "12") PROGRAM_ROW("b ", "US", "12")
+			PROGRAM_ROW("\"b\n\"", "US", "12") PROGRAM_ROW("\xc2\xa0"
+								       "b",
+				"US", "12") PROGRAM_ROW("b\xe2\x80\x8b", "US", "12"));
 	assert_int_equal(buy("orders.csv", ""), 0);
 	assert_says("1 bought, 4 already bought, 0 failed");
 	assert_books(8, 8);
@@ -324,8 +332,8 @@ static void a_program_killed_while_the_clock_was_ten_years_ahead_leaves_no_lock(
 	setenv("SHIPOPT_BULK_LEASE_MS", "20000", 1);
 	pid_t child = fork();
 	if (child == 0) {
-		execl(getenv("SHIPOPT_BUY_LABELS"), "buy_labels", "--orders", orders, "--store", store, "--out", out, "--carrier-url",
-			url, (char *)NULL);
+		execl(getenv("SHIPOPT_BUY_LABELS"), "buy_labels", "--orders", orders, "--store", store, "--out", out,
+			"--carrier-url", url, (char *)NULL);
 		_exit(127);
 	}
 	assert_true(child > 0);
@@ -334,7 +342,8 @@ static void a_program_killed_while_the_clock_was_ten_years_ahead_leaves_no_lock(
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFSIGNALED(status));
 	/* What its clock would have written. */
-	change_ledger("update ledger set lease_until_ms = lease_until_ms + 315360000000, buying_at_ms = buying_at_ms + 315360000000");
+	change_ledger(
+		"update ledger set lease_until_ms = lease_until_ms + 315360000000, buying_at_ms = buying_at_ms + 315360000000");
 	assert_int_equal(buy("orders.csv", ""), 0);
 	assert_says("\n1 bought, 0 already bought, 0 failed, 0 in doubt");
 	assert_books(1, 1);

@@ -19,7 +19,7 @@
  * says otherwise.
  */
 /* Nothing waits for the settle time here; the order's time ends a doubt. */
-#define SETTINGS                                                                                              \
+#define SETTINGS \
 	"carrier.timeout_ms=2000 carrier.settle_ms=60000 bulk.lease_ms=5000 carrier.retry_base_ms=2 carrier.retry_cap_ms=20 "
 #define IN_DOUBT_SOON "bulk.item_timeout_ms=1000"
 
@@ -49,7 +49,8 @@ static void run(fixture_run_fn how, const char *settings)
 {
 	char all[512];
 	struct fixture_result result;
-	snprintf(all, sizeof(all), SETTINGS "carrier.base_url=http://127.0.0.1:%d/v2 %s", money_carrier_port(carrier), settings);
+	snprintf(all, sizeof(all), SETTINGS "carrier.base_url=http://127.0.0.1:%d/v2 %s", money_carrier_port(carrier),
+		settings);
 	memset(&seen, 0, sizeof(seen));
 	fixture_open_handles(&fixture, all);
 	assert_int_equal(shipopt_bulk_config_set_item(fixture.bulk_config, keep_item, NULL), 0);
@@ -214,11 +215,11 @@ static enum money_answer half_an_answer(const struct money_request *request)
 	return recv(request->fd, &byte, 1, 0) == 0 ? MONEY_CLOSE : MONEY_KEEP;
 }
 
-#define STATUS(name, line, body)                                                                              \
-	static enum money_answer name(const struct money_request *request)                                       \
-	{                                                                                                        \
-		money_send_answer(request->fd, line, "", body);                                                   \
-		return MONEY_KEEP;                                                                                \
+#define STATUS(name, line, body)                                           \
+	static enum money_answer name(const struct money_request *request) \
+	{                                                                  \
+		money_send_answer(request->fd, line, "", body);            \
+		return MONEY_KEEP;                                         \
 	}
 STATUS(unauthorized, "401 X", "{\"error\":{\"code\":\"UNAUTHORIZED\",\"message\":\"who\"}}")
 STATUS(proxy_authentication, "407 X", "{\"error\":{\"code\":\"PROXY\",\"message\":\"who\"}}")
@@ -280,11 +281,13 @@ static void a_purchase_whose_answer_says_anything_else_is_one_label(void **state
 		if (seen.status != cases[i].first)
 			fail_msg("%s: the first run says %d: %s", cases[i].name, seen.status, seen.reason);
 		buy("");
-		if (seen.status != (cases[i].first == 0 ? SHIPOPT_ALREADY : 0) || strcmp(seen.tracking_code, "94001") != 0)
+		if (seen.status != (cases[i].first == 0 ? SHIPOPT_ALREADY : 0) ||
+			strcmp(seen.tracking_code, "94001") != 0)
 			fail_msg("%s: the second run says %d: %s", cases[i].name, seen.status, seen.reason);
 		struct money_books books = end();
 		if (books.labels != 1 || books.buys != cases[i].buys || books.creations != 1)
-			fail_msg("%s: %u labels, %u purchases, %u shipments", cases[i].name, books.labels, books.buys, books.creations);
+			fail_msg("%s: %u labels, %u purchases, %u shipments", cases[i].name, books.labels, books.buys,
+				books.creations);
 	}
 }
 
@@ -312,10 +315,11 @@ static const struct odd {
 	const char *name, *body;
 	int status;
 	const char *reason, *tracking_code, *label_url;
-} *odd;
+} * odd;
 #define HEAD "{\"id\":\"shp_1\",\"object\":\"Shipment\",\"reference\":\"order-0\",\"rates\":[],"
-#define RATE(rate)                                                                                            \
-	"\"selected_rate\":{\"id\":\"r\",\"rate\":" rate ",\"currency\":\"USD\",\"carrier\":\"USPS\",\"service\":\"Priority\"}"
+#define RATE(rate)                                       \
+	"\"selected_rate\":{\"id\":\"r\",\"rate\":" rate \
+	",\"currency\":\"USD\",\"carrier\":\"USPS\",\"service\":\"Priority\"}"
 #define LABEL(label) "\"postage_label\":" label
 #define CODE(code) "\"tracking_code\":" code
 #define LABEL_1 LABEL("{\"id\":\"pl\",\"label_url\":\"http://x/l.png\"}")
@@ -332,28 +336,33 @@ static enum money_answer send_odd(const struct money_request *request)
 
 static const struct odd bought[] = {
 	{"rate is a number", HEAD RATE("5.0") "," LABEL_1 "," CODE_1 "}", 0, "", "9400X", "http://x/l.png"},
-	{"rate is negative", HEAD RATE("\"-1.00\"") "," LABEL_1 "," CODE_1 "}", 0, NOT_CHARGED, "9400X", "http://x/l.png"},
-	{"rate is no number", HEAD RATE("\"NaN\"") "," LABEL_1 "," CODE_1 "}", 0, NOT_CHARGED, "9400X", "http://x/l.png"},
-	{"rate is absurd", HEAD RATE("\"9999999999999999999999\"") "," LABEL_1 "," CODE_1 "}",
-		0, NOT_CHARGED, "9400X", "http://x/l.png"},
-	{"rate is large", HEAD RATE("\"2000000.00\"") "," LABEL_1 "," CODE_1 "}", 0, NOT_CHARGED, "9400X", "http://x/l.png"},
+	{"rate is negative", HEAD RATE("\"-1.00\"") "," LABEL_1 "," CODE_1 "}", 0, NOT_CHARGED, "9400X",
+		"http://x/l.png"},
+	{"rate is no number", HEAD RATE("\"NaN\"") "," LABEL_1 "," CODE_1 "}", 0, NOT_CHARGED, "9400X",
+		"http://x/l.png"},
+	{"rate is absurd", HEAD RATE("\"9999999999999999999999\"") "," LABEL_1 "," CODE_1 "}", 0, NOT_CHARGED, "9400X",
+		"http://x/l.png"},
+	{"rate is large", HEAD RATE("\"2000000.00\"") "," LABEL_1 "," CODE_1 "}", 0, NOT_CHARGED, "9400X",
+		"http://x/l.png"},
 	{"rate has a comma", HEAD RATE("\"5,00\"") "," LABEL_1 "," CODE_1 "}", 0, "", "9400X", "http://x/l.png"},
 	{"no rate", HEAD LABEL_1 "," CODE_1 "}", 0, NOT_CHARGED, "9400X", "http://x/l.png"},
-	{"label is a text", HEAD RATE("\"5.00\"") "," LABEL("\"http://x/l.png\"") "," CODE_1 "}", 0, NO_LABEL, "9400X", ""},
-	{"label is a list", HEAD RATE("\"5.00\"") "," LABEL("[{\"label_url\":\"http://x\"}]") "," CODE_1 "}",
-		0, NO_LABEL, "9400X", ""},
+	{"label is a text", HEAD RATE("\"5.00\"") "," LABEL("\"http://x/l.png\"") "," CODE_1 "}", 0, NO_LABEL, "9400X",
+		""},
+	{"label is a list", HEAD RATE("\"5.00\"") "," LABEL("[{\"label_url\":\"http://x\"}]") "," CODE_1 "}", 0,
+		NO_LABEL, "9400X", ""},
 	{"label is empty", HEAD RATE("\"5.00\"") "," LABEL("{}") "," CODE_1 "}", 0, NO_LABEL, "9400X", ""},
 	{"no label", HEAD RATE("\"5.00\"") "," LABEL("null") "," CODE_1 "}", 0, NO_LABEL, "9400X", ""},
 	{"no tracking code", HEAD RATE("\"5.00\"") "," LABEL_1 "," CODE("null") "}", 0, "", "", "http://x/l.png"},
-	{"two ids, ours first", "{\"id\":\"shp_1\",\"id\":\"shp_9\"," RATE("\"5.00\"") "," LABEL_1 "," CODE_1 "}",
-		0, "", "9400X", "http://x/l.png"},
+	{"two ids, ours first", "{\"id\":\"shp_1\",\"id\":\"shp_9\"," RATE("\"5.00\"") "," LABEL_1 "," CODE_1 "}", 0,
+		"", "9400X", "http://x/l.png"},
 	{"byte order mark", "\xef\xbb\xbf" GOOD, 0, "", "9400X", "http://x/l.png"},
-	{"messages is a text", HEAD RATE("\"5.00\"") "," LABEL_1 "," CODE_1 ",\"messages\":\"none\"}",
-		0, "", "9400X", "http://x/l.png"},
-	{"rates is null", "{\"id\":\"shp_1\",\"rates\":null," RATE("\"5.00\"") "," LABEL_1 "," CODE_1 "}",
-		0, "", "9400X", "http://x/l.png"},
-	{"other types", HEAD RATE("\"5.00\"") "," LABEL_1 "," CODE_1
-		",\"created_at\":12345,\"is_return\":\"false\",\"options\":\"x\"}",
+	{"messages is a text", HEAD RATE("\"5.00\"") "," LABEL_1 "," CODE_1 ",\"messages\":\"none\"}", 0, "", "9400X",
+		"http://x/l.png"},
+	{"rates is null", "{\"id\":\"shp_1\",\"rates\":null," RATE("\"5.00\"") "," LABEL_1 "," CODE_1 "}", 0, "",
+		"9400X", "http://x/l.png"},
+	{"other types",
+		HEAD RATE("\"5.00\"") "," LABEL_1 "," CODE_1
+				      ",\"created_at\":12345,\"is_return\":\"false\",\"options\":\"x\"}",
 		0, "", "9400X", "http://x/l.png"},
 };
 
@@ -362,14 +371,14 @@ static const struct odd unclear[] = {
 		SHIPOPT_EINDOUBT, "it begins \"{"},
 	{"rate out of range", HEAD RATE("1e400") "," LABEL_1 "," CODE_1 "}", SHIPOPT_EINDOUBT, "it begins \"{"},
 	{"NaN", HEAD RATE("NaN") "," LABEL_1 "," CODE_1 "}", SHIPOPT_EINDOUBT, "it begins \"{"},
-	{"neither label nor tracking code", HEAD RATE("\"5.00\"") "," LABEL("null") "," CODE("null") "}", SHIPOPT_EINDOUBT,
-		"the answer shows neither a tracking code nor a label"},
-	{"two ids, ours second", "{\"id\":\"shp_9\",\"id\":\"shp_1\"," RATE("\"5.00\"") "," LABEL_1 "," CODE_1 "}", SHIPOPT_EINDOUBT,
-		"it is about \"shp_9\", while \"shp_1\" was asked for"},
-	{"another id", "{\"id\":\"shp_9\"," RATE("\"5.00\"") "," LABEL_1 "," CODE_1 "}",
-		SHIPOPT_EINDOUBT, "it is about \"shp_9\""},
-	{"id is a number", "{\"id\":1," RATE("\"5.00\"") "," LABEL_1 "," CODE_1 "}",
-		SHIPOPT_EINDOUBT, "the answer is not that shipment"},
+	{"neither label nor tracking code", HEAD RATE("\"5.00\"") "," LABEL("null") "," CODE("null") "}",
+		SHIPOPT_EINDOUBT, "the answer shows neither a tracking code nor a label"},
+	{"two ids, ours second", "{\"id\":\"shp_9\",\"id\":\"shp_1\"," RATE("\"5.00\"") "," LABEL_1 "," CODE_1 "}",
+		SHIPOPT_EINDOUBT, "it is about \"shp_9\", while \"shp_1\" was asked for"},
+	{"another id", "{\"id\":\"shp_9\"," RATE("\"5.00\"") "," LABEL_1 "," CODE_1 "}", SHIPOPT_EINDOUBT,
+		"it is about \"shp_9\""},
+	{"id is a number", "{\"id\":1," RATE("\"5.00\"") "," LABEL_1 "," CODE_1 "}", SHIPOPT_EINDOUBT,
+		"the answer is not that shipment"},
 	{"no id", "{" RATE("\"5.00\"") "," LABEL_1 "," CODE_1 "}", SHIPOPT_EINDOUBT, "the answer is not that shipment"},
 	{"wrapped", "{\"shipment\":" GOOD "}", SHIPOPT_EINDOUBT, "the answer is not that shipment"},
 	{"in a list", "[" GOOD "]", SHIPOPT_EINDOUBT, "the answer is not what was asked for"},
@@ -387,9 +396,10 @@ static void an_odd_shipment_that_shows_the_label_is_bought_with_a_note(void **st
 			buy("");
 			if (seen.status != (again ? SHIPOPT_ALREADY : 0) || !strstr(seen.reason, odd->reason) ||
 				(!*odd->reason && *seen.reason) || seen.amount != 5000000 ||
-				strcmp(seen.tracking_code, odd->tracking_code) != 0 || strcmp(seen.label_url, odd->label_url) != 0)
-				fail_msg("%s, run %d: %d \"%s\" %s %s %lld", odd->name, again, seen.status, seen.reason, seen.tracking_code,
-					seen.label_url, (long long)seen.amount);
+				strcmp(seen.tracking_code, odd->tracking_code) != 0 ||
+				strcmp(seen.label_url, odd->label_url) != 0)
+				fail_msg("%s, run %d: %d \"%s\" %s %s %lld", odd->name, again, seen.status, seen.reason,
+					seen.tracking_code, seen.label_url, (long long)seen.amount);
 		}
 		struct money_books books = end();
 		assert_int_equal(books.labels, 1);
@@ -420,7 +430,8 @@ static void an_answer_that_does_not_show_the_label_stays_in_doubt_until_a_look_u
 
 static enum money_answer show_no_label(const struct money_request *request)
 {
-	money_send_answer(request->fd, "200 OK", "", HEAD "\"selected_rate\":null,\"postage_label\":null,\"tracking_code\":null}");
+	money_send_answer(request->fd, "200 OK", "",
+		HEAD "\"selected_rate\":null,\"postage_label\":null,\"tracking_code\":null}");
 	return MONEY_KEEP;
 }
 
@@ -429,7 +440,8 @@ static void let_a_day_pass(void)
 {
 	sqlite3 *database;
 	assert_int_equal(sqlite3_open(strchr(fixture.store_url, ':') + 1, &database), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(database, "update ledger set buying_at_ms = buying_at_ms - 86400000", NULL, NULL, NULL),
+	assert_int_equal(sqlite3_exec(database, "update ledger set buying_at_ms = buying_at_ms - 86400000", NULL, NULL,
+				 NULL),
 		SQLITE_OK);
 	assert_int_equal(sqlite3_changes(database), 1);
 	sqlite3_close(database);

@@ -20,7 +20,8 @@ static void a_query_is_answered(void **state)
 
 static void check_values(int is_binary)
 {
-	static const unsigned char uuid[16] = {0xa0, 0xee, 0xbc, 0x99, 0x9c, 0x0b, 0x4e, 0xf8, 0xbb, 0x6d, 1, 2, 3, 4, 5, 255};
+	static const unsigned char uuid[16] = {0xa0, 0xee, 0xbc, 0x99, 0x9c, 0x0b, 0x4e, 0xf8, 0xbb, 0x6d, 1, 2, 3, 4,
+		5, 255};
 	static const int64_t numbers[] = {1, -2, INT64_MAX};
 	static const unsigned char nulls[] = {0, 1, 0};
 	static const char *const texts[] = {"plain", NULL, "with \"quotes\", {braces} and \\", "", "NULL"};
@@ -118,7 +119,8 @@ static void text_arrays_are_read_element_by_element(void **state)
 	fixture_open(NULL, NULL);
 	for (int is_binary = 0; is_binary < 2; is_binary++) {
 		struct texts texts = {.count = 0};
-		shipopt_query *query = make_query("select array['a', null, 'with \"quotes\", {}', '', 'NULL', 'back\\slash']");
+		shipopt_query *query =
+			make_query("select array['a', null, 'with \"quotes\", {}', '', 'NULL', 'back\\slash']");
 		shipopt_query_set_binary(query, is_binary);
 		shipopt_op *op = run_given(NULL, query);
 		assert_int_equal(shipopt_rows_text_array(shipopt_op_rows(op), 0, 0, keep_element, &texts), 1);
@@ -146,9 +148,12 @@ static void check_against_server(const char *sql, int getter)
 		for (size_t i = 0; i < shipopt_rows_count(rows); i++) {
 			int64_t value = 0, expected = 0;
 			assert_int_equal(shipopt_rows_int(rows, i, 1, &expected), 1);
-			assert_int_equal(getter == 't' ? shipopt_rows_timestamp(rows, i, 0, &value) : shipopt_rows_numeric(rows, i, 0, &value), 1);
+			assert_int_equal(getter == 't' ? shipopt_rows_timestamp(rows, i, 0, &value)
+						       : shipopt_rows_numeric(rows, i, 0, &value),
+				1);
 			if (value != expected)
-				print_error("row %zu of %s: %lld, not %lld\n", i, sql, (long long)value, (long long)expected);
+				print_error("row %zu of %s: %lld, not %lld\n", i, sql, (long long)value,
+					(long long)expected);
 			assert_true(value == expected);
 		}
 		assert_true(shipopt_rows_count(rows) > 0);
@@ -160,16 +165,26 @@ static void check_against_server(const char *sql, int getter)
 static void timestamps_and_numerics_are_what_the_server_says(void **state)
 {
 	fixture_open(NULL, NULL);
-	check_against_server("select t, (extract(epoch from t) * 1000000)::bigint from (select '1850-03-01 12:00:00.5+00'::timestamptz "
-			     "+ i * interval '37 days 5 hours 7 seconds 11 microseconds' t from generate_series(0, 4000) i) x", 't');
-	check_against_server("select t, (extract(epoch from t) * 1000000)::bigint from unnest(array['0044-03-15 BC', '1969-12-31 "
-			     "23:59:59.999999', '12024-01-01 00:00:00']::timestamp[]) t", 't');
-	check_against_server("select d, (extract(epoch from d) * 1000000)::bigint from (select '1599-12-31'::date + i * 113 d "
-			     "from generate_series(0, 2000) i) x", 't');
-	check_against_server("select n, round(n * 1000000)::bigint from (select (i * 7919 * 104729::numeric - 40000000000) / power(10::numeric, i "
-			     "% 12) n from generate_series(0, 3000) i) x", 'n');
-	check_against_server("select n, round(n * 1000000)::bigint from unnest(array[0, 0.0000005, -0.0000005, 0.00000049, 10000, "
-			     "9999.999999, 100000000, -1234567890.4567895]::numeric[]) n", 'n');
+	check_against_server(
+		"select t, (extract(epoch from t) * 1000000)::bigint from (select '1850-03-01 12:00:00.5+00'::timestamptz "
+		"+ i * interval '37 days 5 hours 7 seconds 11 microseconds' t from generate_series(0, 4000) i) x",
+		't');
+	check_against_server(
+		"select t, (extract(epoch from t) * 1000000)::bigint from unnest(array['0044-03-15 BC', '1969-12-31 "
+		"23:59:59.999999', '12024-01-01 00:00:00']::timestamp[]) t",
+		't');
+	check_against_server(
+		"select d, (extract(epoch from d) * 1000000)::bigint from (select '1599-12-31'::date + i * 113 d "
+		"from generate_series(0, 2000) i) x",
+		't');
+	check_against_server(
+		"select n, round(n * 1000000)::bigint from (select (i * 7919 * 104729::numeric - 40000000000) / power(10::numeric, i "
+		"% 12) n from generate_series(0, 3000) i) x",
+		'n');
+	check_against_server(
+		"select n, round(n * 1000000)::bigint from unnest(array[0, 0.0000005, -0.0000005, 0.00000049, 10000, "
+		"9999.999999, 100000000, -1234567890.4567895]::numeric[]) n",
+		'n');
 	fixture_close();
 }
 
@@ -179,8 +194,7 @@ static void errors_carry_the_sqlstate_and_a_code(void **state)
 		const char *sql, *sqlstate;
 		int code;
 	} cases[] = {
-		{"select 1 from nowhere", "42P01", SHIPOPT_EINVAL},
-		{"select 1 / 0", "22012", SHIPOPT_EINVAL},
+		{"select 1 from nowhere", "42P01", SHIPOPT_EINVAL}, {"select 1 / 0", "22012", SHIPOPT_EINVAL},
 		{"insert into unique_thing values (1), (1)", "23505", SHIPOPT_ECONFLICT},
 		{"do $$ begin raise exception 'x' using errcode = '40001'; end $$", "40001", SHIPOPT_EBUSY},
 		{"do $$ begin raise exception 'x' using errcode = '53100'; end $$", "53100", SHIPOPT_EDATABASE},
@@ -280,7 +294,8 @@ static void a_batch_larger_than_its_window_goes_through(void **state)
 	fixture_open(NULL, settings);
 	assert_int_equal(shipopt_batch_new(&batch), 0);
 	for (int i = 0; i < 1000; i++) {
-		shipopt_query *query = make_query(i % 2 ? "select $1::bigint" : "select $1::bigint + 0, repeat('x', 2000)");
+		shipopt_query *query =
+			make_query(i % 2 ? "select $1::bigint" : "select $1::bigint + 0, repeat('x', 2000)");
 		shipopt_query_bind_int(query, i);
 		assert_int_equal(shipopt_batch_add(batch, query), 0);
 		shipopt_query_free(query);
@@ -312,7 +327,9 @@ static void a_command_beyond_its_deadline_is_canceled_and_its_connection_lives(v
 	shipopt_op_unref(op);
 	shipopt_query_set_timeout_ms(query, -1);
 	assert_int_equal(shipopt_pool_query(fixture.pool, query, NULL, NULL, &op), 0);
-	while (side_number("select count(*) from pg_stat_activity where state = 'active' and query like 'select pg_sleep%'") != 1)
+	while (side_number(
+		       "select count(*) from pg_stat_activity where state = 'active' and query like 'select pg_sleep%'") !=
+		1)
 		;
 	assert_int_equal(shipopt_op_cancel(op), 0);
 	assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_ECANCELED);
@@ -331,10 +348,13 @@ static void a_password_that_the_server_repeats_is_blanked_and_that_ends(void **s
 	} cases[] = {
 		{"%s password=*", "select count(1) * 'x'::text", "operator does not exist: bigint * text"},
 		{"%s password=**", "select 1 ** 2", "operator does not exist: integer ** integer"},
-		{"%s password='****' sslpassword=*", "select '****'::int", "invalid input syntax for type integer: \"****\""},
+		{"%s password='****' sslpassword=*", "select '****'::int",
+			"invalid input syntax for type integer: \"****\""},
 		{"%s password=hunter2", "select 'hunter2'::int", "invalid input syntax for type integer: \"*******\""},
-		{"%s password='hun ter/2' sslpassword=other", "select 'other hun ter%2F2'::int", "integer: \"***** ***********\""},
-		{"%s password=hunter2", "do $$begin raise exception '% %', repeat('.', 950), 'hunter2'; end$$", ".... ****"},
+		{"%s password='hun ter/2' sslpassword=other", "select 'other hun ter%2F2'::int",
+			"integer: \"***** ***********\""},
+		{"%s password=hunter2", "do $$begin raise exception '% %', repeat('.', 950), 'hunter2'; end$$",
+			".... ****"},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		char conninfo[512];

@@ -123,7 +123,8 @@ static void check_listening(const char *answer, size_t length, int status, const
 	char conninfo[128];
 	heard.failures = heard.others = 0;
 	liar_start(&liar, answer, length);
-	snprintf(conninfo, sizeof(conninfo), "host=127.0.0.1 port=%d user=postgres sslmode=disable gssencmode=disable", liar.port);
+	snprintf(conninfo, sizeof(conninfo), "host=127.0.0.1 port=%d user=postgres sslmode=disable gssencmode=disable",
+		liar.port);
 	fixture_open(conninfo, settings);
 	assert_int_equal(shipopt_pool_listen(fixture.pool, channels, 1, hear, NULL, &listener, NULL), 0);
 	pthread_mutex_lock(&heard.lock);
@@ -147,20 +148,25 @@ static void check_listening(const char *answer, size_t length, int status, const
 static void no_rows_are_no_process_id(void **state)
 {
 	static const char answer[] = "T\0\0\0\32\0\1p\0\0\0\0\0\0\0\0\0\0\27\0\4\377\377\377\377\0\0"
-				     "C\0\0\0\15SELECT 0\0" "Z\0\0\0\5I";
+				     "C\0\0\0\15SELECT 0\0"
+				     "Z\0\0\0\5I";
 	check_listening(answer, sizeof(answer) - 1, SHIPOPT_EPROTOCOL, "told 0 rows of 1 columns");
 }
 
 /* RowDescription without columns, a DataRow without values. */
 static void a_row_without_columns_is_no_process_id(void **state)
 {
-	static const char answer[] = "T\0\0\0\6\0\0" "D\0\0\0\6\0\0" "C\0\0\0\15SELECT 1\0" "Z\0\0\0\5I";
+	static const char answer[] = "T\0\0\0\6\0\0"
+				     "D\0\0\0\6\0\0"
+				     "C\0\0\0\15SELECT 1\0"
+				     "Z\0\0\0\5I";
 	check_listening(answer, sizeof(answer) - 1, SHIPOPT_EPROTOCOL, "told 1 rows of 0 columns");
 }
 
 static void a_question_that_is_not_answered_is_not_asked_for_ever(void **state)
 {
-	static const char answer[] = "C\0\0\0\13LISTEN\0" "Z\0\0\0\5I";
+	static const char answer[] = "C\0\0\0\13LISTEN\0"
+				     "Z\0\0\0\5I";
 	check_listening(answer, sizeof(answer) - 1, SHIPOPT_ENETWORK, "LISTEN was not answered");
 }
 

@@ -111,7 +111,8 @@ static void hear(void *userdata, const shipopt_notification *notification)
 	told[shipopt_notification_kind(notification)]++;
 	if (shipopt_notification_kind(notification) == SHIPOPT_NOTIFICATION_FAILED) {
 		failure = shipopt_notification_status(notification);
-		assert_non_null(strstr(shipopt_error_message(shipopt_notification_error(notification)), "listen_conninfo"));
+		assert_non_null(
+			strstr(shipopt_error_message(shipopt_notification_error(notification)), "listen_conninfo"));
 	}
 	pthread_cond_broadcast(&changed);
 	pthread_mutex_unlock(&lock);

@@ -119,8 +119,8 @@ static void a_gigabyte_never_gets_into_memory(void **state)
 	long rows = resident_most(false) - before;
 	assert_int_equal(shipopt_op_status(op), SHIPOPT_ETOOLARGE);
 	check_too_large(shipopt_op_error(op), "67108864", "57014");
-	printf("a gigabyte: %s; resident memory grew by %ld MiB, %lld ms\n", shipopt_error_message(shipopt_op_error(op)), rows / MIB,
-		(long long)(clock_now_ms() - begun));
+	printf("a gigabyte: %s; resident memory grew by %ld MiB, %lld ms\n",
+		shipopt_error_message(shipopt_op_error(op)), rows / MIB, (long long)(clock_now_ms() - begun));
 	shipopt_op_unref(op);
 	assert_int_equal(run_number(NULL, "select 1"), 1);
 	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_CONNECTS), 1);
@@ -132,7 +132,8 @@ static void a_gigabyte_never_gets_into_memory(void **state)
 	long value = resident_most(false) - before;
 	assert_int_equal(shipopt_op_status(op), SHIPOPT_ETOOLARGE);
 	check_too_large(shipopt_op_error(op), "67108864", NULL);
-	printf("one value: %s; resident memory grew by %ld MiB\n", shipopt_error_message(shipopt_op_error(op)), value / MIB);
+	printf("one value: %s; resident memory grew by %ld MiB\n", shipopt_error_message(shipopt_op_error(op)),
+		value / MIB);
 	shipopt_op_unref(op);
 	shipopt_query_set_read_only(query, 0);
 	op = run_given(NULL, query);
@@ -160,7 +161,8 @@ static void what_a_statement_did_is_told_with_its_answer_lost(void **state)
 	fixture_open(NULL, one_mib);
 	run_number(NULL, "create table large (id int, note text)");
 	/* The server sends what was inserted in one go, whoever cancels: it is read to the end where that is near. */
-	shipopt_op *op = run_query(NULL, "insert into large select i, repeat('x', 1000) from generate_series(1, 8000) i returning *");
+	shipopt_op *op = run_query(NULL,
+		"insert into large select i, repeat('x', 1000) from generate_series(1, 8000) i returning *");
 	check_too_large(shipopt_op_error(op), "1048576", NULL);
 	bool is_canceled = shipopt_error_sqlstate(shipopt_op_error(op)) != NULL;
 	shipopt_op_unref(op);
@@ -179,7 +181,8 @@ static void what_a_statement_did_is_told_with_its_answer_lost(void **state)
 	shipopt_lease_release(lease);
 	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_CONNECTS), 1);
 	run_number(NULL, "truncate large");
-	op = run_query(NULL, "insert into large select i, repeat('x', 1000) from generate_series(1, 100000) i returning *");
+	op = run_query(NULL,
+		"insert into large select i, repeat('x', 1000) from generate_series(1, 100000) i returning *");
 	assert_int_equal(shipopt_op_status(op), SHIPOPT_EINDOUBT);
 	assert_non_null(strstr(shipopt_error_message(shipopt_op_error(op)), "result_bytes 1048576"));
 	shipopt_op_unref(op);
@@ -201,8 +204,9 @@ static shipopt_batch *make_batch(const char *const *sql, size_t count, bool in_g
 	return batch;
 }
 
-static const char *const neighbours[] = {"insert into kept values (1)", "select repeat('x', 1000) from generate_series(1, 300000)",
-	"insert into kept values (2)", "select 5", "insert into kept values (4)"};
+static const char *const neighbours[] = {"insert into kept values (1)",
+	"select repeat('x', 1000) from generate_series(1, 300000)", "insert into kept values (2)", "select 5",
+	"insert into kept values (4)"};
 
 static void neighbours_in_the_pipeline_have_outcomes_of_their_own(void **state)
 {
@@ -278,7 +282,8 @@ static void a_server_that_swallows_cancels_holds_up_nobody(void **state)
 	shipopt_op *ops[CALLS], *last;
 	uint64_t live = mem_live_count();
 	assert_int_equal(cancel_proxy_start(&proxy, fixture.postgres.port), 0);
-	snprintf(conninfo, sizeof(conninfo), "host=127.0.0.1 port=%d user=scram password=secret-word dbname=postgres sslmode=disable", proxy.port);
+	snprintf(conninfo, sizeof(conninfo),
+		"host=127.0.0.1 port=%d user=scram password=secret-word dbname=postgres sslmode=disable", proxy.port);
 	fixture_open(conninfo, settings);
 	shipopt_query *query = make_query("select pg_sleep(120)");
 	shipopt_query_set_timeout_ms(query, 20);
@@ -293,7 +298,8 @@ static void a_server_that_swallows_cancels_holds_up_nobody(void **state)
 	}
 	int64_t took = clock_now_ms() - begun;
 	assert_int_equal(run_number(NULL, "select 12"), 12);
-	printf("swallowed cancels: %d calls timed out in %lld ms, %d requests swallowed\n", CALLS, (long long)took, atomic_load(&proxy.swallowed));
+	printf("swallowed cancels: %d calls timed out in %lld ms, %d requests swallowed\n", CALLS, (long long)took,
+		atomic_load(&proxy.swallowed));
 	assert_in_range(atomic_load(&proxy.swallowed), 1, 16);
 	assert_in_range(stat_of(SHIPOPT_POOL_STAT_TOTAL), 1, 4);
 	/* The close cancels what runs, and waits for its grace only. */
@@ -313,13 +319,15 @@ static void a_server_that_swallows_cancels_holds_up_nobody(void **state)
 	cancel_proxy_stop(&proxy);
 	while (mem_live_count() != live) /* the threads that were stuck end now */
 		poll(NULL, 0, 1);
-	side_number("select count(pg_terminate_backend(pid)) from pg_stat_activity where query like 'select pg_sleep%'");
+	side_number(
+		"select count(pg_terminate_backend(pid)) from pg_stat_activity where query like 'select pg_sleep%'");
 }
 
 int main(void)
 {
 #ifdef M_PERTURB
-	mallopt(M_PERTURB, 0); /* meson asks malloc() to write to all that it gives: memory that is only reserved would count */
+	mallopt(M_PERTURB,
+		0); /* meson asks malloc() to write to all that it gives: memory that is only reserved would count */
 #endif
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_answer_beyond_the_bound_is_canceled_and_its_connection_lives),

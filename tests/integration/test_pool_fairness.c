@@ -138,8 +138,9 @@ static void in_a_closed_load_nobody_waits_much_longer_than_the_others(void **sta
 	double mean = (double)load.wait_sum / (double)load.waits, mean_us = (double)load.us_sum / (double)load.waits;
 	printf("closed load of %d tasks over %d connections: waits of %lld to %lld turns, longest / mean %.3f; "
 	       "longest %.1f ms, mean %.1f ms, longest / mean %.3f\n",
-		TASKS, CONNECTIONS, (long long)load.wait_shortest, (long long)load.wait_longest, (double)load.wait_longest / mean,
-		(double)load.us_longest / 1e3, mean_us / 1e3, (double)load.us_longest / mean_us);
+		TASKS, CONNECTIONS, (long long)load.wait_shortest, (long long)load.wait_longest,
+		(double)load.wait_longest / mean, (double)load.us_longest / 1e3, mean_us / 1e3,
+		(double)load.us_longest / mean_us);
 	assert_int_equal(load.out_of_order, 0);
 	/* As many as there are tasks, but for those that have a connection. */
 	assert_in_range(load.wait_shortest, TASKS - 2 * CONNECTIONS, TASKS);

@@ -103,7 +103,9 @@ static int kill_during(shipopt_lease *lease, int is_read_only)
 	shipopt_op *op;
 	shipopt_query *query = make_query("select pg_sleep(30)");
 	shipopt_query_set_read_only(query, is_read_only);
-	assert_int_equal(lease ? shipopt_lease_query(lease, query, NULL, NULL, &op) : shipopt_pool_query(fixture.pool, query, NULL, NULL, &op), 0);
+	assert_int_equal(lease ? shipopt_lease_query(lease, query, NULL, NULL, &op)
+			       : shipopt_pool_query(fixture.pool, query, NULL, NULL, &op),
+		0);
 	wait_active("select pg_sleep%");
 	kill_backends();
 	int status = shipopt_op_wait(op, -1);
@@ -130,10 +132,12 @@ static void a_commit_whose_answer_is_lost_is_in_doubt(void **state)
 	shipopt_op *op;
 	fixture_open(NULL, NULL);
 	run_number(NULL, "create table doubted (id int)");
-	run_number(NULL, "create function slow_commit() returns trigger language plpgsql as "
-			 "$$ begin perform pg_sleep(30); return null; end $$");
-	run_number(NULL, "create constraint trigger slow after insert on doubted deferrable initially deferred "
-			 "for each row execute function slow_commit()");
+	run_number(NULL,
+		"create function slow_commit() returns trigger language plpgsql as "
+		"$$ begin perform pg_sleep(30); return null; end $$");
+	run_number(NULL,
+		"create constraint trigger slow after insert on doubted deferrable initially deferred "
+		"for each row execute function slow_commit()");
 	shipopt_lease *lease = acquire();
 	run_number(lease, "begin");
 	run_number(lease, "insert into doubted values (1)");
@@ -235,12 +239,14 @@ static const char *failed_acquire(shipopt_op **ret_op)
 
 static void check_mute_server(bool says_tls)
 {
-	static const char *const settings[] = {"min", "1", "connect_timeout_ms", "150", "acquire_timeout_ms", "50", NULL};
+	static const char *const settings[] = {"min", "1", "connect_timeout_ms", "150", "acquire_timeout_ms", "50",
+		NULL};
 	struct mute mute;
 	char conninfo[128];
 	shipopt_op *op;
 	mute_start(&mute, says_tls);
-	snprintf(conninfo, sizeof(conninfo), "host=127.0.0.1 port=%d user=x dbname=x sslmode=%s", mute.port, says_tls ? "require" : "disable");
+	snprintf(conninfo, sizeof(conninfo), "host=127.0.0.1 port=%d user=x dbname=x sslmode=%s", mute.port,
+		says_tls ? "require" : "disable");
 	fixture_open(conninfo, settings);
 	assert_non_null(strstr(failed_acquire(&op), "did not answer within connect_timeout_ms 150"));
 	shipopt_op_unref(op);
@@ -264,7 +270,8 @@ static void the_next_host_is_tried_when_one_does_not_answer(void **state)
 	struct mute mute;
 	char conninfo[256];
 	mute_start(&mute, false);
-	snprintf(conninfo, sizeof(conninfo), "host=127.0.0.1,%s port=%d,%d user=postgres dbname=postgres target_session_attrs=read-write",
+	snprintf(conninfo, sizeof(conninfo),
+		"host=127.0.0.1,%s port=%d,%d user=postgres dbname=postgres target_session_attrs=read-write",
 		fixture.postgres.folder, mute.port, fixture.postgres.port);
 	fixture_open(conninfo, settings);
 	int64_t begun = clock_now_ms();
@@ -341,7 +348,8 @@ static void a_wrong_password_is_told_without_the_password(void **state)
 
 static void a_bad_connection_string_is_refused_without_being_quoted(void **state)
 {
-	static const char *const strings[] = {"postgresql://me:hidden-word@[host", "host=x password=hidden-word nonsense", "pass word=hidden-word"};
+	static const char *const strings[] = {"postgresql://me:hidden-word@[host",
+		"host=x password=hidden-word nonsense", "pass word=hidden-word"};
 	shipopt_pool_config *config;
 	shipopt_pool *pool;
 	fixture_open(NULL, NULL);
@@ -360,8 +368,8 @@ static void a_bad_connection_string_is_refused_without_being_quoted(void **state
 static void scram_and_tls_connect(void **state)
 {
 	char conninfo[512];
-	snprintf(conninfo, sizeof(conninfo), "%s password=secret-word sslmode=verify-full sslrootcert=%s", fixture.postgres.tcp,
-		fixture.postgres.certificates.ca);
+	snprintf(conninfo, sizeof(conninfo), "%s password=secret-word sslmode=verify-full sslrootcert=%s",
+		fixture.postgres.tcp, fixture.postgres.certificates.ca);
 	fixture_open(conninfo, NULL);
 	assert_int_equal(run_number(NULL, "select ssl::int from pg_stat_ssl where pid = pg_backend_pid()"), 1);
 	assert_int_equal(kill_during(NULL, 1), SHIPOPT_ENETWORK);
@@ -544,7 +552,8 @@ static void an_owner_who_would_wait_for_himself_is_told(void **state)
 	assert_null(shipopt_op_take_lease(first));
 	shipopt_op_unref(first);
 	shipopt_op_unref(second);
-	assert_int_equal(shipopt_pool_acquire(fixture.pool, "a2", 1, NULL, NULL, &first), 0); /* b may still give his back */
+	assert_int_equal(shipopt_pool_acquire(fixture.pool, "a2", 1, NULL, NULL, &first),
+		0); /* b may still give his back */
 	assert_true(wait_stat(SHIPOPT_POOL_STAT_WAITING, 1));
 	assert_int_equal(shipopt_pool_acquire(fixture.pool, "b2", 2, NULL, NULL, &third), 0);
 	assert_int_equal(shipopt_op_wait(third, -1), SHIPOPT_EDEADLK);
@@ -562,7 +571,8 @@ static void a_hundred_clients_at_once_open_no_more_than_max(void **state)
 	static const char *const settings[] = {"max", "5", NULL};
 	static shipopt_op *ops[CLIENTS];
 	fixture_open(NULL, settings);
-	shipopt_query *query = make_query("select count(*) from pg_stat_activity where application_name = 'libshipopt'");
+	shipopt_query *query =
+		make_query("select count(*) from pg_stat_activity where application_name = 'libshipopt'");
 	for (int i = 0; i < CLIENTS; i++)
 		assert_int_equal(shipopt_pool_query(fixture.pool, query, NULL, NULL, &ops[i]), 0);
 	for (int i = 0; i < CLIENTS; i++) {
@@ -617,7 +627,8 @@ static void a_transaction_batch_is_repeated_after_a_serialization_failure(void *
 	shipopt_batch *batch;
 	shipopt_op *op;
 	static const char *const sql[] = {"insert into counted values (1)",
-		"do $$ begin if nextval('tries') < 3 then raise exception 'again' using errcode = '40001'; end if; end $$", "select 9"};
+		"do $$ begin if nextval('tries') < 3 then raise exception 'again' using errcode = '40001'; end if; end $$",
+		"select 9"};
 	assert_int_equal(shipopt_batch_new(&batch), 0);
 	for (size_t i = 0; i < 3; i++) {
 		shipopt_query *query = make_query(sql[i]);
@@ -672,7 +683,8 @@ static void a_failure_of_the_commit_itself_is_told(void **state)
 	}
 	assert_int_equal(shipopt_pool_batch(fixture.pool, batch, NULL, NULL, &op), 0);
 	assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_ECONFLICT);
-	assert_int_equal(shipopt_op_statement_status(op, 1), SHIPOPT_ECONFLICT); /* the last of its group stands for the commit */
+	assert_int_equal(shipopt_op_statement_status(op, 1),
+		SHIPOPT_ECONFLICT); /* the last of its group stands for the commit */
 	assert_int_equal(shipopt_op_statement_status(op, 0), SHIPOPT_ECANCELED);
 	assert_int_equal(shipopt_op_statement_status(op, 2), 0);
 	shipopt_op_unref(op);
@@ -696,13 +708,16 @@ static void cancels_never_hit_a_neighbour(void **state)
 	struct random random;
 	random_init(&random, 4711);
 	fixture_open(NULL, settings);
-	shipopt_query *victim = make_query("select pg_sleep(0.003)"), *neighbour = make_query("select $1 + length(pg_sleep(0.0005)::text)");
+	shipopt_query *victim = make_query("select pg_sleep(0.003)"),
+		      *neighbour = make_query("select $1 + length(pg_sleep(0.0005)::text)");
 	for (int i = 0; i < total; i += AT_ONCE / 2) {
 		for (int j = 0; j < AT_ONCE; j++) {
 			shipopt_query_clear(neighbour);
 			shipopt_query_bind_int(neighbour, i + j);
 			expected += j % 2 ? i + j : 0;
-			assert_int_equal(shipopt_pool_query(fixture.pool, j % 2 ? neighbour : victim, NULL, NULL, &ops[j]), 0);
+			assert_int_equal(shipopt_pool_query(fixture.pool, j % 2 ? neighbour : victim, NULL, NULL,
+						 &ops[j]),
+				0);
 		}
 		for (int j = 0; j < AT_ONCE; j += 2) {
 			if (random_below(&random, 3) == 0)
@@ -720,8 +735,9 @@ static void cancels_never_hit_a_neighbour(void **state)
 			shipopt_op_unref(ops[j]);
 		}
 	}
-	printf("cancels: %d asked, %d took effect, %d came too late, %lld requests to the server; checksum %lld of %lld\n", total,
-		canceled, done, (long long)stat_of(SHIPOPT_POOL_STAT_CANCELS), (long long)sum, (long long)expected);
+	printf("cancels: %d asked, %d took effect, %d came too late, %lld requests to the server; checksum %lld of %lld\n",
+		total, canceled, done, (long long)stat_of(SHIPOPT_POOL_STAT_CANCELS), (long long)sum,
+		(long long)expected);
 	assert_true(sum == expected);
 	assert_int_equal(canceled + done, total);
 	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_LOST), 0);

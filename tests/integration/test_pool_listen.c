@@ -61,7 +61,8 @@ static void hear(void *userdata, const shipopt_notification *notification)
 		assert_int_equal(shipopt_notification_backend_pid(notification), 0);
 	}
 	if (shipopt_notification_error(notification))
-		snprintf(self->error, sizeof(self->error), "%s", shipopt_error_message(shipopt_notification_error(notification)));
+		snprintf(self->error, sizeof(self->error), "%s",
+			shipopt_error_message(shipopt_notification_error(notification)));
 	if (self->frees && kind == SHIPOPT_NOTIFICATION_MESSAGE)
 		shipopt_listener_free(self->listener);
 	pthread_cond_broadcast(&self->changed);
@@ -153,7 +154,8 @@ static int notify(const char *channel, const char *payload)
 
 static int64_t backends(void)
 {
-	return side_number("select count(*) from pg_stat_activity where pid <> pg_backend_pid() and backend_type = 'client backend'");
+	return side_number(
+		"select count(*) from pg_stat_activity where pid <> pg_backend_pid() and backend_type = 'client backend'");
 }
 
 static void wait_backends(int64_t count)
@@ -170,8 +172,11 @@ static void wait_backends(int64_t count)
 static void kill_listening(void)
 {
 	wait_backends(1);
-	assert_int_equal(side_number("select count(pg_terminate_backend(pid)) from pg_stat_activity where pid <> pg_backend_pid() and "
-				     "(query like '%LISTEN %' or query like 'SELECT pg_backend_pid(),%')"), 1);
+	assert_int_equal(
+		side_number(
+			"select count(pg_terminate_backend(pid)) from pg_stat_activity where pid <> pg_backend_pid() and "
+			"(query like '%LISTEN %' or query like 'SELECT pg_backend_pid(),%')"),
+		1);
 }
 
 static void open_pool(const char *const *settings)
@@ -287,7 +292,8 @@ static void channels_come_and_go(void **state)
 	notify("b", "3");
 	wait_heard(&heard[0], SHIPOPT_NOTIFICATION_MESSAGE, 2);
 	assert_string_equal(heard[0].channel, "b");
-	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_NOTIFICATIONS), 2); /* the server does not send the other one any more */
+	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_NOTIFICATIONS),
+		2); /* the server does not send the other one any more */
 	assert_int_equal(shipopt_listener_remove(listener, "b"), 0);
 	assert_int_equal(shipopt_listener_add(listener, "b"), 1); /* in one breath */
 	wait_heard(&heard[0], SHIPOPT_NOTIFICATION_LISTENING, 4);
@@ -305,7 +311,8 @@ static void many_long_names_are_asked_for_in_pieces(void **state)
 	shipopt_listener *listener;
 	open_pool(NULL);
 	for (int i = 0; i < CHANNELS; i++) {
-		snprintf(names[i], sizeof(names[i]), "\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"%020d", i);
+		snprintf(names[i], sizeof(names[i]),
+			"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"%020d", i);
 		channels[i] = names[i];
 	}
 	assert_int_equal(shipopt_pool_listen(fixture.pool, channels, CHANNELS, hear, &heard[0], &listener, NULL), 0);
@@ -354,9 +361,10 @@ static void a_killed_connection_is_made_again_and_tells_of_the_gap_once(void **s
 	assert_int_equal(heard_count(&heard[0], SHIPOPT_NOTIFICATION_LISTENING), 1);
 	assert_int_equal(heard_count(&heard[0], SHIPOPT_NOTIFICATION_FAILED), 0);
 	for (size_t i = 0; i < heard[0].count; i++) /* listening, then five times missed and two messages */
-		assert_int_equal(heard[0].kinds[i], i == 0 ? SHIPOPT_NOTIFICATION_LISTENING
-						    : i % 3 == 1 ? SHIPOPT_NOTIFICATION_MISSED
-								 : SHIPOPT_NOTIFICATION_MESSAGE);
+		assert_int_equal(heard[0].kinds[i],
+			i == 0               ? SHIPOPT_NOTIFICATION_LISTENING
+				: i % 3 == 1 ? SHIPOPT_NOTIFICATION_MISSED
+					     : SHIPOPT_NOTIFICATION_MESSAGE);
 	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_LISTEN_CONNECTS), 6);
 	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_LISTEN_LOST), 5);
 	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_NOTIFICATIONS_MISSED), 10);

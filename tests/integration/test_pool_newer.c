@@ -52,7 +52,8 @@ static void a_swallowed_request_is_given_up_at_its_deadline(void **state)
 	char conninfo[256];
 	shipopt_op *ops[6];
 	assert_int_equal(cancel_proxy_start(&proxy, fixture.postgres.port), 0);
-	snprintf(conninfo, sizeof(conninfo), "host=127.0.0.1 port=%d user=scram password=secret-word dbname=postgres sslmode=disable", proxy.port);
+	snprintf(conninfo, sizeof(conninfo),
+		"host=127.0.0.1 port=%d user=scram password=secret-word dbname=postgres sslmode=disable", proxy.port);
 	fixture_open(conninfo, settings);
 	shipopt_query *query = make_query("select pg_sleep(20)");
 	shipopt_query_set_timeout_ms(query, 10);
@@ -67,7 +68,8 @@ static void a_swallowed_request_is_given_up_at_its_deadline(void **state)
 	assert_int_equal(run_number(NULL, "select 12"), 12);
 	fixture_close(); /* no thread has anything left: each request had a deadline */
 	cancel_proxy_stop(&proxy);
-	side_number("select count(pg_terminate_backend(pid)) from pg_stat_activity where query like 'select pg_sleep%'");
+	side_number(
+		"select count(pg_terminate_backend(pid)) from pg_stat_activity where query like 'select pg_sleep%'");
 }
 
 static void rows_come_in_chunks(void **state)

@@ -66,12 +66,14 @@ static bool pass_messages(struct cutter *cutter, int to)
 
 static void pass_on(struct cutter *cutter, int client, int server)
 {
-	struct pollfd entries[3] = {{.fd = client, .events = POLLIN}, {.fd = server, .events = POLLIN}, {.fd = cutter->stop[0], .events = POLLIN}};
+	struct pollfd entries[3] = {{.fd = client, .events = POLLIN}, {.fd = server, .events = POLLIN},
+		{.fd = cutter->stop[0], .events = POLLIN}};
 	char bytes[8192];
 	cutter->length = 0;
 	while (poll(entries, 3, -1) > 0 && !entries[2].revents) {
 		if (entries[1].revents) {
-			ssize_t got = recv(server, cutter->message + cutter->length, sizeof(cutter->message) - cutter->length, 0);
+			ssize_t got = recv(server, cutter->message + cutter->length,
+				sizeof(cutter->message) - cutter->length, 0);
 			if (got <= 0)
 				return;
 			cutter->length += (size_t)got;
@@ -96,7 +98,8 @@ static void hang_up(struct cutter *cutter, int client)
 	struct pollfd entries[2] = {{.fd = client, .events = POLLIN}, {.fd = cutter->stop[0], .events = POLLIN}};
 	char bytes[8192];
 	shutdown(client, SHUT_WR);
-	while (client >= 0 && poll(entries, 2, -1) > 0 && !entries[1].revents && recv(client, bytes, sizeof(bytes), 0) > 0)
+	while (client >= 0 && poll(entries, 2, -1) > 0 && !entries[1].revents &&
+		recv(client, bytes, sizeof(bytes), 0) > 0)
 		;
 	close(client);
 }
@@ -106,7 +109,8 @@ static void *cutter_main(void *argument)
 	struct cutter *cutter = argument;
 	struct pollfd entries[2] = {{.fd = cutter->fd, .events = POLLIN}, {.fd = cutter->stop[0], .events = POLLIN}};
 	while (poll(entries, 2, -1) > 0 && !entries[1].revents) {
-		struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		struct sockaddr_in address = {.sin_family = AF_INET,
+			.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 			.sin_port = htons((uint16_t)cutter->server_port)};
 		int client = accept(cutter->fd, NULL, NULL), server = socket(AF_INET, SOCK_STREAM, 0);
 		if (client >= 0 && connect(server, (struct sockaddr *)&address, sizeof(address)) == 0)
@@ -134,7 +138,8 @@ static void open_cut(const char *const *settings)
 	cutter.port = ntohs(address.sin_port);
 	assert_int_equal(pipe(cutter.stop), 0);
 	assert_int_equal(pthread_create(&cutter.thread, NULL, cutter_main, &cutter), 0);
-	snprintf(conninfo, sizeof(conninfo), "host=127.0.0.1 port=%d user=scram password=secret-word dbname=postgres sslmode=disable gssencmode=disable",
+	snprintf(conninfo, sizeof(conninfo),
+		"host=127.0.0.1 port=%d user=scram password=secret-word dbname=postgres sslmode=disable gssencmode=disable",
 		cutter.port);
 	fixture_open(conninfo, settings);
 	side_number("create table happened (id int primary key deferrable initially deferred)");
@@ -207,7 +212,8 @@ static void a_statement_that_was_refused_is_not_in_doubt(void **state)
 	side_number("insert into happened values (1)");
 	run_number(NULL, "select 1");
 	cut_behind(FAILED, 1);
-	check_op(run_query(NULL, "insert into happened values (1 / (select count(*) - 1 from happened))"), SHIPOPT_EINVAL, "22012");
+	check_op(run_query(NULL, "insert into happened values (1 / (select count(*) - 1 from happened))"),
+		SHIPOPT_EINVAL, "22012");
 	/* Refused as it is committed. */
 	run_number(NULL, "select 1");
 	cut_behind(FAILED, 1);
@@ -227,7 +233,8 @@ static void a_stream_that_was_refused_is_not_in_doubt(void **state)
 	shipopt_op *op;
 	open_cut(settings);
 	run_number(NULL, "select 1");
-	shipopt_query *query = make_query("insert into happened select 1 / (2 - i) from generate_series(1, 2) i returning id");
+	shipopt_query *query =
+		make_query("insert into happened select 1 / (2 - i) from generate_series(1, 2) i returning id");
 	cut_behind(FAILED, 1);
 	assert_int_equal(shipopt_pool_stream(fixture.pool, query, &stream, NULL, NULL, &op), 0);
 	int r;
@@ -323,7 +330,8 @@ static int move(void *userdata, shipopt_lease *lease, int attempt)
 static void a_transaction_is_in_doubt_until_its_commit_is_answered(void **state)
 {
 	static const char *const settings[] = {"max", "1", NULL};
-	struct moved good = {"insert into happened values (1)", FINISHED, 1}, bad = {"insert into happened values (1)", FAILED, 1};
+	struct moved good = {"insert into happened values (1)", FINISHED, 1},
+		     bad = {"insert into happened values (1)", FAILED, 1};
 	open_cut(settings);
 	assert_int_equal(shipopt_pool_transaction_blocking(fixture.pool, NULL, move, &good, NULL), 0);
 	assert_int_equal(side_number("select count(*) from happened"), 1);
@@ -355,7 +363,9 @@ static void a_commit_that_was_not_sent_is_not_in_doubt(void **state)
 		fired = fault_fired();
 		fault_arm(-1);
 		assert_int_not_equal(status, SHIPOPT_EINDOUBT);
-		assert_int_equal(run_number(NULL, "with gone as (delete from unsent returning id) select count(*) from gone"), status == 0);
+		assert_int_equal(run_number(NULL,
+					 "with gone as (delete from unsent returning id) select count(*) from gone"),
+			status == 0);
 	}
 	run_number(NULL, "drop table unsent");
 	fixture_close();
@@ -368,7 +378,8 @@ static int conflict_and_go_on(void *userdata, shipopt_lease *lease, int attempt)
 	shipopt_op *op;
 	++*(int *)userdata;
 	check_op(run_query(lease, "savepoint s1"), 0, NULL);
-	check_op(run_query(lease, "do $$ begin raise exception 'x' using errcode = '40001'; end $$"), SHIPOPT_EBUSY, "40001");
+	check_op(run_query(lease, "do $$ begin raise exception 'x' using errcode = '40001'; end $$"), SHIPOPT_EBUSY,
+		"40001");
 	check_op(run_query(lease, "rollback to savepoint s1"), 0, NULL);
 	op = run_query(lease, "select repeat('x', 1000) from generate_series(1, 1000000)");
 	int status = shipopt_op_status(op);
@@ -382,7 +393,8 @@ static void an_answer_that_is_too_large_is_no_conflict(void **state)
 	int calls = 0;
 	shipopt_error *error = NULL;
 	fixture_open(NULL, settings);
-	assert_int_equal(shipopt_pool_transaction_blocking(fixture.pool, NULL, conflict_and_go_on, &calls, &error), SHIPOPT_ETOOLARGE);
+	assert_int_equal(shipopt_pool_transaction_blocking(fixture.pool, NULL, conflict_and_go_on, &calls, &error),
+		SHIPOPT_ETOOLARGE);
 	assert_int_equal(calls, 1);
 	assert_non_null(strstr(shipopt_error_message(error), "result_bytes"));
 	shipopt_error_unref(error);
@@ -399,8 +411,9 @@ static void what_has_committed_is_not_repeated(void **state)
 	fixture_open(NULL, settings);
 	run_number(NULL, "create table worked (id int)");
 	run_number(NULL, "create table stale (id int)");
-	run_number(NULL, "create procedure work() language plpgsql as "
-			 "$$ begin insert into worked values (1); commit; raise exception 'x' using errcode = '0A000'; end $$");
+	run_number(NULL,
+		"create procedure work() language plpgsql as "
+		"$$ begin insert into worked values (1); commit; raise exception 'x' using errcode = '0A000'; end $$");
 	run_number(NULL, "select * from stale");
 	run_number(NULL, "alter table stale add more int");
 	assert_int_equal(shipopt_batch_new(&batch), 0);
@@ -434,7 +447,9 @@ static void a_statement_that_was_lost_is_prepared_once(void **state)
 	int64_t prepares = stat_of(SHIPOPT_POOL_STAT_PREPARES);
 	assert_int_equal(shipopt_batch_new(&batch), 0);
 	for (int i = 0; i < GROUPS; i++) {
-		add_statement(batch, i == 1 ? "select pg_sleep(0.2)" : "select 17"); /* it is prepared anew before the third is answered */
+		add_statement(batch,
+			i == 1 ? "select pg_sleep(0.2)"
+			       : "select 17"); /* it is prepared anew before the third is answered */
 		assert_int_equal(shipopt_batch_end_group(batch), 0);
 	}
 	assert_int_equal(shipopt_lease_batch(lease, batch, NULL, NULL, &op), 0);
@@ -458,7 +473,8 @@ static void a_statement_that_was_lost_is_prepared_once(void **state)
 /* The server waits for a lock and does not come to read that the copy is given up. */
 static void check_copy_behind_a_lock(bool is_close)
 {
-	static const char *const settings[] = {"max", "1", "command_timeout_ms", "100", "cancel_grace_ms", "20000", NULL};
+	static const char *const settings[] = {"max", "1", "command_timeout_ms", "100", "cancel_grace_ms", "20000",
+		NULL};
 	static const char *const patient[] = {"max", "1", "command_timeout_ms", "0", "cancel_grace_ms", "20000", NULL};
 	shipopt_copy *copy;
 	shipopt_op *op;

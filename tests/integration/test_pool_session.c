@@ -34,20 +34,26 @@ static void what_changes_a_session_is_undone(void **state)
 		/* by its tag */
 		{{"set statement_timeout = 12345"}, "select (current_setting('statement_timeout') = '12345ms')::int"},
 		{{"/* a comment */ SeT work_mem = '77MB'"}, "select (current_setting('work_mem') = '77MB')::int"},
-		{{"set session characteristics as transaction read only"}, "select (current_setting('transaction_read_only') = 'on')::int"},
+		{{"set session characteristics as transaction read only"},
+			"select (current_setting('transaction_read_only') = 'on')::int"},
 		{{"set role pg_monitor"}, "select (current_user = 'pg_monitor')::int"},
 		{{"listen ears"}, "select count(*) from pg_listening_channels()"},
-		{{"begin", "declare held cursor with hold for select 1", "commit"}, "select count(*) from pg_cursors where name = 'held'"},
+		{{"begin", "declare held cursor with hold for select 1", "commit"},
+			"select count(*) from pg_cursors where name = 'held'"},
 		{{"prepare mine as select 1"}, "select count(*) from pg_prepared_statements where name = 'mine'"},
-		{{"do $$ begin perform set_config('work_mem', '78MB', false); end $$"}, "select (current_setting('work_mem') = '78MB')::int"},
+		{{"do $$ begin perform set_config('work_mem', '78MB', false); end $$"},
+			"select (current_setting('work_mem') = '78MB')::int"},
 		{{"do $$ begin execute 'lis' || 'ten ears'; end $$"}, "select count(*) from pg_listening_channels()"},
 		{{"call changes_by_procedure()"}, "select (current_setting('work_mem') = '79MB')::int"},
 		{{"begin", "set work_mem = '80MB'", "commit"}, "select (current_setting('work_mem') = '80MB')::int"},
 		/* by its text */
-		{{"select set_config('work_mem', '81MB', false)"}, "select (current_setting('work_mem') = '81MB')::int"},
+		{{"select set_config('work_mem', '81MB', false)"},
+			"select (current_setting('work_mem') = '81MB')::int"},
 		{{"select pg_advisory_lock(1)"}, "select count(*) from pg_locks where locktype = 'advisory'"},
-		{{"select PG_TRY_ADVISORY_LOCK_SHARED(2)"}, "select count(*) from pg_locks where locktype = 'advisory'"},
-		{{"select pg_advisory_lock(3), 1 / (random() * 0)::int"}, "select count(*) from pg_locks where locktype = 'advisory'"},
+		{{"select PG_TRY_ADVISORY_LOCK_SHARED(2)"},
+			"select count(*) from pg_locks where locktype = 'advisory'"},
+		{{"select pg_advisory_lock(3), 1 / (random() * 0)::int"},
+			"select count(*) from pg_locks where locktype = 'advisory'"},
 		{{"create temp table mine (id int)"}, "select count(*) from pg_class where relname = 'mine'"},
 		{{"create table pg_temp.mine (id int)"}, "select count(*) from pg_class where relname = 'mine'"},
 		{{"select 1 as id into temporary mine"}, "select count(*) from pg_class where relname = 'mine'"},
@@ -55,13 +61,17 @@ static void what_changes_a_session_is_undone(void **state)
 		{{"create temp sequence mine"}, "select count(*) from pg_class where relname = 'mine'"},
 		/* by what the server reports */
 		{{"select changes_zone()"}, "select (current_setting('timezone') = 'Asia/Tokyo')::int"},
-		{{"begin", "select changes_zone()", "commit"}, "select (current_setting('timezone') = 'Asia/Tokyo')::int"},
+		{{"begin", "select changes_zone()", "commit"},
+			"select (current_setting('timezone') = 'Asia/Tokyo')::int"},
 		{{"select 1 from becomes_another()"}, "select (current_user = 'pg_monitor')::int"},
 	};
 	fixture_open(NULL, one);
-	side_number("create procedure changes_by_procedure() language plpgsql as $$ begin execute 'set work_mem = ''79MB'''; end $$");
-	side_number("create function changes_zone() returns int language plpgsql as $$ begin set timezone = 'Asia/Tokyo'; return 1; end $$");
-	side_number("create function becomes_another() returns int language plpgsql as $$ begin set role pg_monitor; return 1; end $$");
+	side_number(
+		"create procedure changes_by_procedure() language plpgsql as $$ begin execute 'set work_mem = ''79MB'''; end $$");
+	side_number(
+		"create function changes_zone() returns int language plpgsql as $$ begin set timezone = 'Asia/Tokyo'; return 1; end $$");
+	side_number(
+		"create function becomes_another() returns int language plpgsql as $$ begin set role pg_monitor; return 1; end $$");
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		int64_t before = resets();
 		use(cases[i].statements);
@@ -139,7 +149,8 @@ static void a_stream_changes_a_session_too(void **state)
 
 static void prepared_statements_outlive_a_reset_but_not_a_deallocate_of_all(void **state)
 {
-	static const char *const set[] = {"set work_mem = '92MB'", NULL}, *const prepare[] = {"prepare mine as select 1", NULL};
+	static const char *const set[] = {"set work_mem = '92MB'", NULL},
+				 *const prepare[] = {"prepare mine as select 1", NULL};
 	static const char *const deallocate[] = {"deallocate all", NULL}, *const discard[] = {"discard all", NULL};
 	const char *const *const takers[] = {prepare, deallocate, discard};
 	fixture_open(NULL, one);

@@ -18,7 +18,7 @@
 static struct {
 	pthread_mutex_t lock;
 	int count, others;
-	bool plans[64]; /* of each */
+	bool plans[64];            /* of each */
 	char sql[256], plan[4096]; /* of the last one */
 	bool has_plan;
 	int64_t duration_us;
@@ -176,7 +176,8 @@ static void what_cannot_be_explained_has_no_plan(void **state)
 	shipopt_query_free(query);
 	wait_seen(2);
 	assert_false(seen.has_plan);
-	shipopt_op_unref(run_query(NULL, "with x as (select pg_sleep(0.03)) select 1 / (select 0 from x)")); /* fails, late */
+	shipopt_op_unref(
+		run_query(NULL, "with x as (select pg_sleep(0.03)) select 1 / (select 0 from x)")); /* fails, late */
 	wait_seen(3);
 	assert_true(seen.has_plan);
 	fixture_close();

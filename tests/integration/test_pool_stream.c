@@ -24,7 +24,8 @@ static void rows_come_in_order_and_all(void **state)
 	int64_t expected = 0, number;
 	int r;
 	fixture_open(NULL, NULL);
-	shipopt_stream *stream = start_stream("select i, 'text ' || i, null::int from generate_series(0, 49999) i", &op);
+	shipopt_stream *stream =
+		start_stream("select i, 'text ' || i, null::int from generate_series(0, 49999) i", &op);
 	while ((r = shipopt_stream_next(stream, -1, &rows)) == 1) {
 		assert_int_equal(shipopt_rows_column_count(rows), 3);
 		assert_string_equal(shipopt_rows_column_name(rows, 0), "i");
@@ -73,7 +74,8 @@ static void a_reader_may_stop_early_and_the_connection_is_used_again(void **stat
 	shipopt_op *op;
 	fixture_open(NULL, settings);
 	for (int i = 0; i < 20; i++) {
-		shipopt_stream *stream = start_stream("select repeat('x', 1000), i from generate_series(1, 100000) i", &op);
+		shipopt_stream *stream =
+			start_stream("select repeat('x', 1000), i from generate_series(1, 100000) i", &op);
 		for (int j = 0; j < i % 3; j++)
 			assert_int_equal(shipopt_stream_next(stream, -1, &rows), 1);
 		shipopt_stream_free(stream);
@@ -226,10 +228,13 @@ static void statements_of_another_kind_are_refused(void **state)
 	shipopt_op *op;
 	run_number(lease, "create temp table other_kind (n int)");
 	assert_int_equal(shipopt_lease_copy_in(lease, "select 1", &copy, NULL, NULL, NULL), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_lease_copy_in(lease, "insert into other_kind values (7)", &copy, NULL, NULL, NULL), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_lease_copy_in(lease, "copy (select 1) to stdout", &copy, NULL, NULL, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_lease_copy_in(lease, "insert into other_kind values (7)", &copy, NULL, NULL, NULL),
+		SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_lease_copy_in(lease, "copy (select 1) to stdout", &copy, NULL, NULL, NULL),
+		SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_lease_copy_out(lease, "select 1", &stream, NULL, NULL, NULL), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_lease_copy_out(lease, "copy other_kind from stdin", &stream, NULL, NULL, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_lease_copy_out(lease, "copy other_kind from stdin", &stream, NULL, NULL, NULL),
+		SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_query_new("/* all */ COPY other_kind FROM STDIN", &query), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_query_new("copy (select 1) to stdout", &query), SHIPOPT_EINVAL);
 	assert_null(copy);
@@ -242,7 +247,8 @@ static void statements_of_another_kind_are_refused(void **state)
 	shipopt_copy_free(copy);
 	shipopt_lease_release(lease);
 	lease = acquire();
-	assert_int_equal(shipopt_lease_copy_out(lease, "copy pg_class from stdin -- stdout", &stream, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_lease_copy_out(lease, "copy pg_class from stdin -- stdout", &stream, NULL, NULL, &op),
+		0);
 	assert_int_equal(shipopt_op_wait(op, 20000), SHIPOPT_EINVAL);
 	shipopt_op_unref(op);
 	shipopt_stream_free(stream);

@@ -26,10 +26,10 @@ static void end(int r, shipopt_op *op)
 }
 
 /* The call is over before its operation is looked at. */
-#define END(call)                                                                                             \
-	do {                                                                                                  \
-		int r_ = (call);                                                                              \
-		end(r_, op);                                                                                  \
+#define END(call)                \
+	do {                     \
+		int r_ = (call); \
+		end(r_, op);     \
 	} while (0)
 
 static void query_once(shipopt_lease *lease, const char *sql)
@@ -39,7 +39,8 @@ static void query_once(shipopt_lease *lease, const char *sql)
 	if (shipopt_query_new(sql, &query) < 0)
 		return;
 	if (shipopt_query_bind_int(query, 5) == 0)
-		END(lease ? shipopt_lease_query(lease, query, NULL, NULL, &op) : shipopt_pool_query(fixture.pool, query, NULL, NULL, &op));
+		END(lease ? shipopt_lease_query(lease, query, NULL, NULL, &op)
+			  : shipopt_pool_query(fixture.pool, query, NULL, NULL, &op));
 	shipopt_query_free(query);
 }
 

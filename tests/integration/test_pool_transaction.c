@@ -120,7 +120,8 @@ static int cross(void *userdata, shipopt_lease *lease, int attempt)
 	atomic_fetch_add(&crosser->crossing->attempts, 1);
 	int r = run_status(lease, "set local deadlock_timeout = '20ms'", NULL);
 	if (attempt == 2)
-		sem_wait(&crosser->crossing->is_through); /* or it might take the row again before the other one wakes */
+		sem_wait(
+			&crosser->crossing->is_through); /* or it might take the row again before the other one wakes */
 	r = r < 0 ? r : run_status(lease, crosser->first, NULL);
 	if (attempt == 1)
 		pthread_barrier_wait(&crosser->crossing->barrier); /* each has its first row now */
@@ -137,7 +138,8 @@ static void *cross_once(void *argument)
 
 static void a_deadlock_is_repeated_by_the_one_it_hit(void **state)
 {
-	static const char one[] = "update crossed set n = n + 1 where id = 1", two[] = "update crossed set n = n + 1 where id = 2";
+	static const char one[] = "update crossed set n = n + 1 where id = 1",
+			  two[] = "update crossed set n = n + 1 where id = 2";
 	struct crossing crossing = {.attempts = 0};
 	struct crosser crossers[] = {{&crossing, one, two, 1}, {&crossing, two, one, 1}};
 	pthread_t threads[2];
@@ -196,10 +198,12 @@ static void a_conflict_that_only_the_commit_meets_is_repeated(void **state)
 	fixture_open(NULL, NULL);
 	run_number(NULL, "create sequence commits");
 	run_number(NULL, "create table checked_late (id int)");
-	run_number(NULL, "create function check_late() returns trigger language plpgsql as $$ begin if nextval('commits') < 3 then "
-			 "raise exception 'late' using errcode = '40001'; end if; return null; end $$");
-	run_number(NULL, "create constraint trigger late after insert on checked_late deferrable initially deferred "
-			 "for each row execute function check_late()");
+	run_number(NULL,
+		"create function check_late() returns trigger language plpgsql as $$ begin if nextval('commits') < 3 then "
+		"raise exception 'late' using errcode = '40001'; end if; return null; end $$");
+	run_number(NULL,
+		"create constraint trigger late after insert on checked_late deferrable initially deferred "
+		"for each row execute function check_late()");
 	assert_int_equal(run_blocking(0, 2, insert_checked, &calls, NULL), SHIPOPT_EBUSY);
 	run_number(NULL, "alter sequence commits restart");
 	assert_int_equal(run_blocking(0, 5, insert_checked, &calls, NULL), 0);
@@ -233,7 +237,8 @@ static int use_savepoint(void *userdata, shipopt_lease *lease, int attempt)
 	assert_int_equal(attempt, 1);
 	assert_int_equal(run_status(lease, "insert into kept values (2)", NULL), 0);
 	assert_int_equal(shipopt_lease_savepoint(lease, 1, NULL, NULL, NULL), 0);
-	assert_int_equal(run_status(lease, "do $$ begin raise exception 'x' using errcode = '40001'; end $$", NULL), SHIPOPT_EBUSY);
+	assert_int_equal(run_status(lease, "do $$ begin raise exception 'x' using errcode = '40001'; end $$", NULL),
+		SHIPOPT_EBUSY);
 	assert_int_equal(shipopt_lease_rollback_to(lease, 1, NULL, NULL, NULL), 0);
 	return run_status(lease, "insert into kept values (3)", NULL);
 }
@@ -400,7 +405,9 @@ static void a_body_answers_when_it_can_and_from_any_thread(void **state)
 	assert_int_equal(shipopt_request_attempt(request), 1);
 	assert_null(shipopt_request_key(request));
 	assert_int_equal(run_status(shipopt_request_lease(request), "insert into asked values (1)", NULL), 0);
-	assert_int_equal(run_status(shipopt_request_lease(request), "do $$ begin raise exception 'x' using errcode = '40P01'; end $$", NULL), SHIPOPT_EBUSY);
+	assert_int_equal(run_status(shipopt_request_lease(request),
+				 "do $$ begin raise exception 'x' using errcode = '40P01'; end $$", NULL),
+		SHIPOPT_EBUSY);
 	shipopt_request_complete(request, 1); /* it did not look */
 	request = wait_request(&held);
 	assert_int_equal(shipopt_request_attempt(request), 2);
@@ -483,7 +490,8 @@ static void a_transaction_beyond_its_deadline_is_rolled_back(void **state)
 	run_number(NULL, "select 1"); /* connected */
 	shipopt_transaction_options *options = options_of(0, 5, BODY_MS);
 	shipopt_error *error = NULL;
-	assert_int_equal(shipopt_pool_transaction_blocking(fixture.pool, options, sleep_long, &inner, &error), SHIPOPT_ETIMEDOUT);
+	assert_int_equal(shipopt_pool_transaction_blocking(fixture.pool, options, sleep_long, &inner, &error),
+		SHIPOPT_ETIMEDOUT);
 	assert_cause(error, SHIPOPT_ETIMEDOUT, NULL, "the transaction's deadline of 1500 ms passed, in attempt 1");
 	assert_int_equal(inner, SHIPOPT_ECANCELED);
 	shipopt_transaction_options_free(options);
@@ -516,7 +524,8 @@ static void a_pause_can_be_canceled(void **state)
 	shipopt_op *op = start_held(&held, 30000);
 	for (int i = 0; i < 4; i++) { /* the fifth attempt comes after up to 80 ms, or not */
 		shipopt_request *request = wait_request(&held);
-		run_status(shipopt_request_lease(request), "do $$ begin raise exception 'x' using errcode = '40001'; end $$", NULL);
+		run_status(shipopt_request_lease(request),
+			"do $$ begin raise exception 'x' using errcode = '40001'; end $$", NULL);
 		shipopt_request_complete(request, 0);
 	}
 	assert_true(wait_stat(SHIPOPT_POOL_STAT_RETRIES, 4));
@@ -617,10 +626,12 @@ static void a_commit_whose_answer_is_lost_is_in_doubt_and_not_repeated(void **st
 	int calls[2] = {0, 1};
 	fixture_open(NULL, NULL);
 	run_number(NULL, "create table doubted (id int)");
-	run_number(NULL, "create function slow_commit() returns trigger language plpgsql as "
-			 "$$ begin perform pg_sleep(30); return null; end $$");
-	run_number(NULL, "create constraint trigger slow after insert on doubted deferrable initially deferred "
-			 "for each row execute function slow_commit()");
+	run_number(NULL,
+		"create function slow_commit() returns trigger language plpgsql as "
+		"$$ begin perform pg_sleep(30); return null; end $$");
+	run_number(NULL,
+		"create constraint trigger slow after insert on doubted deferrable initially deferred "
+		"for each row execute function slow_commit()");
 	assert_int_equal(pthread_create(&thread, NULL, run_doubtful, calls), 0);
 	wait_active("COMMIT");
 	side_number("select count(pg_terminate_backend(pid)) " OTHERS);
@@ -678,7 +689,8 @@ static void a_polled_queue_is_asked_by_events(void **state)
 		assert_true(event.token == 12 && event.op == op);
 		shipopt_request *request = shipopt_event_request(&event);
 		assert_int_equal(shipopt_request_attempt(request), attempt);
-		give_query(shipopt_request_lease(request), attempt == 1 ? "do $$ begin raise exception 'x' using errcode = '40001'; end $$" : "select 1");
+		give_query(shipopt_request_lease(request),
+			attempt == 1 ? "do $$ begin raise exception 'x' using errcode = '40001'; end $$" : "select 1");
 		shipopt_event answer = take_event(queue);
 		assert_int_equal(answer.kind, SHIPOPT_EVENT_OP);
 		assert_int_equal(answer.status, attempt == 1 ? SHIPOPT_EBUSY : 0);

@@ -50,13 +50,15 @@ static void rows_of_a_query_fill_a_cache_with_times_of_their_own(void **state)
 	uint64_t stored = 0;
 	fixture_open(NULL, NULL);
 	shipopt_cache *cache = make_cache();
-	assert_int_equal(warm(cache, "select 'k' || i, 'value ' || i from generate_series(1, 5000) i", &stored, NULL), 0);
+	assert_int_equal(warm(cache, "select 'k' || i, 'value ' || i from generate_series(1, 5000) i", &stored, NULL),
+		0);
 	assert_int_equal(stored, 5000);
 	expect(cache, "k5000", "value 5000", 60000);
-	assert_int_equal(warm(cache,
-				 "values ('json'::text, '{\"a\": 1}'::jsonb, 500::bigint), ('own', '[]', null), ('over', '[]', 0),"
-				 "(null, '[]', 5), ('', '[]', 5), ('none', null, 700)",
-				 &stored, NULL),
+	assert_int_equal(
+		warm(cache,
+			"values ('json'::text, '{\"a\": 1}'::jsonb, 500::bigint), ('own', '[]', null), ('over', '[]', 0),"
+			"(null, '[]', 5), ('', '[]', 5), ('none', null, 700)",
+			&stored, NULL),
 		0);
 	assert_int_equal(stored, 3);
 	expect(cache, "json", "{\"a\": 1}", 500);
@@ -89,13 +91,14 @@ static void what_cannot_fill_a_cache_is_told(void **state)
 	assert_string_equal(shipopt_error_sqlstate(error), "42703");
 	shipopt_error_unref(TAKE(error));
 	/* Rows before the failure stay. */
-	assert_int_equal(
-		warm(cache, "select 'k' || i, (10 / (i - 900))::text from generate_series(1, 2000) i", &stored, &error),
+	assert_int_equal(warm(cache, "select 'k' || i, (10 / (i - 900))::text from generate_series(1, 2000) i", &stored,
+				 &error),
 		SHIPOPT_EINVAL);
 	shipopt_error_unref(TAKE(error));
 	assert_true(stored < 900);
 	/* Two failures with one code: the first is told, and the second one's error is not lost. */
-	assert_int_equal(warm(cache, "select (10 / (i - 900))::text from generate_series(1, 2000) i", &stored, &error), SHIPOPT_EINVAL);
+	assert_int_equal(warm(cache, "select (10 / (i - 900))::text from generate_series(1, 2000) i", &stored, &error),
+		SHIPOPT_EINVAL);
 	assert_non_null(strstr(shipopt_error_message(error), "1 columns"));
 	shipopt_error_unref(TAKE(error));
 	assert_int_equal(run_number(NULL, "select 6"), 6);

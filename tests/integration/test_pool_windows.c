@@ -103,7 +103,9 @@ static void close_runtime(void)
 /* Until the server is at work on it. */
 static void wait_sleeping(void)
 {
-	while (side_number("select count(*) from pg_stat_activity where state = 'active' and query = 'select pg_sleep(60)'") != 1)
+	while (side_number(
+		       "select count(*) from pg_stat_activity where state = 'active' and query = 'select pg_sleep(60)'") !=
+		1)
 		poll(NULL, 0, 1);
 }
 
@@ -167,7 +169,8 @@ static void a_connection_lost_between_two_attempts_leaves_nothing_in_doubt(void 
 		runtime_call(fixture.pool->reactor, lengthen_pause, &lengthened);
 	assert_true(lengthened.is_there);
 	assert_true(side_number("select count(pg_terminate_backend(pid)) from pg_stat_activity "
-				"where pid <> pg_backend_pid() and backend_type = 'client backend'") >= 1); /* an earlier one may still be ending */
+				"where pid <> pg_backend_pid() and backend_type = 'client backend'") >=
+		1); /* an earlier one may still be ending */
 	assert_int_equal(shipopt_op_wait(op, 20000), SHIPOPT_ENETWORK);
 	assert_int_equal(shipopt_error_code(shipopt_op_error(op)), SHIPOPT_ENETWORK);
 	shipopt_op_unref(op);
@@ -400,14 +403,16 @@ static void a_request_that_ends_the_pool_does_not_wait_for_itself(void **state)
 /* The server begins with the COPY while the request to cancel it is on its way. */
 static void a_copy_that_begins_behind_its_deadline_is_late(void **state)
 {
-	static const char *const settings[] = {"max", "1", "command_timeout_ms", "100", "cancel_grace_ms", "1000", NULL};
+	static const char *const settings[] = {"max", "1", "command_timeout_ms", "100", "cancel_grace_ms", "1000",
+		NULL};
 	struct cancel_proxy proxy;
 	char conninfo[256];
 	shipopt_copy *copy;
 	shipopt_op *op;
 	uint64_t live = mem_live_count();
 	assert_int_equal(cancel_proxy_start(&proxy, fixture.postgres.port), 0);
-	snprintf(conninfo, sizeof(conninfo), "host=127.0.0.1 port=%d user=scram password=secret-word dbname=postgres sslmode=disable", proxy.port);
+	snprintf(conninfo, sizeof(conninfo),
+		"host=127.0.0.1 port=%d user=scram password=secret-word dbname=postgres sslmode=disable", proxy.port);
 	PGconn *side = PQconnectdb(fixture.postgres.conninfo);
 	PQclear(PQexec(side, "create table late (line text)"));
 	PQclear(PQexec(side, "grant all on late to scram"));

@@ -110,15 +110,19 @@ static void requests_that_make_no_sense_are_refused(void **state)
 {
 	assert_error(sandbox_post(&sandbox, "/v2/shipments", "{\"shipment\":{}}", &body), 422, "PARAMETER.REQUIRED");
 	assert_error(sandbox_post(&sandbox, "/v2/shipments", "{\"ship", &body), 400, "BAD_REQUEST");
-	assert_error(sandbox_get(&sandbox, "/v2/shipments/shp_00000000000000000000000000000000", &body), 404, "NOT_FOUND");
+	assert_error(sandbox_get(&sandbox, "/v2/shipments/shp_00000000000000000000000000000000", &body), 404,
+		"NOT_FOUND");
 	assert_error(sandbox_get(&sandbox, "/v2/shipments/nothing", &body), 404, "NOT_FOUND");
 	assert_error(sandbox_get(&sandbox, "/v2/unicorns", &body), 404, "NOT_FOUND");
 	assert_error(sandbox_post(&sandbox, "/v2/shipments",
-		"{\"shipment\":{\"to_address\":{\"id\":\"adr_00000000000000000000000000000000\"}}}", &body), 404, "NOT_FOUND");
-	assert_error(sandbox_post(&sandbox, "/v2/shipments", "{\"shipment\":{\"to_address\":" ADDRESS_TO "}}", &body), 422,
-		"PARAMETER.REQUIRED");
+			     "{\"shipment\":{\"to_address\":{\"id\":\"adr_00000000000000000000000000000000\"}}}",
+			     &body),
+		404, "NOT_FOUND");
+	assert_error(sandbox_post(&sandbox, "/v2/shipments", "{\"shipment\":{\"to_address\":" ADDRESS_TO "}}", &body),
+		422, "PARAMETER.REQUIRED");
 	assert_non_null(strstr(buffer_text(&body), "from_address"));
-	assert_error(sandbox_post(&sandbox, "/v2/parcels", "{\"parcel\":{\"length\":1}}", &body), 422, "PARAMETER.REQUIRED");
+	assert_error(sandbox_post(&sandbox, "/v2/parcels", "{\"parcel\":{\"length\":1}}", &body), 422,
+		"PARAMETER.REQUIRED");
 	assert_error(sandbox_post(&sandbox, "/sandbox/faults", "{\"lost-answer\":2}", &body), 422, "SANDBOX.FAULTS");
 	assert_int_equal(sandbox_count(&sandbox, "labels"), 0);
 }
@@ -185,8 +189,8 @@ static void pages_run_from_newest_to_oldest_without_a_gap(void **state)
 static void test_codes_have_their_documented_statuses(void **state)
 {
 	static const char *const codes[][2] = {{"EZ1000000001", "pre_transit"}, {"EZ2000000002", "in_transit"},
-		{"EZ3000000003", "out_for_delivery"}, {"EZ4000000004", "delivered"}, {"EZ5000000005", "return_to_sender"},
-		{"EZ6000000006", "failure"}, {"EZ7000000007", "unknown"}};
+		{"EZ3000000003", "out_for_delivery"}, {"EZ4000000004", "delivered"},
+		{"EZ5000000005", "return_to_sender"}, {"EZ6000000006", "failure"}, {"EZ7000000007", "unknown"}};
 	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
 		char json[128], id[64], path[128];
 		snprintf(json, sizeof(json), "{\"tracker\":{\"tracking_code\":\"%s\"}}", codes[i][0]);
@@ -213,7 +217,8 @@ static void test_codes_have_their_documented_statuses(void **state)
 
 static void address_that_does_not_exist_fails_softly_or_strictly(void **state)
 {
-	const char *bad = "{\"address\":{\"street1\":\"000 unknown street\",\"city\":\"Not A City\",\"zip\":\"00001\"},\"%s\":true}";
+	const char *bad =
+		"{\"address\":{\"street1\":\"000 unknown street\",\"city\":\"Not A City\",\"zip\":\"00001\"},\"%s\":true}";
 	char json[256];
 	snprintf(json, sizeof(json), bad, "verify");
 	assert_int_equal(sandbox_post(&sandbox, "/v2/addresses", json, &body), 201);
@@ -221,8 +226,9 @@ static void address_that_does_not_exist_fails_softly_or_strictly(void **state)
 	assert_non_null(strstr(buffer_text(&body), "E.ADDRESS.NOT_FOUND"));
 	snprintf(json, sizeof(json), bad, "verify_strict");
 	assert_error(sandbox_post(&sandbox, "/v2/addresses", json, &body), 422, "ADDRESS.VERIFY.FAILURE");
-	assert_int_equal(sandbox_post(&sandbox, "/v2/addresses",
-		"{\"address\":" ADDRESS_TO ",\"verify_strict\":true}", &body), 201);
+	assert_int_equal(sandbox_post(&sandbox, "/v2/addresses", "{\"address\":" ADDRESS_TO ",\"verify_strict\":true}",
+				 &body),
+		201);
 	assert_text("street1", NULL, "1 MARKET ST");
 	assert_non_null(strstr(buffer_text(&body), "\"success\":true"));
 }
@@ -234,8 +240,10 @@ static void shipment_takes_addresses_by_id(void **state)
 	json_document *document = parse(&body);
 	copy_text(json_root(document), "id", NULL, id, sizeof(id));
 	json_document_free(document);
-	snprintf(json, sizeof(json), "{\"shipment\":{\"to_address\":{\"id\":\"%s\"},\"from_address\":" ADDRESS_FROM
-		",\"parcel\":{\"weight\":\"5\"},\"options\":{\"label_format\":\"PDF\"}}}", id);
+	snprintf(json, sizeof(json),
+		"{\"shipment\":{\"to_address\":{\"id\":\"%s\"},\"from_address\":" ADDRESS_FROM
+		",\"parcel\":{\"weight\":\"5\"},\"options\":{\"label_format\":\"PDF\"}}}",
+		id);
 	assert_int_equal(sandbox_post(&sandbox, "/v2/shipments", json, &body), 201);
 	assert_text("to_address", "id", id);
 	assert_text("options", "label_format", "PDF");
@@ -243,7 +251,8 @@ static void shipment_takes_addresses_by_id(void **state)
 
 static void international_shipment_needs_customs_and_gets_other_services(void **state)
 {
-	const char *form = "{\"shipment\":{\"to_address\":{\"street1\":\"1 Rue A\",\"city\":\"Paris\",\"zip\":\"75001\","
+	const char *form =
+		"{\"shipment\":{\"to_address\":{\"street1\":\"1 Rue A\",\"city\":\"Paris\",\"zip\":\"75001\","
 		"\"country\":\"FR\"},\"from_address\":" ADDRESS_FROM ",\"parcel\":{\"weight\":40}%s}}";
 	char json[1024];
 	struct order order;
@@ -251,7 +260,8 @@ static void international_shipment_needs_customs_and_gets_other_services(void **
 	assert_int_equal(sandbox_post(&sandbox, "/v2/shipments", json, &body), 201);
 	assert_non_null(strstr(buffer_text(&body), "\"rate_error\""));
 	assert_non_null(strstr(buffer_text(&body), "\"rates\":[]"));
-	snprintf(json, sizeof(json), form, ",\"customs_info\":{\"customs_items\":[{\"description\":\"a\",\"quantity\":1}]}");
+	snprintf(json, sizeof(json), form,
+		",\"customs_info\":{\"customs_items\":[{\"description\":\"a\",\"quantity\":1}]}");
 	assert_int_equal(sandbox_post(&sandbox, "/v2/shipments", json, &body), 201);
 	assert_non_null(strstr(buffer_text(&body), "\"DHLExpress\""));
 	read_order(&body, &order);
@@ -315,8 +325,9 @@ static void reset_forgets_everything_but_ids_stay_unique(void **state)
 
 static void bad_options_end_the_program_before_it_listens(void **state)
 {
-	static const char *const bad[][3] = {{"--lost-answer", "1.5", NULL}, {"--nonsense", "1", NULL}, {"--port", NULL},
-		{"--error-rate", "200=1", NULL}, {"--latency-ms", "5-1", NULL}, {"--late-effect", "0.5:x", NULL}};
+	static const char *const bad[][3] = {{"--lost-answer", "1.5", NULL}, {"--nonsense", "1", NULL},
+		{"--port", NULL}, {"--error-rate", "200=1", NULL}, {"--latency-ms", "5-1", NULL},
+		{"--late-effect", "0.5:x", NULL}};
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct sandbox other;
 		assert_true(sandbox_start(&other, bad[i]) < 0);

@@ -119,7 +119,8 @@ static void in_progress_answer_completes_behind_the_caller(void **state)
 	assert_int_equal(buy_order(&sandbox, &order, "SHIPMENT.PURCHASE.IN_PROGRESS"), 422);
 	stop_faults();
 	assert_int_equal(sandbox_post(&sandbox, order.path, order.buy, &body), 422); /* still, or it is done already */
-	assert_true(strstr(buffer_text(&body), "SHIPMENT.PURCHASE.IN_PROGRESS") || strstr(buffer_text(&body), "SHIPMENT.POSTAGE.EXISTS"));
+	assert_true(strstr(buffer_text(&body), "SHIPMENT.PURCHASE.IN_PROGRESS") ||
+		strstr(buffer_text(&body), "SHIPMENT.POSTAGE.EXISTS"));
 	wait_for_labels(1);
 	assert_int_equal(buy_order(&sandbox, &order, "SHIPMENT.POSTAGE.EXISTS"), 422);
 }
@@ -214,7 +215,8 @@ static void limit_answers_429_with_retry_after_in_both_forms(void **state)
 	assert_true(sandbox_header(&sandbox, "retry-after", value, sizeof(value)));
 	assert_string_equal(value, "7");
 	assert_int_equal(sandbox_set_faults(&sandbox,
-		"{\"requests-per-second\":0,\"error-rate\":{\"429\":1},\"retry-after\":\"date:30\"}"), 0);
+				 "{\"requests-per-second\":0,\"error-rate\":{\"429\":1},\"retry-after\":\"date:30\"}"),
+		0);
 	assert_int_equal(sandbox_get(&sandbox, "/v2/trackers", &body), 429);
 	assert_true(sandbox_header(&sandbox, "retry-after", value, sizeof(value)));
 	assert_non_null(strstr(value, " GMT"));

@@ -123,7 +123,8 @@ static bool append_translated(struct buffer *out, const char *text)
 
 static bool is_answered(const char *method, const char *path)
 {
-	static const char *const kinds[] = {"/v2/shipments", "/v2/addresses", "/v2/parcels", "/v2/trackers", "/v2/customs_"};
+	static const char *const kinds[] = {"/v2/shipments", "/v2/addresses", "/v2/parcels", "/v2/trackers",
+		"/v2/customs_"};
 	static const char *const others[] = {"smartrate", "/luma", "/insure", "/forms", "batch"};
 	bool is = false;
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
@@ -149,8 +150,8 @@ static void replay(struct json_value row)
 	bool is_known = append_translated(&path, url) && append_translated(&sent, request ? request : "");
 	if (is_known) {
 		bool is_post = strcmp(method, "POST") == 0;
-		int our_status = is_post ? sandbox_post(&sandbox, buffer_text(&path), buffer_text(&sent), &body) :
-					   sandbox_get(&sandbox, buffer_text(&path), &body);
+		int our_status = is_post ? sandbox_post(&sandbox, buffer_text(&path), buffer_text(&sent), &body)
+					 : sandbox_get(&sandbox, buffer_text(&path), &body);
 		bool is_tracker = is_post && strcmp(url, "/v2/trackers") == 0; /* 200 or 201: whether it was there */
 		if (our_status != recorded_status && !is_tracker)
 			fail_msg("%s %s: status %d, %d was recorded: %s", method, url, our_status, (int)recorded_status,

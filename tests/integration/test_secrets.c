@@ -18,23 +18,27 @@
 #define KEY "EZTK0123456789/abcdef+XYZ"
 #define OTHER_KEY "EZTKanotherkey987654321"
 /* The forms that are sent back; the same as they are read, in one text and in another. */
-#define FORMS                                                                                                \
+#define FORMS                                                                                                       \
 	"Bearer EZTK0123456789\\/abcdef+XYZ EZTK0123456789/abcdef+XYZ \\u0045ZTK0123456789\\u002fabcdef\\u002bXYZ " \
 	"EZTK0123456789%2Fabcdef%2BXYZ Basic RVpUSzAxMjM0NTY3ODkvYWJjZGVmK1hZWjo="
 #define OTHER_FORMS "Bearer EZTKanotherkey987654321 \\u0045ZTKanotherkey987654321 EZTKanotherkey98765432%31"
 /* None of these may be found anywhere. */
-static const char *const forbidden[] = {KEY, "EZTK0123456789\\/abcdef+XYZ", "ZTK0123456789", "%2Fabcdef", "u002fabcdef", "RVpUSzAx",
-	OTHER_KEY, "ZTKanotherkey"};
+static const char *const forbidden[] = {KEY, "EZTK0123456789\\/abcdef+XYZ", "ZTK0123456789", "%2Fabcdef", "u002fabcdef",
+	"RVpUSzAx", OTHER_KEY, "ZTKanotherkey"};
 
-#define SHIPMENT                                                                                             \
-	"{\"id\":\"shp_1\",\"object\":\"Shipment\",\"reference\":\"" FORMS "\",\"rates\":[{\"id\":\"rate_1\",\"carrier\":\"USPS\"," \
+#define SHIPMENT                                                                                                                  \
+	"{\"id\":\"shp_1\",\"object\":\"Shipment\",\"reference\":\"" FORMS                                                        \
+	"\",\"rates\":[{\"id\":\"rate_1\",\"carrier\":\"USPS\","                                                                  \
 	"\"service\":\"Priority\",\"rate\":\"5.00\",\"currency\":\"USD\"}],\"messages\":[{\"carrier\":\"UPS\",\"type\":\"info\"," \
 	"\"message\":\"" FORMS "\"}]"
-#define BOUGHT                                                                                               \
-	SHIPMENT ",\"tracking_code\":\"TRK1\",\"selected_rate\":{\"id\":\"rate_1\",\"carrier\":\"USPS\",\"service\":\"Priority\"," \
-	"\"rate\":\"5.00\",\"currency\":\"USD\"},\"postage_label\":{\"id\":\"pl_1\",\"label_url\":\"https://labels.example/" KEY "\"}}"
-#define REFUSED                                                                                              \
-	"{\"error\":{\"code\":\"SHIPMENT.POSTAGE.FAILURE\",\"message\":\"" FORMS "\",\"errors\":[{\"field\":\"" KEY "\"," \
+#define BOUGHT                                                                                                                   \
+	SHIPMENT                                                                                                                 \
+	",\"tracking_code\":\"TRK1\",\"selected_rate\":{\"id\":\"rate_1\",\"carrier\":\"USPS\",\"service\":\"Priority\","        \
+	"\"rate\":\"5.00\",\"currency\":\"USD\"},\"postage_label\":{\"id\":\"pl_1\",\"label_url\":\"https://labels.example/" KEY \
+	"\"}}"
+#define REFUSED                                                                                                     \
+	"{\"error\":{\"code\":\"SHIPMENT.POSTAGE.FAILURE\",\"message\":\"" FORMS "\",\"errors\":[{\"field\":\"" KEY \
+	"\","                                                                                                       \
 	"\"message\":\"" FORMS "\",\"suggestion\":\"" FORMS "\"},\"" FORMS "\"]}}"
 
 static char answers[8][4096];
@@ -84,8 +88,10 @@ static void add_answer(const char *path, const char *key, const char *status, co
 	size_t i = 0;
 	while (scripts[i].path)
 		i++;
-	snprintf(answers[i], sizeof(answers[i]), "HTTP/1.1 %s\r\nContent-Type: application/json\r\nx-ep-request-uuid: %s\r\n"
-		"Content-Length: %zu\r\n\r\n%s", status, key, strlen(body), body);
+	snprintf(answers[i], sizeof(answers[i]),
+		"HTTP/1.1 %s\r\nContent-Type: application/json\r\nx-ep-request-uuid: %s\r\n"
+		"Content-Length: %zu\r\n\r\n%s",
+		status, key, strlen(body), body);
 	scripts[i] = (struct script){path, {{SCRIPT_SEND, answers[i]}}};
 }
 
@@ -97,8 +103,10 @@ static int set_up(void **state)
 	add_answer("/refusing/shipments/shp_1/buy", KEY, "422 Unprocessable", REFUSED);
 	add_answer("/selling/shipments", KEY, "201 Created", SHIPMENT "}");
 	add_answer("/selling/shipments/shp_1/buy", KEY, "200 OK", BOUGHT);
-	add_answer("/selling/trackers/trk_1", KEY, "200 OK", "{\"id\":\"trk_1\",\"object\":\"Tracker\",\"carrier\":\"" FORMS "\"}");
-	add_answer("/other/refused", OTHER_KEY, "401 Unauthorized", "{\"error\":{\"code\":\"APIKEY.INACTIVE\",\"message\":\"" OTHER_FORMS "\"}}");
+	add_answer("/selling/trackers/trk_1", KEY, "200 OK",
+		"{\"id\":\"trk_1\",\"object\":\"Tracker\",\"carrier\":\"" FORMS "\"}");
+	add_answer("/other/refused", OTHER_KEY, "401 Unauthorized",
+		"{\"error\":{\"code\":\"APIKEY.INACTIVE\",\"message\":\"" OTHER_FORMS "\"}}");
 	add_answer("/other/page", OTHER_KEY, "502 Bad gateway", "no JSON here: " OTHER_FORMS);
 	assert_int_equal(script_server_start(scripts, ARRAY_SIZE(scripts) - 1, NULL, NULL, &server), 0);
 	snprintf(folder, sizeof(folder), "/tmp/shipopt-test-XXXXXX");
@@ -189,11 +197,13 @@ static void a_call_with_a_key_of_its_own_is_looked_after_as_well(void **state)
 		assert_int_not_equal(shipopt_op_wait(op, -1), 0);
 		check_error(shipopt_op_error(op));
 		check_text(shipopt_op_json(op), "the body");
-		assert_non_null(strstr(shipopt_error_message(shipopt_op_error(op)), "Bearer *********************** *"));
+		assert_non_null(
+			strstr(shipopt_error_message(shipopt_op_error(op)), "Bearer *********************** *"));
 		shipopt_op_unref(op);
 	}
 	assert_int_equal(shipopt_call_options_set_api_key(options, "EZTK\xc3\xa9"), 0);
-	assert_int_equal(shipopt_carrier_call(carrier, "GET", "/page", NULL, options, NULL, NULL, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_carrier_call(carrier, "GET", "/page", NULL, options, NULL, NULL, NULL),
+		SHIPOPT_EINVAL);
 	shipopt_call_options_free(options);
 	shipopt_carrier_free(carrier);
 }
@@ -259,7 +269,9 @@ static void run_one(const char *base, bool is_csv)
 	if (shipopt_bulk_new(runtime, carrier, store, config, &bulk, &error) < 0)
 		fail_msg("%s", shipopt_error_message(error));
 	shipopt_bulk_config_free(config);
-	assert_int_equal(is_csv ? shipopt_sink_open_csv(path, 0, &sink, NULL) : shipopt_sink_open_json_lines(path, &sink, NULL), 0);
+	assert_int_equal(is_csv ? shipopt_sink_open_csv(path, 0, &sink, NULL)
+				: shipopt_sink_open_json_lines(path, &sink, NULL),
+		0);
 	assert_int_equal(shipopt_bulk_buy(bulk, fixture_orders(1, base), sink, NULL, NULL, &op), 0);
 	(void)shipopt_op_wait(op, -1);
 	if (shipopt_op_error(op))

@@ -16,16 +16,18 @@
 
 struct answer_edit {
 	enum world_call call;
-	int occurrence;       /* of the call, from 1; 0: each */
-	int http_status;      /* 0: as it is */
-	const char *body;     /* NULL: as it is */
+	int occurrence;        /* of the call, from 1; 0: each */
+	int http_status;       /* 0: as it is */
+	const char *body;      /* NULL: as it is */
 	const char *from, *to; /* `from` NULL: nothing is replaced */
 };
 
 #define EDIT(call_, from_, to_) edits_add(&(struct answer_edit){.call = (call_), .from = (from_), .to = (to_)})
-#define EDIT_BODY(call_, occurrence_, status_, body_) \
-	edits_add(&(struct answer_edit){ \
-		.call = (call_), .occurrence = (occurrence_), .http_status = (status_), .body = (body_)})
+#define EDIT_BODY(call_, occurrence_, status_, body_)    \
+	edits_add(&(struct answer_edit){.call = (call_), \
+		.occurrence = (occurrence_),             \
+		.http_status = (status_),                \
+		.body = (body_)})
 
 void edits_add(const struct answer_edit *edit);
 void edits_clear(void);

@@ -28,11 +28,12 @@ void auditor_breach(struct auditor *auditor, const struct memory_row *row, const
 		printf("  the carrier: %d labels, replicas know of it %.3f s\n", shipment->labels,
 			shipment->stale_until_us == INT64_MAX ? -1.0 : (double)shipment->stale_until_us / 1e6);
 	if (row)
-		printf("  %s is %s: %s, sent %lld, unproven %lld%s%s, amount %lld, ceiling %lld, reason: %s\n", row->order_key,
-			ledger_state_name(row->row.state), row->row.shipment_id ? row->row.shipment_id : "no shipment",
-			(long long)row->row.sent, (long long)row->row.unproven, row->row.exists_seen ? ", exists" : "",
-			row->row.needs_person ? ", for a person" : "", (long long)row->row.amount, (long long)row->row.ceiling,
-			row->row.reason ? row->row.reason : "none");
+		printf("  %s is %s: %s, sent %lld, unproven %lld%s%s, amount %lld, ceiling %lld, reason: %s\n",
+			row->order_key, ledger_state_name(row->row.state),
+			row->row.shipment_id ? row->row.shipment_id : "no shipment", (long long)row->row.sent,
+			(long long)row->row.unproven, row->row.exists_seen ? ", exists" : "",
+			row->row.needs_person ? ", for a person" : "", (long long)row->row.amount,
+			(long long)row->row.ceiling, row->row.reason ? row->row.reason : "none");
 }
 
 size_t auditor_index(const char *order_key)
@@ -66,7 +67,7 @@ static bool admits_label(const struct memory_row *row)
 {
 	int state = row->row.state;
 	return state == LEDGER_BUYING || state == LEDGER_IN_DOUBT || is_bought(row) ||
-	       (state == LEDGER_CREATED && row->row.unproven > 0);
+		(state == LEDGER_CREATED && row->row.unproven > 0);
 }
 
 static void look_at_labels(struct auditor *auditor)
@@ -83,7 +84,8 @@ static void look_at_labels(struct auditor *auditor)
 			auditor_breach(auditor, row, "shp_%zu %s, and the row that sent it has forgotten it", i,
 				shipment->labels ? "has a label" : "is being bought");
 		else if (!admits_label(row))
-			auditor_breach(auditor, row, "shp_%zu %s", i, shipment->labels ? "has a label" : "is being bought");
+			auditor_breach(auditor, row, "shp_%zu %s", i,
+				shipment->labels ? "has a label" : "is being bought");
 	}
 }
 
@@ -112,12 +114,15 @@ static void look_at_row(struct auditor *auditor, const struct memory_row *row)
 	bool is_open = stored->state == LEDGER_BUYING || stored->state == LEDGER_IN_DOUBT;
 	int64_t price = stored->paid ? stored->paid : stored->amount;
 	bool is_short = row->reserved < stored->amount + stored->fee;
-	if (stored->budget && is_open && (is_short || (stored->sent == 1 && row->reserved > stored->amount + stored->fee)))
-		auditor_breach(auditor, row, "%lld reserved for %lld and %lld", (long long)row->reserved, (long long)stored->amount,
-			(long long)stored->fee);
+	if (stored->budget && is_open &&
+		(is_short || (stored->sent == 1 && row->reserved > stored->amount + stored->fee)))
+		auditor_breach(auditor, row, "%lld reserved for %lld and %lld", (long long)row->reserved,
+			(long long)stored->amount, (long long)stored->fee);
 	const struct world_shipment *shipment = world_find(&sim_world, stored->shipment_id);
-	if (stored->budget && is_open && shipment && shipment->labels > 0 && shipment->price > row->reserved - stored->fee)
-		auditor_breach(auditor, row, "%lld reserved for a label at %lld", (long long)row->reserved, (long long)shipment->price);
+	if (stored->budget && is_open && shipment && shipment->labels > 0 &&
+		shipment->price > row->reserved - stored->fee)
+		auditor_breach(auditor, row, "%lld reserved for a label at %lld", (long long)row->reserved,
+			(long long)shipment->price);
 	if (stored->budget && is_bought(row) && !row->is_by_person && row->spent != price + stored->fee)
 		auditor_breach(auditor, row, "%lld counted for %lld and %lld", (long long)row->spent, (long long)price,
 			(long long)stored->fee);
@@ -134,7 +139,8 @@ static int64_t look_at_budgets(struct auditor *auditor)
 	for (size_t i = 0; i < sim_database.ledger.budget_count; i++)
 		committed += sim_database.ledger.budgets[i].reserved + sim_database.ledger.budgets[i].spent;
 	if (committed != reserved + spent)
-		auditor_breach(auditor, NULL, "the budgets say %lld, their rows %lld", (long long)committed, (long long)(reserved + spent));
+		auditor_breach(auditor, NULL, "the budgets say %lld, their rows %lld", (long long)committed,
+			(long long)(reserved + spent));
 	return committed;
 }
 
@@ -155,7 +161,8 @@ static void approve(struct auditor *auditor, const struct ledger_request *reques
 	int64_t amount = request->row.amount;
 	*approval = (struct auditor_approval){.is_given = true,
 		.order = *order,
-		.ceiling = order->max_rate ? order->max_rate : amount + amount / 100 * auditor->process->ceiling_percent + 100,
+		.ceiling = order->max_rate ? order->max_rate
+					   : amount + amount / 100 * auditor->process->ceiling_percent + 100,
 		.currency = text_equal(request->row.currency, "CAD") ? "CAD" : "USD"};
 }
 
@@ -224,36 +231,28 @@ static void fail(struct auditor *auditor, const struct ledger_request *request)
 
 static void say(const struct auditor *auditor, const struct ledger_request *request)
 {
-	static const char *const names[] = {"", "claim", "plan", "create", "buy", "prove", "doubt", "bought", "fail", "hold",
-		"reopen", "renew", "release", "document", "void"};
+	static const char *const names[] = {"", "claim", "plan", "create", "buy", "prove", "doubt", "bought", "fail",
+		"hold", "reopen", "renew", "release", "document", "void"};
 	const struct ledger_row *row = &request->row;
 	if (auditor->is_verbose)
 		printf("%10.3f s: %s %s: %s, %s, sent %lld, unproven %lld; %s\n", (double)clock_now_us() / 1e6,
 			names[request->operation], request->key.order_key, ledger_state_name(row->state),
-			row->shipment_id ? row->shipment_id : "no shipment", (long long)row->sent, (long long)row->unproven,
-			row->reason ? row->reason : "");
+			row->shipment_id ? row->shipment_id : "no shipment", (long long)row->sent,
+			(long long)row->unproven, row->reason ? row->reason : "");
 }
 
 static void observe(struct memory_database *database, const struct ledger_request *request)
 {
 	struct auditor *auditor = the_auditor;
 	say(auditor, request);
-	world_note(&sim_world, (uint64_t)request->operation << 32 | (uint64_t)request->row.id << 8 | (uint64_t)request->row.state);
+	world_note(&sim_world,
+		(uint64_t)request->operation << 32 | (uint64_t)request->row.id << 8 | (uint64_t)request->row.state);
 	switch (request->operation) {
-	case LEDGER_BUY:
-		reserve(auditor, request);
-		break;
-	case LEDGER_CREATE:
-		approve(auditor, request);
-		break;
-	case LEDGER_PLAN:
-		plan(auditor, request);
-		break;
-	case LEDGER_FAIL:
-		fail(auditor, request);
-		break;
-	default:
-		break;
+	case LEDGER_BUY: reserve(auditor, request); break;
+	case LEDGER_CREATE: approve(auditor, request); break;
+	case LEDGER_PLAN: plan(auditor, request); break;
+	case LEDGER_FAIL: fail(auditor, request); break;
+	default: break;
 	}
 	auditor->committed = look_at_budgets(auditor);
 }
@@ -264,10 +263,11 @@ static void look_at_price(struct auditor *auditor, const struct memory_row *row,
 {
 	const struct auditor_approval *approval = &auditor->approvals[auditor_index(row->order_key)];
 	if (!approval->is_given)
-		auditor_breach(auditor, row, "a purchase at %lld %s that nobody approved", (long long)purchase->price, purchase->currency);
+		auditor_breach(auditor, row, "a purchase at %lld %s that nobody approved", (long long)purchase->price,
+			purchase->currency);
 	else if (purchase->price > approval->ceiling || strcmp(purchase->currency, approval->currency) != 0)
-		auditor_breach(auditor, row, "a purchase at %lld %s, with %lld %s approved", (long long)purchase->price, purchase->currency,
-			(long long)approval->ceiling, approval->currency);
+		auditor_breach(auditor, row, "a purchase at %lld %s, with %lld %s approved", (long long)purchase->price,
+			purchase->currency, (long long)approval->ceiling, approval->currency);
 	const struct auditor_order *order = &auditor->process->orders[auditor_index(row->order_key)];
 	if (order->max_rate && purchase->price > order->max_rate)
 		auditor_breach(auditor, row, "a purchase at %lld, above the max_rate %lld", (long long)purchase->price,
@@ -303,7 +303,8 @@ static void on_buy(struct world *world, const struct world_purchase *purchase)
 	if (auditor->process->orders[auditor_index(row->order_key)].content != sent->content)
 		auditor_breach(auditor, row, "a purchase is sent for other content");
 	if (MAX(purchase->insurance, 0) != sent->insurance)
-		auditor_breach(auditor, row, "insured at %lld, and %lld before", (long long)purchase->insurance, (long long)sent->insurance);
+		auditor_breach(auditor, row, "insured at %lld, and %lld before", (long long)purchase->insurance,
+			(long long)sent->insurance);
 }
 
 /* ---- results ----------------------------------------------------------------------------------------------- */
@@ -317,24 +318,21 @@ static bool was_sent(struct auditor *auditor, const struct memory_row *row)
 /* What may be bought is never reported as what was not. A `buying` that the database did not confirm is never sent. */
 static bool is_true(struct auditor *auditor, const struct sim_result *result, const struct memory_row *row)
 {
-	bool is_open = row && (row->row.state == LEDGER_BUYING || row->row.state == LEDGER_IN_DOUBT || row->row.unproven > 0);
+	bool is_open =
+		row && (row->row.state == LEDGER_BUYING || row->row.state == LEDGER_IN_DOUBT || row->row.unproven > 0);
 	bool may_have_label = row && (is_bought(row) || (is_open && was_sent(auditor, row)));
 	switch (result->status) {
 	case SHIPOPT_OK:
-	case SHIPOPT_ALREADY:
-		return !is_open;
+	case SHIPOPT_ALREADY: return !is_open;
 	case SHIPOPT_EINDOUBT: /* also where the database did not say that it has written the label or the proof down */
 		return is_open || (row && (is_bought(row) || row->row.sent > 0) && sim_database.permille > 0);
-	case SHIPOPT_EREFUSED:
-		return !may_have_label || row->row.needs_person;
+	case SHIPOPT_EREFUSED: return !may_have_label || row->row.needs_person;
 	case SHIPOPT_ECONFLICT:
-	case SHIPOPT_ECANCELED: /* the run ended before this order */
-		return true;
+	case SHIPOPT_ECANCELED: /* the run ended before this order */ return true;
 	case SHIPOPT_ETIMEDOUT: /* the process stood still before it had read the row, or the row has not been bought */
 	case SHIPOPT_EDATABASE: /* the row could not be read, or it has not been bought */
 		return result->attempts == 0 || !may_have_label;
-	default:
-		return !may_have_label;
+	default: return !may_have_label;
 	}
 }
 
@@ -348,10 +346,11 @@ void auditor_results(struct auditor *auditor, const struct sim_process *process,
 		if (result->times != 1)
 			auditor_breach(auditor, row, "%s is reported %d times", key, result->times);
 		if (result->status < 0 && result->status != SHIPOPT_ECANCELED && !*result->message)
-			auditor_breach(auditor, row, "%s is reported as %s without a reason", key, shipopt_error_name(result->status));
+			auditor_breach(auditor, row, "%s is reported as %s without a reason", key,
+				shipopt_error_name(result->status));
 		if (was_alone && !is_true(auditor, result, row))
-			auditor_breach(auditor, row, "%s is reported as %s: %s", key, shipopt_error_name(result->status),
-				result->message);
+			auditor_breach(auditor, row, "%s is reported as %s: %s", key,
+				shipopt_error_name(result->status), result->message);
 	}
 }
 

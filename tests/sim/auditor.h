@@ -67,8 +67,8 @@ struct auditor {
 void auditor_begin(struct auditor *auditor, uint64_t seed);
 void auditor_end(struct auditor *auditor);
 /* Prints what was breached, and what the row (NULL: none) and its shipment are. The first one alone. */
-__attribute__((format(printf, 3, 4))) void auditor_breach(
-	struct auditor *auditor, const struct memory_row *row, const char *format, ...);
+__attribute__((format(printf, 3, 4))) void auditor_breach(struct auditor *auditor, const struct memory_row *row,
+	const char *format, ...);
 /* After each turn of a process. */
 void auditor_look(struct auditor *auditor);
 /* A run has ended: its results. `was_alone`: nobody else has touched the rows since it began. */

@@ -76,8 +76,9 @@ static void written(struct timer *timer)
 	}
 	if (fault >= 0) {
 		ledger_request_clear(request);
-		request->status = error_set(&request->error, fault == DATABASE_FAILS ? SHIPOPT_EDATABASE : SHIPOPT_EINDOUBT,
-			"the script failed the database");
+		request->status =
+			error_set(&request->error, fault == DATABASE_FAILS ? SHIPOPT_EDATABASE : SHIPOPT_EINDOUBT,
+				"the script failed the database");
 	}
 	pending->timer.fire = answered;
 	timer_start(request->reactor, &pending->timer, clock_now_us() + database->delay_us);
@@ -126,5 +127,5 @@ static void memory_free(struct backend *base)
 	mem_free(CONTAINER_OF(base, struct memory_backend, base));
 }
 
-const struct backend_class sqlite_backend = {
-	"sqlite", memory_new, memory_submit, memory_hurry, memory_close, memory_abandon, memory_free};
+const struct backend_class sqlite_backend = {"sqlite", memory_new, memory_submit, memory_hurry, memory_close,
+	memory_abandon, memory_free};

@@ -14,14 +14,26 @@
  */
 #define SECOND INT64_C(1000000)
 
-#define CREATE(fault, ms) {WORLD_CREATE, FAULT_##fault, ms}
-#define BUY(fault, ms) {WORLD_BUY, FAULT_##fault, ms}
-#define READ(fault, ms) {WORLD_READ, FAULT_##fault, ms}
-#define RERATE(fault, ms) {WORLD_RERATE, FAULT_##fault, ms}
+#define CREATE(fault, ms)                       \
+	{                                       \
+		WORLD_CREATE, FAULT_##fault, ms \
+	}
+#define BUY(fault, ms)                       \
+	{                                    \
+		WORLD_BUY, FAULT_##fault, ms \
+	}
+#define READ(fault, ms)                       \
+	{                                     \
+		WORLD_READ, FAULT_##fault, ms \
+	}
+#define RERATE(fault, ms)                       \
+	{                                       \
+		WORLD_RERATE, FAULT_##fault, ms \
+	}
 
-#define SCRIPT_OF(...) \
-	case_script( \
-		sizeof((struct world_step[]){__VA_ARGS__}) / sizeof(struct world_step), (struct world_step[]){__VA_ARGS__})
+#define SCRIPT_OF(...)                                                                      \
+	case_script(sizeof((struct world_step[]){__VA_ARGS__}) / sizeof(struct world_step), \
+		(struct world_step[]){__VA_ARGS__})
 
 /* At most so many steps; copied. */
 #define CASE_SCRIPT_MAX 16

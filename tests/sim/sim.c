@@ -120,8 +120,9 @@ int sim_try_open(struct sim_process *process, const char *settings)
 		sim_configure(process);
 	r = r < 0 ? r : shipopt_carrier_new(process->runtime, process->carrier_config, &process->carrier, NULL);
 	r = r < 0 ? r : shipopt_store_open(process->runtime, "sqlite:memory", NULL, &process->store, NULL);
-	return r < 0 ? r : shipopt_bulk_new(process->runtime, process->carrier, process->store, process->bulk_config,
-				   &process->bulk, NULL);
+	return r < 0 ? r
+		     : shipopt_bulk_new(process->runtime, process->carrier, process->store, process->bulk_config,
+			       &process->bulk, NULL);
 }
 
 void sim_open(struct sim_process *process, const char *settings)
@@ -150,10 +151,21 @@ void sim_crash(struct sim_process *process)
 /* ---- orders ------------------------------------------------------------------------------------------------ */
 
 static const char *const columns[][2] = {
-	{"to_company", "Boston Public Library"}, {"to_street1", "700 Boylston St"}, {"to_city", "Boston"},
-	{"to_state", "MA"}, {"to_zip", "02116"}, {"to_country", "US"}, {"from_company", "New York Public Library"},
-	{"from_street1", "476 5th Ave"}, {"from_city", "New York"}, {"from_state", "NY"}, {"from_zip", "10018"},
-	{"from_country", "US"}, {"length_in", "10"}, {"width_in", "8"}, {"height_in", "4"},
+	{"to_company", "Boston Public Library"},
+	{"to_street1", "700 Boylston St"},
+	{"to_city", "Boston"},
+	{"to_state", "MA"},
+	{"to_zip", "02116"},
+	{"to_country", "US"},
+	{"from_company", "New York Public Library"},
+	{"from_street1", "476 5th Ave"},
+	{"from_city", "New York"},
+	{"from_state", "NY"},
+	{"from_zip", "10018"},
+	{"from_country", "US"},
+	{"length_in", "10"},
+	{"width_in", "8"},
+	{"height_in", "4"},
 };
 
 shipopt_order *sim_order(const char *key, int weight)
@@ -260,15 +272,18 @@ static bool row_agrees(const struct memory_row *row, int *labels_open)
 	if (agrees && made)
 		snprintf(tracking_code, sizeof(tracking_code), "TRK%06d", shipment->label_number);
 	if (is_bought)
-		agrees = agrees && made == 1 && text_equal(stored->tracking_code, tracking_code) && price_agrees(row, shipment);
+		agrees = agrees && made == 1 && text_equal(stored->tracking_code, tracking_code) &&
+			price_agrees(row, shipment);
 	else if (stored->unproven == 0)
 		agrees = made == 0;
 	*labels_open += is_bought ? 0 : made;
 	if (!agrees)
-		print_error("%s is %s with %s, %s at %lld (sent %lld, unproven %lld); the carrier made %d labels, %s at %lld\n",
-			row->order_key, ledger_state_name(stored->state), stored->shipment_id ? stored->shipment_id : "no shipment",
-			stored->tracking_code ? stored->tracking_code : "nothing", (long long)stored->paid, (long long)stored->sent,
-			(long long)stored->unproven, made, tracking_code,
+		print_error(
+			"%s is %s with %s, %s at %lld (sent %lld, unproven %lld); the carrier made %d labels, %s at %lld\n",
+			row->order_key, ledger_state_name(stored->state),
+			stored->shipment_id ? stored->shipment_id : "no shipment",
+			stored->tracking_code ? stored->tracking_code : "nothing", (long long)stored->paid,
+			(long long)stored->sent, (long long)stored->unproven, made, tracking_code,
 			(long long)(shipment && made ? world_charged(shipment, stored->currency) : 0));
 	return agrees;
 }
@@ -286,7 +301,8 @@ size_t sim_compare(void)
 		bought += row->row.state == LEDGER_BOUGHT || row->row.state == LEDGER_DOCUMENTED;
 	}
 	if ((size_t)(sim_world.labels - labels_open) != bought) {
-		print_error("%zu rows bought, %d labels made, %d of them in doubt\n", bought, sim_world.labels, labels_open);
+		print_error("%zu rows bought, %d labels made, %d of them in doubt\n", bought, sim_world.labels,
+			labels_open);
 		differences++;
 	}
 	return differences;

@@ -31,7 +31,7 @@
  */
 #define PURCHASES_SHORT 50000
 #define PURCHASES_LONG 1000000
-#define BATCH 100         /* seeds in one child: what crashed processes held is lost with it */
+#define BATCH 100 /* seeds in one child: what crashed processes held is lost with it */
 #define STEPS_MAX 2000000
 #define PROCESSES 3
 #define BREACHES_MAX 5
@@ -59,7 +59,8 @@ struct play {
 struct tally {
 	uint64_t seed; /* being played */
 	uint64_t trace;
-	int64_t breaches, purchases, items, labels, crashes, starts, resolved, bought, failed, held, in_doubt, surcharges, surcharged;
+	int64_t breaches, purchases, items, labels, crashes, starts, resolved, bought, failed, held, in_doubt,
+		surcharges, surcharged;
 	int64_t faults[FAULT_COUNT];
 };
 
@@ -95,7 +96,8 @@ static void draw_settings(struct play *play, struct player *player, char *text, 
 		"carrier.breaker_window=10 carrier.timeout_ms=%lld carrier.settle_ms=%lld bulk.lease_ms=%lld bulk.item_timeout_ms=%lld "
 		"bulk.ceiling_percent=%lld bulk.spend_limit=%lld.00 bulk.max_in_flight=%d",
 		(long long)timeout_ms, (long long)settle_ms, (long long)lease_ms, (long long)item_ms,
-		(long long)player->wish.ceiling_percent, (long long)player->wish.spend_limit / 1000000, 1 << draw(play, 4));
+		(long long)player->wish.ceiling_percent, (long long)player->wish.spend_limit / 1000000,
+		1 << draw(play, 4));
 }
 
 static void draw_edits(struct play *play)
@@ -112,7 +114,8 @@ static void draw_edits(struct play *play)
 static int64_t draw_wall_offset_ms(struct play *play)
 {
 	static const int64_t offsets_ms[] = {-315360000000, -3600000, -90000, 90000, 7200000, 315360000000};
-	return play->auditor.has_wrong_clocks && draw(play, 3) == 0 ? offsets_ms[draw(play, ARRAY_SIZE(offsets_ms))] : 0;
+	return play->auditor.has_wrong_clocks && draw(play, 3) == 0 ? offsets_ms[draw(play, ARRAY_SIZE(offsets_ms))]
+								    : 0;
 }
 
 static void disturb(struct play *play)
@@ -230,7 +233,7 @@ static void maybe_settle(struct play *play)
 	if (is_for_person(&row->row))
 		settle_by_person(play, row);
 	else if (row->row.state == LEDGER_HELD && draw(play, 2) &&
-		 memory_ledger_resolve(ledger, row->row.id, LEDGER_PLANNED, NULL, "try again") == 0)
+		memory_ledger_resolve(ledger, row->row.id, LEDGER_PLANNED, NULL, "try again") == 0)
 		auditor_resolved(&play->auditor, row);
 }
 
@@ -340,27 +343,22 @@ static bool is_settled(const struct play *play, const struct memory_row *row, co
 	switch (row->row.state) {
 	case LEDGER_BOUGHT:
 	case LEDGER_FAILED:
-	case LEDGER_HELD:
-		return true;
+	case LEDGER_HELD: return true;
 	case LEDGER_IN_DOUBT:
 		return row->row.needs_person || is_hidden || strstr(result->message, "needs review") ||
-		       strstr(result->message, "the wanted currency");
-	default:
-		return false;
+			strstr(result->message, "the wanted currency");
+	default: return false;
 	}
 }
 
 static bool says_what_it_is(const struct memory_row *row, int status)
 {
 	switch (row->row.state) {
-	case LEDGER_BOUGHT:
-		return status >= 0;
+	case LEDGER_BOUGHT: return status >= 0;
 	case LEDGER_IN_DOUBT:
 		return status == SHIPOPT_EINDOUBT || (status == SHIPOPT_EREFUSED && row->row.needs_person);
-	case LEDGER_HELD:
-		return status == SHIPOPT_EHELD;
-	default:
-		return status < 0 && status != SHIPOPT_EINDOUBT;
+	case LEDGER_HELD: return status == SHIPOPT_EHELD;
+	default: return status < 0 && status != SHIPOPT_EINDOUBT;
 	}
 }
 
@@ -373,8 +371,8 @@ static void check_settled(struct play *play, const char *when)
 		const struct sim_result *result = &play->players[0].sim.results[i];
 		if (row && is_settled(play, row, result) && says_what_it_is(row, result->status))
 			continue;
-		auditor_breach(&play->auditor, row, "%s, %s ends with %s: %s", when, key, shipopt_error_name(result->status),
-			result->message);
+		auditor_breach(&play->auditor, row, "%s, %s ends with %s: %s", when, key,
+			shipopt_error_name(result->status), result->message);
 	}
 }
 
@@ -444,7 +442,8 @@ static bool play_seed(uint64_t seed, bool is_verbose)
 	auditor_end(&play.auditor);
 	sim_end();
 	if (play.auditor.is_broken || sim_world.strangers)
-		printf("seed %llu failed: SHIPOPT_SEED=%llu plays it again\n", (unsigned long long)seed, (unsigned long long)seed);
+		printf("seed %llu failed: SHIPOPT_SEED=%llu plays it again\n", (unsigned long long)seed,
+			(unsigned long long)seed);
 	return !play.auditor.is_broken && !sim_world.strangers;
 }
 
@@ -463,8 +462,8 @@ static void play_apart(uint64_t first, uint64_t count, bool is_verbose)
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-		print_error("seed %llu ended its process: SHIPOPT_SEED=%llu plays it again\n", (unsigned long long)tally->seed,
-			(unsigned long long)tally->seed);
+		print_error("seed %llu ended its process: SHIPOPT_SEED=%llu plays it again\n",
+			(unsigned long long)tally->seed, (unsigned long long)tally->seed);
 		tally->breaches++;
 	}
 }
@@ -490,10 +489,12 @@ static int end_tally(void **state)
 
 static void print_tally(uint64_t seeds)
 {
-	print_message("%llu seeds: %lld purchases of %lld items in %lld runs, %lld crashes, %lld rows settled by a person\n",
-		(unsigned long long)seeds, (long long)tally->purchases, (long long)tally->items, (long long)tally->starts,
-		(long long)tally->crashes, (long long)tally->resolved);
-	print_message("%lld labels; rows bought %lld, failed %lld, held %lld, in doubt for a person %lld; %lld surcharges of %.2f\n",
+	print_message(
+		"%llu seeds: %lld purchases of %lld items in %lld runs, %lld crashes, %lld rows settled by a person\n",
+		(unsigned long long)seeds, (long long)tally->purchases, (long long)tally->items,
+		(long long)tally->starts, (long long)tally->crashes, (long long)tally->resolved);
+	print_message(
+		"%lld labels; rows bought %lld, failed %lld, held %lld, in doubt for a person %lld; %lld surcharges of %.2f\n",
 		(long long)tally->labels, (long long)tally->bought, (long long)tally->failed, (long long)tally->held,
 		(long long)tally->in_doubt, (long long)tally->surcharges, (double)tally->surcharged / 1e6);
 }
@@ -501,7 +502,8 @@ static void print_tally(uint64_t seeds)
 static void whatever_goes_wrong_no_key_gets_two_labels_and_every_order_settles(void **state)
 {
 	uint64_t only = number_from_env("SHIPOPT_SEED", 0), seeds = 0;
-	uint64_t wanted = number_from_env("SHIPOPT_PURCHASES", getenv("SHIPOPT_LONG") ? PURCHASES_LONG : PURCHASES_SHORT);
+	uint64_t wanted =
+		number_from_env("SHIPOPT_PURCHASES", getenv("SHIPOPT_LONG") ? PURCHASES_LONG : PURCHASES_SHORT);
 	if (only) {
 		play_apart(only, 1, true);
 		print_tally(1);
@@ -533,8 +535,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_same_seed_gives_the_same_trace, begin_tally, end_tally),
-		cmocka_unit_test_setup_teardown(
-			whatever_goes_wrong_no_key_gets_two_labels_and_every_order_settles, begin_tally, end_tally),
+		cmocka_unit_test_setup_teardown(whatever_goes_wrong_no_key_gets_two_labels_and_every_order_settles,
+			begin_tally, end_tally),
 	};
 	cmocka_set_test_filter(getenv("FILTER"));
 	return cmocka_run_group_tests_name("adversary", tests, NULL, NULL);

@@ -34,7 +34,9 @@ static void begin_guarded(const char *settings)
 
 static void resolve(int state, const char *tracking_code)
 {
-	assert_int_equal(memory_ledger_resolve(&sim_database.ledger, case_row("o-0")->id, state, tracking_code, "looked"), 0);
+	assert_int_equal(memory_ledger_resolve(&sim_database.ledger, case_row("o-0")->id, state, tracking_code,
+				 "looked"),
+		0);
 }
 
 /* ---- rate runs, other content, other URLs ------------------------------------------------------------------- */
@@ -127,10 +129,11 @@ static void a_refused_repeat_behind_stale_reads_never_opens_a_new_shipment(void 
 			const struct ledger_row *row = case_row("o-0");
 			bool is_refusal = second_refusals[i].is_refusal;
 			if (row->state != LEDGER_IN_DOUBT || sim_world.calls[WORLD_CREATE] != 1 ||
-				process.results[0].status != SHIPOPT_EINDOUBT ||
-				row->needs_person != is_refusal || row->exists_seen == is_refusal)
-				fail_msg("%s, run %d: %s, %s: %s", second_refusals[i].name, run, ledger_state_name(row->state),
-					shipopt_error_name(process.results[0].status), process.results[0].message);
+				process.results[0].status != SHIPOPT_EINDOUBT || row->needs_person != is_refusal ||
+				row->exists_seen == is_refusal)
+				fail_msg("%s, run %d: %s, %s: %s", second_refusals[i].name, run,
+					ledger_state_name(row->state), shipopt_error_name(process.results[0].status),
+					process.results[0].message);
 		}
 		assert_true(sim_world.calls[WORLD_BUY] <= 3);
 		/* Once it shows, it is bought. */
@@ -163,7 +166,9 @@ static void two_orders_never_share_a_shipment(void **state)
 {
 	for (int is_named = 0; is_named < 2; is_named++) {
 		begin_guarded("bulk.max_in_flight=1");
-		case_script(2, (struct world_step[]){CREATE(NONE, 0), {WORLD_CREATE, is_named ? FAULT_SHARED_NAMED : FAULT_SHARED, 0}});
+		case_script(2,
+			(struct world_step[]){CREATE(NONE, 0),
+				{WORLD_CREATE, is_named ? FAULT_SHARED_NAMED : FAULT_SHARED, 0}});
 		assert_int_equal(sim_buy(&process, 2), 0);
 		assert_int_equal(process.results[0].status, 0);
 		assert_int_equal(process.results[1].status, SHIPOPT_EPROTOCOL);
@@ -247,8 +252,8 @@ static void a_refusal_without_a_listed_code_that_did_buy_is_found_bought(void **
 	}
 }
 
-static const struct world_step acted[] = {BUY(GATEWAY_PAGE, 0), BUY(GATEWAY_JSON, 0), BUY(GATEWAY_TEXT, 0), BUY(429_PAGE, 0),
-	BUY(429_UNLISTED, 0), BUY(EARLY_REFUSAL, 0), BUY(EARLY_SHIPMENT, 0), BUY(STALE_ANSWER, 0)};
+static const struct world_step acted[] = {BUY(GATEWAY_PAGE, 0), BUY(GATEWAY_JSON, 0), BUY(GATEWAY_TEXT, 0),
+	BUY(429_PAGE, 0), BUY(429_UNLISTED, 0), BUY(EARLY_REFUSAL, 0), BUY(EARLY_SHIPMENT, 0), BUY(STALE_ANSWER, 0)};
 
 static void what_proves_nothing_is_looked_up_also_after_the_work(void **state)
 {
@@ -257,7 +262,8 @@ static void what_proves_nothing_is_looked_up_also_after_the_work(void **state)
 		case_script(2, (struct world_step[]){BUY(NONE, 0), acted[i]});
 		assert_int_equal(sim_buy(&process, 2), 0);
 		if (process.results[1].status != 0 || sim_world.calls[WORLD_BUY] != 2 || sim_world.labels != 2)
-			fail_msg("%s: %s, %d labels", world_fault_name(acted[i].fault), process.results[1].message, sim_world.labels);
+			fail_msg("%s: %s, %d labels", world_fault_name(acted[i].fault), process.results[1].message,
+				sim_world.labels);
 		case_finish(&process);
 	}
 }
@@ -322,8 +328,9 @@ static void a_refused_repeat_after_a_persons_word_is_for_a_person_again(void **s
 static void the_reason_of_the_doubt_outlives_look_ups_that_fail(void **state)
 {
 	case_begin(&process, "bulk.item_timeout_ms=5000 carrier.attempts_max=1");
-	case_script(9, (struct world_step[]){BUY(GARBAGE, 0), READ(HANG, 0), READ(500, 0), READ(LOST_BEFORE, 0), READ(503, 3600000),
-					       READ(500, 0), READ(500, 0), READ(500, 0), READ(500, 0)});
+	case_script(9,
+		(struct world_step[]){BUY(GARBAGE, 0), READ(HANG, 0), READ(500, 0), READ(LOST_BEFORE, 0),
+			READ(503, 3600000), READ(500, 0), READ(500, 0), READ(500, 0), READ(500, 0)});
 	assert_int_equal(sim_buy(&process, 1), 0);
 	for (int run = 0; run < 2; run++) {
 		assert_int_equal(process.results[0].status, SHIPOPT_EINDOUBT);

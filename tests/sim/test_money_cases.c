@@ -78,7 +78,9 @@ static void a_changed_max_rate_also_counts_for_a_purchase_in_doubt(void **state)
 static void whatever_the_carrier_says_it_charged_the_label_is_bought_and_counted(void **state)
 {
 	for (enum world_charge charge = CHARGE_RATE; charge < CHARGE_COUNT; charge++) {
-		int64_t said = charge == CHARGE_RATE ? 5250000 : charge == CHARGE_MORE ? 5250000 + WORLD_CHARGE_MORE : 0;
+		int64_t said = charge == CHARGE_RATE ? 5250000
+			: charge == CHARGE_MORE      ? 5250000 + WORLD_CHARGE_MORE
+						     : 0;
 		case_begin(&process, "bulk.spend_limit=20.00");
 		sim_world.charge = charge;
 		assert_int_equal(sim_buy(&process, 1), 0);
@@ -88,8 +90,8 @@ static void whatever_the_carrier_says_it_charged_the_label_is_bought_and_counted
 		assert_int_equal(process.results[0].amount, said ? said : 5250000);
 		assert_int_equal(memory_ledger_budget(&sim_database.ledger, "default")->spent, said ? said : 5250000);
 		const char *note = charge == CHARGE_RATE ? ""
-				   : charge == CHARGE_MORE ? "charged 10.25 USD where at most 5.25 USD was approved"
-							   : "does not say what was charged";
+			: charge == CHARGE_MORE          ? "charged 10.25 USD where at most 5.25 USD was approved"
+							 : "does not say what was charged";
 		assert_non_null(strstr(process.results[0].message, note));
 		/* The next run says the same. */
 		buy_again(NULL);

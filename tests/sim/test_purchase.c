@@ -9,10 +9,12 @@
 #include "base/memory.h"
 #include "purchase_test.h"
 
-
 /* ---- one thing goes wrong ---------------------------------------------------------------------------------- */
 
-#define SCRIPT(...) {__VA_ARGS__}
+#define SCRIPT(...)         \
+	{                   \
+		__VA_ARGS__ \
+	}
 
 static const struct scenario {
 	const char *name;
@@ -35,17 +37,19 @@ static const struct scenario {
 	{"create: 503 for 3 s", SCRIPT(CREATE(503, 3000)), 1, 0, LEDGER_BOUGHT, 2, 1, 0, 0, 1, 3, 5},
 	{"create: 429 at once", SCRIPT(CREATE(429, 0)), 1, 0, LEDGER_BOUGHT, 2, 1, 0, 0, 1, 0, 2},
 	{"create: 429 for 3 s", SCRIPT(CREATE(429, 3000)), 1, 0, LEDGER_BOUGHT, 2, 1, 0, 0, 1, 3, 5},
-	{"create: 429 for an hour", SCRIPT(CREATE(429, 3600000)), 1, SHIPOPT_ERATELIMIT, LEDGER_PLANNED, 1, 0, 0, 0, 0, 0, 1},
+	{"create: 429 for an hour", SCRIPT(CREATE(429, 3600000)), 1, SHIPOPT_ERATELIMIT, LEDGER_PLANNED, 1, 0, 0, 0, 0,
+		0, 1},
 	{"create: refused", SCRIPT(CREATE(REFUSED, 0)), 1, SHIPOPT_EREFUSED, LEDGER_FAILED, 1, 0, 0, 0, 0, 0, 1},
 	{"create: 404", SCRIPT(CREATE(404, 0)), 1, SHIPOPT_EPROTOCOL, LEDGER_PLANNED, 1, 0, 0, 0, 0, 0, 1},
 	{"create: 401", SCRIPT(CREATE(401, 0)), 1, SHIPOPT_EAUTH, LEDGER_PLANNED, 1, 0, 0, 0, 0, 0, 1},
 	{"create: 402", SCRIPT(CREATE(402, 0)), 1, SHIPOPT_EPAYMENT, LEDGER_PLANNED, 1, 0, 0, 0, 0, 0, 1},
-	{"create: somebody else's shipment", SCRIPT(CREATE(OTHER_BODY, 0)), 1, SHIPOPT_EPROTOCOL, LEDGER_PLANNED, 1, 0, 0, 0, 0,
-		0, 1},
+	{"create: somebody else's shipment", SCRIPT(CREATE(OTHER_BODY, 0)), 1, SHIPOPT_EPROTOCOL, LEDGER_PLANNED, 1, 0,
+		0, 0, 0, 0, 1},
 	/* Buying is repeated only when it is certain that nothing was done. */
 	{"buy: refused connection", SCRIPT(BUY(REFUSED_CONNECTION, 0)), 1, 0, LEDGER_BOUGHT, 1, 2, 0, 0, 1, 0, 2},
-	{"buy: refused connections", SCRIPT(BUY(REFUSED_CONNECTION, 0), BUY(REFUSED_CONNECTION, 0), BUY(REFUSED_CONNECTION, 0),
-					    BUY(REFUSED_CONNECTION, 0)),
+	{"buy: refused connections",
+		SCRIPT(BUY(REFUSED_CONNECTION, 0), BUY(REFUSED_CONNECTION, 0), BUY(REFUSED_CONNECTION, 0),
+			BUY(REFUSED_CONNECTION, 0)),
 		4, SHIPOPT_ECONNECT, LEDGER_CREATED, 1, 4, 0, 0, 0, 0, 5},
 	{"buy: lost before", SCRIPT(BUY(LOST_BEFORE, 0)), 1, 0, LEDGER_BOUGHT, 1, 2, -1, 0, 1, 120, 122},
 	{"buy: lost after", SCRIPT(BUY(LOST_AFTER, 0)), 1, 0, LEDGER_BOUGHT, 1, 1, 1, 0, 1, 0, 2},
@@ -78,20 +82,23 @@ static const struct scenario {
 	{"buy: timed out, never done", SCRIPT(BUY(TIMED_OUT, -1)), 1, 0, LEDGER_BOUGHT, 1, 2, -1, 0, 1, 120, 122},
 	{"buy: no response, never done", SCRIPT(BUY(NO_RESPONSE, -1)), 1, 0, LEDGER_BOUGHT, 1, 2, -1, 0, 1, 120, 122},
 	/* An expired rate: the same shipment again, at no more than was approved. */
-	{"buy: rate expired, dearer now", SCRIPT(BUY(RATE_EXPIRED, 0)), 1, SHIPOPT_EHELD, LEDGER_HELD, 1, 1, 0, 1, 0, 0, 1},
+	{"buy: rate expired, dearer now", SCRIPT(BUY(RATE_EXPIRED, 0)), 1, SHIPOPT_EHELD, LEDGER_HELD, 1, 1, 0, 1, 0, 0,
+		1},
 	/* Reading back is repeated. */
 	{"read: lost", SCRIPT(BUY(LOST_AFTER, 0), READ(LOST_BEFORE, 0)), 2, 0, LEDGER_BOUGHT, 1, 1, 2, 0, 1, 0, 2},
 	{"read: 500", SCRIPT(BUY(LOST_AFTER, 0), READ(500, 0)), 2, 0, LEDGER_BOUGHT, 1, 1, 2, 0, 1, 0, 2},
 	{"read: garbage", SCRIPT(BUY(LOST_AFTER, 0), READ(GARBAGE, 0)), 2, 0, LEDGER_BOUGHT, 1, 1, 2, 0, 1, 0, 2},
 	{"read: hang", SCRIPT(BUY(LOST_AFTER, 0), READ(HANG, 0)), 2, 0, LEDGER_BOUGHT, 1, 1, 2, 0, 1, 60, 62},
 	{"read: 429 for 3 s", SCRIPT(BUY(LOST_AFTER, 0), READ(429, 3000)), 2, 0, LEDGER_BOUGHT, 1, 1, 2, 0, 1, 3, 5},
-	{"read: somebody else's shipment", SCRIPT(BUY(LOST_AFTER, 0), READ(OTHER_BODY, 0)), 2, 0, LEDGER_BOUGHT, 1, 1, 2, 0, 1, 0,
+	{"read: somebody else's shipment", SCRIPT(BUY(LOST_AFTER, 0), READ(OTHER_BODY, 0)), 2, 0, LEDGER_BOUGHT, 1, 1,
+		2, 0, 1, 0, 2},
+	{"read: a proxy's 404", SCRIPT(BUY(LOST_AFTER, 0), READ(BARE_404, 0)), 2, 0, LEDGER_BOUGHT, 1, 1, 2, 0, 1, 0,
 		2},
-	{"read: a proxy's 404", SCRIPT(BUY(LOST_AFTER, 0), READ(BARE_404, 0)), 2, 0, LEDGER_BOUGHT, 1, 1, 2, 0, 1, 0, 2},
-	{"read: 401", SCRIPT(BUY(LOST_AFTER, 0), READ(401, 0)), 2, SHIPOPT_EINDOUBT, LEDGER_IN_DOUBT, 1, 1, 1, 0, 1, 0, 2},
+	{"read: 401", SCRIPT(BUY(LOST_AFTER, 0), READ(401, 0)), 2, SHIPOPT_EINDOUBT, LEDGER_IN_DOUBT, 1, 1, 1, 0, 1, 0,
+		2},
 	/* A second purchase of the same shipment that goes wrong too. */
-	{"bought again after settling, lost again", SCRIPT(BUY(LOST_BEFORE, 0), BUY(LOST_AFTER, 0)), 2, 0, LEDGER_BOUGHT, 1, 2,
-		-1, 0, 1, 120, 125},
+	{"bought again after settling, lost again", SCRIPT(BUY(LOST_BEFORE, 0), BUY(LOST_AFTER, 0)), 2, 0,
+		LEDGER_BOUGHT, 1, 2, -1, 0, 1, 120, 125},
 	{"bought again after settling, refused", SCRIPT(BUY(LOST_BEFORE, 0), BUY(REFUSED, 0)), 2, SHIPOPT_EINDOUBT,
 		LEDGER_IN_DOUBT, 1, 2, -1, 0, 0, 240, 245},
 };
@@ -260,8 +267,8 @@ static void another_process_that_takes_over_reads_back_first(void **state)
 
 static void a_database_that_fails_never_hides_a_purchase(void **state)
 {
-	static const enum ledger_operation operations[] = {LEDGER_CLAIM, LEDGER_CREATE, LEDGER_BUY, LEDGER_BOUGHT_, LEDGER_DOUBT,
-		LEDGER_RENEW, LEDGER_FAIL, LEDGER_REOPEN};
+	static const enum ledger_operation operations[] = {LEDGER_CLAIM, LEDGER_CREATE, LEDGER_BUY, LEDGER_BOUGHT_,
+		LEDGER_DOUBT, LEDGER_RENEW, LEDGER_FAIL, LEDGER_REOPEN};
 	for (size_t i = 0; i < ARRAY_SIZE(operations) * 3; i++) {
 		struct sim_process process;
 		struct database_step step = {operations[i / 3], 1, (enum database_fault)(i % 3)};
@@ -355,7 +362,8 @@ int main(void)
 		cmocka_unit_test(another_process_that_takes_over_reads_back_first),
 		cmocka_unit_test(a_database_that_fails_never_hides_a_purchase),
 		cmocka_unit_test(a_bought_label_is_written_down_though_the_database_fails_for_a_while),
-		cmocka_unit_test(other_content_under_the_same_key_replaces_what_was_not_sent_and_conflicts_with_what_was),
+		cmocka_unit_test(
+			other_content_under_the_same_key_replaces_what_was_not_sent_and_conflicts_with_what_was),
 	};
 	cmocka_set_test_filter(getenv("FILTER"));
 	return cmocka_run_group_tests_name("purchase", tests, NULL, NULL);

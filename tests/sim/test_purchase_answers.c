@@ -69,15 +69,16 @@ static void an_answer_before_the_request_was_whole_is_not_told_as_the_carriers_w
 /* In the API's own words, but on no list; with a code, without one, and as a text. */
 static void a_refusal_that_proves_nothing_is_for_a_person(void **state)
 {
-	static const char *const bodies[] = {REFUSAL("SOMETHING.NEW"), "{\"error\":{\"message\":\"the carrier's words\"}}",
-		"{\"error\":\"the carrier's words\"}"};
+	static const char *const bodies[] = {REFUSAL("SOMETHING.NEW"),
+		"{\"error\":{\"message\":\"the carrier's words\"}}", "{\"error\":\"the carrier's words\"}"};
 	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
 		struct sim_process process;
 		begin(&process, NULL);
 		SCRIPT_OF(BUY(500, 0)); /* no work is done */
 		EDIT_BODY(WORLD_BUY, 1, 422, bodies[i]);
 		assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EREFUSED);
-		assert_true(case_says(&process, "refused, but not proven: a person must look the shipment up at the carrier"));
+		assert_true(case_says(&process,
+			"refused, but not proven: a person must look the shipment up at the carrier"));
 		assert_true(case_says(&process, "the carrier's words"));
 		assert_int_equal(case_row("o-0")->state, LEDGER_IN_DOUBT);
 		assert_int_equal(case_row("o-0")->unproven, 1);
@@ -92,7 +93,8 @@ static void a_refusal_that_proves_nothing_is_for_a_person(void **state)
 
 static void what_is_no_error_of_the_api_says_nothing(void **state)
 {
-	static const char *const bodies[] = {"{\"error\":17}", "{\"code\":\"SHIPMENT.POSTAGE.FAILURE\",\"message\":\"gone\"}", "[]"};
+	static const char *const bodies[] = {"{\"error\":17}",
+		"{\"code\":\"SHIPMENT.POSTAGE.FAILURE\",\"message\":\"gone\"}", "[]"};
 	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
 		struct sim_process process;
 		begin(&process, NULL);
@@ -173,8 +175,9 @@ static void a_rerate_must_be_about_the_shipment_that_was_asked_for(void **state)
 		begin(&process, NULL);
 		SCRIPT_OF(BUY(RATE_EXPIRED, 0));
 		EDIT(WORLD_RERATE, "{\"id\":\"shp_0\",", "{");
-		EDIT(WORLD_RERATE, "\"delivery_days\":", i == 0 ? "\"shipment_id\":\"shp_0\",\"delivery_days\":"
-							       : "\"shipment_id\":\"shp_7\",\"delivery_days\":");
+		EDIT(WORLD_RERATE, "\"delivery_days\":",
+			i == 0 ? "\"shipment_id\":\"shp_0\",\"delivery_days\":"
+			       : "\"shipment_id\":\"shp_7\",\"delivery_days\":");
 		assert_int_equal(case_one(&process, 1, 0, NULL), i == 0 ? 0 : SHIPOPT_EPROTOCOL);
 		if (i == 1)
 			assert_true(case_says(&process, "the carrier answered about shipment shp_7 instead of shp_0"));
@@ -213,7 +216,8 @@ static void a_creation_must_have_an_id_of_its_own_and_this_orders_reference(void
 		{"{\"id\":\"shp_0\",", "{", "the carrier's answer has no shipment id"},
 		{"\"reference\":\"o-0\"", "\"reference\":\"o-7\"",
 			"the carrier answered about a shipment with reference \"o-7\" instead of \"o-0\""},
-		{"\"reference\":\"o-0\"", "\"reference\":\"o\"", "instead of \"o-0\""}, /* cut, but to what is not its own */
+		{"\"reference\":\"o-0\"", "\"reference\":\"o\"",
+			"instead of \"o-0\""}, /* cut, but to what is not its own */
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct sim_process process;

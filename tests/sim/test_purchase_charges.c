@@ -26,10 +26,14 @@ static void what_was_charged_is_believed_only_where_it_can_be(void **state)
 		const char *note;
 	} cases[] = {
 		{"\"selected_rate\":", "\"no_rate\":", 0, 5250000, not_known},
-		{"\"rate\":\"5.25\",\"currency\":\"USD\"}", "\"rate\":\"-5.25\",\"currency\":\"USD\"}", 0, 5250000, not_known},
-		{"\"rate\":\"5.25\",\"currency\":\"USD\"}", "\"rate\":\"0.00\",\"currency\":\"USD\"}", 0, 5250000, not_known},
-		{"\"rate\":\"5.25\",\"currency\":\"USD\"}", "\"rate\":\"1000000.01\",\"currency\":\"USD\"}", 0, 5250000, not_known},
-		{"\"rate\":\"5.25\",\"currency\":\"USD\"}", "\"rate\":\"5.20\",\"currency\":\"EUR\"}", 0, 5250000, not_known},
+		{"\"rate\":\"5.25\",\"currency\":\"USD\"}", "\"rate\":\"-5.25\",\"currency\":\"USD\"}", 0, 5250000,
+			not_known},
+		{"\"rate\":\"5.25\",\"currency\":\"USD\"}", "\"rate\":\"0.00\",\"currency\":\"USD\"}", 0, 5250000,
+			not_known},
+		{"\"rate\":\"5.25\",\"currency\":\"USD\"}", "\"rate\":\"1000000.01\",\"currency\":\"USD\"}", 0, 5250000,
+			not_known},
+		{"\"rate\":\"5.25\",\"currency\":\"USD\"}", "\"rate\":\"5.20\",\"currency\":\"EUR\"}", 0, 5250000,
+			not_known},
 		{"\"rate\":\"5.25\",\"currency\":\"USD\"}", "\"rate\":\"5.20\"}", 5200000, 5200000, ""},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -54,8 +58,8 @@ static void a_label_dearer_than_approved_says_so(void **state)
 	begin(&process, NULL);
 	EDIT(WORLD_BUY, "\"rate\":\"5.25\",\"currency\":\"USD\"}", "\"rate\":\"9.25\",\"currency\":\"USD\"}");
 	assert_int_equal(case_one(&process, 1, 6000000, NULL), 0);
-	assert_string_equal(
-		process.results[0].message, "bought, but the carrier charged 9.25 USD where at most 6.00 USD was approved");
+	assert_string_equal(process.results[0].message,
+		"bought, but the carrier charged 9.25 USD where at most 6.00 USD was approved");
 	assert_int_equal(process.results[0].amount, 9250000);
 	EDIT(WORLD_BUY, "\"postage_label\":", "\"no_label\":"); /* without its document as well */
 	shipopt_order *order = sim_order("o-1", 1);
@@ -141,7 +145,8 @@ static void insurance_is_reserved_with_the_postage_and_in_one_currency(void **st
 		int status;
 		const char *says;
 	} cases[] = {
-		{"bulk.budget=spring bulk.spend_limit=6.24", SHIPOPT_ELIMIT, "6.25 more would pass the spend limit 6.24 USD"},
+		{"bulk.budget=spring bulk.spend_limit=6.24", SHIPOPT_ELIMIT,
+			"6.25 more would pass the spend limit 6.24 USD"},
 		{"bulk.budget=spring bulk.spend_limit=6.25", 0, ""},
 		{"bulk.budget=spring bulk.spend_limit=100.00 bulk.insurance_currency=EUR", SHIPOPT_ELIMIT,
 			"the rate is in USD and the insurance in EUR"},
@@ -191,11 +196,13 @@ static char *repeated(const char *begin, size_t length, const char *end)
 
 static void a_label_without_its_document_is_bought_and_says_so(void **state)
 {
-	char *long_url = repeated("\"label_url\":\"", 1100000, "\",\"was\":\""), *long_file = repeated("\"label_file\":\"", 4500000, "\",\"was\":\"");
+	char *long_url = repeated("\"label_url\":\"", 1100000, "\",\"was\":\""),
+	     *long_file = repeated("\"label_file\":\"", 4500000, "\",\"was\":\"");
 	const struct {
 		const char *from, *to, *says;
 	} cases[] = {
-		{"\"postage_label\":", "\"no_label\":", "the answer has no label document; fetch it with GET /shipments/shp_0"},
+		{"\"postage_label\":", "\"no_label\":",
+			"the answer has no label document; fetch it with GET /shipments/shp_0"},
 		{"\"label_url\":\"", "\"no_url\":\"", "the answer has no label document"},
 		{"\"label_url\":\"", long_url, "fetch it with GET /shipments/shp_0"},
 		{"\"label_url\":\"", long_file, "fetch it with GET /shipments/shp_0"},

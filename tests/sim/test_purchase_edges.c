@@ -106,11 +106,12 @@ static void a_voided_order_is_reported_as_such_at_another_base_url_too(void **st
 
 static void a_repeat_that_is_not_allowed_is_not_called_an_order_that_was_not_bought(void **state)
 {
-	static const char *const settings[] = {
-		"bulk.ceiling_percent=50 bulk.spend_limit=5.30 bulk.budget=b", "bulk.ceiling_percent=50 bulk.spend_limit=9.00 bulk.currency=CAD"};
+	static const char *const settings[] = {"bulk.ceiling_percent=50 bulk.spend_limit=5.30 bulk.budget=b",
+		"bulk.ceiling_percent=50 bulk.spend_limit=9.00 bulk.currency=CAD"};
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
 		struct sim_process process;
-		case_begin(&process, "bulk.ceiling_percent=50 bulk.spend_limit=5.30 bulk.budget=b bulk.item_timeout_ms=5000");
+		case_begin(&process,
+			"bulk.ceiling_percent=50 bulk.spend_limit=5.30 bulk.budget=b bulk.item_timeout_ms=5000");
 		SCRIPT_OF(BUY(LATE, 1000000), BUY(RATE_EXPIRED, 0));
 		sim_world.rerate_step = 1000000;
 		sim_buy(&process, 1);
@@ -130,7 +131,8 @@ static void a_repeat_that_is_not_allowed_is_not_called_an_order_that_was_not_bou
 static void prices_beyond_all_bounds_do_not_overflow(void **state)
 {
 	static const char *const settings[] = {"bulk.ceiling_percent=10 bulk.missing_carrier=fallback",
-		"bulk.ceiling_percent=10000 bulk.missing_carrier=fallback", "bulk.ceiling_percent=10 bulk.spend_limit=10"};
+		"bulk.ceiling_percent=10000 bulk.missing_carrier=fallback",
+		"bulk.ceiling_percent=10 bulk.spend_limit=10"};
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
 		struct sim_process process;
 		case_begin(&process, settings[i]);

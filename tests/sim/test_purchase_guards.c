@@ -142,7 +142,8 @@ static void a_spend_limit_in_another_currency_than_the_rate_buys_nothing(void **
 	sim_open(&process, "bulk.spend_limit=100.00 bulk.budget=spring");
 	sim_run = shipopt_bulk_buy;
 	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_ELIMIT);
-	assert_string_equal(process.results[0].message, "the rate is in EUR and the spend limit in USD; nothing was bought");
+	assert_string_equal(process.results[0].message,
+		"the rate is in EUR and the spend limit in USD; nothing was bought");
 	assert_int_equal(sim_database.seen[LEDGER_BUY], 0);
 	assert_int_equal(sim_world.calls[WORLD_BUY], 0);
 	case_finish(&process);
@@ -266,7 +267,8 @@ static void three_purchases_of_unknown_outcome_are_for_a_person(void **state)
 	SCRIPT_OF(BUY(LOST_BEFORE, 0), BUY(LOST_BEFORE, 0), BUY(LOST_BEFORE, 0));
 	for (int run = 0; run < 2; run++) {
 		assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EINDOUBT);
-		assert_non_null(strstr(process.results[0].message, "a person must look the shipment up at the carrier"));
+		assert_non_null(
+			strstr(process.results[0].message, "a person must look the shipment up at the carrier"));
 		assert_never_asked(LEDGER_BUY, 3);
 		assert_int_equal(case_row("o-0")->unproven, 3);
 		assert_int_equal(case_row("o-0")->needs_person, 1);

@@ -37,7 +37,8 @@ static void ask_late(struct sim_process *process)
 	shipopt_bulk_config_set_choose(process->bulk_config, answer_later, NULL);
 }
 
-static void begin_asking(struct sim_process *process, void (*configure)(struct sim_process *process), const char *settings)
+static void begin_asking(struct sim_process *process, void (*configure)(struct sim_process *process),
+	const char *settings)
 {
 	sim_begin(1);
 	sim_world.guard = false;
@@ -54,7 +55,8 @@ static void the_hosts_choice_is_bought_held_or_refused(void **state)
 	} cases[] = {
 		{0, 0, 0, LEDGER_BOUGHT, ""},
 		{2, 0, 0, LEDGER_BOUGHT, ""},
-		{3, 0, SHIPOPT_EINVAL, LEDGER_FAILED, "rate 3 was chosen, which cannot be bought; there are 3, counted from 0"},
+		{3, 0, SHIPOPT_EINVAL, LEDGER_FAILED,
+			"rate 3 was chosen, which cannot be bought; there are 3, counted from 0"},
 		{-1, 0, SHIPOPT_EINVAL, LEDGER_FAILED, "rate -1 was chosen"},
 		{INT64_MAX, 0, SHIPOPT_EINVAL, LEDGER_FAILED, "which cannot be bought"},
 		{0, SHIPOPT_ENORATE, SHIPOPT_ENORATE, LEDGER_FAILED, "the host's words"},
@@ -74,7 +76,8 @@ static void the_hosts_choice_is_bought_held_or_refused(void **state)
 
 static void a_rate_without_an_id_or_an_amount_cannot_be_chosen(void **state)
 {
-	static const char *const to[][2] = {{"\"id\":\"rate_0_1_1_", "\"no_id\":\"_"}, {"\"rate\":\"5.25\"", "\"rate\":\"five\""}};
+	static const char *const to[][2] = {{"\"id\":\"rate_0_1_1_", "\"no_id\":\"_"},
+		{"\"rate\":\"5.25\"", "\"rate\":\"five\""}};
 	for (size_t i = 0; i < ARRAY_SIZE(to); i++) {
 		struct sim_process process;
 		begin_asking(&process, ask_told, NULL);
@@ -188,7 +191,8 @@ static void a_cancel_while_the_ledger_writes_takes_effect_with_its_answer(void *
 		sim_wait(&process);
 		if (process.results[0].status != cases[i].item || case_row("o-0")->state != cases[i].state)
 			fail_msg("canceled at operation %d: %s, the row is %s", cases[i].operation,
-				shipopt_error_name(process.results[0].status), ledger_state_name(case_row("o-0")->state));
+				shipopt_error_name(process.results[0].status),
+				ledger_state_name(case_row("o-0")->state));
 		case_finish(&process);
 	}
 }

@@ -45,7 +45,8 @@ static void a_rate_that_expires_three_times_is_a_refusal(void **state)
 	for (int times = 1; times <= 3; times++) {
 		struct sim_process process;
 		case_begin(&process, NULL);
-		case_script((size_t)times, (struct world_step[]){BUY(RATE_EXPIRED, 0), BUY(RATE_EXPIRED, 0), BUY(RATE_EXPIRED, 0)});
+		case_script((size_t)times,
+			(struct world_step[]){BUY(RATE_EXPIRED, 0), BUY(RATE_EXPIRED, 0), BUY(RATE_EXPIRED, 0)});
 		sim_world.rerate_step = 0;
 		sim_buy(&process, 1);
 		assert_int_equal(process.results[0].status, times < 3 ? 0 : SHIPOPT_EREFUSED);
@@ -60,8 +61,9 @@ static void a_rerate_that_answers_about_another_shipment_is_not_believed(void **
 {
 	struct sim_process process;
 	case_begin(&process, "carrier.attempts_max=1"); /* the patient have eight times as many */
-	SCRIPT_OF(BUY(RATE_EXPIRED, 0), RERATE(OTHER_BODY, 0), RERATE(OTHER_BODY, 0), RERATE(OTHER_BODY, 0), RERATE(OTHER_BODY, 0),
-		RERATE(OTHER_BODY, 0), RERATE(OTHER_BODY, 0), RERATE(OTHER_BODY, 0), RERATE(OTHER_BODY, 0));
+	SCRIPT_OF(BUY(RATE_EXPIRED, 0), RERATE(OTHER_BODY, 0), RERATE(OTHER_BODY, 0), RERATE(OTHER_BODY, 0),
+		RERATE(OTHER_BODY, 0), RERATE(OTHER_BODY, 0), RERATE(OTHER_BODY, 0), RERATE(OTHER_BODY, 0),
+		RERATE(OTHER_BODY, 0));
 	sim_world.rerate_step = 0;
 	sim_buy(&process, 1);
 	assert_int_equal(process.results[0].status, SHIPOPT_EPROTOCOL);
@@ -193,8 +195,12 @@ static void check_and_resume(struct sim_process *process, const char *what, int6
 }
 
 static const struct world_step hard_ways[][2] = {
-	{BUY(NONE, 0), READ(NONE, 0)}, {BUY(LOST_AFTER, 0), READ(500, 0)}, {BUY(LATE, 3000), READ(LOST_BEFORE, 0)},
-	{BUY(RATE_EXPIRED, 0), RERATE(500, 0)}, {CREATE(HANG, 0), BUY(429, 3000)}, {BUY(REFUSED_CONNECTION, 0), READ(NONE, 0)},
+	{BUY(NONE, 0), READ(NONE, 0)},
+	{BUY(LOST_AFTER, 0), READ(500, 0)},
+	{BUY(LATE, 3000), READ(LOST_BEFORE, 0)},
+	{BUY(RATE_EXPIRED, 0), RERATE(500, 0)},
+	{CREATE(HANG, 0), BUY(429, 3000)},
+	{BUY(REFUSED_CONNECTION, 0), READ(NONE, 0)},
 };
 
 static void a_cancel_at_any_moment_hides_no_money(void **state)
@@ -228,7 +234,8 @@ static void a_deadline_at_any_moment_gives_one_honest_result(void **state)
 		for (int64_t timeout_ms = 1; timeout_ms < 200000; timeout_ms += 1 + timeout_ms / 7) {
 			struct sim_process process;
 			char settings[64];
-			snprintf(settings, sizeof(settings), "bulk.ceiling_percent=10 bulk.item_timeout_ms=%lld", (long long)timeout_ms);
+			snprintf(settings, sizeof(settings), "bulk.ceiling_percent=10 bulk.item_timeout_ms=%lld",
+				(long long)timeout_ms);
 			case_begin(&process, settings);
 			case_script(2, hard_ways[way]);
 			sim_world.rerate_step = 0;
@@ -304,8 +311,8 @@ static void a_success_between_refused_orders_begins_the_count_again(void **state
 {
 	struct sim_process process;
 	case_begin(&process, "bulk.max_in_flight=1");
-	SCRIPT_OF(CREATE(401, 0), CREATE(401, 0), CREATE(401, 0), CREATE(401, 0), CREATE(NONE, 0), CREATE(401, 0), CREATE(401, 0),
-		CREATE(401, 0));
+	SCRIPT_OF(CREATE(401, 0), CREATE(401, 0), CREATE(401, 0), CREATE(401, 0), CREATE(NONE, 0), CREATE(401, 0),
+		CREATE(401, 0), CREATE(401, 0));
 	assert_int_equal(sim_buy(&process, 20), 0);
 	for (size_t j = 0; j < 20; j++)
 		assert_int_equal(process.results[j].status, j < 8 && j != 4 ? SHIPOPT_EAUTH : 0);

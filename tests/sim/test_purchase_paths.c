@@ -104,8 +104,9 @@ static void rates_without_a_store_are_told_and_kept_nowhere(void **state)
 	case_begin(&process, NULL);
 	sim_run = shipopt_bulk_rate;
 	shipopt_bulk_free(process.bulk);
-	assert_int_equal(
-		shipopt_bulk_new(process.runtime, process.carrier, NULL, process.bulk_config, &process.bulk, NULL), 0);
+	assert_int_equal(shipopt_bulk_new(process.runtime, process.carrier, NULL, process.bulk_config, &process.bulk,
+				 NULL),
+		0);
 	assert_int_equal(case_one(&process, 1, 0, NULL), 0);
 	assert_int_equal(process.results[0].amount, 5250000);
 	SCRIPT_OF(CREATE(REFUSED, 0));

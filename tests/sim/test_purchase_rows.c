@@ -29,7 +29,8 @@ static void a_row_of_another_base_url_is_a_conflict(void **state)
 	assert_int_equal(case_one(&process, 1, 0, NULL), 0);
 	set_text(&row_of("o-0")->row.base_url, "http://other.invalid/v2");
 	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_ECONFLICT);
-	assert_true(case_says(&process, "is bought at http://other.invalid/v2, and this client uses http://carrier.invalid/v2"));
+	assert_true(case_says(&process,
+		"is bought at http://other.invalid/v2, and this client uses http://carrier.invalid/v2"));
 	case_finish(&process);
 }
 
@@ -204,7 +205,8 @@ static void what_another_process_holds_is_reported_as_its_row_says(void **state)
 	} cases[] = {
 		{LEDGER_PLANNED, 0, false, SHIPOPT_EBUSY, "another process holds the order until its lease ends"},
 		{LEDGER_PLANNED, 0, true, SHIPOPT_ECANCELED, ""},
-		{LEDGER_BUYING, 1, false, SHIPOPT_EINDOUBT, "another process holds the order, and its purchase is buying"},
+		{LEDGER_BUYING, 1, false, SHIPOPT_EINDOUBT,
+			"another process holds the order, and its purchase is buying"},
 		{LEDGER_BUYING, 1, true, SHIPOPT_EINDOUBT, "and its purchase is buying"},
 		{LEDGER_IN_DOUBT, 1, false, SHIPOPT_EINDOUBT, "and its purchase is in doubt"},
 	};

@@ -119,7 +119,8 @@ static size_t add_effect(struct world *world, const struct world_purchase *purch
 
 static size_t add_shipment(struct world *world, const char *body)
 {
-	world->shipments = grown(world->shipments, world->shipment_count, &world->shipment_capacity, sizeof(*world->shipments));
+	world->shipments =
+		grown(world->shipments, world->shipment_count, &world->shipment_capacity, sizeof(*world->shipments));
 	struct world_shipment *shipment = &world->shipments[world->shipment_count];
 	*shipment = (struct world_shipment){.version = 1};
 	/* Read without the library's parser, whose memory may be made to fail. */
@@ -154,8 +155,11 @@ static struct world_purchase read_purchase(const struct world *world, const stru
 	int number = 0;
 	long long price = 0;
 	char currency[4] = "";
-	const char *id = body ? strstr(body, "rate_") : NULL, *insurance = body ? strstr(body, "\"insurance\":\"") : NULL;
-	int fields = id ? sscanf(id, "rate_%d_%d_%d_%lld_%3[A-Z]", &number, &purchase.version, &purchase.rate, &price, currency) : 0;
+	const char *id = body ? strstr(body, "rate_") : NULL,
+		   *insurance = body ? strstr(body, "\"insurance\":\"") : NULL;
+	int fields = id
+		? sscanf(id, "rate_%d_%d_%d_%lld_%3[A-Z]", &number, &purchase.version, &purchase.rate, &price, currency)
+		: 0;
 	if (fields < 3 || (size_t)number != visit->shipment || purchase.rate < 0 || purchase.rate >= WORLD_RATES)
 		abort(); /* the rate of another shipment: never */
 	purchase.price = fields > 3 ? price : world->shipments[number].prices[purchase.rate];
@@ -209,7 +213,8 @@ static void begin_creation(struct world *world, const char *body, struct world_v
 static void begin_work(struct world *world, const char *body, struct world_visit *visit)
 {
 	bool works = world_work_delay_us(visit) >= 0;
-	bool is_sold = visit->call == WORLD_RERATE && world->rerates_no_label && world->shipments[visit->shipment].labels > 0;
+	bool is_sold =
+		visit->call == WORLD_RERATE && world->rerates_no_label && world->shipments[visit->shipment].labels > 0;
 	if (visit->call == WORLD_BUY)
 		begin_purchase(world, body, visit);
 	else if (visit->call == WORLD_CREATE && works)
@@ -218,7 +223,8 @@ static void begin_work(struct world *world, const char *body, struct world_visit
 		rerate(world, visit->shipment);
 }
 
-void world_arrive(struct world *world, const char *method, const char *path, const char *body, struct world_visit *visit)
+void world_arrive(struct world *world, const char *method, const char *path, const char *body,
+	struct world_visit *visit)
 {
 	world_catch_up(world);
 	*visit = (struct world_visit){.effect = SIZE_MAX, .retry_after_ms = -1};

@@ -44,27 +44,32 @@ enum world_fault {
 	FAULT_408,                /* the work is done `ms` later */
 	FAULT_409,                /* no work, with a code of the API's */
 	FAULT_429,                /* no work; Retry-After `ms`, -1: none */
-	FAULT_401, FAULT_402, FAULT_403, FAULT_404, /* no work, with a listed code */
-	FAULT_BARE_404,           /* a proxy's page; no work */
-	FAULT_REFUSED,            /* 422 with a listed code; no work */
-	FAULT_RATE_EXPIRED,       /* the same; the shipment's rates are void from now on */
-	FAULT_UNAVAILABLE,        /* the same, of the rate: RATE.UNAVAILABLE */
+	FAULT_401,
+	FAULT_402,
+	FAULT_403,
+	FAULT_404,          /* no work, with a listed code */
+	FAULT_BARE_404,     /* a proxy's page; no work */
+	FAULT_REFUSED,      /* 422 with a listed code; no work */
+	FAULT_RATE_EXPIRED, /* the same; the shipment's rates are void from now on */
+	FAULT_UNAVAILABLE,  /* the same, of the rate: RATE.UNAVAILABLE */
 	/* 422 with a code that says that it is not known; the work is done `ms` later, -1: never. So in all that follow. */
-	FAULT_IN_PROGRESS, FAULT_TIMED_OUT, FAULT_NO_RESPONSE,
-	FAULT_UNLISTED,           /* 422 with a code that is on no list */
-	FAULT_NO_CODE,            /* 422 with an error that has no code */
-	FAULT_ERROR_TEXT,         /* 422 {"error":"…"} */
-	FAULT_GATEWAY_PAGE,       /* a gateway's page of HTML, with some status */
-	FAULT_GATEWAY_JSON,       /* {"code":…,"message":…} */
-	FAULT_GATEWAY_TEXT,       /* {"error":"…"} */
-	FAULT_429_PAGE,           /* 429 of a gateway */
-	FAULT_429_UNLISTED,       /* 429 of the API with a code that is on no list */
-	FAULT_EARLY_REFUSAL,      /* a listed refusal, which began before the request was sent whole */
-	FAULT_EARLY_SHIPMENT,     /* 200 with the shipment, likewise */
-	FAULT_STALE_ANSWER,       /* 200 with another shipment that exists, and its label if it has one */
-	FAULT_STALE,              /* a replica answers that knows of no label (read, rerate) */
-	FAULT_SHARED,             /* a creation answers a shipment that is there already, without a reference */
-	FAULT_SHARED_NAMED,       /* and with its reference */
+	FAULT_IN_PROGRESS,
+	FAULT_TIMED_OUT,
+	FAULT_NO_RESPONSE,
+	FAULT_UNLISTED,       /* 422 with a code that is on no list */
+	FAULT_NO_CODE,        /* 422 with an error that has no code */
+	FAULT_ERROR_TEXT,     /* 422 {"error":"…"} */
+	FAULT_GATEWAY_PAGE,   /* a gateway's page of HTML, with some status */
+	FAULT_GATEWAY_JSON,   /* {"code":…,"message":…} */
+	FAULT_GATEWAY_TEXT,   /* {"error":"…"} */
+	FAULT_429_PAGE,       /* 429 of a gateway */
+	FAULT_429_UNLISTED,   /* 429 of the API with a code that is on no list */
+	FAULT_EARLY_REFUSAL,  /* a listed refusal, which began before the request was sent whole */
+	FAULT_EARLY_SHIPMENT, /* 200 with the shipment, likewise */
+	FAULT_STALE_ANSWER,   /* 200 with another shipment that exists, and its label if it has one */
+	FAULT_STALE,          /* a replica answers that knows of no label (read, rerate) */
+	FAULT_SHARED,         /* a creation answers a shipment that is there already, without a reference */
+	FAULT_SHARED_NAMED,   /* and with its reference */
 	FAULT_COUNT
 };
 
@@ -79,9 +84,11 @@ struct world_step {
 
 /* What the carrier says that it charged. */
 enum world_charge {
-	CHARGE_RATE,     /* the rate */
-	CHARGE_MORE,     /* WORLD_CHARGE_MORE more */
-	CHARGE_ZERO, CHARGE_NEGATIVE, CHARGE_ABSURD,
+	CHARGE_RATE, /* the rate */
+	CHARGE_MORE, /* WORLD_CHARGE_MORE more */
+	CHARGE_ZERO,
+	CHARGE_NEGATIVE,
+	CHARGE_ABSURD,
 	CHARGE_MISSING,  /* a selected rate without an amount */
 	CHARGE_NO_RATE,  /* no selected rate */
 	CHARGE_CURRENCY, /* the number of the rate, in another currency */
@@ -98,7 +105,7 @@ enum world_document {
 
 struct world_shipment {
 	char reference[80];
-	int64_t buyer; /* of the one row that sends purchases of it: what on_buy() writes down */
+	int64_t buyer;               /* of the one row that sends purchases of it: what on_buy() writes down */
 	int version;                 /* of its rates; even: they are expired */
 	int64_t prices[WORLD_RATES]; /* millionths */
 	const char *currencies[WORLD_RATES];
@@ -137,18 +144,18 @@ struct world {
 	const struct world_step *script;
 	size_t script_count;
 	uint64_t script_used;
-	unsigned permille;        /* of calls that something goes wrong with, without a script */
-	int64_t late_most_us;     /* latest effect of a drawn fault, counted from the request */
+	unsigned permille;    /* of calls that something goes wrong with, without a script */
+	int64_t late_most_us; /* latest effect of a drawn fault, counted from the request */
 	struct random random;
-	int64_t rerate_step;      /* added to every price by a re-rate */
+	int64_t rerate_step;        /* added to every price by a re-rate */
 	const char *hidden_carrier; /* gives no rates for the next `hidden_visits` ratings */
 	int hidden_visits;
 	enum world_charge charge; /* of the labels made from now on, and what follows */
 	enum world_document document;
 	bool insures_nothing;
-	int64_t stale_us;         /* how long replicas do not know of them; INT64_MAX: for good */
-	bool sells_old_rates;     /* also after a re-rate */
-	bool rerates_no_label;    /* SHIPMENT.RERATE.POSTAGE_EXISTS for a shipment with a label */
+	int64_t stale_us;      /* how long replicas do not know of them; INT64_MAX: for good */
+	bool sells_old_rates;  /* also after a re-rate */
+	bool rerates_no_label; /* SHIPMENT.RERATE.POSTAGE_EXISTS for a shipment with a label */
 	bool is_adverse;
 	void (*on_buy)(struct world *world, const struct world_purchase *purchase);
 
@@ -188,9 +195,11 @@ struct world_answer {
 	int64_t retry_after_ms;
 };
 
-void world_arrive(struct world *world, const char *method, const char *path, const char *body, struct world_visit *visit);
+void world_arrive(struct world *world, const char *method, const char *path, const char *body,
+	struct world_visit *visit);
 /* `body` is initialised; appending may fail, which is the caller's to see. */
-void world_leave(struct world *world, const struct world_visit *visit, struct world_answer *ret_answer, struct buffer *body);
+void world_leave(struct world *world, const struct world_visit *visit, struct world_answer *ret_answer,
+	struct buffer *body);
 /* Carries out what is due by now. */
 void world_catch_up(struct world *world);
 /* The shipment of this id; NULL: there is none. */

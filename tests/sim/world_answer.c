@@ -23,8 +23,8 @@ static void append_rate(struct buffer *body, const struct world_shipment *shipme
 	buffer_append_format(body,
 		"{\"id\":\"rate_%zu_%d_%d_%lld_%s\",\"carrier\":\"%s\",\"service\":\"%s\",\"rate\":\"%s\",\"currency\":\"%s\","
 		"\"delivery_days\":%d}",
-		index, shipment->version, i, (long long)shipment->prices[i], shipment->currencies[i], products[i].carrier,
-		products[i].service, amount, shipment->currencies[i], products[i].days);
+		index, shipment->version, i, (long long)shipment->prices[i], shipment->currencies[i],
+		products[i].carrier, products[i].service, amount, shipment->currencies[i], products[i].days);
 }
 
 static void append_rates(struct buffer *body, struct world *world, size_t index, bool rates_now)
@@ -53,29 +53,18 @@ static void append_charge(struct buffer *body, const struct world_shipment *ship
 	int64_t paid = shipment->price;
 	const char *currency = shipment->currency;
 	switch (shipment->charge) {
-	case CHARGE_NO_RATE:
-		return;
-	case CHARGE_MORE:
-		paid += WORLD_CHARGE_MORE;
-		break;
-	case CHARGE_ZERO:
-		paid = 0;
-		break;
-	case CHARGE_NEGATIVE:
-		paid = -paid;
-		break;
-	case CHARGE_ABSURD:
-		paid = INT64_C(9000000000000000000);
-		break;
-	case CHARGE_CURRENCY:
-		currency = strcmp(currency, "USD") == 0 ? "CAD" : "USD";
-		break;
-	default:
-		break;
+	case CHARGE_NO_RATE: return;
+	case CHARGE_MORE: paid += WORLD_CHARGE_MORE; break;
+	case CHARGE_ZERO: paid = 0; break;
+	case CHARGE_NEGATIVE: paid = -paid; break;
+	case CHARGE_ABSURD: paid = INT64_C(9000000000000000000); break;
+	case CHARGE_CURRENCY: currency = strcmp(currency, "USD") == 0 ? "CAD" : "USD"; break;
+	default: break;
 	}
 	decimal_format(paid, 2, amount);
-	buffer_append_format(body, ",\"selected_rate\":{\"id\":\"rate_%zu_%d_%d\",\"carrier\":\"%s\",\"service\":\"%s\",%s%s%s",
-		index, shipment->version, shipment->chosen, products[shipment->chosen].carrier,
+	buffer_append_format(body,
+		",\"selected_rate\":{\"id\":\"rate_%zu_%d_%d\",\"carrier\":\"%s\",\"service\":\"%s\",%s%s%s", index,
+		shipment->version, shipment->chosen, products[shipment->chosen].carrier,
 		products[shipment->chosen].service, shipment->charge == CHARGE_MISSING ? "" : "\"rate\":\"",
 		shipment->charge == CHARGE_MISSING ? "" : amount, shipment->charge == CHARGE_MISSING ? "" : "\",");
 	buffer_append_format(body, "\"currency\":\"%s\"}", currency);
@@ -114,7 +103,8 @@ static void append_shipment(struct buffer *body, struct world *world, size_t ind
 static void refuse(struct world_answer *answer, struct buffer *body, int http_status, const char *code)
 {
 	answer->http_status = http_status;
-	buffer_append_format(body, "{\"error\":{\"code\":\"%s\",\"message\":\"as the script says\",\"errors\":[]}}", code);
+	buffer_append_format(body, "{\"error\":{\"code\":\"%s\",\"message\":\"as the script says\",\"errors\":[]}}",
+		code);
 }
 
 static void fail(struct world_answer *answer, int status, bool was_sent)
@@ -126,8 +116,9 @@ static void fail(struct world_answer *answer, int status, bool was_sent)
 
 static bool is_fresh(const struct world *world, const struct world_visit *visit)
 {
-	return visit->fault != FAULT_STALE && (visit->call == WORLD_BUY || visit->call == WORLD_CREATE ||
-		clock_now_us() >= world->shipments[visit->shipment].stale_until_us);
+	return visit->fault != FAULT_STALE &&
+		(visit->call == WORLD_BUY || visit->call == WORLD_CREATE ||
+			clock_now_us() >= world->shipments[visit->shipment].stale_until_us);
 }
 
 static const char *refusal_of(const struct world *world, const struct world_visit *visit)
@@ -144,7 +135,8 @@ static const char *refusal_of(const struct world *world, const struct world_visi
 	return NULL;
 }
 
-static void answer_well(struct world *world, const struct world_visit *visit, struct world_answer *answer, struct buffer *body)
+static void answer_well(struct world *world, const struct world_visit *visit, struct world_answer *answer,
+	struct buffer *body)
 {
 	const char *refusal = visit->is_stranger ? NULL : refusal_of(world, visit);
 	if (visit->is_stranger) {
@@ -153,13 +145,14 @@ static void answer_well(struct world *world, const struct world_visit *visit, st
 		refuse(answer, body, 422, refusal);
 	} else {
 		answer->http_status = visit->call == WORLD_CREATE ? 201 : 200;
-		append_shipment(body, world, visit->shipment, visit->call == WORLD_CREATE || visit->call == WORLD_RERATE,
-			is_fresh(world, visit));
+		append_shipment(body, world, visit->shipment,
+			visit->call == WORLD_CREATE || visit->call == WORLD_RERATE, is_fresh(world, visit));
 	}
 }
 
 /* A creation that is answered with a shipment which was there already. */
-static void answer_shared(struct world *world, const struct world_visit *visit, struct world_answer *answer, struct buffer *body)
+static void answer_shared(struct world *world, const struct world_visit *visit, struct world_answer *answer,
+	struct buffer *body)
 {
 	struct world_shipment *shipment = &world->shipments[visit->shipment];
 	char first = shipment->reference[0];
@@ -171,7 +164,8 @@ static void answer_shared(struct world *world, const struct world_visit *visit, 
 }
 
 /* The shipment itself while there is no other. */
-static void answer_stale(struct world *world, const struct world_visit *visit, struct world_answer *answer, struct buffer *body)
+static void answer_stale(struct world *world, const struct world_visit *visit, struct world_answer *answer,
+	struct buffer *body)
 {
 	size_t other = world->shipment_count > 0 ? (visit->shipment + 1) % world->shipment_count : SIZE_MAX;
 	answer->http_status = 200;
@@ -239,34 +233,29 @@ static void answer_failure(const struct world_visit *visit, struct world_answer 
 		answer->http_status = http_status ? http_status : visit->gateway_status;
 }
 
-void world_leave(struct world *world, const struct world_visit *visit, struct world_answer *ret_answer, struct buffer *body)
+void world_leave(struct world *world, const struct world_visit *visit, struct world_answer *ret_answer,
+	struct buffer *body)
 {
 	bool is_early = visit->fault == FAULT_EARLY_REFUSAL || visit->fault == FAULT_EARLY_SHIPMENT;
 	world_catch_up(world);
-	*ret_answer = (struct world_answer){
-		.was_sent = true, .was_handed_over = !is_early, .retry_after_ms = visit->retry_after_ms};
+	*ret_answer = (struct world_answer){.was_sent = true,
+		.was_handed_over = !is_early,
+		.retry_after_ms = visit->retry_after_ms};
 	switch (visit->fault) {
 	case FAULT_NONE:
-	case FAULT_STALE:
-		answer_well(world, visit, ret_answer, body);
-		break;
+	case FAULT_STALE: answer_well(world, visit, ret_answer, body); break;
 	case FAULT_SHARED:
-	case FAULT_SHARED_NAMED:
-		answer_shared(world, visit, ret_answer, body);
-		break;
+	case FAULT_SHARED_NAMED: answer_shared(world, visit, ret_answer, body); break;
 	case FAULT_EARLY_SHIPMENT:
 		ret_answer->http_status = 200;
 		append_shipment(body, world, visit->shipment, false, true);
 		break;
-	case FAULT_STALE_ANSWER:
-		answer_stale(world, visit, ret_answer, body);
-		break;
+	case FAULT_STALE_ANSWER: answer_stale(world, visit, ret_answer, body); break;
 	case FAULT_NO_LABEL:
 		ret_answer->http_status = 200;
 		buffer_append_format(body, "{\"id\":\"shp_%zu\",\"rates\":[]}", visit->shipment);
 		break;
-	default:
-		answer_failure(visit, ret_answer, body);
+	default: answer_failure(visit, ret_answer, body);
 	}
 	world_note(world, (uint64_t)ret_answer->http_status << 8 | (uint8_t)-ret_answer->status);
 }

@@ -13,12 +13,12 @@
 
 const char *world_fault_name(enum world_fault fault)
 {
-	static const char *const names[FAULT_COUNT] = {"none", "refused connection", "lost before", "lost after", "late", "hang",
-		"hang late", "truncated", "garbage", "empty", "other body", "no label", "500", "500 after", "503", "408", "409",
-		"429", "401", "402", "403", "404", "bare 404", "refused", "rate expired", "rate unavailable", "in progress",
-		"timed out", "no response", "unlisted", "no code", "error text", "gateway's page", "gateway's JSON", "gateway's text",
-		"429 page", "429 unlisted", "early refusal", "early shipment", "stale answer", "stale replica", "shared",
-		"shared and named"};
+	static const char *const names[FAULT_COUNT] = {"none", "refused connection", "lost before", "lost after",
+		"late", "hang", "hang late", "truncated", "garbage", "empty", "other body", "no label", "500",
+		"500 after", "503", "408", "409", "429", "401", "402", "403", "404", "bare 404", "refused",
+		"rate expired", "rate unavailable", "in progress", "timed out", "no response", "unlisted", "no code",
+		"error text", "gateway's page", "gateway's JSON", "gateway's text", "429 page", "429 unlisted",
+		"early refusal", "early shipment", "stale answer", "stale replica", "shared", "shared and named"};
 	return names[fault];
 }
 
@@ -33,17 +33,13 @@ int64_t world_work_delay_us(const struct world_visit *visit)
 	case FAULT_OTHER_BODY:
 	case FAULT_500_AFTER:
 	case FAULT_SHARED:
-	case FAULT_SHARED_NAMED:
-		return 0;
+	case FAULT_SHARED_NAMED: return 0;
 	case FAULT_LATE:
 	case FAULT_HANG_LATE:
 	case FAULT_NO_LABEL:
-	case FAULT_408:
-		return visit->ms < 0 ? -1 : visit->ms * 1000;
-	case FAULT_STALE:
-		return -1;
-	default:
-		return visit->fault < FAULT_IN_PROGRESS || visit->ms < 0 ? -1 : visit->ms * 1000;
+	case FAULT_408: return visit->ms < 0 ? -1 : visit->ms * 1000;
+	case FAULT_STALE: return -1;
+	default: return visit->fault < FAULT_IN_PROGRESS || visit->ms < 0 ? -1 : visit->ms * 1000;
 	}
 }
 
@@ -63,28 +59,23 @@ static bool fits_call(enum world_call call, enum world_fault fault)
 	case FAULT_TIMED_OUT:
 	case FAULT_NO_RESPONSE:
 	case FAULT_EARLY_REFUSAL:
-	case FAULT_EARLY_SHIPMENT:
-		return call == WORLD_BUY;
+	case FAULT_EARLY_SHIPMENT: return call == WORLD_BUY;
 	case FAULT_404:
 	case FAULT_REFUSED:
 	case FAULT_UNLISTED:
 	case FAULT_NO_CODE:
-	case FAULT_ERROR_TEXT:
-		return call == WORLD_BUY || call == WORLD_CREATE;
-	case FAULT_STALE:
-		return call == WORLD_READ || call == WORLD_RERATE;
+	case FAULT_ERROR_TEXT: return call == WORLD_BUY || call == WORLD_CREATE;
+	case FAULT_STALE: return call == WORLD_READ || call == WORLD_RERATE;
 	case FAULT_SHARED:
-	case FAULT_SHARED_NAMED:
-		return call == WORLD_CREATE;
-	default:
-		return true;
+	case FAULT_SHARED_NAMED: return call == WORLD_CREATE;
+	default: return true;
 	}
 }
 
 static bool fits(struct world *world, enum world_call call, enum world_fault fault)
 {
 	bool ends_runs = fault == FAULT_401 || fault == FAULT_402 || fault == FAULT_403 || fault == FAULT_BARE_404 ||
-			 fault == FAULT_GATEWAY_PAGE;
+		fault == FAULT_GATEWAY_PAGE;
 	if (!world->guard && fault == FAULT_STALE)
 		return false;
 	/* Rarely, as nothing else happens after it. */
@@ -95,8 +86,9 @@ static bool fits(struct world *world, enum world_call call, enum world_fault fau
 
 static bool was_sent_before(const struct world *world, const struct world_visit *visit)
 {
-	return visit->call == WORLD_BUY && !visit->is_stranger && world->is_adverse && world->shipments[visit->shipment].buyer &&
-	       (world->shipments[visit->shipment].labels > 0 || world_is_buying(world, visit->shipment));
+	return visit->call == WORLD_BUY && !visit->is_stranger && world->is_adverse &&
+		world->shipments[visit->shipment].buyer &&
+		(world->shipments[visit->shipment].labels > 0 || world_is_buying(world, visit->shipment));
 }
 
 static int64_t draw_delay_ms(struct world *world, enum world_fault fault)
@@ -167,23 +159,27 @@ static int64_t draw_stale_us(struct world *world)
 {
 	if (!world->is_adverse || !world->guard || random_below(&world->random, PERMILLE) >= PERMILLE_STALE)
 		return world->stale_us;
-	return random_below(&world->random, 3) == 0 ? INT64_MAX
-						    : (int64_t)random_below(&world->random, (uint64_t)world->late_most_us * 2);
+	return random_below(&world->random, 3) == 0
+		? INT64_MAX
+		: (int64_t)random_below(&world->random, (uint64_t)world->late_most_us * 2);
 }
 
 void world_finish_label(struct world *world, struct world_shipment *shipment, int64_t insurance)
 {
 	int64_t stale_us = draw_stale_us(world);
 	bool is_insured = !world->insures_nothing && !is_odd(world);
-	shipment->charge = is_odd(world) ? (enum world_charge)random_below(&world->random, CHARGE_COUNT) : world->charge;
-	shipment->document = is_odd(world) ? (enum world_document)random_below(&world->random, DOCUMENT_COUNT) : world->document;
+	shipment->charge =
+		is_odd(world) ? (enum world_charge)random_below(&world->random, CHARGE_COUNT) : world->charge;
+	shipment->document =
+		is_odd(world) ? (enum world_document)random_below(&world->random, DOCUMENT_COUNT) : world->document;
 	shipment->insured = is_insured && insurance > 0 ? insurance : 0;
 	shipment->stale_until_us = stale_us == INT64_MAX ? INT64_MAX : clock_now_us() + stale_us;
 }
 
 void world_draw_prices(struct world *world, struct world_shipment *shipment)
 {
-	int64_t step = random_below(&world->random, 3) ? 0 : (int64_t)random_below(&world->random, 200) * 10000 - 1000000;
+	int64_t step =
+		random_below(&world->random, 3) ? 0 : (int64_t)random_below(&world->random, 200) * 10000 - 1000000;
 	bool changes_currency = is_odd(world) && random_below(&world->random, 2);
 	for (size_t i = 0; i < WORLD_RATES; i++) {
 		shipment->prices[i] = MAX(shipment->prices[i] + step, 1000000);

@@ -30,19 +30,20 @@ static shipopt_source *orders(size_t count)
 
 static void print_run(const char *name, size_t count, const struct fixture_result *result)
 {
-	print_message("%s of %zu: %lld ms, %lld bought, %lld already, %lld failed, %lld in doubt, %lld requests\n", name, count,
-		(long long)result->elapsed_ms, (long long)result->done, (long long)result->already,
+	print_message("%s of %zu: %lld ms, %lld bought, %lld already, %lld failed, %lld in doubt, %lld requests\n",
+		name, count, (long long)result->elapsed_ms, (long long)result->done, (long long)result->already,
 		(long long)result->failed, (long long)result->in_doubt, (long long)result->requests);
 }
 
 static void everything_goes_wrong(size_t count, bool guard_dropped)
 {
-	static const char *const options[] = {
-		"--latency-ms", "10", "--unpurchasable", "never", "--seed", "7", "--no-exists-guard", NULL};
+	static const char *const options[] = {"--latency-ms", "10", "--unpurchasable", "never", "--seed", "7",
+		"--no-exists-guard", NULL};
 	static const char *const guarded[] = {"--latency-ms", "10", "--unpurchasable", "never", "--seed", "8", NULL};
 	struct bulk_fixture fixture;
 	struct fixture_result result;
-	int64_t planted = (int64_t)((count + BUY_WORKER_PLANTED_EVERY - 1) / BUY_WORKER_PLANTED_EVERY), valid = (int64_t)count - planted;
+	int64_t planted = (int64_t)((count + BUY_WORKER_PLANTED_EVERY - 1) / BUY_WORKER_PLANTED_EVERY),
+		valid = (int64_t)count - planted;
 	fixture_start(&fixture, guard_dropped ? options : guarded);
 	assert_int_equal(sandbox_set_faults(&fixture.sandbox, BUY_WORKER_FAULTS), 0);
 	/* Items that are not settled by then end in doubt: work for the second run. */
@@ -57,7 +58,8 @@ static void everything_goes_wrong(size_t count, bool guard_dropped)
 	print_run("resumed", count, &result);
 	assert_int_equal(result.status, 0);
 	/* Every order is settled: bought, proven not bought, or for a person after what the carrier did to it. */
-	int64_t bought = fixture_ledger_count(&fixture, SHIPOPT_LEDGER_BOUGHT), asked = fixture_ledger_count_asked(&fixture);
+	int64_t bought = fixture_ledger_count(&fixture, SHIPOPT_LEDGER_BOUGHT),
+		asked = fixture_ledger_count_asked(&fixture);
 	print_message("%lld bought, %lld for a person\n", (long long)bought, (long long)asked);
 	assert_int_equal(fixture_ledger_count(&fixture, 0), count);
 	assert_int_equal(bought, result.done + result.already);

@@ -35,8 +35,8 @@ static bool is_long(void)
 
 static void start(struct bulk_fixture *fixture)
 {
-	static const char *const options[] = {
-		"--latency-ms", "10", "--unpurchasable", "never", "--no-exists-guard", NULL};
+	static const char *const options[] = {"--latency-ms", "10", "--unpurchasable", "never", "--no-exists-guard",
+		NULL};
 	fixture_start(fixture, options);
 	assert_int_equal(sandbox_set_faults(&fixture->sandbox, BUY_WORKER_FAULTS), 0);
 }
@@ -78,7 +78,8 @@ static void finish_and_compare(struct bulk_fixture *fixture, size_t count)
 	await_end(start_worker(fixture, count));
 	fixture_open(fixture, SETTINGS);
 	/* Every order is settled: bought, proven not bought, or for a person after what the carrier did to it. */
-	int64_t bought = fixture_ledger_count(fixture, SHIPOPT_LEDGER_BOUGHT), asked = fixture_ledger_count_asked(fixture);
+	int64_t bought = fixture_ledger_count(fixture, SHIPOPT_LEDGER_BOUGHT),
+		asked = fixture_ledger_count_asked(fixture);
 	print_message("%lld bought, %lld for a person\n", (long long)bought, (long long)asked);
 	assert_int_equal(fixture_ledger_count(fixture, 0), count);
 	assert_int_equal(fixture_ledger_count(fixture, SHIPOPT_LEDGER_IN_DOUBT), asked);

@@ -37,7 +37,7 @@
 
 struct watched { /* the source's view of the run: one side pool thread at a time */
 	size_t next, count;
-	int64_t resident_kb; /* at a tenth */
+	int64_t resident_kb;       /* at a tenth */
 	int64_t early_kb, late_kb; /* the least in use, of some looks: a buffer for a moment does not count */
 	bool has_shipments;
 };
@@ -99,7 +99,10 @@ static int next_order(void *userdata, shipopt_order *order)
 static shipopt_source *watched_orders(struct watched *watched, size_t count, bool has_shipments)
 {
 	shipopt_source *source;
-	*watched = (struct watched){.count = count, .has_shipments = has_shipments, .early_kb = INT64_MAX, .late_kb = INT64_MAX};
+	*watched = (struct watched){.count = count,
+		.has_shipments = has_shipments,
+		.early_kb = INT64_MAX,
+		.late_kb = INT64_MAX};
 	assert_int_equal(shipopt_source_new_callback(next_order, watched, &source), 0);
 	return source;
 }
@@ -110,8 +113,8 @@ static void check_growth(const struct watched *watched, const char *what, int64_
 	print_message("%s: %zu items in %lld ms, %.0f/s; in use %lld kB early, %lld kB late, %lld kB at the end; "
 		      "resident %lld kB at a tenth, %lld kB at the end\n",
 		what, watched->count, (long long)elapsed_ms, (double)watched->count * 1000.0 / (double)elapsed_ms,
-		(long long)watched->early_kb, (long long)watched->late_kb, (long long)end_kb, (long long)watched->resident_kb,
-		(long long)resident_kb());
+		(long long)watched->early_kb, (long long)watched->late_kb, (long long)end_kb,
+		(long long)watched->resident_kb, (long long)resident_kb());
 	assert_true(IS_SANITIZED || watched->late_kb < watched->early_kb + GROWTH_MAX_KB);
 	assert_true(IS_SANITIZED || end_kb < watched->early_kb + GROWTH_MAX_KB);
 }
@@ -131,8 +134,8 @@ static void host_calls_for_very_many_items_take_no_more_memory(void **state)
 	size_t count = is_long() ? 1000000 : 200000;
 	assert_int_equal(shipopt_runtime_new(NULL, &runtime), 0);
 	assert_int_equal(shipopt_bulk_new(runtime, NULL, NULL, NULL, &bulk, NULL), 0);
-	assert_int_equal(shipopt_bulk_call(bulk, watched_orders(&watched, count, false), NULL, answer_at_once, NULL, NULL,
-				 NULL, &run),
+	assert_int_equal(shipopt_bulk_call(bulk, watched_orders(&watched, count, false), NULL, answer_at_once, NULL,
+				 NULL, NULL, &run),
 		0);
 	assert_int_equal(shipopt_op_wait(run, -1), 0);
 	int64_t elapsed_ms = 0;

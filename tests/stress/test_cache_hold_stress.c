@@ -68,7 +68,8 @@ static void check(const shipopt_value *value)
 	const struct payload *payload = shipopt_value_data(value);
 	ASSERT(atomic_load_explicit(&payload->mark, memory_order_relaxed) == ALIVE);
 	struct key key = key_of(payload->key);
-	ASSERT(shipopt_value_key_length(value) == KEY_LENGTH && memcmp(shipopt_value_key(value), &key, KEY_LENGTH) == 0);
+	ASSERT(shipopt_value_key_length(value) == KEY_LENGTH &&
+		memcmp(shipopt_value_key(value), &key, KEY_LENGTH) == 0);
 }
 
 static void store(shipopt_cache *cache, uint32_t number)
@@ -85,8 +86,8 @@ static void store(shipopt_cache *cache, uint32_t number)
 	atomic_init(&payload->mark, ALIVE);
 	payload->key = number;
 	atomic_fetch_add(&made, 1);
-	ASSERT(shipopt_cache_put_owned(
-		       cache, &key, KEY_LENGTH, payload, sizeof(*payload), free_payload, NULL, NULL) == 0);
+	ASSERT(shipopt_cache_put_owned(cache, &key, KEY_LENGTH, payload, sizeof(*payload), free_payload, NULL, NULL) ==
+		0);
 }
 
 static shipopt_value *take(shipopt_cache *cache, uint32_t number)
@@ -129,12 +130,8 @@ static void operate(shipopt_cache *cache, struct random *random, shipopt_value *
 	struct key key = key_of(number);
 	shipopt_value **place = &kept[random_below(random, KEPT)];
 	switch (random_below(random, 12)) {
-	case 0:
-		store(cache, number);
-		break;
-	case 1:
-		shipopt_cache_remove(cache, &key, KEY_LENGTH);
-		break;
+	case 0: store(cache, number); break;
+	case 1: shipopt_cache_remove(cache, &key, KEY_LENGTH); break;
 	case 2:
 	case 3: /* keeps one for a while */
 		give_up(*place);
@@ -148,15 +145,12 @@ static void operate(shipopt_cache *cache, struct random *random, shipopt_value *
 		if (*place)
 			give_up(atomic_exchange(&boxes[random_below(random, BOXES)], shipopt_value_ref(*place)));
 		break;
-	case 7:
-		take_many(cache, random);
-		break;
+	case 7: take_many(cache, random); break;
 	case 8:
 		if (random_below(random, 20) == 0)
 			shipopt_cache_maintain(cache);
 		break;
-	default:
-		give_up(take(cache, number));
+	default: give_up(take(cache, number));
 	}
 }
 
@@ -243,8 +237,8 @@ static void handles_that_wander_between_threads_are_freed_once(void **state)
 	shipopt_cache_maintain(cache);
 	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_HELD_BYTES), 0);
 	assert_int_equal(atomic_load(&made) - atomic_load(&freed), count_owned(cache));
-	printf("%llu operations, %lld values, %llu threads\n", (unsigned long long)operations, (long long)atomic_load(&made),
-		(unsigned long long)lives);
+	printf("%llu operations, %lld values, %llu threads\n", (unsigned long long)operations,
+		(long long)atomic_load(&made), (unsigned long long)lives);
 	shipopt_cache_free(cache);
 	check_end();
 }

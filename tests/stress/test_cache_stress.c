@@ -70,15 +70,10 @@ static int load(void *userdata, shipopt_load *token)
 	char value[8192];
 	size_t length = make_value(&random, shipopt_load_key(token), shipopt_load_key_length(token), value);
 	switch (random_below(&random, 12)) {
-	case 0:
-		return SHIPOPT_ENETWORK;
-	case 1:
-		return shipopt_load_not_found(token, NULL);
-	case 2:
-		shipopt_load_abandon(token);
-		return 0;
-	default:
-		return shipopt_load_complete(token, value, length, NULL);
+	case 0: return SHIPOPT_ENETWORK;
+	case 1: return shipopt_load_not_found(token, NULL);
+	case 2: shipopt_load_abandon(token); return 0;
+	default: return shipopt_load_complete(token, value, length, NULL);
 	}
 }
 
@@ -89,7 +84,8 @@ static void see(void *userdata, const void *value, size_t length)
 
 static int visit(void *userdata, shipopt_value *value)
 {
-	check(shipopt_value_key(value), shipopt_value_key_length(value), shipopt_value_data(value), shipopt_value_length(value));
+	check(shipopt_value_key(value), shipopt_value_key_length(value), shipopt_value_data(value),
+		shipopt_value_length(value));
 	return 0;
 }
 
@@ -132,7 +128,8 @@ static void write_one(shipopt_cache *cache, struct random *random, const char *k
 		if (shipopt_cache_put_owned(cache, key, key_length, owned, length, free_owned, NULL, options) < 0)
 			abort();
 	} else if (random_below(random, 4) == 0) {
-		shipopt_cache_put_if(cache, key, key_length, value, length, 1 + (int)random_below(random, 2), 0, options);
+		shipopt_cache_put_if(cache, key, key_length, value, length, 1 + (int)random_below(random, 2), 0,
+			options);
 	} else if (shipopt_cache_put(cache, key, key_length, value, length, options) < 0) {
 		abort();
 	}
@@ -160,31 +157,15 @@ static void invalidate(shipopt_cache *cache, struct random *random)
 {
 	char tag[8];
 	switch (random_below(random, 40)) {
-	case 0:
-		shipopt_cache_clear(cache);
-		break;
-	case 1:
-		shipopt_cache_remove_prefix(cache, "group1:");
-		break;
-	case 2:
-		shipopt_cache_remove_pattern(cache, "group2:*7", NULL);
-		break;
-	case 3:
-		shipopt_cache_maintain(cache);
-		break;
-	case 4:
-		shipopt_cache_visit(cache, 0, visit, NULL);
-		break;
-	case 5:
-		shipopt_cache_visit_hottest(cache, 100, visit, NULL);
-		break;
+	case 0: shipopt_cache_clear(cache); break;
+	case 1: shipopt_cache_remove_prefix(cache, "group1:"); break;
+	case 2: shipopt_cache_remove_pattern(cache, "group2:*7", NULL); break;
+	case 3: shipopt_cache_maintain(cache); break;
+	case 4: shipopt_cache_visit(cache, 0, visit, NULL); break;
+	case 5: shipopt_cache_visit_hottest(cache, 100, visit, NULL); break;
 	case 6:
-	case 7:
-		sweep(cache, random);
-		break;
-	default:
-		sprintf(tag, "t%d", (int)random_below(random, TAGS));
-		shipopt_cache_remove_tag(cache, tag);
+	case 7: sweep(cache, random); break;
+	default: sprintf(tag, "t%d", (int)random_below(random, TAGS)); shipopt_cache_remove_tag(cache, tag);
 	}
 }
 
@@ -196,31 +177,18 @@ static void operate(shipopt_cache *cache, struct random *random)
 	switch (random_below(random, 16)) {
 	case 0:
 	case 1:
-	case 2:
-		write_one(cache, random, key, length);
-		break;
-	case 3:
-		shipopt_cache_remove(cache, key, length);
-		break;
-	case 4:
-		shipopt_cache_touch(cache, key, length, 1 + (int64_t)random_below(random, 200));
-		break;
-	case 5:
-		read_many(cache, random);
-		break;
-	case 6:
-		shipopt_cache_borrow(cache, key, length, see, key);
-		break;
+	case 2: write_one(cache, random, key, length); break;
+	case 3: shipopt_cache_remove(cache, key, length); break;
+	case 4: shipopt_cache_touch(cache, key, length, 1 + (int64_t)random_below(random, 200)); break;
+	case 5: read_many(cache, random); break;
+	case 6: shipopt_cache_borrow(cache, key, length, see, key); break;
 	case 7:
 		if (random_below(random, 40) == 0)
 			invalidate(cache, random);
 		break;
 	case 8:
-	case 9:
-		shipopt_cache_get_or_load(cache, key, length, load, NULL, NULL, &value, NULL);
-		break;
-	default:
-		shipopt_cache_get(cache, key, length, &value);
+	case 9: shipopt_cache_get_or_load(cache, key, length, load, NULL, NULL, &value, NULL); break;
+	default: shipopt_cache_get(cache, key, length, &value);
 	}
 	if (value)
 		check(key, length, shipopt_value_data(value), shipopt_value_length(value));
@@ -302,12 +270,14 @@ static void run(const char *policy)
 	assert_int_equal(atomic_load(&sweeps_begun), atomic_load(&sweeps_ended));
 	assert_true(atomic_load(&swept) <= stat_of(cache, SHIPOPT_CACHE_STAT_REMOVED));
 	check_sums(cache);
-	printf("%s: %llu operations, %lld bytes in %lld entries as summed, %lld patterns took %lld, %lld stored, %lld evicted, %lld expired, %lld by tag, %lld loads, %lld coalesced\n", policy,
-		(unsigned long long)operations, (long long)stat_of(cache, SHIPOPT_CACHE_STAT_BYTES),
+	printf("%s: %llu operations, %lld bytes in %lld entries as summed, %lld patterns took %lld, %lld stored, %lld evicted, %lld expired, %lld by tag, %lld loads, %lld coalesced\n",
+		policy, (unsigned long long)operations, (long long)stat_of(cache, SHIPOPT_CACHE_STAT_BYTES),
 		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), (long long)atomic_load(&sweeps_ended),
 		(long long)atomic_load(&swept), (long long)stat_of(cache, SHIPOPT_CACHE_STAT_STORED),
-		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_EVICTED), (long long)stat_of(cache, SHIPOPT_CACHE_STAT_EXPIRED),
-		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_TAGGED), (long long)stat_of(cache, SHIPOPT_CACHE_STAT_LOADS),
+		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_EVICTED),
+		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_EXPIRED),
+		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_TAGGED),
+		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_LOADS),
 		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_COALESCED));
 	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_HELD_BYTES), 0);
 	int64_t left = 0;

@@ -122,8 +122,8 @@ static int query_on(struct worker *worker, shipopt_pool *pool, shipopt_lease *le
 {
 	shipopt_op *op = NULL;
 	shipopt_query *query = some_query(worker, sql, id);
-	int r = lease ? shipopt_lease_query(lease, query, some_done(worker), NULL, &op) :
-			shipopt_pool_query(pool, query, some_done(worker), NULL, &op);
+	int r = lease ? shipopt_lease_query(lease, query, some_done(worker), NULL, &op)
+		      : shipopt_pool_query(pool, query, some_done(worker), NULL, &op);
 	shipopt_query_free(query);
 	return settle(worker, r, op);
 }
@@ -139,7 +139,8 @@ static void try_insert(struct worker *worker)
 static void try_read(struct worker *worker)
 {
 	static const char *const reads[] = {"select 1", "select pg_sleep(0.01)", "select 1 / 0",
-		"select repeat('x', 1000) from generate_series(1, 500)", "listen soaked", "create temporary table t ()"};
+		"select repeat('x', 1000) from generate_series(1, 500)", "listen soaked",
+		"create temporary table t ()"};
 	query_on(worker, some_pool(worker), NULL, reads[below(worker, 6)], -1);
 }
 
@@ -338,7 +339,8 @@ static void try_transaction(struct worker *worker)
 	} else {
 		for (int i = 0; i < 4; i++)
 			tried.ids[i] = new_id(worker);
-		r = shipopt_pool_transaction(some_pool(worker), options, insert_when_asked, some_done(worker), &tried, &op);
+		r = shipopt_pool_transaction(some_pool(worker), options, insert_when_asked, some_done(worker), &tried,
+			&op);
 		r = settle(worker, r, op);
 	}
 	shipopt_transaction_options_free(options);
@@ -350,8 +352,8 @@ static void try_transaction(struct worker *worker)
 
 static void *work(void *argument)
 {
-	static void (*const all[])(struct worker *worker) = {try_insert, try_insert, try_read, try_batch, try_stream, try_block, try_copy,
-		try_transaction, try_transaction};
+	static void (*const all[])(struct worker * worker) = {try_insert, try_insert, try_read, try_batch, try_stream,
+		try_block, try_copy, try_transaction, try_transaction};
 	struct worker *worker = argument;
 	while (!atomic_load(&is_over) && worker->count < IDS_MAX - 100)
 		all[below(worker, sizeof(all) / sizeof(all[0]))](worker);
@@ -363,8 +365,9 @@ static void terminate_until(PGconn *side, struct random *random, int64_t end_ms)
 {
 	while (clock_now_ms() < end_ms) {
 		poll(NULL, 0, (int)random_below(random, 60));
-		PQclear(PQexec(side, "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and "
-				     "backend_type = 'client backend' order by random() limit 1"));
+		PQclear(PQexec(side,
+			"select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and "
+			"backend_type = 'client backend' order by random() limit 1"));
 	}
 }
 
@@ -422,9 +425,10 @@ static bool is_quiet(void)
 
 static void whatever_is_done_and_whenever_it_ends_the_outcome_is_what_happened(void **state)
 {
-	static const char *const settings[] = {"max", "3", "overflow", "1", "acquire_timeout_ms", "500", "command_timeout_ms", "2000",
-		"cancel_grace_ms", "20000", "statements_max", "2", "ping_idle_ms", "20", "lifetime_ms", "400", "idle_timeout_ms", "200",
-		"backoff_max_ms", "50", "result_bytes", "200000", "stream_bytes", "65536", "pipeline_statements", "2", NULL};
+	static const char *const settings[] = {"max", "3", "overflow", "1", "acquire_timeout_ms", "500",
+		"command_timeout_ms", "2000", "cancel_grace_ms", "20000", "statements_max", "2", "ping_idle_ms", "20",
+		"lifetime_ms", "400", "idle_timeout_ms", "200", "backoff_max_ms", "50", "result_bytes", "200000",
+		"stream_bytes", "65536", "pipeline_statements", "2", NULL};
 	const char *seed_text = getenv("SHIPOPT_SEED"), *is_long = getenv("SHIPOPT_LONG");
 	uint64_t seed = seed_text ? strtoull(seed_text, NULL, 10) : 1;
 	struct random random;
@@ -456,7 +460,8 @@ static void whatever_is_done_and_whenever_it_ends_the_outcome_is_what_happened(v
 	shipopt_pool_free(pools[1]);
 	shipopt_queue_free(queue);
 	fixture_close();
-	while (side_number("select count(*) from pg_stat_activity where backend_type = 'client backend'") > 2) /* these two */
+	while (side_number("select count(*) from pg_stat_activity where backend_type = 'client backend'") >
+		2) /* these two */
 		poll(NULL, 0, 10);
 	check_rows(side);
 	PQfinish(side);

@@ -21,8 +21,8 @@
  */
 enum { KEYS = 500, AT_ONCE = 16, STEPS = 5 };
 
-static const enum ledger_operation steps[STEPS] = {
-	LEDGER_CLAIM, LEDGER_CREATE, LEDGER_BUY, LEDGER_BOUGHT_, LEDGER_DOCUMENT};
+static const enum ledger_operation steps[STEPS] = {LEDGER_CLAIM, LEDGER_CREATE, LEDGER_BUY, LEDGER_BOUGHT_,
+	LEDGER_DOCUMENT};
 
 struct walker {
 	struct ledger_request request;

@@ -18,7 +18,10 @@ struct event {
 	int count;
 };
 
-#define EVENT_INIT {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0}
+#define EVENT_INIT                                                     \
+	{                                                              \
+		PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 \
+	}
 
 static inline void event_raise(struct event *event)
 {

@@ -30,7 +30,8 @@ static void start_timer(void *argument)
 
 static void check(void)
 {
-	bool has_waited = clock_now_us() - left_us >= 100000; /* a busy machine may not let the reactor run in that time */
+	bool has_waited =
+		clock_now_us() - left_us >= 100000; /* a busy machine may not let the reactor run in that time */
 	bool has_ended = shipopt_runtime_thread_count(runtime, SHIPOPT_THREADS_REACTOR) == 0;
 	if ((!has_ended && !has_waited) || shipopt_runtime_close(runtime, -1) != SHIPOPT_ESHUTDOWN)
 		_exit(3);

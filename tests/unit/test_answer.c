@@ -26,10 +26,13 @@ static shipopt_error *read_answer(int http_status, const char *body)
 		root = json_root(document);
 	bool is_envelope = is_json && answer_envelope_code(root);
 	enum blame blame = blame_of(&(struct blame_answer){.http_status = http_status,
-		.body = answer_body(&request.response, is_json ? &root : NULL), .code = is_envelope ? answer_envelope_code(root) : NULL,
-		.endpoint = BLAME_ENDPOINT_OBJECT, .needs_body = true});
+		.body = answer_body(&request.response, is_json ? &root : NULL),
+		.code = is_envelope ? answer_envelope_code(root) : NULL,
+		.endpoint = BLAME_ENDPOINT_OBJECT,
+		.needs_body = true});
 	int status = blame_status(blame, http_status);
-	assert_int_equal(answer_error(&request, is_json ? &root : NULL, "POST /shipments", status, blame, &error), status);
+	assert_int_equal(answer_error(&request, is_json ? &root : NULL, "POST /shipments", status, blame, &error),
+		status);
 	json_document_free(document);
 	buffer_done(&request.response);
 	assert_non_null(error);
@@ -45,36 +48,40 @@ static void every_shape_of_an_error_is_understood(void **state)
 		size_t fields;
 		const char *field, *field_message, *suggestion;
 	} cases[] = {
-		{"{\"error\":{\"code\":\"X.Y\",\"message\":\"no\",\"errors\":[]}}", "X.Y", "X.Y: no", 0, NULL, NULL, NULL},
+		{"{\"error\":{\"code\":\"X.Y\",\"message\":\"no\",\"errors\":[]}}", "X.Y", "X.Y: no", 0, NULL, NULL,
+			NULL},
 		{"{\"error\":\"a plain string\"}", NULL, "a plain string", 0, NULL, NULL, NULL},
 		{"{\"error\":{\"code\":\"X\",\"message\":[\"one\",\"two\"]}}", "X", "one, two", 0, NULL, NULL, NULL},
-		{"{\"error\":{\"code\":\"X\",\"message\":{\"a\":[\"one\"],\"b\":{\"c\":\"two\"},\"d\":null,\"e\":3}}}", "X",
-			"one, two, 3", 0, NULL, NULL, NULL},
+		{"{\"error\":{\"code\":\"X\",\"message\":{\"a\":[\"one\"],\"b\":{\"c\":\"two\"},\"d\":null,\"e\":3}}}",
+			"X", "one, two, 3", 0, NULL, NULL, NULL},
 		{"{\"error\":{\"code\":\"X\",\"message\":\"no\",\"errors\":[{\"field\":\"zip\",\"message\":\"bad\",\"suggestion\":"
 		 "\"02116\"}]}}",
 			"X", "no", 1, "zip", "bad", "02116"},
 		{"{\"error\":{\"code\":\"X\",\"message\":\"no\",\"errors\":[{\"code\":\"E.ADDRESS.NOT_FOUND\",\"field\":null,"
 		 "\"message\":\"Address not found\"}]}}",
 			"X", "no", 1, "E.ADDRESS.NOT_FOUND", "Address not found", NULL},
-		{"{\"error\":{\"code\":\"X\",\"message\":\"no\",\"errors\":[\"a string\",\"another\"]}}", "X", "no", 2, NULL, "a string",
-			NULL},
-		{"{\"error\":{\"code\":\"X\",\"errors\":[{\"field\":\"f\",\"message\":[\"x\",\"y\"]}]}}", "X", "X: f: x, y", 1, "f", "x, y", NULL},
+		{"{\"error\":{\"code\":\"X\",\"message\":\"no\",\"errors\":[\"a string\",\"another\"]}}", "X", "no", 2,
+			NULL, "a string", NULL},
+		{"{\"error\":{\"code\":\"X\",\"errors\":[{\"field\":\"f\",\"message\":[\"x\",\"y\"]}]}}", "X",
+			"X: f: x, y", 1, "f", "x, y", NULL},
 		{"{\"error\":{}}", NULL, "HTTP 422", 0, NULL, NULL, NULL},
 		{"{\"error\":null}", NULL, "HTTP 422", 0, NULL, NULL, NULL},
 		{"{\"error\":{\"code\":7,\"message\":null,\"errors\":null}}", NULL, "HTTP 422", 0, NULL, NULL, NULL},
 		{"{}", NULL, "HTTP 422", 0, NULL, NULL, NULL},
 		{"[]", NULL, "HTTP 422", 0, NULL, NULL, NULL},
 		{"\"just text\"", NULL, "just text", 0, NULL, NULL, NULL},
-		{"{\"errors\":[{\"field\":\"zip\",\"message\":\"is bad\"},\"and a string\"]}", NULL, "HTTP 422: zip: is bad, and a string",
-			2, "zip", "is bad", NULL},
-		{"{\"error\":\"plain\",\"errors\":[\"detail\"]}", NULL, "HTTP 422: plain (detail)", 1, NULL, "detail", NULL},
-		{"{\"error\":{\"code\":\"X\",\"message\":\"no\",\"errors\":[]},\"errors\":[\"outside\"]}", "X", "X: no (outside)", 1,
-			NULL, "outside", NULL},
+		{"{\"errors\":[{\"field\":\"zip\",\"message\":\"is bad\"},\"and a string\"]}", NULL,
+			"HTTP 422: zip: is bad, and a string", 2, "zip", "is bad", NULL},
+		{"{\"error\":\"plain\",\"errors\":[\"detail\"]}", NULL, "HTTP 422: plain (detail)", 1, NULL, "detail",
+			NULL},
+		{"{\"error\":{\"code\":\"X\",\"message\":\"no\",\"errors\":[]},\"errors\":[\"outside\"]}", "X",
+			"X: no (outside)", 1, NULL, "outside", NULL},
 		{"{\"error\":{\"code\":\"ADDRESS.VERIFY.FAILURE\",\"message\":\"Unable to verify address.\",\"errors\":[{\"field\":"
 		 "\"street1\",\"message\":\"House number is missing\"}]}}",
-			"ADDRESS.VERIFY.FAILURE", "Unable to verify address. (street1: House number is missing)", 1, "street1",
-			"House number is missing", NULL},
-		{"{\"code\":\"X\",\"message\":\"without the wrapping\"}", "X", "without the wrapping", 0, NULL, NULL, NULL},
+			"ADDRESS.VERIFY.FAILURE", "Unable to verify address. (street1: House number is missing)", 1,
+			"street1", "House number is missing", NULL},
+		{"{\"code\":\"X\",\"message\":\"without the wrapping\"}", "X", "without the wrapping", 0, NULL, NULL,
+			NULL},
 		{"<html>Bad gateway</html>", NULL, "begins \"<html>Bad gateway</html>\"", 0, NULL, NULL, NULL},
 		{"", NULL, "HTTP 422", 0, NULL, NULL, NULL},
 	};
@@ -140,7 +147,8 @@ static void assert_message(int http_status, const char *body, const char *messag
 
 static void a_body_that_is_not_understood_is_quoted(void **state)
 {
-	assert_message(422, "{\"status\":\"bad\"}", "POST /shipments: HTTP 422: the answer begins \"{\"status\":\"bad\"}\"");
+	assert_message(422, "{\"status\":\"bad\"}",
+		"POST /shipments: HTTP 422: the answer begins \"{\"status\":\"bad\"}\"");
 	assert_message(422, " ", "POST /shipments: HTTP 422");
 	assert_message(502, "\r\n\t<h1>Bad\n\tgateway</h1>",
 		"POST /shipments: HTTP 502: the answer is not JSON, it begins \"<h1>Bad  gateway</h1>\"");
@@ -153,7 +161,8 @@ static void a_body_that_is_not_understood_is_quoted(void **state)
 	char body[1001], message[1200];
 	memset(body, 'x', 1000);
 	body[1000] = '\0';
-	snprintf(message, sizeof(message), "POST /shipments: HTTP 500: the answer is not JSON, it begins \"%.200s\"", body);
+	snprintf(message, sizeof(message), "POST /shipments: HTTP 500: the answer is not JSON, it begins \"%.200s\"",
+		body);
 	assert_message(500, body, message);
 	json_stock_clear();
 	assert_int_equal(mem_live_count(), 0);
@@ -161,7 +170,9 @@ static void a_body_that_is_not_understood_is_quoted(void **state)
 
 static shipopt_error *configuration_error(int http_status, char *location)
 {
-	struct http_request request = {.http_status = http_status, .retry_after_ms = -1, .location = location,
+	struct http_request request = {.http_status = http_status,
+		.retry_after_ms = -1,
+		.location = location,
 		.url = "http://127.0.0.1:8181/trackers?page_size=1"};
 	shipopt_error *error = NULL;
 	answer_error(&request, NULL, "GET /trackers", SHIPOPT_EPROTOCOL, BLAME_CONFIGURATION, &error);
@@ -173,7 +184,8 @@ static void a_wrong_configuration_says_what_to_check(void **state)
 {
 	char location[] = "https://carrier.example/v3/trackers";
 	shipopt_error *error = configuration_error(308, location);
-	assert_string_equal(shipopt_error_message(error), "GET /trackers: HTTP 308; it redirects to \"https://carrier.example/v3/trackers\", "
+	assert_string_equal(shipopt_error_message(error),
+		"GET /trackers: HTTP 308; it redirects to \"https://carrier.example/v3/trackers\", "
 		"which is not followed; is the base URL right? http://127.0.0.1:8181/trackers was asked; it must contain the version, "
 		"as in https://api.easypost.com/v2");
 	shipopt_error_unref(error);
@@ -191,7 +203,8 @@ static void a_retry_after_is_told_as_a_time(void **state)
 	clock_set_virtual(true);
 	char expected[160], at[TIME_TEXT_SIZE];
 	time_format(clock_wall_ms() + 86400000, at);
-	snprintf(expected, sizeof(expected), "GET /x: HTTP 429; the carrier asks to wait until %.10s %.8s UTC (86400 s)", at, at + 11);
+	snprintf(expected, sizeof(expected),
+		"GET /x: HTTP 429; the carrier asks to wait until %.10s %.8s UTC (86400 s)", at, at + 11);
 	answer_error(&request, NULL, "GET /x", SHIPOPT_ERATELIMIT, BLAME_PASSING, &error);
 	assert_string_equal(shipopt_error_message(error), expected);
 	assert_int_equal(shipopt_error_retry_after_ms(error), 86400000);
@@ -255,7 +268,8 @@ static void reported_errors_are_understood(void **state)
 		shipopt_error *error = read_answer(422, body);
 		if (strstr(entry->d_name, "postage_exists")) {
 			assert_string_equal(shipopt_error_carrier_code(error), "SHIPMENT.POSTAGE.EXISTS");
-			assert_int_equal(provider_easypost.purchase_word(422, shipopt_error_carrier_code(error)), WORD_EXISTS);
+			assert_int_equal(provider_easypost.purchase_word(422, shipopt_error_carrier_code(error)),
+				WORD_EXISTS);
 		}
 		assert_true(strlen(shipopt_error_message(error)) > strlen("POST /shipments: HTTP 422"));
 		shipopt_error_unref(error);
@@ -281,8 +295,8 @@ static void postage_is_only_seen_on_the_shipment_that_was_asked_for(void **state
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		shipopt_record *shipment;
-		assert_int_equal(shipopt_record_decode(
-					 SHIPOPT_RECORD_SHIPMENT, cases[i].json, strlen(cases[i].json), &shipment, NULL),
+		assert_int_equal(shipopt_record_decode(SHIPOPT_RECORD_SHIPMENT, cases[i].json, strlen(cases[i].json),
+					 &shipment, NULL),
 			0);
 		assert_int_equal(provider_easypost.has_postage(shipment, "shp_1"), cases[i].postage);
 		shipopt_record_free(shipment);

@@ -36,8 +36,13 @@ static void error_codes_have_their_own_names(void **state)
 static void error_object_keeps_its_detail(void **state)
 {
 	struct error_field fields[2] = {{"zip", "is required", NULL}, {NULL, "plain", "try this"}};
-	struct error_detail detail = {.code = SHIPOPT_EREFUSED, .http_status = 422, .retry_after_ms = 1500,
-		.message = "refused", .carrier_code = "PARAMETER.REQUIRED", .request_id = "abc", .fields = fields,
+	struct error_detail detail = {.code = SHIPOPT_EREFUSED,
+		.http_status = 422,
+		.retry_after_ms = 1500,
+		.message = "refused",
+		.carrier_code = "PARAMETER.REQUIRED",
+		.request_id = "abc",
+		.fields = fields,
 		.field_count = 2};
 	shipopt_error *error = NULL;
 	assert_int_equal(error_set_detail(&error, &detail), SHIPOPT_EREFUSED);
@@ -103,14 +108,33 @@ static void decimals(void **state)
 		int status;
 		int64_t value;
 	} cases[] = {
-		{"5.21", 0, 5210000}, {"6.07000", 0, 6070000}, {"0.0325", 0, 32500}, {"35,65", 0, 35650000},
-		{" 12 ", 0, 12000000}, {"-1.5", 0, -1500000}, {"1e2", 0, 100000000}, {"1.5E-1", 0, 150000},
-		{"0.0000005", 0, 1}, {"0.0000004", 0, 0}, {"34.15", 0, 34150000}, {".5", 0, 500000}, {"5.", 0, 5000000},
-		{"9223372036854.775807", 0, INT64_MAX}, {"9300000000000", SHIPOPT_ETOOLARGE, 0},
-		{"", SHIPOPT_EPARSE, 0}, {"abc", SHIPOPT_EPARSE, 0}, {"1,234.5", SHIPOPT_EPARSE, 0},
-		{"1,234", SHIPOPT_EPARSE, 0}, {"1.2.3", SHIPOPT_EPARSE, 0}, {"1e", SHIPOPT_EPARSE, 0},
-		{"99999999999999999999", SHIPOPT_ETOOLARGE, 0}, {"0.99999999999999999999", 0, 1000000},
-		{"-", SHIPOPT_EPARSE, 0}, {"1e400", SHIPOPT_ETOOLARGE, 0}, {"0e400", 0, 0}, {"1e-400", 0, 0},
+		{"5.21", 0, 5210000},
+		{"6.07000", 0, 6070000},
+		{"0.0325", 0, 32500},
+		{"35,65", 0, 35650000},
+		{" 12 ", 0, 12000000},
+		{"-1.5", 0, -1500000},
+		{"1e2", 0, 100000000},
+		{"1.5E-1", 0, 150000},
+		{"0.0000005", 0, 1},
+		{"0.0000004", 0, 0},
+		{"34.15", 0, 34150000},
+		{".5", 0, 500000},
+		{"5.", 0, 5000000},
+		{"9223372036854.775807", 0, INT64_MAX},
+		{"9300000000000", SHIPOPT_ETOOLARGE, 0},
+		{"", SHIPOPT_EPARSE, 0},
+		{"abc", SHIPOPT_EPARSE, 0},
+		{"1,234.5", SHIPOPT_EPARSE, 0},
+		{"1,234", SHIPOPT_EPARSE, 0},
+		{"1.2.3", SHIPOPT_EPARSE, 0},
+		{"1e", SHIPOPT_EPARSE, 0},
+		{"99999999999999999999", SHIPOPT_ETOOLARGE, 0},
+		{"0.99999999999999999999", 0, 1000000},
+		{"-", SHIPOPT_EPARSE, 0},
+		{"1e400", SHIPOPT_ETOOLARGE, 0},
+		{"0e400", 0, 0},
+		{"1e-400", 0, 0},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		int64_t value = 0;
@@ -137,26 +161,65 @@ static void money_is_read_as_carriers_write_it_or_refused(void **state)
 		int64_t value;
 	} cases[] = {
 		/* What decimal_parse() takes. */
-		{"7.25", 0, 7250000}, {"35,65", 0, 35650000}, {"1.05e1", 0, 10500000}, {" 12 ", 0, 12000000}, {"-1.5", 0, -1500000},
-		{"1.234", 0, 1234000}, {"11.000", 0, 11000000}, {"0", 0, 0},
+		{"7.25", 0, 7250000},
+		{"35,65", 0, 35650000},
+		{"1.05e1", 0, 10500000},
+		{" 12 ", 0, 12000000},
+		{"-1.5", 0, -1500000},
+		{"1.234", 0, 1234000},
+		{"11.000", 0, 11000000},
+		{"0", 0, 0},
 		/* Groups of three, the last separator being the decimal mark. */
-		{"1,234.56", 0, 1234560000}, {"1.234,56", 0, 1234560000}, {"1 234,50", 0, 1234500000}, {"1 234.5", 0, 1234500000},
-		{"1\u00a0234,50", 0, 1234500000}, {"1\u202f234,50", 0, 1234500000}, {"1'234.50", 0, 1234500000},
-		{"1\u2019234.50", 0, 1234500000}, {"-1,234.56", 0, -1234560000}, {"+1,234.56", 0, 1234560000},
-		{" 1,234.56\r\n", 0, 1234560000}, {"12,345,678.90", 0, 12345678900000}, {"12.345.678,9", 0, 12345678900000},
-		{"1,234.567", 0, 1234567000}, {"1,2345", 0, 1234500}, {"1,234.5678", 0, 1234567800}, {"0,0325", 0, 32500},
-		{"1,234,567", 0, 1234567000000}, {"1.234.567", 0, 1234567000000}, {"1 234", 0, 1234000000}, {"1'234", 0, 1234000000},
+		{"1,234.56", 0, 1234560000},
+		{"1.234,56", 0, 1234560000},
+		{"1 234,50", 0, 1234500000},
+		{"1 234.5", 0, 1234500000},
+		{"1\u00a0234,50", 0, 1234500000},
+		{"1\u202f234,50", 0, 1234500000},
+		{"1'234.50", 0, 1234500000},
+		{"1\u2019234.50", 0, 1234500000},
+		{"-1,234.56", 0, -1234560000},
+		{"+1,234.56", 0, 1234560000},
+		{" 1,234.56\r\n", 0, 1234560000},
+		{"12,345,678.90", 0, 12345678900000},
+		{"12.345.678,9", 0, 12345678900000},
+		{"1,234.567", 0, 1234567000},
+		{"1,2345", 0, 1234500},
+		{"1,234.5678", 0, 1234567800},
+		{"0,0325", 0, 32500},
+		{"1,234,567", 0, 1234567000000},
+		{"1.234.567", 0, 1234567000000},
+		{"1 234", 0, 1234000000},
+		{"1'234", 0, 1234000000},
 		/* Thousands or thousandths. */
-		{"1,234", SHIPOPT_EINVAL, 0}, {"0,123", SHIPOPT_EINVAL, 0}, {"-12,345", SHIPOPT_EINVAL, 0},
-		{"1.234,567", SHIPOPT_EINVAL, 0}, {"1234,567", SHIPOPT_EINVAL, 0},
+		{"1,234", SHIPOPT_EINVAL, 0},
+		{"0,123", SHIPOPT_EINVAL, 0},
+		{"-12,345", SHIPOPT_EINVAL, 0},
+		{"1.234,567", SHIPOPT_EINVAL, 0},
+		{"1234,567", SHIPOPT_EINVAL, 0},
 		/* No amount. */
-		{"", SHIPOPT_EPARSE, 0}, {"$7.25", SHIPOPT_EPARSE, 0}, {"7.25 USD", SHIPOPT_EPARSE, 0}, {"free", SHIPOPT_EPARSE, 0},
-		{"1,23,456.00", SHIPOPT_EPARSE, 0}, {"12,34", 0, 12340000}, {"1,234,56", SHIPOPT_EPARSE, 0},
-		{"1234,567.89", SHIPOPT_EPARSE, 0}, {"1,234.", SHIPOPT_EPARSE, 0}, {"1.234,", SHIPOPT_EPARSE, 0},
-		{",234.50", SHIPOPT_EPARSE, 0}, {"1 234.567,89", SHIPOPT_EPARSE, 0}, {"1.234 567", SHIPOPT_EPARSE, 0},
-		{"1.2.3", SHIPOPT_EPARSE, 0}, {"1..2", SHIPOPT_EPARSE, 0}, {"--1,234.50", SHIPOPT_EPARSE, 0}, {"1 ", 0, 1000000},
-		{"1,234.5e1", SHIPOPT_EPARSE, 0}, {"-", SHIPOPT_EPARSE, 0}, {"1,1,1,1,1,1,1,1,1,1", SHIPOPT_EPARSE, 0},
-		{"9,300,000,000,000.00", SHIPOPT_ETOOLARGE, 0}, {"1,23456789012345678901234567890123456789012345", SHIPOPT_ETOOLARGE, 0},
+		{"", SHIPOPT_EPARSE, 0},
+		{"$7.25", SHIPOPT_EPARSE, 0},
+		{"7.25 USD", SHIPOPT_EPARSE, 0},
+		{"free", SHIPOPT_EPARSE, 0},
+		{"1,23,456.00", SHIPOPT_EPARSE, 0},
+		{"12,34", 0, 12340000},
+		{"1,234,56", SHIPOPT_EPARSE, 0},
+		{"1234,567.89", SHIPOPT_EPARSE, 0},
+		{"1,234.", SHIPOPT_EPARSE, 0},
+		{"1.234,", SHIPOPT_EPARSE, 0},
+		{",234.50", SHIPOPT_EPARSE, 0},
+		{"1 234.567,89", SHIPOPT_EPARSE, 0},
+		{"1.234 567", SHIPOPT_EPARSE, 0},
+		{"1.2.3", SHIPOPT_EPARSE, 0},
+		{"1..2", SHIPOPT_EPARSE, 0},
+		{"--1,234.50", SHIPOPT_EPARSE, 0},
+		{"1 ", 0, 1000000},
+		{"1,234.5e1", SHIPOPT_EPARSE, 0},
+		{"-", SHIPOPT_EPARSE, 0},
+		{"1,1,1,1,1,1,1,1,1,1", SHIPOPT_EPARSE, 0},
+		{"9,300,000,000,000.00", SHIPOPT_ETOOLARGE, 0},
+		{"1,23456789012345678901234567890123456789012345", SHIPOPT_ETOOLARGE, 0},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		int64_t value = 0;
@@ -182,7 +245,8 @@ static void integers(void **state)
 static void utf8(void **state)
 {
 	static const char *good[] = {"", "abc", "é", "€", "\xf0\x9f\x93\xa6", "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"};
-	static const char *bad[] = {"\x80", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff", "\xc3"};
+	static const char *bad[] = {"\x80", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff",
+		"\xc3"};
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
 		assert_true(text_is_utf8(good[i], strlen(good[i]), NULL));
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)

@@ -61,7 +61,8 @@ static const struct row *find_row(int http_status, int body, int endpoint)
 	const struct row *found = NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct row *row = &rows[i];
-		if (http_status < row->first || http_status > row->last || !(row->bodies & 1 << body) || !(row->endpoints & 1 << endpoint))
+		if (http_status < row->first || http_status > row->last || !(row->bodies & 1 << body) ||
+			!(row->endpoints & 1 << endpoint))
 			continue;
 		assert_null(found);
 		found = row;
@@ -76,11 +77,14 @@ static void every_answer_has_one_blame_and_one_code(void **state)
 		for (int body = BLAME_BODY_NONE; body <= BLAME_BODY_ENVELOPE; body++) {
 			for (int endpoint = BLAME_ENDPOINT_COLLECTION; endpoint <= BLAME_ENDPOINT_READ; endpoint++) {
 				const struct row *row = find_row(http_status, body, endpoint);
-				struct blame_answer answer = {.http_status = http_status, .body = (enum blame_body)body,
-					.code = body == BLAME_BODY_ENVELOPE ? "SOME.CODE" : NULL, .endpoint = (enum blame_endpoint)endpoint};
+				struct blame_answer answer = {.http_status = http_status,
+					.body = (enum blame_body)body,
+					.code = body == BLAME_BODY_ENVELOPE ? "SOME.CODE" : NULL,
+					.endpoint = (enum blame_endpoint)endpoint};
 				enum blame blame = blame_of(&answer);
 				if (blame != row->blame || blame_status(blame, http_status) != row->status)
-					fail_msg("HTTP %d, body %d, endpoint %d: blame %d, %s", http_status, body, endpoint, (int)blame,
+					fail_msg("HTTP %d, body %d, endpoint %d: blame %d, %s", http_status, body,
+						endpoint, (int)blame,
 						shipopt_error_name(blame_status(blame, http_status)));
 			}
 		}
@@ -98,7 +102,9 @@ static void an_empty_2xx_is_the_carriers_fault_where_a_body_is_needed(void **sta
 
 static void a_conflict_that_no_repeat_changes_is_the_orders_own(void **state)
 {
-	struct blame_answer answer = {.http_status = 409, .body = BLAME_BODY_ENVELOPE, .code = "SHIPMENT.POSTAGE.EXISTS",
+	struct blame_answer answer = {.http_status = 409,
+		.body = BLAME_BODY_ENVELOPE,
+		.code = "SHIPMENT.POSTAGE.EXISTS",
 		.endpoint = BLAME_ENDPOINT_OBJECT};
 	assert_int_equal(blame_of(&answer), BLAME_ORDER);
 	answer.code = "SHIPMENT.POSTAGE.EXISTING";

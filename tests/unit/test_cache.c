@@ -108,7 +108,8 @@ static void an_owned_value_is_freed_once_when_nobody_needs_it(void **state)
 	assert_int_equal(freed, 1);
 	/* Refused: stays the caller's. */
 	char *large = calloc(1, 16 << 20);
-	assert_int_equal(shipopt_cache_put_owned(cache, "k", 1, large, 16 << 20, count_free, &freed, NULL), SHIPOPT_ETOOLARGE);
+	assert_int_equal(shipopt_cache_put_owned(cache, "k", 1, large, 16 << 20, count_free, &freed, NULL),
+		SHIPOPT_ETOOLARGE);
 	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_REFUSED), 1);
 	free(large);
 	shipopt_cache_free(cache);
@@ -161,9 +162,10 @@ static void many_keys_are_looked_up_at_once(void **state)
 	}
 	assert_int_equal(shipopt_cache_get_many(cache, COUNT, pointers, lengths, outcomes, values), 34);
 	for (int i = 0; i < COUNT; i++) {
-		assert_int_equal(outcomes[i], i % 3 == 0 ? SHIPOPT_CACHE_FOUND
-			: i % 3 == 1                      ? SHIPOPT_CACHE_NEGATIVE
-							  : SHIPOPT_CACHE_ABSENT);
+		assert_int_equal(outcomes[i],
+			i % 3 == 0           ? SHIPOPT_CACHE_FOUND
+				: i % 3 == 1 ? SHIPOPT_CACHE_NEGATIVE
+					     : SHIPOPT_CACHE_ABSENT);
 		assert_true((values[i] != NULL) == (i % 3 == 0));
 		if (values[i])
 			assert_memory_equal(shipopt_value_data(values[i]), keys[i], lengths[i]);
@@ -317,7 +319,9 @@ static int rewrite(void *userdata, shipopt_value *value)
 		snprintf(key, sizeof(key), "new:%d:%d", rewriting->visited, i);
 		assert_int_equal(put(rewriting->cache, key, "x"), 0);
 	}
-	assert_int_equal(shipopt_cache_remove(rewriting->cache, shipopt_value_key(value), shipopt_value_key_length(value)), 1);
+	assert_int_equal(shipopt_cache_remove(rewriting->cache, shipopt_value_key(value),
+				 shipopt_value_key_length(value)),
+		1);
 	return 0;
 }
 

@@ -18,7 +18,8 @@ static int freed;
 static void free_owned(void *userdata, void *value, size_t length)
 {
 	freed++;
-	assert_true(!reader_own || (reader_own->depth == 0 && atomic_load(&reader_own->epoch) == 0)); /* it may take long */
+	assert_true(
+		!reader_own || (reader_own->depth == 0 && atomic_load(&reader_own->epoch) == 0)); /* it may take long */
 	memset(value, 'x', length);
 	free(value);
 }
@@ -35,7 +36,9 @@ static void put_owned(shipopt_cache *cache, const char *key)
 {
 	char *value = malloc(strlen(key) + 1);
 	memcpy(value, key, strlen(key) + 1);
-	assert_int_equal(shipopt_cache_put_owned(cache, key, strlen(key), value, strlen(key) + 1, free_owned, NULL, NULL), 0);
+	assert_int_equal(shipopt_cache_put_owned(cache, key, strlen(key), value, strlen(key) + 1, free_owned, NULL,
+				 NULL),
+		0);
 }
 
 static shipopt_value *take(shipopt_cache *cache, const char *key)
@@ -279,7 +282,8 @@ static void free_and_call(void *userdata, void *value, size_t length)
 	assert_int_equal(shipopt_cache_put(cache, "other", 5, "2", 1, NULL), 0);
 	assert_int_equal(shipopt_cache_get(cache, "other", 5, &other), SHIPOPT_CACHE_FOUND);
 	shipopt_value_unref(other);
-	assert_int_equal(shipopt_cache_get_copy(cache, "other", 5, text, sizeof(text), &text_length), SHIPOPT_CACHE_FOUND);
+	assert_int_equal(shipopt_cache_get_copy(cache, "other", 5, text, sizeof(text), &text_length),
+		SHIPOPT_CACHE_FOUND);
 	assert_int_equal(shipopt_cache_remove(cache, "other", 5), 1);
 	assert_int_equal(shipopt_cache_maintain(cache), 0);
 }
@@ -292,10 +296,12 @@ static void a_free_function_may_call_the_cache(void **state)
 		shipopt_value *values[MANY] = {NULL};
 		for (int i = 0; i < MANY; i++) {
 			sprintf(key, "key%d", i);
-			assert_int_equal(shipopt_cache_put_owned(
-				cache, key, strlen(key), malloc(8), 8, free_and_call, cache, NULL), 0);
+			assert_int_equal(shipopt_cache_put_owned(cache, key, strlen(key), malloc(8), 8, free_and_call,
+						 cache, NULL),
+				0);
 			if (held)
-				assert_int_equal(shipopt_cache_get(cache, key, strlen(key), &values[i]), SHIPOPT_CACHE_FOUND);
+				assert_int_equal(shipopt_cache_get(cache, key, strlen(key), &values[i]),
+					SHIPOPT_CACHE_FOUND);
 		}
 		assert_int_equal(shipopt_cache_remove_prefix(cache, "key"), 0);
 		assert_int_equal(shipopt_cache_maintain(cache), 0);

@@ -303,7 +303,8 @@ static void tags_are_bounded_and_forgotten_with_their_entries(void **state)
 	for (int i = 0; i < 11; i++) {
 		snprintf(key, sizeof(key), "%d", i);
 		shipopt_cache_options *options = tagged(key, NULL);
-		assert_int_equal(shipopt_cache_put(cache, key, strlen(key), "v", 1, options), i < 10 ? 0 : SHIPOPT_EAGAIN);
+		assert_int_equal(shipopt_cache_put(cache, key, strlen(key), "v", 1, options),
+			i < 10 ? 0 : SHIPOPT_EAGAIN);
 		shipopt_cache_options_free(options);
 	}
 	for (int i = 0; i < 10; i++) {
@@ -332,8 +333,8 @@ static void patterns_match(void **state)
 	} rows[] = {{"shipment:*:rates", "shipment:12:rates", true}, {"shipment:*:rates", "shipment::rates", true},
 		{"shipment:*:rates", "shipment:12:rate", false}, {"*", "", true}, {"", "", true}, {"", "a", false},
 		{"a?c", "abc", true}, {"a?c", "ac", false}, {"*a*b*", "xxaxxbxx", true}, {"*a*b", "xxbxxaxx", false},
-		{"\\*", "*", true}, {"\\*", "a", false}, {"a\\?", "a?", true}, {"a\\?", "ab", false}, {"**", "abc", true},
-		{"*aaab", "aaaaaaab", true}, {"a*", "b", false}};
+		{"\\*", "*", true}, {"\\*", "a", false}, {"a\\?", "a?", true}, {"a\\?", "ab", false},
+		{"**", "abc", true}, {"*aaab", "aaaaaaab", true}, {"a*", "b", false}};
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct pattern pattern = {rows[i].pattern, strlen(rows[i].pattern), false};
 		assert_int_equal(pattern_matches(&pattern, rows[i].key, strlen(rows[i].key)), rows[i].matches);
@@ -400,7 +401,8 @@ static void bounds_hold_and_bytes_add_up(void **state)
 		for (int i = 0; i < 30000; i++) {
 			char key[16];
 			snprintf(key, sizeof(key), "%d", (int)random_below(&random, 6000));
-			size_t length = random_below(&random, 100) == 0 ? random_below(&random, sizeof(value)) : random_below(&random, 300);
+			size_t length = random_below(&random, 100) == 0 ? random_below(&random, sizeof(value))
+									: random_below(&random, 300);
 			int r = shipopt_cache_put(cache, key, strlen(key), value, length, NULL);
 			assert_true(r == 0 || (r == SHIPOPT_ETOOLARGE && length > (1 << 17) - 200));
 			if (i % 7 == 0)
@@ -410,7 +412,8 @@ static void bounds_hold_and_bytes_add_up(void **state)
 		}
 		assert_int_equal(weigh(cache), stat_of(cache, SHIPOPT_CACHE_STAT_BYTES));
 		assert_true(stat_of(cache, SHIPOPT_CACHE_STAT_EVICTED) > 0);
-		assert_true(stat_of(cache, SHIPOPT_CACHE_STAT_EVICTED_BYTES) > stat_of(cache, SHIPOPT_CACHE_STAT_EVICTED) * 80);
+		assert_true(stat_of(cache, SHIPOPT_CACHE_STAT_EVICTED_BYTES) >
+			stat_of(cache, SHIPOPT_CACHE_STAT_EVICTED) * 80);
 		shipopt_cache_free(cache);
 		assert_int_equal(mem_live_count(), 0);
 	}

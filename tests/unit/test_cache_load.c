@@ -85,7 +85,8 @@ static void a_failure_is_told_and_backed_off_from(void **state)
 	struct loading failing = {.fail = SHIPOPT_ENETWORK};
 	shipopt_value *value = NULL;
 	shipopt_error *error = NULL;
-	assert_int_equal(shipopt_cache_get_or_load(cache, "k", 1, load, &failing, NULL, &value, &error), SHIPOPT_ENETWORK);
+	assert_int_equal(shipopt_cache_get_or_load(cache, "k", 1, load, &failing, NULL, &value, &error),
+		SHIPOPT_ENETWORK);
 	assert_int_equal(shipopt_error_code(error), SHIPOPT_ENETWORK);
 	shipopt_error_unref(error);
 	pass_ms(999);
@@ -156,14 +157,16 @@ static void *call(void *argument)
 {
 	struct caller *caller = argument;
 	shipopt_value *value = NULL;
-	caller->outcome = shipopt_cache_get_or_load(caller->cache, "k", 1, load, caller->loading, caller->options, &value, NULL);
+	caller->outcome =
+		shipopt_cache_get_or_load(caller->cache, "k", 1, load, caller->loading, caller->options, &value, NULL);
 	if (value)
 		memcpy(caller->text, shipopt_value_data(value), shipopt_value_length(value));
 	shipopt_value_unref(value);
 	return NULL;
 }
 
-static void start(struct caller *caller, shipopt_cache *cache, struct loading *loading, const shipopt_cache_options *options)
+static void start(struct caller *caller, shipopt_cache *cache, struct loading *loading,
+	const shipopt_cache_options *options)
 {
 	*caller = (struct caller){.cache = cache, .loading = loading, .options = options};
 	assert_int_equal(pthread_create(&caller->thread, NULL, call, caller), 0);
@@ -233,7 +236,11 @@ static void leader_ends(bool abandons, bool exits, int leader_outcome)
 	sem_init(&entered, 0, 0);
 	sem_init(&go, 0, 0);
 	shipopt_cache *cache = test_cache(test_config());
-	struct loading loading = {.value = "second", .entered = &entered, .go = &go, .abandons = abandons, .exits = exits};
+	struct loading loading = {.value = "second",
+		.entered = &entered,
+		.go = &go,
+		.abandons = abandons,
+		.exits = exits};
 	struct caller leader, waiters[3];
 	start(&leader, cache, &loading, NULL);
 	sem_wait(&entered);
@@ -270,21 +277,12 @@ enum invalidation { REMOVE, TAG, TAG_OF_ANSWER, PREFIX, CLEAR, PATTERN, INVALIDA
 static void invalidate(shipopt_cache *cache, enum invalidation how)
 {
 	switch (how) {
-	case REMOVE:
-		assert_int_equal(shipopt_cache_remove(cache, "k", 1), 0);
-		break;
+	case REMOVE: assert_int_equal(shipopt_cache_remove(cache, "k", 1), 0); break;
 	case TAG:
-	case TAG_OF_ANSWER:
-		assert_int_equal(shipopt_cache_remove_tag(cache, "tag"), 0);
-		break;
-	case PREFIX:
-		assert_int_equal(shipopt_cache_remove_prefix(cache, "k"), 0);
-		break;
-	case CLEAR:
-		assert_int_equal(shipopt_cache_clear(cache), 0);
-		break;
-	default:
-		assert_int_equal(shipopt_cache_remove_pattern(cache, "?", NULL), 0);
+	case TAG_OF_ANSWER: assert_int_equal(shipopt_cache_remove_tag(cache, "tag"), 0); break;
+	case PREFIX: assert_int_equal(shipopt_cache_remove_prefix(cache, "k"), 0); break;
+	case CLEAR: assert_int_equal(shipopt_cache_clear(cache), 0); break;
+	default: assert_int_equal(shipopt_cache_remove_pattern(cache, "?", NULL), 0);
 	}
 }
 
@@ -301,7 +299,9 @@ static void a_load_overtaken_by_invalidation_is_not_stored(void **state)
 		shipopt_cache_options *options;
 		shipopt_cache_options_new(&options);
 		shipopt_cache_options_add_tag(options, "tag");
-		struct loading old = {.value = "old", .entered = &entered, .go = &go,
+		struct loading old = {.value = "old",
+			.entered = &entered,
+			.go = &go,
 			.options = how == TAG_OF_ANSWER ? options : NULL};
 		struct caller leader, waiter;
 		const shipopt_cache_options *asked = how == TAG ? options : NULL;
@@ -340,7 +340,8 @@ static void a_newer_writing_wins_over_a_load(void **state)
 	shipopt_cache *cache = test_cache(test_config());
 	shipopt_value *value = NULL;
 	shipopt_load *token = NULL;
-	assert_int_equal(shipopt_cache_get_or_begin(cache, "k", 1, NULL, (shipopt_cache_ready_fn)abort, NULL, &value, &token),
+	assert_int_equal(shipopt_cache_get_or_begin(cache, "k", 1, NULL, (shipopt_cache_ready_fn)abort, NULL, &value,
+				 &token),
 		SHIPOPT_CACHE_LEAD);
 	put(cache, "k", "written");
 	assert_int_equal(shipopt_load_complete(token, "loaded", 6, NULL), 0);
@@ -504,10 +505,12 @@ static void loads_in_flight_are_bounded(void **state)
 	shipopt_value *value;
 	struct ready ready = {0};
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(shipopt_cache_get_or_begin(cache, &"abc"[i], 1, NULL, on_ready, &ready, &value, &tokens[i]),
+		assert_int_equal(shipopt_cache_get_or_begin(cache, &"abc"[i], 1, NULL, on_ready, &ready, &value,
+					 &tokens[i]),
 			i < 2 ? SHIPOPT_CACHE_LEAD : SHIPOPT_EAGAIN);
 	shipopt_load_abandon(tokens[0]);
-	assert_int_equal(shipopt_cache_get_or_begin(cache, "c", 1, NULL, on_ready, &ready, &value, &tokens[2]), SHIPOPT_CACHE_LEAD);
+	assert_int_equal(shipopt_cache_get_or_begin(cache, "c", 1, NULL, on_ready, &ready, &value, &tokens[2]),
+		SHIPOPT_CACHE_LEAD);
 	shipopt_load_abandon(tokens[1]);
 	shipopt_load_abandon(tokens[2]);
 	shipopt_cache_free(cache);
@@ -557,7 +560,9 @@ static void many_missing_keys_are_loaded_in_one_call(void **state)
 	put(cache, "b", "b");
 	shipopt_cache_put_negative(cache, "n", 1, NULL);
 	struct bulk bulk = {0};
-	assert_int_equal(shipopt_cache_get_or_load_many(cache, 6, keys, lengths, load_many, &bulk, NULL, outcomes, values), 5);
+	assert_int_equal(shipopt_cache_get_or_load_many(cache, 6, keys, lengths, load_many, &bulk, NULL, outcomes,
+				 values),
+		5);
 	assert_int_equal(bulk.calls, 1);
 	assert_int_equal(bulk.keys, 3);
 	for (int i = 0; i < 6; i++) {
@@ -569,7 +574,9 @@ static void many_missing_keys_are_loaded_in_one_call(void **state)
 	shipopt_cache_clear(cache);
 	bulk.fail = SHIPOPT_ENETWORK;
 	const void *others[] = {"p", "q", "r", "s"};
-	assert_int_equal(shipopt_cache_get_or_load_many(cache, 4, others, lengths, load_many, &bulk, NULL, outcomes, values), 2);
+	assert_int_equal(shipopt_cache_get_or_load_many(cache, 4, others, lengths, load_many, &bulk, NULL, outcomes,
+				 values),
+		2);
 	for (int i = 0; i < 4; i++) {
 		assert_int_equal(outcomes[i], i < 2 ? SHIPOPT_CACHE_FOUND : SHIPOPT_ENETWORK);
 		shipopt_value_unref(values[i]);

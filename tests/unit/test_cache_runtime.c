@@ -96,7 +96,8 @@ static void assert_looks(shipopt_cache *cache, const char *key, int expected)
 	assert_int_equal(shipopt_cache_get_copy(cache, key, lengths[0], text, sizeof(text), &length), expected);
 	assert_int_equal(shipopt_cache_borrow(cache, key, lengths[0], note_borrowed, &is_borrowed), expected);
 	assert_int_equal(is_borrowed, expected == SHIPOPT_CACHE_FOUND);
-	assert_int_equal(shipopt_cache_get_many(cache, 1, keys, lengths, &outcome, &value), expected == SHIPOPT_CACHE_FOUND);
+	assert_int_equal(shipopt_cache_get_many(cache, 1, keys, lengths, &outcome, &value),
+		expected == SHIPOPT_CACHE_FOUND);
 	assert_int_equal(outcome, expected);
 	shipopt_value_unref(value);
 }
@@ -191,7 +192,8 @@ static void patterns_at_work_are_bounded(void **state)
 	shipopt_cache_free(cache);
 }
 
-static void never_ready(void *userdata, int outcome, shipopt_value *value, shipopt_load *load, const shipopt_error *error)
+static void never_ready(void *userdata, int outcome, shipopt_value *value, shipopt_load *load,
+	const shipopt_error *error)
 {
 	fail();
 }
@@ -284,7 +286,8 @@ static void without_anything_timed_there_is_no_wake_up(void **state)
 
 static int64_t told_at_us;
 
-static void note_timeout(void *userdata, int outcome, shipopt_value *value, shipopt_load *load, const shipopt_error *error)
+static void note_timeout(void *userdata, int outcome, shipopt_value *value, shipopt_load *load,
+	const shipopt_error *error)
 {
 	assert_int_equal(outcome, SHIPOPT_ETIMEDOUT);
 	told_at_us = clock_now_us();
@@ -304,7 +307,8 @@ static void a_waiter_with_a_callback_is_told_on_time_without_any_call(void **sta
 		shipopt_load *none = NULL;
 		assert_int_equal(shipopt_cache_options_new(&options), 0);
 		shipopt_cache_options_set_timeout_ms(options, limits_ms[i]);
-		assert_int_equal(shipopt_cache_get_or_begin(cache, "k", 1, options, note_timeout, &told[i], &value, &none),
+		assert_int_equal(shipopt_cache_get_or_begin(cache, "k", 1, options, note_timeout, &told[i], &value,
+					 &none),
 			SHIPOPT_CACHE_WAITING);
 		shipopt_cache_options_free(options);
 	}
@@ -338,7 +342,8 @@ static int refresh(void *userdata, shipopt_load *token)
 			       : shipopt_load_complete(token, refresher->value, strlen(refresher->value), NULL);
 }
 
-static int ask(shipopt_cache *cache, struct refresher *refresher, const shipopt_cache_options *options, const char *expected)
+static int ask(shipopt_cache *cache, struct refresher *refresher, const shipopt_cache_options *options,
+	const char *expected)
 {
 	shipopt_value *value = NULL;
 	int r = shipopt_cache_get_or_load(cache, "k", 1, refresh, refresher, options, &value, NULL);
@@ -497,7 +502,8 @@ static void runtime_and_cache_may_end_in_any_order(void **state)
 
 static sem_t deadline_passed;
 
-static void post_on_timeout(void *userdata, int outcome, shipopt_value *value, shipopt_load *load, const shipopt_error *error)
+static void post_on_timeout(void *userdata, int outcome, shipopt_value *value, shipopt_load *load,
+	const shipopt_error *error)
 {
 	assert_int_equal(outcome, SHIPOPT_ETIMEDOUT);
 	sem_post(&deadline_passed);
@@ -547,12 +553,14 @@ static void held_bytes_count_against_the_bound_if_asked_for(void **state)
 		for (int i = 0; i < 200; i++) {
 			assert_int_equal(shipopt_cache_put(cache, &i, sizeof(i), value, sizeof(value), NULL), 0);
 			if (i % 4 == 0)
-				assert_int_equal(shipopt_cache_get(cache, &i, sizeof(i), &held[i]), SHIPOPT_CACHE_FOUND);
+				assert_int_equal(shipopt_cache_get(cache, &i, sizeof(i), &held[i]),
+					SHIPOPT_CACHE_FOUND);
 		}
 		shipopt_cache_maintain(cache);
 		for (int i = 200; i < 240; i++)
 			assert_int_equal(shipopt_cache_put(cache, &i, sizeof(i), value, sizeof(value), NULL), 0);
-		int64_t bytes = stat_of(cache, SHIPOPT_CACHE_STAT_BYTES), kept = stat_of(cache, SHIPOPT_CACHE_STAT_HELD_BYTES);
+		int64_t bytes = stat_of(cache, SHIPOPT_CACHE_STAT_BYTES),
+			kept = stat_of(cache, SHIPOPT_CACHE_STAT_HELD_BYTES);
 		assert_in_range(kept, 30000, 60000);
 		if (counts)
 			assert_in_range(bytes + kept, 50000, 65536);

@@ -63,7 +63,8 @@ static int compute(void *userdata, const char *const *arguments, size_t count, s
 {
 	struct function *function = userdata;
 	function->calls++;
-	snprintf(function->last, sizeof(function->last), "%.*s", (int)shipopt_load_key_length(token), (const char *)shipopt_load_key(token));
+	snprintf(function->last, sizeof(function->last), "%.*s", (int)shipopt_load_key_length(token),
+		(const char *)shipopt_load_key(token));
 	char result[64];
 	int length = snprintf(result, sizeof(result), "%zu:%s", count, count && arguments[0] ? arguments[0] : "-");
 	return shipopt_load_complete(token, result, (size_t)length, NULL);
@@ -173,7 +174,8 @@ static void warming_loads_what_is_absent_with_times_of_its_own(void **state)
 		many_lengths[i] = (size_t)snprintf(names[i], sizeof(names[i]), "rate:%d", i);
 		many[i] = names[i];
 	}
-	assert_int_equal(shipopt_cache_warm(cache, runtime, 500, many, many_lengths, warm_one, &calls, NULL, &failed), 500);
+	assert_int_equal(shipopt_cache_warm(cache, runtime, 500, many, many_lengths, warm_one, &calls, NULL, &failed),
+		500);
 	assert_int_equal(failed, 0);
 	assert_int_equal(calls, 504);
 	assert_int_equal(shipopt_runtime_close(runtime, -1), 0);
@@ -196,8 +198,8 @@ static void *ask_for(void *argument)
 {
 	struct asker *asker = argument;
 	shipopt_value *value = NULL;
-	asker->outcome = shipopt_cache_get_or_request(asker->cache, asker->key, strlen(asker->key), asker->queue, asker->ask,
-		asker, NULL, &value, NULL);
+	asker->outcome = shipopt_cache_get_or_request(asker->cache, asker->key, strlen(asker->key), asker->queue,
+		asker->ask, asker, NULL, &value, NULL);
 	if (value)
 		memcpy(asker->text, shipopt_value_data(value), shipopt_value_length(value));
 	shipopt_value_unref(value);
@@ -208,7 +210,8 @@ static void answer_in_dispatch(void *userdata, shipopt_request *request)
 {
 	struct asker *asker = userdata;
 	shipopt_value *value;
-	assert_int_equal(shipopt_cache_get_or_request(asker->cache, "other", 5, asker->queue, NULL, NULL, NULL, &value, NULL),
+	assert_int_equal(shipopt_cache_get_or_request(asker->cache, "other", 5, asker->queue, NULL, NULL, NULL, &value,
+				 NULL),
 		SHIPOPT_EDEADLK);
 	assert_int_equal(shipopt_request_load_complete(request, "dispatched", 10, NULL), 0);
 }
@@ -332,10 +335,11 @@ static void a_saved_cache_is_restored_with_what_is_left_of_its_times(void **stat
 /* A file byte by byte, as every machine writes it: least significant byte first. Returns its length. */
 static size_t compose(unsigned char *file, const char *version)
 {
-	static const unsigned char record[] = {1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, /* key and value length */
-		0x10, 0x27, 0, 0, 0, 0, 0, 0,                                                  /* 10,000 ms to live */
-		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 'k', '1', 'o',
-		'n', 'e', 0, 1, 0, 0, 0, 0, 0, 0, 0};
+	static const unsigned char record[] = {1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0,
+		0,                            /* key and value length */
+		0x10, 0x27, 0, 0, 0, 0, 0, 0, /* 10,000 ms to live */
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 'k',
+		'1', 'o', 'n', 'e', 0, 1, 0, 0, 0, 0, 0, 0, 0};
 	memset(file, 0, 24);
 	memcpy(file, "SHPCACHE", 8);
 	memcpy(file + 8, version, 4);
@@ -398,7 +402,8 @@ static void a_file_that_is_not_whole_is_refused_whole(void **state)
 	for (size_t i = 0; i < buffer.length; i++) {
 		buffer.data[i] ^= 0x20;
 		write_whole(buffer.data, buffer.length);
-		assert_int_equal(shipopt_cache_restore(cache, path, &count, NULL), i >= 8 && i < 12 ? SHIPOPT_EUNSUPPORTED : SHIPOPT_EPARSE);
+		assert_int_equal(shipopt_cache_restore(cache, path, &count, NULL),
+			i >= 8 && i < 12 ? SHIPOPT_EUNSUPPORTED : SHIPOPT_EPARSE);
 		buffer.data[i] ^= 0x20;
 	}
 	assert_int_equal(buffer_append_byte(&buffer, 0), 0);
@@ -419,7 +424,8 @@ static void a_file_that_is_not_whole_is_refused_whole(void **state)
 
 int main(void)
 {
-	snprintf(path, sizeof(path), "%s/shipopt_cache_%d", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp", (int)getpid());
+	snprintf(path, sizeof(path), "%s/shipopt_cache_%d", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp",
+		(int)getpid());
 	clock_set_virtual(true);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_view_answers_repeated_reads_by_itself),

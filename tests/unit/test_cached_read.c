@@ -57,8 +57,9 @@ static struct told *read_one(const char *id)
 static struct told *read_with(const char *path, const shipopt_call_options *options)
 {
 	told[0] = (struct told){0};
-	assert_int_equal(
-		shipopt_carrier_call(process.carrier, "GET", path, NULL, options, on_done, &told[0], &told[0].op), 0);
+	assert_int_equal(shipopt_carrier_call(process.carrier, "GET", path, NULL, options, on_done, &told[0],
+				 &told[0].op),
+		0);
 	end_reads(0, 1);
 	return &told[0];
 }
@@ -77,7 +78,8 @@ static void a_kept_answer_comes_without_a_request_and_dies_in_time(void **state)
 	assert_int_equal(shipopt_op_is_cached(second), 1);
 	assert_int_equal(shipopt_op_value(second), 200);
 	assert_string_equal(shipopt_op_json(first), shipopt_op_json(second));
-	assert_string_equal(shipopt_record_source(shipopt_op_record(first)), shipopt_record_source(shipopt_op_record(second)));
+	assert_string_equal(shipopt_record_source(shipopt_op_record(first)),
+		shipopt_record_source(shipopt_op_record(second)));
 	int64_t requests;
 	assert_int_equal(shipopt_carrier_stat(process.carrier, SHIPOPT_CARRIER_STAT_REQUESTS, &requests), 0);
 	assert_int_equal(requests, 1);
@@ -166,8 +168,8 @@ static void each_keeps_its_own_time_limit(void **state)
 	start_reads(0, 1, "shp_0");
 	told[1] = (struct told){0};
 	int64_t begun_us = clock_now_us();
-	assert_int_equal(shipopt_carrier_call(process.carrier, "GET", "/shipments/shp_0", NULL, options, on_done, &told[1],
-				 &told[1].op),
+	assert_int_equal(shipopt_carrier_call(process.carrier, "GET", "/shipments/shp_0", NULL, options, on_done,
+				 &told[1], &told[1].op),
 		0);
 	end_reads(0, 2);
 	assert_int_equal(told[1].status, SHIPOPT_ETIMEDOUT);
@@ -182,8 +184,8 @@ static void each_keeps_its_own_time_limit(void **state)
 	assert_int_equal(shipopt_call_options_new(&options), 0);
 	assert_int_equal(shipopt_call_options_set_timeout_ms(options, 50), 0);
 	told[0] = (struct told){0};
-	assert_int_equal(shipopt_carrier_call(process.carrier, "GET", "/shipments/shp_0", NULL, options, on_done, &told[0],
-				 &told[0].op),
+	assert_int_equal(shipopt_carrier_call(process.carrier, "GET", "/shipments/shp_0", NULL, options, on_done,
+				 &told[0], &told[0].op),
 		0);
 	start_reads(1, 3, "shp_0");
 	end_reads(0, 4);
@@ -221,7 +223,8 @@ static void a_failure_is_told_to_all_who_wait_and_not_kept(void **state)
 		assert_int_equal(reads(), 1);
 		for (size_t i = 0; i < 5; i++) {
 			if (told[i].status != cases[c].status && cases[c].fault != FAULT_TRUNCATED)
-				fail_msg("%s: %s", world_fault_name(cases[c].fault), shipopt_error_name(told[i].status));
+				fail_msg("%s: %s", world_fault_name(cases[c].fault),
+					shipopt_error_name(told[i].status));
 			assert_int_equal(told[i].status, told[0].status);
 			assert_string_equal(told[i].carrier_code, told[0].carrier_code);
 		}
@@ -514,7 +517,8 @@ static void what_cannot_be_read_is_as_if_it_were_not_there(void **state)
 /* Whatever the cache says of the shipment: the purchase reads it at the carrier. */
 static void a_purchase_is_never_decided_by_a_kept_answer(void **state)
 {
-	static const enum world_fault faults[] = {FAULT_LOST_BEFORE, FAULT_LOST_AFTER, FAULT_HANG_LATE, FAULT_500_AFTER};
+	static const enum world_fault faults[] = {FAULT_LOST_BEFORE, FAULT_LOST_AFTER, FAULT_HANG_LATE,
+		FAULT_500_AFTER};
 	static const char *const lies[] = {
 		"{\"id\":\"shp_0\",\"object\":\"Shipment\",\"tracking_code\":\"TRK000042\",\"postage_label\":{\"id\":\"pl_1\"},"
 		"\"selected_rate\":{\"id\":\"rate_0_1_1\",\"rate\":\"5.25\",\"currency\":\"USD\"},\"rates\":[]}",
@@ -557,8 +561,8 @@ static void the_runtime_can_close_with_calls_that_wait(void **state)
 	finish();
 }
 
-static void never_told(
-	void *userdata, int outcome, shipopt_value *value, shipopt_load *load, const shipopt_error *error)
+static void never_told(void *userdata, int outcome, shipopt_value *value, shipopt_load *load,
+	const shipopt_error *error)
 {
 	fail();
 }
@@ -573,8 +577,7 @@ static void a_load_of_the_hosts_own_is_waited_for_and_can_outlive_the_client(voi
 	struct answer_question question = {.identity = process.carrier->identity, .path = "/shipments/shp_0"};
 	size_t length = answer_key(&question, key);
 	for (int closes = 0; closes < 2; closes++) {
-		assert_int_equal(shipopt_cache_get_or_begin(cache, key, length, NULL, never_told, NULL, &value,
-					 &load),
+		assert_int_equal(shipopt_cache_get_or_begin(cache, key, length, NULL, never_told, NULL, &value, &load),
 			SHIPOPT_CACHE_LEAD);
 		start_reads(0, 3, "shp_0");
 		sim_turn(&process, 1000);

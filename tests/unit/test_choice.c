@@ -33,18 +33,18 @@ static void the_rules_choose_as_they_say(void **state)
 		struct choice choice;
 		int result; /* index, or a status */
 	} cases[] = {
-		{{CHOICE_CHEAPEST, NULL, NULL, NULL, 0}, 4},             /* as cheap as 1, a day earlier */
-		{{CHOICE_CHEAPEST, NULL, "usps", NULL, 0}, 7},           /* what has no id or no amount is none */
+		{{CHOICE_CHEAPEST, NULL, NULL, NULL, 0}, 4},   /* as cheap as 1, a day earlier */
+		{{CHOICE_CHEAPEST, NULL, "usps", NULL, 0}, 7}, /* what has no id or no amount is none */
 		{{CHOICE_CHEAPEST, NULL, "USPS", "PRIORITY", 0}, 0},
-		{{CHOICE_CHEAPEST, NULL, "", "", 0}, 4},                 /* empty: anything */
+		{{CHOICE_CHEAPEST, NULL, "", "", 0}, 4}, /* empty: anything */
 		{{CHOICE_CHEAPEST, NULL, "UPS", "Priority", 0}, SHIPOPT_ENORATE},
 		{{CHOICE_CHEAPEST, NULL, "FedEx", NULL, 0}, SHIPOPT_ENORATE},
-		{{CHOICE_CHEAPEST, NULL, NULL, NULL, 5250000}, 4},       /* the bound itself is allowed */
+		{{CHOICE_CHEAPEST, NULL, NULL, NULL, 5250000}, 4}, /* the bound itself is allowed */
 		{{CHOICE_CHEAPEST, NULL, NULL, NULL, 5249999}, SHIPOPT_ELIMIT},
 		{{CHOICE_CHEAPEST, NULL, "USPS", NULL, 5900000}, SHIPOPT_ELIMIT},
-		{{CHOICE_FASTEST, NULL, NULL, NULL, 0}, 3},              /* as fast as 2, cheaper */
+		{{CHOICE_FASTEST, NULL, NULL, NULL, 0}, 3}, /* as fast as 2, cheaper */
 		{{CHOICE_FASTEST, NULL, NULL, NULL, 10000000}, 0},
-		{{CHOICE_FASTEST, NULL, "USPS", "slow", 0}, 7},          /* without days: slowest, but there */
+		{{CHOICE_FASTEST, NULL, "USPS", "slow", 0}, 7}, /* without days: slowest, but there */
 		{{CHOICE_SERVICES, "USPS/Express,Ground", NULL, NULL, 0}, 2},
 		{{CHOICE_SERVICES, " nothing , ground ", NULL, NULL, 0}, 4},
 		{{CHOICE_SERVICES, "UPS/Ground", NULL, NULL, 0}, 1},
@@ -95,24 +95,24 @@ static void a_failure_says_what_was_wanted_and_what_the_carrier_says(void **stat
 	assert_int_equal(mem_live_count(), 0);
 }
 
-#define RATE(id, carrier, service, amount, currency) \
-	"{\"id\":\"" id "\",\"carrier\":\"" carrier "\",\"service\":\"" service "\",\"rate\":" amount ",\"currency\":" currency \
-	",\"delivery_days\":3}"
+#define RATE(id, carrier, service, amount, currency)                                                  \
+	"{\"id\":\"" id "\",\"carrier\":\"" carrier "\",\"service\":\"" service "\",\"rate\":" amount \
+	",\"currency\":" currency ",\"delivery_days\":3}"
 #define RATES(rates) "{\"id\":\"shp_1\",\"rates\":[" rates "]}"
 
-static const char canada[] =
-	RATES(RATE("r0", "CanadaPost", "RegularParcel", "\"14.00\"", "\"CAD\"") "," RATE("r1", "USPS", "Priority", "\"11.50\"", "\"USD\""));
-static const char cheap_canada[] =
-	RATES(RATE("r0", "CanadaPost", "RegularParcel", "\"9.00\"", "\"CAD\"") "," RATE("r1", "USPS", "Priority", "\"11.50\"", "\"USD\""));
-static const char japan[] =
-	RATES(RATE("r0", "JapanPost", "EMS", "\"900\"", "\"JPY\"") "," RATE("r1", "DHLExpress", "Worldwide", "\"25.00\"", "\"USD\""));
+static const char canada[] = RATES(RATE("r0", "CanadaPost", "RegularParcel", "\"14.00\"", "\"CAD\"") "," RATE("r1",
+	"USPS", "Priority", "\"11.50\"", "\"USD\""));
+static const char cheap_canada[] = RATES(RATE("r0", "CanadaPost", "RegularParcel", "\"9.00\"", "\"CAD\"") "," RATE("r1",
+	"USPS", "Priority", "\"11.50\"", "\"USD\""));
+static const char japan[] = RATES(RATE("r0", "JapanPost", "EMS", "\"900\"", "\"JPY\"") "," RATE("r1", "DHLExpress",
+	"Worldwide", "\"25.00\"", "\"USD\""));
 static const char yen_only[] = RATES(RATE("r0", "JapanPost", "EMS", "\"900\"", "\"JPY\""));
 static const char kuwait[] = RATES(RATE("r0", "KPost", "EMS", "\"11.00\"", "\"KWD\""));
 static const char nameless[] = RATES(RATE("r0", "USPS", "Priority", "\"7.25\"", "null"));
-static const char half_named[] =
-	RATES(RATE("r0", "USPS", "Priority", "\"7.25\"", "null") "," RATE("r1", "USPS", "Ground", "\"8.00\"", "\"USD\""));
-static const char three[] = RATES(RATE("r0", "A", "S", "\"3.00\"", "\"EUR\"") "," RATE("r1", "B", "S", "\"2.00\"", "\"CAD\"") "," RATE(
-	"r2", "C", "S", "\"1.00\"", "\"USD\"") "," RATE("r3", "D", "S", "\"0.50\"", "\"cad\""));
+static const char half_named[] = RATES(
+	RATE("r0", "USPS", "Priority", "\"7.25\"", "null") "," RATE("r1", "USPS", "Ground", "\"8.00\"", "\"USD\""));
+static const char three[] = RATES(RATE("r0", "A", "S", "\"3.00\"", "\"EUR\"") "," RATE("r1", "B", "S", "\"2.00\"",
+	"\"CAD\"") "," RATE("r2", "C", "S", "\"1.00\"", "\"USD\"") "," RATE("r3", "D", "S", "\"0.50\"", "\"cad\""));
 
 /* `result`: an index, or a status; `message` (may be NULL) is the whole text. */
 static void assert_choice(const char *json, struct choice choice, int result, const char *message)
@@ -153,7 +153,8 @@ static void amounts_of_different_currencies_are_never_compared(void **state)
 	assert_choice(three, (struct choice){.currency = "CAD"}, 3, NULL);
 	/* No rule puts one currency before another, and no max_rate hides one. */
 	assert_choice(canada, (struct choice){.rule = CHOICE_FASTEST}, SHIPOPT_EHELD, NULL);
-	assert_choice(canada, (struct choice){.rule = CHOICE_SERVICES, .services = "Priority,RegularParcel"}, SHIPOPT_EHELD, NULL);
+	assert_choice(canada, (struct choice){.rule = CHOICE_SERVICES, .services = "Priority,RegularParcel"},
+		SHIPOPT_EHELD, NULL);
 	assert_choice(canada, (struct choice){.max_rate = 12000000}, SHIPOPT_EHELD, NULL);
 	/* What the order does not want does not count. */
 	assert_choice(canada, (struct choice){.carrier = "USPS"}, 1, NULL);
@@ -199,9 +200,15 @@ static void a_bound_on_the_price_wants_a_currency(void **state)
 static void rates_are_read_as_carriers_write_them_or_named(void **state)
 {
 	const struct choice any = {.rule = CHOICE_CHEAPEST};
-	assert_choice(RATES(RATE("r0", "A", "S", "\"1,234.56\"", "\"USD\"") "," RATE("r1", "B", "S", "\"1.234,50\"", "\"USD\"")), any, 1, NULL);
-	assert_choice(RATES(RATE("r0", "A", "S", "\"1 234,50\"", "\"USD\"") "," RATE("r1", "B", "S", "\"35,65\"", "\"USD\"")), any, 1, NULL);
-	assert_choice(RATES(RATE("r0", "A", "S", "1234.5", "\"USD\"") "," RATE("r1", "B", "S", "\"1,234.56\"", "\"USD\"")), any, 0, NULL);
+	assert_choice(RATES(RATE("r0", "A", "S", "\"1,234.56\"", "\"USD\"") "," RATE("r1", "B", "S", "\"1.234,50\"",
+			      "\"USD\"")),
+		any, 1, NULL);
+	assert_choice(RATES(RATE("r0", "A", "S", "\"1 234,50\"", "\"USD\"") "," RATE("r1", "B", "S", "\"35,65\"",
+			      "\"USD\"")),
+		any, 1, NULL);
+	assert_choice(RATES(RATE("r0", "A", "S", "1234.5", "\"USD\"") "," RATE("r1", "B", "S", "\"1,234.56\"",
+			      "\"USD\"")),
+		any, 0, NULL);
 	assert_choice(RATES(RATE("r0", "UPS", "Ground", "\"1,234\"", "\"USD\"")), any, SHIPOPT_ENORATE,
 		"the rate \"1,234\" of UPS Ground is ambiguous: the comma may stand for thousands or be the decimal mark; "
 		"offered: UPS/Ground \"1,234\"");
@@ -211,25 +218,30 @@ static void rates_are_read_as_carriers_write_them_or_named(void **state)
 	assert_choice(RATES(RATE("r0", "USPS", "Priority", "null", "\"USD\"")), any, SHIPOPT_ENORATE,
 		"the rate of USPS Priority has no amount; offered: USPS/Priority without an amount");
 	/* One that cannot be read does not keep the others from being bought, nor does its currency. */
-	assert_choice(RATES(RATE("r0", "A", "S", "\"1,234\"", "\"CAD\"") "," RATE("r1", "B", "S", "\"8.00\"", "\"USD\"")), any, 1, NULL);
+	assert_choice(RATES(RATE("r0", "A", "S", "\"1,234\"", "\"CAD\"") "," RATE("r1", "B", "S", "\"8.00\"",
+			      "\"USD\"")),
+		any, 1, NULL);
 }
 
 static void a_failure_lists_what_was_offered(void **state)
 {
-	static const char fedex[] = RATES(RATE("r0", "FedExSmartPost", "SMART_POST", "\"8.34\"", "\"USD\"") "," RATE(
-		"r1", "FedExDefault", "FEDEX_GROUND", "\"9.34\"", "\"USD\"") "," RATE("r2", "UPSDAP", "Ground", "\"7.00\"", "\"USD\""));
+	static const char fedex[] = RATES(RATE("r0", "FedExSmartPost", "SMART_POST", "\"8.34\"",
+		"\"USD\"") "," RATE("r1", "FedExDefault", "FEDEX_GROUND", "\"9.34\"", "\"USD\"") "," RATE("r2",
+		"UPSDAP", "Ground", "\"7.00\"", "\"USD\""));
 	assert_choice(fedex, (struct choice){.carrier = "FedEx\u00a0"}, SHIPOPT_ENORATE,
 		"none of the 3 rates is by carrier \"FedEx\\u00a0\" and service \"any\"; offered: FedExSmartPost/SMART_POST 8.34 USD, "
 		"FedExDefault/FEDEX_GROUND 9.34 USD, UPSDAP/Ground 7.00 USD");
 	assert_choice(RATES(""), (struct choice){.carrier = "FedEx"}, SHIPOPT_ENORATE, "the carrier gave no rates");
-	assert_choice("{\"id\":\"shp_1\",\"rates\":[],\"messages\":[{\"carrier\":\"UPS\",\"message\":\"no such zip\"}]}",
+	assert_choice(
+		"{\"id\":\"shp_1\",\"rates\":[],\"messages\":[{\"carrier\":\"UPS\",\"message\":\"no such zip\"}]}",
 		(struct choice){.carrier = NULL}, SHIPOPT_ENORATE, "the carrier gave no rates; UPS says: no such zip");
 	/* The list is bounded. */
 	struct buffer json;
 	buffer_init(&json, 1 << 20);
 	buffer_append_text(&json, "{\"id\":\"shp_1\",\"rates\":[");
 	for (int i = 0; i < 100; i++)
-		buffer_append_format(&json, "%s{\"id\":\"r\",\"carrier\":\"%0100d\",\"service\":\"%0100d\",\"rate\":\"5\",\"currency\":\"C%02d\"}",
+		buffer_append_format(&json,
+			"%s{\"id\":\"r\",\"carrier\":\"%0100d\",\"service\":\"%0100d\",\"rate\":\"5\",\"currency\":\"C%02d\"}",
 			i ? "," : "", 0, 0, i);
 	buffer_append_text(&json, "]}");
 	for (int i = 0; i < 2; i++) {

@@ -34,14 +34,35 @@ static void assert_encodes(const shipopt_record *shipment, const char *expected)
 static void columns_go_to_their_fields(void **state)
 {
 	static const char *const cells[][2] = {
-		{"reference", " R-1 "}, {"to_name", "Ada"}, {"to_zip", "02114"}, {"to_country", "united states"},
-		{"to_residential", "Yes"}, {"from_company", "C"}, {"from_country", "Deutschland"}, {"return_city", "Z"},
-		{"buyer_email", "b@example.com"}, {"length_in", "10"}, {"weight_oz", "15,4"}, {"predefined_package", "Parcel"},
-		{"contents_type", "gift"}, {"customs_certify", "1"}, {"item2_value", "3.5"}, {"item_description", "Shirt"},
-		{"item1_quantity", "2.0"}, {"item2_origin_country", "de"}, {"item1_weight_oz", "1"}, {"item1_hs_code", "6109.10"},
-		{"option_label_format", "PDF"}, {"option_saturday_delivery", "TRUE"}, {"option_label_format", "ZPL"},
-		{"is_return", "no"}, {"insurance", "100"}, {"tax_id_type", "EORI"}, {"tax_id_number", "GB1"},
-		{"carrier_accounts", "ca_1, ca_2,,"}, {"to_company", "  "},
+		{"reference", " R-1 "},
+		{"to_name", "Ada"},
+		{"to_zip", "02114"},
+		{"to_country", "united states"},
+		{"to_residential", "Yes"},
+		{"from_company", "C"},
+		{"from_country", "Deutschland"},
+		{"return_city", "Z"},
+		{"buyer_email", "b@example.com"},
+		{"length_in", "10"},
+		{"weight_oz", "15,4"},
+		{"predefined_package", "Parcel"},
+		{"contents_type", "gift"},
+		{"customs_certify", "1"},
+		{"item2_value", "3.5"},
+		{"item_description", "Shirt"},
+		{"item1_quantity", "2.0"},
+		{"item2_origin_country", "de"},
+		{"item1_weight_oz", "1"},
+		{"item1_hs_code", "6109.10"},
+		{"option_label_format", "PDF"},
+		{"option_saturday_delivery", "TRUE"},
+		{"option_label_format", "ZPL"},
+		{"is_return", "no"},
+		{"insurance", "100"},
+		{"tax_id_type", "EORI"},
+		{"tax_id_number", "GB1"},
+		{"carrier_accounts", "ca_1, ca_2,,"},
+		{"to_company", "  "},
 	};
 	shipopt_record *shipment = shipment_new();
 	for (size_t i = 0; i < ARRAY_SIZE(cells); i++)
@@ -63,20 +84,22 @@ static void columns_go_to_their_fields(void **state)
 
 static void unknown_columns_are_named(void **state)
 {
-	static const char *const columns[] = {"", "order_key", "service", "carrier", "max_rate", "to_", "to_id", "to_xyz", "id",
-		"To_name", "item0_value", "item21_value", "item001_value", "item1value", "item1_", "option_", "option",
-		"rates", "status", "to_address", "parcel", "to_to_name", "to_name ", "created_at"};
+	static const char *const columns[] = {"", "order_key", "service", "carrier", "max_rate", "to_", "to_id",
+		"to_xyz", "id", "To_name", "item0_value", "item21_value", "item001_value", "item1value", "item1_",
+		"option_", "option", "rates", "status", "to_address", "parcel", "to_to_name", "to_name ", "created_at"};
 	shipopt_record *shipment = shipment_new();
 	for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
-		if (set(shipment, columns[i], "x") != SHIPOPT_ENOTFOUND || set(shipment, columns[i], "") != SHIPOPT_ENOTFOUND)
+		if (set(shipment, columns[i], "x") != SHIPOPT_ENOTFOUND ||
+			set(shipment, columns[i], "") != SHIPOPT_ENOTFOUND)
 			fail_msg("\"%s\" is taken", columns[i]);
 	shipopt_error *error = NULL;
 	assert_int_equal(shipopt_shipment_set_column(shipment, "to_xyz", "x", &error), SHIPOPT_ENOTFOUND);
 	assert_non_null(strstr(shipopt_error_message(error), "to_xyz"));
 	shipopt_error_unref(error);
 	assert_int_equal(set(shipment, "item20_value", "1"), 0);
-	assert_encodes(shipment, "{\"customs_info\":{\"customs_items\":[{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},"
-				 "{\"value\":\"1.00\"}]}}");
+	assert_encodes(shipment,
+		"{\"customs_info\":{\"customs_items\":[{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},"
+		"{\"value\":\"1.00\"}]}}");
 	shipopt_record_free(shipment);
 }
 
@@ -86,15 +109,20 @@ static void bad_values_are_named_and_set_nothing(void **state)
 		const char *column, *text, *named;
 		int status;
 	} cases[] = {
-		{"weight_oz", "heavy", "heavy", SHIPOPT_EPARSE}, {"item1_quantity", "2.5", "2.5", SHIPOPT_EPARSE},
-		{"is_return", "maybe", "maybe", SHIPOPT_EPARSE}, {"to_country", "Atlantis", "Atlantis", SHIPOPT_EPARSE},
-		{"to_country", "ZZ", "ZZ", SHIPOPT_EPARSE}, {"item1_origin_country", "Narnia", "Narnia", SHIPOPT_EPARSE},
-		{"insurance", "$5", "$5", SHIPOPT_EPARSE}, {"to_name", "\xff", "to_name", SHIPOPT_EENCODING},
+		{"weight_oz", "heavy", "heavy", SHIPOPT_EPARSE},
+		{"item1_quantity", "2.5", "2.5", SHIPOPT_EPARSE},
+		{"is_return", "maybe", "maybe", SHIPOPT_EPARSE},
+		{"to_country", "Atlantis", "Atlantis", SHIPOPT_EPARSE},
+		{"to_country", "ZZ", "ZZ", SHIPOPT_EPARSE},
+		{"item1_origin_country", "Narnia", "Narnia", SHIPOPT_EPARSE},
+		{"insurance", "$5", "$5", SHIPOPT_EPARSE},
+		{"to_name", "\xff", "to_name", SHIPOPT_EENCODING},
 	};
 	shipopt_record *shipment = shipment_new();
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		shipopt_error *error = NULL;
-		assert_int_equal(shipopt_shipment_set_column(shipment, cases[i].column, cases[i].text, &error), cases[i].status);
+		assert_int_equal(shipopt_shipment_set_column(shipment, cases[i].column, cases[i].text, &error),
+			cases[i].status);
 		assert_non_null(strstr(shipopt_error_message(error), cases[i].column));
 		assert_non_null(strstr(shipopt_error_message(error), cases[i].named));
 		shipopt_error_unref(error);
@@ -118,9 +146,10 @@ static void bad_values_are_named_and_set_nothing(void **state)
 static void countries_are_known_by_code_and_name(void **state)
 {
 	static const char *const cases[][2] = {{"US", "US"}, {"us", "US"}, {" usa ", "US"}, {"United States", "US"},
-		{"UNITED STATES OF AMERICA", "US"}, {"uk", "GB"}, {"Scotland", "GB"}, {"DEU", "DE"}, {"deutschland", "DE"},
-		{"Korea, Republic of", "KR"}, {"C\xc3\xb4te d'Ivoire", "CI"}, {"zw", "ZW"}, {"AD", "AD"}, {"xk", "XK"},
-		{"", NULL}, {"ZZ", NULL}, {"United", NULL}, {"United States of Americaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL}};
+		{"UNITED STATES OF AMERICA", "US"}, {"uk", "GB"}, {"Scotland", "GB"}, {"DEU", "DE"},
+		{"deutschland", "DE"}, {"Korea, Republic of", "KR"}, {"C\xc3\xb4te d'Ivoire", "CI"}, {"zw", "ZW"},
+		{"AD", "AD"}, {"xk", "XK"}, {"", NULL}, {"ZZ", NULL}, {"United", NULL},
+		{"United States of Americaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL}};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		const char *code = country_find(cases[i][0]);
 		if (cases[i][1] ? !code || strcmp(code, cases[i][1]) != 0 : code != NULL)
@@ -141,8 +170,8 @@ static void countries_are_known_by_code_and_name(void **state)
 #ifdef SHIPOPT_FAULTS
 static void every_failed_allocation_comes_back_as_an_error(void **state)
 {
-	static const char *const cells[][2] = {{"to_name", "A"}, {"item2_value", "3"}, {"option_a", "b"}, {"option_c", "d"},
-		{"carrier_accounts", "ca_1"}, {"weight_oz", "1"}};
+	static const char *const cells[][2] = {{"to_name", "A"}, {"item2_value", "3"}, {"option_a", "b"},
+		{"option_c", "d"}, {"carrier_accounts", "ca_1"}, {"weight_oz", "1"}};
 	for (long passes = 0;; passes++) {
 		shipopt_record *shipment CLEANUP_RECORD = shipment_new();
 		int r = 0;

@@ -74,13 +74,17 @@ static void assert_rows(struct row_format format, const char *input, size_t leng
 		for (size_t j = 0; j < text.length; j++) /* NULs can be seen */
 			text.data[j] = text.data[j] ? text.data[j] : '0';
 		if (!text_equal(buffer_text(&text), expected))
-			fail_msg("\"%s\" in blocks of %zu gave\n%s\nnot\n%s", input, block_sizes[i], buffer_text(&text), expected);
+			fail_msg("\"%s\" in blocks of %zu gave\n%s\nnot\n%s", input, block_sizes[i], buffer_text(&text),
+				expected);
 		buffer_done(&text);
 	}
 	assert_int_equal(mem_live_count(), 0);
 }
 
-#define CASE(input, expected) {input, sizeof(input) - 1, expected}
+#define CASE(input, expected)                      \
+	{                                          \
+		input, sizeof(input) - 1, expected \
+	}
 
 static void csv_rows_are_the_same_whatever_the_block_size(void **state)
 {
@@ -241,11 +245,12 @@ static void assert_end(shipopt_source *source)
 static void columns_set_the_order_and_its_shipment(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(block_sizes); i++) {
-		shipopt_source *source = open_text("\xef\xbb\xbf Order_Key ,service,carrier,MAX_RATE,tracking_code,piece,to_name,"
-						   "weight_oz,item2_quantity\r\n"
-						   " a-1 ,Ground,UPS,12.50,1Z,3,\"Straße 5, \"\"B\"\"\",10.5,4\r\n"
-						   "b,,,,,,,,\r\n",
-			FORMAT_CSV, block_sizes[i]);
+		shipopt_source *source =
+			open_text("\xef\xbb\xbf Order_Key ,service,carrier,MAX_RATE,tracking_code,piece,to_name,"
+				  "weight_oz,item2_quantity\r\n"
+				  " a-1 ,Ground,UPS,12.50,1Z,3,\"Straße 5, \"\"B\"\"\",10.5,4\r\n"
+				  "b,,,,,,,,\r\n",
+				FORMAT_CSV, block_sizes[i]);
 		shipopt_order *order = next_order(source);
 		assert_int_equal(order->status, 0);
 		assert_string_equal(order->key, "a-1");
@@ -281,7 +286,8 @@ static void a_generation_is_a_column(void **state)
 	assert_int_equal(source_next(source, &order, NULL), SOURCE_ORDER);
 	assert_int_equal(order->generation, 0);
 	shipopt_order_free(order);
-	assert_failed(source, "c", 4, SHIPOPT_EPARSE, "line 4, column \"generation\": 10000 is not between 0 and 9999", "c,10000");
+	assert_failed(source, "c", 4, SHIPOPT_EPARSE, "line 4, column \"generation\": 10000 is not between 0 and 9999",
+		"c,10000");
 	assert_end(source);
 }
 
@@ -304,26 +310,33 @@ static void bad_rows_name_line_column_and_value(void **state)
 						   "l2,1,-1,\n"
 						   "\"m,1,,\nx",
 			FORMAT_CSV, block_sizes[i]);
-		assert_failed(source, "a", 2, SHIPOPT_EPARSE, "line 2, column \"weight_oz\": \"abc\" is not a number", "a,abc,,");
-		assert_failed(source, "b", 3, SHIPOPT_EPARSE, "line 3, column \"max_rate\": \"x\" is not an amount", "b,1,x,");
+		assert_failed(source, "a", 2, SHIPOPT_EPARSE, "line 2, column \"weight_oz\": \"abc\" is not a number",
+			"a,abc,,");
+		assert_failed(source, "b", 3, SHIPOPT_EPARSE, "line 3, column \"max_rate\": \"x\" is not an amount",
+			"b,1,x,");
 		assert_failed(source, "", 4, SHIPOPT_EPARSE,
 			"line 4, column \"order_key\": the key \"c\\u000ac\" has \\u000a at offset 1, a character that cannot be seen: take it out",
 			"\"c\nc\",1,-1,");
-		assert_failed(source, "d", 6, SHIPOPT_EPARSE, "line 6, column \"piece\": 0 is not between 1 and 9999", "d,1,,0");
-		assert_failed(source, "e", 7, SHIPOPT_EPARSE, "line 7, column \"piece\": \"1.5\" is not an integer", "e,1,,1.5");
+		assert_failed(source, "d", 6, SHIPOPT_EPARSE, "line 6, column \"piece\": 0 is not between 1 and 9999",
+			"d,1,,0");
+		assert_failed(source, "e", 7, SHIPOPT_EPARSE, "line 7, column \"piece\": \"1.5\" is not an integer",
+			"e,1,,1.5");
 		assert_failed(source, "", 8, SHIPOPT_EPARSE, "line 8, column \"order_key\" is empty", ",1,,");
 		assert_failed(source, "g", 9, SHIPOPT_EPARSE, "line 9: 2 cells, the header has 4", "g,1");
 		assert_failed(source, "h", 10, SHIPOPT_EPARSE, "line 10: 6 cells, the header has 4", "h,1,,1,5,6");
 		assert_failed(source, "i", 11, SHIPOPT_EPARSE,
 			"line 11: text behind the closing quote of cell 2, at offset 103 of the file", "i,\"1\"2,,");
 		assert_failed(source, "", 12, SHIPOPT_EENCODING,
-			"line 12, column \"order_key\": byte 0xff at offset 111 of the file is not UTF-8", "\"\"\"j?\",1,,");
+			"line 12, column \"order_key\": byte 0xff at offset 111 of the file is not UTF-8",
+			"\"\"\"j?\",1,,");
 		assert_failed(source, "k", 13, SHIPOPT_EENCODING,
-			"line 13, column \"weight_oz\": byte 0xc3 at offset 123 of the file is not UTF-8", "k,\"\"\"?(\",,");
+			"line 13, column \"weight_oz\": byte 0xc3 at offset 123 of the file is not UTF-8",
+			"k,\"\"\"?(\",,");
 		shipopt_order *good = next_order(source);
 		assert_int_equal(good->status, 0);
 		shipopt_order_free(good);
-		assert_failed(source, "l2", 15, SHIPOPT_EPARSE, "line 15, column \"max_rate\": -1 is below 0", "l2,1,-1,");
+		assert_failed(source, "l2", 15, SHIPOPT_EPARSE, "line 15, column \"max_rate\": -1 is below 0",
+			"l2,1,-1,");
 		assert_failed(source, "", 16, SHIPOPT_EPARSE,
 			"line 16: the quote that cell 1 opens in line 16 is never closed; the rest of the file is lost in it",
 			"\"m,1,,\nx");
@@ -367,7 +380,8 @@ static void keys_that_look_the_same_are_one_key(void **state)
 {
 	static const char *const numbers[] = {"1001", "1001", "1001", "1001", "1001", NULL};
 	static const char *const accents[] = {"Caf\u00e9-7", "Caf\u00e9-7", NULL};
-	assert_keys("order_key,to_name\r\n1001,a\r\n1001\u00a0,a\r\n\u200b1001,a\r\n1001\ufeff,a\r\n\"\t\u30001001\u2028\",a\r\n",
+	assert_keys(
+		"order_key,to_name\r\n1001,a\r\n1001\u00a0,a\r\n\u200b1001,a\r\n1001\ufeff,a\r\n\"\t\u30001001\u2028\",a\r\n",
 		numbers);
 	assert_keys("order_key\nCaf\u00e9-7\nCafe\u0301-7\n", accents);
 }
@@ -377,9 +391,10 @@ static void headers_are_trimmed_of_what_cannot_be_seen(void **state)
 	static const char *const key[] = {"A-1", NULL};
 	assert_keys("\ufeff\ufefforder_key,to_name\nA-1,x\n", key); /* two byte order marks */
 	assert_keys("\u00a0Order_Key\u200b,to_zip\u00a0\nA-1,80203\n", key);
-	shipopt_source *source = open_text("order_key,to_zip\u00a0,to_state,weight_oz,piece,carrier,service\n"
-					   "A-1,80203\u00a0,\u00a0AP\u200b,\u00a012.5\u202f,2\u00a0,UPS\u00a0,\ufeffGround\n",
-		FORMAT_CSV, 7);
+	shipopt_source *source =
+		open_text("order_key,to_zip\u00a0,to_state,weight_oz,piece,carrier,service\n"
+			  "A-1,80203\u00a0,\u00a0AP\u200b,\u00a012.5\u202f,2\u00a0,UPS\u00a0,\ufeffGround\n",
+			FORMAT_CSV, 7);
 	shipopt_order *order = next_order(source);
 	assert_int_equal(order->status, 0);
 	const shipopt_record *to = shipopt_record_child(order->shipment, SHIPOPT_SHIPMENT_TO_ADDRESS);
@@ -399,7 +414,8 @@ static void keys_in_doubt_are_refused_with_what_is_wrong_with_them(void **state)
 	char text[512], message[128], long_key[ORDER_KEY_BYTES_MAX + 2];
 	memset(long_key, 'k', sizeof(long_key));
 	long_key[sizeof(long_key) - 1] = '\0';
-	snprintf(text, sizeof(text), "order_key,weight_oz\n10\u200b01,1\n\u00a0,1\n1001,1\n1001.0,1\n1002.,1\n1001.5,1\n1,1\u00a02\n%s,1\n",
+	snprintf(text, sizeof(text),
+		"order_key,weight_oz\n10\u200b01,1\n\u00a0,1\n1001,1\n1001.0,1\n1002.,1\n1001.5,1\n1,1\u00a02\n%s,1\n",
 		long_key);
 	shipopt_source *source = open_text(text, FORMAT_CSV, 65536);
 	assert_failed(source, "", 2, SHIPOPT_EPARSE,
@@ -422,10 +438,11 @@ static void keys_in_doubt_are_refused_with_what_is_wrong_with_them(void **state)
 	assert_int_equal(order->status, 0);
 	assert_string_equal(order->key, "1001.5");
 	shipopt_order_free(order);
-	assert_failed(source, "1", 8, SHIPOPT_EPARSE, "line 8, column \"weight_oz\": \"1\\u00a02\" is not a number", "1,1\u00a02");
+	assert_failed(source, "1", 8, SHIPOPT_EPARSE, "line 8, column \"weight_oz\": \"1\\u00a02\" is not a number",
+		"1,1\u00a02");
 	snprintf(text, sizeof(text), "%s,1", long_key);
-	snprintf(message, sizeof(message), "line 9, column \"order_key\": the key has %d bytes, the limit is %d", ORDER_KEY_BYTES_MAX + 1,
-		ORDER_KEY_BYTES_MAX);
+	snprintf(message, sizeof(message), "line 9, column \"order_key\": the key has %d bytes, the limit is %d",
+		ORDER_KEY_BYTES_MAX + 1, ORDER_KEY_BYTES_MAX);
 	assert_failed(source, "", 9, SHIPOPT_ETOOLARGE, message, text);
 	assert_end(source);
 }
@@ -434,23 +451,28 @@ static void headers_are_refused_with_their_reason(void **state)
 {
 	ASSERT_HEADER("", SHIPOPT_EPARSE, "is empty");
 	ASSERT_HEADER("\xef\xbb\xbf\r\n\n", SHIPOPT_EPARSE, "is empty");
-	ASSERT_HEADER("order_key,to_nme\n", SHIPOPT_EPARSE, "line 1, column \"to_nme\" is not known; did you mean \"to_name\"?");
+	ASSERT_HEADER("order_key,to_nme\n", SHIPOPT_EPARSE,
+		"line 1, column \"to_nme\" is not known; did you mean \"to_name\"?");
 	ASSERT_HEADER("key\n", SHIPOPT_EPARSE, "column \"key\" is not known");
 	ASSERT_HEADER("order_key,item3_quantitty\n", SHIPOPT_EPARSE, "did you mean \"item3_quantity\"?");
 	ASSERT_HEADER("order_key,weight\n", SHIPOPT_EPARSE, "did you mean \"weight_oz\"?");
 	ASSERT_HEADER("order_key,qqqqqqqqqqqqqqqqqqqqqqqq\n", SHIPOPT_EPARSE, "known are order_key");
-	ASSERT_HEADER("order_key,to_name,order_key\n", SHIPOPT_EPARSE, "column \"order_key\" stands twice, as number 1 and 3");
-	ASSERT_HEADER("order_key,to_name,To_Name\n", SHIPOPT_EPARSE, "column \"to_name\" stands twice, as number 2 and 3");
+	ASSERT_HEADER("order_key,to_name,order_key\n", SHIPOPT_EPARSE,
+		"column \"order_key\" stands twice, as number 1 and 3");
+	ASSERT_HEADER("order_key,to_name,To_Name\n", SHIPOPT_EPARSE,
+		"column \"to_name\" stands twice, as number 2 and 3");
 	ASSERT_HEADER("order_key,,to_name\n", SHIPOPT_EPARSE, "column 2 has no name");
 	ASSERT_HEADER("to_name,to_zip\n", SHIPOPT_EPARSE, "column \"order_key\" is missing");
 	ASSERT_HEADER("order_key,\xff\n", SHIPOPT_EENCODING, "byte 0xff at offset 10");
-	ASSERT_HEADER("order_key,to_zip,to_zip\u00a0\n", SHIPOPT_EPARSE, "column \"to_zip\" stands twice, as number 2 and 3");
-	ASSERT_HEADER("order_key,to\u200b_zip\n", SHIPOPT_EPARSE, "column \"to\\u200b_zip\" is not known; did you mean \"to_zip\"?");
+	ASSERT_HEADER("order_key,to_zip,to_zip\u00a0\n", SHIPOPT_EPARSE,
+		"column \"to_zip\" stands twice, as number 2 and 3");
+	ASSERT_HEADER("order_key,to\u200b_zip\n", SHIPOPT_EPARSE,
+		"column \"to\\u200b_zip\" is not known; did you mean \"to_zip\"?");
 	ASSERT_HEADER("order_key\0\n", SHIPOPT_EPARSE, "a NUL byte at offset 9");
 	ASSERT_HEADER("\xff\xfeo\0r\0", SHIPOPT_EENCODING, "is UTF-16: save it as UTF-8");
 	ASSERT_HEADER("order_key,\"to_name", SHIPOPT_EPARSE, "never closed");
-	ASSERT_HEADER("order_key,option_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n", SHIPOPT_EPARSE,
-		"at most 63 bytes");
+	ASSERT_HEADER("order_key,option_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
+		SHIPOPT_EPARSE, "at most 63 bytes");
 }
 
 static void too_many_columns_are_one_failed_item(void **state)
@@ -472,8 +494,8 @@ static void missing_files_and_folders_say_why(void **state)
 	shipopt_source *source = NULL;
 	shipopt_error *error = NULL;
 	assert_int_equal(shipopt_source_open_csv("/nonexistent/orders.csv", NULL, &source, &error), SHIPOPT_EIO);
-	assert_string_equal(
-		shipopt_error_message(error), "cannot open \"/nonexistent/orders.csv\": No such file or directory");
+	assert_string_equal(shipopt_error_message(error),
+		"cannot open \"/nonexistent/orders.csv\": No such file or directory");
 	shipopt_error_unref(TAKE(error));
 	assert_int_equal(shipopt_source_open_json_lines("/tmp", NULL, &source, &error), SHIPOPT_EIO);
 	assert_string_equal(shipopt_error_message(error), "cannot read \"/tmp\": Is a directory");
@@ -513,7 +535,8 @@ static shipopt_source *open_json(const char *text, size_t block_bytes)
 static void json_lines_take_the_same_names(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(block_sizes); i++) {
-		shipopt_source *source = open_json("\xef\xbb\xbf"
+		shipopt_source *source = open_json(
+			"\xef\xbb\xbf"
 			"{\"order_key\":\"a\",\"weight_oz\":10.50,\"piece\":2,\"max_rate\":\"5\",\"to_residential\":true,\"service\":null}\n"
 			"\n"
 			"{\"weight_oz\": 3, \"order_key\": 17, \"shipment\": {\"to_address\":{\"name\":\"é\"},\"parcel\":{\"weight\":1}}}\r\n",
@@ -553,19 +576,23 @@ static void bad_json_lines_are_failed_items(void **state)
 					   "\xff\n"
 					   "{\"order_key\":\"g\"",
 		65536);
-	assert_failed(source, "a", 1, SHIPOPT_EPARSE, "line 1, column \"to_nme\" is not known; did you mean \"to_name\"?",
+	assert_failed(source, "a", 1, SHIPOPT_EPARSE,
+		"line 1, column \"to_nme\" is not known; did you mean \"to_name\"?",
 		"{\"order_key\":\"a\",\"to_nme\":1}");
 	assert_failed(source, "b", 2, SHIPOPT_EPARSE,
-		"line 2, column \"to_name\" is an object or a list, not a text or number", "{\"order_key\":\"b\",\"to_name\":[1]}");
+		"line 2, column \"to_name\" is an object or a list, not a text or number",
+		"{\"order_key\":\"b\",\"to_name\":[1]}");
 	assert_failed(source, "c", 3, SHIPOPT_EPARSE, "line 3, column \"shipment\": not an object",
 		"{\"order_key\":\"c\",\"shipment\":5}");
 	assert_failed(source, "d", 4, SHIPOPT_EPARSE, "line 4, column \"order_key\" stands twice",
 		"{\"order_key\":\"d\",\"order_key\":\"e\"}");
-	assert_failed(source, "", 5, SHIPOPT_EPARSE, "line 5, column \"order_key\" is missing or empty", "{\"to_name\":\"x\"}");
+	assert_failed(source, "", 5, SHIPOPT_EPARSE, "line 5, column \"order_key\" is missing or empty",
+		"{\"to_name\":\"x\"}");
 	assert_failed(source, "", 6, SHIPOPT_EPARSE, "line 6: the line is no JSON object", "[]");
 	assert_failed(source, "f", 7, SHIPOPT_EPARSE, "line 7, column \"to_name\" has a NUL character in its text",
 		"{\"order_key\":\"f\",\"to_name\":\"a\\u0000b\"}");
-	assert_failed(source, "", 8, SHIPOPT_EENCODING, "line 8: byte 0xff at offset 184 of the file is not UTF-8", "?");
+	assert_failed(source, "", 8, SHIPOPT_EENCODING, "line 8: byte 0xff at offset 184 of the file is not UTF-8",
+		"?");
 	shipopt_order *order = next_order(source);
 	assert_int_equal(order->status, SHIPOPT_EPARSE);
 	shipopt_order_free(order);
@@ -576,12 +603,14 @@ static void bad_json_lines_are_failed_items(void **state)
 static void a_json_number_is_a_key_only_as_a_plain_integer(void **state)
 {
 	static const char *const refused[] = {"1001.0", "1e3", "1E3", "1001.5", "-0", "-1.0", "true", "false"};
-	static const char *const keys[][2] = {{"1001", "1001"}, {"-5", "-5"}, {"0", "0"}, {"12345678901234567", "12345678901234567"},
-		{"\"1001\\u00a0\"", "1001"}, {"\"\\ufeff1001\"", "1001"}, {"\"Cafe\\u0301\"", "Caf\u00e9"}, {"\"1e3\"", "1e3"}};
+	static const char *const keys[][2] = {{"1001", "1001"}, {"-5", "-5"}, {"0", "0"},
+		{"12345678901234567", "12345678901234567"}, {"\"1001\\u00a0\"", "1001"}, {"\"\\ufeff1001\"", "1001"},
+		{"\"Cafe\\u0301\"", "Caf\u00e9"}, {"\"1e3\"", "1e3"}};
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
 		char text[64], message[128];
 		snprintf(text, sizeof(text), "{\"order_key\":%s,\"to_name\":\"a\"}", refused[i]);
-		snprintf(message, sizeof(message), "line 1, column \"order_key\": %s is neither a text nor a plain integer", refused[i]);
+		snprintf(message, sizeof(message),
+			"line 1, column \"order_key\": %s is neither a text nor a plain integer", refused[i]);
 		shipopt_source *source = open_json(text, 65536);
 		assert_failed(source, refused[i], 1, SHIPOPT_EPARSE, message, text);
 		json_stock_clear();
@@ -728,7 +757,8 @@ static void a_file_without_a_header_is_told_so(void **state)
 {
 	const char *folder = getenv("SHIPOPT_SHARED");
 	char file[1024];
-	snprintf(file, sizeof(file), "%s%s/orders/orders_16col.tsv", folder ? folder : SOURCE_ROOT, folder ? "" : "/../shared");
+	snprintf(file, sizeof(file), "%s%s/orders/orders_16col.tsv", folder ? folder : SOURCE_ROOT,
+		folder ? "" : "/../shared");
 	if (access(file, R_OK) < 0) {
 		print_message("the positional file is not here: skipped\n");
 		return;
@@ -736,7 +766,8 @@ static void a_file_without_a_header_is_told_so(void **state)
 	shipopt_source *source = NULL;
 	shipopt_error *error = NULL;
 	assert_int_equal(shipopt_source_open_tsv(file, NULL, &source, &error), SHIPOPT_EPARSE);
-	assert_non_null(strstr(shipopt_error_message(error), "orders_16col.tsv line 1, column \"california\" is not known"));
+	assert_non_null(
+		strstr(shipopt_error_message(error), "orders_16col.tsv line 1, column \"california\" is not known"));
 	assert_non_null(strstr(shipopt_error_message(error), "the first line must be a header"));
 	shipopt_error_unref(error);
 	assert_int_equal(mem_live_count(), 0);
@@ -769,7 +800,8 @@ static int drain(const char *file, int is_json)
 static void every_failure_ends_the_stream_and_leaks_nothing(void **state)
 {
 	static const char csv[] = "order_key,to_name,weight_oz,max_rate\na,\"b\nc\",1,2\nd,e,f,g\nh\n\"";
-	static const char json[] = "{\"order_key\":\"a\",\"shipment\":{\"parcel\":{\"weight\":1}},\"to_name\":\"n\"}\n{}\n{";
+	static const char json[] =
+		"{\"order_key\":\"a\",\"shipment\":{\"parcel\":{\"weight\":1}},\"to_name\":\"n\"}\n{}\n{";
 	for (int is_json = 0; is_json < 2; is_json++) {
 		temporary_write(path, is_json ? json : csv, is_json ? sizeof(json) - 1 : sizeof(csv) - 1);
 		for (long passes = 0;; passes++) {
@@ -797,9 +829,7 @@ static void mutate(struct random *random, char *text, size_t *length, size_t siz
 	for (uint64_t count = 1 + random_below(random, 4); count > 0; count--) {
 		size_t at = (size_t)random_below(random, *length);
 		switch (random_below(random, 3)) {
-		case 0:
-			text[at] = bytes[random_below(random, sizeof(bytes) - 1)];
-			break;
+		case 0: text[at] = bytes[random_below(random, sizeof(bytes) - 1)]; break;
 		case 1:
 			memmove(text + at, text + at + 1, *length - at - 1);
 			*length -= *length > 1;
@@ -816,8 +846,10 @@ static void mutate(struct random *random, char *text, size_t *length, size_t siz
 
 static void mutated_files_are_errors_or_failed_items(void **state)
 {
-	static const char csv[] = "order_key,to_name,weight_oz,piece\r\na,\"b \"\"c\"\", d\",1.5,1\r\nb,é,2,\r\n\"c\nd\",,,3\n";
-	static const char json[] = "{\"order_key\":\"a\",\"to_name\":\"b\",\"piece\":2}\n{\"order_key\":1,\"shipment\":{}}\n";
+	static const char csv[] =
+		"order_key,to_name,weight_oz,piece\r\na,\"b \"\"c\"\", d\",1.5,1\r\nb,é,2,\r\n\"c\nd\",,,3\n";
+	static const char json[] =
+		"{\"order_key\":\"a\",\"to_name\":\"b\",\"piece\":2}\n{\"order_key\":1,\"shipment\":{}}\n";
 	struct random seeds, random;
 	random_init_system(&seeds);
 	uint64_t seed = random_u64(&seeds);

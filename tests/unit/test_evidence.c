@@ -30,7 +30,8 @@ static void an_answer_is_evidence_as_the_table_says(void **state)
 		{"exists, 409", true, true, 409, true, "SHIPMENT.POSTAGE.EXISTS", false, EVIDENCE_EXISTS},
 		{"exists, by a gateway", true, true, 422, false, "SHIPMENT.POSTAGE.EXISTS", false, EVIDENCE_UNKNOWN},
 		{"refused", true, true, 422, true, "SHIPMENT.POSTAGE.FAILURE", false, EVIDENCE_REFUSED},
-		{"refused before the request was whole", true, false, 422, true, "SHIPMENT.POSTAGE.FAILURE", false, EVIDENCE_UNKNOWN},
+		{"refused before the request was whole", true, false, 422, true, "SHIPMENT.POSTAGE.FAILURE", false,
+			EVIDENCE_UNKNOWN},
 		{"refused, by a gateway", true, true, 422, false, "SHIPMENT.POSTAGE.FAILURE", false, EVIDENCE_UNKNOWN},
 		{"refused, another status", true, true, 500, true, "SHIPMENT.POSTAGE.FAILURE", false, EVIDENCE_UNKNOWN},
 		{"the credential", true, true, 401, true, "APIKEY.INVALID", false, EVIDENCE_DENIED},
@@ -56,8 +57,10 @@ static void an_answer_is_evidence_as_the_table_says(void **state)
 		{"429 by a gateway", true, true, 429, false, NULL, false, EVIDENCE_UNKNOWN},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct evidence_answer answer = {.was_sent = cases[i].was_sent, .was_handed_over = cases[i].was_handed_over,
-			.http_status = cases[i].http_status, .is_envelope = cases[i].is_envelope,
+		struct evidence_answer answer = {.was_sent = cases[i].was_sent,
+			.was_handed_over = cases[i].was_handed_over,
+			.http_status = cases[i].http_status,
+			.is_envelope = cases[i].is_envelope,
 			.word = provider_easypost.purchase_word(cases[i].http_status, cases[i].code),
 			.shows_label = cases[i].shows_label};
 		enum evidence evidence = evidence_of_purchase(&answer);
@@ -86,11 +89,12 @@ static void what_follows_a_purchase_depends_on_all_that_were_sent(void **state)
 	assert_int_equal(ARRAY_SIZE(cases), EVIDENCE_COUNT);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		enum evidence evidence = cases[i].evidence;
-		assert_int_equal(evidence_after_purchase(&(struct evidence_row){.sent = 1, .unproven = 1}, evidence), cases[i].alone);
-		assert_int_equal(
-			evidence_after_purchase(&(struct evidence_row){.sent = 3, .unproven = 1}, evidence), cases[i].alone_third);
-		assert_int_equal(
-			evidence_after_purchase(&(struct evidence_row){.sent = 2, .unproven = 2}, evidence), cases[i].behind_another);
+		assert_int_equal(evidence_after_purchase(&(struct evidence_row){.sent = 1, .unproven = 1}, evidence),
+			cases[i].alone);
+		assert_int_equal(evidence_after_purchase(&(struct evidence_row){.sent = 3, .unproven = 1}, evidence),
+			cases[i].alone_third);
+		assert_int_equal(evidence_after_purchase(&(struct evidence_row){.sent = 2, .unproven = 2}, evidence),
+			cases[i].behind_another);
 		assert_int_equal(evidence_after_purchase(&(struct evidence_row){.sent = 3, .unproven = 3}, evidence),
 			cases[i].behind_another_third);
 		/* Proven to leave another shipment open: only with nothing unproven behind it. */
@@ -102,8 +106,8 @@ static void what_follows_a_purchase_depends_on_all_that_were_sent(void **state)
 static void only_what_is_listed_as_proof_is_proof(void **state)
 {
 	for (int evidence = 0; evidence < EVIDENCE_COUNT; evidence++) {
-		bool is_proof = evidence == EVIDENCE_REFUSED || evidence == EVIDENCE_EXPIRED || evidence == EVIDENCE_LIMITED ||
-				evidence == EVIDENCE_DENIED || evidence == EVIDENCE_UNSENT;
+		bool is_proof = evidence == EVIDENCE_REFUSED || evidence == EVIDENCE_EXPIRED ||
+			evidence == EVIDENCE_LIMITED || evidence == EVIDENCE_DENIED || evidence == EVIDENCE_UNSENT;
 		assert_int_equal(evidence_is_proof((enum evidence)evidence), is_proof);
 	}
 }
@@ -118,14 +122,18 @@ static void a_look_up_alone_never_opens_another_shipment(void **state)
 		enum evidence_next next;
 	} cases[] = {
 		{"postage", {.sent = 1, .unproven = 1}, LOOK_UP_POSTAGE, false, NEXT_BOUGHT},
-		{"postage behind a person's mark", {.sent = 3, .unproven = 2, .needs_person = true}, LOOK_UP_POSTAGE, true, NEXT_BOUGHT},
+		{"postage behind a person's mark", {.sent = 3, .unproven = 2, .needs_person = true}, LOOK_UP_POSTAGE,
+			true, NEXT_BOUGHT},
 		{"none, early", {.sent = 1, .unproven = 1}, LOOK_UP_NO_POSTAGE, false, NEXT_LOOK_UP},
 		{"none, settled", {.sent = 1, .unproven = 1}, LOOK_UP_NO_POSTAGE, true, NEXT_AGAIN},
 		{"none, settled, two", {.sent = 2, .unproven = 1}, LOOK_UP_NO_POSTAGE, true, NEXT_AGAIN},
 		{"none, settled, three", {.sent = 3, .unproven = 1}, LOOK_UP_NO_POSTAGE, true, NEXT_PERSON},
-		{"none behind EXISTS", {.sent = 1, .unproven = 1, .exists_seen = true}, LOOK_UP_NO_POSTAGE, true, NEXT_ONLY_READ},
-		{"none behind a refusal", {.sent = 1, .unproven = 1, .was_refused = true}, LOOK_UP_NO_POSTAGE, true, NEXT_PERSON},
-		{"none behind a mark", {.sent = 2, .unproven = 1, .needs_person = true}, LOOK_UP_NO_POSTAGE, true, NEXT_PERSON},
+		{"none behind EXISTS", {.sent = 1, .unproven = 1, .exists_seen = true}, LOOK_UP_NO_POSTAGE, true,
+			NEXT_ONLY_READ},
+		{"none behind a refusal", {.sent = 1, .unproven = 1, .was_refused = true}, LOOK_UP_NO_POSTAGE, true,
+			NEXT_PERSON},
+		{"none behind a mark", {.sent = 2, .unproven = 1, .needs_person = true}, LOOK_UP_NO_POSTAGE, true,
+			NEXT_PERSON},
 		{"no answer, settled", {.sent = 1, .unproven = 1}, LOOK_UP_NOTHING, true, NEXT_LOOK_UP},
 		{"no answer, three", {.sent = 3, .unproven = 3}, LOOK_UP_NOTHING, true, NEXT_LOOK_UP},
 	};

@@ -12,7 +12,8 @@
 
 /* One call from the wish to the answer, in virtual time over the world of sim/world.h. */
 
-struct try {
+struct
+try {
 	struct exchange exchange;
 	int done;
 	int64_t done_us;
@@ -202,8 +203,9 @@ static void a_call_ends_at_its_deadline_in_every_state(void **state)
 			assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
 			turn_until_done(&try);
 			if (try.exchange.status == 0 || try.done_us > deadline_us + 2000)
-				fail_msg("%s, deadline %lld ms: %s, %lld us late", world_fault_name(cases[i].fault), (long long)ms,
-					shipopt_error_name(try.exchange.status), (long long)(try.done_us - deadline_us));
+				fail_msg("%s, deadline %lld ms: %s, %lld us late", world_fault_name(cases[i].fault),
+					(long long)ms, shipopt_error_name(try.exchange.status),
+					(long long)(try.done_us - deadline_us));
 			exchange_clear(&try.exchange);
 			finish();
 		}
@@ -257,7 +259,8 @@ static void canceling_tells_what_may_have_been_done(void **state)
 			exchange_cancel(&try.exchange);
 			assert_int_equal(try.done, 0);
 			turn_until_done(&try);
-			assert_int_equal(try.exchange.status, sent && call == WORLD_BUY ? SHIPOPT_EINDOUBT : SHIPOPT_ECANCELED);
+			assert_int_equal(try.exchange.status,
+				sent && call == WORLD_BUY ? SHIPOPT_EINDOUBT : SHIPOPT_ECANCELED);
 			assert_int_equal(try.exchange.maybe_sent, sent);
 			exchange_cancel(&try.exchange);
 			exchange_clear(&try.exchange);
@@ -321,9 +324,11 @@ static void an_answer_says_whose_fault_it_is_and_whether_the_api_wrote_it(void *
 		make_shipment();
 		run(&try, WORLD_READ);
 		if (try.exchange.blame != cases[i].blame || try.exchange.is_envelope != cases[i].is_envelope ||
-			try.exchange.http_status != cases[i].http_status || (int)process.carrier->answers != cases[i].answers)
-			fail_msg("%s: blame %d, envelope %d, HTTP %d, %d answers", world_fault_name(cases[i].fault), (int)try.exchange.blame,
-				try.exchange.is_envelope, try.exchange.http_status, (int)process.carrier->answers);
+			try.exchange.http_status != cases[i].http_status ||
+			(int)process.carrier->answers != cases[i].answers)
+			fail_msg("%s: blame %d, envelope %d, HTTP %d, %d answers", world_fault_name(cases[i].fault),
+				(int)try.exchange.blame, try.exchange.is_envelope, try.exchange.http_status,
+				(int)process.carrier->answers);
 		exchange_clear(&try.exchange);
 		finish();
 	}
@@ -341,7 +346,8 @@ static void what_is_not_the_api_is_reported_soon_also_to_the_patient(void **stat
 	turn_until_done(&try);
 	assert_int_equal(try.exchange.status, SHIPOPT_EPROTOCOL);
 	assert_int_equal(try.exchange.attempts, 3);
-	assert_non_null(strstr(shipopt_error_message(try.exchange.error), "not JSON, it begins \"<html>maintenance</html>\""));
+	assert_non_null(
+		strstr(shipopt_error_message(try.exchange.error), "not JSON, it begins \"<html>maintenance</html>\""));
 	assert_non_null(strstr(shipopt_error_message(try.exchange.error), "is the base URL right?"));
 	exchange_clear(&try.exchange);
 	finish();
@@ -361,7 +367,8 @@ static void a_pause_that_outlasts_a_call_ends_it_at_once(void **state)
 		int status;
 		const char *words;
 	} cases[] = {
-		{FAULT_429, SHIPOPT_ERATELIMIT, "GET /shipments/shp_0: HTTP 429 RATE_LIMITED: as the script says; the carrier asks to wait"},
+		{FAULT_429, SHIPOPT_ERATELIMIT,
+			"GET /shipments/shp_0: HTTP 429 RATE_LIMITED: as the script says; the carrier asks to wait"},
 		{FAULT_503, SHIPOPT_EUNAVAILABLE, "GET /shipments/shp_0: HTTP 503: the answer is not JSON, it begins"},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -395,9 +402,12 @@ static void a_pause_that_outlasts_a_call_ends_it_at_once(void **state)
 			assert_error_says(tries[j], "UTC (3600 s)");
 			assert_error_says(tries[j], "; that is longer than the 60 s that this call has left");
 			assert_int_equal(shipopt_error_retry_after_ms(tries[j]->exchange.error), 3600000);
-			assert_int_equal(strstr(shipopt_error_message(tries[j]->exchange.error), "nothing was sent") == NULL, j == 0);
+			assert_int_equal(strstr(shipopt_error_message(tries[j]->exchange.error), "nothing was sent") ==
+					NULL,
+				j == 0);
 			assert_int_equal(tries[j]->exchange.attempts, j == 0);
-			assert_int_equal(shipopt_error_http_status(tries[j]->exchange.error), j == 0 ? first.exchange.http_status : 0);
+			assert_int_equal(shipopt_error_http_status(tries[j]->exchange.error),
+				j == 0 ? first.exchange.http_status : 0);
 			exchange_clear(&tries[j]->exchange);
 		}
 		assert_int_equal(patient.done, 0);
@@ -408,7 +418,8 @@ static void a_pause_that_outlasts_a_call_ends_it_at_once(void **state)
 		/* Its deadline is one of sending; the pause does not outlast its patience. */
 		turn_until_done(&patient);
 		assert_int_equal(patient.exchange.status, SHIPOPT_ETIMEDOUT);
-		assert_error_says(&patient, "GET /shipments/shp_0: nothing was sent; another call failed: GET /shipments/shp_0: HTTP ");
+		assert_error_says(&patient,
+			"GET /shipments/shp_0: nothing was sent; another call failed: GET /shipments/shp_0: HTTP ");
 		assert_error_says(&patient, "it waited 60 s for admission");
 		exchange_clear(&patient.exchange);
 		finish();

@@ -63,11 +63,12 @@ static void the_cheapest_rate_has_a_currency(void **state)
 	static struct health health;
 	const char *currency = "untouched";
 	assert_true(health_cheapest(&health, "USPS", NULL, &currency) == -1);
-	observe(&health, "{\"rates\":[{\"carrier\":\"USPS\",\"rate\":\"7.50\",\"currency\":\"USD\"},"
-			 "{\"carrier\":\"usps\",\"rate\":\"6.25\",\"currency\":\"usd\"},"
-			 "{\"carrier\":\"UPS\",\"rate\":\"5.00\"},"
-			 "{\"carrier\":\"DHL\",\"rate\":\"900\",\"currency\":\"JPY\"},{\"carrier\":\"DHL\",\"rate\":\"25\",\"currency\":\"USD\"},"
-			 "{\"carrier\":\"DHL\",\"rate\":\"800\",\"currency\":\"JPY\"}]}");
+	observe(&health,
+		"{\"rates\":[{\"carrier\":\"USPS\",\"rate\":\"7.50\",\"currency\":\"USD\"},"
+		"{\"carrier\":\"usps\",\"rate\":\"6.25\",\"currency\":\"usd\"},"
+		"{\"carrier\":\"UPS\",\"rate\":\"5.00\"},"
+		"{\"carrier\":\"DHL\",\"rate\":\"900\",\"currency\":\"JPY\"},{\"carrier\":\"DHL\",\"rate\":\"25\",\"currency\":\"USD\"},"
+		"{\"carrier\":\"DHL\",\"rate\":\"800\",\"currency\":\"JPY\"}]}");
 	assert_true(health_cheapest(&health, "USPS", "CAD", &currency) == -1);
 	assert_string_equal(currency, "untouched");
 	assert_true(health_cheapest(&health, "USPS", "USD", &currency) == 6250000);
@@ -91,9 +92,11 @@ static void many_rates_of_a_carrier_count_once(void **state)
 	static struct health health;
 	for (int i = 0; i < 4; i++)
 		health_observe(&health, "UPS", true);
-	observe(&health, "{\"rates\":[{\"carrier\":\"UPS\",\"rate\":\"1\"},{\"carrier\":\"ups\",\"rate\":\"2\"},"
-			 "{\"carrier\":\"UPS\",\"rate\":\"3\"}]}");
-	assert_true(health_find(&health, "UPS")->failure_share > 0.47 && health_find(&health, "UPS")->failure_share < 0.48);
+	observe(&health,
+		"{\"rates\":[{\"carrier\":\"UPS\",\"rate\":\"1\"},{\"carrier\":\"ups\",\"rate\":\"2\"},"
+		"{\"carrier\":\"UPS\",\"rate\":\"3\"}]}");
+	assert_true(
+		health_find(&health, "UPS")->failure_share > 0.47 && health_find(&health, "UPS")->failure_share < 0.48);
 	json_stock_clear();
 }
 

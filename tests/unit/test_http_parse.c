@@ -78,8 +78,9 @@ static void urls_are_absolute_and_free_of_credentials(void **state)
 	static const char *const good[] = {"https://api.easypost.com/v2", "http://127.0.0.1:8080", "HTTPS://h/",
 		"http://[::1]:80/x", "https://host/a%20b"};
 	static const char *const bad[] = {"", "api.easypost.com", "ftp://h/", "https://", "https:///x", "https://u@h/",
-		"https://u:p@h/", "https://h/?q=1", "https://h/#f", "https://h/a b", "https://h/\xc3\xa9", "https://h/\n",
-		"https://h:99999/", "https://h:port/", "http:/h", "file:///etc/passwd", "https://h\\@e/"};
+		"https://u:p@h/", "https://h/?q=1", "https://h/#f", "https://h/a b", "https://h/\xc3\xa9",
+		"https://h/\n", "https://h:99999/", "https://h:port/", "http:/h", "file:///etc/passwd",
+		"https://h\\@e/"};
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
 		assert_int_equal(http_check_url(good[i], NULL), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -93,9 +94,9 @@ static void urls_are_absolute_and_free_of_credentials(void **state)
 
 static void a_refused_url_keeps_its_password_to_itself(void **state)
 {
-	static const char *const urls[] = {"https://me:sesame@host/", "https://me:se/sesame@host/", "https://me:12/sesame@host/v2",
-		"https://me:sesame/x@host", "https://host:sesame/v2", "https://me:1?sesame@host", "https://me:1#sesame@host",
-		"sesame", "sesame://x"};
+	static const char *const urls[] = {"https://me:sesame@host/", "https://me:se/sesame@host/",
+		"https://me:12/sesame@host/v2", "https://me:sesame/x@host", "https://host:sesame/v2",
+		"https://me:1?sesame@host", "https://me:1#sesame@host", "sesame", "sesame://x"};
 	for (size_t i = 0; i < ARRAY_SIZE(urls); i++) {
 		shipopt_error *error = NULL;
 		assert_int_equal(http_check_url(urls[i], &error), SHIPOPT_EPARSE);
@@ -107,12 +108,13 @@ static void a_refused_url_keeps_its_password_to_itself(void **state)
 static void a_malformed_proxy_is_refused_without_being_quoted(void **state)
 {
 	static const char *const bad[] = {"http://user:s3cr@sesame@127.0.0.1:1", "http://user:sesame@x@127.0.0.1:1",
-		"http://user:s3cr/sesame@127.0.0.1:1", "http://user:12/sesame@127.0.0.1:1", "http://user:12#sesame@127.0.0.1:1",
-		"http://user:12?sesame@127.0.0.1:1", "user:12/sesame@127.0.0.1:1", "http://user:sesame@127.0.0.1:99999",
-		"http://user:sesame@127.0.0.1:port", "http://user:sesame@127.0.0.1:-1", "http://user:sesame@", "http://user:sesame@:8080",
-		"bogus://user:sesame@127.0.0.1:1", "ftp://user:sesame@127.0.0.1:1", "file:///sesame", "http://user:sesame@ho st:1",
-		"http://user:sesame@host:1/path", "http://user:sesame@host:1/?q", "http://user:sesa%00me@host:1", "http://sesame[", "http://",
-		"://sesame"};
+		"http://user:s3cr/sesame@127.0.0.1:1", "http://user:12/sesame@127.0.0.1:1",
+		"http://user:12#sesame@127.0.0.1:1", "http://user:12?sesame@127.0.0.1:1", "user:12/sesame@127.0.0.1:1",
+		"http://user:sesame@127.0.0.1:99999", "http://user:sesame@127.0.0.1:port",
+		"http://user:sesame@127.0.0.1:-1", "http://user:sesame@", "http://user:sesame@:8080",
+		"bogus://user:sesame@127.0.0.1:1", "ftp://user:sesame@127.0.0.1:1", "file:///sesame",
+		"http://user:sesame@ho st:1", "http://user:sesame@host:1/path", "http://user:sesame@host:1/?q",
+		"http://user:sesa%00me@host:1", "http://sesame[", "http://", "://sesame"};
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct secret_forms secrets;
 		shipopt_error *error = NULL;
@@ -140,7 +142,8 @@ static void a_proxy_may_have_a_password_in_every_form_and_it_is_known_then(void 
 		{"HTTPS://host", "host", "host"},
 		{"http://user:opensesame@host:1", "user opensesame host", "user ********** host"},
 		{"user:opensesame@host:1", "user opensesame host", "user ********** host"},
-		{"http://user:open%40ses%2Fame@host:1", "open@ses/ame open%40ses%2fame", "************ ****************"},
+		{"http://user:open%40ses%2Fame@host:1", "open@ses/ame open%40ses%2fame",
+			"************ ****************"},
 		{"http://user:opensesame@host:1", "Basic dXNlcjpvcGVuc2VzYW1l", "Basic ********************"},
 		{"http://tokentoken@host:1", "tokentoken Basic dG9rZW50b2tlbjo=", "********** Basic ****************"},
 		{"http://tokentoken:@host:1", "tokentoken Basic dG9rZW50b2tlbjo=", "********** Basic ****************"},
@@ -190,10 +193,13 @@ static void urls_to_send_to_may_have_a_query_but_not_be_endless(void **state)
 static void a_message_of_libcurl_that_quotes_a_url_is_replaced(void **state)
 {
 	static const char *const said[] = {"", "Unsupported proxy syntax in 'http://user:s3cr@sesame@127.0.0.1:1'",
-		"Unsupported proxy scheme for 'bogus://user:sesame", "Could not resolve proxy: sesame@host", "user:sesame@host"};
+		"Unsupported proxy scheme for 'bogus://user:sesame", "Could not resolve proxy: sesame@host",
+		"user:sesame@host"};
 	for (size_t i = 0; i < ARRAY_SIZE(said); i++)
-		assert_string_equal(result_text(CURLE_COULDNT_RESOLVE_PROXY, said[i]), curl_easy_strerror(CURLE_COULDNT_RESOLVE_PROXY));
-	assert_string_equal(result_text(CURLE_COULDNT_CONNECT, "Failed to connect to h port 1"), "Failed to connect to h port 1");
+		assert_string_equal(result_text(CURLE_COULDNT_RESOLVE_PROXY, said[i]),
+			curl_easy_strerror(CURLE_COULDNT_RESOLVE_PROXY));
+	assert_string_equal(result_text(CURLE_COULDNT_CONNECT, "Failed to connect to h port 1"),
+		"Failed to connect to h port 1");
 }
 
 static void statuses_promise_nothing_sent_only_when_nothing_was(void **state)

@@ -37,7 +37,8 @@ static void assert_source(struct json_value value, const char *expected)
 
 static void members_are_found_by_key_and_path(void **state)
 {
-	json_document *document = parse(" {\"a\": {\"b\": \"x\\u00e9\\n\", \"c\": null}, \"n\": -12, \"t\": true, \"e\": {}}");
+	json_document *document =
+		parse(" {\"a\": {\"b\": \"x\\u00e9\\n\", \"c\": null}, \"n\": -12, \"t\": true, \"e\": {}}");
 	struct json_value root = json_root(document), value;
 	assert_int_equal(json_type(root), JSON_OBJECT);
 	assert_true(json_get2(root, "a", "b", &value));
@@ -83,7 +84,8 @@ static void integers_know_their_range(void **state)
 
 static void sources_are_the_bytes_of_the_text(void **state)
 {
-	static const char text[] = "{ \"x,:{\" : [ 34.150, -0.5e+3 ,\"a\\\"],b\\\\\" , {\"k\": [ true,false ,null ] } ] , \"y\":7}";
+	static const char text[] =
+		"{ \"x,:{\" : [ 34.150, -0.5e+3 ,\"a\\\"],b\\\\\" , {\"k\": [ true,false ,null ] } ] , \"y\":7}";
 	json_document *document = parse(text);
 	struct json_value root = json_root(document), list, value;
 	assert_source(root, text);
@@ -91,7 +93,8 @@ static void sources_are_the_bytes_of_the_text(void **state)
 	assert_source(value, "7");
 	assert_true(json_get(root, "x,:{", &list));
 	assert_source(list, "[ 34.150, -0.5e+3 ,\"a\\\"],b\\\\\" , {\"k\": [ true,false ,null ] } ]");
-	static const char *const expected[] = {"34.150", "-0.5e+3", "\"a\\\"],b\\\\\"", "{\"k\": [ true,false ,null ] }"};
+	static const char *const expected[] = {"34.150", "-0.5e+3", "\"a\\\"],b\\\\\"",
+		"{\"k\": [ true,false ,null ] }"};
 	struct json_iterator it;
 	size_t i = 0;
 	for (json_items(list, &it); json_next(&it);)
@@ -140,12 +143,26 @@ static void broken_texts_are_refused_with_their_reason(void **state)
 		const char *text;
 		int status;
 	} cases[] = {
-		{"", SHIPOPT_EPARSE}, {"   ", SHIPOPT_EPARSE}, {"{", SHIPOPT_EPARSE}, {"{\"a\":}", SHIPOPT_EPARSE},
-		{"[1,]", SHIPOPT_EPARSE}, {"[1 2]", SHIPOPT_EPARSE}, {"\"abc", SHIPOPT_EPARSE}, {"{\"a\":1}x", SHIPOPT_EPARSE},
-		{"nul", SHIPOPT_EPARSE}, {"[01]", SHIPOPT_EPARSE}, {"[\"\\q\"]", SHIPOPT_EPARSE}, {"[\"a\nb\"]", SHIPOPT_EPARSE},
-		{"[1e999]", SHIPOPT_EPARSE}, {"[\"\xff\"]", SHIPOPT_EENCODING}, {"[\"\xc0\xaf\"]", SHIPOPT_EENCODING},
-		{"<html>502</html>", SHIPOPT_EPARSE}, {"\xef\xbb\xbf", SHIPOPT_EPARSE}, {"\xef\xbb\xbf{\"a\":1}", 0},
-		{"null", 0}, {"\"a\"", 0},
+		{"", SHIPOPT_EPARSE},
+		{"   ", SHIPOPT_EPARSE},
+		{"{", SHIPOPT_EPARSE},
+		{"{\"a\":}", SHIPOPT_EPARSE},
+		{"[1,]", SHIPOPT_EPARSE},
+		{"[1 2]", SHIPOPT_EPARSE},
+		{"\"abc", SHIPOPT_EPARSE},
+		{"{\"a\":1}x", SHIPOPT_EPARSE},
+		{"nul", SHIPOPT_EPARSE},
+		{"[01]", SHIPOPT_EPARSE},
+		{"[\"\\q\"]", SHIPOPT_EPARSE},
+		{"[\"a\nb\"]", SHIPOPT_EPARSE},
+		{"[1e999]", SHIPOPT_EPARSE},
+		{"[\"\xff\"]", SHIPOPT_EENCODING},
+		{"[\"\xc0\xaf\"]", SHIPOPT_EENCODING},
+		{"<html>502</html>", SHIPOPT_EPARSE},
+		{"\xef\xbb\xbf", SHIPOPT_EPARSE},
+		{"\xef\xbb\xbf{\"a\":1}", 0},
+		{"null", 0},
+		{"\"a\"", 0},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_int_equal(parse_status(cases[i].text, strlen(cases[i].text)), cases[i].status);
@@ -238,8 +255,9 @@ static void *parse_in_thread(void *userdata)
 		const char *bytes;
 		size_t length = 0;
 		struct json_value value;
-		if (json_document_parse(text, strlen(text), &document, NULL) < 0 || !json_get(json_root(document), "n", &value) ||
-			!json_source(value, &bytes, &length) || length != 3 || memcmp(bytes, text + 5, 3) != 0)
+		if (json_document_parse(text, strlen(text), &document, NULL) < 0 ||
+			!json_get(json_root(document), "n", &value) || !json_source(value, &bytes, &length) ||
+			length != 3 || memcmp(bytes, text + 5, 3) != 0)
 			return userdata;
 		json_document_free(document);
 	}

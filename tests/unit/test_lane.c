@@ -763,10 +763,11 @@ static void a_long_random_run_keeps_all_bounds(void **state)
 			enter(caller, 1, (enum lane_class)random_below(&random, LANE_CLASS_COUNT),
 				(enum lane_endpoint)random_below(&random, LANE_ENDPOINT_COUNT), &groups[choice % 3]);
 		else if (caller->ticket.is_admitted)
-			leave(caller, choice < 85   ? LANE_OK
-				      : choice < 90 ? LANE_OVERLOADED
-				      : choice < 95 ? LANE_RATE_LIMITED
-						    : LANE_FAILED,
+			leave(caller,
+				choice < 85           ? LANE_OK
+					: choice < 90 ? LANE_OVERLOADED
+					: choice < 95 ? LANE_RATE_LIMITED
+						      : LANE_FAILED,
 				choice % 2 ? -1 : (int64_t)choice);
 		else if (choice < 5)
 			lane_withdraw(&caller->ticket);
@@ -794,9 +795,17 @@ static void options_out_of_bounds_are_brought_into_them(void **state)
 	start();
 	round_trip(1, LANE_OK);
 	assert_int_equal(statistics().limit, 1);
-	options = (struct lane_options){.limit_minimum = 9, .limit_initial = 99, .limit_maximum = 5, .is_adaptive = true,
-		.waiting_max = 10, .retry_base_ms = INT64_MAX, .retry_cap_ms = -1, .retry_budget = INT64_MAX,
-		.breaker_window = 5, .breaker_minimum = 500, .breaker_open_ms = INT64_MAX,
+	options = (struct lane_options){.limit_minimum = 9,
+		.limit_initial = 99,
+		.limit_maximum = 5,
+		.is_adaptive = true,
+		.waiting_max = 10,
+		.retry_base_ms = INT64_MAX,
+		.retry_cap_ms = -1,
+		.retry_budget = INT64_MAX,
+		.breaker_window = 5,
+		.breaker_minimum = 500,
+		.breaker_open_ms = INT64_MAX,
 		.tokens_per_second = {1e12, 1e-12, -1, 0}};
 	start();
 	assert_int_equal(statistics().limit, 5);

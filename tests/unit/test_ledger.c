@@ -289,10 +289,11 @@ static void purchases_are_counted_and_only_proof_lowers_the_count(void **state)
 		request.proven = steps[i].proven;
 		request.settle_ms = i < 5 ? 1000 * (int64_t)(5 - i) : 0;
 		int status = run(&request);
-		if (status != steps[i].status || request.row.state != steps[i].state || request.row.sent != steps[i].sent ||
-			request.row.unproven != steps[i].unproven)
+		if (status != steps[i].status || request.row.state != steps[i].state ||
+			request.row.sent != steps[i].sent || request.row.unproven != steps[i].unproven)
 			fail_msg("step %zu: status %d, %s, sent %lld, unproven %lld", i, status,
-				ledger_state_name(request.row.state), (long long)request.row.sent, (long long)request.row.unproven);
+				ledger_state_name(request.row.state), (long long)request.row.sent,
+				(long long)request.row.unproven);
 		assert_int_equal(request.row.settle_ms, 5000); /* the largest stays */
 		fixture_forget(&request);
 	}
@@ -405,8 +406,11 @@ static void a_lease_of_a_wrong_clock_is_none(void **state)
 	bring_to("a", LEDGER_BUYING);
 	/* As a clock that was ten years ahead would have written it. */
 	assert_int_equal(sqlite3_open(fixture.path, &handle), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(handle, "UPDATE ledger SET lease_until_ms = lease_until_ms + 315360000000, "
-					      "buying_at_ms = buying_at_ms + 315360000000", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(handle,
+				 "UPDATE ledger SET lease_until_ms = lease_until_ms + 315360000000, "
+				 "buying_at_ms = buying_at_ms + 315360000000",
+				 NULL, NULL, NULL),
+		SQLITE_OK);
 	sqlite3_close(handle);
 	struct ledger_request request = fixture_request(LEDGER_CLAIM, "a", 0);
 	assert_int_equal(run(&request), LEDGER_OK);
@@ -513,7 +517,8 @@ static void generations_follow_each_other(void **state)
 static void a_generation_begins_when_nobody_works_on_the_one_before(void **state)
 {
 	int64_t token = bring_to("c", LEDGER_FAILED);
-	struct ledger_request next = fixture_request(LEDGER_CLAIM, "c", 0), plan = fixture_request(LEDGER_PLAN, "c", token);
+	struct ledger_request next = fixture_request(LEDGER_CLAIM, "c", 0),
+			      plan = fixture_request(LEDGER_PLAN, "c", token);
 	next.key.generation = 2;
 	plan.key.generation = 1;
 	assert_int_equal(quick(next, NULL), LEDGER_BUSY);

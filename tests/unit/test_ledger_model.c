@@ -72,7 +72,7 @@ static struct ledger_request draw(struct twins *twins, int key)
 	request.paid = (int64_t)random_below(&twins->random, 2) * 4500000;
 	request.reason = pick(twins, "because", "why not", NULL);
 	request.state = operation == LEDGER_REOPEN ? targets[random_below(&twins->random, 3)]
-			: operation == LEDGER_VOID ? voids[random_below(&twins->random, 3)]
+		: operation == LEDGER_VOID         ? voids[random_below(&twins->random, 3)]
 						   : 0;
 	request.release = random_below(&twins->random, 8) == 0;
 	return request;
@@ -81,23 +81,25 @@ static struct ledger_request draw(struct twins *twins, int key)
 static bool rows_agree(const struct ledger_row *a, const struct ledger_row *b)
 {
 	return a->generation == b->generation && a->state == b->state && text_equal(a->fingerprint, b->fingerprint) &&
-	       text_equal(a->shipment_id, b->shipment_id) && text_equal(a->rate_id, b->rate_id) &&
-	       text_equal(a->carrier, b->carrier) && text_equal(a->currency, b->currency) && a->amount == b->amount &&
-	       a->ceiling == b->ceiling && a->approved == b->approved &&
-	       text_equal(a->approved_currency, b->approved_currency) && a->sent == b->sent && a->unproven == b->unproven &&
-	       a->settle_ms == b->settle_ms && a->exists_seen == b->exists_seen && a->needs_person == b->needs_person &&
-	       text_equal(a->refusal, b->refusal) && text_equal(a->base_url, b->base_url) && a->insurance == b->insurance &&
-	       a->fee == b->fee && text_equal(a->request, b->request) && !a->buying_at_ms == !b->buying_at_ms && a->attempts == b->attempts &&
-	       text_equal(a->tracking_code, b->tracking_code) && text_equal(a->label_url, b->label_url) && a->paid == b->paid &&
-	       text_equal(a->budget, b->budget) && text_equal(a->reason, b->reason) &&
-	       !a->lease_until_ms == !b->lease_until_ms;
+		text_equal(a->shipment_id, b->shipment_id) && text_equal(a->rate_id, b->rate_id) &&
+		text_equal(a->carrier, b->carrier) && text_equal(a->currency, b->currency) && a->amount == b->amount &&
+		a->ceiling == b->ceiling && a->approved == b->approved &&
+		text_equal(a->approved_currency, b->approved_currency) && a->sent == b->sent &&
+		a->unproven == b->unproven && a->settle_ms == b->settle_ms && a->exists_seen == b->exists_seen &&
+		a->needs_person == b->needs_person && text_equal(a->refusal, b->refusal) &&
+		text_equal(a->base_url, b->base_url) && a->insurance == b->insurance && a->fee == b->fee &&
+		text_equal(a->request, b->request) && !a->buying_at_ms == !b->buying_at_ms &&
+		a->attempts == b->attempts && text_equal(a->tracking_code, b->tracking_code) &&
+		text_equal(a->label_url, b->label_url) && a->paid == b->paid && text_equal(a->budget, b->budget) &&
+		text_equal(a->reason, b->reason) && !a->lease_until_ms == !b->lease_until_ms;
 }
 
 static void compare(struct twins *twins, const struct ledger_request *a, const struct ledger_request *b)
 {
 	if (a->status == b->status && a->created_row == b->created_row && rows_agree(&a->row, &b->row))
 		return;
-	fail_msg("seed %llu, step %d: operation %d of %s: SQLite says %d and %s (%s, %lld), memory %d and %s (%s, %lld)",
+	fail_msg(
+		"seed %llu, step %d: operation %d of %s: SQLite says %d and %s (%s, %lld), memory %d and %s (%s, %lld)",
 		(unsigned long long)twins->seed, twins->step, (int)a->operation, a->key.order_key, a->status,
 		ledger_state_name(a->row.state), a->row.reason, (long long)a->row.amount, b->status,
 		ledger_state_name(b->row.state), b->row.reason, (long long)b->row.amount);

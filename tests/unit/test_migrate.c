@@ -24,9 +24,10 @@
 #define CRASH_PATH "/tmp/never-made.db"
 #define CRASH_OPERATIONS_MAX 2000
 /* What the migration keeps of each row as it is. */
-#define KEPT "id, tenant_id, provider, account, mode, piece, purpose, generation, state, held_from, token, owner, fingerprint, " \
-	     "request, shipment_id, rate_id, carrier, service, currency, amount, ceiling, buying_at_ms, attempts, sent, budget, " \
-	     "reserved, tracking_code, label_url, paid, created_at_ms, result"
+#define KEPT                                                                                                                 \
+	"id, tenant_id, provider, account, mode, piece, purpose, generation, state, held_from, token, owner, fingerprint, "  \
+	"request, shipment_id, rate_id, carrier, service, currency, amount, ceiling, buying_at_ms, attempts, sent, budget, " \
+	"reserved, tracking_code, label_url, paid, created_at_ms, result"
 #define MARKED_ROWS "SELECT count(*) FROM ledger WHERE needs_person = 1 AND id IN (1, 3, 4, 7, 8, 9, 10)"
 #define MARKED_COUNT 7
 
@@ -90,7 +91,8 @@ static void assert_says(const char *text, const char *word, const char *other_wo
 }
 
 /* Claims; the status. The error must have `in_message`; *ret_request may be NULL. */
-static int claim(shipopt_store *store, const char *key, const char *mode, const char *in_message, struct ledger_request *ret_request)
+static int claim(shipopt_store *store, const char *key, const char *mode, const char *in_message,
+	struct ledger_request *ret_request)
 {
 	struct ledger_request request = fixture_request(LEDGER_CLAIM, key, 0);
 	request.key.generation = 0;
@@ -123,26 +125,32 @@ static void every_row_is_kept_and_contradictions_are_marked(void **state)
 	assert_int_equal(ready(fixture.store, ""), 0);
 	assert_int_equal(number("PRAGMA user_version"), 2);
 	assert_int_equal(number("SELECT count(*) FROM ledger"), STORE_V1_ROWS);
-	assert_int_equal(number("SELECT count(*) FROM (SELECT " KEPT " FROM ledger INTERSECT SELECT " KEPT " FROM before)"),
+	assert_int_equal(number("SELECT count(*) FROM (SELECT " KEPT " FROM ledger INTERSECT SELECT " KEPT
+				" FROM before)"),
 		STORE_V1_ROWS);
 	assert_int_equal(number("SELECT count(*) FROM ledger WHERE mode_guessed = 1"), STORE_V1_ROWS);
 	/* Keys. */
 	assert_int_equal(number("SELECT id FROM ledger WHERE order_key = '2002' AND needs_person = 0"), 6);
 	assert_int_equal(number("SELECT id FROM ledger WHERE order_key = '1001'"), 3);
 	assert_int_equal(number("SELECT id FROM ledger WHERE order_key = '1001" NBSP "'"), 4);
-	assert_says("SELECT reason FROM ledger WHERE id = 3", "ledger row 4 has the same order key", "shipopt_ledger_resolve");
-	assert_says("SELECT reason FROM ledger WHERE id = 4", "ledger row 3 has the same order key", "shipopt_ledger_resolve");
+	assert_says("SELECT reason FROM ledger WHERE id = 3", "ledger row 4 has the same order key",
+		"shipopt_ledger_resolve");
+	assert_says("SELECT reason FROM ledger WHERE id = 4", "ledger row 3 has the same order key",
+		"shipopt_ledger_resolve");
 	/* Shipments. */
 	assert_int_equal(number("SELECT count(*) FROM ledger WHERE duplicate = id AND id IN (7, 8, 9, 10)"), 4);
 	assert_int_equal(number("SELECT count(*) FROM ledger WHERE duplicate <> 0"), 4);
-	assert_says("SELECT reason FROM ledger WHERE id = 1", "ledger row 7 has the same shipment", "shipopt_order_set_generation");
-	assert_says("SELECT reason FROM ledger WHERE id = 7", "ledger row 1 has the same shipment", "shipopt_ledger_resolve");
+	assert_says("SELECT reason FROM ledger WHERE id = 1", "ledger row 7 has the same shipment",
+		"shipopt_order_set_generation");
+	assert_says("SELECT reason FROM ledger WHERE id = 7", "ledger row 1 has the same shipment",
+		"shipopt_ledger_resolve");
 	assert_says("SELECT reason FROM ledger WHERE id = 9", "ledger row 1 has the same shipment",
 		"; POST http://127.0.0.1:19103/v2/shipments/shp_1/buy: the kept-alive connection was lost");
 	/* What is open. */
 	assert_int_equal(number("SELECT unproven FROM ledger WHERE id = 9 AND settle_ms = 120000"), 1);
 	assert_int_equal(number("SELECT sum(unproven) FROM ledger"), 1);
-	assert_int_equal(number("SELECT count(*) FROM ledger WHERE approved = amount AND approved_currency = 'USD'"), STORE_V1_ROWS);
+	assert_int_equal(number("SELECT count(*) FROM ledger WHERE approved = amount AND approved_currency = 'USD'"),
+		STORE_V1_ROWS);
 
 	assert_int_equal(number(MARKED_ROWS), MARKED_COUNT);
 	assert_int_equal(count(SHIPOPT_LEDGER_NEEDS_PERSON), MARKED_COUNT);
@@ -173,12 +181,11 @@ static void what_needs_a_person_is_listed(void **state)
 static void keys_that_are_not_allowed_stay_and_need_a_person_unless_there_is_a_label(void **state)
 {
 	migrate(STORE_V1_ROW("bad\u200bplanned", "state = 1, sent = 0, shipment_id = NULL") /* 11 */
-		STORE_V1_ROW("bad\u200bdoubt", "state = 4, reason = 'lost'")
-		STORE_V1_ROW("bad\u200bfailed", "state = 7, sent = 0")
-		STORE_V1_ROW("bad\u200bbought", "state = 5") /* 14 */
+		STORE_V1_ROW("bad\u200bdoubt", "state = 4, reason = 'lost'") STORE_V1_ROW("bad\u200bfailed",
+			"state = 7, sent = 0") STORE_V1_ROW("bad\u200bbought", "state = 5") /* 14 */
 		STORE_V1_ROW("\u200b", "state = 2, sent = 0")
-		STORE_V1_ROW("x", "state = 3, order_key = CAST(x'61ff' AS TEXT)")
-		STORE_V1_ROW("nul", "state = 5, order_key = CAST(x'610062' AS TEXT)"));
+			STORE_V1_ROW("x", "state = 3, order_key = CAST(x'61ff' AS TEXT)")
+				STORE_V1_ROW("nul", "state = 5, order_key = CAST(x'610062' AS TEXT)"));
 	assert_int_equal(number("SELECT count(*) FROM ledger WHERE id > 10 AND needs_person = 1"), 5);
 	assert_int_equal(number("SELECT count(*) FROM ledger WHERE id IN (14, 17) AND needs_person = 0"), 2);
 	assert_int_equal(number("SELECT count(*) FROM ledger WHERE order_key LIKE 'bad\u200b%'"), 4);
@@ -189,11 +196,12 @@ static void keys_that_are_not_allowed_stay_and_need_a_person_unless_there_is_a_l
 /* A generation of one order must not become the newest of another. */
 static void generations_of_two_spellings_stay_apart(void **state)
 {
-	migrate(STORE_V1_ROW("3003", "state = 5")                                                           /* 11 */
-		STORE_V1_ROW("3003" NBSP, "state = 10, shipment_id = 'b1'")                                   /* 12 */
-		STORE_V1_ROW("3003" NBSP, "generation = 2, state = 1, sent = 0, shipment_id = NULL, reason = 'x'") /* 13 */
-		STORE_V1_ROW("3003\u2003", "state = 1, sent = 0, shipment_id = NULL")                           /* 14 */
-		STORE_V1_ROW("4004" NBSP, "state = 10, shipment_id = 'c1'")                                   /* 15 */
+	migrate(STORE_V1_ROW("3003", "state = 5")                           /* 11 */
+		STORE_V1_ROW("3003" NBSP, "state = 10, shipment_id = 'b1'") /* 12 */
+		STORE_V1_ROW("3003" NBSP,
+			"generation = 2, state = 1, sent = 0, shipment_id = NULL, reason = 'x'") /* 13 */
+		STORE_V1_ROW("3003\u2003", "state = 1, sent = 0, shipment_id = NULL")            /* 14 */
+		STORE_V1_ROW("4004" NBSP, "state = 10, shipment_id = 'c1'")                      /* 15 */
 		STORE_V1_ROW("4004" NBSP, "generation = 2, shipment_id = 'c2'"));
 	assert_int_equal(number("SELECT count(*) FROM ledger WHERE id BETWEEN 11 AND 14 AND needs_person = 1"), 4);
 	assert_int_equal(number("SELECT count(*) FROM ledger WHERE order_key = '3003'"), 1);
@@ -217,8 +225,9 @@ static void the_younger_row_may_have_the_spelling_of_today(void **state)
 static void a_row_that_failed_at_a_repeat_is_in_doubt(void **state)
 {
 	migrate(STORE_V1_ROW("twice", "state = 7, sent = 0, attempts = 2, reason = 'refused'")
-		STORE_V1_ROW("once", "state = 7, sent = 0, attempts = 1"));
-	assert_int_equal(number("SELECT state * 100 + sent * 10 + unproven FROM ledger WHERE order_key = 'twice'"), 411);
+			STORE_V1_ROW("once", "state = 7, sent = 0, attempts = 1"));
+	assert_int_equal(number("SELECT state * 100 + sent * 10 + unproven FROM ledger WHERE order_key = 'twice'"),
+		411);
 	assert_int_equal(number("SELECT settle_ms FROM ledger WHERE order_key = 'twice'"), 120000);
 	assert_says("SELECT reason FROM ledger WHERE order_key = 'twice'", "does not prove", "; refused");
 	assert_int_equal(number("SELECT state FROM ledger WHERE order_key = 'once'"), LEDGER_FAILED);
@@ -231,7 +240,8 @@ static void nothing_is_claimed_until_a_guessed_mode_is_confirmed(void **state)
 	migrate(NULL);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(claim(fixture.store, "new", "test", "confirm_mode=test", NULL), SHIPOPT_ESTATE);
-		assert_int_equal(claim(fixture.store, "rated-1", "production", "confirm_mode=production", NULL), SHIPOPT_ESTATE);
+		assert_int_equal(claim(fixture.store, "rated-1", "production", "confirm_mode=production", NULL),
+			SHIPOPT_ESTATE);
 	}
 	assert_int_equal(number("SELECT count(*) FROM ledger"), STORE_V1_ROWS);
 	confirm("test");
@@ -256,7 +266,8 @@ static void guessed_rows_can_turn_out_to_be_of_production(void **state)
 	struct ledger_request request;
 	migrate(NULL);
 	confirm("production");
-	assert_int_equal(number("SELECT count(*) FROM ledger WHERE mode = 'production' AND mode_guessed = 0"), STORE_V1_ROWS);
+	assert_int_equal(number("SELECT count(*) FROM ledger WHERE mode = 'production' AND mode_guessed = 0"),
+		STORE_V1_ROWS);
 	assert_int_equal(number("SELECT count(*) FROM account WHERE mode = 'test'"), 0);
 	assert_int_equal(claim(fixture.store, "rated-1", "production", "", &request), LEDGER_OK);
 	assert_int_equal(request.row.id, 5);
@@ -266,18 +277,25 @@ static void guessed_rows_can_turn_out_to_be_of_production(void **state)
 static void a_confirmed_row_that_meets_another_one_of_its_mode_is_marked_with_it(void **state)
 {
 	struct ledger_request request;
-	migrate(STORE_V1_ROW("rated-1", "mode = 'production', state = 1, sent = 0, shipment_id = NULL, reason = 'mine'") /* 11 */
-		STORE_V1_ROW("p", "mode = 'production', shipment_id = 'shp_5'")                                           /* 12 */
+	migrate(STORE_V1_ROW("rated-1",
+		"mode = 'production', state = 1, sent = 0, shipment_id = NULL, reason = 'mine'") /* 11 */
+		STORE_V1_ROW("p", "mode = 'production', shipment_id = 'shp_5'")                  /* 12 */
 		/* Generations, as above. */
-		STORE_V1_ROW("g", "state = 10") STORE_V1_ROW("g", "generation = 2, state = 1, sent = 0, shipment_id = NULL") /* 14 */
-		STORE_V1_ROW("g", "mode = 'production', state = 10, shipment_id = 'gp'"));                                /* 15 */
+		STORE_V1_ROW("g", "state = 10")
+			STORE_V1_ROW("g", "generation = 2, state = 1, sent = 0, shipment_id = NULL") /* 14 */
+		STORE_V1_ROW("g", "mode = 'production', state = 10, shipment_id = 'gp'"));           /* 15 */
 	assert_int_equal(number("SELECT count(*) FROM ledger WHERE id > 10 AND needs_person = 1"), 0);
 	confirm("production");
 	/* Key: 5 and 11. The guessed one stays where it was. */
-	assert_int_equal(number("SELECT count(*) FROM ledger WHERE id IN (5, 13, 14) AND mode = 'test' AND mode_guessed = 0 "
-				"AND needs_person = 1"), 3);
-	assert_int_equal(number("SELECT count(*) FROM ledger WHERE id IN (11, 15) AND mode = 'production' AND needs_person = 1"), 2);
-	assert_says("SELECT reason FROM ledger WHERE id = 5", "ledger row 11 has the same order key", "shipopt_ledger_resolve");
+	assert_int_equal(
+		number("SELECT count(*) FROM ledger WHERE id IN (5, 13, 14) AND mode = 'test' AND mode_guessed = 0 "
+		       "AND needs_person = 1"),
+		3);
+	assert_int_equal(
+		number("SELECT count(*) FROM ledger WHERE id IN (11, 15) AND mode = 'production' AND needs_person = 1"),
+		2);
+	assert_says("SELECT reason FROM ledger WHERE id = 5", "ledger row 11 has the same order key",
+		"shipopt_ledger_resolve");
 	assert_says("SELECT reason FROM ledger WHERE id = 11", "ledger row 5 has the same order key", "; mine");
 	assert_int_equal(claim(fixture.store, "rated-1", "production", "", &request), LEDGER_OK);
 	assert_int_equal(request.row.id, 11);
@@ -285,7 +303,8 @@ static void a_confirmed_row_that_meets_another_one_of_its_mode_is_marked_with_it
 	fixture_forget(&request);
 	/* Shipment: 6 ("2002") and 12. */
 	assert_int_equal(number("SELECT count(*) FROM ledger WHERE id = 6 AND mode = 'production' AND duplicate = 6 "
-				"AND needs_person = 1"), 1);
+				"AND needs_person = 1"),
+		1);
 	assert_int_equal(number("SELECT count(*) FROM ledger WHERE id = 12 AND duplicate = 0 AND needs_person = 1"), 1);
 	assert_says("SELECT reason FROM ledger WHERE id = 6", "ledger row 12 has the same shipment", "");
 	assert_says("SELECT reason FROM ledger WHERE id = 12", "ledger row 6 has the same shipment", "");
@@ -347,7 +366,8 @@ static void a_newer_schema_is_refused(void **state)
 
 static void a_damaged_number_in_an_old_store_stops_its_migration(void **state)
 {
-	store_v1_make(fixture.path, NULL, "PRAGMA ignore_check_constraints = ON; UPDATE ledger SET state = 99 WHERE id = 5");
+	store_v1_make(fixture.path, NULL,
+		"PRAGMA ignore_check_constraints = ON; UPDATE ledger SET state = 99 WHERE id = 5");
 	assert_int_equal(ready(fixture.store, "CHECK constraint failed"), SHIPOPT_EDATABASE);
 	assert_int_equal(number("PRAGMA user_version"), 1);
 	assert_int_equal(number("SELECT count(*) FROM ledger"), STORE_V1_ROWS);
@@ -356,18 +376,24 @@ static void a_damaged_number_in_an_old_store_stops_its_migration(void **state)
 static void damaged_numbers_are_an_error(void **state)
 {
 	static const char *const damages[] = {"state = 99", "state = -1", "state = 0", "state = 4294967301",
-		"state = 9223372036854775807", "held_from = 77", "sent = 3, unproven = 4", "sent = 9223372036854775807, unproven = -1",
-		"sent = -9223372036854775808, unproven = -9223372036854775808", "unproven = 1, sent = 1, shipment_id = NULL"};
+		"state = 9223372036854775807", "held_from = 77", "sent = 3, unproven = 4",
+		"sent = 9223372036854775807, unproven = -1",
+		"sent = -9223372036854775808, unproven = -9223372036854775808",
+		"unproven = 1, sent = 1, shipment_id = NULL"};
 	migrate(NULL);
 	confirm("test");
 	for (size_t i = 0; i < ARRAY_SIZE(damages); i++) {
 		char text[256];
 		shipopt_op *op;
-		snprintf(text, sizeof(text), "PRAGMA ignore_check_constraints = ON; UPDATE ledger SET sent = 0, unproven = 0, held_from = 0, "
-			"shipment_id = 'shp_6' WHERE id = 5; UPDATE ledger SET %s WHERE id = 5", damages[i]);
+		snprintf(text, sizeof(text),
+			"PRAGMA ignore_check_constraints = ON; UPDATE ledger SET sent = 0, unproven = 0, held_from = 0, "
+			"shipment_id = 'shp_6' WHERE id = 5; UPDATE ledger SET %s WHERE id = 5",
+			damages[i]);
 		store_v1_sql(fixture.path, text);
 		assert_int_equal(claim(fixture.store, "rated-1", "test", "damaged", NULL), SHIPOPT_EDATABASE);
-		assert_int_equal(shipopt_ledger_resolve(fixture.store, 5, SHIPOPT_LEDGER_FAILED, NULL, "me", "x", NULL, NULL, &op), 0);
+		assert_int_equal(shipopt_ledger_resolve(fixture.store, 5, SHIPOPT_LEDGER_FAILED, NULL, "me", "x", NULL,
+					 NULL, &op),
+			0);
 		assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_EDATABASE);
 		shipopt_op_unref(op);
 		assert_int_equal(count(0), STORE_V1_ROWS);
@@ -380,13 +406,15 @@ static void damaged_times_do_no_harm(void **state)
 	struct ledger_request request;
 	migrate(STORE_V1_ROW("t", "state = 4"));
 	confirm("test");
-	store_v1_sql(fixture.path, "UPDATE ledger SET lease_until_ms = -9223372036854775808, settle_ms = 9223372036854775807, "
-				   "buying_at_ms = -9223372036854775808 WHERE order_key = 't'");
+	store_v1_sql(fixture.path,
+		"UPDATE ledger SET lease_until_ms = -9223372036854775808, settle_ms = 9223372036854775807, "
+		"buying_at_ms = -9223372036854775808 WHERE order_key = 't'");
 	assert_int_equal(claim(fixture.store, "t", "test", "", &request), LEDGER_OK);
 	assert_int_equal(request.row.buying_at_ms, 0);
 	assert_int_equal(request.row.settle_ms, LEDGER_LEASE_MAX_MS);
 	fixture_forget(&request);
-	store_v1_sql(fixture.path, "UPDATE ledger SET lease_until_ms = 9223372036854775807, token = token + 1 WHERE order_key = 't'");
+	store_v1_sql(fixture.path,
+		"UPDATE ledger SET lease_until_ms = 9223372036854775807, token = token + 1 WHERE order_key = 't'");
 	assert_int_equal(claim(fixture.store, "t", "test", "", NULL), LEDGER_OK);
 }
 
@@ -470,7 +498,9 @@ static void assert_migrated_once(void)
 	assert_int_equal(number("PRAGMA user_version"), 2);
 	assert_int_equal(number("SELECT count(*) FROM ledger"), STORE_V1_ROWS);
 	assert_int_equal(number(MARKED_ROWS), MARKED_COUNT);
-	assert_int_equal(number("SELECT count(*) FROM ledger WHERE reason LIKE '%shipopt_ledger_resolve%shipopt_ledger_resolve%'"), 0);
+	assert_int_equal(
+		number("SELECT count(*) FROM ledger WHERE reason LIKE '%shipopt_ledger_resolve%shipopt_ledger_resolve%'"),
+		0);
 	assert_true(store_v1_says(fixture.path, "PRAGMA integrity_check", "ok", ""));
 }
 
@@ -491,7 +521,8 @@ static void a_process_killed_in_the_commit_leaves_one_version_or_the_other(void 
 		killed += !good;
 		long long version = number("PRAGMA user_version");
 		assert_int_equal(number("SELECT count(*) FROM ledger"), STORE_V1_ROWS);
-		assert_int_equal(number("SELECT count(*) FROM pragma_table_info('ledger') WHERE name = 'unproven'"), version == 2);
+		assert_int_equal(number("SELECT count(*) FROM pragma_table_info('ledger') WHERE name = 'unproven'"),
+			version == 2);
 		assert_int_equal(run_children(1, 0), 1);
 		assert_migrated_once();
 	}
@@ -541,7 +572,9 @@ static void a_power_failure_leaves_one_version_or_the_other(void **state)
 		int64_t version = crash_number("PRAGMA user_version");
 		assert_true(r < 0 || version == 2); /* what was acknowledged stays */
 		assert_int_equal(crash_number("SELECT count(*) FROM ledger"), STORE_V1_ROWS);
-		assert_int_equal(crash_number("SELECT count(*) FROM pragma_table_info('ledger') WHERE name = 'unproven'"), version == 2);
+		assert_int_equal(crash_number(
+					 "SELECT count(*) FROM pragma_table_info('ledger') WHERE name = 'unproven'"),
+			version == 2);
 		old += version == 1;
 		new += version == 2;
 		assert_int_equal(open_over_crash_vfs(), 0);

@@ -95,7 +95,6 @@ static void results_are_readable_only_when_done(void **state)
 	shipopt_op_unref(op);
 }
 
-
 static void *wait_for(void *argument)
 {
 	return (void *)(intptr_t)shipopt_op_wait(argument, PATIENCE_MS);
@@ -203,7 +202,8 @@ static void waiting_on_a_library_thread_is_refused(void **state)
 {
 	shipopt_op *other = start(*state, SHIPOPT_DELIVERY_SCHEDULER, NULL), *caller = NULL, *op;
 	struct delivery delivery = {.mode = SHIPOPT_DELIVERY_SCHEDULER};
-	assert_int_equal(op_new(&manual_class, *state, &delivery, wait_in_done, shipopt_op_ref(other), &caller, &op), 0);
+	assert_int_equal(op_new(&manual_class, *state, &delivery, wait_in_done, shipopt_op_ref(other), &caller, &op),
+		0);
 	op_complete(op, 0, NULL);
 	assert_int_equal(shipopt_op_wait(op, PATIENCE_MS), 0);
 	assert_int_equal(atomic_load(&wait_result), SHIPOPT_EDEADLK);

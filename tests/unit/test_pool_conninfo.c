@@ -279,7 +279,8 @@ static void a_pool_keeps_them_out_of_errors_and_log_lines(void **state)
 		shipopt_error *error = NULL;
 		shipopt_op *op;
 		assert_int_equal(shipopt_pool_config_new(&config), 0);
-		shipopt_pool_config_set_conninfo(config, i < ARRAY_SIZE(unreachable) ? unreachable[i] : broken[i - ARRAY_SIZE(unreachable)]);
+		shipopt_pool_config_set_conninfo(config,
+			i < ARRAY_SIZE(unreachable) ? unreachable[i] : broken[i - ARRAY_SIZE(unreachable)]);
 		shipopt_pool_config_set_acquire_timeout_ms(config, 100);
 		assert_null(shipopt_pool_config_error(config));
 		int r = shipopt_pool_new(runtime, config, &pool, &error);

@@ -81,7 +81,8 @@ static void a_name_is_made_of_text_and_types_alone(void **state)
 	struct statements other;
 	open_cache(8);
 	statements_init(&other, 8);
-	struct shipopt_query plain = query_of("select $1"), again = query_of("select $1"), spaced = query_of("select  $1");
+	struct shipopt_query plain = query_of("select $1"), again = query_of("select $1"),
+			     spaced = query_of("select  $1");
 	assert_int_equal(shipopt_query_bind_int(&plain, 1), 0);
 	assert_int_equal(shipopt_query_bind_int(&again, 2), 0); /* values do not count */
 	assert_int_equal(shipopt_query_bind_int(&spaced, 1), 0);
@@ -111,7 +112,8 @@ static void names_do_not_change_from_release_to_release(void **state)
 	open_cache(1);
 	struct shipopt_query query = query_of("select 1");
 	/* The first half of the SHA-256 of the text, then the hash of no types. */
-	assert_string_equal(statements_add(&statements, &query)->name, "s822ae07d4783158bc1912bb623e5107c0000000000000000");
+	assert_string_equal(statements_add(&statements, &query)->name,
+		"s822ae07d4783158bc1912bb623e5107c0000000000000000");
 	query_done(&query);
 	close_cache();
 }

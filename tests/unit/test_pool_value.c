@@ -20,7 +20,11 @@ static struct shipopt_rows rows;
 /* One row with one column. `length` -1: null. */
 static void make(Oid type, int format, const char *bytes, int length)
 {
-	PGresAttDesc column = {.name = (char[]){"value"}, .typid = type, .format = format, .typlen = -1, .atttypmod = -1};
+	PGresAttDesc column = {.name = (char[]){"value"},
+		.typid = type,
+		.format = format,
+		.typlen = -1,
+		.atttypmod = -1};
 	char *copy = mem_copy_bytes(bytes ? bytes : "", length > 0 ? (size_t)length : 0);
 	PQclear(rows.result);
 	rows.result = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
@@ -199,26 +203,65 @@ static void numerics_are_read_in_millionths(void **state)
 	text(TYPE_INT8, "9223372036855");
 	check_not_numeric(SHIPOPT_ETOOLARGE);
 	/* digits, weight, sign, scale; then digits to the base 10,000 */
-	binary(TYPE_NUMERIC, BYTES("\0\0" "\0\0" PLUS "\0\0"));
+	binary(TYPE_NUMERIC,
+		BYTES("\0\0"
+		      "\0\0" PLUS "\0\0"));
 	check_numeric(0);
-	binary(TYPE_NUMERIC, BYTES("\0\x03" "\0\0" PLUS SCALE "\0\x0c" "\x0d\x80" "\x1e\x78")); /* 12.34567800 */
+	binary(TYPE_NUMERIC,
+		BYTES("\0\x03"
+		      "\0\0" PLUS SCALE "\0\x0c"
+		      "\x0d\x80"
+		      "\x1e\x78")); /* 12.34567800 */
 	check_numeric(12345678);
-	binary(TYPE_NUMERIC, BYTES("\0\x01" "\xff\xfe" MINUS SCALE "\0\x32")); /* -0.00000050 */
+	binary(TYPE_NUMERIC,
+		BYTES("\0\x01"
+		      "\xff\xfe" MINUS SCALE "\0\x32")); /* -0.00000050 */
 	check_numeric(-1);
-	binary(TYPE_NUMERIC, BYTES("\0\x01" "\xff\xfe" MINUS SCALE "\0\x31")); /* -0.00000049 */
+	binary(TYPE_NUMERIC,
+		BYTES("\0\x01"
+		      "\xff\xfe" MINUS SCALE "\0\x31")); /* -0.00000049 */
 	check_numeric(0);
-	binary(TYPE_NUMERIC, BYTES("\0\x02" "\xff\xfe" PLUS SCALE "\0\x31" "\x27\x0f")); /* 0.000000499999 */
+	binary(TYPE_NUMERIC,
+		BYTES("\0\x02"
+		      "\xff\xfe" PLUS SCALE "\0\x31"
+		      "\x27\x0f")); /* 0.000000499999 */
 	check_numeric(0);
-	binary(TYPE_NUMERIC, BYTES("\0\x01" "\xff\xf0" PLUS SCALE "\0\x01")); /* 10^-64 */
+	binary(TYPE_NUMERIC,
+		BYTES("\0\x01"
+		      "\xff\xf0" PLUS SCALE "\0\x01")); /* 10^-64 */
 	check_numeric(0);
 	/* 9223372036854.775807 and one more; and below zero */
-	binary(TYPE_NUMERIC, BYTES("\0\x06" "\0\x03" PLUS SCALE "\x00\x09" "\x08\xb9" "\x1c\x23" "\x1a\xc6" "\x1e\x4e" "\x02\xbc"));
+	binary(TYPE_NUMERIC,
+		BYTES("\0\x06"
+		      "\0\x03" PLUS SCALE "\x00\x09"
+		      "\x08\xb9"
+		      "\x1c\x23"
+		      "\x1a\xc6"
+		      "\x1e\x4e"
+		      "\x02\xbc"));
 	check_numeric(INT64_MAX);
-	binary(TYPE_NUMERIC, BYTES("\0\x06" "\0\x03" PLUS SCALE "\x00\x09" "\x08\xb9" "\x1c\x23" "\x1a\xc6" "\x1e\x4e" "\x03\x20"));
+	binary(TYPE_NUMERIC,
+		BYTES("\0\x06"
+		      "\0\x03" PLUS SCALE "\x00\x09"
+		      "\x08\xb9"
+		      "\x1c\x23"
+		      "\x1a\xc6"
+		      "\x1e\x4e"
+		      "\x03\x20"));
 	check_not_numeric(SHIPOPT_ETOOLARGE);
-	binary(TYPE_NUMERIC, BYTES("\0\x06" "\0\x03" MINUS SCALE "\x00\x09" "\x08\xb9" "\x1c\x23" "\x1a\xc6" "\x1e\x4e" "\x03\x20"));
+	binary(TYPE_NUMERIC,
+		BYTES("\0\x06"
+		      "\0\x03" MINUS SCALE "\x00\x09"
+		      "\x08\xb9"
+		      "\x1c\x23"
+		      "\x1a\xc6"
+		      "\x1e\x4e"
+		      "\x03\x20"));
 	check_not_numeric(SHIPOPT_ETOOLARGE); /* as from text */
-	binary(TYPE_NUMERIC, BYTES("\0\x01" "\x7f\xff" PLUS "\0\0" "\0\x01")); /* 10,000^32767 */
+	binary(TYPE_NUMERIC,
+		BYTES("\0\x01"
+		      "\x7f\xff" PLUS "\0\0"
+		      "\0\x01")); /* 10,000^32767 */
 	check_not_numeric(SHIPOPT_ETOOLARGE);
 	text(TYPE_TEXT, "1");
 	check_not_numeric(SHIPOPT_ETYPE);
@@ -232,28 +275,50 @@ static void numerics_that_are_no_numbers_are_told(void **state)
 		check_not_numeric(SHIPOPT_ETOOLARGE);
 		check_not_int(SHIPOPT_ETOOLARGE);
 	}
-	binary(TYPE_NUMERIC, BYTES("\0\0" "\0\0" "\xc0\0" "\0\0")); /* NaN */
+	binary(TYPE_NUMERIC,
+		BYTES("\0\0"
+		      "\0\0"
+		      "\xc0\0"
+		      "\0\0")); /* NaN */
 	check_not_numeric(SHIPOPT_ETOOLARGE);
 	check_not_int(SHIPOPT_ETOOLARGE);
-	binary(TYPE_NUMERIC, BYTES("\0\0" "\0\0" "\xd0\0" "\0\0")); /* infinity */
+	binary(TYPE_NUMERIC,
+		BYTES("\0\0"
+		      "\0\0"
+		      "\xd0\0"
+		      "\0\0")); /* infinity */
 	check_not_numeric(SHIPOPT_ETOOLARGE);
-	binary(TYPE_NUMERIC, BYTES("\0\0" "\0\0" "\xf0\0" "\0\0")); /* minus infinity */
+	binary(TYPE_NUMERIC,
+		BYTES("\0\0"
+		      "\0\0"
+		      "\xf0\0"
+		      "\0\0")); /* minus infinity */
 	check_not_numeric(SHIPOPT_ETOOLARGE);
 }
 
 static void broken_numerics_are_refused(void **state)
 {
-	static const char whole[] = "\0\x03" "\0\0" PLUS SCALE "\0\x0c" "\x0d\x80" "\x1e\x78";
+	static const char whole[] = "\0\x03"
+				    "\0\0" PLUS SCALE "\0\x0c"
+				    "\x0d\x80"
+				    "\x1e\x78";
 	for (int length = 0; length < (int)sizeof(whole) - 1; length++) { /* cut anywhere */
 		binary(TYPE_NUMERIC, whole, length);
 		check_not_numeric(SHIPOPT_EPARSE);
 		check_not_int(SHIPOPT_EPARSE);
 	}
-	binary(TYPE_NUMERIC, BYTES("\0\x01" "\0\0" PLUS SCALE "\0\x0c" "\0\0")); /* longer than it says */
+	binary(TYPE_NUMERIC,
+		BYTES("\0\x01"
+		      "\0\0" PLUS SCALE "\0\x0c"
+		      "\0\0")); /* longer than it says */
 	check_not_numeric(SHIPOPT_EPARSE);
-	binary(TYPE_NUMERIC, BYTES("\0\x01" "\0\0" PLUS SCALE "\x27\x10")); /* a digit of 10,000 */
+	binary(TYPE_NUMERIC,
+		BYTES("\0\x01"
+		      "\0\0" PLUS SCALE "\x27\x10")); /* a digit of 10,000 */
 	check_not_numeric(SHIPOPT_EPARSE);
-	binary(TYPE_NUMERIC, BYTES("\xff\xff" "\0\0" PLUS SCALE));
+	binary(TYPE_NUMERIC,
+		BYTES("\xff\xff"
+		      "\0\0" PLUS SCALE));
 	check_not_numeric(SHIPOPT_EPARSE);
 	text(TYPE_NUMERIC, "twelve");
 	check_not_numeric(SHIPOPT_EPARSE);
@@ -267,10 +332,21 @@ static void numerics_without_a_fraction_are_integers(void **state)
 		int status;
 		int64_t value;
 	} cases[] = {
-		{"12", 1, 12}, {"12.000", 1, 12}, {"-12", 1, -12}, {"0.00", 1, 0}, {"9223372036854775807", 1, INT64_MAX},
-		{"-9223372036854775808.0", 1, INT64_MIN}, {"9223372036854775808", SHIPOPT_ETOOLARGE, 0},
-		{"123456789012345678901234567890", SHIPOPT_ETOOLARGE, 0}, {"12.5", SHIPOPT_ETYPE, 0}, {"1.0000000000001", SHIPOPT_ETYPE, 0},
-		{"", SHIPOPT_EPARSE, 0}, {"-", SHIPOPT_EPARSE, 0}, {"1.2.3", SHIPOPT_EPARSE, 0}, {"1e3", SHIPOPT_EPARSE, 0}, {".5", SHIPOPT_EPARSE, 0},
+		{"12", 1, 12},
+		{"12.000", 1, 12},
+		{"-12", 1, -12},
+		{"0.00", 1, 0},
+		{"9223372036854775807", 1, INT64_MAX},
+		{"-9223372036854775808.0", 1, INT64_MIN},
+		{"9223372036854775808", SHIPOPT_ETOOLARGE, 0},
+		{"123456789012345678901234567890", SHIPOPT_ETOOLARGE, 0},
+		{"12.5", SHIPOPT_ETYPE, 0},
+		{"1.0000000000001", SHIPOPT_ETYPE, 0},
+		{"", SHIPOPT_EPARSE, 0},
+		{"-", SHIPOPT_EPARSE, 0},
+		{"1.2.3", SHIPOPT_EPARSE, 0},
+		{"1e3", SHIPOPT_EPARSE, 0},
+		{".5", SHIPOPT_EPARSE, 0},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		int64_t value;
@@ -282,23 +358,60 @@ static void numerics_without_a_fraction_are_integers(void **state)
 		if (r == 1)
 			assert_true(value == cases[i].value);
 	}
-	binary(TYPE_NUMERIC, BYTES("\0\x01" "\0\x01" MINUS "\0\0" "\0\x0c")); /* -12 0000 */
+	binary(TYPE_NUMERIC,
+		BYTES("\0\x01"
+		      "\0\x01" MINUS "\0\0"
+		      "\0\x0c")); /* -12 0000 */
 	check_int(-120000);
-	binary(TYPE_NUMERIC, BYTES("\0\x02" "\0\0" PLUS SCALE "\0\x0c" "\0\0")); /* 12.0000 */
+	binary(TYPE_NUMERIC,
+		BYTES("\0\x02"
+		      "\0\0" PLUS SCALE "\0\x0c"
+		      "\0\0")); /* 12.0000 */
 	check_int(12);
-	binary(TYPE_NUMERIC, BYTES("\0\x02" "\0\0" PLUS SCALE "\0\x0c" "\0\x01"));
+	binary(TYPE_NUMERIC,
+		BYTES("\0\x02"
+		      "\0\0" PLUS SCALE "\0\x0c"
+		      "\0\x01"));
 	check_not_int(SHIPOPT_ETYPE);
-	binary(TYPE_NUMERIC, BYTES("\0\x01" "\xff\xfa" PLUS SCALE "\0\x01")); /* 10^-24 */
+	binary(TYPE_NUMERIC,
+		BYTES("\0\x01"
+		      "\xff\xfa" PLUS SCALE "\0\x01")); /* 10^-24 */
 	check_not_int(SHIPOPT_ETYPE);
-	binary(TYPE_NUMERIC, BYTES("\0\0" "\0\x7f" PLUS SCALE));
+	binary(TYPE_NUMERIC,
+		BYTES("\0\0"
+		      "\0\x7f" PLUS SCALE));
 	check_int(0);
-	binary(TYPE_NUMERIC, BYTES("\0\x05" "\0\x04" PLUS "\0\0" "\x03\x9a" "\x0d\x2c" "\x01\x70" "\x15\x65" "\x16\xaf"));
+	binary(TYPE_NUMERIC,
+		BYTES("\0\x05"
+		      "\0\x04" PLUS "\0\0"
+		      "\x03\x9a"
+		      "\x0d\x2c"
+		      "\x01\x70"
+		      "\x15\x65"
+		      "\x16\xaf"));
 	check_int(INT64_MAX);
-	binary(TYPE_NUMERIC, BYTES("\0\x05" "\0\x04" PLUS "\0\0" "\x03\x9a" "\x0d\x2c" "\x01\x70" "\x15\x65" "\x16\xb0"));
+	binary(TYPE_NUMERIC,
+		BYTES("\0\x05"
+		      "\0\x04" PLUS "\0\0"
+		      "\x03\x9a"
+		      "\x0d\x2c"
+		      "\x01\x70"
+		      "\x15\x65"
+		      "\x16\xb0"));
 	check_not_int(SHIPOPT_ETOOLARGE);
-	binary(TYPE_NUMERIC, BYTES("\0\x05" "\0\x04" MINUS "\0\0" "\x03\x9a" "\x0d\x2c" "\x01\x70" "\x15\x65" "\x16\xb0"));
+	binary(TYPE_NUMERIC,
+		BYTES("\0\x05"
+		      "\0\x04" MINUS "\0\0"
+		      "\x03\x9a"
+		      "\x0d\x2c"
+		      "\x01\x70"
+		      "\x15\x65"
+		      "\x16\xb0"));
 	check_int(INT64_MIN);
-	binary(TYPE_NUMERIC, BYTES("\0\x01" "\0\x05" PLUS "\0\0" "\0\x01")); /* 10^20 */
+	binary(TYPE_NUMERIC,
+		BYTES("\0\x01"
+		      "\0\x05" PLUS "\0\0"
+		      "\0\x01")); /* 10^20 */
 	check_not_int(SHIPOPT_ETOOLARGE);
 }
 
@@ -340,7 +453,10 @@ static void floats_are_read_from_both_forms(void **state)
 	check_float(-1.5);
 	binary(TYPE_INT2, BYTES("\xff\xff"));
 	check_float(-1);
-	binary(TYPE_NUMERIC, BYTES("\0\x02" "\0\0" PLUS SCALE "\0\x01" "\x13\x88"));
+	binary(TYPE_NUMERIC,
+		BYTES("\0\x02"
+		      "\0\0" PLUS SCALE "\0\x01"
+		      "\x13\x88"));
 	check_float(1.5);
 	static const char *const bad[] = {"", "1.5x", "x", "1,5"};
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -364,8 +480,15 @@ static void booleans_are_read_from_both_forms(void **state)
 		const char *bytes;
 		int length, status, value;
 	} cases[] = {
-		{0, "t", 1, 1, 1}, {0, "f", 1, 1, 0}, {1, "\1", 1, 1, 1}, {1, "\0", 1, 1, 0}, {0, "", 0, SHIPOPT_EPARSE, 0},
-		{0, "true", 4, SHIPOPT_EPARSE, 0}, {0, "x", 1, SHIPOPT_EPARSE, 0}, {1, "", 0, SHIPOPT_EPARSE, 0}, {1, "\0\1", 2, SHIPOPT_EPARSE, 0},
+		{0, "t", 1, 1, 1},
+		{0, "f", 1, 1, 0},
+		{1, "\1", 1, 1, 1},
+		{1, "\0", 1, 1, 0},
+		{0, "", 0, SHIPOPT_EPARSE, 0},
+		{0, "true", 4, SHIPOPT_EPARSE, 0},
+		{0, "x", 1, SHIPOPT_EPARSE, 0},
+		{1, "", 0, SHIPOPT_EPARSE, 0},
+		{1, "\0\1", 2, SHIPOPT_EPARSE, 0},
 	};
 	int value = -77;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -404,7 +527,8 @@ static void timestamps_are_read_from_text(void **state)
 		{TYPE_TIMESTAMPTZ, "1890-01-01 00:00:00+00:53:28", 1, INT64_C(-2524524808000000)},
 		{TYPE_TIMESTAMP, "1970-01-01 00:00:00.000001", 1, 1},
 		{TYPE_TIMESTAMP, "1969-12-31 23:59:59.999999", 1, -1},
-		{TYPE_TIMESTAMP, "294276-12-31 23:59:59.999999", SHIPOPT_ETOOLARGE, 0}, /* 2000 and not 1970 is where the server counts from */
+		{TYPE_TIMESTAMP, "294276-12-31 23:59:59.999999", SHIPOPT_ETOOLARGE,
+			0}, /* 2000 and not 1970 is where the server counts from */
 		{TYPE_TIMESTAMP, "294246-12-31 23:59:59", 1, INT64_C(9223371244799000000)},
 		{TYPE_TIMESTAMP, "4713-01-01 00:00:00 BC", 1, INT64_C(-210863520000000000)},
 		{TYPE_TIMESTAMP, "infinity", SHIPOPT_ETOOLARGE, 0},
@@ -471,9 +595,10 @@ static void timestamps_are_read_from_binary(void **state)
 
 static void uuids_json_and_bytes_are_read_from_both_forms(void **state)
 {
-	static const char *const bad_uuids[] = {"", "00112233-4455-6677-8899-aabbccddeef", "00112233-4455-6677-8899-aabbccddeeff0",
-		"g0112233-4455-6677-8899-aabbccddeeff"};
-	static const unsigned char expected[16] = {0, 17, 34, 51, 68, 85, 102, 119, 136, 153, 170, 187, 204, 221, 238, 255};
+	static const char *const bad_uuids[] = {"", "00112233-4455-6677-8899-aabbccddeef",
+		"00112233-4455-6677-8899-aabbccddeeff0", "g0112233-4455-6677-8899-aabbccddeeff"};
+	static const unsigned char expected[16] = {0, 17, 34, 51, 68, 85, 102, 119, 136, 153, 170, 187, 204, 221, 238,
+		255};
 	unsigned char uuid[16] = {0};
 	const char *json = NULL;
 	text(TYPE_UUID, "00112233-4455-6677-8899-AAbbccddeeff");
@@ -556,9 +681,20 @@ static void integer_arrays_are_read_from_both_forms(void **state)
 	assert_int_equal(shipopt_rows_int_array(&rows, 0, 0, NULL, NULL, 0, &count), SHIPOPT_ETOOLARGE);
 	text(TYPE_INT4_ARRAY, "{}");
 	assert_int_equal(int_array(values, nulls, 4), 0);
-	binary(TYPE_INT4_ARRAY, BYTES("\0\0\0\0" "\0\0\0\0" "\0\0\0\x17")); /* empty */
+	binary(TYPE_INT4_ARRAY,
+		BYTES("\0\0\0\0"
+		      "\0\0\0\0"
+		      "\0\0\0\x17")); /* empty */
 	assert_int_equal(int_array(values, nulls, 4), 0);
-	binary(TYPE_INT2_ARRAY, BYTES("\0\0\0\1" "\0\0\0\1" "\0\0\0\x15" "\0\0\0\2" "\0\0\0\1" "\0\0\0\2" "\xff\xfe" "\xff\xff\xff\xff"));
+	binary(TYPE_INT2_ARRAY,
+		BYTES("\0\0\0\1"
+		      "\0\0\0\1"
+		      "\0\0\0\x15"
+		      "\0\0\0\2"
+		      "\0\0\0\1"
+		      "\0\0\0\2"
+		      "\xff\xfe"
+		      "\xff\xff\xff\xff"));
 	assert_int_equal(int_array(values, nulls, 4), 2);
 	assert_true(values[0] == -2 && values[1] == 0 && nulls[1]);
 	text(TYPE_TEXT_ARRAY, "{}");
@@ -573,9 +709,19 @@ static void other_arrays_are_refused(void **state)
 		const char *text;
 		int status;
 	} bad[] = {
-		{"{{1,2},{3,4}}", SHIPOPT_ETYPE}, {"[0:1]={1,2}", SHIPOPT_ETYPE}, {"", SHIPOPT_EPARSE}, {"{", SHIPOPT_EPARSE}, {"}", SHIPOPT_EPARSE},
-		{"{1,}", SHIPOPT_EPARSE}, {"{,1}", SHIPOPT_EPARSE}, {"{1 2}", SHIPOPT_EPARSE}, {"{x}", SHIPOPT_EPARSE}, {"{\"1}", SHIPOPT_EPARSE},
-		{"{\"1\"2}", SHIPOPT_EPARSE}, {"{\"1\\}", SHIPOPT_EPARSE}, {"{9223372036854775808}", SHIPOPT_EPARSE},
+		{"{{1,2},{3,4}}", SHIPOPT_ETYPE},
+		{"[0:1]={1,2}", SHIPOPT_ETYPE},
+		{"", SHIPOPT_EPARSE},
+		{"{", SHIPOPT_EPARSE},
+		{"}", SHIPOPT_EPARSE},
+		{"{1,}", SHIPOPT_EPARSE},
+		{"{,1}", SHIPOPT_EPARSE},
+		{"{1 2}", SHIPOPT_EPARSE},
+		{"{x}", SHIPOPT_EPARSE},
+		{"{\"1}", SHIPOPT_EPARSE},
+		{"{\"1\"2}", SHIPOPT_EPARSE},
+		{"{\"1\\}", SHIPOPT_EPARSE},
+		{"{9223372036854775808}", SHIPOPT_EPARSE},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		text(TYPE_INT8_ARRAY, bad[i].text);
@@ -584,22 +730,59 @@ static void other_arrays_are_refused(void **state)
 			print_error("%s: %d\n", bad[i].text, r);
 		assert_int_equal(r, bad[i].status);
 	}
-	static const char whole[] = "\0\0\0\1" "\0\0\0\0" "\0\0\0\x14" "\0\0\0\2" "\0\0\0\1" "\0\0\0\x08" "\0\0\0\0\0\0\0\1" "\0\0\0\x08" "\0\0\0\0\0\0\0\2";
+	static const char whole[] = "\0\0\0\1"
+				    "\0\0\0\0"
+				    "\0\0\0\x14"
+				    "\0\0\0\2"
+				    "\0\0\0\1"
+				    "\0\0\0\x08"
+				    "\0\0\0\0\0\0\0\1"
+				    "\0\0\0\x08"
+				    "\0\0\0\0\0\0\0\2";
 	for (int length = 0; length < (int)sizeof(whole) - 1; length++) { /* cut anywhere */
 		binary(TYPE_INT8_ARRAY, whole, length);
 		assert_int_equal(int_array(values, nulls, 4), SHIPOPT_EPARSE);
 	}
 	binary(TYPE_INT8_ARRAY, whole, sizeof(whole)); /* with something behind it */
 	assert_int_equal(int_array(values, nulls, 4), SHIPOPT_EPARSE);
-	binary(TYPE_INT8_ARRAY, BYTES("\0\0\0\2" "\0\0\0\0" "\0\0\0\x14" "\0\0\0\1" "\0\0\0\1" "\0\0\0\1" "\0\0\0\1"));
+	binary(TYPE_INT8_ARRAY,
+		BYTES("\0\0\0\2"
+		      "\0\0\0\0"
+		      "\0\0\0\x14"
+		      "\0\0\0\1"
+		      "\0\0\0\1"
+		      "\0\0\0\1"
+		      "\0\0\0\1"));
 	assert_int_equal(int_array(values, nulls, 4), SHIPOPT_ETYPE);
-	binary(TYPE_INT8_ARRAY, BYTES("\xff\xff\xff\xff" "\0\0\0\0" "\0\0\0\x14" "\0\0\0\1" "\0\0\0\1"));
+	binary(TYPE_INT8_ARRAY,
+		BYTES("\xff\xff\xff\xff"
+		      "\0\0\0\0"
+		      "\0\0\0\x14"
+		      "\0\0\0\1"
+		      "\0\0\0\1"));
 	assert_int_equal(int_array(values, nulls, 4), SHIPOPT_ETYPE);
-	binary(TYPE_INT8_ARRAY, BYTES("\0\0\0\1" "\0\0\0\0" "\0\0\0\x14" "\xff\xff\xff\xff" "\0\0\0\1")); /* fewer than none */
+	binary(TYPE_INT8_ARRAY,
+		BYTES("\0\0\0\1"
+		      "\0\0\0\0"
+		      "\0\0\0\x14"
+		      "\xff\xff\xff\xff"
+		      "\0\0\0\1")); /* fewer than none */
 	assert_int_equal(int_array(values, nulls, 4), SHIPOPT_EPARSE);
-	binary(TYPE_INT8_ARRAY, BYTES("\0\0\0\1" "\0\0\0\0" "\0\0\0\x14" "\x7f\xff\xff\xff" "\0\0\0\1" "\x7f\xff\xff\xff"));
+	binary(TYPE_INT8_ARRAY,
+		BYTES("\0\0\0\1"
+		      "\0\0\0\0"
+		      "\0\0\0\x14"
+		      "\x7f\xff\xff\xff"
+		      "\0\0\0\1"
+		      "\x7f\xff\xff\xff"));
 	assert_int_equal(int_array(values, nulls, 4), SHIPOPT_EPARSE);
-	binary(TYPE_INT8_ARRAY, BYTES("\0\0\0\1" "\0\0\0\0" "\0\0\0\x14" "\0\0\0\1" "\0\0\0\1" "\xff\xff\xff\xfe")); /* a length of -2 */
+	binary(TYPE_INT8_ARRAY,
+		BYTES("\0\0\0\1"
+		      "\0\0\0\0"
+		      "\0\0\0\x14"
+		      "\0\0\0\1"
+		      "\0\0\0\1"
+		      "\xff\xff\xff\xfe")); /* a length of -2 */
 	assert_int_equal(int_array(values, nulls, 4), SHIPOPT_EPARSE);
 }
 
@@ -619,8 +802,12 @@ static void text_arrays_are_read_from_both_forms(void **state)
 		int status;
 		const char *joined;
 	} cases[] = {
-		{"{a,NULL,\"NULL\",\"\",\"x \\\"y\\\" \\\\ {,}\"}", 1, "a|(null)|NULL||x \"y\" \\ {,}"}, {"{}", 1, ""}, {"{null}", 1, "(null)"},
-		{"{{a},{b}}", SHIPOPT_ETYPE, ""}, {"{a,}", SHIPOPT_EPARSE, ""}, {"{\"a}", SHIPOPT_EPARSE, ""},
+		{"{a,NULL,\"NULL\",\"\",\"x \\\"y\\\" \\\\ {,}\"}", 1, "a|(null)|NULL||x \"y\" \\ {,}"},
+		{"{}", 1, ""},
+		{"{null}", 1, "(null)"},
+		{"{{a},{b}}", SHIPOPT_ETYPE, ""},
+		{"{a,}", SHIPOPT_EPARSE, ""},
+		{"{\"a}", SHIPOPT_EPARSE, ""},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		joined[0] = '\0';
@@ -630,7 +817,16 @@ static void text_arrays_are_read_from_both_forms(void **state)
 			assert_string_equal(joined, cases[i].joined);
 	}
 	joined[0] = '\0';
-	binary(TYPE_VARCHAR_ARRAY, BYTES("\0\0\0\1" "\0\0\0\1" "\0\0\4\x13" "\0\0\0\3" "\0\0\0\1" "\0\0\0\2" "ab" "\xff\xff\xff\xff" "\0\0\0\0"));
+	binary(TYPE_VARCHAR_ARRAY,
+		BYTES("\0\0\0\1"
+		      "\0\0\0\1"
+		      "\0\0\4\x13"
+		      "\0\0\0\3"
+		      "\0\0\0\1"
+		      "\0\0\0\2"
+		      "ab"
+		      "\xff\xff\xff\xff"
+		      "\0\0\0\0"));
 	assert_int_equal(shipopt_rows_text_array(&rows, 0, 0, join, NULL), 1);
 	assert_string_equal(joined, "ab|(null)|");
 	assert_int_equal(shipopt_rows_text_array(&rows, 0, 0, NULL, NULL), SHIPOPT_EINVAL);
@@ -690,9 +886,29 @@ static void parameters_are_written_as_the_server_reads_them(void **state)
 	CHECK(9, TYPE_JSONB, 0, "{}");
 	CHECK(10, TYPE_BYTEA, 1, "a\0b");
 	CHECK(11, TYPE_BYTEA, 1, "");
-	CHECK(12, TYPE_INT8_ARRAY, 1, "\0\0\0\1" "\0\0\0\1" "\0\0\0\x14" "\0\0\0\2" "\0\0\0\1" "\0\0\0\x08" "\xff\xff\xff\xff\xff\xff\xff\xff" "\xff\xff\xff\xff");
-	CHECK(13, TYPE_INT8_ARRAY, 1, "\0\0\0\0" "\0\0\0\0" "\0\0\0\x14");
-	CHECK(14, TYPE_TEXT_ARRAY, 1, "\0\0\0\1" "\0\0\0\1" "\0\0\0\x19" "\0\0\0\3" "\0\0\0\1" "\0\0\0\1" "a" "\xff\xff\xff\xff" "\0\0\0\0");
+	CHECK(12, TYPE_INT8_ARRAY, 1,
+		"\0\0\0\1"
+		"\0\0\0\1"
+		"\0\0\0\x14"
+		"\0\0\0\2"
+		"\0\0\0\1"
+		"\0\0\0\x08"
+		"\xff\xff\xff\xff\xff\xff\xff\xff"
+		"\xff\xff\xff\xff");
+	CHECK(13, TYPE_INT8_ARRAY, 1,
+		"\0\0\0\0"
+		"\0\0\0\0"
+		"\0\0\0\x14");
+	CHECK(14, TYPE_TEXT_ARRAY, 1,
+		"\0\0\0\1"
+		"\0\0\0\1"
+		"\0\0\0\x19"
+		"\0\0\0\3"
+		"\0\0\0\1"
+		"\0\0\0\1"
+		"a"
+		"\xff\xff\xff\xff"
+		"\0\0\0\0");
 	shipopt_query_free(TAKE(query));
 }
 

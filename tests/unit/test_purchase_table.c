@@ -25,13 +25,16 @@ static void what_no_rule_covers_ends_the_purchase_as_unknown(void **state)
 			}
 			for (int64_t unproven = 0; unproven < 2; unproven++) {
 				shipopt_item item = {0};
-				struct purchase purchase = {.item = &item, .done = count_end, .state = (enum purchase_state)s};
+				struct purchase purchase = {.item = &item,
+					.done = count_end,
+					.state = (enum purchase_state)s};
 				purchase.row.unproven = unproven;
 				ends = 0;
 				purchase_on(&purchase, (enum purchase_event)e);
 				assert_int_equal(ends, 1);
 				assert_int_equal(item.status, unproven ? SHIPOPT_EINDOUBT : SHIPOPT_EINTERNAL);
-				assert_non_null(strstr(shipopt_error_message(item.error), purchase_state_name((enum purchase_state)s)));
+				assert_non_null(strstr(shipopt_error_message(item.error),
+					purchase_state_name((enum purchase_state)s)));
 				item_done(&item);
 			}
 		}

@@ -6,12 +6,28 @@
 /* Quoted rates: what makes two the same, what is handed out, and how long it is kept. */
 
 static const char *const columns[][2] = {
-	{"reference", "order-1"}, {"to_name", "Reading Room"}, {"to_company", "Boston Public Library"},
-	{"to_street1", "700 Boylston St"}, {"to_city", "Boston"}, {"to_state", "MA"}, {"to_zip", "02116"}, {"to_country", "US"},
-	{"to_phone", "6175550100"}, {"from_company", "New York Public Library"}, {"from_street1", "476 5th Ave"},
-	{"from_city", "New York"}, {"from_state", "NY"}, {"from_zip", "10018"}, {"from_country", "US"}, {"length_in", "10"},
-	{"width_in", "8"}, {"height_in", "4"}, {"weight_oz", "30.5"}, {"carrier_accounts", "ca_1,ca_2"},
-	{"option_delivery_confirmation", "SIGNATURE"}, {"option_print_custom_1", "order-1"},
+	{"reference", "order-1"},
+	{"to_name", "Reading Room"},
+	{"to_company", "Boston Public Library"},
+	{"to_street1", "700 Boylston St"},
+	{"to_city", "Boston"},
+	{"to_state", "MA"},
+	{"to_zip", "02116"},
+	{"to_country", "US"},
+	{"to_phone", "6175550100"},
+	{"from_company", "New York Public Library"},
+	{"from_street1", "476 5th Ave"},
+	{"from_city", "New York"},
+	{"from_state", "NY"},
+	{"from_zip", "10018"},
+	{"from_country", "US"},
+	{"length_in", "10"},
+	{"width_in", "8"},
+	{"height_in", "4"},
+	{"weight_oz", "30.5"},
+	{"carrier_accounts", "ca_1,ca_2"},
+	{"option_delivery_confirmation", "SIGNATURE"},
+	{"option_print_custom_1", "order-1"},
 };
 
 /* With one column set to something else, or not at all. */
@@ -23,8 +39,9 @@ static shipopt_record *shipment_with(const char *column, const char *text)
 	for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
 		bool is_it = column && strcmp(column, columns[i][0]) == 0;
 		is_there |= is_it;
-		assert_int_equal(
-			shipopt_shipment_set_column(shipment, columns[i][0], is_it ? text : columns[i][1], NULL), 0);
+		assert_int_equal(shipopt_shipment_set_column(shipment, columns[i][0], is_it ? text : columns[i][1],
+					 NULL),
+			0);
 	}
 	if (column && !is_there)
 		assert_int_equal(shipopt_shipment_set_column(shipment, column, text, NULL), 0);
@@ -44,15 +61,31 @@ static void digest_of(const char *column, const char *text, char hex[HASH_HEX_SI
 static void what_no_carrier_prices_does_not_count_and_all_else_does(void **state)
 {
 	static const char *const same[][2] = {
-		{"reference", "order-2"}, {"to_name", "Circulation Desk"}, {"to_phone", "6175550199"}, {"weight_oz", "30.500"},
-		{"to_city", "  Boston "}, {"carrier_accounts", "ca_2,ca_1"}, {"option_print_custom_1", "order-2"},
-		{"option_label_format", "ZPL"}, {"option_invoice_number", "7"}, {"insurance", "100"},
+		{"reference", "order-2"},
+		{"to_name", "Circulation Desk"},
+		{"to_phone", "6175550199"},
+		{"weight_oz", "30.500"},
+		{"to_city", "  Boston "},
+		{"carrier_accounts", "ca_2,ca_1"},
+		{"option_print_custom_1", "order-2"},
+		{"option_label_format", "ZPL"},
+		{"option_invoice_number", "7"},
+		{"insurance", "100"},
 	};
 	static const char *const different[][2] = {
-		{"to_zip", "02117"}, {"to_company", ""}, {"to_phone", ""}, {"to_email", "desk@example.com"}, {"weight_oz", "30.6"},
-		{"length_in", "11"}, {"carrier_accounts", "ca_1"}, {"option_delivery_confirmation", "NO_SIGNATURE"},
-		{"option_saturday_delivery", "true"}, {"is_return", "true"}, {"to_residential", "true"},
-		{"predefined_package", "Parcel"}, {"from_zip", "10019"},
+		{"to_zip", "02117"},
+		{"to_company", ""},
+		{"to_phone", ""},
+		{"to_email", "desk@example.com"},
+		{"weight_oz", "30.6"},
+		{"length_in", "11"},
+		{"carrier_accounts", "ca_1"},
+		{"option_delivery_confirmation", "NO_SIGNATURE"},
+		{"option_saturday_delivery", "true"},
+		{"is_return", "true"},
+		{"to_residential", "true"},
+		{"predefined_package", "Parcel"},
+		{"from_zip", "10019"},
 	};
 	char first[HASH_HEX_SIZE], other[HASH_HEX_SIZE];
 	digest_of(NULL, NULL, first);
@@ -79,7 +112,8 @@ static void a_request_has_what_is_priced_in_any_form(void **state)
 	/* Other forms of accounts and options stay as they are. */
 	char hex[HASH_HEX_SIZE];
 	assert_int_equal(shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &shipment), 0);
-	assert_int_equal(shipopt_record_set_json(shipment, SHIPOPT_SHIPMENT_CARRIER_ACCOUNTS, "[{\"id\":\"ca_1\"}]"), 0);
+	assert_int_equal(shipopt_record_set_json(shipment, SHIPOPT_SHIPMENT_CARRIER_ACCOUNTS, "[{\"id\":\"ca_1\"}]"),
+		0);
 	assert_int_equal(shipopt_record_set_json(shipment, SHIPOPT_SHIPMENT_OPTIONS, "[]"), 0);
 	assert_int_equal(quote_digest(shipment, hex), 0);
 	shipopt_record_free(shipment);
@@ -133,7 +167,8 @@ static int look_for_ids(void *userdata, shipopt_value *value)
 static void a_quote_has_prices_and_no_ids_and_is_asked_for_once(void **state)
 {
 	begin(0, NULL);
-	shipopt_op *first = quote(NULL, NULL), *second = quote("reference", "order-2"), *third = quote("weight_oz", "31");
+	shipopt_op *first = quote(NULL, NULL), *second = quote("reference", "order-2"),
+		   *third = quote("weight_oz", "31");
 	check_rates(first);
 	check_rates(second);
 	assert_string_equal(shipopt_op_json(first), shipopt_op_json(second));

@@ -197,7 +197,8 @@ static void a_descriptor_that_cannot_be_watched_is_an_error(struct bench *bench)
 	struct seen seen = {.watch.ready = see};
 	assert_int_equal(watch_start(bench->reactor, &seen.watch, -1, REACTOR_READ), SHIPOPT_EIO);
 	assert_false(watch_is_started(&seen.watch));
-	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC); /* regular files are always ready, so nobody watches them */
+	int fd = open("/proc/self/exe",
+		O_RDONLY | O_CLOEXEC); /* regular files are always ready, so nobody watches them */
 	if (!is_simulated(bench))
 		assert_int_equal(watch_start(bench->reactor, &seen.watch, fd, REACTOR_READ), SHIPOPT_EIO);
 	close(fd);
@@ -301,8 +302,11 @@ static void posted_tasks_run_in_order_and_once_a_turn(struct bench *bench)
 	int order = 0;
 	struct job jobs[3];
 	for (int i = 0; i < 3; i++) {
-		jobs[i] = (struct job){
-			.task.run = job_run, .reactor = bench->reactor, .again = 1, .order = &order, .number = i + 1};
+		jobs[i] = (struct job){.task.run = job_run,
+			.reactor = bench->reactor,
+			.again = 1,
+			.order = &order,
+			.number = i + 1};
 		reactor_post(bench->reactor, &jobs[i].task);
 	}
 	assert_false(reactor_is_current(bench->reactor));
@@ -317,8 +321,12 @@ static void posted_tasks_run_in_order_and_once_a_turn(struct bench *bench)
 static void turn_end_tasks_run_last_and_again_in_the_next_turn(struct bench *bench)
 {
 	int order = 0;
-	struct job end_job = {.task.run = job_run, .reactor = bench->reactor, .again = 1, .at_turn_end = true,
-		.order = &order, .number = 2};
+	struct job end_job = {.task.run = job_run,
+		.reactor = bench->reactor,
+		.again = 1,
+		.at_turn_end = true,
+		.order = &order,
+		.number = 2};
 	struct job posted = {.task.run = job_run, .reactor = bench->reactor, .order = &order, .number = 1};
 	reactor_at_turn_end(bench->reactor, &end_job.task);
 	reactor_post(bench->reactor, &posted.task);
@@ -369,7 +377,10 @@ static const struct {
 	const char *name;
 	void (*run)(struct bench *bench);
 } cases[] = {
-#define CASE(name) {#name, name}
+#define CASE(name)          \
+	{                   \
+#name, name \
+	}
 	CASE(a_watch_is_called_while_its_descriptor_is_ready),
 	CASE(a_watch_can_change_what_it_asks_for),
 	CASE(a_hang_up_is_an_error_and_readable),
@@ -448,7 +459,8 @@ static void every_failure_of_the_system_is_an_error(void **state)
 				break;
 		}
 		assert_int_equal(r, 0);
-		assert_true(failures >= 4); /* two allocations, the queue, its first descriptor; not eventfd, which has a fallback */
+		assert_true(failures >=
+			4); /* two allocations, the queue, its first descriptor; not eventfd, which has a fallback */
 	}
 }
 #endif

@@ -44,7 +44,8 @@ static void the_table_describes_itself(void **state)
 	assert_int_equal(shipopt_field_find(SHIPOPT_RECORD_PARCEL, NULL), SHIPOPT_ENOTFOUND);
 	assert_int_equal(shipopt_field_type(SHIPOPT_RECORD_PARCEL, 99), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_field_at(SHIPOPT_RECORD_PARCEL, 99), 0);
-	assert_int_equal(shipopt_field_child_kind(SHIPOPT_RECORD_SHIPMENT, SHIPOPT_SHIPMENT_RATES), SHIPOPT_RECORD_RATE);
+	assert_int_equal(shipopt_field_child_kind(SHIPOPT_RECORD_SHIPMENT, SHIPOPT_SHIPMENT_RATES),
+		SHIPOPT_RECORD_RATE);
 }
 
 /* The numbers that programs and databases were built with. A line may be added here, never changed. */
@@ -56,8 +57,7 @@ static void accepted_numbers_stay(void **state)
 	} accepted[] = {
 #define ACCEPTED(kind, field, number, codec, child, role, key, column) {SHIPOPT_RECORD_##kind, number, key},
 #define ACCEPTED_KIND(number, KIND, kind) RECORD_FIELDS_##KIND(ACCEPTED)
-		RECORD_KINDS(ACCEPTED_KIND)
-	};
+		RECORD_KINDS(ACCEPTED_KIND)};
 	unsigned long sum = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(accepted); i++) {
 		unsigned long weight = 1;
@@ -171,7 +171,8 @@ static void ownership_passes_on_success_only(void **state)
 	assert_int_equal(shipopt_record_count(shipment, SHIPOPT_SHIPMENT_RATES), 9);
 	for (size_t i = 0; i < 9; i++)
 		assert_int_equal(shipopt_record_number(shipopt_record_item(shipment, SHIPOPT_SHIPMENT_RATES, i),
-					 SHIPOPT_RATE_DELIVERY_DAYS, -1), i);
+					 SHIPOPT_RATE_DELIVERY_DAYS, -1),
+			i);
 	assert_int_equal(shipopt_record_clear(shipment, SHIPOPT_SHIPMENT_RATES), 0);
 	assert_int_equal(shipopt_record_count(shipment, SHIPOPT_SHIPMENT_RATES), 0);
 	shipopt_record_free(shipment);
@@ -213,7 +214,8 @@ static void fingerprints_see_what_is_asked_and_nothing_else(void **state)
 		"{\"id\":\"shp_1\",\"status\":\"x\",\"rates\":[{\"id\":\"r\"}],\"tracking_code\":\"t\",\"options\":{\"a\":[true,{\"x\":null,"
 		"\"y\":1e0}],\"b\":1},\"insurance\":5.00,\"parcel\":{\"id\":\"prcl_1\",\"weight\":\"10.0\",\"length\":null},"
 		"\"to_address\":{\"zip\":\" 1 \",\"name\":\"A\\n\",\"street2\":\"\",\"id\":\"adr\"},\"reference\":7,\"from_address\":{},"
-		"\"customs_info\":{\"customs_items\":[]},\"carrier_accounts\":[]}", "");
+		"\"customs_info\":{\"customs_items\":[]},\"carrier_accounts\":[]}",
+		"");
 	assert_same(plain,
 		"{\"reference\":\"8\",\"to_address\":{\"name\":\"A\",\"zip\":\"2\"},\"parcel\":{\"weight\":10.1},\"is_return\":true,"
 		"\"options\":{\"b\":2,\"a\":[true,{\"y\":1,\"x\":null}]},\"insurance\":\"5\"}",
@@ -227,7 +229,8 @@ static void fingerprints_see_what_is_asked_and_nothing_else(void **state)
 	/* Where an id stands for the whole child, it is what is asked. */
 	assert_same("{\"to_address\":{\"id\":\"adr_1\"}}", "{\"to_address\":{\"id\":\"adr_1\"}}", "");
 	assert_same("{\"to_address\":{\"id\":\"adr_1\"}}", "{\"to_address\":{\"id\":\"adr_2\"}}", "to_address");
-	assert_same("{\"to_address\":{\"id\":\"adr_1\"}}", "{\"to_address\":{\"id\":\"adr_1\",\"zip\":\"1\"}}", "to_address");
+	assert_same("{\"to_address\":{\"id\":\"adr_1\"}}", "{\"to_address\":{\"id\":\"adr_1\",\"zip\":\"1\"}}",
+		"to_address");
 	assert_int_equal(mem_live_count(), 0);
 }
 
@@ -235,9 +238,11 @@ static void fingerprints_see_what_is_asked_and_nothing_else(void **state)
 static void a_fingerprint_is_the_same_for_ever(void **state)
 {
 	char hex[HASH_HEX_SIZE], expected[HASH_HEX_SIZE];
-	static const char form[] = "request-2:{\"1\":\"7\",\"2\":{\"7\":\"02114\"},\"6\":{\"5\":15.4},\"9\":true,\"10\":100}";
-	shipopt_record *record = decode("{\"reference\":\"7\",\"to_address\":{\"zip\":\"02114\"},\"parcel\":{\"weight\":15.40},"
-					"\"is_return\":true,\"insurance\":\"100.00\"}");
+	static const char form[] =
+		"request-2:{\"1\":\"7\",\"2\":{\"7\":\"02114\"},\"6\":{\"5\":15.4},\"9\":true,\"10\":100}";
+	shipopt_record *record =
+		decode("{\"reference\":\"7\",\"to_address\":{\"zip\":\"02114\"},\"parcel\":{\"weight\":15.40},"
+		       "\"is_return\":true,\"insurance\":\"100.00\"}");
 	assert_int_equal(record_fingerprint(record, hex), 0);
 	assert_int_equal(hash_sha256_hex(form, sizeof(form) - 1, expected), 0);
 	assert_string_equal(hex, expected);
@@ -248,7 +253,8 @@ static void a_fingerprint_is_the_same_for_ever(void **state)
 static void a_full_buffer_cuts_the_names_not_the_count(void **state)
 {
 	struct buffer names;
-	shipopt_record *a = decode("{\"reference\":\"1\",\"to_address\":{\"zip\":\"1\"},\"is_return\":true}"), *b = decode("{}");
+	shipopt_record *a = decode("{\"reference\":\"1\",\"to_address\":{\"zip\":\"1\"},\"is_return\":true}"),
+		       *b = decode("{}");
 	buffer_init(&names, 12);
 	assert_int_equal(record_differences(a, b, &names), 3);
 	assert_int_equal(strncmp(buffer_text(&names), "reference", 9), 0);

@@ -65,7 +65,7 @@ static void wire_shapes_of_scalars_are_understood(void **state)
 	assert_string_equal(shipopt_record_text(shipment, SHIPOPT_SHIPMENT_REFERENCE), "12345");
 	assert_int_equal(shipopt_record_state(shipment, SHIPOPT_SHIPMENT_TRACKING_CODE), SHIPOPT_FIELD_NULL);
 	assert_int_equal(shipopt_record_number(shipment, SHIPOPT_SHIPMENT_CREATED_AT, 0), 1762538455000);
-	assert_int_equal(shipopt_record_number(shipment, SHIPOPT_SHIPMENT_UPDATED_AT, 0), 1762538455000 );
+	assert_int_equal(shipopt_record_number(shipment, SHIPOPT_SHIPMENT_UPDATED_AT, 0), 1762538455000);
 	assert_money(shipment, SHIPOPT_SHIPMENT_INSURANCE, 100000000, "100.00000");
 	assert_int_equal(shipopt_record_number(shipment, SHIPOPT_SHIPMENT_USPS_ZONE, 0), 4);
 	assert_int_equal(shipopt_record_number(shipment, SHIPOPT_SHIPMENT_IS_RETURN, 7), 0);
@@ -93,11 +93,13 @@ static void wire_shapes_of_scalars_are_understood(void **state)
 static void money_that_cannot_be_read_is_absent_and_keeps_its_text(void **state)
 {
 	static const char *const unreadable[] = {"1,234", "$7.25", "free", ""};
-	shipopt_record *rate = decode(SHIPOPT_RECORD_RATE, "{\"rate\":\"1,234.56\",\"retail_rate\":\"1 234,50\",\"list_rate\":1.05e1}");
+	shipopt_record *rate = decode(SHIPOPT_RECORD_RATE,
+		"{\"rate\":\"1,234.56\",\"retail_rate\":\"1 234,50\",\"list_rate\":1.05e1}");
 	assert_money(rate, SHIPOPT_RATE_RATE, 1234560000, "1,234.56");
 	assert_money(rate, SHIPOPT_RATE_RETAIL_RATE, 1234500000, "1 234,50");
 	assert_money(rate, SHIPOPT_RATE_LIST_RATE, 10500000, "1.05e1");
-	assert_encodes(rate, SHIPOPT_ENCODE_ALL, "{\"rate\":\"1234.56\",\"retail_rate\":\"1234.50\",\"list_rate\":\"10.50\"}");
+	assert_encodes(rate, SHIPOPT_ENCODE_ALL,
+		"{\"rate\":\"1234.56\",\"retail_rate\":\"1234.50\",\"list_rate\":\"10.50\"}");
 	shipopt_record_free(rate);
 	for (size_t i = 0; i < ARRAY_SIZE(unreadable); i++) {
 		char json[64];
@@ -138,14 +140,16 @@ static void lists_and_children_are_understood(void **state)
 	static const char *const messages[] = {"bad zip, too, 7", "x", "plain"};
 	for (size_t i = 0; i < 3; i++)
 		assert_string_equal(shipopt_record_text(shipopt_record_item(shipment, SHIPOPT_SHIPMENT_MESSAGES, i),
-					    SHIPOPT_MESSAGE_MESSAGE), messages[i]);
+					    SHIPOPT_MESSAGE_MESSAGE),
+			messages[i]);
 	assert_int_equal(shipopt_record_state(shipment, SHIPOPT_SHIPMENT_FORMS), SHIPOPT_FIELD_SET);
 	assert_int_equal(shipopt_record_count(shipment, SHIPOPT_SHIPMENT_FORMS), 0);
 	const shipopt_record *tracker = shipopt_record_child(shipment, SHIPOPT_SHIPMENT_TRACKER);
 	const shipopt_record *event = shipopt_record_item(tracker, SHIPOPT_TRACKER_TRACKING_DETAILS, 0);
 	assert_int_equal(shipopt_record_number(event, SHIPOPT_TRACKING_EVENT_DATETIME, 0), 1735787045456);
 	assert_string_equal(shipopt_record_text(shipopt_record_child(event, SHIPOPT_TRACKING_EVENT_TRACKING_LOCATION),
-				    SHIPOPT_LOCATION_CITY), "Boston");
+				    SHIPOPT_LOCATION_CITY),
+		"Boston");
 	shipopt_record_free(shipment);
 }
 
@@ -169,7 +173,8 @@ static void bad_input_is_refused(void **state)
 	shipopt_error_unref(error);
 	assert_int_equal(shipopt_record_decode(SHIPOPT_RECORD_RATE, "{", 1, &record, NULL), SHIPOPT_EPARSE);
 	assert_int_equal(shipopt_record_decode(SHIPOPT_RECORD_RATE, "", 0, &record, NULL), SHIPOPT_EPARSE);
-	assert_int_equal(shipopt_record_decode(SHIPOPT_RECORD_RATE, "{\"id\":\"\xff\"}", 10, &record, NULL), SHIPOPT_EENCODING);
+	assert_int_equal(shipopt_record_decode(SHIPOPT_RECORD_RATE, "{\"id\":\"\xff\"}", 10, &record, NULL),
+		SHIPOPT_EENCODING);
 	assert_int_equal(shipopt_record_decode(99, "{}", 2, &record, NULL), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_record_decode(SHIPOPT_RECORD_RATE, NULL, 2, &record, NULL), SHIPOPT_EINVAL);
 	assert_null(record);
@@ -200,7 +205,8 @@ static void bounds_hold(void **state)
 	mem_free(json);
 	json = repeat("{\"rates\":[{}", ",{}", SHIPOPT_LIST_ITEMS_MAX, "]}");
 	record = NULL;
-	assert_int_equal(shipopt_record_decode(SHIPOPT_RECORD_SHIPMENT, json, strlen(json), &record, NULL), SHIPOPT_ETOOLARGE);
+	assert_int_equal(shipopt_record_decode(SHIPOPT_RECORD_SHIPMENT, json, strlen(json), &record, NULL),
+		SHIPOPT_ETOOLARGE);
 	mem_free(json);
 	/* Too long for a field, still in the source; then too long for the source. */
 	json = repeat("{\"label_url\":\"u\",\"label_size\":\"", "x", RECORD_TEXT_MAX + 1, "\"}");
@@ -223,7 +229,10 @@ static void requests_are_written_as_the_carrier_takes_them(void **state)
 	shipopt_record *shipment = NULL, *parcel, *to;
 	assert_int_equal(shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &shipment), 0);
 	assert_int_equal(shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_TO_ADDRESS, &to), 0);
-	assert_int_equal(shipopt_record_set_text(to, SHIPOPT_ADDRESS_NAME, "Mus\xc3\xa9" "e \"A\""), 0);
+	assert_int_equal(shipopt_record_set_text(to, SHIPOPT_ADDRESS_NAME,
+				 "Mus\xc3\xa9"
+				 "e \"A\""),
+		0);
 	assert_int_equal(shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_PARCEL, &parcel), 0);
 	assert_int_equal(shipopt_record_set_decimal_text(parcel, SHIPOPT_PARCEL_WEIGHT, "15.40"), 0);
 	assert_int_equal(shipopt_record_set_money_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, "249.9"), 0);
@@ -232,7 +241,8 @@ static void requests_are_written_as_the_carrier_takes_them(void **state)
 	assert_int_equal(shipopt_record_set_time_ms(shipment, SHIPOPT_SHIPMENT_CREATED_AT, 1762538455000), 0);
 	assert_int_equal(shipopt_record_set_null(shipment, SHIPOPT_SHIPMENT_REFERENCE), 0);
 	assert_encodes(shipment, SHIPOPT_ENCODE_ALL,
-		"{\"reference\":null,\"to_address\":{\"name\":\"Mus\xc3\xa9" "e \\\"A\\\"\"},\"parcel\":{\"weight\":15.4},\"is_return\":true,"
+		"{\"reference\":null,\"to_address\":{\"name\":\"Mus\xc3\xa9"
+		"e \\\"A\\\"\"},\"parcel\":{\"weight\":15.4},\"is_return\":true,"
 		"\"insurance\":\"249.90\",\"carrier_accounts\":[\"ca_1\"],\"created_at\":\"2025-11-07T18:00:55Z\"}");
 	shipopt_record_free(shipment);
 	shipment = decode(SHIPOPT_RECORD_CUSTOMS_ITEM, "{\"value\":\"35,65\",\"weight\":\"011\"}");
@@ -324,7 +334,8 @@ static int kind_of_object(const char *object)
 		{"Shipment", SHIPOPT_RECORD_SHIPMENT}, {"Rate", SHIPOPT_RECORD_RATE}, {"Fee", SHIPOPT_RECORD_FEE},
 		{"PostageLabel", SHIPOPT_RECORD_POSTAGE_LABEL}, {"Tracker", SHIPOPT_RECORD_TRACKER},
 		{"TrackingDetail", SHIPOPT_RECORD_TRACKING_EVENT}, {"TrackingLocation", SHIPOPT_RECORD_LOCATION},
-		{"CarrierDetail", SHIPOPT_RECORD_CARRIER_DETAIL}, {"Form", SHIPOPT_RECORD_FORM}, {"Refund", SHIPOPT_RECORD_REFUND}};
+		{"CarrierDetail", SHIPOPT_RECORD_CARRIER_DETAIL}, {"Form", SHIPOPT_RECORD_FORM},
+		{"Refund", SHIPOPT_RECORD_REFUND}};
 	for (size_t i = 0; object && i < ARRAY_SIZE(kinds); i++)
 		if (strcmp(kinds[i].object, object) == 0)
 			return kinds[i].kind;
@@ -352,8 +363,8 @@ static void assert_complete(int kind, struct json_value object)
 		bool long_text = json_type(it.value) == JSON_STRING && length > record_text_max(known);
 		int expected = null ? SHIPOPT_FIELD_NULL : long_text ? SHIPOPT_FIELD_ABSENT : SHIPOPT_FIELD_SET;
 		if (shipopt_record_state(record, field) != expected)
-			fail_msg("%s of kind %d: state %d, source %.*s", it.key, kind, shipopt_record_state(record, field),
-				(int)MIN(length, 100), bytes);
+			fail_msg("%s of kind %d: state %d, source %.*s", it.key, kind,
+				shipopt_record_state(record, field), (int)MIN(length, 100), bytes);
 	}
 	shipopt_record_free(record);
 }

@@ -44,7 +44,8 @@ static void a_label_of_megabytes_is_kept_copied_and_written_again(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(documents); i++) {
 		char path[RECORD_PATH_SIZE] = "untouched";
-		shipopt_record *label = decode(SHIPOPT_RECORD_POSTAGE_LABEL, object_with("", documents[i], RECORD_DOCUMENT_MAX, ""));
+		shipopt_record *label =
+			decode(SHIPOPT_RECORD_POSTAGE_LABEL, object_with("", documents[i], RECORD_DOCUMENT_MAX, ""));
 		int field = shipopt_field_find(SHIPOPT_RECORD_POSTAGE_LABEL, documents[i]);
 		assert_int_equal(strlen(shipopt_record_text(label, field)), RECORD_DOCUMENT_MAX);
 		assert_int_equal(record_find_dropped(label, path), 0);
@@ -80,8 +81,10 @@ static void a_text_that_does_not_fit_is_named_with_its_size(void **state)
 		size_t bytes;
 		const char *after, *path;
 	} cases[] = {
-		{"{\"id\":\"shp_1\",\"postage_label\":", "label_url", RECORD_DOCUMENT_MAX + 1, "}", "postage_label.label_url"},
-		{"{\"id\":\"shp_1\",\"postage_label\":", "label_size", RECORD_TEXT_MAX + 1, "}", "postage_label.label_size"},
+		{"{\"id\":\"shp_1\",\"postage_label\":", "label_url", RECORD_DOCUMENT_MAX + 1, "}",
+			"postage_label.label_url"},
+		{"{\"id\":\"shp_1\",\"postage_label\":", "label_size", RECORD_TEXT_MAX + 1, "}",
+			"postage_label.label_size"},
 		{"{\"forms\":[{\"form_url\":\"u\"},", "form_url", RECORD_DOCUMENT_MAX + 7, "]}", "forms[1].form_url"},
 		{"{\"tracker\":{\"tracking_details\":[{},{\"tracking_location\":", "city", RECORD_TEXT_MAX + 9, "}]}}",
 			"tracker.tracking_details[1].tracking_location.city"},
@@ -90,7 +93,8 @@ static void a_text_that_does_not_fit_is_named_with_its_size(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		char path[RECORD_PATH_SIZE] = "";
 		shipopt_record *shipment = decode(SHIPOPT_RECORD_SHIPMENT,
-			object_with(cases[i].before, cases[i].key, cases[i].bytes, cases[i].after)), *copy;
+				       object_with(cases[i].before, cases[i].key, cases[i].bytes, cases[i].after)),
+			       *copy;
 		assert_int_equal(record_find_dropped(shipment, path), cases[i].bytes);
 		assert_string_equal(path, cases[i].path);
 		assert_int_equal(shipopt_record_copy(shipment, &copy), 0);
@@ -106,11 +110,13 @@ static void a_text_that_does_not_fit_is_named_with_its_size(void **state)
 static void values_of_other_kinds_are_named_too(void **state)
 {
 	char path[RECORD_PATH_SIZE];
-	shipopt_record *shipment = decode(SHIPOPT_RECORD_SHIPMENT, object_with("{\"options\":", "a", RECORD_TEXT_MAX, "}"));
+	shipopt_record *shipment =
+		decode(SHIPOPT_RECORD_SHIPMENT, object_with("{\"options\":", "a", RECORD_TEXT_MAX, "}"));
 	assert_int_equal(record_find_dropped(shipment, path), RECORD_TEXT_MAX + strlen("{\"id\":\"pl_1\",\"a\":\"\"}"));
 	assert_string_equal(path, "options");
 	shipopt_record_free(shipment);
-	shipment = decode(SHIPOPT_RECORD_SHIPMENT, object_with("{\"messages\":[{\"message\":", "a", RECORD_TEXT_MAX, "}]}"));
+	shipment = decode(SHIPOPT_RECORD_SHIPMENT,
+		object_with("{\"messages\":[{\"message\":", "a", RECORD_TEXT_MAX, "}]}"));
 	assert_true(record_find_dropped(shipment, path) > RECORD_TEXT_MAX);
 	assert_string_equal(path, "messages[0].message");
 	shipopt_record_free(shipment);
@@ -120,7 +126,8 @@ static void values_of_other_kinds_are_named_too(void **state)
 static void a_new_value_takes_the_place_of_what_did_not_fit(void **state)
 {
 	char path[RECORD_PATH_SIZE];
-	shipopt_record *shipment = decode(SHIPOPT_RECORD_SHIPMENT, object_with("", "reference", RECORD_TEXT_MAX + 1, ""));
+	shipopt_record *shipment =
+		decode(SHIPOPT_RECORD_SHIPMENT, object_with("", "reference", RECORD_TEXT_MAX + 1, ""));
 	assert_true(record_find_dropped(shipment, path) > 0);
 	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, "r"), 0);
 	assert_int_equal(record_find_dropped(shipment, path), 0);

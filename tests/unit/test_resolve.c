@@ -42,7 +42,9 @@ static int resolve(int target)
 {
 	shipopt_op *op;
 	const char *code = target == SHIPOPT_LEDGER_BOUGHT ? "9400new" : NULL;
-	assert_int_equal(shipopt_ledger_resolve(fixture.store, row_id, target, code, "kim", "asked the carrier", NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_ledger_resolve(fixture.store, row_id, target, code, "kim", "asked the carrier", NULL,
+				 NULL, &op),
+		0);
 	int r = shipopt_op_wait(op, -1);
 	r = r < 0 ? r : (int)shipopt_op_value(op);
 	shipopt_op_unref(op);
@@ -58,8 +60,9 @@ static void make_row(int state, int64_t unproven, bool is_marked)
 	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OK);
 	row_id = request.row.id;
 	fixture_forget(&request);
-	bool has_money = state == LEDGER_BUYING || state == LEDGER_IN_DOUBT, has_label = state == LEDGER_BOUGHT ||
-		state == LEDGER_DOCUMENTED || state >= LEDGER_VOID_REQUESTED, is_planned = state == LEDGER_PLANNED;
+	bool has_money = state == LEDGER_BUYING || state == LEDGER_IN_DOUBT,
+	     has_label = state == LEDGER_BOUGHT || state == LEDGER_DOCUMENTED || state >= LEDGER_VOID_REQUESTED,
+	     is_planned = state == LEDGER_PLANNED;
 	snprintf(text, sizeof(text),
 		"DELETE FROM audit; DELETE FROM budget; INSERT INTO budget VALUES ('default', 'all', 'USD', 0, %d, 100, 0);"
 		"UPDATE ledger SET state = %d, sent = %lld, unproven = %lld, needs_person = %d, held_from = %d, lease_until_ms = 0, "
@@ -67,9 +70,9 @@ static void make_row(int state, int64_t unproven, bool is_marked)
 		"insurance = 900, reserved = %d, settle_ms = 120000, buying_at_ms = 1000, ceiling = 6000, approved = 5000, "
 		"shipment_id = %s, rate_id = 'rate_1', tracking_code = %s, label_url = %s, result = %s, paid = %d, duplicate = 0",
 		has_money ? 5070 : 0, state, (long long)(unproven ? unproven + 1 : 0), (long long)unproven, is_marked,
-		state == LEDGER_HELD ? LEDGER_CREATED : 0, has_money, has_money ? 5070 : 0, is_planned ? "NULL" : "'shp_1'",
-		has_label ? "'9400old'" : "NULL", has_label ? "'http://x/1.png'" : "NULL", has_label ? "'{}'" : "NULL",
-		has_label ? 4000 : 0);
+		state == LEDGER_HELD ? LEDGER_CREATED : 0, has_money, has_money ? 5070 : 0,
+		is_planned ? "NULL" : "'shp_1'", has_label ? "'9400old'" : "NULL",
+		has_label ? "'http://x/1.png'" : "NULL", has_label ? "'{}'" : "NULL", has_label ? 4000 : 0);
 	store_v1_sql(fixture.path, text);
 }
 
@@ -124,8 +127,8 @@ static void expect_budget(int reserved, int spent)
 static void check_refused(const struct rule *rule)
 {
 	char text[256];
-	snprintf(text, sizeof(text), "state = %d AND unproven = %lld AND needs_person = %d AND reason = 'old'", rule->state,
-		(long long)rule->unproven, rule->is_marked);
+	snprintf(text, sizeof(text), "state = %d AND unproven = %lld AND needs_person = %d AND reason = 'old'",
+		rule->state, (long long)rule->unproven, rule->is_marked);
 	expect(text);
 	assert_int_equal(number("SELECT spent FROM budget"), 100);
 	assert_int_equal(number("SELECT count(*) FROM audit"), 0);
@@ -163,12 +166,15 @@ static void check_row(const struct rule *rule, int result)
 static void check_resolved(const struct rule *rule, int result)
 {
 	char text[256];
-	snprintf(text, sizeof(text), "state = %d AND needs_person = 0 AND held_from = 0 AND lease_until_ms = 0 AND reserved = 0", result);
+	snprintf(text, sizeof(text),
+		"state = %d AND needs_person = 0 AND held_from = 0 AND lease_until_ms = 0 AND reserved = 0", result);
 	expect(text);
 	expect(result == LEDGER_PLANNED ? "reason IS NULL" : "reason = 'asked the carrier'");
 	check_row(rule, result);
-	snprintf(text, sizeof(text), "SELECT count(*) FROM audit WHERE actor = 'kim' AND reason = 'asked the carrier' AND "
-		"old_state = %d AND new_state = %d AND ledger_id = %lld", rule->state, result, (long long)row_id);
+	snprintf(text, sizeof(text),
+		"SELECT count(*) FROM audit WHERE actor = 'kim' AND reason = 'asked the carrier' AND "
+		"old_state = %d AND new_state = %d AND ledger_id = %lld",
+		rule->state, result, (long long)row_id);
 	assert_int_equal(number(text), 1);
 }
 
@@ -179,12 +185,15 @@ static void every_state_and_decision_follows_the_table(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rules) * ARRAY_SIZE(targets); i++) {
 		const struct rule *rule = &rules[i / ARRAY_SIZE(targets)];
 		int target = targets[i % ARRAY_SIZE(targets)];
-		int expected = target == SHIPOPT_LEDGER_BOUGHT ? rule->bought : target == SHIPOPT_LEDGER_FAILED ? rule->failed : rule->planned;
+		int expected = target == SHIPOPT_LEDGER_BOUGHT ? rule->bought
+			: target == SHIPOPT_LEDGER_FAILED      ? rule->failed
+							       : rule->planned;
 		make_row(rule->state, rule->unproven, rule->is_marked);
 		int result = resolve(target);
 		if (result != (expected ? expected : SHIPOPT_ESTATE))
-			fail_msg("%s, %lld unproven%s, to %s: %d", ledger_state_name(rule->state), (long long)rule->unproven,
-				rule->is_marked ? ", marked" : "", ledger_state_name(target), result);
+			fail_msg("%s, %lld unproven%s, to %s: %d", ledger_state_name(rule->state),
+				(long long)rule->unproven, rule->is_marked ? ", marked" : "", ledger_state_name(target),
+				result);
 		if (expected)
 			check_resolved(rule, result);
 		else
@@ -237,10 +246,12 @@ static void a_live_lease_is_in_the_way_and_an_absurd_one_is_not(void **state)
 	const struct {
 		int64_t ahead_ms;
 		int result;
-	} leases[] = {{1, SHIPOPT_EBUSY}, {DAY_MS, SHIPOPT_EBUSY}, {0, LEDGER_CREATED}, {-1, LEDGER_CREATED}, {DAY_MS + 1, LEDGER_CREATED}};
+	} leases[] = {{1, SHIPOPT_EBUSY}, {DAY_MS, SHIPOPT_EBUSY}, {0, LEDGER_CREATED}, {-1, LEDGER_CREATED},
+		{DAY_MS + 1, LEDGER_CREATED}};
 	for (size_t i = 0; i < ARRAY_SIZE(leases); i++) {
 		make_row(LEDGER_BUYING, 1, false);
-		snprintf(text, sizeof(text), "UPDATE ledger SET lease_until_ms = %lld", (long long)(clock_wall_ms() + leases[i].ahead_ms));
+		snprintf(text, sizeof(text), "UPDATE ledger SET lease_until_ms = %lld",
+			(long long)(clock_wall_ms() + leases[i].ahead_ms));
 		store_v1_sql(fixture.path, text);
 		assert_int_equal(resolve(SHIPOPT_LEDGER_FAILED), leases[i].result);
 		store_v1_sql(fixture.path, "UPDATE ledger SET lease_until_ms = 0");

@@ -17,11 +17,11 @@
 #define ORDERS_MAX 300
 
 static struct {
-	struct event called;  /* of host calls */
-	struct event asked;   /* of the source's next */
-	struct event given;   /* to the callback of items */
-	struct event release; /* what is held */
-	size_t orders, holds_at; /* of the source: next blocks before order `holds_at` (from 0) */
+	struct event called;      /* of host calls */
+	struct event asked;       /* of the source's next */
+	struct event given;       /* to the callback of items */
+	struct event release;     /* what is held */
+	size_t orders, holds_at;  /* of the source: next blocks before order `holds_at` (from 0) */
 	shipopt_request *request; /* the last; unanswered when `keeps` */
 	bool keeps, holds_items;
 	int canceled, done; /* items and operations that were reported */
@@ -94,8 +94,9 @@ static struct fixture open_fixture(size_t slots, shipopt_carrier **ret_carrier)
 		assert_int_equal(shipopt_carrier_new(fixture.runtime, carrier, ret_carrier, NULL), 0);
 		shipopt_carrier_config_free(carrier);
 	}
-	assert_int_equal(
-		shipopt_bulk_new(fixture.runtime, ret_carrier ? *ret_carrier : NULL, NULL, config, &fixture.bulk, NULL), 0);
+	assert_int_equal(shipopt_bulk_new(fixture.runtime, ret_carrier ? *ret_carrier : NULL, NULL, config,
+				 &fixture.bulk, NULL),
+		0);
 	shipopt_bulk_config_free(config);
 	return fixture;
 }
@@ -321,7 +322,8 @@ static void what_a_close_puts_into_a_full_queue_can_be_polled(void **state)
 		assert_true(count <= 4);
 		total += count;
 		if (count == 4)
-			assert_int_equal(shipopt_queue_poll(fixture.queue, &events[4], 1, 0), total < 21 ? SHIPOPT_EAGAIN : SHIPOPT_ESHUTDOWN);
+			assert_int_equal(shipopt_queue_poll(fixture.queue, &events[4], 1, 0),
+				total < 21 ? SHIPOPT_EAGAIN : SHIPOPT_ESHUTDOWN);
 		assert_int_equal(shipopt_queue_release(fixture.queue, events, (size_t)count), 0);
 	}
 	assert_int_equal(count, SHIPOPT_ESHUTDOWN); /* nothing is left */

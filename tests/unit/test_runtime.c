@@ -433,8 +433,9 @@ static void check_signals(void *userdata)
 	char name[32] = "";
 	pthread_sigmask(SIG_SETMASK, NULL, &blocked);
 	pthread_getname_np(pthread_self(), name, sizeof(name));
-	atomic_store((atomic_int *)userdata, sigismember(&blocked, SIGTERM) == 1 && sigismember(&blocked, SIGALRM) == 1 &&
-						     strncmp(name, "shipopt-w", 9) == 0);
+	atomic_store((atomic_int *)userdata,
+		sigismember(&blocked, SIGTERM) == 1 && sigismember(&blocked, SIGALRM) == 1 &&
+			strncmp(name, "shipopt-w", 9) == 0);
 	gate_pass(NULL);
 }
 

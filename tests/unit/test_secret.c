@@ -157,7 +157,8 @@ static void nothing_beyond_the_length_is_read_or_written(void **state)
 {
 	begin(SECRET_MESSAGE_BYTES_MIN);
 	assert_int_equal(secret_forms_add(&forms, "secret"), 0);
-	static const char *const texts[] = {"secret", "secre%74", "secre\\u0074", "s\\u0065cret", "xx%", "xx\\", "\\u007", "%7"};
+	static const char *const texts[] = {"secret", "secre%74", "secre\\u0074", "s\\u0065cret", "xx%", "xx\\",
+		"\\u007", "%7"};
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		for (size_t length = 0; length <= strlen(texts[i]); length++) {
 			char *exact = malloc(length + 1); /* a sanitizer sees the end */
@@ -190,8 +191,7 @@ static size_t spell(char byte, char *to)
 {
 	unsigned char value = (unsigned char)byte;
 	switch (pick(6)) {
-	case 0:
-		return (size_t)sprintf(to, pick(2) ? "%%%02X" : "%%%02x", value);
+	case 0: return (size_t)sprintf(to, pick(2) ? "%%%02X" : "%%%02x", value);
 	case 1:
 		if (value < 0x80)
 			return (size_t)sprintf(to, pick(2) ? "\\u%04X" : "\\u%04x", value);
@@ -200,8 +200,7 @@ static size_t spell(char byte, char *to)
 		if (!strchr("bfnrtu", byte))
 			return (size_t)sprintf(to, "\\%c", byte);
 		break;
-	default:
-		break;
+	default: break;
 	}
 	*to = byte;
 	return 1;
@@ -214,11 +213,12 @@ static size_t decode(const char *text, size_t length, char *to)
 	unsigned value;
 	for (size_t i = 0; i < length;) {
 		char hex[5] = "";
-		if (text[i] == '%' && i + 3 <= length && strspn(memcpy(hex, text + i + 1, 2), "0123456789abcdefABCDEF") == 2) {
+		if (text[i] == '%' && i + 3 <= length &&
+			strspn(memcpy(hex, text + i + 1, 2), "0123456789abcdefABCDEF") == 2) {
 			value = (unsigned)strtoul(hex, NULL, 16);
 			i += 3;
-		} else if (text[i] == '\\' && i + 6 <= length && text[i + 1] == 'u' && text[i + 2] == '0' && text[i + 3] == '0' &&
-			   strspn(memcpy(hex, text + i + 4, 2), "0123456789abcdefABCDEF") == 2) {
+		} else if (text[i] == '\\' && i + 6 <= length && text[i + 1] == 'u' && text[i + 2] == '0' &&
+			text[i + 3] == '0' && strspn(memcpy(hex, text + i + 4, 2), "0123456789abcdefABCDEF") == 2) {
 			value = (unsigned)strtoul(hex, NULL, 16);
 			i += 6;
 		} else if (text[i] == '\\' && i + 2 <= length) {
@@ -257,7 +257,8 @@ static void try_random(const char *alphabet, const char *noise, bool has_asteris
 		size_t letters = pick(3) ? strlen(secret) : pick(strlen(secret)); /* also a part */
 		bool is_literal = pick(3) == 0;
 		for (size_t i = 0; i < letters; i++)
-			length += is_literal ? (size_t)sprintf(text + length, "%c", secret[i]) : spell(secret[i], text + length);
+			length += is_literal ? (size_t)sprintf(text + length, "%c", secret[i])
+					     : spell(secret[i], text + length);
 		size_t filling = pick(6);
 		fill_random(text + length, filling, noise);
 		length += filling;
@@ -268,8 +269,10 @@ static void try_random(const char *alphabet, const char *noise, bool has_asteris
 		assert_true(text[i] == before[i] || text[i] == '*');
 	size_t count = decode(text, length, plain);
 	for (size_t i = 0; i < 2 && !has_asterisk; i++) {
-		if (memmem(text, length, secrets[i], strlen(secrets[i])) || memmem(plain, count, secrets[i], strlen(secrets[i])))
-			fail_msg("\"%s\" is left in \"%.*s\", of \"%.*s\"", secrets[i], (int)length, text, (int)length, before);
+		if (memmem(text, length, secrets[i], strlen(secrets[i])) ||
+			memmem(plain, count, secrets[i], strlen(secrets[i])))
+			fail_msg("\"%s\" is left in \"%.*s\", of \"%.*s\"", secrets[i], (int)length, text, (int)length,
+				before);
 	}
 	memcpy(before, text, length);
 	secret_blank(text, length, &forms);
@@ -313,7 +316,9 @@ static void the_cost_is_linear(void **state)
 	secret_forms_add(&forms, KEY);
 	secret_forms_add_basic(&forms, KEY, "");
 	for (size_t i = 0; i < large; i++)
-		text[i] = "{\"id\":\"shp_0f1e2d3c4b5a69788796a5b4c3d2e1f0\",\"rate\":\"12.50\",\"label_url\":\"https://host/path\"},"[i % 94];
+		text[i] =
+			"{\"id\":\"shp_0f1e2d3c4b5a69788796a5b4c3d2e1f0\",\"rate\":\"12.50\",\"label_url\":\"https://host/path\"},"
+				[i % 94];
 	printf("7 KiB of JSON: %.2f us\n", (double)time_blank(text, length, 1000) / 1000);
 	for (size_t i = 500; i < length; i += 700)
 		memcpy(text + i, "\\u0026", 6);
@@ -331,8 +336,8 @@ static void the_cost_is_linear(void **state)
 	for (size_t i = 0; i + 6 < large; i += 6)
 		memcpy(text + i, "\\u0061", 6);
 	int64_t all_us = time_blank(text, large, 1);
-	printf("8 MiB made to be slow: %lld ms, with percent signs %lld ms, all escaped %lld ms\n", (long long)literal_us / 1000,
-		(long long)escaped_us / 1000, (long long)all_us / 1000);
+	printf("8 MiB made to be slow: %lld ms, with percent signs %lld ms, all escaped %lld ms\n",
+		(long long)literal_us / 1000, (long long)escaped_us / 1000, (long long)all_us / 1000);
 	assert_true(literal_us + escaped_us + all_us < 30000000);
 	finish();
 	free(text);

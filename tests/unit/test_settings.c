@@ -10,9 +10,8 @@
 #include "base/text.h"
 #include "config/tables.h"
 
-static const struct settings_table *const tables[] = {
-	&runtime_settings, &carrier_settings, &store_settings, &source_settings, &bulk_settings,
-	&cache_settings, &pool_settings};
+static const struct settings_table *const tables[] = {&runtime_settings, &carrier_settings, &store_settings,
+	&source_settings, &bulk_settings, &cache_settings, &pool_settings};
 
 static bool is_number(const struct setting *setting)
 {
@@ -24,8 +23,9 @@ static void every_default_is_within_its_bounds_and_every_name_is_there_once(void
 	for (size_t t = 0; t < ARRAY_SIZE(tables); t++) {
 		for (size_t i = 0; i < tables[t]->count; i++) {
 			const struct setting *setting = &tables[t]->settings[i];
-			int64_t value = is_number(setting) ? setting->default_value : (int64_t)strlen(
-				setting->default_text ? setting->default_text : "");
+			int64_t value = is_number(setting)
+				? setting->default_value
+				: (int64_t)strlen(setting->default_text ? setting->default_text : "");
 			assert_true(setting->minimum <= setting->maximum);
 			assert_true(value <= setting->maximum);
 			assert_true(value >= setting->minimum || !(is_number(setting) || setting->default_text));
@@ -51,7 +51,8 @@ static void bounds_are_kept_and_named(void **state)
 			assert_non_null(strstr(shipopt_error_message(settings.error), setting->name));
 			assert_non_null(strstr(shipopt_error_message(settings.error), "is not between"));
 			if (setting->maximum < INT64_MAX)
-				assert_int_equal(settings_set_number(&settings, i, setting->maximum + 1), SHIPOPT_EINVAL);
+				assert_int_equal(settings_set_number(&settings, i, setting->maximum + 1),
+					SHIPOPT_EINVAL);
 			assert_true(settings_number(&settings, i) == setting->maximum);
 		}
 		settings_done(&settings);
@@ -88,11 +89,19 @@ static void text_forms_are_read_strictly(void **state)
 		int status;
 		int64_t number;
 	} cases[] = {
-		{"max_in_flight", "32", 0, 32}, {"max_in_flight", "32 ", SHIPOPT_EINVAL, 0}, {"max_in_flight", "", SHIPOPT_EINVAL, 0},
-		{"max_in_flight", "0x10", SHIPOPT_EINVAL, 0}, {"max_in_flight", "-1", SHIPOPT_EINVAL, 0},
-		{"max_in_flight", "99999999999999999999", SHIPOPT_EINVAL, 0}, {"in_order", "yes", 0, 1}, {"in_order", "FALSE", 0, 0},
-		{"in_order", "2", SHIPOPT_EINVAL, 0}, {"spend_limit", "12.50", 0, 12500000}, {"spend_limit", "-1", SHIPOPT_EINVAL, 0},
-		{"spend_limit", "much", SHIPOPT_EINVAL, 0}, {"max_inflight", "1", SHIPOPT_ENOTFOUND, 0},
+		{"max_in_flight", "32", 0, 32},
+		{"max_in_flight", "32 ", SHIPOPT_EINVAL, 0},
+		{"max_in_flight", "", SHIPOPT_EINVAL, 0},
+		{"max_in_flight", "0x10", SHIPOPT_EINVAL, 0},
+		{"max_in_flight", "-1", SHIPOPT_EINVAL, 0},
+		{"max_in_flight", "99999999999999999999", SHIPOPT_EINVAL, 0},
+		{"in_order", "yes", 0, 1},
+		{"in_order", "FALSE", 0, 0},
+		{"in_order", "2", SHIPOPT_EINVAL, 0},
+		{"spend_limit", "12.50", 0, 12500000},
+		{"spend_limit", "-1", SHIPOPT_EINVAL, 0},
+		{"spend_limit", "much", SHIPOPT_EINVAL, 0},
+		{"max_inflight", "1", SHIPOPT_ENOTFOUND, 0},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct settings settings;
@@ -230,7 +239,8 @@ static const char *find_word(const char *text, const char *word)
 	for (const char *p = text; (p = strstr(p, word)); p++) {
 		bool begins = p == text || !(isalnum((unsigned char)p[-1]) || p[-1] == '_' || p[-1] == ',');
 		char after = p[length];
-		bool ends = !(isalnum((unsigned char)after) || after == '_' || (after == ',' && isdigit((unsigned char)p[length + 1])));
+		bool ends = !(isalnum((unsigned char)after) || after == '_' ||
+			(after == ',' && isdigit((unsigned char)p[length + 1])));
 		if (begins && ends)
 			return p;
 	}
@@ -295,8 +305,8 @@ static int check_entries(const struct settings_table *table, char *comment)
 	while ((line = strsep(&rest, "\n"))) {
 		char name[64];
 		int used = 0;
-		if (sscanf(line, " *   %63[a-z_]%n", name, &used) != 1 || strncmp(line, " *   ", 5) != 0 || line[5] == ' ' ||
-			strncmp(line + used, "  ", 2) != 0)
+		if (sscanf(line, " *   %63[a-z_]%n", name, &used) != 1 || strncmp(line, " *   ", 5) != 0 ||
+			line[5] == ' ' || strncmp(line + used, "  ", 2) != 0)
 			continue;
 		bool known = false;
 		for (size_t i = 0; i < table->count; i++)

@@ -10,13 +10,15 @@
 #include "record/record.h"
 
 static const char *const domestic[][2] = {{"to_name", "A"}, {"to_street1", "1 Main St"}, {"to_city", "Boston"},
-	{"to_state", "MA"}, {"to_zip", "02114"}, {"to_country", "US"}, {"from_company", "C"}, {"from_street1", "2 Main St"},
-	{"from_city", "New York"}, {"from_state", "NY"}, {"from_zip", "10018"}, {"from_country", "US"}, {"weight_oz", "15.4"},
+	{"to_state", "MA"}, {"to_zip", "02114"}, {"to_country", "US"}, {"from_company", "C"},
+	{"from_street1", "2 Main St"}, {"from_city", "New York"}, {"from_state", "NY"}, {"from_zip", "10018"},
+	{"from_country", "US"}, {"weight_oz", "15.4"}, {NULL, NULL}};
+static const char *const customs[][2] = {{"contents_type", "merchandise"}, {"customs_signer", "A"},
+	{"customs_certify", "true"}, {"eel_pfc", "NOEEI 30.37(a)"}, {"item1_description", "Shirt"},
+	{"item1_quantity", "2"}, {"item1_value", "10"}, {"item1_weight_oz", "10"}, {"item1_hs_code", "6109.10"},
+	{"item1_origin_country", "US"}, {NULL, NULL}};
+static const char *const to_paris[][2] = {{"to_city", "Paris"}, {"to_zip", "75019"}, {"to_country", "FR"},
 	{NULL, NULL}};
-static const char *const customs[][2] = {{"contents_type", "merchandise"}, {"customs_signer", "A"}, {"customs_certify", "true"},
-	{"eel_pfc", "NOEEI 30.37(a)"}, {"item1_description", "Shirt"}, {"item1_quantity", "2"}, {"item1_value", "10"},
-	{"item1_weight_oz", "10"}, {"item1_hs_code", "6109.10"}, {"item1_origin_country", "US"}, {NULL, NULL}};
-static const char *const to_paris[][2] = {{"to_city", "Paris"}, {"to_zip", "75019"}, {"to_country", "FR"}, {NULL, NULL}};
 static const char *const to_military[][2] = {{"to_city", "APO"}, {"to_state", "ae"}, {"to_zip", "09012"}, {NULL, NULL}};
 
 static void fill(shipopt_record *shipment, const char *const cells[][2])
@@ -44,7 +46,8 @@ static void assert_finding(shipopt_record *shipment, const char *expected)
 	char found[256] = "";
 	int r = shipopt_shipment_check(shipment, &error);
 	if (error)
-		snprintf(found, sizeof(found), "%s: %s", shipopt_error_field_name(error, 0), shipopt_error_field_message(error, 0));
+		snprintf(found, sizeof(found), "%s: %s", shipopt_error_field_name(error, 0),
+			shipopt_error_field_message(error, 0));
 	assert_string_equal(found, expected ? expected : "");
 	assert_int_equal(r, expected ? SHIPOPT_EREFUSED : 0);
 	assert_int_equal(shipopt_error_field_count(error), expected ? 1 : 0);
@@ -83,8 +86,10 @@ static void addresses_are_checked(void **state)
 		const char *finding;
 	} cases[] = {
 		{SHIPOPT_ADDRESS_NAME, "to_address.name: or company is required"},
-		{SHIPOPT_ADDRESS_STREET1, "to_address.street1: is required"}, {SHIPOPT_ADDRESS_CITY, "to_address.city: is required"},
-		{SHIPOPT_ADDRESS_STATE, "to_address.state: is required in US"}, {SHIPOPT_ADDRESS_ZIP, "to_address.zip: is required in US"},
+		{SHIPOPT_ADDRESS_STREET1, "to_address.street1: is required"},
+		{SHIPOPT_ADDRESS_CITY, "to_address.city: is required"},
+		{SHIPOPT_ADDRESS_STATE, "to_address.state: is required in US"},
+		{SHIPOPT_ADDRESS_ZIP, "to_address.zip: is required in US"},
 		{SHIPOPT_ADDRESS_COUNTRY, "to_address.country: is required"},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -173,8 +178,10 @@ static void parcels_are_checked(void **state)
 
 static void customs_are_needed_across_borders_and_for_the_military(void **state)
 {
-	static const char *const from_berlin[][2] = {{"from_city", "Berlin"}, {"from_zip", "10115"}, {"from_country", "DE"}, {NULL, NULL}};
-	static const char *const to_london[][2] = {{"to_city", "London"}, {"to_zip", "E1 6AN"}, {"to_country", "GB"}, {NULL, NULL}};
+	static const char *const from_berlin[][2] = {{"from_city", "Berlin"}, {"from_zip", "10115"},
+		{"from_country", "DE"}, {NULL, NULL}};
+	static const char *const to_london[][2] = {{"to_city", "London"}, {"to_zip", "E1 6AN"}, {"to_country", "GB"},
+		{NULL, NULL}};
 	assert_finding(shipment_new(to_paris, NULL), "customs_info: is required for an international shipment");
 	assert_finding(shipment_new(to_military, NULL), "customs_info: is required for a US military address");
 	assert_finding(shipment_new(from_berlin, to_paris), NULL); /* inside the customs union */
@@ -192,36 +199,45 @@ static void customs_information_is_checked(void **state)
 		{NULL, NULL, SHIPOPT_CUSTOMS_INFO_CUSTOMS_CERTIFY, 0, "customs_info.customs_certify: must be true"},
 		{NULL, NULL, SHIPOPT_CUSTOMS_INFO_EEL_PFC, 0, "customs_info.eel_pfc: is required"},
 		{NULL, NULL, SHIPOPT_CUSTOMS_INFO_CONTENTS_TYPE, 0, "customs_info.contents_type: is required"},
-		{NULL, NULL, SHIPOPT_CUSTOMS_INFO_CUSTOMS_ITEMS, 0, "customs_info.customs_items: needs at least one item"},
+		{NULL, NULL, SHIPOPT_CUSTOMS_INFO_CUSTOMS_ITEMS, 0,
+			"customs_info.customs_items: needs at least one item"},
 		{"contents_type", "other", 0, 0, "customs_info.contents_explanation: is required"},
 		{"restriction_type", "quarantine", 0, 0, "customs_info.restriction_comments: is required"},
 		{"restriction_type", "none", 0, 0, NULL},
 		{NULL, NULL, 0, SHIPOPT_CUSTOMS_ITEM_HS_TARIFF_NUMBER,
 			"customs_info.customs_items[0].hs_tariff_number: is required across a border"},
-		{"item1_hs_code", "6109", 0, 0, "customs_info.customs_items[0].hs_tariff_number: must have 6 to 13 digits"},
-		{"item1_hs_code", "610910x", 0, 0, "customs_info.customs_items[0].hs_tariff_number: must have 6 to 13 digits"},
+		{"item1_hs_code", "6109", 0, 0,
+			"customs_info.customs_items[0].hs_tariff_number: must have 6 to 13 digits"},
+		{"item1_hs_code", "610910x", 0, 0,
+			"customs_info.customs_items[0].hs_tariff_number: must have 6 to 13 digits"},
 		{"item1_quantity", "0", 0, 0, "customs_info.customs_items[0].quantity: must be above 0"},
 		{NULL, NULL, 0, SHIPOPT_CUSTOMS_ITEM_VALUE, "customs_info.customs_items[0].value: must be above 0"},
-		{NULL, NULL, 0, SHIPOPT_CUSTOMS_ITEM_ORIGIN_COUNTRY, "customs_info.customs_items[0].origin_country: is required"},
-		{"item1_weight_oz", "15.5", 0, 0, "customs_info.customs_items: weigh 15.5 ounces, the parcel only 15.4"},
+		{NULL, NULL, 0, SHIPOPT_CUSTOMS_ITEM_ORIGIN_COUNTRY,
+			"customs_info.customs_items[0].origin_country: is required"},
+		{"item1_weight_oz", "15.5", 0, 0,
+			"customs_info.customs_items: weigh 15.5 ounces, the parcel only 15.4"},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		shipopt_record *shipment = shipment_new(to_paris, customs), *info;
 		assert_int_equal(shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_CUSTOMS_INFO, &info), 0);
 		if (cases[i].column)
-			assert_int_equal(shipopt_shipment_set_column(shipment, cases[i].column, cases[i].text, NULL), 0);
+			assert_int_equal(shipopt_shipment_set_column(shipment, cases[i].column, cases[i].text, NULL),
+				0);
 		if (cases[i].field)
 			assert_int_equal(shipopt_record_clear(info, cases[i].field), 0);
 		if (cases[i].item_field)
-			assert_int_equal(shipopt_record_clear(
-				info->values[SHIPOPT_CUSTOMS_INFO_CUSTOMS_ITEMS - 1].list->items[0], cases[i].item_field), 0);
+			assert_int_equal(shipopt_record_clear(info->values[SHIPOPT_CUSTOMS_INFO_CUSTOMS_ITEMS - 1]
+								      .list->items[0],
+						 cases[i].item_field),
+				0);
 		assert_finding(shipment, cases[i].finding);
 	}
 	/* No HS code for the military: the post, not a foreign customs office, reads that form. */
 	shipopt_record *shipment = shipment_new(to_military, customs), *info;
 	assert_int_equal(shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_CUSTOMS_INFO, &info), 0);
 	assert_int_equal(shipopt_record_clear(info->values[SHIPOPT_CUSTOMS_INFO_CUSTOMS_ITEMS - 1].list->items[0],
-		SHIPOPT_CUSTOMS_ITEM_HS_TARIFF_NUMBER), 0);
+				 SHIPOPT_CUSTOMS_ITEM_HS_TARIFF_NUMBER),
+		0);
 	assert_finding(shipment, NULL);
 }
 

@@ -7,8 +7,8 @@
 #include "json/json.h"
 #include "temporary.h"
 
-#define HEADER                                                                                                \
-	"index,line,order_key,status,reason,tracking_code,carrier,service,amount,currency,shipment_id,"      \
+#define HEADER                                                                                          \
+	"index,line,order_key,status,reason,tracking_code,carrier,service,amount,currency,shipment_id," \
 	"label_url,attempts,latency_ms\r\n"
 
 static char path[TEMPORARY_PATH_SIZE];
@@ -25,9 +25,16 @@ static int remove_path(void **state)
 }
 
 static struct shipopt_order order_done = {.key = (char *)"=1+1", .line = 2, .index = 0};
-static const struct shipopt_item item_done_well = {.order = &order_done, .attempts = 2, .latency_us = 12345,
-	.tracking_code = (char *)"9400", .carrier = (char *)"USPS", .service = (char *)"-Priority, \"fast\"",
-	.currency = (char *)"USD", .amount = 5210000, .shipment_id = (char *)"shp_1", .label_url = (char *)"https://l/1"};
+static const struct shipopt_item item_done_well = {.order = &order_done,
+	.attempts = 2,
+	.latency_us = 12345,
+	.tracking_code = (char *)"9400",
+	.carrier = (char *)"USPS",
+	.service = (char *)"-Priority, \"fast\"",
+	.currency = (char *)"USD",
+	.amount = 5210000,
+	.shipment_id = (char *)"shp_1",
+	.label_url = (char *)"https://l/1"};
 
 static void write_items(shipopt_sink *sink, struct shipopt_item *failed)
 {
@@ -77,18 +84,20 @@ static void json_lines_say_what_there_is(void **state)
 	struct shipopt_item failed, already = {.order = &order, .status = 1, .amount = -1, .value = 41};
 	shipopt_sink *sink = NULL;
 	make_failed(&order, &failed);
-	assert_int_equal(shipopt_record_decode(SHIPOPT_RECORD_ADDRESS, "{\"zip\":\"1\"}", 11, &already.record, NULL), 0);
+	assert_int_equal(shipopt_record_decode(SHIPOPT_RECORD_ADDRESS, "{\"zip\":\"1\"}", 11, &already.record, NULL),
+		0);
 	assert_int_equal(shipopt_sink_open_json_lines(path, &sink, NULL), 0);
 	write_items(sink, &failed);
 	order.input = NULL;
 	assert_int_equal(sink_write(sink, &already, NULL), 0);
 	assert_int_equal(shipopt_sink_free(sink), 0);
-	assert_file("{\"index\":0,\"line\":2,\"order_key\":\"=1+1\",\"status\":\"done\",\"tracking_code\":\"9400\","
-		    "\"carrier\":\"USPS\",\"service\":\"-Priority, \\\"fast\\\"\",\"amount\":\"5.21\",\"currency\":\"USD\","
-		    "\"shipment_id\":\"shp_1\",\"label_url\":\"https://l/1\",\"attempts\":2,\"latency_ms\":12.345}\n"
-		    "{\"index\":7,\"order_key\":\"\",\"status\":\"SHIPOPT_EPARSE\",\"reason\":\"orders.csv line 3:\\r\\n\\\"abc\\\" is "
-		    "bad\",\"attempts\":0,\"latency_ms\":0,\"input\":\"a,\\\"b\"}\n"
-		    "{\"index\":7,\"order_key\":\"\",\"status\":\"already\",\"value\":41,\"attempts\":0,\"latency_ms\":0,\"record\":{\"zip\":\"1\"}}\n");
+	assert_file(
+		"{\"index\":0,\"line\":2,\"order_key\":\"=1+1\",\"status\":\"done\",\"tracking_code\":\"9400\","
+		"\"carrier\":\"USPS\",\"service\":\"-Priority, \\\"fast\\\"\",\"amount\":\"5.21\",\"currency\":\"USD\","
+		"\"shipment_id\":\"shp_1\",\"label_url\":\"https://l/1\",\"attempts\":2,\"latency_ms\":12.345}\n"
+		"{\"index\":7,\"order_key\":\"\",\"status\":\"SHIPOPT_EPARSE\",\"reason\":\"orders.csv line 3:\\r\\n\\\"abc\\\" is "
+		"bad\",\"attempts\":0,\"latency_ms\":0,\"input\":\"a,\\\"b\"}\n"
+		"{\"index\":7,\"order_key\":\"\",\"status\":\"already\",\"value\":41,\"attempts\":0,\"latency_ms\":0,\"record\":{\"zip\":\"1\"}}\n");
 	item_done(&(struct shipopt_item){.error = failed.error, .record = already.record});
 	json_stock_clear();
 	assert_int_equal(mem_live_count(), 0);

@@ -20,34 +20,18 @@ static void fill(shipopt_record *record)
 	for (size_t i = 0; (field = shipopt_field_at(kind, i)) != 0; i++) {
 		int r = 0;
 		switch (shipopt_field_type(kind, field)) {
-		case SHIPOPT_TYPE_TEXT:
-			r = shipopt_record_set_text(record, field, "x");
-			break;
-		case SHIPOPT_TYPE_INTEGER:
-			r = shipopt_record_set_integer(record, field, 1);
-			break;
-		case SHIPOPT_TYPE_DECIMAL:
-			r = shipopt_record_set_decimal(record, field, 1000000);
-			break;
-		case SHIPOPT_TYPE_MONEY:
-			r = shipopt_record_set_money(record, field, 100000000);
-			break;
-		case SHIPOPT_TYPE_TIME:
-			r = shipopt_record_set_time_ms(record, field, 1);
-			break;
-		case SHIPOPT_TYPE_BOOLEAN:
-			r = shipopt_record_set_boolean(record, field, 1);
-			break;
-		case SHIPOPT_TYPE_JSON:
-			r = shipopt_record_set_json(record, field, "{}");
-			break;
+		case SHIPOPT_TYPE_TEXT: r = shipopt_record_set_text(record, field, "x"); break;
+		case SHIPOPT_TYPE_INTEGER: r = shipopt_record_set_integer(record, field, 1); break;
+		case SHIPOPT_TYPE_DECIMAL: r = shipopt_record_set_decimal(record, field, 1000000); break;
+		case SHIPOPT_TYPE_MONEY: r = shipopt_record_set_money(record, field, 100000000); break;
+		case SHIPOPT_TYPE_TIME: r = shipopt_record_set_time_ms(record, field, 1); break;
+		case SHIPOPT_TYPE_BOOLEAN: r = shipopt_record_set_boolean(record, field, 1); break;
+		case SHIPOPT_TYPE_JSON: r = shipopt_record_set_json(record, field, "{}"); break;
 		case SHIPOPT_TYPE_CHILD:
 			r = shipopt_record_make_child(record, field, &below);
 			fill(below);
 			break;
-		default:
-			r = shipopt_record_make_item(record, field, &below);
-			fill(below);
+		default: r = shipopt_record_make_item(record, field, &below); fill(below);
 		}
 		assert_int_equal(r, 0);
 	}
@@ -88,18 +72,21 @@ static void a_creation_carries_what_asks_for_the_shipment_and_nothing_else(void 
 	json_document *document = creation_of(shipment);
 	assert_members(json_root(document), "shipment");
 	assert_true(json_get(json_root(document), "shipment", &value));
-	assert_members(value, "reference to_address from_address return_address buyer_address parcel customs_info options is_return "
-			      "tax_identifiers carrier_accounts");
+	assert_members(value,
+		"reference to_address from_address return_address buyer_address parcel customs_info options is_return "
+		"tax_identifiers carrier_accounts");
 	assert_true(json_get(value, "to_address", &child));
-	assert_members(child, "name company street1 street2 city state zip country phone email residential carrier_facility "
-			      "federal_tax_id state_tax_id id");
+	assert_members(child,
+		"name company street1 street2 city state zip country phone email residential carrier_facility "
+		"federal_tax_id state_tax_id id");
 	assert_true(json_get(value, "parcel", &child));
 	assert_members(child, "length width height predefined_package weight id");
 	assert_true(json_get2(value, "customs_info", "customs_items", &child));
 	json_items(child, &item);
 	assert_true(json_next(&item));
-	assert_members(item.value, "description quantity value weight hs_tariff_number origin_country currency code manufacturer eccn "
-				   "printed_commodity_identifier id");
+	assert_members(item.value,
+		"description quantity value weight hs_tariff_number origin_country currency code manufacturer eccn "
+		"printed_commodity_identifier id");
 	json_document_free(document);
 	shipopt_record_free(shipment);
 	json_stock_clear();
@@ -110,14 +97,16 @@ static void a_creation_carries_what_asks_for_the_shipment_and_nothing_else(void 
 static void no_form_of_a_spending_field_is_sent(void **state)
 {
 	static const char *const forms[] = {"{\"service\":null,\"carrier\":null,\"insurance\":null}",
-		"{\"service\":\"Priority\",\"carrier\":\"USPS\",\"insurance\":100}", "{\"service\":7,\"insurance\":\"100.00\"}",
-		"{\"service\":\" \",\"carrier\":\"\",\"insurance\":\"0\"}",
+		"{\"service\":\"Priority\",\"carrier\":\"USPS\",\"insurance\":100}",
+		"{\"service\":7,\"insurance\":\"100.00\"}", "{\"service\":\" \",\"carrier\":\"\",\"insurance\":\"0\"}",
 		"{\"id\":\"shp_1\",\"status\":\"unknown\",\"tracking_code\":\"T\",\"selected_rate\":{\"id\":\"rate_1\"},"
 		"\"postage_label\":{\"id\":\"pl_1\"},\"rates\":[{\"id\":\"rate_1\",\"service\":\"Priority\"}],\"fees\":[]}"};
 	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
 		shipopt_record *shipment = NULL;
 		struct json_value value;
-		assert_int_equal(shipopt_record_decode(SHIPOPT_RECORD_SHIPMENT, forms[i], strlen(forms[i]), &shipment, NULL), 0);
+		assert_int_equal(shipopt_record_decode(SHIPOPT_RECORD_SHIPMENT, forms[i], strlen(forms[i]), &shipment,
+					 NULL),
+			0);
 		json_document *document = creation_of(shipment);
 		assert_true(json_get(json_root(document), "shipment", &value));
 		assert_members(value, "");
@@ -130,12 +119,14 @@ static void no_form_of_a_spending_field_is_sent(void **state)
 
 static void what_is_asked_for_still_counts_in_the_fingerprint(void **state)
 {
-	static const char *const forms[] = {
-		"{}", "{\"service\":\"Priority\"}", "{\"carrier\":\"USPS\"}", "{\"insurance\":\"100\"}", "{\"insurance\":\"200\"}"};
+	static const char *const forms[] = {"{}", "{\"service\":\"Priority\"}", "{\"carrier\":\"USPS\"}",
+		"{\"insurance\":\"100\"}", "{\"insurance\":\"200\"}"};
 	char hex[ARRAY_SIZE(forms)][HASH_HEX_SIZE];
 	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
 		shipopt_record *shipment = NULL;
-		assert_int_equal(shipopt_record_decode(SHIPOPT_RECORD_SHIPMENT, forms[i], strlen(forms[i]), &shipment, NULL), 0);
+		assert_int_equal(shipopt_record_decode(SHIPOPT_RECORD_SHIPMENT, forms[i], strlen(forms[i]), &shipment,
+					 NULL),
+			0);
 		assert_int_equal(record_fingerprint(shipment, hex[i]), 0);
 		for (size_t j = 0; j < i; j++)
 			assert_string_not_equal(hex[i], hex[j]);
@@ -182,7 +173,8 @@ static void raw_calls_that_spend_are_known_by_path_and_body(void **state)
 		{0, "/shipments", "{\"shipment\":{\"parcel\":{\"weight\":1}}}"},
 		{0, "/shipments", "{\"shipment\":{\"service\":null,\"insurance\":0}}"},
 		{0, "/shipments", "{\"shipment\":{\"service\":\" \",\"insurance\":\"0.00\",\"carrier\":\"USPS\"}}"},
-		{0, "/shipments", "{\"shipment\":{\"rates\":[{\"service\":\"Priority\"}],\"options\":{\"service\":\"x\"}}}"},
+		{0, "/shipments",
+			"{\"shipment\":{\"rates\":[{\"service\":\"Priority\"}],\"options\":{\"service\":\"x\"}}}"},
 		{0, "/shipments/shp_1/rerate", "{}"},
 		{0, "/shipments/shp_1/refund", "{}"},
 		{0, "/trackers?service=buy", "{\"tracker\":{\"tracking_code\":\"EZ1\",\"carrier\":\"USPS\"}}"},

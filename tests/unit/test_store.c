@@ -56,10 +56,12 @@ static void urls_are_checked_and_passwords_not_repeated(void **state)
 	assert_int_equal(open_url("sqlite::memory:", "forgets"), SHIPOPT_EUNSUPPORTED);
 	assert_int_equal(open_url("sqlite:\xff", "UTF-8"), SHIPOPT_EENCODING);
 	assert_int_equal(open_url("oracle:x", "\"oracle:x\""), SHIPOPT_EUNSUPPORTED);
-	assert_int_equal(
-		open_url("postgresql://me:se:cr@t@host/db?password=x", "postgresql://me:***@host/db\""), SHIPOPT_EUNSUPPORTED);
-	assert_int_equal(open_url("postgresql://me:s/e?c@ret@host/db", "\"postgresql://me:***\""), SHIPOPT_EUNSUPPORTED);
-	assert_int_equal(open_url("postgresql://me:s/ecret@host/db", "\"postgresql://me:***@host/db\""), SHIPOPT_EUNSUPPORTED);
+	assert_int_equal(open_url("postgresql://me:se:cr@t@host/db?password=x", "postgresql://me:***@host/db\""),
+		SHIPOPT_EUNSUPPORTED);
+	assert_int_equal(open_url("postgresql://me:s/e?c@ret@host/db", "\"postgresql://me:***\""),
+		SHIPOPT_EUNSUPPORTED);
+	assert_int_equal(open_url("postgresql://me:s/ecret@host/db", "\"postgresql://me:***@host/db\""),
+		SHIPOPT_EUNSUPPORTED);
 	assert_int_equal(open_url("postgresql://h/db?password=se:cr@t", "\"postgresql://h/db\""), SHIPOPT_EUNSUPPORTED);
 	assert_int_equal(open_url("me:secret@host/db", "\"me:***@host/db\""), SHIPOPT_EUNSUPPORTED);
 	assert_int_equal(open_url("password=secret host=db", "\"password\" is not a store URL"), SHIPOPT_EPARSE);
@@ -232,8 +234,9 @@ static void a_full_disk_is_an_error_that_changes_nothing(void **state)
 	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OK);
 	fixture_forget(&request);
 	/* The trigger ends the whole transaction, as SQLite does on a full disk. */
-	sql(fixture.path, "CREATE TRIGGER full_disk BEFORE INSERT ON ledger WHEN NEW.order_key = 'b' BEGIN "
-			  "SELECT raise(ROLLBACK, 'database or disk is full'); END");
+	sql(fixture.path,
+		"CREATE TRIGGER full_disk BEFORE INSERT ON ledger WHEN NEW.order_key = 'b' BEGIN "
+		"SELECT raise(ROLLBACK, 'database or disk is full'); END");
 	request = fixture_request(LEDGER_CLAIM, "b", 0);
 	assert_int_equal(fixture_run(&fixture, fixture.store, &request), SHIPOPT_EDATABASE);
 	assert_non_null(strstr(shipopt_error_message(request.error), "disk is full"));
@@ -397,7 +400,9 @@ static void a_person_settles_rows_and_each_is_audited(void **state)
 	assert_int_equal(resolve(fixture.store, a, SHIPOPT_LEDGER_FAILED, NULL), SHIPOPT_ESTATE);
 	assert_int_equal(resolve(fixture.store, b, SHIPOPT_LEDGER_PLANNED, NULL), 0);
 	assert_int_equal(number("SELECT count(*) FROM audit WHERE actor = 'kim' AND reason = 'asked the carrier'"), 3);
-	assert_int_equal(number("SELECT count(*) FROM audit WHERE old_state = 2 AND new_state = 5 AND tracking_code = '9400'"), 1);
+	assert_int_equal(
+		number("SELECT count(*) FROM audit WHERE old_state = 2 AND new_state = 5 AND tracking_code = '9400'"),
+		1);
 
 	struct ledger_request request = fixture_request(LEDGER_CLAIM, "c", 0);
 	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OK);

@@ -49,7 +49,8 @@ static void all_rows_of_the_ledger_come_under_their_order_keys(void **state)
 	shipopt_value *value;
 	assert_int_equal(shipopt_cache_get(cache, "order-599", 9, &value), SHIPOPT_CACHE_FOUND);
 	json_document *document;
-	assert_int_equal(json_document_parse(shipopt_value_data(value), shipopt_value_length(value), &document, NULL), 0);
+	assert_int_equal(json_document_parse(shipopt_value_data(value), shipopt_value_length(value), &document, NULL),
+		0);
 	assert_string_equal(json_get_text(json_root(document), "order_key"), "order-599");
 	assert_string_equal(json_get_text(json_root(document), "state"), "planned");
 	json_document_free(document);
@@ -60,8 +61,9 @@ static void all_rows_of_the_ledger_come_under_their_order_keys(void **state)
 	assert_int_equal(shipopt_store_warm_cache(view, 0, cache, NULL, NULL, NULL, &stored, NULL), 0);
 	assert_int_equal(stored, 0);
 	shipopt_store_free(view);
-	assert_int_equal(
-		shipopt_store_warm_cache(fixture.store, SHIPOPT_LEDGER_BOUGHT, cache, NULL, NULL, NULL, &stored, NULL), 0);
+	assert_int_equal(shipopt_store_warm_cache(fixture.store, SHIPOPT_LEDGER_BOUGHT, cache, NULL, NULL, NULL,
+				 &stored, NULL),
+		0);
 	assert_int_equal(stored, 0);
 	shipopt_cache_free(cache);
 }
@@ -72,7 +74,8 @@ struct choosing {
 };
 
 /* Every third row with a time of its own, every third under another key, every third not at all. */
-static int choose(void *userdata, const char *order_key, const char *json, size_t length, shipopt_cache_options *options)
+static int choose(void *userdata, const char *order_key, const char *json, size_t length,
+	shipopt_cache_options *options)
 {
 	struct choosing *choosing = userdata;
 	int number = atoi(order_key + strlen("order-"));
@@ -100,8 +103,8 @@ static void the_host_chooses_what_is_stored_and_for_how_long(void **state)
 	uint64_t stored = 0;
 	assert_int_equal(shipopt_cache_options_new(&options), 0);
 	shipopt_cache_options_add_tag(options, "warm");
-	assert_int_equal(
-		shipopt_store_warm_cache(fixture.store, 0, cache, options, choose, &choosing, &stored, NULL), 0);
+	assert_int_equal(shipopt_store_warm_cache(fixture.store, 0, cache, options, choose, &choosing, &stored, NULL),
+		0);
 	shipopt_cache_options_free(options);
 	assert_int_equal(choosing.calls, ROWS);
 	assert_int_equal(stored, ROWS / 3);
@@ -137,17 +140,20 @@ static void wrong_arguments_threads_and_times_are_refused(void **state)
 {
 	shipopt_cache *cache = test_cache(test_config());
 	assert_int_equal(shipopt_store_warm_cache(NULL, 0, cache, NULL, NULL, NULL, NULL, NULL), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_store_warm_cache(fixture.store, 0, NULL, NULL, NULL, NULL, NULL, NULL), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_store_warm_cache(fixture.store, -1, cache, NULL, NULL, NULL, NULL, NULL), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_store_warm_cache(fixture.store, 99, cache, NULL, NULL, NULL, NULL, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_store_warm_cache(fixture.store, 0, NULL, NULL, NULL, NULL, NULL, NULL),
+		SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_store_warm_cache(fixture.store, -1, cache, NULL, NULL, NULL, NULL, NULL),
+		SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_store_warm_cache(fixture.store, 99, cache, NULL, NULL, NULL, NULL, NULL),
+		SHIPOPT_EINVAL);
 	struct misuse misuse = {.cache = cache};
 	assert_int_equal(shipopt_ledger_count(fixture.store, 0, warm_in_done, &misuse, &misuse.op), 0);
 	assert_int_equal(shipopt_op_wait(misuse.op, -1), 0);
 	assert_int_equal(misuse.result, SHIPOPT_EDEADLK);
 	shipopt_op_unref(misuse.op);
 	assert_int_equal(shipopt_runtime_close(fixture.runtime, -1), 0);
-	assert_int_equal(
-		shipopt_store_warm_cache(fixture.store, 0, cache, NULL, NULL, NULL, NULL, NULL), SHIPOPT_ESHUTDOWN);
+	assert_int_equal(shipopt_store_warm_cache(fixture.store, 0, cache, NULL, NULL, NULL, NULL, NULL),
+		SHIPOPT_ESHUTDOWN);
 	shipopt_cache_free(cache);
 }
 
@@ -160,8 +166,8 @@ static void each_failure_of_an_allocation_or_of_sqlite_is_told_and_leaks_nothing
 		uint64_t stored = 0;
 		shipopt_error *error = NULL;
 		fault_arm(points);
-		int r = shipopt_store_warm_cache(
-			fixture.store, SHIPOPT_LEDGER_BOUGHT, cache, NULL, NULL, NULL, &stored, &error);
+		int r = shipopt_store_warm_cache(fixture.store, SHIPOPT_LEDGER_BOUGHT, cache, NULL, NULL, NULL, &stored,
+			&error);
 		bool fired = fault_fired();
 		fault_arm(-1);
 		shipopt_error_unref(error);

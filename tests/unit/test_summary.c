@@ -9,10 +9,15 @@
 #include "purchase/item.h"
 #include "bulk/summary.h"
 
-static void add(struct summary *summary, int status, int64_t latency_us, const char *carrier, const char *currency, int64_t amount)
+static void add(struct summary *summary, int status, int64_t latency_us, const char *carrier, const char *currency,
+	int64_t amount)
 {
-	shipopt_item item = {.status = status, .latency_us = latency_us, .attempts = 2, .amount = amount,
-		.carrier = mem_copy_text(carrier), .currency = mem_copy_text(currency)};
+	shipopt_item item = {.status = status,
+		.latency_us = latency_us,
+		.attempts = 2,
+		.amount = amount,
+		.carrier = mem_copy_text(carrier),
+		.currency = mem_copy_text(currency)};
 	summary_add(summary, &item, true);
 	item_done(&item);
 }
@@ -26,9 +31,9 @@ static int64_t stat_of(const struct summary *summary, int stat)
 
 static void each_outcome_is_counted_once(void **state)
 {
-	static const int outcomes[][2] = {{0, SHIPOPT_RUN_DONE}, {1, SHIPOPT_RUN_ALREADY}, {SHIPOPT_EINDOUBT, SHIPOPT_RUN_IN_DOUBT},
-		{SHIPOPT_EHELD, SHIPOPT_RUN_HELD}, {SHIPOPT_ECANCELED, SHIPOPT_RUN_CANCELED},
-		{SHIPOPT_EREFUSED, SHIPOPT_RUN_FAILED}};
+	static const int outcomes[][2] = {{0, SHIPOPT_RUN_DONE}, {1, SHIPOPT_RUN_ALREADY},
+		{SHIPOPT_EINDOUBT, SHIPOPT_RUN_IN_DOUBT}, {SHIPOPT_EHELD, SHIPOPT_RUN_HELD},
+		{SHIPOPT_ECANCELED, SHIPOPT_RUN_CANCELED}, {SHIPOPT_EREFUSED, SHIPOPT_RUN_FAILED}};
 	struct summary summary;
 	summary_init(&summary);
 	for (size_t i = 0; i < ARRAY_SIZE(outcomes); i++)
@@ -56,7 +61,8 @@ static void percentiles_are_right_to_six_percent_over_the_whole_range(void **sta
 		for (size_t i = 0; i < ARRAY_SIZE(stats); i++) {
 			double wanted = (double)(stats[i][1] * unit), got = (double)stat_of(&summary, stats[i][0]);
 			if (got < wanted * 0.94 || got > wanted * 1.06)
-				fail_msg("p%d of 1 to 100 times %lld is said to be %.0f", stats[i][1], (long long)unit, got);
+				fail_msg("p%d of 1 to 100 times %lld is said to be %.0f", stats[i][1], (long long)unit,
+					got);
 		}
 		summary_done(&summary);
 	}
@@ -93,8 +99,8 @@ static void rate_and_eta_follow_the_clock(void **state)
 	clock_set_virtual(false);
 }
 
-static void expect_line(struct summary *summary, size_t index, const char *carrier, const char *currency, int64_t labels,
-	int64_t amount)
+static void expect_line(struct summary *summary, size_t index, const char *carrier, const char *currency,
+	int64_t labels, int64_t amount)
 {
 	const char *name, *unit;
 	int64_t count, sum;
@@ -148,7 +154,8 @@ static void more_carriers_than_lines_are_summed_under_other(void **state)
 	expect_line(&summary, 1, "carrier-0", "USD", 2, 2000000);
 	add(&summary, 0, 1, "new", "EUR", 1000000);
 	expect_line(&summary, SUMMARY_CARRIERS_MAX, "other", "mixed", 11, 11000000);
-	assert_int_equal(summary_spend(&summary, SUMMARY_CARRIERS_MAX + 1, &name, &unit, &count, &sum), SHIPOPT_ENOTFOUND);
+	assert_int_equal(summary_spend(&summary, SUMMARY_CARRIERS_MAX + 1, &name, &unit, &count, &sum),
+		SHIPOPT_ENOTFOUND);
 	assert_int_equal(summary_spend(&summary, 0, &name, &unit, &count, &sum), 0);
 	assert_int_equal(strlen(name), SUMMARY_NAME_SIZE - 1);
 	assert_int_equal(count, 2);

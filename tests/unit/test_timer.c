@@ -61,9 +61,10 @@ static void the_heap_agrees_with_a_plain_search(void **state)
 		is_in[i] = !is_in[i];
 		struct timer *earliest = NULL;
 		for (size_t j = 0; j < COUNT; j++)
-			if (is_in[j] && (!earliest || timers[j].due_us < earliest->due_us ||
-						(timers[j].due_us == earliest->due_us &&
-							timers[j].sequence < earliest->sequence)))
+			if (is_in[j] &&
+				(!earliest || timers[j].due_us < earliest->due_us ||
+					(timers[j].due_us == earliest->due_us &&
+						timers[j].sequence < earliest->sequence)))
 				earliest = &timers[j];
 		assert_ptr_equal(timer_heap_first(&heap), earliest);
 	}

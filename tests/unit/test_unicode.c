@@ -21,10 +21,10 @@ static void assert_trimmed(const char *text, const char *expected)
 
 static void white_space_and_what_has_no_width_is_trimmed_at_both_ends(void **state)
 {
-	static const char *const blanks[] = {" ", "\t", "\n", "\r", "\v", "\f", "\x01", "\x1f", "\x7f", "\xc2\x85", "\u00a0", "\u1680",
-		"\u180e", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006", "\u2007", "\u2008", "\u2009",
-		"\u200a", "\u200b", "\u200c", "\u200d", "\u200e", "\u200f", "\u2028", "\u2029", "\u202f", "\u205f", "\u2060",
-		"\u3000", "\ufeff"};
+	static const char *const blanks[] = {" ", "\t", "\n", "\r", "\v", "\f", "\x01", "\x1f", "\x7f", "\xc2\x85",
+		"\u00a0", "\u1680", "\u180e", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006",
+		"\u2007", "\u2008", "\u2009", "\u200a", "\u200b", "\u200c", "\u200d", "\u200e", "\u200f", "\u2028",
+		"\u2029", "\u202f", "\u205f", "\u2060", "\u3000", "\ufeff"};
 	for (size_t i = 0; i < ARRAY_SIZE(blanks); i++) {
 		char text[64];
 		snprintf(text, sizeof(text), "%s%s1 0%s1%s%s", blanks[i], blanks[i], blanks[i], blanks[i], blanks[i]);
@@ -63,8 +63,8 @@ static void assert_key(const char *text, const char *expected)
 
 static void keys_that_look_the_same_are_the_same(void **state)
 {
-	static const char *const same[] = {"1001", "1001\u00a0", "\u200b1001", "1001\ufeff", "\u20281001\u2029", "\ufeff\ufeff1001",
-		"\t1001\r\n", "\u200e1001\u200f", "\u30001001\u2060"};
+	static const char *const same[] = {"1001", "1001\u00a0", "\u200b1001", "1001\ufeff", "\u20281001\u2029",
+		"\ufeff\ufeff1001", "\t1001\r\n", "\u200e1001\u200f", "\u30001001\u2060"};
 	for (size_t i = 0; i < ARRAY_SIZE(same); i++)
 		assert_key(same[i], "1001");
 	assert_key("Caf\u00e9-7", "Caf\u00e9-7");
@@ -72,10 +72,10 @@ static void keys_that_look_the_same_are_the_same(void **state)
 	assert_key("\u1112\u1161\u11ab", "\ud55c");   /* Hangul from its parts */
 	assert_key("q\u0323\u0307", "q\u0323\u0307"); /* marks in one order */
 	assert_key("q\u0307\u0323", "q\u0323\u0307");
-	assert_key("\u212b", "\u00c5");               /* the sign of the unit is the letter */
-	assert_key("\u0344", "\u0308\u0301");         /* what NFC never writes */
+	assert_key("\u212b", "\u00c5");       /* the sign of the unit is the letter */
+	assert_key("\u0344", "\u0308\u0301"); /* what NFC never writes */
 	assert_key("A 1/\u0416-\U0001f4e6", "A 1/\u0416-\U0001f4e6");
-	assert_key("1001.0", "1001.0");               /* seen to differ */
+	assert_key("1001.0", "1001.0"); /* seen to differ */
 	assert_key("\uff11\uff10", "\uff11\uff10");
 	assert_int_equal(mem_live_count(), 0);
 }
@@ -105,9 +105,9 @@ static void keys_with_something_invisible_inside_are_refused_with_its_name_and_p
 		"the key \"a\\u0000b\" has \\u0000 at offset 1, a character that cannot be seen: take it out");
 	ASSERT_REFUSED("a\U000e0041", SHIPOPT_EINVAL,
 		"the key \"a\\U000e0041\" has \\U000e0041 at offset 1, a character that cannot be seen: take it out");
-	static const char *const inside[] = {"\t", "\x7f", "\xc2\x85", "\u00ad", "\u034f", "\u061c", "\u115f", "\u1680", "\u17b4",
-		"\u180b", "\u200d", "\u202a", "\u202e", "\u2028", "\u2060", "\u2066", "\u2800", "\u3000", "\u3164", "\ufe0f", "\ufeff",
-		"\uffa0", "\ufff9", "\U000e0100", "\u0378"};
+	static const char *const inside[] = {"\t", "\x7f", "\xc2\x85", "\u00ad", "\u034f", "\u061c", "\u115f", "\u1680",
+		"\u17b4", "\u180b", "\u200d", "\u202a", "\u202e", "\u2028", "\u2060", "\u2066", "\u2800", "\u3000",
+		"\u3164", "\ufe0f", "\ufeff", "\uffa0", "\ufff9", "\U000e0100", "\u0378"};
 	for (size_t i = 0; i < ARRAY_SIZE(inside); i++) {
 		char text[16], *key = NULL;
 		snprintf(text, sizeof(text), "a%sb", inside[i]);
@@ -158,8 +158,8 @@ static void messages_show_what_cannot_be_seen(void **state)
 /* Keys of random text: UTF-8, trimmed, stable, equal to those of the same text with blanks around it. */
 static void random_keys_are_stable(void **state)
 {
-	static const char *const pieces[] = {"a", "e", "\u0301", "\u0323", "\u00e9", "\u1112", "\u1161", "\u11ab", "\u00a0", "\u200b", " ",
-		"\u0378", "\xff", "1", "\U0001d15f", "\u212b", "\u0344", "\ufb1d"};
+	static const char *const pieces[] = {"a", "e", "\u0301", "\u0323", "\u00e9", "\u1112", "\u1161", "\u11ab",
+		"\u00a0", "\u200b", " ", "\u0378", "\xff", "1", "\U0001d15f", "\u212b", "\u0344", "\ufb1d"};
 	struct random seeds, random;
 	random_init_system(&seeds);
 	uint64_t seed = random_u64(&seeds);

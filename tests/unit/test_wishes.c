@@ -17,8 +17,9 @@ static shipopt_order *order_with(const char *service, const char *carrier, const
 	assert_int_equal(shipopt_order_new("k", &order), 0);
 	assert_int_equal(shipopt_order_set_service(order, service), 0);
 	assert_int_equal(shipopt_order_set_carrier(order, carrier), 0);
-	assert_int_equal(
-		shipopt_record_decode(SHIPOPT_RECORD_SHIPMENT, shipment_json, strlen(shipment_json), &shipment, NULL), 0);
+	assert_int_equal(shipopt_record_decode(SHIPOPT_RECORD_SHIPMENT, shipment_json, strlen(shipment_json), &shipment,
+				 NULL),
+		0);
 	assert_int_equal(shipopt_order_set_shipment(order, shipment), 0);
 	return order;
 }
@@ -41,8 +42,10 @@ static void they_are_taken_out_of_the_shipment_and_kept_once(void **state)
 		for (int times = 0; times < 2; times++) { /* a second time there is nothing left to take */
 			assert_int_equal(order_take_wishes(order), 0);
 			assert_int_equal(order->status, 0);
-			assert_int_equal(shipopt_record_state(order->shipment, SHIPOPT_SHIPMENT_SERVICE), SHIPOPT_FIELD_ABSENT);
-			assert_int_equal(shipopt_record_state(order->shipment, SHIPOPT_SHIPMENT_CARRIER), SHIPOPT_FIELD_ABSENT);
+			assert_int_equal(shipopt_record_state(order->shipment, SHIPOPT_SHIPMENT_SERVICE),
+				SHIPOPT_FIELD_ABSENT);
+			assert_int_equal(shipopt_record_state(order->shipment, SHIPOPT_SHIPMENT_CARRIER),
+				SHIPOPT_FIELD_ABSENT);
 			assert_true(!order->service == !cases[i].taken_service);
 			assert_true(!order->carrier == !cases[i].taken_carrier);
 			if (order->service)
@@ -87,7 +90,8 @@ static void a_wish_longer_than_an_order_holds_is_refused(void **state)
 	assert_int_equal(shipopt_record_set_text(order->shipment, SHIPOPT_SHIPMENT_SERVICE, text), 0);
 	assert_int_equal(order_take_wishes(order), 0);
 	assert_int_equal(order->status, SHIPOPT_ETOOLARGE);
-	assert_string_equal(shipopt_error_message(order->error), "the shipment's \"service\" has 201 bytes, the limit is 200");
+	assert_string_equal(shipopt_error_message(order->error),
+		"the shipment's \"service\" has 201 bytes, the limit is 200");
 	assert_null(order->service);
 	shipopt_order_free(order);
 	order = order_with(NULL, NULL, "{}");

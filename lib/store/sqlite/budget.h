@@ -21,8 +21,7 @@ int budget_read(struct database *database, struct budget *budget, const char *te
 /* Whether `amount` more would pass `limit` (0: none), or the range of the numbers. */
 bool budget_is_over(const struct budget *budget, int64_t amount, int64_t limit);
 /* Writes the sums; `limit` -1 leaves the one in the row. */
-int budget_write(
-	struct database *database, const struct budget *budget, int64_t limit, shipopt_error **ret_error);
+int budget_write(struct database *database, const struct budget *budget, int64_t limit, shipopt_error **ret_error);
 /* A reservation of `reserved` ends, `spent` of it was spent. */
 int budget_settle(struct database *database, const char *tenant, const char *name, const char *currency,
 	int64_t reserved, int64_t spent, shipopt_error **ret_error);

@@ -34,7 +34,8 @@ int database_error(struct database *database, int code, shipopt_error **ret_erro
 	int kind = code & 0xff;
 	/* SQLite keeps the system's reason for these two only. */
 	int reason = database->handle && (kind == SQLITE_CANTOPEN || kind == SQLITE_IOERR)
-			     ? sqlite3_system_errno(database->handle) : 0;
+		? sqlite3_system_errno(database->handle)
+		: 0;
 	const char *message = database->handle ? sqlite3_errmsg(database->handle) : sqlite3_errstr(code);
 	return error_set(ret_error, SHIPOPT_EDATABASE, "%s: %s%s%s (SQLite %d)", database->path, message,
 		reason ? ": " : "", reason ? strerror(reason) : "", extended);
@@ -47,15 +48,15 @@ static int database_injected(struct database *database, shipopt_error **ret_erro
 
 /* --- statements --- */
 
-int database_statement(
-	struct database *database, enum statement which, sqlite3_stmt **ret_statement, shipopt_error **ret_error)
+int database_statement(struct database *database, enum statement which, sqlite3_stmt **ret_statement,
+	shipopt_error **ret_error)
 {
 	sqlite3_stmt **slot = &database->statements[which];
 	if (!*slot) {
 		if (fault_point())
 			return database_injected(database, ret_error);
-		int code = sqlite3_prepare_v3(
-			database->handle, statement_texts[which], -1, SQLITE_PREPARE_PERSISTENT, slot, NULL);
+		int code = sqlite3_prepare_v3(database->handle, statement_texts[which], -1, SQLITE_PREPARE_PERSISTENT,
+			slot, NULL);
 		if (code != SQLITE_OK)
 			return database_error(database, code, ret_error);
 	}
@@ -205,8 +206,9 @@ static int database_switch_to_wal(struct database *database, shipopt_error **ret
 		return database_error(database, code, ret_error);
 	bool is_wal = sqlite3_step(statement) == SQLITE_ROW && text_equal(column_text(statement, 0), "wal");
 	sqlite3_finalize(statement);
-	return is_wal ? 0 : error_set(ret_error, SHIPOPT_EDATABASE, "%s: no write-ahead log is possible here",
-				    database->path);
+	return is_wal
+		? 0
+		: error_set(ret_error, SHIPOPT_EDATABASE, "%s: no write-ahead log is possible here", database->path);
 }
 
 static int database_configure(struct database *database, bool writer, shipopt_error **ret_error)
@@ -215,7 +217,8 @@ static int database_configure(struct database *database, bool writer, shipopt_er
 	sqlite3_extended_result_codes(handle, 1);
 	sqlite3_busy_handler(handle, database_wait_busy, database);
 	sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	int code = sqlite3_create_function_v2(handle, "wall_ms", 0, SQLITE_UTF8, NULL, database_wall_ms, NULL, NULL, NULL);
+	int code =
+		sqlite3_create_function_v2(handle, "wall_ms", 0, SQLITE_UTF8, NULL, database_wall_ms, NULL, NULL, NULL);
 	if (code != SQLITE_OK)
 		return database_error(database, code, ret_error);
 	int r = schema_check(database, ret_error);
@@ -274,8 +277,8 @@ static int database_open_file(struct database *database, bool writer, shipopt_er
 	if (fault_point())
 		return database_injected(database, ret_error);
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
-	int code = sqlite3_open_v2(
-		database->path, &database->handle, flags | (writer ? SQLITE_OPEN_CREATE : 0), vfs_name);
+	int code =
+		sqlite3_open_v2(database->path, &database->handle, flags | (writer ? SQLITE_OPEN_CREATE : 0), vfs_name);
 	if (code != SQLITE_OK)
 		return database_error(database, code, ret_error);
 	/* SQLite opens a file read-only when it may not write it. */

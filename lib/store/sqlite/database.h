@@ -29,8 +29,8 @@
  * Failures: SHIPOPT_ENOMEM, else SHIPOPT_EDATABASE with the file, SQLite's own text and the system's.
  */
 struct database {
-	sqlite3 *handle; /* NULL while closed */
-	const char *path; /* borrowed, absolute */
+	sqlite3 *handle;          /* NULL while closed */
+	const char *path;         /* borrowed, absolute */
 	const atomic_bool *hurry; /* borrowed */
 	const char *confirm_mode; /* borrowed; NULL or "": none (migrate.h) */
 	int64_t busy_timeout_ms, waited_ms;
@@ -49,8 +49,8 @@ void database_close(struct database *database); /* again: does nothing */
 void database_set_vfs(const char *name);
 
 /* A statement, reset and without bindings. */
-int database_statement(
-	struct database *database, enum statement which, sqlite3_stmt **ret_statement, shipopt_error **ret_error);
+int database_statement(struct database *database, enum statement which, sqlite3_stmt **ret_statement,
+	shipopt_error **ret_error);
 /* 1 for a row, 0 when done. */
 int database_step(struct database *database, sqlite3_stmt *statement, shipopt_error **ret_error);
 /* Runs one that gives no rows and takes no parameters. */

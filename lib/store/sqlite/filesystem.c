@@ -29,9 +29,20 @@ static const struct {
 	unsigned long type;
 	const char *name;
 } network_types[] = {
-	{0x6969, "NFS"}, {0x517b, "SMB"}, {0xff534d42, "CIFS"}, {0xfe534d42, "SMB2"}, {0x5346414f, "AFS"},
-	{0x6b414653, "AFS"}, {0x73757245, "Coda"}, {0x564c, "NCP"}, {0x01021997, "9P"}, {0x00c36400, "Ceph"},
-	{0x0bd00bd0, "Lustre"}, {0x47504653, "GPFS"}, {0x01161970, "GFS2"}, {0x7461636f, "OCFS2"},
+	{0x6969, "NFS"},
+	{0x517b, "SMB"},
+	{0xff534d42, "CIFS"},
+	{0xfe534d42, "SMB2"},
+	{0x5346414f, "AFS"},
+	{0x6b414653, "AFS"},
+	{0x73757245, "Coda"},
+	{0x564c, "NCP"},
+	{0x01021997, "9P"},
+	{0x00c36400, "Ceph"},
+	{0x0bd00bd0, "Lustre"},
+	{0x47504653, "GPFS"},
+	{0x01161970, "GFS2"},
+	{0x7461636f, "OCFS2"},
 	{0x19830326, "BeeGFS"},
 };
 
@@ -75,8 +86,8 @@ int filesystem_check(const char *path, shipopt_error **ret_error)
 	if (failure)
 		return error_set(ret_error, SHIPOPT_EDATABASE, "%s: its folder: %s", path, strerror(failure));
 	if (refusal)
-		return error_set(
-			ret_error, SHIPOPT_EDATABASE, "%s cannot be made in its folder: %s", path, strerror(refusal));
+		return error_set(ret_error, SHIPOPT_EDATABASE, "%s cannot be made in its folder: %s", path,
+			strerror(refusal));
 	const char *name = pretended_type ? network_name(pretended_type) : network_of(&status);
 	if (name)
 		return error_set(ret_error, SHIPOPT_EUNSUPPORTED,
@@ -139,6 +150,7 @@ int filesystem_check_file(const char *path, shipopt_error **ret_error)
 	if (is_alone)
 		return error_set(ret_error, SHIPOPT_EUNSUPPORTED,
 			"%s is mounted by itself; its log would lie outside of the mount, where others do not see it, "
-			"and labels could be bought twice. Mount the folder, not the file", path);
+			"and labels could be bought twice. Mount the folder, not the file",
+			path);
 	return 0;
 }

@@ -7,8 +7,8 @@
 
 #define TOKEN_START_MAX (INT64_MAX >> 1) /* leaves as many to count up */
 
-static int insert_row(
-	struct database *database, struct ledger_request *request, int64_t generation, shipopt_error **ret_error)
+static int insert_row(struct database *database, struct ledger_request *request, int64_t generation,
+	shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
 	int64_t token;
@@ -55,7 +55,8 @@ static int end_token(struct database *database, const struct ledger_found *found
 	int r = ledger_move_statement(database, SQL_RENEW, found, true, 0, &statement, ret_error);
 	r = r < 0 ? r : database_step(database, statement, ret_error);
 	if (r == 0)
-		return error_set(ret_error, SHIPOPT_EINTERNAL, "%s: a ledger row changed under the writer", database->path);
+		return error_set(ret_error, SHIPOPT_EINTERNAL, "%s: a ledger row changed under the writer",
+			database->path);
 	return r < 0 ? r : MIN(database_step(database, statement, ret_error), 0);
 }
 
@@ -84,12 +85,13 @@ static int claim_new(struct database *database, struct ledger_request *request, 
 	}
 	if (generation > newest + 1)
 		request->status = error_set(&request->error, SHIPOPT_EINVAL,
-			"ledger: generation %lld of order %s would leave a gap: the next one is %lld", (long long)generation,
-			request->key.order_key, (long long)newest + 1);
+			"ledger: generation %lld of order %s would leave a gap: the next one is %lld",
+			(long long)generation, request->key.order_key, (long long)newest + 1);
 	else if (!is_over)
 		request->status = error_set(&request->error, SHIPOPT_ESTATE,
-			"ledger: generation %lld of order %s is %s (row %lld); settle it before you ask for another one", (long long)newest,
-			request->key.order_key, ledger_state_name(found.facts.state), (long long)found.id);
+			"ledger: generation %lld of order %s is %s (row %lld); settle it before you ask for another one",
+			(long long)newest, request->key.order_key, ledger_state_name(found.facts.state),
+			(long long)found.id);
 	return request->status < 0 ? 0 : insert_row(database, request, newest + 1, ret_error);
 }
 
@@ -110,7 +112,8 @@ static int check_account(struct database *database, struct ledger_request *reque
 		if (!is_ours)
 			request->status = error_set(&request->error, SHIPOPT_ECONFLICT,
 				"ledger: account \"%s\" (%s) belongs to another tenant of this store; give this tenant's account a name "
-				"of its own (carrier setting account)", key->account, key->mode);
+				"of its own (carrier setting account)",
+				key->account, key->mode);
 		return 0;
 	}
 	r = r < 0 ? r : database_statement(database, SQL_ACCOUNT_ADD, &statement, ret_error);

@@ -10,9 +10,9 @@ static int copy_row(sqlite3_stmt *statement, struct ledger_row *row)
 	const struct {
 		enum row_column column;
 		char **text;
-	} texts[] = {{ROW_FINGERPRINT, &row->fingerprint}, {ROW_REQUEST, &row->request}, {ROW_SHIPMENT_ID, &row->shipment_id},
-		{ROW_RATE_ID, &row->rate_id}, {ROW_CARRIER, &row->carrier}, {ROW_SERVICE, &row->service},
-		{ROW_CURRENCY, &row->currency}, {ROW_TRACKING_CODE, &row->tracking_code},
+	} texts[] = {{ROW_FINGERPRINT, &row->fingerprint}, {ROW_REQUEST, &row->request},
+		{ROW_SHIPMENT_ID, &row->shipment_id}, {ROW_RATE_ID, &row->rate_id}, {ROW_CARRIER, &row->carrier},
+		{ROW_SERVICE, &row->service}, {ROW_CURRENCY, &row->currency}, {ROW_TRACKING_CODE, &row->tracking_code},
 		{ROW_LABEL_URL, &row->label_url}, {ROW_BUDGET, &row->budget}, {ROW_REASON, &row->reason},
 		{ROW_RESULT, &row->result}, {ROW_REFUSAL, &row->refusal}, {ROW_BASE_URL, &row->base_url},
 		{ROW_APPROVED_CURRENCY, &row->approved_currency}};
@@ -24,8 +24,8 @@ static int copy_row(sqlite3_stmt *statement, struct ledger_row *row)
 		{ROW_FIRST_BUYING_AT, &row->first_buying_at_ms}, {ROW_ATTEMPTS, &row->attempts}, {ROW_PAID, &row->paid},
 		{ROW_LEASE_UNTIL, &row->lease_until_ms}, {ROW_NOW, &row->now_ms}, {ROW_SENT, &row->sent},
 		{ROW_UNPROVEN, &row->unproven}, {ROW_SETTLE, &row->settle_ms}, {ROW_EXISTS_SEEN, &row->exists_seen},
-		{ROW_NEEDS_PERSON, &row->needs_person}, {ROW_APPROVED, &row->approved}, {ROW_INSURANCE, &row->insurance},
-		{ROW_FEE, &row->fee}};
+		{ROW_NEEDS_PERSON, &row->needs_person}, {ROW_APPROVED, &row->approved},
+		{ROW_INSURANCE, &row->insurance}, {ROW_FEE, &row->fee}};
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		if (column_copy(statement, (int)texts[i].column, texts[i].text) < 0)
 			return SHIPOPT_ENOMEM;
@@ -44,7 +44,8 @@ int ledger_take_row(struct database *database, sqlite3_stmt *statement, struct l
 {
 	int r = database_step(database, statement, ret_error);
 	if (r == 0)
-		return error_set(ret_error, SHIPOPT_EINTERNAL, "%s: a ledger row changed under the writer", database->path);
+		return error_set(ret_error, SHIPOPT_EINTERNAL, "%s: a ledger row changed under the writer",
+			database->path);
 	if (r < 0)
 		return r;
 	r = copy_row(statement, &request->row);
@@ -57,8 +58,7 @@ int ledger_take_row(struct database *database, sqlite3_stmt *statement, struct l
 	return MIN(r, 0);
 }
 
-static int read_row(
-	struct database *database, struct ledger_request *request, int64_t id, shipopt_error **ret_error)
+static int read_row(struct database *database, struct ledger_request *request, int64_t id, shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
 	int r = database_statement(database, SQL_READ, &statement, ret_error);
@@ -97,8 +97,9 @@ static bool found_is_sound(sqlite3_stmt *statement)
 	int64_t state = sqlite3_column_int64(statement, FIND_STATE), sent = sqlite3_column_int64(statement, FIND_SENT);
 	int64_t held_from = sqlite3_column_int64(statement, FIND_HELD_FROM);
 	int64_t unproven = sqlite3_column_int64(statement, FIND_UNPROVEN);
-	return state >= LEDGER_PLANNED && state <= LEDGER_VOID_REFUSED && held_from >= 0 && held_from <= LEDGER_CREATED &&
-	       unproven >= 0 && unproven <= sent && (unproven == 0 || sqlite3_column_text(statement, FIND_SHIPMENT_ID));
+	return state >= LEDGER_PLANNED && state <= LEDGER_VOID_REFUSED && held_from >= 0 &&
+		held_from <= LEDGER_CREATED && unproven >= 0 && unproven <= sent &&
+		(unproven == 0 || sqlite3_column_text(statement, FIND_SHIPMENT_ID));
 }
 
 /* SHIPOPT_EDATABASE for a row that no ledger writes: the file is damaged. */
@@ -128,9 +129,9 @@ static int read_found(struct database *database, sqlite3_stmt *statement, struct
 		return 1;
 	return error_set(ret_error, SHIPOPT_EDATABASE,
 		"%s: ledger row %lld (state %lld, %lld sent, %lld unproven) is none that this library writes: the file is damaged, "
-		"restore it from a backup", database->path,
-		(long long)found->id, (long long)sqlite3_column_int64(statement, FIND_STATE), (long long)found->facts.sent,
-		(long long)found->facts.unproven);
+		"restore it from a backup",
+		database->path, (long long)found->id, (long long)sqlite3_column_int64(statement, FIND_STATE),
+		(long long)found->facts.sent, (long long)found->facts.unproven);
 }
 
 /* 1 if there is one. `generation` 0: the newest. */
@@ -159,8 +160,8 @@ int ledger_find_id(struct database *database, const char *tenant, int64_t id, st
 	return r == 1 ? read_found(database, *ret_statement, ret_found, ret_error) : r;
 }
 
-int ledger_move_statement(struct database *database, enum statement which, const struct ledger_found *found, bool release,
-	int64_t lease_ms, sqlite3_stmt **ret_statement, shipopt_error **ret_error)
+int ledger_move_statement(struct database *database, enum statement which, const struct ledger_found *found,
+	bool release, int64_t lease_ms, sqlite3_stmt **ret_statement, shipopt_error **ret_error)
 {
 	int r = database_statement(database, which, ret_statement, ret_error);
 	if (r < 0)

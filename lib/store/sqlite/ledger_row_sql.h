@@ -28,7 +28,7 @@ int ledger_take_row(struct database *database, sqlite3_stmt *statement, struct l
 int ledger_answer(struct database *database, struct ledger_request *request, const struct ledger_found *found,
 	int outcome, shipopt_error **ret_error);
 /* A transition with the parameters ?1 to ?5 bound. */
-int ledger_move_statement(struct database *database, enum statement which, const struct ledger_found *found, bool release,
-	int64_t lease_ms, sqlite3_stmt **ret_statement, shipopt_error **ret_error);
+int ledger_move_statement(struct database *database, enum statement which, const struct ledger_found *found,
+	bool release, int64_t lease_ms, sqlite3_stmt **ret_statement, shipopt_error **ret_error);
 
 #endif

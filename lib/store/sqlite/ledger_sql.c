@@ -13,8 +13,8 @@ static int move(struct database *database, struct ledger_request *request, const
 	sqlite3_stmt *statement;
 	bool leases = request->operation == LEDGER_RENEW || request->operation == LEDGER_BUY;
 	bool release = request->release || request->operation == LEDGER_RELEASE;
-	int r = ledger_move_statement(
-		database, which, found, release, leases ? request->lease_ms : 0, &statement, ret_error);
+	int r = ledger_move_statement(database, which, found, release, leases ? request->lease_ms : 0, &statement,
+		ret_error);
 	if (r < 0)
 		return r;
 	for (int i = 0; i < count; i++)
@@ -76,8 +76,8 @@ static int create(struct database *database, struct ledger_request *request, con
 	r = r < 0 ? r : ledger_move_statement(database, SQL_CREATE, found, request->release, 0, &statement, ret_error);
 	if (r < 0)
 		return r;
-	const char *const texts[] = {
-		request->shipment_id, request->rate_id, request->carrier, request->service, request->currency};
+	const char *const texts[] = {request->shipment_id, request->rate_id, request->carrier, request->service,
+		request->currency};
 	for (int i = 0; i < (int)ARRAY_SIZE(texts); i++)
 		bind_text(statement, 6 + i, texts[i]);
 	sqlite3_bind_int64(statement, 11, request->amount);
@@ -134,7 +134,8 @@ static int write_buying(struct database *database, struct ledger_request *reques
 	const struct reservation *wanted, int64_t amount, shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
-	int r = ledger_move_statement(database, SQL_BUY, found, request->release, request->lease_ms, &statement, ret_error);
+	int r = ledger_move_statement(database, SQL_BUY, found, request->release, request->lease_ms, &statement,
+		ret_error);
 	if (r < 0)
 		return r;
 	sqlite3_bind_int64(statement, 6, amount);
@@ -142,8 +143,8 @@ static int write_buying(struct database *database, struct ledger_request *reques
 	bind_text(statement, 8, wanted->name);
 	sqlite3_bind_int64(statement, 9, wanted->name ? wanted->amount : 0);
 	sqlite3_bind_int64(statement, 10, request->ceiling);
-	const char *const texts[] = {
-		request->shipment_id, request->rate_id, request->carrier, request->service, request->request};
+	const char *const texts[] = {request->shipment_id, request->rate_id, request->carrier, request->service,
+		request->request};
 	for (int i = 0; i < (int)ARRAY_SIZE(texts); i++)
 		bind_text(statement, 11 + i, texts[i]);
 	sqlite3_bind_int64(statement, 16, request->insurance);
@@ -166,7 +167,8 @@ static int buy(struct database *database, struct ledger_request *request, const 
 		wanted.amount = INT64_MAX;
 	if (wanted.name && !wanted.currency) {
 		request->status = error_set(&request->error, SHIPOPT_EINVAL,
-			"ledger: budget %s: the purchase of order %s has no currency", wanted.name, request->key.order_key);
+			"ledger: budget %s: the purchase of order %s has no currency", wanted.name,
+			request->key.order_key);
 		return 0;
 	}
 	/* Rows of version 1 may share a shipment: the row's own is looked at too. */
@@ -183,8 +185,8 @@ static int prove(struct database *database, struct ledger_request *request, cons
 {
 	int r = 0;
 	if (ledger_next_unproven(request, &found->facts) == 0)
-		r = budget_settle(
-			database, request->key.tenant, found->budget, found->currency, found->reserved, 0, ret_error);
+		r = budget_settle(database, request->key.tenant, found->budget, found->currency, found->reserved, 0,
+			ret_error);
 	return r < 0 ? r : move(database, request, found, SQL_PROVE, &request->reason, 1, ret_error);
 }
 
@@ -208,14 +210,16 @@ static int bought(struct database *database, struct ledger_request *request, con
 	shipopt_error **ret_error)
 {
 	int64_t spent = 0;
-	int r = found->facts.shipment_id ? check_shared(database, request, found, found->facts.shipment_id, ret_error) : LEDGER_OK;
+	int r = found->facts.shipment_id ? check_shared(database, request, found, found->facts.shipment_id, ret_error)
+					 : LEDGER_OK;
 	if (r == LEDGER_SHARED)
 		return ledger_answer(database, request, found, LEDGER_SHARED, ret_error);
 	if (r < 0)
 		return r;
 	if (__builtin_add_overflow(request->paid ? request->paid : found->amount, request->fee, &spent))
 		spent = INT64_MAX;
-	r = budget_settle(database, request->key.tenant, found->budget, found->currency, found->reserved, spent, ret_error);
+	r = budget_settle(database, request->key.tenant, found->budget, found->currency, found->reserved, spent,
+		ret_error);
 	if (r < 0)
 		return r;
 	sqlite3_stmt *statement;
@@ -234,7 +238,8 @@ static int bought(struct database *database, struct ledger_request *request, con
 static int fail(struct database *database, struct ledger_request *request, const struct ledger_found *found,
 	shipopt_error **ret_error)
 {
-	int r = budget_settle(database, request->key.tenant, found->budget, found->currency, found->reserved, 0, ret_error);
+	int r = budget_settle(database, request->key.tenant, found->budget, found->currency, found->reserved, 0,
+		ret_error);
 	return r < 0 ? r : move(database, request, found, SQL_FAIL, &request->reason, 1, ret_error);
 }
 
@@ -263,33 +268,20 @@ static int apply(struct database *database, struct ledger_request *request, cons
 	shipopt_error **ret_error)
 {
 	switch (request->operation) {
-	case LEDGER_PLAN:
-		return plan(database, request, found, ret_error);
-	case LEDGER_CREATE:
-		return create(database, request, found, ret_error);
-	case LEDGER_BUY:
-		return buy(database, request, found, ret_error);
-	case LEDGER_PROVE:
-		return prove(database, request, found, ret_error);
-	case LEDGER_DOUBT:
-		return doubt(database, request, found, ret_error);
-	case LEDGER_BOUGHT_:
-		return bought(database, request, found, ret_error);
-	case LEDGER_FAIL:
-		return fail(database, request, found, ret_error);
-	case LEDGER_HOLD:
-		return hold(database, request, found, ret_error);
-	case LEDGER_REOPEN:
-		return reopen(database, request, found, ret_error);
+	case LEDGER_PLAN: return plan(database, request, found, ret_error);
+	case LEDGER_CREATE: return create(database, request, found, ret_error);
+	case LEDGER_BUY: return buy(database, request, found, ret_error);
+	case LEDGER_PROVE: return prove(database, request, found, ret_error);
+	case LEDGER_DOUBT: return doubt(database, request, found, ret_error);
+	case LEDGER_BOUGHT_: return bought(database, request, found, ret_error);
+	case LEDGER_FAIL: return fail(database, request, found, ret_error);
+	case LEDGER_HOLD: return hold(database, request, found, ret_error);
+	case LEDGER_REOPEN: return reopen(database, request, found, ret_error);
 	case LEDGER_RENEW:
-	case LEDGER_RELEASE:
-		return move(database, request, found, SQL_RENEW, NULL, 0, ret_error);
-	case LEDGER_DOCUMENT:
-		return move(database, request, found, SQL_DOCUMENT, NULL, 0, ret_error);
-	case LEDGER_VOID:
-		return void_row(database, request, found, ret_error);
-	case LEDGER_CLAIM:
-		break;
+	case LEDGER_RELEASE: return move(database, request, found, SQL_RENEW, NULL, 0, ret_error);
+	case LEDGER_DOCUMENT: return move(database, request, found, SQL_DOCUMENT, NULL, 0, ret_error);
+	case LEDGER_VOID: return void_row(database, request, found, ret_error);
+	case LEDGER_CLAIM: break;
 	}
 	return SHIPOPT_EINTERNAL;
 }
@@ -303,8 +295,9 @@ static int transition(struct database *database, struct ledger_request *request,
 	if (r < 0)
 		return r;
 	if (r == 0) {
-		request->status = error_set(&request->error, SHIPOPT_ENOTFOUND, "ledger: no row for order %s, piece %lld",
-			request->key.order_key, (long long)request->key.piece);
+		request->status =
+			error_set(&request->error, SHIPOPT_ENOTFOUND, "ledger: no row for order %s, piece %lld",
+				request->key.order_key, (long long)request->key.piece);
 		return 0;
 	}
 	if (needs_token && request->token != found.token)

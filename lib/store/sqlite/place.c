@@ -48,8 +48,8 @@ void place_forget(struct place *place)
 bool place_has_log(const struct place *place)
 {
 	struct stat status;
-	return !place->shm_path || (stat(place->files[PLACE_WAL].path, &status) == 0 &&
-					   stat(place->files[PLACE_SHM].path, &status) == 0);
+	return !place->shm_path ||
+		(stat(place->files[PLACE_WAL].path, &status) == 0 && stat(place->files[PLACE_SHM].path, &status) == 0);
 }
 
 static int place_file_lost(const struct place_file *file, shipopt_error **ret_error)
@@ -64,7 +64,8 @@ static int place_file_stat(const struct place_file *file, struct stat *ret_statu
 		return 0;
 	if (errno == ENOENT || errno == ENOTDIR)
 		return place_file_lost(file, ret_error);
-	return error_set(ret_error, SHIPOPT_EDATABASE, "%s cannot be looked at: %s. " ADVICE, file->path, strerror(errno));
+	return error_set(ret_error, SHIPOPT_EDATABASE, "%s cannot be looked at: %s. " ADVICE, file->path,
+		strerror(errno));
 }
 
 int place_remember(struct place *place, sqlite3 *handle, shipopt_error **ret_error)
@@ -101,7 +102,8 @@ int place_check(const struct place *place, shipopt_error **ret_error)
 		if (i == PLACE_MAIN && status.st_nlink > 1)
 			return error_set(ret_error, SHIPOPT_EDATABASE,
 				"%s was given a second name (a hard link) while the store was in use; a program that opens "
-				"it by that name does not see its log. " ADVICE, file->path);
+				"it by that name does not see its log. " ADVICE,
+				file->path);
 	}
 	return 0;
 }
@@ -111,6 +113,6 @@ bool place_lost_log_only(const struct place *place)
 	const struct place_file *file = &place->files[PLACE_MAIN];
 	struct stat status;
 	return place->count && stat(file->path, &status) == 0 && status.st_ino == file->inode &&
-	       status.st_dev == file->device && status.st_nlink == 1 && stat(place->files[PLACE_WAL].path, &status) < 0 &&
-	       errno == ENOENT;
+		status.st_dev == file->device && status.st_nlink == 1 &&
+		stat(place->files[PLACE_WAL].path, &status) < 0 && errno == ENOENT;
 }

@@ -11,12 +11,12 @@ static int resolve_state(struct backend_query *query, const struct ledger_found 
 	const struct ledger_facts *facts = &found->facts;
 	int state = ledger_resolved_state(query->state, facts);
 	if (!state) {
-		query->status = error_set(&query->error, SHIPOPT_ESTATE, "ledger row %lld is %s and cannot become %s", row,
-			ledger_state_name(facts->state), ledger_state_name(query->state));
+		query->status = error_set(&query->error, SHIPOPT_ESTATE, "ledger row %lld is %s and cannot become %s",
+			row, ledger_state_name(facts->state), ledger_state_name(query->state));
 	} else if (ledger_is_leased(facts)) {
 		query->status = error_set(&query->error, SHIPOPT_EBUSY,
-			"ledger row %lld is leased to a process for another %lld ms; resolve it when the run has ended", row,
-			(long long)(facts->lease_until_ms - facts->now_ms));
+			"ledger row %lld is leased to a process for another %lld ms; resolve it when the run has ended",
+			row, (long long)(facts->lease_until_ms - facts->now_ms));
 		state = 0;
 	}
 	return state;
@@ -26,11 +26,11 @@ static int write_transition(struct database *database, const struct backend_quer
 	const struct ledger_found *found, int state, bool is_new, shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
-	enum statement which = state == LEDGER_FAILED  ? SQL_FAIL
-			       : state == LEDGER_CREATED ? SQL_UNBUY
-			       : state == LEDGER_PLANNED ? SQL_REPLAN
-			       : is_new		       ? SQL_BOUGHT
-						       : SQL_CONFIRM;
+	enum statement which = state == LEDGER_FAILED ? SQL_FAIL
+		: state == LEDGER_CREATED             ? SQL_UNBUY
+		: state == LEDGER_PLANNED             ? SQL_REPLAN
+		: is_new                              ? SQL_BOUGHT
+						      : SQL_CONFIRM;
 	/* Giving the lease up makes the token of whoever held the row before invalid. */
 	int r = ledger_move_statement(database, which, found, true, 0, &statement, ret_error);
 	if (r < 0)
@@ -47,7 +47,8 @@ static int write_transition(struct database *database, const struct backend_quer
 		bind_text(statement, 7, query->tracking_code);
 	r = database_step(database, statement, ret_error);
 	if (r == 0)
-		return error_set(ret_error, SHIPOPT_EINTERNAL, "%s: a ledger row changed under the writer", database->path);
+		return error_set(ret_error, SHIPOPT_EINTERNAL, "%s: a ledger row changed under the writer",
+			database->path);
 	return r < 0 ? r : MIN(database_step(database, statement, ret_error), 0);
 }
 
@@ -92,8 +93,8 @@ int resolve_run(struct database *database, struct backend_query *query, shipopt_
 		bool is_new = state == LEDGER_BOUGHT && found.facts.state != LEDGER_BOUGHT;
 		int64_t spent = is_new ? resolve_spent(&found) : 0;
 		query->value = state;
-		r = budget_settle(
-			database, query->tenant, found.budget, found.currency, found.reserved, spent, ret_error);
+		r = budget_settle(database, query->tenant, found.budget, found.currency, found.reserved, spent,
+			ret_error);
 		r = r < 0 ? r : write_transition(database, query, &found, state, is_new, ret_error);
 		r = r < 0 ? r : write_audit(database, query, found.facts.state, state, ret_error);
 	}

@@ -105,8 +105,9 @@ static int read_version(struct database *database, int64_t *ret_version, shipopt
 	if (r < 0)
 		return r;
 	if (application != SCHEMA_APPLICATION_ID && (application || version || tables))
-		return error_set(ret_error, SHIPOPT_EDATABASE, "%s is a database of another program (application id %lld)",
-			database->path, (long long)application);
+		return error_set(ret_error, SHIPOPT_EDATABASE,
+			"%s is a database of another program (application id %lld)", database->path,
+			(long long)application);
 	if (version < 0 || version > SCHEMA_VERSION)
 		return error_set(ret_error, SHIPOPT_EDATABASE,
 			"%s has schema version %lld; this library knows versions up to %d: open it with a newer library",

@@ -24,15 +24,18 @@ static int make_path(const char *location, char **ret_path, shipopt_error **ret_
 		path = location + 2;
 		if (*path != '/')
 			return error_set(ret_error, SHIPOPT_EPARSE,
-				"sqlite:%s: there is no host in the URL of a file (sqlite:/path or sqlite:///path)", location);
+				"sqlite:%s: there is no host in the URL of a file (sqlite:/path or sqlite:///path)",
+				location);
 	}
 	if (*path == '\0')
 		return error_set(ret_error, SHIPOPT_EPARSE, "sqlite:%s: the file name is missing", location);
 	if (strcmp(path, ":memory:") == 0)
-		return error_set(ret_error, SHIPOPT_EUNSUPPORTED, "sqlite::memory: forgets what was bought; name a file");
+		return error_set(ret_error, SHIPOPT_EUNSUPPORTED,
+			"sqlite::memory: forgets what was bought; name a file");
 	char folder[PATH_MAX_BYTES] = "";
 	if (*path != '/' && !getcwd(folder, sizeof(folder)))
-		return error_set(ret_error, SHIPOPT_EIO, "sqlite:%s: the current folder: %s", location, strerror(errno));
+		return error_set(ret_error, SHIPOPT_EIO, "sqlite:%s: the current folder: %s", location,
+			strerror(errno));
 	struct buffer buffer;
 	buffer_init(&buffer, PATH_MAX_BYTES);
 	int r = buffer_append_format(&buffer, "%s%s%s", folder, *path == '/' ? "" : "/", path);
@@ -170,7 +173,7 @@ static int sqlite_submit(struct backend *base, struct backend_work *work)
 	struct sqlite_backend *backend = BACKEND(base);
 	bool is_read = work->kind == BACKEND_LIST || work->kind == BACKEND_COUNT;
 	pthread_mutex_lock(&backend->lock);
-	int r = backend->is_closing		? SHIPOPT_ESHUTDOWN
+	int r = backend->is_closing           ? SHIPOPT_ESHUTDOWN
 		: is_read && backend->is_open ? submit_read(backend, work)
 					      : submit_write(backend, work);
 	pthread_mutex_unlock(&backend->lock);

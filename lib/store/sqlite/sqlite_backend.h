@@ -34,8 +34,8 @@ struct sqlite_backend {
 	struct task_list writes, reads;
 	pthread_t thread;
 	bool has_thread;
-	bool is_open;      /* the writer has opened the file once */
-	bool is_reading;   /* reader_task is queued or runs */
+	bool is_open;    /* the writer has opened the file once */
+	bool is_reading; /* reader_task is queued or runs */
 	bool is_closing;
 	bool is_abandoned; /* the thread says when it ends */
 	struct task reader_task;

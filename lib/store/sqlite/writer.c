@@ -86,14 +86,10 @@ static int work_run(struct database *database, struct backend_work *work, shipop
 		return 0;
 	}
 	switch (work->kind) {
-	case BACKEND_RESOLVE:
-		return resolve_run(database, query, ret_error);
-	case BACKEND_LIST:
-		return list_run(database, query, ret_error);
-	case BACKEND_COUNT:
-		return count_run(database, query, ret_error);
-	default:
-		return 0;
+	case BACKEND_RESOLVE: return resolve_run(database, query, ret_error);
+	case BACKEND_LIST: return list_run(database, query, ret_error);
+	case BACKEND_COUNT: return count_run(database, query, ret_error);
+	default: return 0;
 	}
 }
 
@@ -128,8 +124,8 @@ static void clear_all(struct task_list *group)
 enum group_outcome { GROUP_DONE, GROUP_REPEAT, GROUP_FAILED };
 
 /* One transaction. With GROUP_FAILED *ret_status and *ret_error are what each piece gets. */
-static enum group_outcome run_group(
-	struct database *database, struct task_list *group, int *ret_status, shipopt_error **ret_error)
+static enum group_outcome run_group(struct database *database, struct task_list *group, int *ret_status,
+	shipopt_error **ret_error)
 {
 	int r = database_check_place(database, ret_error);
 	r = r < 0 ? r : database_do(database, SQL_BEGIN, ret_error);

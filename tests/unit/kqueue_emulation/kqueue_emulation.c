@@ -49,7 +49,8 @@ static int apply(int queue, const struct kevent *change)
 	*has = !(change->flags & EV_DELETE);
 	*udata = change->udata;
 	struct epoll_event event = {.data.fd = fd};
-	event.events = (filters[fd].has_read ? (uint32_t)EPOLLIN : 0) | (filters[fd].has_write ? (uint32_t)EPOLLOUT : 0);
+	event.events =
+		(filters[fd].has_read ? (uint32_t)EPOLLIN : 0) | (filters[fd].has_write ? (uint32_t)EPOLLOUT : 0);
 	int operation = event.events == 0 ? EPOLL_CTL_DEL : had ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 	if (epoll_ctl(queue, operation, fd, &event) == 0)
 		return 0;

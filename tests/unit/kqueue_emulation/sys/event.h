@@ -25,9 +25,9 @@ struct kevent {
 enum { EVFILT_READ = -1, EVFILT_WRITE = -2 };
 enum { EV_ADD = 0x0001, EV_DELETE = 0x0002, EV_ERROR = 0x4000, EV_EOF = 0x8000 };
 
-#define EV_SET(event, ident_, filter_, flags_, fflags_, data_, udata_)                                         \
-	(*(event) = (struct kevent){(uintptr_t)(ident_), (int16_t)(filter_), (uint16_t)(flags_), (fflags_),      \
-		 (data_), (udata_)})
+#define EV_SET(event, ident_, filter_, flags_, fflags_, data_, udata_)                                               \
+	(*(event) = (struct kevent){(uintptr_t)(ident_), (int16_t)(filter_), (uint16_t)(flags_), (fflags_), (data_), \
+		 (udata_)})
 
 int kqueue(void);
 int kevent(int queue, const struct kevent *changes, int change_count, struct kevent *events, int event_count,
