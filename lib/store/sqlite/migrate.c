@@ -111,22 +111,20 @@ static int migrate_keys_run(struct database *database, shipopt_error **ret_error
 	"WHERE a.shipment_id IS NOT NULL AND EXISTS (SELECT 1 FROM ledger AS b WHERE " SAME_SHIPMENT others ")"
 #define OTHER_ROW "AND b.mode = a.mode AND b.id <> a.id"
 
-/* clang-format off: the SQL reads as SQL */
+/* clang-format off */
 int migrate_version_1(struct database *database, shipopt_error **ret_error)
 {
 	int r = migrate_keys_run(database, ret_error);
-	return r < 0
-		? r
-		: database_run(database,
-			  "CREATE INDEX ledger_shipments ON ledger (provider, account, mode, shipment_id);"
-			  "UPDATE ledger AS a SET duplicate = id WHERE shipment_id IS NOT NULL AND EXISTS "
-			  "(SELECT 1 FROM ledger AS b WHERE " SAME_SHIPMENT "AND b.mode = a.mode AND b.id < a.id);"
-			  "UPDATE ledger AS a SET " MARK_SHARED(
-				  OTHER_ROW) ";"
-					     "DROP INDEX ledger_shipments;"
-					     "CREATE UNIQUE INDEX ledger_shipment ON ledger (provider, account, mode, shipment_id, duplicate) "
-					     "WHERE shipment_id IS NOT NULL",
-			  ret_error);
+	return r < 0 ? r
+		     : database_run(database,
+			       "CREATE INDEX ledger_shipments ON ledger (provider, account, mode, shipment_id);"
+			       "UPDATE ledger AS a SET duplicate = id WHERE shipment_id IS NOT NULL AND EXISTS "
+			       "(SELECT 1 FROM ledger AS b WHERE " SAME_SHIPMENT "AND b.mode = a.mode AND b.id < a.id);"
+			       "UPDATE ledger AS a SET " MARK_SHARED(OTHER_ROW) ";"
+			       "DROP INDEX ledger_shipments;"
+			       "CREATE UNIQUE INDEX ledger_shipment ON ledger (provider, account, mode, shipment_id, duplicate) "
+			       "WHERE shipment_id IS NOT NULL",
+			       ret_error);
 }
 /* clang-format on */
 
