@@ -68,7 +68,9 @@ static void answered(void *userdata, shipopt_op *op);
 static void read_one(struct readers *readers)
 {
 	readers->sent++;
-	assert_int_equal(shipopt_tracker_retrieve(readers->carrier, readers->tracker_id, answered, readers, NULL), 0);
+	assert_int_equal(shipopt_carrier_tracker_retrieve(readers->carrier, readers->tracker_id, answered, readers,
+				 NULL),
+		0);
 }
 
 static void answered(void *userdata, shipopt_op *op)
@@ -96,7 +98,7 @@ static void answered(void *userdata, shipopt_op *op)
 static void make_tracker(struct bulk_fixture *fixture, char *ret_id, size_t size)
 {
 	shipopt_op *op;
-	assert_int_equal(shipopt_tracker_create(fixture->carrier, "EZ1000000001", NULL, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_carrier_tracker_create(fixture->carrier, "EZ1000000001", NULL, NULL, NULL, &op), 0);
 	assert_int_equal(shipopt_op_wait(op, -1), 0);
 	snprintf(ret_id, size, "%s", shipopt_record_text(shipopt_op_record(op), SHIPOPT_TRACKER_ID));
 	shipopt_op_unref(op);

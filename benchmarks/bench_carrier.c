@@ -46,7 +46,7 @@ static void must(int status, const char *what)
 {
 	if (status >= 0)
 		return;
-	fprintf(stderr, "%s: %s\n", what, shipopt_strerror(status));
+	fprintf(stderr, "%s: %s\n", what, shipopt_error_description(status));
 	exit(1);
 }
 
@@ -88,7 +88,7 @@ static void make_trackers(shipopt_carrier *carrier)
 		shipopt_op *op;
 		char code[32];
 		snprintf(code, sizeof(code), "EZ1%09zu", i);
-		must(shipopt_tracker_create(carrier, code, NULL, NULL, NULL, &op), "create");
+		must(shipopt_carrier_tracker_create(carrier, code, NULL, NULL, NULL, &op), "create");
 		must(shipopt_op_wait(op, -1), "create");
 		snprintf(trackers[i], sizeof(trackers[i]), "%s",
 			shipopt_record_text(shipopt_op_record(op), SHIPOPT_TRACKER_ID));
@@ -104,7 +104,7 @@ static void on_done(void *userdata, shipopt_op *op)
 static void read_waited(shipopt_carrier *carrier, const char *id)
 {
 	shipopt_op *op;
-	must(shipopt_tracker_retrieve(carrier, id, NULL, NULL, &op), "read");
+	must(shipopt_carrier_tracker_retrieve(carrier, id, NULL, NULL, &op), "read");
 	must(shipopt_op_wait(op, -1), "read");
 	shipopt_op_unref(op);
 }
@@ -128,7 +128,7 @@ static void bench_latency(shipopt_carrier *direct, shipopt_carrier *queued, ship
 	report("look-up", CALLS);
 	for (size_t i = 0; i < CALLS; i++) {
 		int64_t begun = now_ns();
-		must(shipopt_tracker_retrieve(queued, trackers[0], on_done, NULL, NULL), "read");
+		must(shipopt_carrier_tracker_retrieve(queued, trackers[0], on_done, NULL, NULL), "read");
 		must(shipopt_queue_dispatch(queue, 0, -1), "dispatch");
 		samples[i] = now_ns() - begun;
 	}
@@ -136,7 +136,7 @@ static void bench_latency(shipopt_carrier *direct, shipopt_carrier *queued, ship
 	for (size_t i = 0; i < CALLS; i += BATCH) {
 		int64_t begun = now_ns();
 		for (size_t k = 0; k < BATCH; k++)
-			must(shipopt_tracker_retrieve(queued, trackers[0], on_done, NULL, NULL), "read");
+			must(shipopt_carrier_tracker_retrieve(queued, trackers[0], on_done, NULL, NULL), "read");
 		for (int done = 0; done < BATCH;)
 			done += shipopt_queue_dispatch(queue, 0, -1);
 		for (size_t k = 0; k < BATCH; k++)
@@ -184,7 +184,8 @@ static void bench_stream(shipopt_carrier *carrier, shipopt_queue *queue, shipopt
 	must(shipopt_carrier_stat(carrier, SHIPOPT_CARRIER_STAT_REQUESTS, &before), "stat");
 	for (size_t i = 0; i < READS; i++) {
 		__atomic_fetch_add(&host_time_us, 1000000 / per_second, __ATOMIC_RELAXED);
-		must(shipopt_tracker_retrieve(carrier, trackers[draw(sums, &random)], on_done, NULL, NULL), "read");
+		must(shipopt_carrier_tracker_retrieve(carrier, trackers[draw(sums, &random)], on_done, NULL, NULL),
+			"read");
 		must(shipopt_queue_dispatch(queue, 0, -1), "dispatch");
 	}
 	must(shipopt_carrier_stat(carrier, SHIPOPT_CARRIER_STAT_REQUESTS, &after), "stat");

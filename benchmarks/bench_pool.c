@@ -325,7 +325,7 @@ static double pool_copy_in(shipopt_pool *pool)
 	shipopt_op_unref(op);
 	int r = shipopt_lease_copy_in(lease, COPY_IN_SQL, &copy, NULL, NULL, &op);
 	if (r < 0) {
-		fprintf(stderr, "bench_pool: copy in: %s\n", shipopt_strerror(r));
+		fprintf(stderr, "bench_pool: copy in: %s\n", shipopt_error_description(r));
 		exit(1);
 	}
 	shipopt_copy_write(copy, copy_header, sizeof(copy_header), -1);
@@ -338,7 +338,7 @@ static double pool_copy_in(shipopt_pool *pool)
 	r = shipopt_op_wait(op, -1);
 	const char *message = shipopt_error_message(shipopt_op_error(op));
 	if (r < 0)
-		fprintf(stderr, "bench_pool: copy in: %s%s%s\n", shipopt_strerror(r), message ? ": " : "",
+		fprintf(stderr, "bench_pool: copy in: %s%s%s\n", shipopt_error_description(r), message ? ": " : "",
 			message ? message : "");
 	shipopt_op_unref(op);
 	shipopt_copy_free(copy);

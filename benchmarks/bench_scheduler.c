@@ -174,7 +174,7 @@ int main(int argc, char **argv)
 	shipopt_runtime_config_free(config);
 	measure("ours", ours_submit);
 	started_ns = now_ns();
-	if (shipopt_parallel_for(runtime, wanted, 100, count_range, NULL) < 0)
+	if (shipopt_runtime_parallel_for(runtime, wanted, 100, count_range, NULL) < 0)
 		return 1;
 	print_per_task("ours", "parallel_for");
 	shipopt_runtime_close(runtime, -1);

@@ -170,7 +170,7 @@ static int fail_with(const char *what, const char *message)
 static int fail(const char *what, const shipopt_error *error, int code)
 {
 	const char *message = shipopt_error_message(error);
-	return fail_with(what, message ? message : shipopt_strerror(code));
+	return fail_with(what, message ? message : shipopt_error_description(code));
 }
 
 static int has_ending(const char *path, const char *ending)
@@ -310,7 +310,7 @@ static int reach_carrier(struct job *job)
 		fprintf(stderr,
 			"buy_labels: cannot work with the carrier: %s\nbuy_labels: %s\nbuy_labels: no order was sent to the"
 			" carrier, nothing was bought\n",
-			message ? message : shipopt_strerror(r),
+			message ? message : shipopt_error_description(r),
 			r == SHIPOPT_ECANCELED ? "Run the same command again later." : shipopt_error_advice(r));
 		status = 1;
 	}
@@ -357,7 +357,8 @@ static void keep_reason(struct job *job, const shipopt_item *item)
 	reason->line = shipopt_item_line(item);
 	reason->status = shipopt_item_status(item);
 	snprintf(reason->key, sizeof(reason->key), "%s", shipopt_item_key(item));
-	snprintf(reason->text, sizeof(reason->text), "%s", message ? message : shipopt_strerror(reason->status));
+	snprintf(reason->text, sizeof(reason->text), "%s",
+		message ? message : shipopt_error_description(reason->status));
 }
 
 /* What fails every order alike (a bad certificate, no connection) must not fail ten thousand of them one by one. Refused keys,
@@ -372,7 +373,7 @@ static void stop_if_pointless(struct job *job, const shipopt_item *item)
 		return;
 	if (atomic_load(&job->must_stop))
 		return;
-	snprintf(job->stop_text, sizeof(job->stop_text), "%s", message ? message : shipopt_strerror(status));
+	snprintf(job->stop_text, sizeof(job->stop_text), "%s", message ? message : shipopt_error_description(status));
 	atomic_store(&job->must_stop, status);
 }
 
@@ -445,8 +446,8 @@ static int64_t number(const struct job *job, int stat)
 /* "[#####-----] 120 bought, 1 failed, 0 in doubt, 24.1/s, 0:08 left". The bar's end is an estimate: the file is streamed. */
 static void print_progress(const struct job *job, int on_terminal)
 {
-	int64_t elapsed = number(job, SHIPOPT_RUN_ELAPSED_MS), eta = number(job, SHIPOPT_RUN_ETA_MS);
-	int64_t settled = number(job, SHIPOPT_RUN_DONE) + number(job, SHIPOPT_RUN_ALREADY);
+	int64_t elapsed = number(job, SHIPOPT_RUN_STAT_ELAPSED_MS), eta = number(job, SHIPOPT_RUN_STAT_ETA_MS);
+	int64_t settled = number(job, SHIPOPT_RUN_STAT_DONE) + number(job, SHIPOPT_RUN_STAT_ALREADY);
 	char bar[] = "[--------------------] ", left[48] = "";
 	if (eta >= 0) {
 		snprintf(left, sizeof(left), ", %" PRId64 ":%02" PRId64 " left", eta / 60000, eta / 1000 % 60);
@@ -454,16 +455,17 @@ static void print_progress(const struct job *job, int on_terminal)
 	}
 	fprintf(stderr, "%s%s%" PRId64 " %s, %" PRId64 " failed, %" PRId64 " in doubt, %.1f/s%s%s",
 		on_terminal ? "\r" : "", on_terminal && eta >= 0 ? bar : "", settled,
-		job->options.rates_only ? "rated" : "bought", number(job, SHIPOPT_RUN_FAILED),
-		number(job, SHIPOPT_RUN_IN_DOUBT) + number(job, SHIPOPT_RUN_SETTLING),
-		(double)number(job, SHIPOPT_RUN_RATE_MILLIS) / 1000.0, left, on_terminal ? "\033[K" : "\n");
+		job->options.rates_only ? "rated" : "bought", number(job, SHIPOPT_RUN_STAT_FAILED),
+		number(job, SHIPOPT_RUN_STAT_IN_DOUBT) + number(job, SHIPOPT_RUN_STAT_SETTLING),
+		(double)number(job, SHIPOPT_RUN_STAT_ITEMS_PER_1000_S) / 1000.0, left, on_terminal ? "\033[K" : "\n");
 	fflush(stderr);
 }
 
 static int64_t ended_items(const struct job *job)
 {
-	return number(job, SHIPOPT_RUN_DONE) + number(job, SHIPOPT_RUN_ALREADY) + number(job, SHIPOPT_RUN_FAILED) +
-		number(job, SHIPOPT_RUN_HELD) + number(job, SHIPOPT_RUN_IN_DOUBT);
+	return number(job, SHIPOPT_RUN_STAT_DONE) + number(job, SHIPOPT_RUN_STAT_ALREADY) +
+		number(job, SHIPOPT_RUN_STAT_FAILED) + number(job, SHIPOPT_RUN_STAT_HELD) +
+		number(job, SHIPOPT_RUN_STAT_IN_DOUBT);
 }
 
 /* Waits for the end; shows progress; turns Ctrl-C and a pointless run into a cancel. Returns the run's status. */
@@ -486,7 +488,7 @@ static int watch(struct job *job)
 			shipopt_op_cancel(job->run);
 		}
 		/* A terminal sees it move; a log gets a line each second in which something ended, else one in ten. */
-		int64_t since_ms = number(job, SHIPOPT_RUN_ELAPSED_MS) - shown_ms, ended = ended_items(job);
+		int64_t since_ms = number(job, SHIPOPT_RUN_STAT_ELAPSED_MS) - shown_ms, ended = ended_items(job);
 		if (since_ms >= (on_terminal ? TICK_MS : ended != shown_ended ? 1000 : 10000)) {
 			shown_ms += since_ms;
 			shown_ended = ended;
@@ -507,8 +509,8 @@ static void print_reasons(const struct job *job)
 		printf("  %s: line %" PRId64 ", order %s: %s\n", kind, reason->line,
 			reason->key[0] ? reason->key : "(no key)", reason->text);
 	}
-	int64_t all =
-		number(job, SHIPOPT_RUN_FAILED) + number(job, SHIPOPT_RUN_IN_DOUBT) + number(job, SHIPOPT_RUN_HELD);
+	int64_t all = number(job, SHIPOPT_RUN_STAT_FAILED) + number(job, SHIPOPT_RUN_STAT_IN_DOUBT) +
+		number(job, SHIPOPT_RUN_STAT_HELD);
 	if (all > (int64_t)job->reason_count)
 		printf("  and %" PRId64 " more, all in %s\n", all - (int64_t)job->reason_count, job->options.out);
 }
@@ -524,8 +526,9 @@ static void print_money(const struct job *job)
 
 static void print_summary(const struct job *job)
 {
-	printf("%" PRId64 " orders in %.1f s, %" PRId64 " requests to the carrier\n", number(job, SHIPOPT_RUN_READ),
-		(double)number(job, SHIPOPT_RUN_ELAPSED_MS) / 1000.0, number(job, SHIPOPT_RUN_REQUESTS));
+	printf("%" PRId64 " orders in %.1f s, %" PRId64 " requests to the carrier\n",
+		number(job, SHIPOPT_RUN_STAT_READ), (double)number(job, SHIPOPT_RUN_STAT_ELAPSED_MS) / 1000.0,
+		number(job, SHIPOPT_RUN_STAT_REQUESTS));
 	if (number(job, SHIPOPT_RUN_P50_US) > 0)
 		printf("  time of an order: p50 %.0f ms, p95 %.0f ms, p99 %.0f ms\n",
 			(double)number(job, SHIPOPT_RUN_P50_US) / 1000.0,
@@ -535,14 +538,14 @@ static void print_summary(const struct job *job)
 	print_reasons(job);
 	printf("  results: %s   ledger: %s\n", job->options.out, job->options.store);
 	if (job->options.rates_only)
-		printf("0 bought, %" PRId64 " rated", number(job, SHIPOPT_RUN_DONE));
+		printf("0 bought, %" PRId64 " rated", number(job, SHIPOPT_RUN_STAT_DONE));
 	else
-		printf("%" PRId64 " bought", number(job, SHIPOPT_RUN_DONE));
+		printf("%" PRId64 " bought", number(job, SHIPOPT_RUN_STAT_DONE));
 	printf(", %" PRId64 " already bought, %" PRId64 " failed, %" PRId64 " in doubt, %" PRId64 " held",
-		number(job, SHIPOPT_RUN_ALREADY), number(job, SHIPOPT_RUN_FAILED), number(job, SHIPOPT_RUN_IN_DOUBT),
-		number(job, SHIPOPT_RUN_HELD));
-	if (number(job, SHIPOPT_RUN_CANCELED) > 0)
-		printf(", %" PRId64 " not begun", number(job, SHIPOPT_RUN_CANCELED));
+		number(job, SHIPOPT_RUN_STAT_ALREADY), number(job, SHIPOPT_RUN_STAT_FAILED),
+		number(job, SHIPOPT_RUN_STAT_IN_DOUBT), number(job, SHIPOPT_RUN_STAT_HELD));
+	if (number(job, SHIPOPT_RUN_STAT_CANCELED) > 0)
+		printf(", %" PRId64 " not begun", number(job, SHIPOPT_RUN_STAT_CANCELED));
 	printf("\n");
 	fflush(stdout);
 }
@@ -575,16 +578,16 @@ static int verdict(const struct job *job, int run_status)
 	} else if (run_status < 0) {
 		const char *message = shipopt_error_message(shipopt_op_error(job->run));
 		fprintf(stderr, "buy_labels: the run ended early: %s\nbuy_labels: %s\n",
-			message ? message : shipopt_strerror(run_status), shipopt_error_advice(run_status));
+			message ? message : shipopt_error_description(run_status), shipopt_error_advice(run_status));
 		status = 1;
 	}
-	if (number(job, SHIPOPT_RUN_IN_DOUBT) > 0) {
+	if (number(job, SHIPOPT_RUN_STAT_IN_DOUBT) > 0) {
 		fprintf(stderr,
 			"buy_labels: the carrier was asked for the labels in doubt and its answer is not known yet;"
 			" run the same command again later: they are looked up, not bought again\n");
 		status = 1;
 	}
-	if (number(job, SHIPOPT_RUN_HELD) > 0) {
+	if (number(job, SHIPOPT_RUN_STAT_HELD) > 0) {
 		fprintf(stderr,
 			"buy_labels: held orders wait for you: correct the row, or settle them in the ledger\n");
 		status = 1;

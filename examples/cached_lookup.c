@@ -125,7 +125,8 @@ int main(int argc, char **argv)
 	if (r >= 0)
 		r = run(&lookup);
 	if (r < 0)
-		fprintf(stderr, "cached_lookup: %s\n", error ? shipopt_error_message(error) : shipopt_strerror(r));
+		fprintf(stderr, "cached_lookup: %s\n",
+			error ? shipopt_error_message(error) : shipopt_error_description(r));
 	shipopt_error_unref(error);
 	shipopt_cache_free(lookup.cache);
 	shipopt_pool_free(lookup.pool);

@@ -44,7 +44,7 @@ static int call_all(shipopt_carrier *carrier, struct level *level)
 	shipopt_op *ops[CALLS] = {NULL};
 	int r = 0;
 	for (int i = 0; r >= 0 && i < CALLS; i++)
-		r = shipopt_tracker_create(carrier, "EZ4000000004", NULL, on_done, level, &ops[i]);
+		r = shipopt_carrier_tracker_create(carrier, "EZ4000000004", NULL, on_done, level, &ops[i]);
 	for (int i = 0; i < CALLS; i++) {
 		if (ops[i])
 			shipopt_op_wait(ops[i], -1);
@@ -69,7 +69,8 @@ static int probe(shipopt_runtime *runtime, int64_t at_once)
 	r = r < 0 ? r : call_all(carrier, &level);
 	double seconds = now() - start;
 	if (r < 0)
-		fprintf(stderr, "concurrency_probe: %s\n", error ? shipopt_error_message(error) : shipopt_strerror(r));
+		fprintf(stderr, "concurrency_probe: %s\n",
+			error ? shipopt_error_message(error) : shipopt_error_description(r));
 	else
 		printf("%7d %7d %9.2f %9.1f %9d %8d\n", (int)at_once, CALLS, seconds, CALLS / seconds, level.limited,
 			level.failed);

@@ -18,7 +18,7 @@
 static const char *reason(const shipopt_error *error, int code)
 {
 	const char *message = shipopt_error_message(error);
-	return message ? message : shipopt_strerror(code);
+	return message ? message : shipopt_error_description(code);
 }
 
 struct totals {

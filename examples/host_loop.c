@@ -20,7 +20,7 @@
 static const char *reason(const shipopt_error *error, int code)
 {
 	const char *message = shipopt_error_message(error);
-	return message ? message : shipopt_strerror(code);
+	return message ? message : shipopt_error_description(code);
 }
 
 struct host {
@@ -48,10 +48,10 @@ static void on_tracker(void *userdata, shipopt_op *op)
 static void ask(struct host *host, const char *code)
 {
 	/* Returns at once. SHIPOPT_EAGAIN would mean that the queue's slots are taken: ask again after a dispatch. */
-	int r = shipopt_tracker_create(host->carrier, code, NULL, on_tracker, host, NULL);
+	int r = shipopt_carrier_tracker_create(host->carrier, code, NULL, on_tracker, host, NULL);
 	if (r < 0) {
 		host->failed++;
-		printf("%s: %s\n", code, shipopt_strerror(r));
+		printf("%s: %s\n", code, shipopt_error_description(r));
 	} else {
 		host->running++;
 	}

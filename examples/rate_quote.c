@@ -17,7 +17,7 @@
 static const char *reason(const shipopt_error *error, int code)
 {
 	const char *message = shipopt_error_message(error);
-	return message ? message : shipopt_strerror(code);
+	return message ? message : shipopt_error_description(code);
 }
 
 static int make_shipment(shipopt_record **ret_shipment)
@@ -44,7 +44,7 @@ static int make_shipment(shipopt_record **ret_shipment)
 	shipopt_record *shipment = NULL;
 	int r = shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &shipment);
 	for (size_t i = 0; r >= 0 && i < sizeof(columns) / sizeof(columns[0]); i++)
-		r = shipopt_shipment_set_column(shipment, columns[i][0], columns[i][1], NULL);
+		r = shipopt_record_set_column(shipment, columns[i][0], columns[i][1], NULL);
 	if (r < 0)
 		shipopt_record_free(shipment);
 	else
@@ -75,7 +75,8 @@ static int quote(shipopt_carrier *carrier)
 	shipopt_op *op = NULL;
 	int r = make_shipment(&shipment);
 	if (r >= 0)
-		r = shipopt_shipment_create(carrier, shipment, NULL, NULL, &op); /* copied: the record stays ours */
+		r = shipopt_carrier_shipment_create(carrier, shipment, NULL, NULL,
+			&op); /* copied: the record stays ours */
 	if (r >= 0)
 		r = shipopt_op_wait(op, -1);
 	if (r >= 0)

@@ -20,7 +20,7 @@
 static const char *reason(const shipopt_error *error, int code)
 {
 	const char *message = shipopt_error_message(error);
-	return message ? message : shipopt_strerror(code);
+	return message ? message : shipopt_error_description(code);
 }
 
 static int make_order(const char *key, shipopt_order **ret_order)
@@ -47,7 +47,7 @@ static int make_order(const char *key, shipopt_order **ret_order)
 	shipopt_order *order = NULL;
 	int r = shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &shipment);
 	for (size_t i = 0; r >= 0 && i < sizeof(columns) / sizeof(columns[0]); i++)
-		r = shipopt_shipment_set_column(shipment, columns[i][0], columns[i][1], NULL);
+		r = shipopt_record_set_column(shipment, columns[i][0], columns[i][1], NULL);
 	if (r >= 0)
 		r = shipopt_order_new(key, &order);
 	if (r >= 0)
@@ -85,11 +85,11 @@ static int purchase(shipopt_bulk *bulk, const char *key)
 	shipopt_op *op = NULL;
 	int r = make_order(key, &order);
 	if (r >= 0)
-		r = shipopt_purchase(bulk, order, NULL, NULL, &op);
+		r = shipopt_bulk_purchase(bulk, order, NULL, NULL, &op);
 	if (r >= 0)
 		r = report(op, shipopt_op_wait(op, -1));
 	else
-		fprintf(stderr, "safe_purchase: %s\n", shipopt_strerror(r));
+		fprintf(stderr, "safe_purchase: %s\n", shipopt_error_description(r));
 	shipopt_op_unref(op);
 	shipopt_order_free(order);
 	return r;

@@ -16,7 +16,7 @@
 static const char *reason(const shipopt_error *error, int code)
 {
 	const char *message = shipopt_error_message(error);
-	return message ? message : shipopt_strerror(code);
+	return message ? message : shipopt_error_description(code);
 }
 
 struct codes {
@@ -67,7 +67,7 @@ static int track(shipopt_runtime *runtime, shipopt_carrier *carrier, struct code
 		shipopt_source_free(source); /* a run that started has taken it over */
 	r = r < 0 ? r : shipopt_op_wait(run, -1);
 	if (r < 0)
-		fprintf(stderr, "track_codes: %s\n", shipopt_strerror(r));
+		fprintf(stderr, "track_codes: %s\n", shipopt_error_description(r));
 	shipopt_op_unref(run);
 	shipopt_bulk_free(bulk);
 	shipopt_bulk_config_free(config);

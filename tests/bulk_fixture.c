@@ -136,9 +136,9 @@ void fixture_fill_order(shipopt_order *order, const char *prefix, size_t number)
 	assert_int_equal(shipopt_order_set_key(order, text), 0);
 	assert_int_equal(shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &shipment), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
-		assert_int_equal(shipopt_shipment_set_column(shipment, columns[i][0], columns[i][1], NULL), 0);
+		assert_int_equal(shipopt_record_set_column(shipment, columns[i][0], columns[i][1], NULL), 0);
 	snprintf(text, sizeof(text), "%zu.5", 1 + number % 150);
-	assert_int_equal(shipopt_shipment_set_column(shipment, "weight_oz", text, NULL), 0);
+	assert_int_equal(shipopt_record_set_column(shipment, "weight_oz", text, NULL), 0);
 	assert_int_equal(shipopt_order_set_shipment(order, shipment), 0);
 }
 
@@ -198,14 +198,14 @@ void fixture_collect(shipopt_op *op, struct fixture_result *result)
 {
 	memset(result, 0, sizeof(*result));
 	result->status = shipopt_op_wait(op, -1);
-	result->done = stat_of(op, SHIPOPT_RUN_DONE);
-	result->already = stat_of(op, SHIPOPT_RUN_ALREADY);
-	result->failed = stat_of(op, SHIPOPT_RUN_FAILED);
-	result->in_doubt = stat_of(op, SHIPOPT_RUN_IN_DOUBT);
-	result->held = stat_of(op, SHIPOPT_RUN_HELD);
-	result->canceled = stat_of(op, SHIPOPT_RUN_CANCELED);
-	result->requests = stat_of(op, SHIPOPT_RUN_REQUESTS);
-	result->elapsed_ms = stat_of(op, SHIPOPT_RUN_ELAPSED_MS);
+	result->done = stat_of(op, SHIPOPT_RUN_STAT_DONE);
+	result->already = stat_of(op, SHIPOPT_RUN_STAT_ALREADY);
+	result->failed = stat_of(op, SHIPOPT_RUN_STAT_FAILED);
+	result->in_doubt = stat_of(op, SHIPOPT_RUN_STAT_IN_DOUBT);
+	result->held = stat_of(op, SHIPOPT_RUN_STAT_HELD);
+	result->canceled = stat_of(op, SHIPOPT_RUN_STAT_CANCELED);
+	result->requests = stat_of(op, SHIPOPT_RUN_STAT_REQUESTS);
+	result->elapsed_ms = stat_of(op, SHIPOPT_RUN_STAT_ELAPSED_MS);
 	if (result->status < 0) {
 		const char *message = shipopt_error_message(shipopt_op_error(op));
 		snprintf(result->message, sizeof(result->message), "%s", message ? message : "");

@@ -113,7 +113,8 @@ static int serve(const struct server_options *options)
 	signal(SIGPIPE, SIG_IGN);
 	int r = server_start(options, &server);
 	if (r < 0) {
-		fprintf(stderr, "shipopt-sandbox: cannot listen on port %u: %s\n", options->port, shipopt_strerror(r));
+		fprintf(stderr, "shipopt-sandbox: cannot listen on port %u: %s\n", options->port,
+			shipopt_error_description(r));
 		return 1;
 	}
 	printf("listening on %s\n", server_url(server));

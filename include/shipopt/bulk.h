@@ -63,7 +63,7 @@ SHIPOPT_API const shipopt_record *shipopt_order_shipment(const shipopt_order *or
  * it. (A push source is the exception; see there.) Without such a call the caller frees it.
  *
  * Files have a header line of our column names: order_key (required), service, carrier, max_rate, tracking_code, piece, generation,
- * and those of shipopt_shipment_set_column(). JSON lines: one object a line with the same names, or with a "shipment" member of the
+ * and those of shipopt_record_set_column(). JSON lines: one object a line with the same names, or with a "shipment" member of the
  * carrier's shape. "-" reads standard input. A bad row becomes one failed item, which names line, column and reason; the other
  * rows go on. Text must be UTF-8 (a byte order mark is skipped).
  *
@@ -258,7 +258,7 @@ SHIPOPT_API void shipopt_bulk_free(shipopt_bulk *bulk);
  *
  * Canceling stops reading. Purchases on the wire are waited for; everything else ends as canceled or in doubt.
  *
- * buy     through the ledger: check the order (shipopt_shipment_check()), create a shipment, choose a rate, buy it. Another run over
+ * buy     through the ledger: check the order (shipopt_record_check_shipment()), create a shipment, choose a rate, buy it. Another run over
  *         the same store and keys continues where an earlier one ended, for whatever reason. Orders rated before are bought at the
  *         stored rate, under its ceiling. If the outcome of a purchase is not known, the shipment is looked up until it is, and sent
  *         again only if it has no postage after the settle time (carrier setting settle_ms, as kept in the row); the same
@@ -285,22 +285,23 @@ SHIPOPT_API int shipopt_run_resume(shipopt_op *run);
 
 /* Numbers of a run, during and after it; SHIPOPT_EINVAL: the operation is not a run, or the number is unknown. */
 enum {
-	SHIPOPT_RUN_READ = 1,    /* orders read from the source */
-	SHIPOPT_RUN_DONE = 2,    /* succeeded in this run; for buy: bought, or in doubt before and found to be bought */
-	SHIPOPT_RUN_ALREADY = 3, /* were bought in an earlier run */
-	SHIPOPT_RUN_FAILED = 4,
-	SHIPOPT_RUN_IN_DOUBT = 5,
-	SHIPOPT_RUN_HELD = 6,
-	SHIPOPT_RUN_CANCELED = 7,
-	SHIPOPT_RUN_IN_FLIGHT = 8,
-	SHIPOPT_RUN_SETTLING = 9, /* waiting for a purchase in doubt */
-	SHIPOPT_RUN_ELAPSED_MS = 10,
-	SHIPOPT_RUN_RATE_MILLIS = 11, /* items per 1,000 seconds over the whole run */
-	SHIPOPT_RUN_ETA_MS = 12,      /* -1: not known (the source's size is not) */
-	SHIPOPT_RUN_P50_US = 13,      /* latency of items that did work */
+	SHIPOPT_RUN_STAT_READ = 1, /* orders read from the source */
+	SHIPOPT_RUN_STAT_DONE =
+		2, /* succeeded in this run; for buy: bought, or in doubt before and found to be bought */
+	SHIPOPT_RUN_STAT_ALREADY = 3, /* were bought in an earlier run */
+	SHIPOPT_RUN_STAT_FAILED = 4,
+	SHIPOPT_RUN_STAT_IN_DOUBT = 5,
+	SHIPOPT_RUN_STAT_HELD = 6,
+	SHIPOPT_RUN_STAT_CANCELED = 7,
+	SHIPOPT_RUN_STAT_IN_FLIGHT = 8,
+	SHIPOPT_RUN_STAT_SETTLING = 9, /* waiting for a purchase in doubt */
+	SHIPOPT_RUN_STAT_ELAPSED_MS = 10,
+	SHIPOPT_RUN_STAT_ITEMS_PER_1000_S = 11, /* items per 1,000 seconds over the whole run */
+	SHIPOPT_RUN_STAT_ETA_MS = 12,           /* -1: not known (the source's size is not) */
+	SHIPOPT_RUN_P50_US = 13,                /* latency of items that did work */
 	SHIPOPT_RUN_P95_US = 14,
 	SHIPOPT_RUN_P99_US = 15,
-	SHIPOPT_RUN_REQUESTS = 16
+	SHIPOPT_RUN_STAT_REQUESTS = 16
 };
 SHIPOPT_API int shipopt_run_stat(shipopt_op *run, int stat, int64_t *ret_value);
 /* Money spent in this run, by carrier and currency, in order of first use. SHIPOPT_ENOTFOUND: `index` is behind the last. The texts
@@ -313,8 +314,8 @@ SHIPOPT_API int shipopt_run_spend(shipopt_op *run, size_t index, const char **re
  * caller's and is copied. Result: shipopt_op_record() is the bought shipment, shipopt_op_value() 1 if it was bought before. Errors
  * are those of an item's status.
  */
-SHIPOPT_API int shipopt_purchase(shipopt_bulk *bulk, const shipopt_order *order, shipopt_done_fn done, void *userdata,
-	shipopt_op **ret_op);
+SHIPOPT_API int shipopt_bulk_purchase(shipopt_bulk *bulk, const shipopt_order *order, shipopt_done_fn done,
+	void *userdata, shipopt_op **ret_op);
 
 SHIPOPT_END_DECLS
 

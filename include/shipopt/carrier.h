@@ -33,7 +33,7 @@ SHIPOPT_BEGIN_DECLS
  *	shipopt_carrier_config_set_cache(config, cache);
  *	shipopt_carrier_config_set_tracker_ttl_ms(config, 30000);
  *	…
- *	shipopt_tracker_retrieve(carrier, id, on_tracker, NULL, NULL);   in on_tracker: shipopt_op_is_cached(op)
+ *	shipopt_carrier_tracker_retrieve(carrier, id, on_tracker, NULL, NULL);   in on_tracker: shipopt_op_is_cached(op)
  *
  * The cache keeps the body of a whole successful answer (HTTP 200). It also keeps that an object does not exist, for the cache's
  * negative_ttl_ms or until a write to its collection; such a call fails with SHIPOPT_ENOTFOUND and the carrier's code, but without
@@ -42,7 +42,7 @@ SHIPOPT_BEGIN_DECLS
  * shorter, out of memory): then another of the waiting calls sends. A call waits for another call's answer for its timeout_ms at
  * most. If the cache has a soft time to live, a stale answer is handed out while one call refreshes it.
  *
- * A shipment without postage is never kept, and the ledger, bulk runs and shipopt_purchase() never use the cache, so that no
+ * A shipment without postage is never kept, and the ledger, bulk runs and shipopt_bulk_purchase() never use the cache, so that no
  * purchase depends on a cached answer. If a program bases a decision on a read of its own, such as a list, it must read with
  * SHIPOPT_CALL_CACHE_REFRESH. Polling sees changes up to tracker_ttl_ms late; 0 excludes trackers from the cache.
  *
@@ -86,7 +86,7 @@ typedef struct shipopt_carrier_config shipopt_carrier_config;
  *                        which its shipment was sent, and that one counts, also after a change of the setting
  *   cache_ttl_ms         with a cache: how long an answer is used; default 60,000, 0 (not kept) to 86,400,000
  *   tracker_ttl_ms       the same for reads of trackers; default 30,000
- *   quote_ttl_ms         the same for shipopt_shipment_quote(); default 300,000, a tenth of it if a carrier failed to rate
+ *   quote_ttl_ms         the same for shipopt_carrier_shipment_quote(); default 300,000, a tenth of it if a carrier failed to rate
  *   ca_file              PEM bundle; default: SSL_CERT_FILE, libcurl's own, then the usual places
  *   proxy                [scheme://][user:password@]host[:port] with http (the default), https, socks4, socks4a, socks5 or
  *                        socks5h; "@", "/", "?", "#" and "%" of user and password percent-encoded; default none; the
@@ -158,7 +158,7 @@ SHIPOPT_API int shipopt_call_options_set_cache(shipopt_call_options *options, in
  * any except GET with "buy", "create_and_buy", "luma", "insure", "insurances" or "charges" as a segment of the path, or with a
  * `service` or an `insurance` in the shipment, order or batch of the body: POST /shipments with a service buys the label at once.
  * A body that is not JSON counts as one that spends. These calls are UNGUARDED: neither ledger nor spend limit counts them; use
- * shipopt_purchase() or a bulk run instead.
+ * shipopt_bulk_purchase() or a bulk run instead.
  */
 SHIPOPT_API int shipopt_carrier_call(shipopt_carrier *carrier, const char *method, const char *path, const char *json,
 	const shipopt_call_options *options, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
@@ -168,26 +168,26 @@ SHIPOPT_API int shipopt_carrier_call(shipopt_carrier *carrier, const char *metho
  * leaves a second, unpaid shipment. Fields that only the carrier sets (ids, rates, states) are not sent. With
  * SHIPOPT_SHIPMENT_SERVICE or _CARRIER the carrier would buy a label at once: the operation then completes with SHIPOPT_EINVAL,
  * which names the field, and nothing is sent. SHIPOPT_SHIPMENT_INSURANCE is not sent either, as insurance is bought with the
- * label: give it to shipopt_shipment_buy(). Result: shipment.
+ * label: give it to shipopt_carrier_shipment_buy(). Result: shipment.
  */
-SHIPOPT_API int shipopt_shipment_create(shipopt_carrier *carrier, const shipopt_record *shipment, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_op);
+SHIPOPT_API int shipopt_carrier_shipment_create(shipopt_carrier *carrier, const shipopt_record *shipment,
+	shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
 /*
  * What a shipment would cost: rates to show, not to buy. With a cache, quotes are kept by the content that decides the price:
  * addresses, parcel, customs, options and carrier accounts, in any order and notation. Reference, names, e-mail addresses and
  * options that are only printed do not count. The call sends POST /shipments without the reference, which leaves an unused, unpaid
- * shipment at the carrier, and is repeated like a read. Service, carrier and insurance: as in shipopt_shipment_create(). Result:
+ * shipment at the carrier, and is repeated like a read. Service, carrier and insurance: as in shipopt_carrier_shipment_create(). Result:
  * shipment with rates and messages only; it has no ids, as the answer may have been another call's. To buy, create a shipment,
- * which gets new rates, and compare the prices, as shipopt_purchase() and bulk runs do.
+ * which gets new rates, and compare the prices, as shipopt_bulk_purchase() and bulk runs do.
  */
-SHIPOPT_API int shipopt_shipment_quote(shipopt_carrier *carrier, const shipopt_record *shipment, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_op);
+SHIPOPT_API int shipopt_carrier_shipment_quote(shipopt_carrier *carrier, const shipopt_record *shipment,
+	shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
 /*
- * POST /shipments/{id}/buy: SPENDS MONEY and is unguarded: use shipopt_purchase() or a bulk run, which keep a ledger. Never
+ * POST /shipments/{id}/buy: SPENDS MONEY and is unguarded: use shipopt_bulk_purchase() or a bulk run, which keep a ledger. Never
  * repeated; SHIPOPT_EINDOUBT means that it may have bought: retrieve the shipment before anything else.
  * `insurance` in millionths, -1: none. Result: shipment.
  */
-SHIPOPT_API int shipopt_shipment_buy(shipopt_carrier *carrier, const char *shipment_id, const char *rate_id,
+SHIPOPT_API int shipopt_carrier_shipment_buy(shipopt_carrier *carrier, const char *shipment_id, const char *rate_id,
 	int64_t insurance, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
 /*
  * GET /shipments/{id}. Result: shipment.
@@ -196,28 +196,28 @@ SHIPOPT_API int shipopt_shipment_buy(shipopt_carrier *carrier, const char *shipm
  * SHIPOPT_EINDOUBT from the calls that are not repeated (buy, refund); the message has both ids. The object may be named by its id,
  * its reference or its tracking code.
  */
-SHIPOPT_API int shipopt_shipment_retrieve(shipopt_carrier *carrier, const char *shipment_id, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_op);
+SHIPOPT_API int shipopt_carrier_shipment_retrieve(shipopt_carrier *carrier, const char *shipment_id,
+	shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
 /* POST /shipments/{id}/rerate: new rates. Safe to repeat, and repeated. Result: shipment. */
-SHIPOPT_API int shipopt_shipment_rerate(shipopt_carrier *carrier, const char *shipment_id, shipopt_done_fn done,
+SHIPOPT_API int shipopt_carrier_shipment_rerate(shipopt_carrier *carrier, const char *shipment_id, shipopt_done_fn done,
 	void *userdata, shipopt_op **ret_op);
 /* POST /shipments/{id}/refund: asks for the money back. Result: shipment with refund_status. */
-SHIPOPT_API int shipopt_shipment_refund(shipopt_carrier *carrier, const char *shipment_id, shipopt_done_fn done,
+SHIPOPT_API int shipopt_carrier_shipment_refund(shipopt_carrier *carrier, const char *shipment_id, shipopt_done_fn done,
 	void *userdata, shipopt_op **ret_op);
 /* POST /trackers (creating the same code again gives the same tracker, so it is repeated) and GET /trackers/{id}. `carrier_name`
  * may be NULL. Result: tracker. */
-SHIPOPT_API int shipopt_tracker_create(shipopt_carrier *carrier, const char *tracking_code, const char *carrier_name,
-	shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
-SHIPOPT_API int shipopt_tracker_retrieve(shipopt_carrier *carrier, const char *tracker_id, shipopt_done_fn done,
+SHIPOPT_API int shipopt_carrier_tracker_create(shipopt_carrier *carrier, const char *tracking_code,
+	const char *carrier_name, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
+SHIPOPT_API int shipopt_carrier_tracker_retrieve(shipopt_carrier *carrier, const char *tracker_id, shipopt_done_fn done,
 	void *userdata, shipopt_op **ret_op);
 /*
  * POST /addresses and GET /addresses/{id}/verify. `verify`: SHIPOPT_VERIFY_NONE; _SOFT: a failed verification is still success,
  * its result is in the record (SHIPOPT_ADDRESS_VERIFICATIONS); _STRICT: a failed verification is SHIPOPT_EREFUSED. Result: address.
  */
 enum { SHIPOPT_VERIFY_NONE = 0, SHIPOPT_VERIFY_SOFT = 1, SHIPOPT_VERIFY_STRICT = 2 };
-SHIPOPT_API int shipopt_address_create(shipopt_carrier *carrier, const shipopt_record *address, int verify,
+SHIPOPT_API int shipopt_carrier_address_create(shipopt_carrier *carrier, const shipopt_record *address, int verify,
 	shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
-SHIPOPT_API int shipopt_address_verify(shipopt_carrier *carrier, const char *address_id, shipopt_done_fn done,
+SHIPOPT_API int shipopt_carrier_address_verify(shipopt_carrier *carrier, const char *address_id, shipopt_done_fn done,
 	void *userdata, shipopt_op **ret_op);
 
 /* Counters and gauges of the client, read without stopping it; SHIPOPT_EINVAL for an unknown one. */

@@ -64,7 +64,7 @@ enum {
 typedef struct shipopt_error shipopt_error;
 
 /* The English sentence for a code; never NULL, also for unknown codes. The text is static. Since 0.1. */
-SHIPOPT_API const char *shipopt_strerror(int code);
+SHIPOPT_API const char *shipopt_error_description(int code);
 
 /* The code's name, such as "SHIPOPT_EINVAL"; "SHIPOPT_E?" for an unknown one. The text is static. Since 0.1. */
 SHIPOPT_API const char *shipopt_error_name(int code);

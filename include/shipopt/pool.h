@@ -176,9 +176,9 @@ SHIPOPT_API int shipopt_query_bind_null(shipopt_query *query);
 SHIPOPT_API int shipopt_query_bind_text(shipopt_query *query, const char *text);
 SHIPOPT_API int shipopt_query_bind_int(shipopt_query *query, int64_t value);
 SHIPOPT_API int shipopt_query_bind_float(shipopt_query *query, double value);
-SHIPOPT_API int shipopt_query_bind_numeric(shipopt_query *query, int64_t millionths);
+SHIPOPT_API int shipopt_query_bind_decimal(shipopt_query *query, int64_t millionths);
 SHIPOPT_API int shipopt_query_bind_bool(shipopt_query *query, int value);
-SHIPOPT_API int shipopt_query_bind_timestamp(shipopt_query *query, int64_t unix_us);
+SHIPOPT_API int shipopt_query_bind_time_us(shipopt_query *query, int64_t unix_us);
 SHIPOPT_API int shipopt_query_bind_uuid(shipopt_query *query, const unsigned char uuid[16]);
 SHIPOPT_API int shipopt_query_bind_json(shipopt_query *query, const char *json);
 SHIPOPT_API int shipopt_query_bind_bytes(shipopt_query *query, const void *bytes, size_t length);
@@ -266,11 +266,11 @@ SHIPOPT_API int shipopt_rows_int(const shipopt_rows *rows, size_t row, size_t co
 /* real, double precision and all that _int reads, numeric. */
 SHIPOPT_API int shipopt_rows_float(const shipopt_rows *rows, size_t row, size_t column, double *ret_value);
 /* numeric and integers, in millionths, rounded half away from zero. */
-SHIPOPT_API int shipopt_rows_numeric(const shipopt_rows *rows, size_t row, size_t column, int64_t *ret_millionths);
+SHIPOPT_API int shipopt_rows_decimal(const shipopt_rows *rows, size_t row, size_t column, int64_t *ret_millionths);
 SHIPOPT_API int shipopt_rows_bool(const shipopt_rows *rows, size_t row, size_t column, int *ret_value);
 /* timestamptz, timestamp (taken as UTC) and date, in microseconds since 1970; SHIPOPT_ETOOLARGE for infinity. Text needs the
  * DateStyle ISO (the default). */
-SHIPOPT_API int shipopt_rows_timestamp(const shipopt_rows *rows, size_t row, size_t column, int64_t *ret_unix_us);
+SHIPOPT_API int shipopt_rows_time_us(const shipopt_rows *rows, size_t row, size_t column, int64_t *ret_unix_us);
 SHIPOPT_API int shipopt_rows_uuid(const shipopt_rows *rows, size_t row, size_t column, unsigned char ret_uuid[16]);
 /* The text of json or jsonb. Borrowed. */
 SHIPOPT_API int shipopt_rows_json(const shipopt_rows *rows, size_t row, size_t column, const char **ret_json);

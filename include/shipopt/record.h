@@ -79,13 +79,13 @@ SHIPOPT_API int shipopt_field_at(int kind, size_t index);
  * ("12,50") are accepted; beyond six decimals it is rounded.
  * `_set_json` takes the text of one JSON value, checked (SHIPOPT_EPARSE). */
 SHIPOPT_API int shipopt_record_set_text(shipopt_record *record, int field, const char *text);
-SHIPOPT_API int shipopt_record_set_integer(shipopt_record *record, int field, int64_t value);
+SHIPOPT_API int shipopt_record_set_int(shipopt_record *record, int field, int64_t value);
 SHIPOPT_API int shipopt_record_set_decimal(shipopt_record *record, int field, int64_t millionths);
 SHIPOPT_API int shipopt_record_set_decimal_text(shipopt_record *record, int field, const char *text);
 SHIPOPT_API int shipopt_record_set_money(shipopt_record *record, int field, int64_t millionths);
 SHIPOPT_API int shipopt_record_set_money_text(shipopt_record *record, int field, const char *text);
 SHIPOPT_API int shipopt_record_set_time_ms(shipopt_record *record, int field, int64_t unix_ms);
-SHIPOPT_API int shipopt_record_set_boolean(shipopt_record *record, int field, int value);
+SHIPOPT_API int shipopt_record_set_bool(shipopt_record *record, int field, int value);
 SHIPOPT_API int shipopt_record_set_json(shipopt_record *record, int field, const char *json);
 SHIPOPT_API int shipopt_record_set_null(shipopt_record *record, int field);
 SHIPOPT_API int shipopt_record_clear(shipopt_record *record, int field);
@@ -100,14 +100,14 @@ SHIPOPT_API int shipopt_record_make_item(shipopt_record *record, int field, ship
 
 /* Getters: 1 and the value, 0 if absent or null, or an error. */
 SHIPOPT_API int shipopt_record_get_text(const shipopt_record *record, int field, const char **ret_text);
-SHIPOPT_API int shipopt_record_get_integer(const shipopt_record *record, int field, int64_t *ret_value);
+SHIPOPT_API int shipopt_record_get_int(const shipopt_record *record, int field, int64_t *ret_value);
 SHIPOPT_API int shipopt_record_get_decimal(const shipopt_record *record, int field, int64_t *ret_millionths);
 SHIPOPT_API int shipopt_record_get_money(const shipopt_record *record, int field, int64_t *ret_millionths);
 /* The carrier's own text of a decimal, money or time field. Also of an amount of money that could not be read, whose field is
  * absent: "$7.25", or "1,234", which may be thousands or thousandths. */
 SHIPOPT_API int shipopt_record_get_source_text(const shipopt_record *record, int field, const char **ret_text);
 SHIPOPT_API int shipopt_record_get_time_ms(const shipopt_record *record, int field, int64_t *ret_unix_ms);
-SHIPOPT_API int shipopt_record_get_boolean(const shipopt_record *record, int field, int *ret_value);
+SHIPOPT_API int shipopt_record_get_bool(const shipopt_record *record, int field, int *ret_value);
 SHIPOPT_API int shipopt_record_get_json(const shipopt_record *record, int field, const char **ret_json);
 SHIPOPT_API int shipopt_record_get_child(const shipopt_record *record, int field, const shipopt_record **ret_child);
 SHIPOPT_API size_t shipopt_record_count(const shipopt_record *record, int field); /* 0 for anything but a list */
@@ -143,7 +143,7 @@ SHIPOPT_API const char *shipopt_record_source(const shipopt_record *record);
  * parcel's, customs items without HS code, missing EEL/PFC or signer. 0, or SHIPOPT_EREFUSED with an error object
  * (may be NULL) whose fields name each finding.
  */
-SHIPOPT_API int shipopt_shipment_check(const shipopt_record *shipment, shipopt_error **ret_error);
+SHIPOPT_API int shipopt_record_check_shipment(const shipopt_record *shipment, shipopt_error **ret_error);
 
 /*
  * Sets a field of a shipment by the column name that order files use, making children as needed:
@@ -159,7 +159,7 @@ SHIPOPT_API int shipopt_shipment_check(const shipopt_record *shipment, shipopt_e
  * The text is trimmed; empty text sets nothing. SHIPOPT_ENOTFOUND for an unknown column,
  * SHIPOPT_EPARSE or SHIPOPT_EENCODING with an error object that names column and value.
  */
-SHIPOPT_API int shipopt_shipment_set_column(shipopt_record *shipment, const char *column, const char *text,
+SHIPOPT_API int shipopt_record_set_column(shipopt_record *shipment, const char *column, const char *text,
 	shipopt_error **ret_error);
 
 SHIPOPT_END_DECLS

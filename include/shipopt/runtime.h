@@ -23,7 +23,7 @@ SHIPOPT_BEGIN_DECLS
  *   done (delivery queue)           the thread that dispatches the queue     anything but close, and wait for this queue
  *   task of shipopt_runtime_submit  scheduler worker                         anything but wait and close
  *   task of ..._submit_blocking     side pool                                may block; not wait or close
- *   body of shipopt_parallel_for    the caller and scheduler workers         anything but wait and close
+ *   body of shipopt_runtime_parallel_for    the caller and scheduler workers         anything but wait and close
  *   body of a transaction           see <shipopt/pool.h>
  *   slow query report               reactor, or as done (delivery queue)     anything but wait and close, and must not block
  *   log                             any thread of the library or the caller  nothing of this library
@@ -126,8 +126,8 @@ typedef void (*shipopt_range_fn)(void *userdata, size_t begin, size_t end);
  * returns when all are done. May be called on a worker too: it helps instead of waiting. Pieces are disjoint, their order is
  * not fixed.
  */
-SHIPOPT_API int shipopt_parallel_for(shipopt_runtime *runtime, size_t count, size_t grain, shipopt_range_fn body,
-	void *userdata);
+SHIPOPT_API int shipopt_runtime_parallel_for(shipopt_runtime *runtime, size_t count, size_t grain,
+	shipopt_range_fn body, void *userdata);
 
 /* The library's version, such as "0.1.0", and as a number (major × 10,000 + minor × 100 + micro). */
 SHIPOPT_API const char *shipopt_version(void);

@@ -81,7 +81,7 @@ static const struct error_entry *error_find(int code)
 	return code <= 0 && code >= SHIPOPT_EINTERNAL ? &error_table[-code] : &error_unknown;
 }
 
-const char *shipopt_strerror(int code)
+const char *shipopt_error_description(int code)
 {
 	return error_find(code)->text;
 }

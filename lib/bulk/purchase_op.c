@@ -3,7 +3,7 @@
 #include "bulk/run.h"
 #include "runtime/ask.h"
 
-/* shipopt_purchase(): one order through the same state machine that bulk runs use, as an operation of its own. */
+/* shipopt_bulk_purchase(): one order through the same state machine that bulk runs use, as an operation of its own. */
 
 struct purchase_op {
 	shipopt_op op;
@@ -108,7 +108,7 @@ static int purchase_op_init(struct purchase_op *self, shipopt_bulk *bulk, const 
 	return runtime_register(bulk->runtime, &self->member);
 }
 
-int shipopt_purchase(shipopt_bulk *bulk, const shipopt_order *order, shipopt_done_fn done, void *userdata,
+int shipopt_bulk_purchase(shipopt_bulk *bulk, const shipopt_order *order, shipopt_done_fn done, void *userdata,
 	shipopt_op **ret_op)
 {
 	shipopt_op *op;

@@ -96,7 +96,7 @@ int sink_write(shipopt_sink *sink, const shipopt_item *item, shipopt_error **ret
 		sink->buffer.length = length; /* what was written of the row before it failed */
 		sink->status = r;
 		return error_set(ret_error, r, "cannot format item %llu for \"%s\": %s",
-			(unsigned long long)shipopt_item_index(item), sink->path, shipopt_strerror(r));
+			(unsigned long long)shipopt_item_index(item), sink->path, shipopt_error_description(r));
 	}
 	return sink->buffer.length < SINK_FLUSH_BYTES ? 0 : sink_flush(sink, ret_error);
 }
@@ -131,5 +131,5 @@ const char *sink_reason_text(const shipopt_item *item)
 {
 	const char *message = shipopt_error_message(shipopt_item_error(item));
 	int status = shipopt_item_status(item);
-	return message ? message : status < 0 ? shipopt_strerror(status) : NULL;
+	return message ? message : status < 0 ? shipopt_error_description(status) : NULL;
 }

@@ -136,24 +136,24 @@ static int64_t eta_ms(const struct summary *summary)
 int summary_stat(const struct summary *summary, int stat, int64_t *ret_value)
 {
 	switch (stat) {
-	case SHIPOPT_RUN_READ: *ret_value = summary->read; break;
-	case SHIPOPT_RUN_DONE: *ret_value = summary->done; break;
-	case SHIPOPT_RUN_ALREADY: *ret_value = summary->already; break;
-	case SHIPOPT_RUN_FAILED: *ret_value = summary->failed; break;
-	case SHIPOPT_RUN_IN_DOUBT: *ret_value = summary->in_doubt; break;
-	case SHIPOPT_RUN_HELD: *ret_value = summary->held; break;
-	case SHIPOPT_RUN_CANCELED: *ret_value = summary->canceled; break;
-	case SHIPOPT_RUN_IN_FLIGHT: *ret_value = summary->in_flight; break;
-	case SHIPOPT_RUN_SETTLING: *ret_value = summary->settling; break;
-	case SHIPOPT_RUN_ELAPSED_MS: *ret_value = elapsed_us(summary) / 1000; break;
-	case SHIPOPT_RUN_RATE_MILLIS:
+	case SHIPOPT_RUN_STAT_READ: *ret_value = summary->read; break;
+	case SHIPOPT_RUN_STAT_DONE: *ret_value = summary->done; break;
+	case SHIPOPT_RUN_STAT_ALREADY: *ret_value = summary->already; break;
+	case SHIPOPT_RUN_STAT_FAILED: *ret_value = summary->failed; break;
+	case SHIPOPT_RUN_STAT_IN_DOUBT: *ret_value = summary->in_doubt; break;
+	case SHIPOPT_RUN_STAT_HELD: *ret_value = summary->held; break;
+	case SHIPOPT_RUN_STAT_CANCELED: *ret_value = summary->canceled; break;
+	case SHIPOPT_RUN_STAT_IN_FLIGHT: *ret_value = summary->in_flight; break;
+	case SHIPOPT_RUN_STAT_SETTLING: *ret_value = summary->settling; break;
+	case SHIPOPT_RUN_STAT_ELAPSED_MS: *ret_value = elapsed_us(summary) / 1000; break;
+	case SHIPOPT_RUN_STAT_ITEMS_PER_1000_S:
 		*ret_value = (int64_t)((double)ended_items(summary) * 1e9 / (double)elapsed_us(summary));
 		break;
-	case SHIPOPT_RUN_ETA_MS: *ret_value = eta_ms(summary); break;
+	case SHIPOPT_RUN_STAT_ETA_MS: *ret_value = eta_ms(summary); break;
 	case SHIPOPT_RUN_P50_US: *ret_value = percentile(summary, 500); break;
 	case SHIPOPT_RUN_P95_US: *ret_value = percentile(summary, 950); break;
 	case SHIPOPT_RUN_P99_US: *ret_value = percentile(summary, 990); break;
-	case SHIPOPT_RUN_REQUESTS: *ret_value = summary->requests; break;
+	case SHIPOPT_RUN_STAT_REQUESTS: *ret_value = summary->requests; break;
 	default: return SHIPOPT_EINVAL;
 	}
 	return 0;

@@ -85,7 +85,8 @@ static int build_keeper(shipopt_cache *cache, const struct shipopt_cache_config 
 	if (r < 0 || !config->runtime)
 		return r;
 	r = keeper_new(cache, config->runtime, &config->delivery, &cache->keeper);
-	return r < 0 ? error_set(ret_error, r, "cache: the runtime cannot be used: %s", shipopt_strerror(r)) : 0;
+	return r < 0 ? error_set(ret_error, r, "cache: the runtime cannot be used: %s", shipopt_error_description(r))
+		     : 0;
 }
 
 static int build(shipopt_cache *cache, const struct shipopt_cache_config *config)

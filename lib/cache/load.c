@@ -89,7 +89,7 @@ void shipopt_load_fail(shipopt_load *load, int status, const char *message)
 		return;
 	if (status >= 0)
 		status = SHIPOPT_EINVAL;
-	flight_fail(load->flight, status, error_new(status, message ? message : shipopt_strerror(status)));
+	flight_fail(load->flight, status, error_new(status, message ? message : shipopt_error_description(status)));
 }
 
 void shipopt_load_abandon(shipopt_load *load)
@@ -235,7 +235,7 @@ static int load_or_join(shipopt_cache *cache, uint64_t hash, const void *key, si
 	enum flight_role role;
 	int r = flight_join(cache, hash, key, key_length, stale != NULL, options, &flight, &role);
 	if (r < 0)
-		return error_set(ret_error, r, "no load can begin: %s", shipopt_strerror(r));
+		return error_set(ret_error, r, "no load can begin: %s", shipopt_error_description(r));
 	if (role == FLIGHT_NEEDLESS)
 		return SHIPOPT_CACHE_WAITING;
 	/* With a stale value in hand nobody waits for another. */

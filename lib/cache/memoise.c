@@ -124,7 +124,7 @@ int shipopt_memo_call(shipopt_memo *memo, const char *const *arguments, size_t a
 	r = make_key(memo, arguments, argument_count, &key);
 	if (r < 0)
 		return error_set(ret_error, r, "no key for %.64s of %zu arguments: %s", memo->name, argument_count,
-			shipopt_strerror(r));
+			shipopt_error_description(r));
 	struct calling calling = {memo, arguments, argument_count};
 	r = cache_get_or_load(memo->cache, key.data, key.length, load, &calling,
 		memo->has_options ? &memo->options : NULL, REFRESH_IN_CALL, ret_value, ret_error);

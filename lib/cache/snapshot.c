@@ -169,7 +169,7 @@ int shipopt_cache_save(shipopt_cache *cache, const char *path, uint64_t *ret_cou
 		int number = errno;
 		unlink(partial);
 		return error_set(ret_error, r, "%.256s: cannot be written: %s", path,
-			number ? strerror(number) : shipopt_strerror(r));
+			number ? strerror(number) : shipopt_error_description(r));
 	}
 	if (ret_count)
 		*ret_count = count;
@@ -363,7 +363,7 @@ int shipopt_cache_restore(shipopt_cache *cache, const char *path, uint64_t *ret_
 	if (r == SHIPOPT_EUNSUPPORTED)
 		return error_set(ret_error, r, "%.256s: its version is not %d", path, VERSION);
 	if (r < 0)
-		return error_set(ret_error, r, "%.256s: %s", path, shipopt_strerror(r));
+		return error_set(ret_error, r, "%.256s: %s", path, shipopt_error_description(r));
 	if (ret_count)
 		*ret_count = restoring.count;
 	return 0;

@@ -35,7 +35,7 @@ int shipopt_cache_warm(shipopt_cache *cache, shipopt_runtime *runtime, size_t co
 		return r < 0 ? r : SHIPOPT_EINVAL;
 	struct warming warming = {cache, keys, key_lengths, load, userdata, options, 0};
 	if (runtime)
-		r = shipopt_parallel_for(runtime, count, 1, warm_range, &warming);
+		r = shipopt_runtime_parallel_for(runtime, count, 1, warm_range, &warming);
 	else
 		warm_range(&warming, 0, count);
 	if (r < 0)

@@ -241,7 +241,8 @@ int answer_error(const struct http_request *request, const struct json_value *ro
 	if (request->status < 0)
 		/* The engine's message names method and URL already. */
 		return error_set(ret_error, status, "%s%s%s", request->error ? "" : what, request->error ? "" : ": ",
-			request->error ? shipopt_error_message(request->error) : shipopt_strerror(request->status));
+			request->error ? shipopt_error_message(request->error)
+				       : shipopt_error_description(request->status));
 	struct parsed_error parsed = {0};
 	buffer_init(&parsed.message, MESSAGE_BYTES_MAX);
 	answer_set_http_error(request, root, what, status, blame, &parsed, ret_error);

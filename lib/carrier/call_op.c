@@ -204,7 +204,7 @@ int call_op_write_shipment(struct call_op *self, const shipopt_record *shipment)
 		return self->carrier->provider->create_shipment(&self->exchange.call, shipment);
 	self->exchange.status = error_set(&self->exchange.error, SHIPOPT_EINVAL,
 		"the shipment's \"%s\" says what to buy, and this call must not buy: choose the %s with shipopt_order_set_%s(), or buy "
-		"with shipopt_purchase()",
+		"with shipopt_bulk_purchase()",
 		wish->key, wish->key, wish->key);
 	return 0;
 }
@@ -219,7 +219,7 @@ int call_op_write_shipment(struct call_op *self, const shipopt_record *shipment)
 	const struct provider *provider = carrier->provider;         \
 	return call_op_start(self, (write), ret_op)
 
-int shipopt_shipment_create(shipopt_carrier *carrier, const shipopt_record *shipment, shipopt_done_fn done,
+int shipopt_carrier_shipment_create(shipopt_carrier *carrier, const shipopt_record *shipment, shipopt_done_fn done,
 	void *userdata, shipopt_op **ret_op)
 {
 	if (shipopt_record_kind(shipment) != SHIPOPT_RECORD_SHIPMENT)
@@ -229,8 +229,8 @@ int shipopt_shipment_create(shipopt_carrier *carrier, const shipopt_record *ship
 	return r < 0 ? r : call_op_start(self, call_op_write_shipment(self, shipment), ret_op);
 }
 
-int shipopt_shipment_buy(shipopt_carrier *carrier, const char *shipment_id, const char *rate_id, int64_t insurance,
-	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+int shipopt_carrier_shipment_buy(shipopt_carrier *carrier, const char *shipment_id, const char *rate_id,
+	int64_t insurance, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
 	struct call_op *self;
 	if (text_is_empty(shipment_id) || text_is_empty(rate_id) || insurance < -1)
@@ -243,31 +243,31 @@ int shipopt_shipment_buy(shipopt_carrier *carrier, const char *shipment_id, cons
 		carrier->provider->buy_shipment(&self->exchange.call, shipment_id, rate_id, insurance), ret_op);
 }
 
-int shipopt_shipment_retrieve(shipopt_carrier *carrier, const char *shipment_id, shipopt_done_fn done, void *userdata,
-	shipopt_op **ret_op)
+int shipopt_carrier_shipment_retrieve(shipopt_carrier *carrier, const char *shipment_id, shipopt_done_fn done,
+	void *userdata, shipopt_op **ret_op)
 {
 	if (text_is_empty(shipment_id))
 		return SHIPOPT_EINVAL;
 	TYPED_CALL(provider->retrieve_shipment(call, shipment_id));
 }
 
-int shipopt_shipment_rerate(shipopt_carrier *carrier, const char *shipment_id, shipopt_done_fn done, void *userdata,
-	shipopt_op **ret_op)
+int shipopt_carrier_shipment_rerate(shipopt_carrier *carrier, const char *shipment_id, shipopt_done_fn done,
+	void *userdata, shipopt_op **ret_op)
 {
 	if (text_is_empty(shipment_id))
 		return SHIPOPT_EINVAL;
 	TYPED_CALL(provider->rerate_shipment(call, shipment_id));
 }
 
-int shipopt_shipment_refund(shipopt_carrier *carrier, const char *shipment_id, shipopt_done_fn done, void *userdata,
-	shipopt_op **ret_op)
+int shipopt_carrier_shipment_refund(shipopt_carrier *carrier, const char *shipment_id, shipopt_done_fn done,
+	void *userdata, shipopt_op **ret_op)
 {
 	if (text_is_empty(shipment_id))
 		return SHIPOPT_EINVAL;
 	TYPED_CALL(provider->refund_shipment(call, shipment_id));
 }
 
-int shipopt_tracker_create(shipopt_carrier *carrier, const char *tracking_code, const char *carrier_name,
+int shipopt_carrier_tracker_create(shipopt_carrier *carrier, const char *tracking_code, const char *carrier_name,
 	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
 	if (text_is_empty(tracking_code))
@@ -275,16 +275,16 @@ int shipopt_tracker_create(shipopt_carrier *carrier, const char *tracking_code, 
 	TYPED_CALL(provider->create_tracker(call, tracking_code, carrier_name));
 }
 
-int shipopt_tracker_retrieve(shipopt_carrier *carrier, const char *tracker_id, shipopt_done_fn done, void *userdata,
-	shipopt_op **ret_op)
+int shipopt_carrier_tracker_retrieve(shipopt_carrier *carrier, const char *tracker_id, shipopt_done_fn done,
+	void *userdata, shipopt_op **ret_op)
 {
 	if (text_is_empty(tracker_id))
 		return SHIPOPT_EINVAL;
 	TYPED_CALL(provider->retrieve_tracker(call, tracker_id));
 }
 
-int shipopt_address_create(shipopt_carrier *carrier, const shipopt_record *address, int verify, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_op)
+int shipopt_carrier_address_create(shipopt_carrier *carrier, const shipopt_record *address, int verify,
+	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
 	if (shipopt_record_kind(address) != SHIPOPT_RECORD_ADDRESS || verify < SHIPOPT_VERIFY_NONE ||
 		verify > SHIPOPT_VERIFY_STRICT)
@@ -292,8 +292,8 @@ int shipopt_address_create(shipopt_carrier *carrier, const shipopt_record *addre
 	TYPED_CALL(provider->create_address(call, address, verify));
 }
 
-int shipopt_address_verify(shipopt_carrier *carrier, const char *address_id, shipopt_done_fn done, void *userdata,
-	shipopt_op **ret_op)
+int shipopt_carrier_address_verify(shipopt_carrier *carrier, const char *address_id, shipopt_done_fn done,
+	void *userdata, shipopt_op **ret_op)
 {
 	if (text_is_empty(address_id))
 		return SHIPOPT_EINVAL;

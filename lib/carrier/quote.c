@@ -177,7 +177,7 @@ static int write_quote(struct call_op *self, const shipopt_record *shipment)
 	return r;
 }
 
-int shipopt_shipment_quote(shipopt_carrier *carrier, const shipopt_record *shipment, shipopt_done_fn done,
+int shipopt_carrier_shipment_quote(shipopt_carrier *carrier, const shipopt_record *shipment, shipopt_done_fn done,
 	void *userdata, shipopt_op **ret_op)
 {
 	struct call_op *self;

@@ -23,7 +23,7 @@ static int shipment_has_column(const char *name)
 {
 	shipopt_record *scratch CLEANUP_RECORD = NULL;
 	int r = shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &scratch);
-	return r < 0 ? r : shipopt_shipment_set_column(scratch, name, "", NULL);
+	return r < 0 ? r : shipopt_record_set_column(scratch, name, "", NULL);
 }
 
 static int unknown_column(const char *name, shipopt_error **ret_error)
@@ -65,7 +65,7 @@ static int set_shipment(shipopt_order *order, const char *name, const char *text
 		if (r < 0)
 			return r;
 	}
-	return shipopt_shipment_set_column(order->shipment, name, text, ret_error);
+	return shipopt_record_set_column(order->shipment, name, text, ret_error);
 }
 
 static int set_amount(shipopt_order *order, const char *name, const char *text, shipopt_error **ret_error)

@@ -111,7 +111,7 @@ static int fill_shipment(struct json_value root, shipopt_order *order, shipopt_e
 	int r = record_decode_value(SHIPOPT_RECORD_SHIPMENT, value, &order->shipment);
 	if (r < 0 && r != SHIPOPT_ENOMEM)
 		return error_set(ret_error, r, "column \"shipment\": %s",
-			json_type(value) == JSON_OBJECT ? shipopt_strerror(r) : "not an object");
+			json_type(value) == JSON_OBJECT ? shipopt_error_description(r) : "not an object");
 	char path[RECORD_PATH_SIZE];
 	size_t bytes = r == 0 ? record_find_dropped(order->shipment, path) : 0;
 	if (bytes)

@@ -85,7 +85,7 @@ int row_error(const struct row_reader *reader, int status, shipopt_error *error,
 {
 	const char *message = shipopt_error_message(error);
 	if (!message)
-		message = shipopt_strerror(status);
+		message = shipopt_error_description(status);
 	error_set(ret_error, status, "%s line %lld%s%s", reader->file.name, (long long)reader->row_line,
 		text_has_prefix(message, "column ") ? ", " : ": ", message);
 	shipopt_error_unref(error);

@@ -68,7 +68,7 @@ static void pause_begin(struct listening *self)
 static void fail(struct listening *self, int status, shipopt_error *error)
 {
 	runtime_log(pool_of(self)->runtime, SHIPOPT_LOG_WARNING, "pool: listening failed: %s",
-		error ? shipopt_error_message(error) : shipopt_strerror(status));
+		error ? shipopt_error_message(error) : shipopt_error_description(status));
 	hang_up(self);
 	LIST_FOREACH(node, &self->listeners)
 		listener_fail(listener_at(node), status, error);

@@ -82,14 +82,14 @@ int shipopt_query_bind_bool(shipopt_query *query, int value)
 	return bind_word(query, TYPE_BOOL, value != 0, 1);
 }
 
-int shipopt_query_bind_numeric(shipopt_query *query, int64_t millionths)
+int shipopt_query_bind_decimal(shipopt_query *query, int64_t millionths)
 {
 	char text[DECIMAL_TEXT_SIZE];
 	decimal_format(millionths, 0, text);
 	return bind_checked_text(query, TYPE_NUMERIC, text);
 }
 
-int shipopt_query_bind_timestamp(shipopt_query *query, int64_t unix_us)
+int shipopt_query_bind_time_us(shipopt_query *query, int64_t unix_us)
 {
 	int64_t value;
 	if (__builtin_sub_overflow(unix_us, POSTGRES_EPOCH_US, &value))

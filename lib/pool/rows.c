@@ -104,7 +104,7 @@ int shipopt_rows_float(const shipopt_rows *rows, size_t row, size_t column, doub
 	GETTER(value_float, ret_value);
 }
 
-int shipopt_rows_numeric(const shipopt_rows *rows, size_t row, size_t column, int64_t *ret_millionths)
+int shipopt_rows_decimal(const shipopt_rows *rows, size_t row, size_t column, int64_t *ret_millionths)
 {
 	GETTER(value_numeric, ret_millionths);
 }
@@ -114,7 +114,7 @@ int shipopt_rows_bool(const shipopt_rows *rows, size_t row, size_t column, int *
 	GETTER(value_bool, ret_value);
 }
 
-int shipopt_rows_timestamp(const shipopt_rows *rows, size_t row, size_t column, int64_t *ret_unix_us)
+int shipopt_rows_time_us(const shipopt_rows *rows, size_t row, size_t column, int64_t *ret_unix_us)
 {
 	GETTER(value_timestamp, ret_unix_us);
 }

@@ -251,7 +251,7 @@ static void conclude(struct transaction_op *transaction)
 	} else if (command->status < 0 && state == PQTRANS_INERROR && !transaction->is_over && command->lease->cause) {
 		char message[POOL_MESSAGE_SIZE];
 		const char *own = shipopt_error_message(command->error);
-		snprintf(message, sizeof(message), "%s", own ? own : shipopt_strerror(command->status));
+		snprintf(message, sizeof(message), "%s", own ? own : shipopt_error_description(command->status));
 		hold_caused(transaction, command->status, message);
 	} else if (command->status >= 0 && state == PQTRANS_IDLE) {
 		error_set(&error, SHIPOPT_ESTATE, "the body has ended the transaction by itself");

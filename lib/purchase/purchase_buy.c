@@ -265,7 +265,7 @@ static void purchase_answered(struct exchange *exchange)
 static const char *purchase_end_text(const struct purchase *purchase)
 {
 	const char *message = shipopt_error_message(purchase->end_error);
-	return message ? message : shipopt_strerror(purchase->end_status);
+	return message ? message : shipopt_error_description(purchase->end_status);
 }
 
 /* Keeps the status and error with which the item ends after the transition. */

@@ -119,7 +119,7 @@ static void purchase_submit_failure(struct purchase *purchase, struct ledger_req
 	purchase->end_status = status;
 	shipopt_error_unref(purchase->end_error);
 	purchase->end_error = error;
-	request->reason = error ? shipopt_error_message(error) : shipopt_strerror(status);
+	request->reason = error ? shipopt_error_message(error) : shipopt_error_description(status);
 	request->release = true;
 	purchase_submit(purchase, PURCHASE_FAILING);
 }

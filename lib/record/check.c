@@ -344,7 +344,7 @@ static void check_insurance(struct findings *findings, const shipopt_record *shi
 		find(findings, "insurance", "", "\"%s\" cannot be read as an amount", UNICODE_SHOWN(text));
 }
 
-int shipopt_shipment_check(const shipopt_record *shipment, shipopt_error **ret_error)
+int shipopt_record_check_shipment(const shipopt_record *shipment, shipopt_error **ret_error)
 {
 	struct findings findings;
 	findings.count = 0;

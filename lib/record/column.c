@@ -217,10 +217,10 @@ static int column_set(shipopt_record *record, const struct column *column, const
 	int field = column->field->number;
 	switch (record_codec_type(column->field->codec)) {
 	case SHIPOPT_TYPE_TEXT: return shipopt_record_set_text(record, field, text);
-	case SHIPOPT_TYPE_INTEGER: return shipopt_record_set_integer(record, field, number);
+	case SHIPOPT_TYPE_INTEGER: return shipopt_record_set_int(record, field, number);
 	case SHIPOPT_TYPE_DECIMAL: return shipopt_record_set_decimal(record, field, number);
 	case SHIPOPT_TYPE_MONEY: return shipopt_record_set_money(record, field, number);
-	case SHIPOPT_TYPE_BOOLEAN: return shipopt_record_set_boolean(record, field, number != 0);
+	case SHIPOPT_TYPE_BOOLEAN: return shipopt_record_set_bool(record, field, number != 0);
 	case SHIPOPT_TYPE_JSON: return set_json(record, column, text);
 	default: return SHIPOPT_ETYPE;
 	}
@@ -243,7 +243,7 @@ static int column_apply(const struct column *column, shipopt_record *shipment, c
 	return r;
 }
 
-int shipopt_shipment_set_column(shipopt_record *shipment, const char *name, const char *text, shipopt_error **ret_error)
+int shipopt_record_set_column(shipopt_record *shipment, const char *name, const char *text, shipopt_error **ret_error)
 {
 	struct column column = {.name = name};
 	size_t length, offset;

@@ -116,7 +116,7 @@ static int set_number_text(shipopt_record *record, int field, int type, const ch
 	return r < 0 ? r : set_number(record, field, type, number);
 }
 
-int shipopt_record_set_integer(shipopt_record *record, int field, int64_t value)
+int shipopt_record_set_int(shipopt_record *record, int field, int64_t value)
 {
 	return set_number(record, field, SHIPOPT_TYPE_INTEGER, value);
 }
@@ -146,7 +146,7 @@ int shipopt_record_set_time_ms(shipopt_record *record, int field, int64_t unix_m
 	return set_number(record, field, SHIPOPT_TYPE_TIME, unix_ms);
 }
 
-int shipopt_record_set_boolean(shipopt_record *record, int field, int value)
+int shipopt_record_set_bool(shipopt_record *record, int field, int value)
 {
 	return set_number(record, field, SHIPOPT_TYPE_BOOLEAN, value != 0);
 }
@@ -273,7 +273,7 @@ int shipopt_record_get_json(const shipopt_record *record, int field, const char 
 	return get_text(record, field, SHIPOPT_TYPE_JSON, ret_json);
 }
 
-int shipopt_record_get_integer(const shipopt_record *record, int field, int64_t *ret_value)
+int shipopt_record_get_int(const shipopt_record *record, int field, int64_t *ret_value)
 {
 	return get_number(record, field, SHIPOPT_TYPE_INTEGER, ret_value);
 }
@@ -293,7 +293,7 @@ int shipopt_record_get_time_ms(const shipopt_record *record, int field, int64_t 
 	return get_number(record, field, SHIPOPT_TYPE_TIME, ret_unix_ms);
 }
 
-int shipopt_record_get_boolean(const shipopt_record *record, int field, int *ret_value)
+int shipopt_record_get_bool(const shipopt_record *record, int field, int *ret_value)
 {
 	int64_t number;
 	int r = ret_value ? get_number(record, field, SHIPOPT_TYPE_BOOLEAN, &number) : SHIPOPT_EINVAL;

@@ -3,7 +3,7 @@
 #include "runtime/runtime_private.h"
 
 /*
- * shipopt_parallel_for(): a counter of pieces that the caller and one helper task per worker draw from.
+ * shipopt_runtime_parallel_for(): a counter of pieces that the caller and one helper task per worker draw from.
  *
  * The job is allocated, as a helper may be run by a busy worker long after the caller has left; without memory the caller
  * does all pieces itself. When nothing is left to draw, the caller waits for pieces that others still work on; on a worker it
@@ -117,7 +117,8 @@ static void run_alone(size_t count, size_t grain, shipopt_range_fn body, void *u
 		body(userdata, begin, begin + MIN(grain, count - begin));
 }
 
-int shipopt_parallel_for(shipopt_runtime *runtime, size_t count, size_t grain, shipopt_range_fn body, void *userdata)
+int shipopt_runtime_parallel_for(shipopt_runtime *runtime, size_t count, size_t grain, shipopt_range_fn body,
+	void *userdata)
 {
 	if (!runtime || !body)
 		return SHIPOPT_EINVAL;

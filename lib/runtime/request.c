@@ -59,7 +59,7 @@ void shipopt_request_fail(shipopt_request *request, int code, const char *messag
 		return;
 	if (code >= 0)
 		code = SHIPOPT_EINVAL;
-	request_answer(request, code, 0, error_new(code, message ? message : shipopt_strerror(code)));
+	request_answer(request, code, 0, error_new(code, message ? message : shipopt_error_description(code)));
 }
 
 const struct shipopt_record *shipopt_request_record(const shipopt_request *request)

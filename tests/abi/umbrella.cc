@@ -25,7 +25,7 @@ int main()
 		return 1;
 	if (shipopt_runtime_new(nullptr, &runtime) < 0)
 		return 2;
-	if (shipopt_parallel_for(runtime, sizeof(touched), 0, count, touched) < 0)
+	if (shipopt_runtime_parallel_for(runtime, sizeof(touched), 0, count, touched) < 0)
 		return 3;
 	for (unsigned char value : touched)
 		if (value != 1)

@@ -24,7 +24,7 @@ static void on_done(void *userdata, shipopt_op *op)
 
 static void retrieve(struct play *play)
 {
-	int r = shipopt_shipment_retrieve(process.carrier, "shp_0", on_done, play, &play->ops[play->count]);
+	int r = shipopt_carrier_shipment_retrieve(process.carrier, "shp_0", on_done, play, &play->ops[play->count]);
 	play->failures += r < 0;
 	play->count += r == 0;
 }
@@ -36,7 +36,7 @@ static void quote(struct play *play)
 		play->failures++;
 		return;
 	}
-	int r = shipopt_shipment_quote(process.carrier, shipopt_order_shipment(order), on_done, play,
+	int r = shipopt_carrier_shipment_quote(process.carrier, shipopt_order_shipment(order), on_done, play,
 		&play->ops[play->count]);
 	shipopt_order_free(order);
 	play->failures += r < 0;

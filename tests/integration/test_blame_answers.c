@@ -87,16 +87,16 @@ static void what_passes_is_repeated_where_that_is_safe(void **state)
 			"{\"error\":{\"code\":\"IN_FLIGHT\",\"message\":\"A duplicate request is in flight\"}}");
 		open_at_server("carrier.attempts_max=3");
 		snprintf(words, sizeof(words), "HTTP %.3s IN_FLIGHT: A duplicate request is in flight", lines[i]);
-		int r = shipopt_tracker_create(fixture.carrier, "EZ1", NULL, NULL, NULL, &op);
+		int r = shipopt_carrier_tracker_create(fixture.carrier, "EZ1", NULL, NULL, NULL, &op);
 		expect(r, op, statuses[i], words);
-		r = shipopt_tracker_retrieve(fixture.carrier, "trk_1", NULL, NULL, &op);
+		r = shipopt_carrier_tracker_retrieve(fixture.carrier, "trk_1", NULL, NULL, &op);
 		expect(r, op, statuses[i], words);
 		assert_int_equal(script_server_requests(server, "/v2/trackers"), 3);
 		assert_int_equal(script_server_requests(server, "/v2/trackers/trk_1"), 3);
 		/* Not safe to repeat; the outcome of a purchase is not known by it. */
-		r = shipopt_shipment_refund(fixture.carrier, "shp_1", NULL, NULL, &op);
+		r = shipopt_carrier_shipment_refund(fixture.carrier, "shp_1", NULL, NULL, &op);
 		expect(r, op, i == 0 ? SHIPOPT_EINDOUBT : SHIPOPT_EBUSY, words);
-		r = shipopt_shipment_buy(fixture.carrier, "shp_1", "rate_1", -1, NULL, NULL, &op);
+		r = shipopt_carrier_shipment_buy(fixture.carrier, "shp_1", "rate_1", -1, NULL, NULL, &op);
 		expect(r, op, SHIPOPT_EINDOUBT, words);
 		assert_int_equal(script_server_requests(server, "/v2/shipments/shp_1/refund"), 1);
 		assert_int_equal(script_server_requests(server, "/v2/shipments/shp_1/buy"), 1);
@@ -110,7 +110,7 @@ static void a_retry_after_of_a_conflict_is_waited_for(void **state)
 	serve("409 Conflict", "Retry-After: 1\r\n", "");
 	open_at_server("carrier.attempts_max=2");
 	int64_t begun_us = clock_now_us();
-	int r = shipopt_tracker_create(fixture.carrier, "EZ1", NULL, NULL, NULL, &op);
+	int r = shipopt_carrier_tracker_create(fixture.carrier, "EZ1", NULL, NULL, NULL, &op);
 	expect(r, op, SHIPOPT_EBUSY, "HTTP 409");
 	assert_true(clock_now_us() - begun_us >= 1000000);
 	assert_int_equal(script_server_requests(server, "/v2/trackers"), 2);
@@ -128,7 +128,7 @@ static void a_gateways_refusal_of_a_purchase_proves_nothing(void **state)
 			shipopt_op *op;
 			serve(lines[i], "", bodies[j]);
 			open_at_server("");
-			int r = shipopt_shipment_buy(fixture.carrier, "shp_1", "rate_1", -1, NULL, NULL, &op);
+			int r = shipopt_carrier_shipment_buy(fixture.carrier, "shp_1", "rate_1", -1, NULL, NULL, &op);
 			expect(r, op, SHIPOPT_EINDOUBT, "POST /shipments/shp_1/buy: HTTP 4");
 			close_server();
 		}
@@ -136,7 +136,7 @@ static void a_gateways_refusal_of_a_purchase_proves_nothing(void **state)
 	shipopt_op *op;
 	serve("422 Unprocessable", "", "{\"error\":{\"code\":\"SHIPMENT.POSTAGE.FAILURE\",\"message\":\"no\"}}");
 	open_at_server("");
-	int r = shipopt_shipment_buy(fixture.carrier, "shp_1", "rate_1", -1, NULL, NULL, &op);
+	int r = shipopt_carrier_shipment_buy(fixture.carrier, "shp_1", "rate_1", -1, NULL, NULL, &op);
 	expect(r, op, SHIPOPT_EREFUSED, "SHIPMENT.POSTAGE.FAILURE: no");
 	close_server();
 }
@@ -146,7 +146,7 @@ static void a_redirect_is_named_and_not_followed(void **state)
 	shipopt_op *op;
 	serve("301 Moved Permanently", "Location: /v2/shipments\r\n", "");
 	open_at_server("");
-	int r = shipopt_tracker_create(fixture.carrier, "EZ1", NULL, NULL, NULL, &op);
+	int r = shipopt_carrier_tracker_create(fixture.carrier, "EZ1", NULL, NULL, NULL, &op);
 	expect(r, op, SHIPOPT_EPROTOCOL,
 		"POST /trackers: HTTP 301; it redirects to \"/v2/shipments\", which is not followed; is the base URL");
 	r = shipopt_carrier_call(fixture.carrier, "GET", "/trackers", NULL, NULL, NULL, NULL, &op);
@@ -168,7 +168,7 @@ static void a_far_retry_after_ends_the_wait_at_once_in_every_form(void **state)
 		serve("429 Too Many Requests", forms[i],
 			"{\"error\":{\"code\":\"RATE_LIMITED\",\"message\":\"slow down\"}}");
 		open_at_server("");
-		int r = shipopt_tracker_create(fixture.carrier, "EZ1", NULL, NULL, NULL, &op);
+		int r = shipopt_carrier_tracker_create(fixture.carrier, "EZ1", NULL, NULL, NULL, &op);
 		assert_int_equal(r, 0);
 		assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_ERATELIMIT);
 		const shipopt_error *error = shipopt_op_error(op);
@@ -180,7 +180,7 @@ static void a_far_retry_after_ends_the_wait_at_once_in_every_form(void **state)
 		assert_string_equal(shipopt_error_carrier_code(error), "RATE_LIMITED");
 		shipopt_op_unref(op);
 		/* The next one is not even sent, and says why. */
-		r = shipopt_tracker_create(fixture.carrier, "EZ2", NULL, NULL, NULL, &op);
+		r = shipopt_carrier_tracker_create(fixture.carrier, "EZ2", NULL, NULL, NULL, &op);
 		expect(r, op, SHIPOPT_ERATELIMIT,
 			"nothing was sent; another call failed: POST /trackers: HTTP 429 RATE_LIMITED: slow down");
 		assert_int_equal(script_server_requests(server, NULL), 1);

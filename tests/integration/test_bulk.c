@@ -189,12 +189,12 @@ static void other_content_under_a_bought_key_is_a_conflict_that_names_the_fields
 	shipopt_order *order = fixture_order("key", 1);
 	fixture_start(&fixture, NULL);
 	fixture_open(&fixture, QUICK);
-	assert_int_equal(shipopt_purchase(fixture.bulk, order, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_bulk_purchase(fixture.bulk, order, NULL, NULL, &op), 0);
 	assert_int_equal(shipopt_op_wait(op, -1), 0);
 	assert_int_equal(shipopt_op_value(op), 0);
 	assert_non_null(shipopt_record_text(shipopt_op_record(op), SHIPOPT_SHIPMENT_TRACKING_CODE));
 	shipopt_op_unref(op);
-	assert_int_equal(shipopt_purchase(fixture.bulk, order, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_bulk_purchase(fixture.bulk, order, NULL, NULL, &op), 0);
 	assert_int_equal(shipopt_op_wait(op, -1), 0);
 	assert_int_equal(shipopt_op_value(op), 1);
 	assert_non_null(shipopt_record_text(shipopt_op_record(op), SHIPOPT_SHIPMENT_TRACKING_CODE));
@@ -202,7 +202,7 @@ static void other_content_under_a_bought_key_is_a_conflict_that_names_the_fields
 	shipopt_order_free(order);
 	order = fixture_order("key", 2);
 	assert_int_equal(shipopt_order_set_key(order, "key-1"), 0);
-	assert_int_equal(shipopt_purchase(fixture.bulk, order, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_bulk_purchase(fixture.bulk, order, NULL, NULL, &op), 0);
 	assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_ECONFLICT);
 	assert_non_null(strstr(shipopt_error_message(shipopt_op_error(op)), "parcel.weight"));
 	shipopt_op_unref(op);
@@ -215,7 +215,7 @@ static void other_content_under_a_bought_key_is_a_conflict_that_names_the_fields
 static int purchase(struct bulk_fixture *fixture, const shipopt_order *order, char *message, size_t size)
 {
 	shipopt_op *op;
-	assert_int_equal(shipopt_purchase(fixture->bulk, order, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_bulk_purchase(fixture->bulk, order, NULL, NULL, &op), 0);
 	int status = shipopt_op_wait(op, -1);
 	const char *text = shipopt_error_message(shipopt_op_error(op));
 	snprintf(message, size, "%s", text ? text : "");
@@ -371,7 +371,7 @@ static void a_host_call_runs_for_every_order(void **state)
 				 NULL, &run),
 		0);
 	assert_int_equal(shipopt_op_wait(run, -1), 0);
-	assert_int_equal(shipopt_run_stat(run, SHIPOPT_RUN_DONE, &done), 0);
+	assert_int_equal(shipopt_run_stat(run, SHIPOPT_RUN_STAT_DONE, &done), 0);
 	assert_int_equal(done, 1000);
 	assert_int_equal(sum, 10 * 3 + 90 * 4 + 900 * 5);
 	shipopt_op_unref(run);

@@ -44,7 +44,7 @@ static void a_paused_run_starts_nothing_and_goes_on_when_resumed(void **state)
 	while (sandbox_count(&fixture.sandbox, "labels") < 5)
 		;
 	assert_int_equal(shipopt_run_pause(run), 0);
-	while (number_of(run, SHIPOPT_RUN_IN_FLIGHT) > 0)
+	while (number_of(run, SHIPOPT_RUN_STAT_IN_FLIGHT) > 0)
 		;
 	int64_t creations = sandbox_requests(&fixture.sandbox, "POST /shipments");
 	push_some(source, 20, 60); /* whether or not it has got through the others */
@@ -173,7 +173,7 @@ static void a_purchase_whose_kept_connection_dies_unanswered_is_on_the_wire_once
 	fixture_start(&fixture, options);
 	fixture_open(&fixture, QUICK " carrier.timeout_ms=1000 carrier.settle_ms=4000 bulk.lease_ms=6000");
 	int64_t begun_us = clock_now_us();
-	assert_int_equal(shipopt_purchase(fixture.bulk, order, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_bulk_purchase(fixture.bulk, order, NULL, NULL, &op), 0);
 	/* Until it has settled it may not be sent again; it is read back instead. */
 	int64_t sent_us = await_purchase(&fixture, begun_us);
 	while (clock_now_us() < sent_us + 900000)

@@ -87,7 +87,7 @@ static void an_order_waits_for_a_carrier_that_is_down_and_others_pass_it(void **
 	assert_int_equal(shipopt_bulk_buy(fixture.bulk, one_order_by_ups(0), NULL, NULL, NULL, &run), 0);
 	int64_t waiting = 0;
 	while (waiting == 0)
-		assert_int_equal(shipopt_run_stat(run, SHIPOPT_RUN_SETTLING, &waiting), 0);
+		assert_int_equal(shipopt_run_stat(run, SHIPOPT_RUN_STAT_SETTLING, &waiting), 0);
 	fixture_buy(&fixture, fixture_orders(10, "other"), &result);
 	assert_int_equal(result.done, 10);
 	assert_int_equal(shipopt_op_is_done(run), 0);
@@ -340,8 +340,8 @@ static void good_addresses_are_verified_and_bad_ones_refused(void **state)
 			continue;
 		shipopt_record *shipment;
 		assert_int_equal(shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &shipment), 0);
-		assert_int_equal(shipopt_shipment_set_column(shipment, "to_street1", "Unknown Road 1", NULL), 0);
-		assert_int_equal(shipopt_shipment_set_column(shipment, "to_country", "US", NULL), 0);
+		assert_int_equal(shipopt_record_set_column(shipment, "to_street1", "Unknown Road 1", NULL), 0);
+		assert_int_equal(shipopt_record_set_column(shipment, "to_country", "US", NULL), 0);
 		assert_int_equal(shipopt_order_set_shipment(orders[i], shipment), 0);
 	}
 	assert_int_equal(shipopt_source_new_array(orders, ARRAY_SIZE(orders), &source), 0);

@@ -51,7 +51,7 @@ static shipopt_op *create(size_t number)
 {
 	shipopt_op *op;
 	shipopt_order *order = fixture_order("call", number);
-	int r = shipopt_shipment_create(fixture.carrier, shipopt_order_shipment(order), NULL, NULL, &op);
+	int r = shipopt_carrier_shipment_create(fixture.carrier, shipopt_order_shipment(order), NULL, NULL, &op);
 	shipopt_order_free(order);
 	return wait_for(r, op, 0);
 }
@@ -69,23 +69,23 @@ static void a_shipment_is_created_rated_bought_read_and_refunded(void **state)
 	snprintf(id, sizeof(id), "%s", text_of(op, SHIPOPT_SHIPMENT_ID));
 	shipopt_op_unref(op);
 
-	WAIT(shipopt_shipment_rerate(fixture.carrier, id, NULL, NULL, &op), 0);
+	WAIT(shipopt_carrier_shipment_rerate(fixture.carrier, id, NULL, NULL, &op), 0);
 	const shipopt_record *first = shipopt_record_item(shipopt_op_record(op), SHIPOPT_SHIPMENT_RATES, 0);
 	snprintf(rate, sizeof(rate), "%s", shipopt_record_text(first, SHIPOPT_RATE_ID));
 	shipopt_op_unref(op);
 
-	WAIT(shipopt_shipment_buy(fixture.carrier, id, rate, 100000000, NULL, NULL, &op), 0);
+	WAIT(shipopt_carrier_shipment_buy(fixture.carrier, id, rate, 100000000, NULL, NULL, &op), 0);
 	assert_non_null(text_of(op, SHIPOPT_SHIPMENT_TRACKING_CODE));
 	shipopt_op_unref(op);
-	WAIT(shipopt_shipment_buy(fixture.carrier, id, rate, -1, NULL, NULL, &op), SHIPOPT_EREFUSED);
+	WAIT(shipopt_carrier_shipment_buy(fixture.carrier, id, rate, -1, NULL, NULL, &op), SHIPOPT_EREFUSED);
 	assert_string_equal(shipopt_error_carrier_code(shipopt_op_error(op)), "SHIPMENT.POSTAGE.EXISTS");
 	assert_non_null(shipopt_error_request_id(shipopt_op_error(op)));
 	shipopt_op_unref(op);
 
-	WAIT(shipopt_shipment_retrieve(fixture.carrier, id, NULL, NULL, &op), 0);
+	WAIT(shipopt_carrier_shipment_retrieve(fixture.carrier, id, NULL, NULL, &op), 0);
 	assert_non_null(shipopt_record_child(shipopt_op_record(op), SHIPOPT_SHIPMENT_POSTAGE_LABEL));
 	shipopt_op_unref(op);
-	WAIT(shipopt_shipment_refund(fixture.carrier, id, NULL, NULL, &op), 0);
+	WAIT(shipopt_carrier_shipment_refund(fixture.carrier, id, NULL, NULL, &op), 0);
 	assert_string_equal(text_of(op, SHIPOPT_SHIPMENT_REFUND_STATUS), "submitted");
 	shipopt_op_unref(op);
 	stop();
@@ -97,12 +97,12 @@ static void trackers_and_addresses(void **state)
 	shipopt_op *op;
 	shipopt_record *address;
 	start(NULL, NULL);
-	WAIT(shipopt_tracker_create(fixture.carrier, "EZ4000000004", NULL, NULL, NULL, &op), 0);
+	WAIT(shipopt_carrier_tracker_create(fixture.carrier, "EZ4000000004", NULL, NULL, NULL, &op), 0);
 	assert_string_equal(text_of(op, SHIPOPT_TRACKER_STATUS), "delivered");
 	assert_true(shipopt_record_count(shipopt_op_record(op), SHIPOPT_TRACKER_TRACKING_DETAILS) > 0);
 	snprintf(id, sizeof(id), "%s", text_of(op, SHIPOPT_TRACKER_ID));
 	shipopt_op_unref(op);
-	WAIT(shipopt_tracker_retrieve(fixture.carrier, id, NULL, NULL, &op), 0);
+	WAIT(shipopt_carrier_tracker_retrieve(fixture.carrier, id, NULL, NULL, &op), 0);
 	assert_string_equal(text_of(op, SHIPOPT_TRACKER_TRACKING_CODE), "EZ4000000004");
 	shipopt_op_unref(op);
 
@@ -113,14 +113,14 @@ static void trackers_and_addresses(void **state)
 	assert_int_equal(shipopt_record_set_text(address, SHIPOPT_ADDRESS_STATE, "MA"), 0);
 	assert_int_equal(shipopt_record_set_text(address, SHIPOPT_ADDRESS_ZIP, "02116"), 0);
 	assert_int_equal(shipopt_record_set_text(address, SHIPOPT_ADDRESS_COUNTRY, "US"), 0);
-	WAIT(shipopt_address_create(fixture.carrier, address, SHIPOPT_VERIFY_SOFT, NULL, NULL, &op), 0);
+	WAIT(shipopt_carrier_address_create(fixture.carrier, address, SHIPOPT_VERIFY_SOFT, NULL, NULL, &op), 0);
 	const char *verifications = NULL;
 	assert_int_equal(shipopt_record_get_json(shipopt_op_record(op), SHIPOPT_ADDRESS_VERIFICATIONS, &verifications),
 		1);
 	assert_non_null(strstr(verifications, "\"success\":true"));
 	snprintf(id, sizeof(id), "%s", text_of(op, SHIPOPT_ADDRESS_ID));
 	shipopt_op_unref(op);
-	WAIT(shipopt_address_verify(fixture.carrier, id, NULL, NULL, &op), 0);
+	WAIT(shipopt_carrier_address_verify(fixture.carrier, id, NULL, NULL, &op), 0);
 	assert_non_null(text_of(op, SHIPOPT_ADDRESS_ID));
 	shipopt_op_unref(op);
 	shipopt_record_free(address);
@@ -192,7 +192,7 @@ static void a_call_that_takes_too_long_times_out_and_a_canceled_one_says_what_is
 	static const char *const options[] = {"--latency-ms", "20000", NULL}; /* longer than the test */
 	shipopt_op *op, *second;
 	start(options, "carrier.timeout_ms=1000 carrier.attempts_max=1 carrier.concurrency_max=1 carrier.adaptive=0");
-	WAIT(shipopt_tracker_retrieve(fixture.carrier, "trk_1", NULL, NULL, &op), SHIPOPT_ETIMEDOUT);
+	WAIT(shipopt_carrier_tracker_retrieve(fixture.carrier, "trk_1", NULL, NULL, &op), SHIPOPT_ETIMEDOUT);
 	shipopt_op_unref(op);
 	fixture_close(&fixture);
 	fixture_open_handles(&fixture, "carrier.concurrency_max=1 carrier.adaptive=0");
@@ -202,7 +202,7 @@ static void a_call_that_takes_too_long_times_out_and_a_canceled_one_says_what_is
 		0);
 	while (sandbox_requests(&fixture.sandbox, "POST /parcels") == 0)
 		;
-	assert_int_equal(shipopt_tracker_retrieve(fixture.carrier, "trk_1", NULL, NULL, &second), 0);
+	assert_int_equal(shipopt_carrier_tracker_retrieve(fixture.carrier, "trk_1", NULL, NULL, &second), 0);
 	assert_int_equal(shipopt_op_cancel(second), 0);
 	second = wait_for(0, second, SHIPOPT_ECANCELED);
 	assert_int_equal(shipopt_op_cancel(op), 0);
@@ -218,7 +218,7 @@ static void a_server_that_is_not_there_is_a_clear_error(void **state)
 	fixture_start(&fixture, NULL);
 	fixture_open_handles(&fixture,
 		"carrier.base_url=http://127.0.0.1:1/v2 carrier.retry_base_ms=1 carrier.retry_cap_ms=2");
-	WAIT(shipopt_tracker_retrieve(fixture.carrier, "trk_1", NULL, NULL, &op), SHIPOPT_ECONNECT);
+	WAIT(shipopt_carrier_tracker_retrieve(fixture.carrier, "trk_1", NULL, NULL, &op), SHIPOPT_ECONNECT);
 	assert_non_null(strstr(shipopt_error_message(shipopt_op_error(op)), "127.0.0.1"));
 	shipopt_op_unref(op);
 	stop();
@@ -249,8 +249,10 @@ static void completions_arrive_in_a_queue_of_the_hosts(void **state)
 	shipopt_carrier_config_free(config);
 	count_done = 0;
 	for (int i = 0; i < 4; i++)
-		assert_int_equal(shipopt_tracker_create(fixture.carrier, "EZ1000000001", NULL, on_done, NULL, NULL), 0);
-	assert_int_equal(shipopt_tracker_create(fixture.carrier, "EZ1000000001", NULL, on_done, NULL, NULL),
+		assert_int_equal(shipopt_carrier_tracker_create(fixture.carrier, "EZ1000000001", NULL, on_done, NULL,
+					 NULL),
+			0);
+	assert_int_equal(shipopt_carrier_tracker_create(fixture.carrier, "EZ1000000001", NULL, on_done, NULL, NULL),
 		SHIPOPT_EAGAIN);
 	while (count_done < 4) {
 		struct pollfd waited = {.fd = shipopt_queue_fd(queue), .events = POLLIN};
@@ -258,7 +260,7 @@ static void completions_arrive_in_a_queue_of_the_hosts(void **state)
 		assert_true(shipopt_queue_dispatch(queue, 0, 0) > 0);
 	}
 	/* Waiting on this thread dispatches the queue meanwhile. */
-	assert_int_equal(shipopt_tracker_create(fixture.carrier, "EZ1000000001", NULL, on_done, NULL, &op), 0);
+	assert_int_equal(shipopt_carrier_tracker_create(fixture.carrier, "EZ1000000001", NULL, on_done, NULL, &op), 0);
 	assert_int_equal(shipopt_op_wait(op, -1), 0);
 	assert_int_equal(count_done, 5);
 	shipopt_op_unref(op);
@@ -274,10 +276,12 @@ static void closing_with_calls_on_the_wire_delivers_each(void **state)
 	start(options, NULL);
 	count_done = 0;
 	for (int i = 0; i < 50; i++)
-		assert_int_equal(shipopt_tracker_create(fixture.carrier, "EZ1000000001", NULL, on_done, NULL, NULL), 0);
+		assert_int_equal(shipopt_carrier_tracker_create(fixture.carrier, "EZ1000000001", NULL, on_done, NULL,
+					 NULL),
+			0);
 	assert_int_equal(shipopt_runtime_close(fixture.runtime, 0), SHIPOPT_ETIMEDOUT);
 	assert_int_equal(count_done, 50);
-	assert_int_equal(shipopt_tracker_create(fixture.carrier, "EZ1000000001", NULL, on_done, NULL, NULL),
+	assert_int_equal(shipopt_carrier_tracker_create(fixture.carrier, "EZ1000000001", NULL, on_done, NULL, NULL),
 		SHIPOPT_ESHUTDOWN);
 	stop();
 }

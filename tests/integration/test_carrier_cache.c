@@ -42,7 +42,7 @@ static void make_trackers(void)
 		shipopt_op *op;
 		char code[32];
 		snprintf(code, sizeof(code), "EZ%d00000000%d", 1 + i % 4, i);
-		assert_int_equal(shipopt_tracker_create(fixture.carrier, code, NULL, NULL, NULL, &op), 0);
+		assert_int_equal(shipopt_carrier_tracker_create(fixture.carrier, code, NULL, NULL, NULL, &op), 0);
 		assert_int_equal(shipopt_op_wait(op, -1), 0);
 		snprintf(trackers[i], sizeof(trackers[i]), "%s",
 			shipopt_record_text(shipopt_op_record(op), SHIPOPT_TRACKER_ID));
@@ -81,7 +81,7 @@ static int64_t cache_stat(int stat)
 static int read_tracker(const char *id)
 {
 	shipopt_op *op;
-	assert_int_equal(shipopt_tracker_retrieve(fixture.carrier, id, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_carrier_tracker_retrieve(fixture.carrier, id, NULL, NULL, &op), 0);
 	assert_int_equal(shipopt_op_wait(op, -1), 0);
 	assert_string_equal(shipopt_record_text(shipopt_op_record(op), SHIPOPT_TRACKER_ID), id);
 	int is_cached = shipopt_op_is_cached(op);
@@ -127,7 +127,8 @@ static void a_hundred_at_once_are_one_request(void **state)
 	int64_t before = tracker_reads();
 	done_count = done_good = 0;
 	for (int i = 0; i < 100; i++)
-		assert_int_equal(shipopt_tracker_retrieve(fixture.carrier, trackers[1], on_done, trackers[1], &ops[i]),
+		assert_int_equal(shipopt_carrier_tracker_retrieve(fixture.carrier, trackers[1], on_done, trackers[1],
+					 &ops[i]),
 			0);
 	for (int i = 0; i < 100; i++) {
 		assert_int_equal(shipopt_op_wait(ops[i], -1), 0);
@@ -145,7 +146,9 @@ static void a_label_is_bought_and_refunded_with_what_was_kept_made_dead_in_time(
 	shipopt_op *op;
 	start(NULL, NULL);
 	shipopt_order *order = fixture_order("cached", 1);
-	assert_int_equal(shipopt_shipment_create(fixture.carrier, shipopt_order_shipment(order), NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_carrier_shipment_create(fixture.carrier, shipopt_order_shipment(order), NULL, NULL,
+				 &op),
+		0);
 	shipopt_order_free(order);
 	assert_int_equal(shipopt_op_wait(op, -1), 0);
 	const shipopt_record *shipment = shipopt_op_record(op);
@@ -156,14 +159,15 @@ static void a_label_is_bought_and_refunded_with_what_was_kept_made_dead_in_time(
 	static const char *const expected[] = {NULL, NULL, "bought", "bought", "submitted"};
 	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
 		if (i == 2)
-			assert_int_equal(shipopt_shipment_buy(fixture.carrier, id, rate, -1, NULL, NULL, &op), 0);
+			assert_int_equal(shipopt_carrier_shipment_buy(fixture.carrier, id, rate, -1, NULL, NULL, &op),
+				0);
 		if (i == 4)
-			assert_int_equal(shipopt_shipment_refund(fixture.carrier, id, NULL, NULL, &op), 0);
+			assert_int_equal(shipopt_carrier_shipment_refund(fixture.carrier, id, NULL, NULL, &op), 0);
 		if (i == 2 || i == 4) {
 			assert_int_equal(shipopt_op_wait(op, -1), 0);
 			shipopt_op_unref(op);
 		}
-		assert_int_equal(shipopt_shipment_retrieve(fixture.carrier, id, NULL, NULL, &op), 0);
+		assert_int_equal(shipopt_carrier_shipment_retrieve(fixture.carrier, id, NULL, NULL, &op), 0);
 		assert_int_equal(shipopt_op_wait(op, -1), 0);
 		shipment = shipopt_op_record(op);
 		assert_int_equal(shipopt_op_is_cached(op), i == 3); /* not kept before it has postage */
@@ -199,8 +203,8 @@ static void quotes_come_from_the_carrier_once(void **state)
 	for (int i = 0; i < 3; i++) {
 		shipopt_op *op;
 		shipopt_order *order = fixture_order("quoted", 1);
-		assert_int_equal(shipopt_shipment_quote(fixture.carrier, shipopt_order_shipment(order), NULL, NULL,
-					 &op),
+		assert_int_equal(shipopt_carrier_shipment_quote(fixture.carrier, shipopt_order_shipment(order), NULL,
+					 NULL, &op),
 			0);
 		shipopt_order_free(order);
 		assert_int_equal(shipopt_op_wait(op, -1), 0);
@@ -246,15 +250,19 @@ static void completions_of_kept_answers_take_the_usual_way(void **state)
 	done_count = done_good = 0;
 	/* A slot for each; none completes before the queue is dispatched. */
 	for (int i = 0; i < 8; i++)
-		assert_int_equal(shipopt_tracker_retrieve(fixture.carrier, trackers[0], on_done, trackers[0], NULL), 0);
-	assert_int_equal(shipopt_tracker_retrieve(fixture.carrier, trackers[0], on_done, trackers[0], NULL),
+		assert_int_equal(shipopt_carrier_tracker_retrieve(fixture.carrier, trackers[0], on_done, trackers[0],
+					 NULL),
+			0);
+	assert_int_equal(shipopt_carrier_tracker_retrieve(fixture.carrier, trackers[0], on_done, trackers[0], NULL),
 		SHIPOPT_EAGAIN);
 	assert_int_equal(done_count, 0);
 	assert_int_equal(shipopt_queue_dispatch(queue, 0, 0), 8);
 	assert_int_equal(done_good, 8);
 	/* Of those that wait for a load, too. */
 	for (int i = 0; i < 8; i++)
-		assert_int_equal(shipopt_tracker_retrieve(fixture.carrier, trackers[1], on_done, trackers[1], NULL), 0);
+		assert_int_equal(shipopt_carrier_tracker_retrieve(fixture.carrier, trackers[1], on_done, trackers[1],
+					 NULL),
+			0);
 	while (done_count < 16)
 		assert_true(shipopt_queue_dispatch(queue, 0, 10000) > 0);
 	assert_int_equal(done_good, 16);
@@ -277,7 +285,7 @@ static void ask_again(void *userdata, shipopt_op *op)
 	depth++;
 	if (--chain_left == 0)
 		sem_post(&chain_over);
-	else if (shipopt_tracker_retrieve(fixture.carrier, userdata, ask_again, userdata, NULL) < 0)
+	else if (shipopt_carrier_tracker_retrieve(fixture.carrier, userdata, ask_again, userdata, NULL) < 0)
 		abort();
 	depth--;
 }
@@ -290,7 +298,8 @@ static void inline_completions_never_come_from_inside_the_call(void **state)
 	done_count = done_good = 0;
 	chain_left = 200;
 	assert_int_equal(sem_init(&chain_over, 0, 0), 0);
-	assert_int_equal(shipopt_tracker_retrieve(fixture.carrier, trackers[0], ask_again, trackers[0], NULL), 0);
+	assert_int_equal(shipopt_carrier_tracker_retrieve(fixture.carrier, trackers[0], ask_again, trackers[0], NULL),
+		0);
 	assert_int_equal(sem_wait(&chain_over), 0);
 	assert_int_equal(done_count, 200);
 	assert_int_equal(done_good, 200);
@@ -305,8 +314,8 @@ static void a_large_answer_is_read_by_a_worker(void **state)
 	for (int i = 0; i < 60; i++) {
 		shipopt_op *op;
 		shipopt_order *order = fixture_order("large", (size_t)i);
-		assert_int_equal(shipopt_shipment_create(fixture.carrier, shipopt_order_shipment(order), NULL, NULL,
-					 &op),
+		assert_int_equal(shipopt_carrier_shipment_create(fixture.carrier, shipopt_order_shipment(order), NULL,
+					 NULL, &op),
 			0);
 		shipopt_order_free(order);
 		assert_int_equal(shipopt_op_wait(op, -1), 0);
@@ -334,7 +343,8 @@ static void closing_with_calls_that_wait_delivers_each(void **state)
 	start(options, NULL);
 	done_count = 0;
 	for (int i = 0; i < 50; i++)
-		assert_int_equal(shipopt_tracker_retrieve(fixture.carrier, "trk_1", on_done, trackers[0], NULL), 0);
+		assert_int_equal(shipopt_carrier_tracker_retrieve(fixture.carrier, "trk_1", on_done, trackers[0], NULL),
+			0);
 	assert_int_equal(shipopt_runtime_close(fixture.runtime, 0), SHIPOPT_ETIMEDOUT);
 	assert_int_equal(done_count, 50);
 	stop();
@@ -353,10 +363,12 @@ static void runtimes_that_share_a_cache_close_in_any_order(void **state)
 		done_count = done_good = 0;
 		assert_int_equal(shipopt_cache_clear(fixture.cache), 0);
 		shipopt_op *op;
-		assert_int_equal(shipopt_tracker_retrieve(fixture.carrier, trackers[2], on_done, trackers[2], &op), 0);
+		assert_int_equal(shipopt_carrier_tracker_retrieve(fixture.carrier, trackers[2], on_done, trackers[2],
+					 &op),
+			0);
 		for (int i = 1; i < 10; i++)
-			assert_int_equal(shipopt_tracker_retrieve(other.carrier, trackers[2], on_done, trackers[2],
-						 NULL),
+			assert_int_equal(shipopt_carrier_tracker_retrieve(other.carrier, trackers[2], on_done,
+						 trackers[2], NULL),
 				0);
 		if (round % 2) { /* most likely while they wait */
 			int r = shipopt_runtime_close(other.runtime, 0);
@@ -379,7 +391,7 @@ static void *ask_cancel_and_forget(void *argument)
 		shipopt_op *op;
 		seed = seed * 1103515245 + 12345;
 		const char *id = trackers[(seed >> 16) % TRACKERS];
-		if (shipopt_tracker_retrieve(fixture.carrier, id, on_done, (void *)(uintptr_t)id, &op) < 0)
+		if (shipopt_carrier_tracker_retrieve(fixture.carrier, id, on_done, (void *)(uintptr_t)id, &op) < 0)
 			abort();
 		if ((seed >> 20) % 5 == 0)
 			shipopt_op_cancel(op);

@@ -98,11 +98,11 @@ enum typed { RETRIEVE, RERATE, REFUND, BUY, TRACKER_RETRIEVE };
 static int start_typed(enum typed what, const char *id, shipopt_op **ret_op)
 {
 	switch (what) {
-	case RETRIEVE: return shipopt_shipment_retrieve(carrier, id, NULL, NULL, ret_op);
-	case RERATE: return shipopt_shipment_rerate(carrier, id, NULL, NULL, ret_op);
-	case REFUND: return shipopt_shipment_refund(carrier, id, NULL, NULL, ret_op);
-	case BUY: return shipopt_shipment_buy(carrier, id, "rate_1", -1, NULL, NULL, ret_op);
-	default: return shipopt_tracker_retrieve(carrier, id, NULL, NULL, ret_op);
+	case RETRIEVE: return shipopt_carrier_shipment_retrieve(carrier, id, NULL, NULL, ret_op);
+	case RERATE: return shipopt_carrier_shipment_rerate(carrier, id, NULL, NULL, ret_op);
+	case REFUND: return shipopt_carrier_shipment_refund(carrier, id, NULL, NULL, ret_op);
+	case BUY: return shipopt_carrier_shipment_buy(carrier, id, "rate_1", -1, NULL, NULL, ret_op);
+	default: return shipopt_carrier_tracker_retrieve(carrier, id, NULL, NULL, ret_op);
 	}
 }
 
@@ -181,14 +181,14 @@ static void an_answer_that_came_before_the_purchase_was_sent_decides_nothing(voi
 	for (size_t i = 0; i < ARRAY_SIZE(early); i++) {
 		shipopt_op *op;
 		open_carrier(url, "4");
-		assert_int_equal(shipopt_shipment_retrieve(carrier, "shp_1", NULL, NULL, &op), 0);
+		assert_int_equal(shipopt_carrier_shipment_retrieve(carrier, "shp_1", NULL, NULL, &op), 0);
 		injection.peer_fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 		injection.bytes = early[i];
 		assert_int_equal(send(injection.peer_fd, SHIPMENT, strlen(SHIPMENT), MSG_NOSIGNAL), strlen(SHIPMENT));
 		assert_int_equal(shipopt_op_wait(op, WAIT_MS), 0);
 		shipopt_op_unref(op);
 		atomic_store(&injection.port, ntohs(address.sin_port));
-		assert_int_equal(shipopt_shipment_buy(carrier, "shp_1", "rate_1", -1, NULL, NULL, &op), 0);
+		assert_int_equal(shipopt_carrier_shipment_buy(carrier, "shp_1", "rate_1", -1, NULL, NULL, &op), 0);
 		assert_int_equal(shipopt_op_wait(op, WAIT_MS), SHIPOPT_EINDOUBT);
 		assert_int_equal(atomic_load(&injection.port), 0);
 		assert_null(shipopt_op_record(op));
@@ -217,7 +217,7 @@ static void the_connection_to_another_tls_library_is_kept(void **state)
 	unsetenv("SSL_CERT_FILE");
 	for (int i = 0; i < STORM; i++) {
 		shipopt_op *op;
-		assert_int_equal(shipopt_shipment_retrieve(carrier, "shp_none", NULL, NULL, &op), 0);
+		assert_int_equal(shipopt_carrier_shipment_retrieve(carrier, "shp_none", NULL, NULL, &op), 0);
 		assert_int_equal(shipopt_op_wait(op, WAIT_MS), SHIPOPT_ENOTFOUND);
 		shipopt_op_unref(op);
 	}
@@ -254,13 +254,13 @@ static void a_lack_of_descriptors_is_not_held_against_the_carrier(void **state)
 	assert_int_equal(sandbox_start(&sandbox, NULL), 0);
 	snprintf(url, sizeof(url), "%s/v2", sandbox.url);
 	open_carrier(url, "3");
-	assert_int_equal(shipopt_shipment_retrieve(carrier, "shp_none", NULL, NULL, &ops[0]), 0);
+	assert_int_equal(shipopt_carrier_shipment_retrieve(carrier, "shp_none", NULL, NULL, &ops[0]), 0);
 	assert_int_equal(shipopt_op_wait(ops[0], WAIT_MS), SHIPOPT_ENOTFOUND);
 	shipopt_op_unref(ops[0]);
 	int64_t limit = stat_of(SHIPOPT_CARRIER_STAT_LIMIT);
 	size_t count = take_descriptors(fds);
 	for (size_t i = 0; i < STORM; i++)
-		assert_int_equal(shipopt_shipment_retrieve(carrier, "shp_none", NULL, NULL, &ops[i]), 0);
+		assert_int_equal(shipopt_carrier_shipment_retrieve(carrier, "shp_none", NULL, NULL, &ops[i]), 0);
 	for (size_t i = 0; i < STORM; i++) {
 		int status = shipopt_op_wait(ops[i], WAIT_MS);
 		const char *message = shipopt_error_message(shipopt_op_error(ops[i]));
@@ -303,7 +303,7 @@ static void the_patient_wait_for_a_descriptor_until_their_deadline(void **state)
 	shipopt_op *op;
 	open_scripted(&server, "1");
 	assert_int_equal(sem_init(&patient_done, 0, 0), 0);
-	assert_int_equal(shipopt_shipment_retrieve(carrier, "shp_2", NULL, NULL, &op),
+	assert_int_equal(shipopt_carrier_shipment_retrieve(carrier, "shp_2", NULL, NULL, &op),
 		0); /* the connection is not kept */
 	assert_int_equal(shipopt_op_wait(op, WAIT_MS), 0);
 	shipopt_op_unref(op);

@@ -220,7 +220,7 @@ static void a_single_purchase_makes_its_shipment_without_buying_it(void **state)
 	start(QUICK);
 	for (int i = 0; i < 2; i++) {
 		shipopt_order *order = order_of(keys[i], i == 1);
-		assert_int_equal(shipopt_purchase(fixture.bulk, order, NULL, NULL, &op), 0);
+		assert_int_equal(shipopt_bulk_purchase(fixture.bulk, order, NULL, NULL, &op), 0);
 		assert_int_equal(shipopt_op_wait(op, -1), 0);
 		const shipopt_record *rate =
 			shipopt_record_child(shipopt_op_record(op), SHIPOPT_SHIPMENT_SELECTED_RATE);
@@ -252,7 +252,7 @@ static void an_order_that_asks_for_two_services_is_refused(void **state)
 	assert_string_equal(seen.message, words);
 	shipopt_order *order = order_of("two", true);
 	assert_int_equal(shipopt_order_set_service(order, "Express"), 0);
-	assert_int_equal(shipopt_purchase(fixture.bulk, order, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_bulk_purchase(fixture.bulk, order, NULL, NULL, &op), 0);
 	assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_EINVAL);
 	assert_string_equal(shipopt_error_message(shipopt_op_error(op)), words);
 	shipopt_op_unref(op);
@@ -348,7 +348,7 @@ static void lost_answers_buy_one_label_a_key_and_keep_the_spend_limit(void **sta
 static void typed_calls_make_and_quote_without_buying(void **state)
 {
 	typedef int (*create_fn)(shipopt_carrier *, const shipopt_record *, shipopt_done_fn, void *, shipopt_op **);
-	static const create_fn calls[] = {shipopt_shipment_create, shipopt_shipment_quote};
+	static const create_fn calls[] = {shipopt_carrier_shipment_create, shipopt_carrier_shipment_quote};
 	static const int fields[] = {0, SHIPOPT_SHIPMENT_SERVICE, SHIPOPT_SHIPMENT_CARRIER};
 	start(QUICK);
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
@@ -380,9 +380,11 @@ static void a_bought_shipment_can_be_made_again(void **state)
 	shipopt_op *bought, *again;
 	start(QUICK);
 	shipopt_order *order = order_of("first", false);
-	assert_int_equal(shipopt_purchase(fixture.bulk, order, NULL, NULL, &bought), 0);
+	assert_int_equal(shipopt_bulk_purchase(fixture.bulk, order, NULL, NULL, &bought), 0);
 	assert_int_equal(shipopt_op_wait(bought, -1), 0);
-	assert_int_equal(shipopt_shipment_create(fixture.carrier, shipopt_op_record(bought), NULL, NULL, &again), 0);
+	assert_int_equal(shipopt_carrier_shipment_create(fixture.carrier, shipopt_op_record(bought), NULL, NULL,
+				 &again),
+		0);
 	assert_int_equal(shipopt_op_wait(again, -1), 0);
 	assert_string_not_equal(shipopt_record_text(shipopt_op_record(again), SHIPOPT_SHIPMENT_ID),
 		shipopt_record_text(shipopt_op_record(bought), SHIPOPT_SHIPMENT_ID));

@@ -28,9 +28,9 @@ static void check_values(int is_binary)
 	shipopt_query *query = make_query("select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::text, $13::int");
 	assert_int_equal(shipopt_query_bind_int(query, -7), 0);
 	assert_int_equal(shipopt_query_bind_float(query, 0.1), 0);
-	assert_int_equal(shipopt_query_bind_numeric(query, -1234567890123456), 0);
+	assert_int_equal(shipopt_query_bind_decimal(query, -1234567890123456), 0);
 	assert_int_equal(shipopt_query_bind_bool(query, 7), 0);
-	assert_int_equal(shipopt_query_bind_timestamp(query, 1700000000123456), 0);
+	assert_int_equal(shipopt_query_bind_time_us(query, 1700000000123456), 0);
 	assert_int_equal(shipopt_query_bind_uuid(query, uuid), 0);
 	assert_int_equal(shipopt_query_bind_json(query, "{\"a\": [1, 2]}"), 0);
 	assert_int_equal(shipopt_query_bind_bytes(query, "\0\1\xff", 3), 0);
@@ -55,11 +55,11 @@ static void check_values(int is_binary)
 	assert_int_equal(number, -7);
 	assert_int_equal(shipopt_rows_float(rows, 0, 1, &fraction), 1);
 	assert_true(fraction == 0.1);
-	assert_int_equal(shipopt_rows_numeric(rows, 0, 2, &number), 1);
+	assert_int_equal(shipopt_rows_decimal(rows, 0, 2, &number), 1);
 	assert_true(number == -1234567890123456);
 	assert_int_equal(shipopt_rows_bool(rows, 0, 3, &yes), 1);
 	assert_int_equal(yes, 1);
-	assert_int_equal(shipopt_rows_timestamp(rows, 0, 4, &number), 1);
+	assert_int_equal(shipopt_rows_time_us(rows, 0, 4, &number), 1);
 	assert_true(number == 1700000000123456);
 	assert_int_equal(shipopt_rows_uuid(rows, 0, 5, back), 1);
 	assert_memory_equal(back, uuid, 16);
@@ -148,8 +148,8 @@ static void check_against_server(const char *sql, int getter)
 		for (size_t i = 0; i < shipopt_rows_count(rows); i++) {
 			int64_t value = 0, expected = 0;
 			assert_int_equal(shipopt_rows_int(rows, i, 1, &expected), 1);
-			assert_int_equal(getter == 't' ? shipopt_rows_timestamp(rows, i, 0, &value)
-						       : shipopt_rows_numeric(rows, i, 0, &value),
+			assert_int_equal(getter == 't' ? shipopt_rows_time_us(rows, i, 0, &value)
+						       : shipopt_rows_decimal(rows, i, 0, &value),
 				1);
 			if (value != expected)
 				print_error("row %zu of %s: %lld, not %lld\n", i, sql, (long long)value,

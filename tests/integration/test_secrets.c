@@ -217,7 +217,7 @@ static void an_answer_is_clean_as_record_as_text_and_in_the_cache(void **state)
 	shipopt_carrier *carrier = open_carrier("selling", cache);
 	for (int i = 0; i < 2; i++) {
 		shipopt_op *op;
-		assert_int_equal(shipopt_tracker_retrieve(carrier, "trk_1", NULL, NULL, &op), 0);
+		assert_int_equal(shipopt_carrier_tracker_retrieve(carrier, "trk_1", NULL, NULL, &op), 0);
 		assert_int_equal(shipopt_op_wait(op, -1), 0);
 		check_text(shipopt_op_json(op), "the body");
 		const char *name = shipopt_record_text(shipopt_op_record(op), SHIPOPT_TRACKER_CARRIER);

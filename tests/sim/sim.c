@@ -176,9 +176,9 @@ shipopt_order *sim_order(const char *key, int weight)
 	int r = shipopt_order_new(key, &order);
 	r = r < 0 ? r : shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &shipment);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(columns); i++)
-		r = shipopt_shipment_set_column(shipment, columns[i][0], columns[i][1], NULL);
+		r = shipopt_record_set_column(shipment, columns[i][0], columns[i][1], NULL);
 	snprintf(text, sizeof(text), "%d.5", weight);
-	r = r < 0 ? r : shipopt_shipment_set_column(shipment, "weight_oz", text, NULL);
+	r = r < 0 ? r : shipopt_record_set_column(shipment, "weight_oz", text, NULL);
 	r = r < 0 ? r : shipopt_order_set_shipment(order, shipment);
 	if (r < 0) {
 		shipopt_record_free(shipment);

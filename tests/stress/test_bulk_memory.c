@@ -139,7 +139,7 @@ static void host_calls_for_very_many_items_take_no_more_memory(void **state)
 		0);
 	assert_int_equal(shipopt_op_wait(run, -1), 0);
 	int64_t elapsed_ms = 0;
-	assert_int_equal(shipopt_run_stat(run, SHIPOPT_RUN_ELAPSED_MS, &elapsed_ms), 0);
+	assert_int_equal(shipopt_run_stat(run, SHIPOPT_RUN_STAT_ELAPSED_MS, &elapsed_ms), 0);
 	check_growth(&watched, "host calls", elapsed_ms);
 	fixture_collect(run, &result);
 	assert_int_equal(result.done, count);

@@ -28,7 +28,7 @@ static void error_codes_have_their_own_names(void **state)
 	assert_string_equal(shipopt_error_name(SHIPOPT_ALREADY), "SHIPOPT_ALREADY");
 	assert_string_equal(shipopt_error_name(2), "SHIPOPT_E?");
 	assert_string_equal(shipopt_error_name(-1000), "SHIPOPT_E?");
-	assert_non_null(shipopt_strerror(-1000));
+	assert_non_null(shipopt_error_description(-1000));
 	assert_int_equal(shipopt_error_is_retriable(SHIPOPT_EINDOUBT), 0);
 	assert_int_equal(shipopt_error_is_retriable(SHIPOPT_ESERVER), 1);
 }

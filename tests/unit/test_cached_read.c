@@ -31,7 +31,8 @@ static void start_reads(size_t first, size_t count, const char *id)
 {
 	for (size_t i = first; i < first + count; i++) {
 		told[i] = (struct told){0};
-		assert_int_equal(shipopt_shipment_retrieve(process.carrier, id, on_done, &told[i], &told[i].op), 0);
+		assert_int_equal(shipopt_carrier_shipment_retrieve(process.carrier, id, on_done, &told[i], &told[i].op),
+			0);
 		assert_int_equal(told[i].count, 0); /* never from inside the call */
 	}
 }
@@ -69,9 +70,9 @@ static void a_kept_answer_comes_without_a_request_and_dies_in_time(void **state)
 	shipopt_op *first, *second;
 	begin(0, "carrier.cache_ttl_ms=1000");
 	make_shipment(true);
-	assert_int_equal(shipopt_shipment_retrieve(process.carrier, "shp_0", NULL, NULL, &first), 0);
+	assert_int_equal(shipopt_carrier_shipment_retrieve(process.carrier, "shp_0", NULL, NULL, &first), 0);
 	assert_int_equal(shipopt_op_wait(first, -1), 0);
-	assert_int_equal(shipopt_shipment_retrieve(process.carrier, "shp_0", NULL, NULL, &second), 0);
+	assert_int_equal(shipopt_carrier_shipment_retrieve(process.carrier, "shp_0", NULL, NULL, &second), 0);
 	assert_int_equal(shipopt_op_wait(second, -1), 0);
 	assert_int_equal(reads(), 1);
 	assert_int_equal(shipopt_op_is_cached(first), 0);
@@ -356,7 +357,7 @@ static void an_answer_about_another_object_is_neither_handed_out_nor_kept(void *
 	script[0] = script[1] = script[2] = (struct world_step){WORLD_READ, FAULT_OTHER_BODY, 0};
 	begin(3, "carrier.attempts_max=1");
 	make_shipment(true);
-	assert_int_equal(shipopt_shipment_retrieve(process.carrier, "shp_0", NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_carrier_shipment_retrieve(process.carrier, "shp_0", NULL, NULL, &op), 0);
 	assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_EPROTOCOL);
 	assert_null(shipopt_op_record(op));
 	assert_null(shipopt_op_json(op));
@@ -377,7 +378,7 @@ static void what_is_read_while_a_write_goes_on_is_not_kept(void **state)
 	begin(0, NULL);
 	make_shipment(true);
 	sim_world.latency_us = 100000;
-	assert_int_equal(shipopt_shipment_rerate(process.carrier, "shp_0", NULL, NULL, &write), 0);
+	assert_int_equal(shipopt_carrier_shipment_rerate(process.carrier, "shp_0", NULL, NULL, &write), 0);
 	for (int i = 0; i < 20 && clock_now_us() % 1000000 < 50000; i++)
 		sim_turn(&process, 10000);
 	start_reads(0, 3, "shp_0");

@@ -20,7 +20,7 @@ static shipopt_record *shipment_new(void)
 
 static int set(shipopt_record *shipment, const char *column, const char *text)
 {
-	return shipopt_shipment_set_column(shipment, column, text, NULL);
+	return shipopt_record_set_column(shipment, column, text, NULL);
 }
 
 static void assert_encodes(const shipopt_record *shipment, const char *expected)
@@ -93,7 +93,7 @@ static void unknown_columns_are_named(void **state)
 			set(shipment, columns[i], "") != SHIPOPT_ENOTFOUND)
 			fail_msg("\"%s\" is taken", columns[i]);
 	shipopt_error *error = NULL;
-	assert_int_equal(shipopt_shipment_set_column(shipment, "to_xyz", "x", &error), SHIPOPT_ENOTFOUND);
+	assert_int_equal(shipopt_record_set_column(shipment, "to_xyz", "x", &error), SHIPOPT_ENOTFOUND);
 	assert_non_null(strstr(shipopt_error_message(error), "to_xyz"));
 	shipopt_error_unref(error);
 	assert_int_equal(set(shipment, "item20_value", "1"), 0);
@@ -121,7 +121,7 @@ static void bad_values_are_named_and_set_nothing(void **state)
 	shipopt_record *shipment = shipment_new();
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		shipopt_error *error = NULL;
-		assert_int_equal(shipopt_shipment_set_column(shipment, cases[i].column, cases[i].text, &error),
+		assert_int_equal(shipopt_record_set_column(shipment, cases[i].column, cases[i].text, &error),
 			cases[i].status);
 		assert_non_null(strstr(shipopt_error_message(error), cases[i].column));
 		assert_non_null(strstr(shipopt_error_message(error), cases[i].named));
@@ -133,7 +133,7 @@ static void bad_values_are_named_and_set_nothing(void **state)
 	for (size_t i = 1; i + 2 < sizeof(text); i += 2)
 		memcpy(text + i, "\xc3\xa9", 3);
 	shipopt_error *error = NULL;
-	assert_int_equal(shipopt_shipment_set_column(shipment, "weight_oz", text, &error), SHIPOPT_EPARSE);
+	assert_int_equal(shipopt_record_set_column(shipment, "weight_oz", text, &error), SHIPOPT_EPARSE);
 	assert_true(text_is_utf8(shipopt_error_message(error), strlen(shipopt_error_message(error)), NULL));
 	shipopt_error_unref(error);
 	assert_int_equal(set(NULL, "to_name", "x"), SHIPOPT_EINVAL);

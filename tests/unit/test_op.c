@@ -303,7 +303,7 @@ static void a_request_is_answered_once(void **state)
 	assert_int_equal(request_new(NULL, NULL, take_answer, &answer, &request), 0);
 	shipopt_request_fail(request, 5, NULL); /* no failure at all */
 	assert_int_equal(answer.status, SHIPOPT_EINVAL);
-	assert_string_equal(shipopt_error_message(answer.error), shipopt_strerror(SHIPOPT_EINVAL));
+	assert_string_equal(shipopt_error_message(answer.error), shipopt_error_description(SHIPOPT_EINVAL));
 	shipopt_error_unref(answer.error);
 	assert_int_equal(request_new(NULL, NULL, take_answer, &answer, &request), 0);
 	request_free(request);

@@ -77,7 +77,7 @@ static void check_not_int(int status)
 static int read_numeric(int64_t *value)
 {
 	*value = -77;
-	int r = shipopt_rows_numeric(&rows, 0, 0, value);
+	int r = shipopt_rows_decimal(&rows, 0, 0, value);
 	if (r != 1)
 		assert_int_equal(*value, -77);
 	return r;
@@ -109,8 +109,8 @@ static void places_outside_and_nulls_are_told(void **state)
 	const char *json = NULL;
 	make(TYPE_INT8, 0, NULL, -1);
 	assert_int_equal(shipopt_rows_int(&rows, 0, 0, &number), 0);
-	assert_int_equal(shipopt_rows_numeric(&rows, 0, 0, &number), 0);
-	assert_int_equal(shipopt_rows_timestamp(&rows, 0, 0, &number), 0); /* null has no type */
+	assert_int_equal(shipopt_rows_decimal(&rows, 0, 0, &number), 0);
+	assert_int_equal(shipopt_rows_time_us(&rows, 0, 0, &number), 0); /* null has no type */
 	assert_int_equal(shipopt_rows_uuid(&rows, 0, 0, uuid), 0);
 	assert_int_equal(shipopt_rows_json(&rows, 0, 0, &json), 0);
 	assert_int_equal(shipopt_rows_bytes(&rows, 0, 0, NULL, 0, &length), 0);
@@ -506,7 +506,7 @@ static void booleans_are_read_from_both_forms(void **state)
 static void check_timestamp(int status, int64_t expected)
 {
 	int64_t value = -77;
-	int r = shipopt_rows_timestamp(&rows, 0, 0, &value);
+	int r = shipopt_rows_time_us(&rows, 0, 0, &value);
 	if (r != status || (r == 1 && value != expected))
 		print_error("%s: %d, %lld\n", shipopt_rows_text(&rows, 0, 0), r, (long long)value);
 	assert_int_equal(r, status);
@@ -864,9 +864,9 @@ static void parameters_are_written_as_the_server_reads_them(void **state)
 	assert_int_equal(shipopt_query_bind_text(query, NULL), 0);
 	assert_int_equal(shipopt_query_bind_int(query, -2), 0);
 	assert_int_equal(shipopt_query_bind_float(query, 1.5), 0);
-	assert_int_equal(shipopt_query_bind_numeric(query, -1500000), 0);
+	assert_int_equal(shipopt_query_bind_decimal(query, -1500000), 0);
 	assert_int_equal(shipopt_query_bind_bool(query, 5), 0);
-	assert_int_equal(shipopt_query_bind_timestamp(query, 0), 0);
+	assert_int_equal(shipopt_query_bind_time_us(query, 0), 0);
 	assert_int_equal(shipopt_query_bind_uuid(query, uuid), 0);
 	assert_int_equal(shipopt_query_bind_json(query, "{}"), 0);
 	assert_int_equal(shipopt_query_bind_bytes(query, "a\0b", 3), 0);
@@ -918,7 +918,7 @@ static void what_is_written_is_read_back(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
 		assert_int_equal(shipopt_query_new("select 1", &query), 0);
 		assert_int_equal(shipopt_query_bind_int(query, numbers[i]), 0);
-		assert_int_equal(shipopt_query_bind_numeric(query, numbers[i]), 0);
+		assert_int_equal(shipopt_query_bind_decimal(query, numbers[i]), 0);
 		binary(TYPE_INT8, query->bytes + query->parameters[0].offset, 8);
 		check_int(numbers[i]);
 		text(TYPE_NUMERIC, query->bytes + query->parameters[1].offset);
@@ -928,7 +928,7 @@ static void what_is_written_is_read_back(void **state)
 	static const int64_t times[] = {0, 1, -1, INT64_C(1700000000123456), INT64_MAX};
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
 		assert_int_equal(shipopt_query_new("select 1", &query), 0);
-		assert_int_equal(shipopt_query_bind_timestamp(query, times[i]), 0);
+		assert_int_equal(shipopt_query_bind_time_us(query, times[i]), 0);
 		binary(TYPE_TIMESTAMPTZ, query->bytes + query->parameters[0].offset, 8);
 		check_timestamp(1, times[i]);
 		shipopt_query_free(TAKE(query));
@@ -950,7 +950,7 @@ static void bad_parameters_are_refused_and_change_nothing(void **state)
 	assert_int_equal(shipopt_query_bind_bytes(query, NULL, 1), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_query_bind_bytes(query, "x", SIZE_MAX), SHIPOPT_ETOOLARGE);
 	assert_int_equal(shipopt_query_bind_uuid(query, NULL), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_query_bind_timestamp(query, INT64_MIN), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_query_bind_time_us(query, INT64_MIN), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_query_bind_int(NULL, 1), SHIPOPT_EINVAL);
 	assert_int_equal(query->count, 0);
 	for (int i = 0; i < QUERY_VALUES_MAX; i++)

@@ -39,12 +39,11 @@ static shipopt_record *shipment_with(const char *column, const char *text)
 	for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
 		bool is_it = column && strcmp(column, columns[i][0]) == 0;
 		is_there |= is_it;
-		assert_int_equal(shipopt_shipment_set_column(shipment, columns[i][0], is_it ? text : columns[i][1],
-					 NULL),
+		assert_int_equal(shipopt_record_set_column(shipment, columns[i][0], is_it ? text : columns[i][1], NULL),
 			0);
 	}
 	if (column && !is_there)
-		assert_int_equal(shipopt_shipment_set_column(shipment, column, text, NULL), 0);
+		assert_int_equal(shipopt_record_set_column(shipment, column, text, NULL), 0);
 	return shipment;
 }
 
@@ -125,7 +124,7 @@ static shipopt_op *start_quote(const char *column, const char *text)
 {
 	shipopt_op *op;
 	shipopt_record *shipment = shipment_with(column, text);
-	assert_int_equal(shipopt_shipment_quote(process.carrier, shipment, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_carrier_shipment_quote(process.carrier, shipment, NULL, NULL, &op), 0);
 	shipopt_record_free(shipment);
 	return op;
 }

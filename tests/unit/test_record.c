@@ -91,11 +91,11 @@ static void values_come_back_as_they_were_set(void **state)
 	assert_int_equal(shipopt_record_get_source_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, &text), 0);
 	assert_int_equal(shipopt_record_set_money_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, "12.5x"), SHIPOPT_EPARSE);
 	assert_int_equal(shipopt_record_number(shipment, SHIPOPT_SHIPMENT_INSURANCE, 0), 12500000);
-	assert_int_equal(shipopt_record_set_boolean(shipment, SHIPOPT_SHIPMENT_IS_RETURN, -3), 0);
-	assert_int_equal(shipopt_record_get_boolean(shipment, SHIPOPT_SHIPMENT_IS_RETURN, &flag), 1);
+	assert_int_equal(shipopt_record_set_bool(shipment, SHIPOPT_SHIPMENT_IS_RETURN, -3), 0);
+	assert_int_equal(shipopt_record_get_bool(shipment, SHIPOPT_SHIPMENT_IS_RETURN, &flag), 1);
 	assert_int_equal(flag, 1);
-	assert_int_equal(shipopt_record_set_integer(shipment, SHIPOPT_SHIPMENT_USPS_ZONE, INT64_MIN), 0);
-	assert_int_equal(shipopt_record_get_integer(shipment, SHIPOPT_SHIPMENT_USPS_ZONE, &number), 1);
+	assert_int_equal(shipopt_record_set_int(shipment, SHIPOPT_SHIPMENT_USPS_ZONE, INT64_MIN), 0);
+	assert_int_equal(shipopt_record_get_int(shipment, SHIPOPT_SHIPMENT_USPS_ZONE, &number), 1);
 	assert_true(number == INT64_MIN);
 	assert_int_equal(shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_PARCEL, &parcel), 0);
 	assert_int_equal(shipopt_record_set_decimal(parcel, SHIPOPT_PARCEL_WEIGHT, 1), 0);
@@ -123,7 +123,7 @@ static void wrong_fields_types_and_texts_are_refused(void **state)
 	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, "1"), SHIPOPT_ETYPE);
 	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_OPTIONS, "{}"), SHIPOPT_ETYPE);
 	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, "\xc3"), SHIPOPT_EENCODING);
-	assert_int_equal(shipopt_record_get_integer(shipment, SHIPOPT_SHIPMENT_INSURANCE, &number), SHIPOPT_ETYPE);
+	assert_int_equal(shipopt_record_get_int(shipment, SHIPOPT_SHIPMENT_INSURANCE, &number), SHIPOPT_ETYPE);
 	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, "a"), 0);
 	assert_int_equal(shipopt_record_get_source_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, &text), SHIPOPT_ETYPE);
 	assert_int_equal(shipopt_record_set_json(shipment, SHIPOPT_SHIPMENT_OPTIONS, "{"), SHIPOPT_EPARSE);
@@ -133,7 +133,7 @@ static void wrong_fields_types_and_texts_are_refused(void **state)
 	assert_int_equal(shipopt_record_get_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, NULL), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_record_get_json(shipment, SHIPOPT_SHIPMENT_OPTIONS, NULL), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_record_get_money(shipment, SHIPOPT_SHIPMENT_INSURANCE, NULL), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_record_get_boolean(shipment, SHIPOPT_SHIPMENT_IS_RETURN, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_record_get_bool(shipment, SHIPOPT_SHIPMENT_IS_RETURN, NULL), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_record_get_source_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, NULL), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_record_get_child(shipment, SHIPOPT_SHIPMENT_PARCEL, NULL), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_record_get_item(shipment, SHIPOPT_SHIPMENT_RATES, 0, NULL), SHIPOPT_EINVAL);
@@ -166,7 +166,7 @@ static void ownership_passes_on_success_only(void **state)
 	assert_ptr_equal(shipopt_record_child(shipment, SHIPOPT_SHIPMENT_SELECTED_RATE), rate);
 	for (int i = 0; i < 9; i++) {
 		assert_int_equal(shipopt_record_make_item(shipment, SHIPOPT_SHIPMENT_RATES, &item), 0);
-		assert_int_equal(shipopt_record_set_integer(item, SHIPOPT_RATE_DELIVERY_DAYS, i), 0);
+		assert_int_equal(shipopt_record_set_int(item, SHIPOPT_RATE_DELIVERY_DAYS, i), 0);
 	}
 	assert_int_equal(shipopt_record_count(shipment, SHIPOPT_SHIPMENT_RATES), 9);
 	for (size_t i = 0; i < 9; i++)

@@ -236,7 +236,7 @@ static void requests_are_written_as_the_carrier_takes_them(void **state)
 	assert_int_equal(shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_PARCEL, &parcel), 0);
 	assert_int_equal(shipopt_record_set_decimal_text(parcel, SHIPOPT_PARCEL_WEIGHT, "15.40"), 0);
 	assert_int_equal(shipopt_record_set_money_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, "249.9"), 0);
-	assert_int_equal(shipopt_record_set_boolean(shipment, SHIPOPT_SHIPMENT_IS_RETURN, 5), 0);
+	assert_int_equal(shipopt_record_set_bool(shipment, SHIPOPT_SHIPMENT_IS_RETURN, 5), 0);
 	assert_int_equal(shipopt_record_set_json(shipment, SHIPOPT_SHIPMENT_CARRIER_ACCOUNTS, "[ \"ca_1\" ]"), 0);
 	assert_int_equal(shipopt_record_set_time_ms(shipment, SHIPOPT_SHIPMENT_CREATED_AT, 1762538455000), 0);
 	assert_int_equal(shipopt_record_set_null(shipment, SHIPOPT_SHIPMENT_REFERENCE), 0);

@@ -34,15 +34,15 @@ static void assert_refused(create_fn create, int field, const char *message)
 
 static void the_field_is_named_and_nothing_is_sent(void **state)
 {
-	static const create_fn calls[] = {shipopt_shipment_create, shipopt_shipment_quote};
+	static const create_fn calls[] = {shipopt_carrier_shipment_create, shipopt_carrier_shipment_quote};
 	begin(0, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		assert_refused(calls[i], SHIPOPT_SHIPMENT_SERVICE,
 			"the shipment's \"service\" says what to buy, and this call must not buy: choose the service with "
-			"shipopt_order_set_service(), or buy with shipopt_purchase()");
+			"shipopt_order_set_service(), or buy with shipopt_bulk_purchase()");
 		assert_refused(calls[i], SHIPOPT_SHIPMENT_CARRIER,
 			"the shipment's \"carrier\" says what to buy, and this call must not buy: choose the carrier with "
-			"shipopt_order_set_carrier(), or buy with shipopt_purchase()");
+			"shipopt_order_set_carrier(), or buy with shipopt_bulk_purchase()");
 	}
 	assert_int_equal(sim_world.calls[WORLD_CREATE], 0);
 	finish();
@@ -55,12 +55,12 @@ static void refused_calls_are_over_and_give_back_their_place(void **state)
 	begin(0, "carrier.queue_max=1 carrier.concurrency_max=1 carrier.concurrency_start=1");
 	shipopt_record *shipment = shipment_with(SHIPOPT_SHIPMENT_SERVICE, "x");
 	for (int i = 0; i < 20; i++) {
-		assert_int_equal(shipopt_shipment_create(process.carrier, shipment, NULL, NULL, &op), 0);
+		assert_int_equal(shipopt_carrier_shipment_create(process.carrier, shipment, NULL, NULL, &op), 0);
 		assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_EINVAL);
 		shipopt_op_unref(op);
 	}
-	assert_int_equal(shipopt_shipment_quote(process.carrier, shipment, NULL, NULL, NULL), 0);
-	assert_int_equal(shipopt_shipment_create(process.carrier, shipment, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_carrier_shipment_quote(process.carrier, shipment, NULL, NULL, NULL), 0);
+	assert_int_equal(shipopt_carrier_shipment_create(process.carrier, shipment, NULL, NULL, &op), 0);
 	shipopt_op_cancel(op);
 	assert_true(shipopt_op_wait(op, -1) < 0);
 	shipopt_op_unref(op);
@@ -74,10 +74,10 @@ static void a_blank_one_asks_for_nothing_and_insurance_waits_for_the_purchase(vo
 	begin(0, NULL);
 	shipopt_op *op;
 	shipopt_record *shipment = shipment_with(SHIPOPT_SHIPMENT_SERVICE, " ");
-	assert_int_equal(shipopt_shipment_create(process.carrier, shipment, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_carrier_shipment_create(process.carrier, shipment, NULL, NULL, &op), 0);
 	assert_int_equal(shipopt_op_wait(op, -1), 0);
 	shipopt_op_unref(op);
-	assert_int_equal(shipopt_shipment_quote(process.carrier, shipment, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_carrier_shipment_quote(process.carrier, shipment, NULL, NULL, &op), 0);
 	assert_int_equal(shipopt_op_wait(op, -1), 0);
 	shipopt_op_unref(op);
 	shipopt_record_free(shipment);

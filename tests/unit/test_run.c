@@ -277,7 +277,7 @@ static void wait_full(struct fixture *fixture, shipopt_op *run)
 {
 	int64_t failed = 0;
 	while (failed < 3) {
-		assert_int_equal(shipopt_run_stat(run, SHIPOPT_RUN_FAILED, &failed), 0);
+		assert_int_equal(shipopt_run_stat(run, SHIPOPT_RUN_STAT_FAILED, &failed), 0);
 		sched_yield();
 	}
 }
@@ -285,7 +285,7 @@ static void wait_full(struct fixture *fixture, shipopt_op *run)
 static size_t read_of(shipopt_op *run)
 {
 	int64_t read;
-	assert_int_equal(shipopt_run_stat(run, SHIPOPT_RUN_READ, &read), 0);
+	assert_int_equal(shipopt_run_stat(run, SHIPOPT_RUN_STAT_READ, &read), 0);
 	return (size_t)read;
 }
 

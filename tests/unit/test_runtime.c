@@ -218,7 +218,7 @@ static void closing_on_a_library_thread_is_refused(void **state)
 	assert_int_equal(shipopt_runtime_submit_blocking(runtime, close_here, runtime), 0);
 	gate_wait(2);
 	assert_int_equal(atomic_exchange(&close_result, 0), SHIPOPT_EDEADLK);
-	assert_int_equal(shipopt_parallel_for(runtime, 1, 1, close_in_range, runtime), 0); /* on this thread */
+	assert_int_equal(shipopt_runtime_parallel_for(runtime, 1, 1, close_in_range, runtime), 0); /* on this thread */
 	assert_int_equal(atomic_load(&close_result), SHIPOPT_EDEADLK);
 	close_and_free(runtime);
 }

@@ -329,14 +329,14 @@ static void pieces_cover_the_range_once(void **state)
 		size_t most = grains[g] ? grains[g] : ITEMS;
 		for (size_t i = 0; i < ITEMS; i++)
 			atomic_store(&touched[i], 0);
-		assert_int_equal(shipopt_parallel_for(runtime, ITEMS, grains[g], touch, &most), 0);
+		assert_int_equal(shipopt_runtime_parallel_for(runtime, ITEMS, grains[g], touch, &most), 0);
 		for (size_t i = 0; i < ITEMS; i++)
 			assert_int_equal(atomic_load(&touched[i]), 1);
 	}
-	assert_int_equal(shipopt_parallel_for(runtime, 0, 0, touch, NULL), 0);
-	assert_int_equal(shipopt_parallel_for(runtime, 1, 0, NULL, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_runtime_parallel_for(runtime, 0, 0, touch, NULL), 0);
+	assert_int_equal(shipopt_runtime_parallel_for(runtime, 1, 0, NULL, NULL), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_runtime_close(runtime, -1), 0);
-	assert_int_equal(shipopt_parallel_for(runtime, 1, 0, touch, NULL), SHIPOPT_ESHUTDOWN);
+	assert_int_equal(shipopt_runtime_parallel_for(runtime, 1, 0, touch, NULL), SHIPOPT_ESHUTDOWN);
 	shipopt_runtime_free(runtime);
 	assert_int_equal(mem_live_count(), 0);
 }
@@ -352,12 +352,12 @@ static void leaf(void *userdata, size_t begin, size_t end)
 static void nest(void *userdata, size_t begin, size_t end)
 {
 	for (size_t i = begin; i < end; i++)
-		assert_int_equal(shipopt_parallel_for(nest_runtime, 10, 1, userdata ? nest : leaf, NULL), 0);
+		assert_int_equal(shipopt_runtime_parallel_for(nest_runtime, 10, 1, userdata ? nest : leaf, NULL), 0);
 }
 
 static void nest_in_task(void *userdata)
 {
-	assert_int_equal(shipopt_parallel_for(nest_runtime, 10, 1, nest, nest_runtime), 0);
+	assert_int_equal(shipopt_runtime_parallel_for(nest_runtime, 10, 1, nest, nest_runtime), 0);
 	gate_count();
 }
 

@@ -24,7 +24,7 @@ static const char *const to_military[][2] = {{"to_city", "APO"}, {"to_state", "a
 static void fill(shipopt_record *shipment, const char *const cells[][2])
 {
 	for (size_t i = 0; cells[i][0]; i++)
-		assert_int_equal(shipopt_shipment_set_column(shipment, cells[i][0], cells[i][1], NULL), 0);
+		assert_int_equal(shipopt_record_set_column(shipment, cells[i][0], cells[i][1], NULL), 0);
 }
 
 static shipopt_record *shipment_new(const char *const more[][2], const char *const even_more[][2])
@@ -44,7 +44,7 @@ static void assert_finding(shipopt_record *shipment, const char *expected)
 {
 	shipopt_error *error = NULL;
 	char found[256] = "";
-	int r = shipopt_shipment_check(shipment, &error);
+	int r = shipopt_record_check_shipment(shipment, &error);
 	if (error)
 		snprintf(found, sizeof(found), "%s: %s", shipopt_error_field_name(error, 0),
 			shipopt_error_field_message(error, 0));
@@ -221,8 +221,7 @@ static void customs_information_is_checked(void **state)
 		shipopt_record *shipment = shipment_new(to_paris, customs), *info;
 		assert_int_equal(shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_CUSTOMS_INFO, &info), 0);
 		if (cases[i].column)
-			assert_int_equal(shipopt_shipment_set_column(shipment, cases[i].column, cases[i].text, NULL),
-				0);
+			assert_int_equal(shipopt_record_set_column(shipment, cases[i].column, cases[i].text, NULL), 0);
 		if (cases[i].field)
 			assert_int_equal(shipopt_record_clear(info, cases[i].field), 0);
 		if (cases[i].item_field)
@@ -246,7 +245,7 @@ static void findings_are_listed_and_bounded(void **state)
 	shipopt_record *shipment = NULL, *item;
 	shipopt_error *error = NULL;
 	assert_int_equal(shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &shipment), 0);
-	assert_int_equal(shipopt_shipment_check(shipment, &error), SHIPOPT_EREFUSED);
+	assert_int_equal(shipopt_record_check_shipment(shipment, &error), SHIPOPT_EREFUSED);
 	assert_int_equal(shipopt_error_field_count(error), 3);
 	assert_non_null(strstr(shipopt_error_message(error), "3 findings: to_address is required"));
 	shipopt_error_unref(error);
@@ -256,12 +255,12 @@ static void findings_are_listed_and_bounded(void **state)
 		assert_int_equal(shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_CUSTOMS_INFO, &info), 0);
 		assert_int_equal(shipopt_record_make_item(info, SHIPOPT_CUSTOMS_INFO_CUSTOMS_ITEMS, &item), 0);
 	}
-	assert_int_equal(shipopt_shipment_check(shipment, &error), SHIPOPT_EREFUSED);
+	assert_int_equal(shipopt_record_check_shipment(shipment, &error), SHIPOPT_EREFUSED);
 	assert_int_equal(shipopt_error_field_count(error), ERROR_FIELDS_MAX);
 	shipopt_error_unref(error);
-	assert_int_equal(shipopt_shipment_check(shipment, NULL), SHIPOPT_EREFUSED);
+	assert_int_equal(shipopt_record_check_shipment(shipment, NULL), SHIPOPT_EREFUSED);
 	shipopt_record_free(shipment);
-	assert_int_equal(shipopt_shipment_check(NULL, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_record_check_shipment(NULL, NULL), SHIPOPT_EINVAL);
 	assert_int_equal(mem_live_count(), 0);
 }
 

@@ -21,11 +21,11 @@ static void fill(shipopt_record *record)
 		int r = 0;
 		switch (shipopt_field_type(kind, field)) {
 		case SHIPOPT_TYPE_TEXT: r = shipopt_record_set_text(record, field, "x"); break;
-		case SHIPOPT_TYPE_INTEGER: r = shipopt_record_set_integer(record, field, 1); break;
+		case SHIPOPT_TYPE_INTEGER: r = shipopt_record_set_int(record, field, 1); break;
 		case SHIPOPT_TYPE_DECIMAL: r = shipopt_record_set_decimal(record, field, 1000000); break;
 		case SHIPOPT_TYPE_MONEY: r = shipopt_record_set_money(record, field, 100000000); break;
 		case SHIPOPT_TYPE_TIME: r = shipopt_record_set_time_ms(record, field, 1); break;
-		case SHIPOPT_TYPE_BOOLEAN: r = shipopt_record_set_boolean(record, field, 1); break;
+		case SHIPOPT_TYPE_BOOLEAN: r = shipopt_record_set_bool(record, field, 1); break;
 		case SHIPOPT_TYPE_JSON: r = shipopt_record_set_json(record, field, "{}"); break;
 		case SHIPOPT_TYPE_CHILD:
 			r = shipopt_record_make_child(record, field, &below);

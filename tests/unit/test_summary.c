@@ -31,9 +31,9 @@ static int64_t stat_of(const struct summary *summary, int stat)
 
 static void each_outcome_is_counted_once(void **state)
 {
-	static const int outcomes[][2] = {{0, SHIPOPT_RUN_DONE}, {1, SHIPOPT_RUN_ALREADY},
-		{SHIPOPT_EINDOUBT, SHIPOPT_RUN_IN_DOUBT}, {SHIPOPT_EHELD, SHIPOPT_RUN_HELD},
-		{SHIPOPT_ECANCELED, SHIPOPT_RUN_CANCELED}, {SHIPOPT_EREFUSED, SHIPOPT_RUN_FAILED}};
+	static const int outcomes[][2] = {{0, SHIPOPT_RUN_STAT_DONE}, {1, SHIPOPT_RUN_STAT_ALREADY},
+		{SHIPOPT_EINDOUBT, SHIPOPT_RUN_STAT_IN_DOUBT}, {SHIPOPT_EHELD, SHIPOPT_RUN_STAT_HELD},
+		{SHIPOPT_ECANCELED, SHIPOPT_RUN_STAT_CANCELED}, {SHIPOPT_EREFUSED, SHIPOPT_RUN_STAT_FAILED}};
 	struct summary summary;
 	summary_init(&summary);
 	for (size_t i = 0; i < ARRAY_SIZE(outcomes); i++)
@@ -41,7 +41,7 @@ static void each_outcome_is_counted_once(void **state)
 			add(&summary, outcomes[i][0], 1000, "USPS", "USD", 1000000);
 	for (size_t i = 0; i < ARRAY_SIZE(outcomes); i++)
 		assert_int_equal(stat_of(&summary, outcomes[i][1]), i + 1);
-	assert_int_equal(stat_of(&summary, SHIPOPT_RUN_REQUESTS), 2 * 21);
+	assert_int_equal(stat_of(&summary, SHIPOPT_RUN_STAT_REQUESTS), 2 * 21);
 	int64_t value = 5;
 	assert_int_equal(summary_stat(&summary, 0, &value), SHIPOPT_EINVAL);
 	assert_int_equal(summary_stat(&summary, 17, &value), SHIPOPT_EINVAL);
@@ -82,19 +82,19 @@ static void rate_and_eta_follow_the_clock(void **state)
 	struct summary summary;
 	clock_set_virtual(true);
 	summary_init(&summary);
-	assert_int_equal(stat_of(&summary, SHIPOPT_RUN_ETA_MS), -1);
+	assert_int_equal(stat_of(&summary, SHIPOPT_RUN_STAT_ETA_MS), -1);
 	summary.expected = 100;
-	assert_int_equal(stat_of(&summary, SHIPOPT_RUN_ETA_MS), -1);
+	assert_int_equal(stat_of(&summary, SHIPOPT_RUN_STAT_ETA_MS), -1);
 	for (int i = 0; i < 20; i++)
 		add(&summary, 0, 1000, NULL, NULL, 0);
 	clock_advance_us(10000000);
-	assert_int_equal(stat_of(&summary, SHIPOPT_RUN_ELAPSED_MS), 10000);
-	assert_int_equal(stat_of(&summary, SHIPOPT_RUN_RATE_MILLIS), 2000);
-	assert_int_equal(stat_of(&summary, SHIPOPT_RUN_ETA_MS), 40000);
+	assert_int_equal(stat_of(&summary, SHIPOPT_RUN_STAT_ELAPSED_MS), 10000);
+	assert_int_equal(stat_of(&summary, SHIPOPT_RUN_STAT_ITEMS_PER_1000_S), 2000);
+	assert_int_equal(stat_of(&summary, SHIPOPT_RUN_STAT_ETA_MS), 40000);
 	summary.ended_us = clock_now_us();
 	clock_advance_us(10000000);
-	assert_int_equal(stat_of(&summary, SHIPOPT_RUN_ELAPSED_MS), 10000);
-	assert_int_equal(stat_of(&summary, SHIPOPT_RUN_ETA_MS), 0);
+	assert_int_equal(stat_of(&summary, SHIPOPT_RUN_STAT_ELAPSED_MS), 10000);
+	assert_int_equal(stat_of(&summary, SHIPOPT_RUN_STAT_ETA_MS), 0);
 	summary_done(&summary);
 	clock_set_virtual(false);
 }
