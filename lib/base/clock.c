@@ -15,7 +15,7 @@
 atomic_bool clock_virtual_enabled;
 static atomic_int_fast64_t virtual_us, virtual_wall_offset_ms;
 
-static int64_t read_us(clockid_t id)
+static int64_t clock_read_us(clockid_t id)
 {
 	struct timespec now;
 	clock_gettime(id, &now);
@@ -26,21 +26,21 @@ int64_t clock_now_us(void)
 {
 	if (UNLIKELY(atomic_load_explicit(&clock_virtual_enabled, memory_order_relaxed)))
 		return atomic_load(&virtual_us);
-	return read_us(CLOCK_MONOTONIC);
+	return clock_read_us(CLOCK_MONOTONIC);
 }
 
 int64_t clock_coarse_us(void)
 {
 #ifdef CLOCK_MONOTONIC_COARSE
 	if (!atomic_load_explicit(&clock_virtual_enabled, memory_order_relaxed))
-		return read_us(CLOCK_MONOTONIC_COARSE);
+		return clock_read_us(CLOCK_MONOTONIC_COARSE);
 #endif
 	return clock_now_us();
 }
 
 #ifdef CLOCK_TICKS_FRESH
 /* Old x86 processors stop counting while they sleep; the others say so (Intel SDM vol. 3B, "Invariant TSC"). ARM's never stops. */
-static bool counts_always(void)
+static bool clock_counts_always(void)
 {
 #if defined(__x86_64__)
 	static atomic_int known;
@@ -59,7 +59,7 @@ static bool counts_always(void)
 int64_t clock_near_read(struct clock_near *near)
 {
 #ifdef CLOCK_TICKS_FRESH
-	bool lasts = !clock_is_virtual() && counts_always();
+	bool lasts = !clock_is_virtual() && clock_counts_always();
 	near->ticks = clock_ticks() - (lasts ? 0 : CLOCK_TICKS_FRESH);
 #endif
 	return near->now_us = clock_coarse_us();
@@ -70,7 +70,7 @@ int64_t clock_wall_ms(void)
 	if (UNLIKELY(atomic_load_explicit(&clock_virtual_enabled, memory_order_relaxed)))
 		return VIRTUAL_WALL_START_MS + (atomic_load(&virtual_us) - VIRTUAL_START_US) / 1000 +
 			atomic_load(&virtual_wall_offset_ms);
-	return read_us(CLOCK_REALTIME) / 1000;
+	return clock_read_us(CLOCK_REALTIME) / 1000;
 }
 
 void clock_set_virtual(bool is_virtual)

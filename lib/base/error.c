@@ -108,7 +108,7 @@ struct shipopt_error {
 };
 
 /* Messages quote what others wrote and are cut to their bounds; the ledger and the sinks take nothing but UTF-8. */
-static char *owned(const char *text, bool *ok)
+static char *error_owned(const char *text, bool *ok)
 {
 	char *copy = mem_copy_text(text);
 	*ok = *ok && (copy || !text);
@@ -117,7 +117,7 @@ static char *owned(const char *text, bool *ok)
 	return copy;
 }
 
-static bool copy_fields(shipopt_error *error, const struct error_detail *detail)
+static bool error_copy_fields(shipopt_error *error, const struct error_detail *detail)
 {
 	bool ok = true;
 	size_t count = MIN(detail->field_count, (size_t)ERROR_FIELDS_MAX);
@@ -129,9 +129,9 @@ static bool copy_fields(shipopt_error *error, const struct error_detail *detail)
 	error->detail.fields = error->fields;
 	error->detail.field_count = count;
 	for (size_t i = 0; i < count; i++) {
-		error->fields[i].name = owned(detail->fields[i].name, &ok);
-		error->fields[i].message = owned(detail->fields[i].message, &ok);
-		error->fields[i].suggestion = owned(detail->fields[i].suggestion, &ok);
+		error->fields[i].name = error_owned(detail->fields[i].name, &ok);
+		error->fields[i].message = error_owned(detail->fields[i].message, &ok);
+		error->fields[i].suggestion = error_owned(detail->fields[i].suggestion, &ok);
 	}
 	return ok;
 }
@@ -146,11 +146,11 @@ shipopt_error *error_new_detail(const struct error_detail *detail)
 	error->detail.code = detail->code;
 	error->detail.http_status = detail->http_status;
 	error->detail.retry_after_ms = detail->retry_after_ms;
-	error->detail.message = owned(detail->message, &ok);
-	error->detail.carrier_code = owned(detail->carrier_code, &ok);
-	error->detail.request_id = owned(detail->request_id, &ok);
-	error->detail.sqlstate = owned(detail->sqlstate, &ok);
-	if (!copy_fields(error, detail) || !ok) {
+	error->detail.message = error_owned(detail->message, &ok);
+	error->detail.carrier_code = error_owned(detail->carrier_code, &ok);
+	error->detail.request_id = error_owned(detail->request_id, &ok);
+	error->detail.sqlstate = error_owned(detail->sqlstate, &ok);
+	if (!error_copy_fields(error, detail) || !ok) {
 		shipopt_error_unref(error);
 		return NULL;
 	}
@@ -273,25 +273,25 @@ size_t shipopt_error_field_count(const shipopt_error *error)
 	return error ? error->detail.field_count : 0;
 }
 
-static const struct error_field *field_at(const shipopt_error *error, size_t index)
+static const struct error_field *error_field_at(const shipopt_error *error, size_t index)
 {
 	return error && index < error->detail.field_count ? &error->fields[index] : NULL;
 }
 
 const char *shipopt_error_field_name(const shipopt_error *error, size_t index)
 {
-	const struct error_field *field = field_at(error, index);
+	const struct error_field *field = error_field_at(error, index);
 	return field ? field->name : NULL;
 }
 
 const char *shipopt_error_field_message(const shipopt_error *error, size_t index)
 {
-	const struct error_field *field = field_at(error, index);
+	const struct error_field *field = error_field_at(error, index);
 	return field ? field->message : NULL;
 }
 
 const char *shipopt_error_field_suggestion(const shipopt_error *error, size_t index)
 {
-	const struct error_field *field = field_at(error, index);
+	const struct error_field *field = error_field_at(error, index);
 	return field ? field->suggestion : NULL;
 }

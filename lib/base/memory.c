@@ -9,17 +9,17 @@
 
 #include "base/fault.h"
 
-static void *default_malloc(size_t size, void *userdata)
+static void *memory_default_malloc(size_t size, void *userdata)
 {
 	return malloc(size);
 }
 
-static void *default_realloc(void *pointer, size_t size, void *userdata)
+static void *memory_default_realloc(void *pointer, size_t size, void *userdata)
 {
 	return realloc(pointer, size);
 }
 
-static void default_free(void *pointer, void *userdata)
+static void memory_default_free(void *pointer, void *userdata)
 {
 	free(pointer);
 }
@@ -29,7 +29,7 @@ static struct {
 	shipopt_realloc_fn realloc_fn;
 	shipopt_free_fn free_fn;
 	void *userdata;
-} allocator = {default_malloc, default_realloc, default_free, NULL};
+} allocator = {memory_default_malloc, memory_default_realloc, memory_default_free, NULL};
 
 /* One relaxed add per allocation: a few nanoseconds that make leaks visible to every test. */
 static atomic_uint_fast64_t live_count;
@@ -42,9 +42,9 @@ int shipopt_allocator_set(shipopt_malloc_fn malloc_fn, shipopt_realloc_fn reallo
 		return SHIPOPT_EINVAL;
 	if (mem_live_count() != 0)
 		return SHIPOPT_EBUSY;
-	allocator.malloc_fn = given ? malloc_fn : default_malloc;
-	allocator.realloc_fn = given ? realloc_fn : default_realloc;
-	allocator.free_fn = given ? free_fn : default_free;
+	allocator.malloc_fn = given ? malloc_fn : memory_default_malloc;
+	allocator.realloc_fn = given ? realloc_fn : memory_default_realloc;
+	allocator.free_fn = given ? free_fn : memory_default_free;
 	allocator.userdata = userdata;
 	return 0;
 }

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 
-static uint64_t splitmix64(uint64_t *state)
+static uint64_t random_splitmix64(uint64_t *state)
 {
 	uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
 	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -14,7 +14,7 @@ static uint64_t splitmix64(uint64_t *state)
 	return z ^ (z >> 31);
 }
 
-static uint64_t rotate_left(uint64_t value, int bits)
+static uint64_t random_rotate_left(uint64_t value, int bits)
 {
 	return (value << bits) | (value >> (64 - bits));
 }
@@ -22,7 +22,7 @@ static uint64_t rotate_left(uint64_t value, int bits)
 void random_init(struct random *random, uint64_t seed)
 {
 	for (int i = 0; i < 4; i++)
-		random->state[i] = splitmix64(&seed);
+		random->state[i] = random_splitmix64(&seed);
 }
 
 void random_init_system(struct random *random)
@@ -36,14 +36,14 @@ void random_init_system(struct random *random)
 uint64_t random_u64(struct random *random)
 {
 	uint64_t *s = random->state;
-	uint64_t result = rotate_left(s[1] * 5, 7) * 9;
+	uint64_t result = random_rotate_left(s[1] * 5, 7) * 9;
 	uint64_t t = s[1] << 17;
 	s[2] ^= s[0];
 	s[3] ^= s[1];
 	s[1] ^= s[2];
 	s[0] ^= s[3];
 	s[2] ^= t;
-	s[3] = rotate_left(s[3], 45);
+	s[3] = random_rotate_left(s[3], 45);
 	return result;
 }
 

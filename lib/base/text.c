@@ -13,7 +13,7 @@
 #define MONEY_DIGITS_MAX 40
 #define MONEY_SEPARATORS_MAX 8
 
-static size_t utf8_sequence(const unsigned char *p, size_t left)
+static size_t text_utf8_sequence(const unsigned char *p, size_t left)
 {
 	static const unsigned char low[4] = {0x80, 0xa0, 0x90, 0x80};
 	if (p[0] < 0x80)
@@ -37,7 +37,7 @@ static size_t utf8_sequence(const unsigned char *p, size_t left)
 bool text_is_utf8(const char *bytes, size_t length, size_t *ret_offset)
 {
 	for (size_t i = 0; i < length;) {
-		size_t size = utf8_sequence((const unsigned char *)bytes + i, length - i);
+		size_t size = text_utf8_sequence((const unsigned char *)bytes + i, length - i);
 		if (size == 0) {
 			if (ret_offset)
 				*ret_offset = i;
@@ -59,7 +59,7 @@ bool text_equal(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static int lower(int c)
+static int text_lower(int c)
 {
 	return c >= 'A' && c <= 'Z' ? c + 32 : c;
 }
@@ -68,9 +68,9 @@ bool text_equal_ignore_case(const char *a, const char *b)
 {
 	if (!a || !b)
 		return a == b;
-	for (; *a && lower(*a) == lower(*b); a++, b++)
+	for (; *a && text_lower(*a) == text_lower(*b); a++, b++)
 		;
-	return lower(*a) == lower(*b);
+	return text_lower(*a) == text_lower(*b);
 }
 
 bool text_has_prefix(const char *text, const char *prefix)
@@ -83,18 +83,18 @@ bool text_is_empty(const char *text)
 	return !text || !*text;
 }
 
-static bool is_space(char c)
+static bool text_is_space(char c)
 {
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 void text_trim(const char **begin, size_t *length)
 {
-	while (*length && is_space(**begin)) {
+	while (*length && text_is_space(**begin)) {
 		(*begin)++;
 		(*length)--;
 	}
-	while (*length && is_space((*begin)[*length - 1]))
+	while (*length && text_is_space((*begin)[*length - 1]))
 		(*length)--;
 }
 
@@ -124,7 +124,7 @@ struct decimal_digits {
 	bool any, full, overflow;
 };
 
-static void decimal_digit(struct decimal_digits *digits, int digit, bool fraction)
+static void text_decimal_digit(struct decimal_digits *digits, int digit, bool fraction)
 {
 	digits->any = true;
 	int64_t value;
@@ -142,18 +142,18 @@ static void decimal_digit(struct decimal_digits *digits, int digit, bool fractio
 		digits->exponent--;
 }
 
-static const char *decimal_mantissa(const char *p, const char *end, char mark, struct decimal_digits *digits)
+static const char *text_decimal_mantissa(const char *p, const char *end, char mark, struct decimal_digits *digits)
 {
 	for (; p < end && *p >= '0' && *p <= '9'; p++)
-		decimal_digit(digits, *p - '0', false);
+		text_decimal_digit(digits, *p - '0', false);
 	if (p == end || *p != mark)
 		return p;
 	for (p++; p < end && *p >= '0' && *p <= '9'; p++)
-		decimal_digit(digits, *p - '0', true);
+		text_decimal_digit(digits, *p - '0', true);
 	return p;
 }
 
-static bool decimal_exponent(const char *p, const char *end, int *exponent)
+static bool text_decimal_exponent(const char *p, const char *end, int *exponent)
 {
 	bool negative = p < end && *p == '-';
 	if (p < end && (*p == '-' || *p == '+'))
@@ -170,7 +170,7 @@ static bool decimal_exponent(const char *p, const char *end, int *exponent)
 	return true;
 }
 
-static int decimal_scale(const struct decimal_digits *digits, int64_t *ret_millionths)
+static int text_decimal_scale(const struct decimal_digits *digits, int64_t *ret_millionths)
 {
 	int64_t value = digits->value;
 	int shift = digits->exponent + DECIMAL_PLACES;
@@ -185,7 +185,7 @@ static int decimal_scale(const struct decimal_digits *digits, int64_t *ret_milli
 	return __builtin_add_overflow(value, rounding >= 5, ret_millionths) ? SHIPOPT_ETOOLARGE : 0;
 }
 
-static char decimal_mark(const char *p, size_t length)
+static char text_decimal_mark(const char *p, size_t length)
 {
 	const char *comma = memchr(p, ',', length);
 	size_t after = comma ? length - (size_t)(comma - p) - 1 : 0;
@@ -201,11 +201,11 @@ int decimal_parse(const char *text, size_t length, int64_t *ret_millionths)
 	if (p < end && (*p == '-' || *p == '+'))
 		p++;
 	struct decimal_digits digits = {0};
-	p = decimal_mantissa(p, end, decimal_mark(p, (size_t)(end - p)), &digits);
+	p = text_decimal_mantissa(p, end, text_decimal_mark(p, (size_t)(end - p)), &digits);
 	if (!digits.any)
 		return SHIPOPT_EPARSE;
 	if (p < end && (*p == 'e' || *p == 'E')) {
-		if (!decimal_exponent(p + 1, end, &digits.exponent))
+		if (!text_decimal_exponent(p + 1, end, &digits.exponent))
 			return SHIPOPT_EPARSE;
 	} else if (p < end) {
 		return SHIPOPT_EPARSE;
@@ -213,7 +213,7 @@ int decimal_parse(const char *text, size_t length, int64_t *ret_millionths)
 	if (digits.overflow)
 		return SHIPOPT_ETOOLARGE;
 	int64_t value;
-	int r = decimal_scale(&digits, &value);
+	int r = text_decimal_scale(&digits, &value);
 	if (r < 0)
 		return r;
 	*ret_millionths = negative ? -value : value;
@@ -230,7 +230,7 @@ struct money {
 };
 
 /* The size of a separator, a no-break space counting as a space; 0: it is none. */
-static size_t money_separator(const char *p, size_t left, char *ret_separator)
+static size_t text_money_separator(const char *p, size_t left, char *ret_separator)
 {
 	static const struct {
 		const char *bytes;
@@ -247,11 +247,11 @@ static size_t money_separator(const char *p, size_t left, char *ret_separator)
 	return 0;
 }
 
-static int money_scan(const char *p, const char *end, struct money *money)
+static int text_money_scan(const char *p, const char *end, struct money *money)
 {
 	while (p < end) {
 		char separator;
-		size_t size = money_separator(p, (size_t)(end - p), &separator);
+		size_t size = text_money_separator(p, (size_t)(end - p), &separator);
 		if (size > 0) {
 			if (money->separator_count == MONEY_SEPARATORS_MAX)
 				return SHIPOPT_EPARSE;
@@ -270,7 +270,7 @@ static int money_scan(const char *p, const char *end, struct money *money)
 }
 
 /* Whether the first `groups` separators cut the first `whole` digits into groups of three. */
-static bool money_is_grouped(const struct money *money, size_t groups, size_t whole)
+static bool text_money_is_grouped(const struct money *money, size_t groups, size_t whole)
 {
 	for (size_t i = 0; i < groups; i++) {
 		size_t next = i + 1 < groups ? money->places[i + 1] : whole;
@@ -281,13 +281,13 @@ static bool money_is_grouped(const struct money *money, size_t groups, size_t wh
 }
 
 /* The digits with a point for the decimal mark, if there is one. */
-static int money_value(const struct money *money, bool negative, int64_t *ret_millionths)
+static int text_money_value(const struct money *money, bool negative, int64_t *ret_millionths)
 {
 	size_t last = money->separator_count - 1, behind = money->count - money->places[last];
 	char mark = money->separators[last], plain[MONEY_DIGITS_MAX + 3];
 	bool has_mark = (mark == '.' || mark == ',') && !memchr(money->separators, mark, last);
 	size_t whole = has_mark ? money->places[last] : money->count;
-	if (behind == 0 || !money_is_grouped(money, has_mark ? last : last + 1, whole))
+	if (behind == 0 || !text_money_is_grouped(money, has_mark ? last : last + 1, whole))
 		return SHIPOPT_EPARSE;
 	if (has_mark && mark == ',' && behind == 3)
 		return SHIPOPT_EINVAL;
@@ -304,8 +304,8 @@ int decimal_parse_money(const char *text, size_t length, int64_t *ret_millionths
 		return r;
 	text_trim(&text, &length);
 	size_t sign = length > 0 && (*text == '-' || *text == '+');
-	r = money_scan(text + sign, text + length, &money);
-	return r < 0 ? r : money_value(&money, sign > 0 && *text == '-', ret_millionths);
+	r = text_money_scan(text + sign, text + length, &money);
+	return r < 0 ? r : text_money_value(&money, sign > 0 && *text == '-', ret_millionths);
 }
 
 void decimal_format(int64_t millionths, int places_min, char ret_text[DECIMAL_TEXT_SIZE])

@@ -29,7 +29,7 @@ static size_t unicode_last(const char *text, size_t length, utf8proc_int32_t *re
 	return 0;
 }
 
-static bool is_between(utf8proc_int32_t character, utf8proc_int32_t first, utf8proc_int32_t last)
+static bool unicode_is_between(utf8proc_int32_t character, utf8proc_int32_t first, utf8proc_int32_t last)
 {
 	return character >= first && character <= last;
 }
@@ -49,15 +49,15 @@ static bool unicode_is_blank(utf8proc_int32_t character)
 static bool unicode_is_trimmed(utf8proc_int32_t character)
 {
 	return character == ' ' || unicode_is_blank(character) || character == 0x180e ||
-		is_between(character, 0x200b, 0x200f) || character == 0x2060 || character == 0xfeff;
+		unicode_is_between(character, 0x200b, 0x200f) || character == 0x2060 || character == 0xfeff;
 }
 
 static bool unicode_is_invisible(utf8proc_int32_t character)
 {
-	if (is_between(character, ' ', '~'))
+	if (unicode_is_between(character, ' ', '~'))
 		return false;
 	return unicode_is_blank(character) || utf8proc_get_property(character)->ignorable || character == 0x2800 ||
-		is_between(character, 0xfff9, 0xfffb) || utf8proc_category(character) == UTF8PROC_CATEGORY_CN;
+		unicode_is_between(character, 0xfff9, 0xfffb) || utf8proc_category(character) == UTF8PROC_CATEGORY_CN;
 }
 
 void unicode_trim(const char **begin, size_t *length)
@@ -74,7 +74,7 @@ void unicode_trim(const char **begin, size_t *length)
 
 /* ---- keys -------------------------------------------------------------------------------------------------- */
 
-static int key_check(const char *key, size_t length, size_t offset, shipopt_error **ret_error)
+static int unicode_key_check(const char *key, size_t length, size_t offset, shipopt_error **ret_error)
 {
 	char shown[UNICODE_SHOWN_SIZE];
 	utf8proc_int32_t character = 0;
@@ -95,7 +95,7 @@ static int key_check(const char *key, size_t length, size_t offset, shipopt_erro
 }
 
 /* utf8proc works on 32-bit characters and writes the bytes over them. */
-static int key_normalise(const char *key, size_t length, char **ret_key)
+static int unicode_key_normalise(const char *key, size_t length, char **ret_key)
 {
 	const utf8proc_uint8_t *bytes = (const utf8proc_uint8_t *)key;
 	const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
@@ -122,14 +122,14 @@ int unicode_key(const char *text, size_t length, char **ret_key, shipopt_error *
 	if (length > UNICODE_KEY_BYTES_MAX)
 		return error_set(ret_error, SHIPOPT_ETOOLARGE, "the key has %zu bytes, the limit is %d", length,
 			UNICODE_KEY_BYTES_MAX);
-	int r = key_check(key, length, (size_t)(key - text), ret_error);
-	return r < 0 ? r : key_normalise(key, length, ret_key);
+	int r = unicode_key_check(key, length, (size_t)(key - text), ret_error);
+	return r < 0 ? r : unicode_key_normalise(key, length, ret_key);
 }
 
 /* ---- messages ---------------------------------------------------------------------------------------------- */
 
 /* Writes what stands for the first character of a text; returns its size in the text. */
-static size_t escape_first(const char *text, size_t length, char piece[PIECE_SIZE])
+static size_t unicode_escape_first(const char *text, size_t length, char piece[PIECE_SIZE])
 {
 	utf8proc_int32_t character = 0;
 	size_t size = unicode_first(text, length, &character);
@@ -151,7 +151,7 @@ const char *unicode_escape(const char *text, size_t length, char *shown, size_t 
 	size_t used = 0, cut = 0;
 	while (length > 0) {
 		char piece[PIECE_SIZE];
-		size_t taken = escape_first(text, length, piece), written = strlen(piece);
+		size_t taken = unicode_escape_first(text, length, piece), written = strlen(piece);
 		if (used + sizeof(ELLIPSIS) <= size)
 			cut = used;
 		if (used + written + 1 > size) {

@@ -72,7 +72,7 @@ int shipopt_bulk_config_set_choose(shipopt_bulk_config *config, shipopt_request_
 
 /* ---- the handle -------------------------------------------------------------------------------------------- */
 
-static int parse_missing_carrier(const char *name, int *ret_rule)
+static int bulk_parse_missing_carrier(const char *name, int *ret_rule)
 {
 	static const char *const names[] =
 		{[MISSING_FAIL] = "fail", [MISSING_WAIT] = "wait", [MISSING_FALLBACK] = "fallback"};
@@ -85,7 +85,7 @@ static int parse_missing_carrier(const char *name, int *ret_rule)
 	return SHIPOPT_EINVAL;
 }
 
-static int check_texts(shipopt_bulk *bulk, shipopt_error **ret_error)
+static int bulk_check_texts(shipopt_bulk *bulk, shipopt_error **ret_error)
 {
 	const struct settings *settings = &bulk->settings;
 	const char *choice = settings_text(settings, BULK_RATE_CHOICE);
@@ -97,7 +97,7 @@ static int check_texts(shipopt_bulk *bulk, shipopt_error **ret_error)
 	if (bulk->rule == CHOICE_SERVICES && !settings_text(settings, BULK_SERVICES))
 		return error_set(ret_error, SHIPOPT_EINVAL,
 			"bulk setting services: rate_choice is services, and none is set");
-	if (parse_missing_carrier(settings_text(settings, BULK_MISSING_CARRIER), &bulk->missing_carrier) < 0)
+	if (bulk_parse_missing_carrier(settings_text(settings, BULK_MISSING_CARRIER), &bulk->missing_carrier) < 0)
 		return error_set(ret_error, SHIPOPT_EINVAL,
 			"bulk setting missing_carrier: \"%s\" is not wait, fallback or fail",
 			UNICODE_SHOWN(settings_text(settings, BULK_MISSING_CARRIER)));
@@ -116,7 +116,7 @@ static int check_texts(shipopt_bulk *bulk, shipopt_error **ret_error)
 	return r;
 }
 
-static int check_times(const shipopt_bulk *bulk, shipopt_error **ret_error)
+static int bulk_check_times(const shipopt_bulk *bulk, shipopt_error **ret_error)
 {
 	if (!bulk->carrier || !bulk->store)
 		return 0;
@@ -135,7 +135,7 @@ static int check_times(const shipopt_bulk *bulk, shipopt_error **ret_error)
 		(long long)lease_ms, (long long)least_ms);
 }
 
-static int copy_config(shipopt_bulk *bulk, const shipopt_bulk_config *config)
+static int bulk_copy_config(shipopt_bulk *bulk, const shipopt_bulk_config *config)
 {
 	if (!config)
 		return settings_init(&bulk->settings, &bulk_settings);
@@ -174,9 +174,9 @@ int shipopt_bulk_new(shipopt_runtime *runtime, shipopt_carrier *carrier, shipopt
 	bulk->runtime = runtime_ref(runtime);
 	bulk->carrier = carrier_ref(carrier);
 	bulk->store = store ? store_ref(store) : NULL;
-	r = copy_config(bulk, config);
-	r = r < 0 ? r : check_texts(bulk, ret_error);
-	r = r < 0 ? r : check_times(bulk, ret_error);
+	r = bulk_copy_config(bulk, config);
+	r = r < 0 ? r : bulk_check_texts(bulk, ret_error);
+	r = r < 0 ? r : bulk_check_times(bulk, ret_error);
 	if (r < 0) {
 		bulk_destroy(bulk);
 		return r;

@@ -26,7 +26,7 @@ static void purchase_op_destroy(shipopt_op *op)
 	shipopt_bulk_free(self->bulk);
 }
 
-static void cancel_on_reactor(struct task *task)
+static void purchase_cancel_on_reactor(struct task *task)
 {
 	struct purchase_op *self = CONTAINER_OF(task, struct purchase_op, cancel_task);
 	purchase_cancel(&self->purchase);
@@ -40,7 +40,7 @@ static void purchase_op_cancel(shipopt_op *op)
 	reactor_post(self->bulk->carrier->reactor, &self->cancel_task);
 }
 
-static void member_cancel(struct runtime_member *member)
+static void purchase_member_cancel(struct runtime_member *member)
 {
 	shipopt_op_cancel(&CONTAINER_OF(member, struct purchase_op, member)->op);
 }
@@ -69,7 +69,7 @@ static void purchase_ask(struct purchase *purchase, shipopt_request *request)
 	ask_host(&self->op, purchase->reactor, false, self->rules.choose, self->rules.choose_userdata, request);
 }
 
-static void start_on_reactor(struct task *task)
+static void purchase_start_on_reactor(struct task *task)
 {
 	struct purchase_op *self = CONTAINER_OF(task, struct purchase_op, start_task);
 	shipopt_order *order = self->item.order;
@@ -102,9 +102,9 @@ static int purchase_op_init(struct purchase_op *self, shipopt_bulk *bulk, const 
 	self->purchase.done = purchase_done;
 	self->purchase.parked = purchase_parked;
 	self->purchase.ask = purchase_ask;
-	self->start_task.run = start_on_reactor;
-	self->cancel_task.run = cancel_on_reactor;
-	self->member.cancel = member_cancel;
+	self->start_task.run = purchase_start_on_reactor;
+	self->cancel_task.run = purchase_cancel_on_reactor;
+	self->member.cancel = purchase_member_cancel;
 	return runtime_register(bulk->runtime, &self->member);
 }
 

@@ -42,7 +42,7 @@ struct buy_item {
 	struct purchase purchase;
 };
 
-static void buy_item_done(struct purchase *purchase)
+static void run_item_buy_item_done(struct purchase *purchase)
 {
 	struct buy_item *self = CONTAINER_OF(purchase, struct buy_item, purchase);
 	const shipopt_item *item = &self->common.item;
@@ -50,12 +50,12 @@ static void buy_item_done(struct purchase *purchase)
 	run_item_ended(&self->common);
 }
 
-static void buy_item_parked(struct purchase *purchase, bool is_parked)
+static void run_item_buy_item_parked(struct purchase *purchase, bool is_parked)
 {
 	run_item_parked(&CONTAINER_OF(purchase, struct buy_item, purchase)->common, is_parked);
 }
 
-static void buy_item_ask(struct purchase *purchase, shipopt_request *request)
+static void run_item_buy_item_ask(struct purchase *purchase, shipopt_request *request)
 {
 	struct run_item *item = &CONTAINER_OF(purchase, struct buy_item, purchase)->common;
 	struct run *run = item->run;
@@ -64,7 +64,7 @@ static void buy_item_ask(struct purchase *purchase, shipopt_request *request)
 	ask_host(&run->op, run->reactor, has_slot, run->rules.choose, run->rules.choose_userdata, request);
 }
 
-static void buy_item_start(struct run_item *item)
+static void run_item_buy_item_start(struct run_item *item)
 {
 	struct buy_item *self = CONTAINER_OF(item, struct buy_item, common);
 	struct run *run = item->run;
@@ -73,18 +73,18 @@ static void buy_item_start(struct run_item *item)
 	self->purchase.item = &item->item;
 	self->purchase.group = &run->group;
 	self->purchase.deadline_us = run_item_deadline_us(run);
-	self->purchase.done = buy_item_done;
-	self->purchase.parked = buy_item_parked;
-	self->purchase.ask = buy_item_ask;
+	self->purchase.done = run_item_buy_item_done;
+	self->purchase.parked = run_item_buy_item_parked;
+	self->purchase.ask = run_item_buy_item_ask;
 	purchase_start(&self->purchase);
 }
 
-static void buy_item_cancel(struct run_item *item)
+static void run_item_buy_item_cancel(struct run_item *item)
 {
 	purchase_cancel(&CONTAINER_OF(item, struct buy_item, common)->purchase);
 }
 
-static void buy_item_clear(struct run_item *item)
+static void run_item_buy_item_clear(struct run_item *item)
 {
 	purchase_clear(&CONTAINER_OF(item, struct buy_item, common)->purchase);
 }
@@ -98,7 +98,7 @@ struct exchange_item {
 	int status;
 };
 
-static void exchange_item_done(struct exchange *exchange)
+static void run_item_exchange_item_done(struct exchange *exchange)
 {
 	struct exchange_item *self = CONTAINER_OF(exchange, struct exchange_item, exchange);
 	struct run *run = self->common.run;
@@ -114,7 +114,7 @@ static void exchange_item_done(struct exchange *exchange)
 	run_item_finish(&self->common, exchange->status, NULL);
 }
 
-static int exchange_item_write_call(struct exchange_item *self)
+static int run_item_exchange_item_write_call(struct exchange_item *self)
 {
 	struct run *run = self->common.run;
 	const shipopt_order *order = self->common.item.order;
@@ -127,7 +127,7 @@ static int exchange_item_write_call(struct exchange_item *self)
 	return address ? provider->create_address(call, address, SHIPOPT_VERIFY_STRICT) : SHIPOPT_EINVAL;
 }
 
-static void exchange_item_not_started(struct task *task)
+static void run_item_exchange_item_not_started(struct task *task)
 {
 	struct exchange_item *self = CONTAINER_OF(task, struct exchange_item, task);
 	shipopt_error *error = NULL;
@@ -138,29 +138,29 @@ static void exchange_item_not_started(struct task *task)
 	run_item_finish(&self->common, self->status, error);
 }
 
-static void exchange_item_start(struct run_item *item)
+static void run_item_exchange_item_start(struct run_item *item)
 {
 	struct exchange_item *self = CONTAINER_OF(item, struct exchange_item, common);
 	exchange_init(&self->exchange);
 	self->exchange.group = &item->run->group;
 	self->exchange.patient = true;
 	self->exchange.deadline_us = run_item_deadline_us(item->run);
-	self->exchange.done = exchange_item_done;
-	self->status = exchange_item_write_call(self);
+	self->exchange.done = run_item_exchange_item_done;
+	self->status = run_item_exchange_item_write_call(self);
 	if (self->status == 0)
 		self->status = exchange_start(item->run->bulk->carrier, &self->exchange);
 	if (self->status < 0) {
-		self->task.run = exchange_item_not_started;
+		self->task.run = run_item_exchange_item_not_started;
 		reactor_post(item->run->reactor, &self->task);
 	}
 }
 
-static void exchange_item_cancel(struct run_item *item)
+static void run_item_exchange_item_cancel(struct run_item *item)
 {
 	exchange_cancel(&CONTAINER_OF(item, struct exchange_item, common)->exchange);
 }
 
-static void exchange_item_clear(struct run_item *item)
+static void run_item_exchange_item_clear(struct run_item *item)
 {
 	exchange_clear(&CONTAINER_OF(item, struct exchange_item, common)->exchange);
 }
@@ -175,7 +175,7 @@ struct host_item {
 	shipopt_error *error;
 };
 
-static void host_item_done(struct task *task)
+static void run_item_host_item_done(struct task *task)
 {
 	struct host_item *self = CONTAINER_OF(task, struct host_item, task);
 	self->common.item.value = self->value;
@@ -183,7 +183,7 @@ static void host_item_done(struct task *task)
 }
 
 /* On the host's thread. */
-static void host_item_answered(void *userdata, int status, int64_t value, shipopt_error *error)
+static void run_item_host_item_answered(void *userdata, int status, int64_t value, shipopt_error *error)
 {
 	struct host_item *self = userdata;
 	self->status = status;
@@ -192,14 +192,14 @@ static void host_item_answered(void *userdata, int status, int64_t value, shipop
 	reactor_post(self->common.run->reactor, &self->task);
 }
 
-static void host_item_start(struct run_item *item)
+static void run_item_host_item_start(struct run_item *item)
 {
 	struct host_item *self = CONTAINER_OF(item, struct host_item, common);
 	struct run *run = item->run;
 	shipopt_request *request;
-	self->task.run = host_item_done;
-	self->status =
-		request_new(item->item.order->key, item->item.order->shipment, host_item_answered, self, &request);
+	self->task.run = run_item_host_item_done;
+	self->status = request_new(item->item.order->key, item->item.order->shipment, run_item_host_item_answered, self,
+		&request);
 	if (self->status < 0) {
 		reactor_post(run->reactor, &self->task);
 		return;
@@ -211,11 +211,11 @@ static void host_item_start(struct run_item *item)
 }
 
 /* The host works on it: its answer is waited for. */
-static void host_item_cancel(struct run_item *item)
+static void run_item_host_item_cancel(struct run_item *item)
 {
 }
 
-static void host_item_clear(struct run_item *item)
+static void run_item_host_item_clear(struct run_item *item)
 {
 	shipopt_error_unref(TAKE(CONTAINER_OF(item, struct host_item, common)->error));
 }
@@ -228,11 +228,16 @@ static const struct {
 	void (*cancel)(struct run_item *item);
 	void (*clear)(struct run_item *item);
 } kinds[] = {
-	[RUN_BUY] = {sizeof(struct buy_item), buy_item_start, buy_item_cancel, buy_item_clear},
-	[RUN_RATE] = {sizeof(struct buy_item), buy_item_start, buy_item_cancel, buy_item_clear},
-	[RUN_TRACK] = {sizeof(struct exchange_item), exchange_item_start, exchange_item_cancel, exchange_item_clear},
-	[RUN_VERIFY] = {sizeof(struct exchange_item), exchange_item_start, exchange_item_cancel, exchange_item_clear},
-	[RUN_CALL] = {sizeof(struct host_item), host_item_start, host_item_cancel, host_item_clear},
+	[RUN_BUY] = {sizeof(struct buy_item), run_item_buy_item_start, run_item_buy_item_cancel,
+		run_item_buy_item_clear},
+	[RUN_RATE] = {sizeof(struct buy_item), run_item_buy_item_start, run_item_buy_item_cancel,
+		run_item_buy_item_clear},
+	[RUN_TRACK] = {sizeof(struct exchange_item), run_item_exchange_item_start, run_item_exchange_item_cancel,
+		run_item_exchange_item_clear},
+	[RUN_VERIFY] = {sizeof(struct exchange_item), run_item_exchange_item_start, run_item_exchange_item_cancel,
+		run_item_exchange_item_clear},
+	[RUN_CALL] = {sizeof(struct host_item), run_item_host_item_start, run_item_host_item_cancel,
+		run_item_host_item_clear},
 };
 
 /* A row that could not be read ends in a turn of its own, so that admission is not re-entered. */
@@ -241,18 +246,18 @@ struct bad_item {
 	struct task task;
 };
 
-static void bad_item_done(struct task *task)
+static void run_item_bad_item_done(struct task *task)
 {
 	struct bad_item *self = CONTAINER_OF(task, struct bad_item, task);
 	shipopt_order *order = self->common.item.order;
 	run_item_finish(&self->common, order->status, TAKE(order->error));
 }
 
-static void bad_item_cancel(struct run_item *item)
+static void run_item_bad_item_cancel(struct run_item *item)
 {
 }
 
-static void bad_item_clear(struct run_item *item)
+static void run_item_bad_item_clear(struct run_item *item)
 {
 }
 
@@ -268,8 +273,8 @@ struct run_item *run_item_new(struct run *run, shipopt_order *order)
 	item->item.order = order;
 	item->item.amount = -1;
 	item->item.started_us = clock_now_us();
-	item->cancel = order->status < 0 ? bad_item_cancel : kinds[run->kind].cancel;
-	item->clear = bad_item_clear; /* until it is started */
+	item->cancel = order->status < 0 ? run_item_bad_item_cancel : kinds[run->kind].cancel;
+	item->clear = run_item_bad_item_clear; /* until it is started */
 	list_init(&item->node);
 	return item;
 }
@@ -278,7 +283,7 @@ void run_item_start(struct run_item *item)
 {
 	if (item->item.order->status < 0) {
 		struct bad_item *bad = CONTAINER_OF(item, struct bad_item, common);
-		bad->task.run = bad_item_done;
+		bad->task.run = run_item_bad_item_done;
 		reactor_post(item->run->reactor, &bad->task);
 		return;
 	}

@@ -11,20 +11,20 @@
  * write or when callbacks run there, else the end of the reactor's turn. Back on the reactor, inline callbacks run, and what was
  * not handed to the host's queue is freed. In the queue's case each item is freed when its event is released.
  */
-static void send_batch(struct run *run);
+static void run_outlet_send_batch(struct run *run);
 
-static bool is_queued(const struct run *run)
+static bool run_outlet_is_queued(const struct run *run)
 {
 	return run->op.delivery.mode == SHIPOPT_DELIVERY_QUEUE;
 }
 
-static void call_item(struct run *run, struct run_item *item)
+static void run_outlet_call_item(struct run *run, struct run_item *item)
 {
 	if (run->bulk->callbacks.item && runtime_may_call_host(run->op.runtime))
 		run->bulk->callbacks.item(run->bulk->callbacks.item_userdata, &item->item);
 }
 
-static void call_progress(struct run *run)
+static void run_outlet_call_progress(struct run *run)
 {
 	if (run->bulk->callbacks.progress && runtime_may_call_host(run->op.runtime))
 		run->bulk->callbacks.progress(run->bulk->callbacks.progress_userdata, &run->op);
@@ -32,13 +32,13 @@ static void call_progress(struct run *run)
 
 /* ---- the host's queue -------------------------------------------------------------------------------------- */
 
-static void item_entry_run(struct queue_entry *entry)
+static void run_outlet_item_entry_run(struct queue_entry *entry)
 {
 	struct run_item *item = CONTAINER_OF(entry, struct run_item, entry);
-	call_item(item->run, item);
+	run_outlet_call_item(item->run, item);
 }
 
-static void item_entry_finish(struct queue_entry *entry)
+static void run_outlet_item_entry_finish(struct queue_entry *entry)
 {
 	struct run_item *item = CONTAINER_OF(entry, struct run_item, entry);
 	struct run *run = item->run;
@@ -47,7 +47,7 @@ static void item_entry_finish(struct queue_entry *entry)
 	shipopt_op_unref(&run->op);
 }
 
-static void push_item(struct run *run, struct run_item *item)
+static void run_outlet_push_item(struct run *run, struct run_item *item)
 {
 	item->entry.event = (shipopt_event){
 		.op = &run->op,
@@ -56,18 +56,18 @@ static void push_item(struct run *run, struct run_item *item)
 		.value = (uint64_t)(uintptr_t)&item->item,
 	};
 	item->entry.has_callback = run->bulk->callbacks.item != NULL;
-	item->entry.run = item_entry_run;
-	item->entry.finish = item_entry_finish;
+	item->entry.run = run_outlet_item_entry_run;
+	item->entry.finish = run_outlet_item_entry_finish;
 	shipopt_op_ref(&run->op);
 	queue_push(run->op.delivery.queue, &item->entry);
 }
 
-static void progress_entry_run(struct queue_entry *entry)
+static void run_outlet_progress_entry_run(struct queue_entry *entry)
 {
-	call_progress(CONTAINER_OF(entry, struct run, progress_entry));
+	run_outlet_call_progress(CONTAINER_OF(entry, struct run, progress_entry));
 }
 
-static void progress_entry_finish(struct queue_entry *entry)
+static void run_outlet_progress_entry_finish(struct queue_entry *entry)
 {
 	struct run *run = CONTAINER_OF(entry, struct run, progress_entry);
 	run->progress_queued = false;
@@ -75,22 +75,22 @@ static void progress_entry_finish(struct queue_entry *entry)
 }
 
 /* A report that finds no slot, or the one before still unread, is left out: the next says more. */
-static void push_progress(struct run *run)
+static void run_outlet_push_progress(struct run *run)
 {
 	if (run->progress_queued || queue_reserve(run->op.delivery.queue) < 0)
 		return;
 	run->progress_queued = true;
 	run->progress_entry.event = (shipopt_event){.op = &run->op, .kind = SHIPOPT_EVENT_PROGRESS};
 	run->progress_entry.has_callback = run->bulk->callbacks.progress != NULL;
-	run->progress_entry.run = progress_entry_run;
-	run->progress_entry.finish = progress_entry_finish;
+	run->progress_entry.run = run_outlet_progress_entry_run;
+	run->progress_entry.finish = run_outlet_progress_entry_finish;
 	shipopt_op_ref(&run->op);
 	queue_push(run->op.delivery.queue, &run->progress_entry);
 }
 
 /* ---- the batch --------------------------------------------------------------------------------------------- */
 
-static void write_sink(struct run *run)
+static void run_outlet_write_sink(struct run *run)
 {
 	if (!run->sink)
 		return;
@@ -104,39 +104,39 @@ static void write_sink(struct run *run)
 		run->sink_status = sink_flush(run->sink, &run->sink_error);
 }
 
-static void deliver(struct run *run)
+static void run_outlet_deliver(struct run *run)
 {
 	LIST_FOREACH(node, &run->outgoing) {
 		struct run_item *item = LIST_MEMBER(node, struct run_item, node);
-		call_item(run, item);
+		run_outlet_call_item(run, item);
 	}
 	if (run->progress_out)
-		call_progress(run);
+		run_outlet_call_progress(run);
 }
 
 /* Scheduler thread. */
 static void outlet_task(struct task *task)
 {
 	struct run *run = CONTAINER_OF(task, struct run, outlet_task);
-	write_sink(run);
+	run_outlet_write_sink(run);
 	if (run->op.delivery.mode == SHIPOPT_DELIVERY_SCHEDULER)
-		deliver(run);
+		run_outlet_deliver(run);
 	reactor_post(run->reactor, &run->outlet_back_task);
 }
 
-static void hand_on(struct run *run)
+static void run_outlet_hand_on(struct run *run)
 {
 	struct list_node *node;
 	while ((node = list_pop_front(&run->outgoing))) {
 		struct run_item *item = LIST_MEMBER(node, struct run_item, node);
 		run->undelivered--;
-		if (is_queued(run))
-			push_item(run, item);
+		if (run_outlet_is_queued(run))
+			run_outlet_push_item(run, item);
 		else
 			run_item_free(item);
 	}
-	if (run->progress_out && is_queued(run))
-		push_progress(run);
+	if (run->progress_out && run_outlet_is_queued(run))
+		run_outlet_push_progress(run);
 	run->progress_out = false;
 }
 
@@ -145,16 +145,16 @@ static void outlet_back(struct task *task)
 {
 	struct run *run = CONTAINER_OF(task, struct run, outlet_back_task);
 	if (run->op.delivery.mode == SHIPOPT_DELIVERY_INLINE)
-		deliver(run);
-	hand_on(run);
+		run_outlet_deliver(run);
+	run_outlet_hand_on(run);
 	run->outlet_is_out = false;
 	if (run->sink_status < 0)
 		run_stop(run, run->sink_status, TAKE(run->sink_error));
-	send_batch(run);
+	run_outlet_send_batch(run);
 	run_pump(run);
 }
 
-static void send_batch(struct run *run)
+static void run_outlet_send_batch(struct run *run)
 {
 	if (run->outlet_is_out || (list_is_empty(&run->ended) && !run->progress_due))
 		return;
@@ -196,7 +196,7 @@ void run_outlet_add(struct run *run, struct run_item *item)
 			run->next_delivered++;
 		}
 	}
-	send_batch(run);
+	run_outlet_send_batch(run);
 }
 
 bool run_outlet_last_word(struct run *run)
@@ -206,17 +206,17 @@ bool run_outlet_last_word(struct run *run)
 	run->last_word_said = true;
 	run->progress_due = true;
 	timer_stop(&run->progress_timer);
-	send_batch(run);
+	run_outlet_send_batch(run);
 	return false;
 }
 
-static void progress_is_due(struct timer *timer)
+static void run_outlet_progress_is_due(struct timer *timer)
 {
 	struct run *run = CONTAINER_OF(timer, struct run, progress_timer);
 	run->progress_due = true;
 	timer_start(run->reactor, timer,
 		clock_now_us() + settings_number(&run->bulk->settings, BULK_PROGRESS_MS) * 1000);
-	send_batch(run);
+	run_outlet_send_batch(run);
 }
 
 int run_outlet_init(struct run *run)
@@ -225,7 +225,7 @@ int run_outlet_init(struct run *run)
 	list_init(&run->outgoing);
 	run->outlet_task.run = outlet_task;
 	run->outlet_back_task.run = outlet_back;
-	run->progress_timer.fire = progress_is_due;
+	run->progress_timer.fire = run_outlet_progress_is_due;
 	if (!settings_number(&run->bulk->settings, BULK_IN_ORDER))
 		return 0;
 	run->window_size = (size_t)settings_number(&run->bulk->settings, BULK_ORDER_WINDOW);

@@ -21,7 +21,7 @@ static int sink_fail(shipopt_sink *sink, const char *verb, int number, shipopt_e
 	return sink->status;
 }
 
-static int open_path(shipopt_sink *sink, shipopt_error **ret_error)
+static int sink_open_path(shipopt_sink *sink, shipopt_error **ret_error)
 {
 	sink->is_owned = !text_equal(sink->path, "-");
 	errno = EMFILE; /* what an injected failure gives as its reason */
@@ -48,7 +48,7 @@ int sink_open(const struct sink_format *format, const char *path, bool guard, sh
 	if (r == 0 && format->begin)
 		r = format->begin(&sink->buffer);
 	/* Last, so that no failure before it has cut a file. */
-	r = r < 0 ? r : open_path(sink, ret_error);
+	r = r < 0 ? r : sink_open_path(sink, ret_error);
 	if (r < 0) {
 		sink->status = r;
 		shipopt_sink_free(sink);
@@ -58,7 +58,7 @@ int sink_open(const struct sink_format *format, const char *path, bool guard, sh
 	return 0;
 }
 
-static ssize_t write_some(int fd, const char *bytes, size_t length)
+static ssize_t sink_write_some(int fd, const char *bytes, size_t length)
 {
 	for (;;) {
 		errno = ENOSPC;
@@ -77,7 +77,7 @@ int sink_flush(shipopt_sink *sink, shipopt_error **ret_error)
 	if (sink->status < 0)
 		return error_set(ret_error, sink->status, "\"%s\" failed before", sink->path);
 	for (size_t at = 0; at < sink->buffer.length;) {
-		ssize_t n = write_some(sink->fd, sink->buffer.data + at, sink->buffer.length - at);
+		ssize_t n = sink_write_some(sink->fd, sink->buffer.data + at, sink->buffer.length - at);
 		if (n < 0)
 			return sink_fail(sink, "write", errno, ret_error);
 		at += (size_t)n;

@@ -15,50 +15,50 @@ struct row {
 	int status;
 };
 
-static void put(struct row *row, const char *bytes, size_t length)
+static void sink_csv_put(struct row *row, const char *bytes, size_t length)
 {
 	if (row->status == 0)
 		row->status = buffer_append(row->buffer, bytes, length);
 }
 
-static void put_separator(struct row *row)
+static void sink_csv_put_separator(struct row *row)
 {
 	if (row->has_cells)
-		put(row, ",", 1);
+		sink_csv_put(row, ",", 1);
 	row->has_cells = true;
 }
 
-static bool is_formula(const char *text)
+static bool sink_csv_is_formula(const char *text)
 {
 	return *text && strchr("=+-@\t\r", *text);
 }
 
-static bool needs_quotes(const char *text)
+static bool sink_csv_needs_quotes(const char *text)
 {
 	return strpbrk(text, ",\"\r\n") || *text == ' ' || (*text && text[strlen(text) - 1] == ' ');
 }
 
-static void put_text(struct row *row, const char *text)
+static void sink_csv_put_text(struct row *row, const char *text)
 {
-	put_separator(row);
+	sink_csv_put_separator(row);
 	if (!text)
 		return;
-	bool quotes = needs_quotes(text);
+	bool quotes = sink_csv_needs_quotes(text);
 	if (quotes)
-		put(row, "\"", 1);
-	if (row->guard && is_formula(text))
-		put(row, "'", 1);
+		sink_csv_put(row, "\"", 1);
+	if (row->guard && sink_csv_is_formula(text))
+		sink_csv_put(row, "'", 1);
 	for (const char *quote; quotes && (quote = strchr(text, '"')); text = quote + 1) {
-		put(row, text, (size_t)(quote - text));
-		put(row, "\"\"", 2);
+		sink_csv_put(row, text, (size_t)(quote - text));
+		sink_csv_put(row, "\"\"", 2);
 	}
-	put(row, text, strlen(text));
+	sink_csv_put(row, text, strlen(text));
 	if (quotes)
-		put(row, "\"", 1);
+		sink_csv_put(row, "\"", 1);
 }
 
 /* White space and control characters become spaces: one error, one line. */
-static void put_line_of_text(struct row *row, const char *text)
+static void sink_csv_put_line_of_text(struct row *row, const char *text)
 {
 	struct buffer line;
 	buffer_init(&line, SINK_ROW_BYTES_MAX);
@@ -68,23 +68,23 @@ static void put_line_of_text(struct row *row, const char *text)
 			line.data[i] = ' ';
 	if (r < 0 && row->status == 0)
 		row->status = r;
-	put_text(row, buffer_text(&line));
+	sink_csv_put_text(row, buffer_text(&line));
 	buffer_done(&line);
 }
 
-static void put_number(struct row *row, int64_t value)
+static void sink_csv_put_number(struct row *row, int64_t value)
 {
-	put_separator(row);
+	sink_csv_put_separator(row);
 	if (row->status == 0)
 		row->status = buffer_append_format(row->buffer, "%lld", (long long)value);
 }
 
-static void put_decimal(struct row *row, int64_t millionths, int places_min)
+static void sink_csv_put_decimal(struct row *row, int64_t millionths, int places_min)
 {
 	char text[DECIMAL_TEXT_SIZE];
 	decimal_format(millionths, places_min, text);
-	put_separator(row);
-	put(row, text, strlen(text));
+	sink_csv_put_separator(row);
+	sink_csv_put(row, text, strlen(text));
 }
 
 static int csv_begin(struct buffer *buffer)
@@ -95,28 +95,28 @@ static int csv_begin(struct buffer *buffer)
 static int csv_row(struct buffer *buffer, const shipopt_item *item, bool guard)
 {
 	struct row row = {.buffer = buffer, .guard = guard};
-	put_number(&row, (int64_t)shipopt_item_index(item));
+	sink_csv_put_number(&row, (int64_t)shipopt_item_index(item));
 	if (shipopt_item_line(item) > 0)
-		put_number(&row, shipopt_item_line(item));
+		sink_csv_put_number(&row, shipopt_item_line(item));
 	else
-		put_text(&row, NULL);
-	put_text(&row, shipopt_item_key(item));
-	put_text(&row, sink_status_text(item));
-	put_line_of_text(&row, sink_reason_text(item));
-	put_text(&row, shipopt_item_tracking_code(item));
-	put_text(&row, shipopt_item_carrier(item));
-	put_text(&row, shipopt_item_service(item));
+		sink_csv_put_text(&row, NULL);
+	sink_csv_put_text(&row, shipopt_item_key(item));
+	sink_csv_put_text(&row, sink_status_text(item));
+	sink_csv_put_line_of_text(&row, sink_reason_text(item));
+	sink_csv_put_text(&row, shipopt_item_tracking_code(item));
+	sink_csv_put_text(&row, shipopt_item_carrier(item));
+	sink_csv_put_text(&row, shipopt_item_service(item));
 	if (shipopt_item_amount(item) >= 0)
-		put_decimal(&row, shipopt_item_amount(item), 2);
+		sink_csv_put_decimal(&row, shipopt_item_amount(item), 2);
 	else
-		put_text(&row, NULL);
-	put_text(&row, shipopt_item_currency(item));
-	put_text(&row, shipopt_item_shipment_id(item));
-	put_text(&row, shipopt_item_label_url(item));
-	put_number(&row, shipopt_item_attempts(item));
+		sink_csv_put_text(&row, NULL);
+	sink_csv_put_text(&row, shipopt_item_currency(item));
+	sink_csv_put_text(&row, shipopt_item_shipment_id(item));
+	sink_csv_put_text(&row, shipopt_item_label_url(item));
+	sink_csv_put_number(&row, shipopt_item_attempts(item));
 	/* Microseconds are thousandths of milliseconds. */
-	put_decimal(&row, shipopt_item_latency_us(item) * 1000, 0);
-	put(&row, "\r\n", 2);
+	sink_csv_put_decimal(&row, shipopt_item_latency_us(item) * 1000, 0);
+	sink_csv_put(&row, "\r\n", 2);
 	return row.status;
 }
 

@@ -4,30 +4,30 @@
 #include "json/json.h"
 #include "record/record.h"
 
-static void member_if(struct json_writer *writer, const char *key, const char *text)
+static void sink_json_lines_member_if(struct json_writer *writer, const char *key, const char *text)
 {
 	if (text)
 		json_member_text(writer, key, text);
 }
 
 /* A decimal as text, so that no reader makes a float of money. */
-static void member_amount(struct json_writer *writer, const char *key, int64_t millionths)
+static void sink_json_lines_member_amount(struct json_writer *writer, const char *key, int64_t millionths)
 {
 	char text[DECIMAL_TEXT_SIZE];
 	decimal_format(millionths, 2, text);
 	json_member_text(writer, key, text);
 }
 
-static void write_result(struct json_writer *writer, const shipopt_item *item)
+static void sink_json_lines_write_result(struct json_writer *writer, const shipopt_item *item)
 {
-	member_if(writer, "tracking_code", shipopt_item_tracking_code(item));
-	member_if(writer, "carrier", shipopt_item_carrier(item));
-	member_if(writer, "service", shipopt_item_service(item));
+	sink_json_lines_member_if(writer, "tracking_code", shipopt_item_tracking_code(item));
+	sink_json_lines_member_if(writer, "carrier", shipopt_item_carrier(item));
+	sink_json_lines_member_if(writer, "service", shipopt_item_service(item));
 	if (shipopt_item_amount(item) >= 0)
-		member_amount(writer, "amount", shipopt_item_amount(item));
-	member_if(writer, "currency", shipopt_item_currency(item));
-	member_if(writer, "shipment_id", shipopt_item_shipment_id(item));
-	member_if(writer, "label_url", shipopt_item_label_url(item));
+		sink_json_lines_member_amount(writer, "amount", shipopt_item_amount(item));
+	sink_json_lines_member_if(writer, "currency", shipopt_item_currency(item));
+	sink_json_lines_member_if(writer, "shipment_id", shipopt_item_shipment_id(item));
+	sink_json_lines_member_if(writer, "label_url", shipopt_item_label_url(item));
 	if (shipopt_item_value(item) != 0)
 		json_member_i64(writer, "value", shipopt_item_value(item));
 }
@@ -42,12 +42,12 @@ static int json_row(struct buffer *buffer, const shipopt_item *item, bool guard)
 		json_member_i64(&writer, "line", shipopt_item_line(item));
 	json_member_text(&writer, "order_key", shipopt_item_key(item));
 	json_member_text(&writer, "status", sink_status_text(item));
-	member_if(&writer, "reason", sink_reason_text(item));
-	write_result(&writer, item);
+	sink_json_lines_member_if(&writer, "reason", sink_reason_text(item));
+	sink_json_lines_write_result(&writer, item);
 	json_member_i64(&writer, "attempts", shipopt_item_attempts(item));
 	json_write_key(&writer, "latency_ms");
 	json_write_decimal(&writer, shipopt_item_latency_us(item) * 1000);
-	member_if(&writer, "input", shipopt_item_input(item));
+	sink_json_lines_member_if(&writer, "input", shipopt_item_input(item));
 	if (shipopt_item_record(item)) {
 		json_write_key(&writer, "record");
 		record_encode(shipopt_item_record(item), SHIPOPT_ENCODE_ALL, &writer);

@@ -21,7 +21,7 @@ void summary_done(struct summary *summary)
 }
 
 /* Values below 16 have a bucket each; above, the four bits behind the leading one choose among 16 per power of two. */
-static size_t bucket_of(int64_t value)
+static size_t summary_bucket_of(int64_t value)
 {
 	uint64_t v = value < 0 ? 0 : (uint64_t)value;
 	if (v < 16)
@@ -31,7 +31,7 @@ static size_t bucket_of(int64_t value)
 	return MIN(bucket, (size_t)SUMMARY_BUCKETS - 1);
 }
 
-static int64_t bucket_middle(size_t bucket)
+static int64_t summary_bucket_middle(size_t bucket)
 {
 	if (bucket < 16)
 		return (int64_t)bucket;
@@ -40,30 +40,30 @@ static int64_t bucket_middle(size_t bucket)
 	return low + (((int64_t)1 << (exponent - 4)) / 2);
 }
 
-static int64_t percentile(const struct summary *summary, unsigned per_mille)
+static int64_t summary_percentile(const struct summary *summary, unsigned per_mille)
 {
 	uint64_t samples = summary->samples;
 	uint64_t wanted = (samples * per_mille + 999) / 1000, seen = 0;
 	for (size_t i = 0; samples && i < SUMMARY_BUCKETS; i++) {
 		seen += summary->buckets[i];
 		if (seen >= wanted)
-			return bucket_middle(i);
+			return summary_bucket_middle(i);
 	}
 	return 0;
 }
 
-static bool is_line_of(const struct summary_money *line, const char *carrier, const char *currency)
+static bool summary_is_line_of(const struct summary_money *line, const char *carrier, const char *currency)
 {
 	/* As far as they are kept. */
 	return strncmp(line->carrier, carrier, sizeof(line->carrier) - 1) == 0 &&
 		strncmp(line->currency, currency, sizeof(line->currency) - 1) == 0;
 }
 
-static struct summary_money *money_line(struct summary *summary, const char *carrier, const char *currency)
+static struct summary_money *summary_money_line(struct summary *summary, const char *carrier, const char *currency)
 {
 	size_t count = summary->money_count;
 	for (size_t i = 0; i < count; i++)
-		if (is_line_of(&summary->money[i], carrier, currency))
+		if (summary_is_line_of(&summary->money[i], carrier, currency))
 			return &summary->money[i];
 	struct summary_money *line = &summary->money[MIN(count, (size_t)SUMMARY_CARRIERS_MAX)];
 	if (count > SUMMARY_CARRIERS_MAX) {
@@ -77,17 +77,17 @@ static struct summary_money *money_line(struct summary *summary, const char *car
 	return line;
 }
 
-static void add_money(struct summary *summary, const shipopt_item *item)
+static void summary_add_money(struct summary *summary, const shipopt_item *item)
 {
 	pthread_mutex_lock(&summary->lock);
-	struct summary_money *line =
-		money_line(summary, item->carrier ? item->carrier : "unknown", item->currency ? item->currency : "");
+	struct summary_money *line = summary_money_line(summary, item->carrier ? item->carrier : "unknown",
+		item->currency ? item->currency : "");
 	line->labels++;
 	line->amount += MAX(item->amount, 0);
 	pthread_mutex_unlock(&summary->lock);
 }
 
-static atomic_int_fast64_t *counter_of(struct summary *summary, int status)
+static atomic_int_fast64_t *summary_counter_of(struct summary *summary, int status)
 {
 	switch (status) {
 	case 0: return &summary->done;
@@ -101,36 +101,38 @@ static atomic_int_fast64_t *counter_of(struct summary *summary, int status)
 
 void summary_add(struct summary *summary, const shipopt_item *item, bool spends)
 {
-	atomic_fetch_add_explicit(counter_of(summary, item->status), 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(summary_counter_of(summary, item->status), 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&summary->requests, item->attempts, memory_order_relaxed);
 	if (item->status == 0) {
-		atomic_fetch_add_explicit(&summary->buckets[bucket_of(item->latency_us)], 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&summary->buckets[summary_bucket_of(item->latency_us)], 1,
+			memory_order_relaxed);
 		atomic_fetch_add_explicit(&summary->samples, 1, memory_order_relaxed);
 	}
 	if (item->status == 0 && spends)
-		add_money(summary, item);
+		summary_add_money(summary, item);
 }
 
-static int64_t ended_items(const struct summary *summary)
+static int64_t summary_ended_items(const struct summary *summary)
 {
 	return summary->done + summary->already + summary->failed + summary->in_doubt + summary->held +
 		summary->canceled;
 }
 
-static int64_t elapsed_us(const struct summary *summary)
+static int64_t summary_elapsed_us(const struct summary *summary)
 {
 	int64_t ended_us = summary->ended_us;
 	return MAX((ended_us ? ended_us : clock_now_us()) - summary->started_us, 1);
 }
 
-static int64_t eta_ms(const struct summary *summary)
+static int64_t summary_eta_ms(const struct summary *summary)
 {
-	int64_t ended = ended_items(summary), expected = summary->expected;
+	int64_t ended = summary_ended_items(summary), expected = summary->expected;
 	if (summary->ended_us)
 		return 0;
 	if (expected < 0 || ended == 0)
 		return -1;
-	return (int64_t)((double)elapsed_us(summary) / 1000.0 / (double)ended * (double)MAX(expected - ended, 0));
+	return (int64_t)((double)summary_elapsed_us(summary) / 1000.0 / (double)ended *
+		(double)MAX(expected - ended, 0));
 }
 
 int summary_stat(const struct summary *summary, int stat, int64_t *ret_value)
@@ -145,14 +147,15 @@ int summary_stat(const struct summary *summary, int stat, int64_t *ret_value)
 	case SHIPOPT_RUN_STAT_CANCELED: *ret_value = summary->canceled; break;
 	case SHIPOPT_RUN_STAT_IN_FLIGHT: *ret_value = summary->in_flight; break;
 	case SHIPOPT_RUN_STAT_SETTLING: *ret_value = summary->settling; break;
-	case SHIPOPT_RUN_STAT_ELAPSED_MS: *ret_value = elapsed_us(summary) / 1000; break;
+	case SHIPOPT_RUN_STAT_ELAPSED_MS: *ret_value = summary_elapsed_us(summary) / 1000; break;
 	case SHIPOPT_RUN_STAT_ITEMS_PER_1000_S:
-		*ret_value = (int64_t)((double)ended_items(summary) * 1e9 / (double)elapsed_us(summary));
+		*ret_value =
+			(int64_t)((double)summary_ended_items(summary) * 1e9 / (double)summary_elapsed_us(summary));
 		break;
-	case SHIPOPT_RUN_STAT_ETA_MS: *ret_value = eta_ms(summary); break;
-	case SHIPOPT_RUN_P50_US: *ret_value = percentile(summary, 500); break;
-	case SHIPOPT_RUN_P95_US: *ret_value = percentile(summary, 950); break;
-	case SHIPOPT_RUN_P99_US: *ret_value = percentile(summary, 990); break;
+	case SHIPOPT_RUN_STAT_ETA_MS: *ret_value = summary_eta_ms(summary); break;
+	case SHIPOPT_RUN_P50_US: *ret_value = summary_percentile(summary, 500); break;
+	case SHIPOPT_RUN_P95_US: *ret_value = summary_percentile(summary, 950); break;
+	case SHIPOPT_RUN_P99_US: *ret_value = summary_percentile(summary, 990); break;
 	case SHIPOPT_RUN_STAT_REQUESTS: *ret_value = summary->requests; break;
 	default: return SHIPOPT_EINVAL;
 	}

@@ -19,7 +19,7 @@
 #define ALIGNED_SIZE(size) ((size) + CACHE_LINE_BYTES)
 
 /* Blocks of the allocator are aligned for any type, not for cache lines. The block itself is what is freed. */
-static void *align(void *block)
+static void *cache_align(void *block)
 {
 	return (void *)(((uintptr_t)block + CACHE_LINE_BYTES - 1) & ~(uintptr_t)(CACHE_LINE_BYTES - 1));
 }
@@ -29,7 +29,7 @@ int64_t cache_now(const shipopt_cache *cache)
 	return cache->clock ? cache->clock(cache->clock_userdata) : clock_coarse_us();
 }
 
-static unsigned power_below(size_t value)
+static unsigned cache_power_below(size_t value)
 {
 	unsigned power = 1;
 	while ((size_t)power * 2 <= value && power < SHARDS_MAX)
@@ -37,17 +37,18 @@ static unsigned power_below(size_t value)
 	return power;
 }
 
-static unsigned choose_shards(const shipopt_cache *cache, int64_t wanted)
+static unsigned cache_choose_shards(const shipopt_cache *cache, int64_t wanted)
 {
 	if (wanted > 0)
-		return power_below((size_t)wanted);
+		return cache_power_below((size_t)wanted);
 	size_t entries = MIN(cache->entries_max, cache->bytes_max / ENTRY_BYTES_GUESS);
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned useful = power_below(8 * (size_t)MAX(processors, 1));
-	return MIN(useful, power_below(MAX(1, entries / SHARD_ENTRIES)));
+	unsigned useful = cache_power_below(8 * (size_t)MAX(processors, 1));
+	return MIN(useful, cache_power_below(MAX(1, entries / SHARD_ENTRIES)));
 }
 
-static int take_settings(shipopt_cache *cache, const struct shipopt_cache_config *config, shipopt_error **ret_error)
+static int cache_take_settings(shipopt_cache *cache, const struct shipopt_cache_config *config,
+	shipopt_error **ret_error)
 {
 	const struct settings *settings = &config->settings;
 	const char *policy = settings_text(settings, CACHE_POLICY);
@@ -74,12 +75,13 @@ static int take_settings(shipopt_cache *cache, const struct shipopt_cache_config
 	cache->clock = config->clock;
 	cache->clock_userdata = config->clock_userdata;
 	cache->hashing = (struct hashing){hash_state(config->hash_seed), config->hash_mask};
-	cache->shard_count = choose_shards(cache, settings_number(settings, CACHE_SHARDS));
+	cache->shard_count = cache_choose_shards(cache, settings_number(settings, CACHE_SHARDS));
 	cache->limbo_bytes_max = cache->bytes_max / cache->shard_count / 16;
 	return 0;
 }
 
-static int build_keeper(shipopt_cache *cache, const struct shipopt_cache_config *config, shipopt_error **ret_error)
+static int cache_build_keeper(shipopt_cache *cache, const struct shipopt_cache_config *config,
+	shipopt_error **ret_error)
 {
 	int r = delivery_check(&config->delivery, "cache", ret_error);
 	if (r < 0 || !config->runtime)
@@ -89,7 +91,7 @@ static int build_keeper(shipopt_cache *cache, const struct shipopt_cache_config 
 		     : 0;
 }
 
-static int build(shipopt_cache *cache, const struct shipopt_cache_config *config)
+static int cache_build(shipopt_cache *cache, const struct shipopt_cache_config *config)
 {
 	int r = tags_init(&cache->tags, (size_t)settings_number(&config->settings, CACHE_TAGS_MAX));
 	if (r < 0)
@@ -103,7 +105,7 @@ static int build(shipopt_cache *cache, const struct shipopt_cache_config *config
 	cache->shard_block = mem_alloc_zero(ALIGNED_SIZE(cache->shard_count * sizeof(struct shard)));
 	if (!cache->account || !cache->shard_block)
 		return SHIPOPT_ENOMEM;
-	struct shard *shards = align(cache->shard_block);
+	struct shard *shards = cache_align(cache->shard_block);
 	for (unsigned i = 0; i < cache->shard_count; i++) {
 		if ((r = shard_init(&shards[i], cache)) < 0) {
 			while (i-- > 0)
@@ -115,7 +117,7 @@ static int build(shipopt_cache *cache, const struct shipopt_cache_config *config
 	return 0;
 }
 
-static void free_garbage(shipopt_cache *cache, struct garbage *garbage)
+static void cache_free_garbage(shipopt_cache *cache, struct garbage *garbage)
 {
 	for (struct entry *entry = garbage->entries; entry; entry = entry->link.limbo.next)
 		if (entry->flags & ENTRY_TAGGED)
@@ -135,12 +137,12 @@ void cache_settle(shipopt_cache *cache, struct aftermath *aftermath)
 {
 	if (!list_is_empty(&aftermath->removed))
 		listener_tell(cache, &aftermath->removed);
-	free_garbage(cache, &aftermath->garbage);
+	cache_free_garbage(cache, &aftermath->garbage);
 	cache_changed(cache);
 }
 
 /* Nobody reads any more: what is in the limbo need not wait. */
-static void empty_limbo(shipopt_cache *cache, struct limbo *limbo)
+static void cache_empty_limbo(shipopt_cache *cache, struct limbo *limbo)
 {
 	struct garbage garbage = {.entries = limbo->first_entry};
 	for (struct retired *block = limbo->first_block, *next; block; block = next) {
@@ -151,10 +153,10 @@ static void empty_limbo(shipopt_cache *cache, struct limbo *limbo)
 		garbage.blocks = block;
 	}
 	*limbo = (struct limbo){0};
-	free_garbage(cache, &garbage);
+	cache_free_garbage(cache, &garbage);
 }
 
-static void destroy(shipopt_cache *cache)
+static void cache_destroy(shipopt_cache *cache)
 {
 	keeper_end(TAKE(cache->keeper));
 	for (unsigned i = 0; cache->shards && i < cache->shard_count; i++) {
@@ -164,7 +166,7 @@ static void destroy(shipopt_cache *cache)
 		flights_close(&cache->shards[i]);
 	}
 	for (unsigned i = 0; cache->shards && i < cache->shard_count; i++) {
-		empty_limbo(cache, &cache->shards[i].limbo);
+		cache_empty_limbo(cache, &cache->shards[i].limbo);
 		shard_done(&cache->shards[i]);
 	}
 	tags_done(&cache->tags);
@@ -183,26 +185,26 @@ int shipopt_cache_new(const shipopt_cache_config *config, shipopt_cache **ret_ca
 	if (r < 0)
 		return error_set(ret_error, r, "out of memory");
 	void *block = mem_alloc_zero(ALIGNED_SIZE(sizeof(shipopt_cache)));
-	shipopt_cache *cache = block ? align(block) : NULL;
+	shipopt_cache *cache = block ? cache_align(block) : NULL;
 	r = cache ? 0 : error_set(ret_error, SHIPOPT_ENOMEM, "out of memory");
 	if (cache) {
 		cache->block = block;
 		reference_init(&cache->reference);
 		fork_guard_install();
 		cache->generation = fork_generation();
-		r = take_settings(cache, config ? config : own, ret_error);
+		r = cache_take_settings(cache, config ? config : own, ret_error);
 		if (r == 0) {
 			cache->born_us = cache_now(cache);
-			r = build(cache, config ? config : own);
+			r = cache_build(cache, config ? config : own);
 			if (r < 0)
 				error_set(ret_error, r, "out of memory");
-			r = r < 0 ? r : build_keeper(cache, config ? config : own, ret_error);
+			r = r < 0 ? r : cache_build_keeper(cache, config ? config : own, ret_error);
 		}
 	}
 	shipopt_cache_config_free(own);
 	if (r < 0) {
 		if (cache)
-			destroy(cache);
+			cache_destroy(cache);
 		return r;
 	}
 	*ret_cache = cache;
@@ -218,7 +220,7 @@ shipopt_cache *cache_ref(shipopt_cache *cache)
 void cache_unref(shipopt_cache *cache)
 {
 	if (reference_drop(&cache->reference))
-		destroy(cache);
+		cache_destroy(cache);
 }
 
 void shipopt_cache_free(shipopt_cache *cache)

@@ -8,26 +8,26 @@
 _Static_assert(sizeof(struct entry) == 40, "the header is what each entry pays");
 _Static_assert(sizeof(struct entry_timing) % 8 == 0, "the header behind it is aligned");
 
-static size_t head_size(bool is_timed)
+static size_t entry_head_size(bool is_timed)
 {
 	return is_timed ? sizeof(struct entry_timing) : 0;
 }
 
-static size_t tags_size(unsigned count)
+static size_t entry_tags_size(unsigned count)
 {
 	return count ? sizeof(struct entry_tags) + count * sizeof(struct tag *) : 0;
 }
 
-static size_t block_size(const struct entry_content *content)
+static size_t entry_block_size(const struct entry_content *content)
 {
 	size_t body = content->is_external ? sizeof(struct entry_external) : content->value_length;
-	return head_size(content->is_timed) + sizeof(struct entry) + entry_key_space(content->key_length) +
-		tags_size(content->tag_count) + body;
+	return entry_head_size(content->is_timed) + sizeof(struct entry) + entry_key_space(content->key_length) +
+		entry_tags_size(content->tag_count) + body;
 }
 
 size_t entry_weight_of(const struct entry_content *content)
 {
-	return block_size(content) + (content->is_external ? content->value_length : 0) + ENTRY_INDEX_BYTES;
+	return entry_block_size(content) + (content->is_external ? content->value_length : 0) + ENTRY_INDEX_BYTES;
 }
 
 size_t entry_weight(const struct entry *entry)
@@ -41,7 +41,7 @@ size_t entry_weight(const struct entry *entry)
 	return entry_weight_of(&content);
 }
 
-static void fill_body(struct entry *entry, const struct entry_content *content)
+static void entry_fill_body(struct entry *entry, const struct entry_content *content)
 {
 	char *body = entry_body(entry);
 	if (content->is_external)
@@ -53,10 +53,10 @@ static void fill_body(struct entry *entry, const struct entry_content *content)
 
 struct entry *entry_new(const struct entry_content *content)
 {
-	char *block = mem_alloc(block_size(content));
+	char *block = mem_alloc(entry_block_size(content));
 	if (!block)
 		return NULL;
-	struct entry *entry = (struct entry *)(void *)(block + head_size(content->is_timed));
+	struct entry *entry = (struct entry *)(void *)(block + entry_head_size(content->is_timed));
 	*entry = (struct entry){.value_length = (uint32_t)content->value_length,
 		.key_length = (uint16_t)content->key_length,
 		.flags = (uint8_t)((content->is_negative ? ENTRY_NEGATIVE : 0) |
@@ -80,7 +80,7 @@ struct entry *entry_new(const struct entry_content *content)
 		tags->count = content->tag_count;
 		memcpy(tags->list, content->tags, content->tag_count * sizeof(struct tag *));
 	}
-	fill_body(entry, content);
+	entry_fill_body(entry, content);
 	return entry;
 }
 
@@ -102,7 +102,7 @@ void entry_free(struct entry *entry)
 		if (external->free)
 			external->free(external->userdata, (void *)(uintptr_t)external->data, entry->value_length);
 	}
-	mem_free((char *)entry - head_size(entry->flags & ENTRY_TIMED));
+	mem_free((char *)entry - entry_head_size(entry->flags & ENTRY_TIMED));
 }
 
 void entry_hold_account(struct entry *entry, struct account *account)

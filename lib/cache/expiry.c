@@ -5,7 +5,7 @@
 #define FIRST_SHIFT 18
 #define REACH (WHEEL_SLOTS - 1) /* the slot being emptied is not filled again */
 
-static int64_t tick(int64_t us, unsigned level)
+static int64_t expiry_tick(int64_t us, unsigned level)
 {
 	return us >> (FIRST_SHIFT + LEVEL_SHIFT * level);
 }
@@ -13,13 +13,13 @@ static int64_t tick(int64_t us, unsigned level)
 void wheel_init(struct wheel *wheel, int64_t now_us)
 {
 	for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
-		wheel->done[level] = tick(now_us, level) - 1;
+		wheel->done[level] = expiry_tick(now_us, level) - 1;
 		for (unsigned slot = 0; slot < WHEEL_SLOTS; slot++)
 			list_init(&wheel->slots[level][slot]);
 	}
 }
 
-static int64_t expires(const struct entry *entry)
+static int64_t expiry_expires(const struct entry *entry)
 {
 	return atomic_load_explicit(&entry_timing(entry)->expires_us, memory_order_relaxed);
 }
@@ -28,14 +28,14 @@ void wheel_add(struct wheel *wheel, struct entry *entry)
 {
 	struct list_node *node = &entry_timing(entry)->wheel;
 	list_remove(node);
-	int64_t due = expires(entry);
+	int64_t due = expiry_expires(entry);
 	if (due == ENTRY_NEVER)
 		return;
 	unsigned level = 0;
-	while (level < WHEEL_LEVELS - 1 && tick(due, level) - wheel->done[level] > REACH)
+	while (level < WHEEL_LEVELS - 1 && expiry_tick(due, level) - wheel->done[level] > REACH)
 		level++;
 	/* Not in a slot that was emptied already, and not a lap ahead. */
-	int64_t at = MAX(tick(due, level), wheel->done[level] + 1);
+	int64_t at = MAX(expiry_tick(due, level), wheel->done[level] + 1);
 	at = MIN(at, wheel->done[level] + REACH);
 	list_push_back(&wheel->slots[level][at % WHEEL_SLOTS], node);
 }
@@ -54,7 +54,7 @@ bool wheel_is_empty(const struct wheel *wheel)
 	return true;
 }
 
-static struct entry *take_slot(struct wheel *wheel, struct list_node *slot, int64_t now_us, size_t *budget)
+static struct entry *expiry_take_slot(struct wheel *wheel, struct list_node *slot, int64_t now_us, size_t *budget)
 {
 	while (*budget > 0) {
 		struct list_node *node = list_pop_front(slot);
@@ -62,7 +62,7 @@ static struct entry *take_slot(struct wheel *wheel, struct list_node *slot, int6
 			return NULL;
 		--*budget;
 		struct entry *entry = (struct entry *)(void *)((char *)node + sizeof(struct entry_timing));
-		if (expires(entry) <= now_us)
+		if (expiry_expires(entry) <= now_us)
 			return entry;
 		wheel_add(wheel, entry);
 	}
@@ -74,14 +74,14 @@ struct entry *wheel_next(struct wheel *wheel, int64_t now_us, size_t *budget)
 	/* From the finest: what then moves down finds the level below up to date. */
 	for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
 		/* A coarse slot is emptied when its time begins, a slot of the lowest level when it is over. */
-		int64_t last = tick(now_us, level) - (level == 0);
+		int64_t last = expiry_tick(now_us, level) - (level == 0);
 		if (last - wheel->done[level] > WHEEL_SLOTS)
 			wheel->done[level] = last - WHEEL_SLOTS;
 		while (wheel->done[level] < last) {
 			struct list_node *slot = &wheel->slots[level][(wheel->done[level] + 1) % WHEEL_SLOTS];
 			/* What is not due moves behind this tick, so the tick is over before its slot is emptied. */
 			wheel->done[level]++;
-			struct entry *entry = take_slot(wheel, slot, now_us, budget);
+			struct entry *entry = expiry_take_slot(wheel, slot, now_us, budget);
 			if (entry || !list_is_empty(slot)) {
 				wheel->done[level]--;
 				return entry;

@@ -17,19 +17,19 @@ struct waiter {
 	bool takes_words;    /* is shown a negative entry, too */
 };
 
-static struct flight **bucket_of(struct shard *shard, uint64_t hash)
+static struct flight **flight_bucket_of(struct shard *shard, uint64_t hash)
 {
 	return &shard->flights[(hash >> 8) % FLIGHT_BUCKETS];
 }
 
-static struct flight **list_of(struct shard *shard, const struct flight *flight)
+static struct flight **flight_list_of(struct shard *shard, const struct flight *flight)
 {
-	return flight->is_stray ? &shard->flights[FLIGHT_STRAYS] : bucket_of(shard, flight->hash);
+	return flight->is_stray ? &shard->flights[FLIGHT_STRAYS] : flight_bucket_of(shard, flight->hash);
 }
 
-static struct flight *find(struct shard *shard, uint64_t hash, const void *key, size_t key_length)
+static struct flight *flight_find(struct shard *shard, uint64_t hash, const void *key, size_t key_length)
 {
-	struct flight *flight = *bucket_of(shard, hash);
+	struct flight *flight = *flight_bucket_of(shard, hash);
 	while (flight &&
 		!(flight->hash == hash && flight->key_length == key_length &&
 			memcmp(flight->key, key, key_length) == 0))
@@ -37,12 +37,12 @@ static struct flight *find(struct shard *shard, uint64_t hash, const void *key, 
 	return flight;
 }
 
-static unsigned tag_count(const struct flight *flight)
+static unsigned flight_tag_count(const struct flight *flight)
 {
 	return flight->options.tag_count;
 }
 
-static void init_locks(struct flight *flight)
+static void flight_init_locks(struct flight *flight)
 {
 	pthread_mutex_init(&flight->lock, NULL);
 	pthread_condattr_t attributes;
@@ -83,7 +83,7 @@ static int flight_new(shipopt_cache *cache, uint64_t hash, const void *key, size
 	memcpy(flight->key, key, key_length);
 	list_init(&flight->waiters);
 	atomic_init(&flight->references, 1);
-	init_locks(flight);
+	flight_init_locks(flight);
 	*ret_flight = flight;
 	return 0;
 }
@@ -97,7 +97,7 @@ void flight_unref(struct flight *flight)
 {
 	if (atomic_fetch_sub_explicit(&flight->references, 1, memory_order_acq_rel) != 1)
 		return;
-	tags_release(&flight->cache->tags, flight->tags, tag_count(flight));
+	tags_release(&flight->cache->tags, flight->tags, flight_tag_count(flight));
 	atomic_fetch_sub(&flight->cache->load_count, 1);
 	if (flight->result)
 		entry_unref(flight->result);
@@ -108,11 +108,11 @@ void flight_unref(struct flight *flight)
 }
 
 /* Under the shard's lock. The table's reference is the caller's then. */
-static bool unlist(struct shard *shard, struct flight *flight)
+static bool flight_unlist(struct shard *shard, struct flight *flight)
 {
 	if (!flight->is_listed)
 		return false;
-	struct flight **link = list_of(shard, flight);
+	struct flight **link = flight_list_of(shard, flight);
 	while (*link != flight)
 		link = &(*link)->next;
 	*link = flight->next;
@@ -121,29 +121,29 @@ static bool unlist(struct shard *shard, struct flight *flight)
 }
 
 /* Takes over a reference. */
-static void list(struct shard *shard, struct flight *flight)
+static void flight_list(struct shard *shard, struct flight *flight)
 {
-	struct flight **first = list_of(shard, flight);
+	struct flight **first = flight_list_of(shard, flight);
 	flight->is_listed = true;
 	flight->next = *first;
 	*first = flight;
 }
 
-static void detach(struct shard *shard, struct flight *flight)
+static void cache_flight_detach(struct shard *shard, struct flight *flight)
 {
 	flight->is_detached = true;
-	if (!unlist(shard, flight))
+	if (!flight_unlist(shard, flight))
 		return;
 	if (flight->is_stray || !flight_is_running(flight)) {
 		flight_unref(flight);
 		return;
 	}
 	flight->is_stray = true;
-	list(shard, flight);
+	flight_list(shard, flight);
 }
 
 /* Has anything that the flight is known or suspected to belong to been invalidated since it began? */
-static bool is_outdated(shipopt_cache *cache, const struct flight *flight)
+static bool flight_is_outdated(shipopt_cache *cache, const struct flight *flight)
 {
 	unsigned prefix = tags_prefix_of(&cache->tags, flight->key, flight->key_length);
 	if (tags_is_dead(&cache->tags, flight->ticket, prefix))
@@ -151,13 +151,13 @@ static bool is_outdated(shipopt_cache *cache, const struct flight *flight)
 	if (atomic_load(&cache->tags.last_pattern) > flight->ticket &&
 		sweeps_match(&cache->keeper->sweeps, flight->key, flight->key_length, flight->ticket))
 		return true;
-	for (unsigned i = 0; i < tag_count(flight); i++)
+	for (unsigned i = 0; i < flight_tag_count(flight); i++)
 		if (tag_is_after(flight->tags[i], flight->ticket))
 			return true;
-	return tag_count(flight) == 0 && atomic_load(&cache->tags.last_tagged) > flight->ticket;
+	return flight_tag_count(flight) == 0 && atomic_load(&cache->tags.last_tagged) > flight->ticket;
 }
 
-static bool is_backing_off(struct flight *flight, bool *ret_is_over)
+static bool flight_is_backing_off(struct flight *flight, bool *ret_is_over)
 {
 	pthread_mutex_lock(&flight->lock);
 	bool has_failed = flight->state == FLIGHT_FAILED;
@@ -167,35 +167,35 @@ static bool is_backing_off(struct flight *flight, bool *ret_is_over)
 }
 
 /* A flight that may be joined; what may not is detached. */
-static struct flight *find_joinable(shipopt_cache *cache, struct shard *shard, uint64_t hash, const void *key,
+static struct flight *flight_find_joinable(shipopt_cache *cache, struct shard *shard, uint64_t hash, const void *key,
 	size_t key_length, bool *ret_backs_off)
 {
-	struct flight *flight = find(shard, hash, key, key_length);
+	struct flight *flight = flight_find(shard, hash, key, key_length);
 	if (!flight)
 		return NULL;
 	bool is_over;
-	*ret_backs_off = is_backing_off(flight, &is_over);
-	if (is_over || is_outdated(cache, flight)) {
-		detach(shard, flight);
+	*ret_backs_off = flight_is_backing_off(flight, &is_over);
+	if (is_over || flight_is_outdated(cache, flight)) {
+		cache_flight_detach(shard, flight);
 		return NULL;
 	}
 	return flight;
 }
 
-static bool has_value(shipopt_cache *cache, struct shard *shard, uint64_t hash, const void *key, size_t key_length,
-	bool is_refresh)
+static bool flight_has_value(shipopt_cache *cache, struct shard *shard, uint64_t hash, const void *key,
+	size_t key_length, bool is_refresh)
 {
 	struct entry *entry = table_find(&shard->table, hash, key, key_length);
 	return entry && entry_state(cache, entry) <= (is_refresh ? STATE_LIVE : STATE_STALE);
 }
 
-static void begin(shipopt_cache *cache, struct shard *shard, struct flight *flight)
+static void flight_begin(shipopt_cache *cache, struct shard *shard, struct flight *flight)
 {
 	flight->ticket = tags_draw(&cache->tags);
 	flight_ref(flight); /* the token's */
 	cache_ref(cache);
 	flight_ref(flight);
-	list(shard, flight);
+	flight_list(shard, flight);
 }
 
 int flight_join(shipopt_cache *cache, uint64_t hash, const void *key, size_t key_length, bool is_refresh,
@@ -208,13 +208,13 @@ int flight_join(shipopt_cache *cache, uint64_t hash, const void *key, size_t key
 		if (r < 0)
 			return r;
 		shard_lock(shard);
-		bool backs_off = false, is_needless = has_value(cache, shard, hash, key, key_length, is_refresh);
+		bool backs_off = false, is_needless = flight_has_value(cache, shard, hash, key, key_length, is_refresh);
 		struct flight *flight =
-			is_needless ? NULL : find_joinable(cache, shard, hash, key, key_length, &backs_off);
+			is_needless ? NULL : flight_find_joinable(cache, shard, hash, key, key_length, &backs_off);
 		if (flight)
 			flight_ref(flight);
 		else if (!is_needless && fresh)
-			begin(cache, shard, fresh);
+			flight_begin(cache, shard, fresh);
 		shard_unlock(shard);
 		if (!flight && !is_needless && !fresh)
 			continue;
@@ -232,7 +232,7 @@ int flight_join(shipopt_cache *cache, uint64_t hash, const void *key, size_t key
 }
 
 /* A new load begins: what was invalidated before it does not concern it. */
-static void redraw(struct flight *flight)
+static void flight_redraw(struct flight *flight)
 {
 	struct shard *shard = cache_shard(flight->cache, flight->hash);
 	shard_lock(shard);
@@ -240,7 +240,7 @@ static void redraw(struct flight *flight)
 	shard_unlock(shard);
 }
 
-static struct timespec after_ms(int64_t timeout_ms)
+static struct timespec flight_after_ms(int64_t timeout_ms)
 {
 	struct timespec time;
 #ifdef __APPLE__
@@ -259,7 +259,7 @@ static struct timespec after_ms(int64_t timeout_ms)
 
 int flight_wait(struct flight *flight, int64_t timeout_ms)
 {
-	struct timespec until = after_ms(timeout_ms);
+	struct timespec until = flight_after_ms(timeout_ms);
 	int r = 0;
 	pthread_mutex_lock(&flight->lock);
 	flight->blocked++;
@@ -275,7 +275,7 @@ int flight_wait(struct flight *flight, int64_t timeout_ms)
 	if (leads) {
 		flight_ref(flight);
 		cache_ref(flight->cache);
-		redraw(flight);
+		flight_redraw(flight);
 		return 1;
 	}
 	return is_answered ? 0 : SHIPOPT_ETIMEDOUT;
@@ -323,7 +323,7 @@ int flight_watch(struct flight *flight, shipopt_cache_ready_fn ready, void *user
 	if (r == SHIPOPT_CACHE_LEAD) {
 		flight_ref(flight);
 		cache_ref(flight->cache);
-		redraw(flight);
+		flight_redraw(flight);
 	}
 	if (r != SHIPOPT_CACHE_WAITING)
 		mem_free(waiter);
@@ -332,7 +332,7 @@ int flight_watch(struct flight *flight, shipopt_cache_ready_fn ready, void *user
 	return r;
 }
 
-static void tell(struct waiter *waiter, int outcome, struct entry *entry, struct shipopt_load *load,
+static void flight_tell(struct waiter *waiter, int outcome, struct entry *entry, struct shipopt_load *load,
 	const shipopt_error *error)
 {
 	bool has_data = entry && (waiter->takes_words || !(entry->flags & ENTRY_NEGATIVE));
@@ -341,7 +341,7 @@ static void tell(struct waiter *waiter, int outcome, struct entry *entry, struct
 }
 
 /* The token is gone: wakes all who wait, drops its references. Nothing changes a flight with an answer, so it is read unlocked. */
-static void finish(struct flight *flight, enum flight_state state)
+static void flight_finish(struct flight *flight, enum flight_state state)
 {
 	shipopt_cache *cache = flight->cache;
 	struct list_node waiters;
@@ -356,7 +356,7 @@ static void finish(struct flight *flight, enum flight_state state)
 		: entry->flags & ENTRY_NEGATIVE ? SHIPOPT_CACHE_NEGATIVE
 						: SHIPOPT_CACHE_FOUND;
 	for (struct list_node *node; (node = list_pop_front(&waiters));)
-		tell(LIST_MEMBER(node, struct waiter, node), outcome, entry, NULL, flight->error);
+		flight_tell(LIST_MEMBER(node, struct waiter, node), outcome, entry, NULL, flight->error);
 	flight_unref(flight);
 	cache_unref(cache);
 }
@@ -372,7 +372,7 @@ void flight_complete(struct flight *flight, struct entry *entry)
 	shard_lock(shard);
 	if (!flight->is_detached && entry_weight(entry) <= cache->weight_max)
 		r = shard_store(cache, shard, flight->hash, entry, STORE_IF_OLDER, 0, &aftermath);
-	bool was_listed = unlist(shard, flight);
+	bool was_listed = flight_unlist(shard, flight);
 	shard_unlock(shard);
 	if (r != 1) {
 		stats_add(&cache->stats, NULL, STAT_DROPPED, 1);
@@ -382,7 +382,7 @@ void flight_complete(struct flight *flight, struct entry *entry)
 	cache_trim(cache, entry);
 	if (was_listed)
 		flight_unref(flight);
-	finish(flight, FLIGHT_DONE);
+	flight_finish(flight, FLIGHT_DONE);
 }
 
 void flight_fail(struct flight *flight, int status, shipopt_error *error)
@@ -394,23 +394,23 @@ void flight_fail(struct flight *flight, int status, shipopt_error *error)
 	flight->error = error;
 	flight->retry_us = time_after_ms(cache_now(cache), cache->error_backoff_ms);
 	shard_lock(shard);
-	bool was_listed = (cache->error_backoff_ms == 0 || flight->is_stray) && unlist(shard, flight);
+	bool was_listed = (cache->error_backoff_ms == 0 || flight->is_stray) && flight_unlist(shard, flight);
 	shard_unlock(shard);
 	if (was_listed)
 		flight_unref(flight);
 	cache_changed(cache); /* the back-off ends */
-	finish(flight, FLIGHT_FAILED);
+	flight_finish(flight, FLIGHT_FAILED);
 }
 
 void flight_abandon(struct flight *flight)
 {
 	shipopt_cache *cache = flight->cache;
 	struct shard *shard = cache_shard(cache, flight->hash);
-	redraw(flight);
+	flight_redraw(flight);
 	shard_lock(shard);
 	pthread_mutex_lock(&flight->lock);
 	struct list_node *heir = list_pop_front(&flight->waiters);
-	bool was_listed = !heir && flight->blocked == 0 && unlist(shard, flight);
+	bool was_listed = !heir && flight->blocked == 0 && flight_unlist(shard, flight);
 	if (!heir)
 		flight->state = FLIGHT_ORPHANED;
 	pthread_cond_broadcast(&flight->changed);
@@ -420,7 +420,7 @@ void flight_abandon(struct flight *flight)
 		flight_unref(flight);
 	if (heir) {
 		/* The token goes on with its references. */
-		tell(LIST_MEMBER(heir, struct waiter, node), SHIPOPT_CACHE_LEAD, NULL, &flight->load, NULL);
+		flight_tell(LIST_MEMBER(heir, struct waiter, node), SHIPOPT_CACHE_LEAD, NULL, &flight->load, NULL);
 		return;
 	}
 	flight_unref(flight);
@@ -429,9 +429,9 @@ void flight_abandon(struct flight *flight)
 
 void flight_detach(struct shard *shard, uint64_t hash, const void *key, size_t key_length)
 {
-	struct flight *flight = find(shard, hash, key, key_length);
+	struct flight *flight = flight_find(shard, hash, key, key_length);
 	if (flight)
-		detach(shard, flight);
+		cache_flight_detach(shard, flight);
 }
 
 void flights_detach_matching(struct shard *shard, const struct pattern *pattern, uint64_t ticket)
@@ -440,7 +440,7 @@ void flights_detach_matching(struct shard *shard, const struct pattern *pattern,
 		for (struct flight *flight = shard->flights[i], *next; flight; flight = next) {
 			next = flight->next;
 			if (flight->ticket < ticket && pattern_matches(pattern, flight->key, flight->key_length))
-				detach(shard, flight);
+				cache_flight_detach(shard, flight);
 		}
 	}
 }
@@ -462,7 +462,7 @@ bool flight_is_running(struct flight *flight)
 }
 
 /* Returns the first deadline that is left. */
-static int64_t take_overdue(struct flight *flight, int64_t now, struct list_node *overdue)
+static int64_t flight_take_overdue(struct flight *flight, int64_t now, struct list_node *overdue)
 {
 	int64_t next = ENTRY_NEVER;
 	pthread_mutex_lock(&flight->lock);
@@ -491,16 +491,16 @@ int64_t flights_maintain(shipopt_cache *cache)
 			for (struct flight *flight = shard->flights[i], *next; flight; flight = next) {
 				next = flight->next;
 				bool is_over;
-				if (is_backing_off(flight, &is_over) && is_over)
-					detach(shard, flight);
+				if (flight_is_backing_off(flight, &is_over) && is_over)
+					cache_flight_detach(shard, flight);
 				else
-					next_deadline = MIN(next_deadline, take_overdue(flight, now, &overdue));
+					next_deadline = MIN(next_deadline, flight_take_overdue(flight, now, &overdue));
 			}
 		}
 		shard_unlock(shard);
 	}
 	for (struct list_node *node; (node = list_pop_front(&overdue));)
-		tell(LIST_MEMBER(node, struct waiter, node), SHIPOPT_ETIMEDOUT, NULL, NULL, NULL);
+		flight_tell(LIST_MEMBER(node, struct waiter, node), SHIPOPT_ETIMEDOUT, NULL, NULL, NULL);
 	return next_deadline;
 }
 
@@ -508,5 +508,5 @@ void flights_close(struct shard *shard)
 {
 	for (size_t i = 0; i < FLIGHT_LISTS; i++)
 		while (shard->flights[i])
-			detach(shard, shard->flights[i]);
+			cache_flight_detach(shard, shard->flights[i]);
 }

@@ -17,7 +17,7 @@ struct look {
 	struct shard *shard;
 };
 
-static inline void look_begin(struct look *look, shipopt_cache *cache, uint64_t hash)
+static inline void get_look_begin(struct look *look, shipopt_cache *cache, uint64_t hash)
 {
 	look->reader = reader_enter();
 	look->shard = cache_shard(cache, hash);
@@ -25,14 +25,14 @@ static inline void look_begin(struct look *look, shipopt_cache *cache, uint64_t 
 		shard_lock(look->shard);
 }
 
-static inline void look_end(const struct look *look)
+static inline void get_look_end(const struct look *look)
 {
 	if (UNLIKELY(!look->reader))
 		shard_unlock(look->shard);
 	reader_exit(look->reader);
 }
 
-static inline void look_take(const struct look *look, struct entry *entry)
+static inline void get_look_take(const struct look *look, struct entry *entry)
 {
 	if (LIKELY(look->reader != NULL))
 		hold_take(look->reader, entry);
@@ -41,7 +41,7 @@ static inline void look_take(const struct look *look, struct entry *entry)
 }
 
 /* Pushes the end of an entry that dies when not read. Not for every hit: the line would wander between processors. */
-static void extend_access(const shipopt_cache *cache, struct entry *entry)
+static void get_extend_access(const shipopt_cache *cache, struct entry *entry)
 {
 	struct entry_timing *timing = entry_timing(entry);
 	int64_t access = atomic_load_explicit(&timing->access_us, memory_order_relaxed);
@@ -56,7 +56,7 @@ static void extend_access(const shipopt_cache *cache, struct entry *entry)
 }
 
 /* Strict order needs the lock. The entry may have left meanwhile. */
-static void move_up(shipopt_cache *cache, const struct look *look, struct entry *entry)
+static void get_move_up(shipopt_cache *cache, const struct look *look, struct entry *entry)
 {
 	if (look->reader)
 		shard_lock(look->shard);
@@ -66,7 +66,7 @@ static void move_up(shipopt_cache *cache, const struct look *look, struct entry 
 		shard_unlock(look->shard);
 }
 
-static NOINLINE int judge(shipopt_cache *cache, const struct look *look, struct entry *entry)
+static NOINLINE int get_judge(shipopt_cache *cache, const struct look *look, struct entry *entry)
 {
 	enum state state = entry ? entry_state(cache, entry) : STATE_DEAD;
 	if (state >= STATE_EXPIRED) {
@@ -75,9 +75,9 @@ static NOINLINE int judge(shipopt_cache *cache, const struct look *look, struct 
 	}
 	policy_count_hit(entry);
 	if (UNLIKELY(cache->policy->moves_on_hit))
-		move_up(cache, look, entry);
+		get_move_up(cache, look, entry);
 	if (entry->flags & ENTRY_TIMED)
-		extend_access(cache, entry);
+		get_extend_access(cache, entry);
 	if (UNLIKELY(entry->flags & ENTRY_NEGATIVE)) {
 		stats_add(&cache->stats, look->reader, STAT_NEGATIVE, 1);
 		return SHIPOPT_CACHE_NEGATIVE;
@@ -91,7 +91,7 @@ static NOINLINE int judge(shipopt_cache *cache, const struct look *look, struct 
 }
 
 /* Alive if its time is not over, with a value, and judging it is counting it. */
-static inline bool is_plain(const shipopt_cache *cache, const struct entry *entry)
+static inline bool get_is_plain(const shipopt_cache *cache, const struct entry *entry)
 {
 	const unsigned others = ENTRY_NEGATIVE | ENTRY_TAGGED | ENTRY_PREFIXED | ENTRY_ORDERED;
 	return LIKELY(!(entry->flags & others)) &&
@@ -99,7 +99,7 @@ static inline bool is_plain(const shipopt_cache *cache, const struct entry *entr
 }
 
 /* By the near clock: its time is not over, it is not stale, and reading does not prolong it. */
-static inline bool is_fresh(const shipopt_cache *cache, struct reader *reader, const struct entry *entry)
+static inline bool get_is_fresh(const shipopt_cache *cache, struct reader *reader, const struct entry *entry)
 {
 	const struct entry_timing *timing = entry_timing(entry);
 	if (UNLIKELY(cache->clock != NULL) || UNLIKELY(!reader))
@@ -110,7 +110,7 @@ static inline bool is_fresh(const shipopt_cache *cache, struct reader *reader, c
 		atomic_load_explicit(&timing->access_us, memory_order_relaxed) == 0;
 }
 
-static inline bool has_value(int outcome)
+static inline bool get_has_value(int outcome)
 {
 	return outcome == SHIPOPT_CACHE_FOUND || outcome == SHIPOPT_CACHE_STALE;
 }
@@ -118,14 +118,14 @@ static inline bool has_value(int outcome)
 int cache_look(shipopt_cache *cache, uint64_t hash, const void *key, size_t key_length, struct entry **ret_entry)
 {
 	struct look look;
-	look_begin(&look, cache, hash);
+	get_look_begin(&look, cache, hash);
 	struct entry *entry = table_find(&look.shard->table, hash, key, key_length);
-	int outcome = judge(cache, &look, entry);
+	int outcome = get_judge(cache, &look, entry);
 	if (outcome != SHIPOPT_CACHE_ABSENT) {
 		entry_ref(entry);
 		*ret_entry = entry;
 	}
-	look_end(&look);
+	get_look_end(&look);
 	return outcome;
 }
 
@@ -134,12 +134,12 @@ static NOINLINE int get_judged(shipopt_cache *cache, struct reader *reader, stru
 	shipopt_value **ret_value)
 {
 	struct look look = {reader, shard};
-	int outcome = judge(cache, &look, entry);
-	if (has_value(outcome)) {
-		look_take(&look, entry);
+	int outcome = get_judge(cache, &look, entry);
+	if (get_has_value(outcome)) {
+		get_look_take(&look, entry);
 		*ret_value = entry_handle(entry);
 	}
-	look_end(&look);
+	get_look_end(&look);
 	hold_after(reader);
 	return outcome;
 }
@@ -156,7 +156,7 @@ static NOINLINE int get_anew(shipopt_cache *cache, uint64_t hash, const void *ke
 	shipopt_value **ret_value)
 {
 	struct look look;
-	look_begin(&look, cache, hash);
+	get_look_begin(&look, cache, hash);
 	return get_searched(cache, look.reader, hash, key, key_length, ret_value);
 }
 
@@ -175,7 +175,7 @@ static inline int get_counted(shipopt_cache *cache, struct reader *reader, struc
 static NOINLINE int get_timed(shipopt_cache *cache, struct reader *reader, struct shard *shard, struct entry *entry,
 	shipopt_value **ret_value)
 {
-	if (LIKELY(is_fresh(cache, reader, entry)) && LIKELY(hold_put(reader, entry, 0)))
+	if (LIKELY(get_is_fresh(cache, reader, entry)) && LIKELY(hold_put(reader, entry, 0)))
 		return get_counted(cache, reader, entry, ret_value);
 	reader_go_on(reader);
 	return get_judged(cache, reader, shard, entry, ret_value);
@@ -196,7 +196,7 @@ int shipopt_cache_get(shipopt_cache *cache, const void *key, size_t key_length, 
 		reader_go_on(reader);
 		return get_searched(cache, reader, hash, key, key_length, ret_value);
 	}
-	bool is_simple = is_plain(cache, entry);
+	bool is_simple = get_is_plain(cache, entry);
 	if (LIKELY(is_simple) && entry->flags & ENTRY_TIMED)
 		return get_timed(cache, reader, shard, entry, ret_value);
 	if (UNLIKELY(!is_simple) || UNLIKELY(!hold_put(reader, entry, 0))) {
@@ -206,16 +206,16 @@ int shipopt_cache_get(shipopt_cache *cache, const void *key, size_t key_length, 
 	return get_counted(cache, reader, entry, ret_value);
 }
 
-/* `entry`: what table_find_first() says. Plain hits are counted in *hits, for the caller to add, all else is counted by judge(). */
-static inline int find_judged(shipopt_cache *cache, const struct look *look, struct entry *entry, uint64_t hash,
+/* `entry`: what table_find_first() says. Plain hits are counted in *hits, for the caller to add, all else is counted by get_judge(). */
+static inline int get_find_judged(shipopt_cache *cache, const struct look *look, struct entry *entry, uint64_t hash,
 	const void *key, size_t key_length, unsigned *hits, struct entry **ret_entry)
 {
 	if (UNLIKELY(!entry))
 		entry = table_find(&look->shard->table, hash, key, key_length);
 	*ret_entry = entry;
-	if (UNLIKELY(!entry || !is_plain(cache, entry)) ||
-		(entry->flags & ENTRY_TIMED && UNLIKELY(!is_fresh(cache, look->reader, entry))))
-		return judge(cache, look, entry);
+	if (UNLIKELY(!entry || !get_is_plain(cache, entry)) ||
+		(entry->flags & ENTRY_TIMED && UNLIKELY(!get_is_fresh(cache, look->reader, entry))))
+		return get_judge(cache, look, entry);
 	policy_count_hit(entry);
 	++*hits;
 	return SHIPOPT_CACHE_FOUND;
@@ -230,13 +230,13 @@ int shipopt_cache_borrow(shipopt_cache *cache, const void *key, size_t key_lengt
 	uint64_t hash = table_hash(&cache->hashing, key, key_length);
 	struct look look;
 	unsigned hits = 0;
-	look_begin(&look, cache, hash);
+	get_look_begin(&look, cache, hash);
 	struct entry *entry = table_find_first(&look.shard->table, hash, key, key_length);
-	int outcome = find_judged(cache, &look, entry, hash, key, key_length, &hits, &entry);
+	int outcome = get_find_judged(cache, &look, entry, hash, key, key_length, &hits, &entry);
 	stats_add(&cache->stats, look.reader, STAT_HITS, hits);
-	if (has_value(outcome))
+	if (get_has_value(outcome))
 		borrow(userdata, entry_value(entry), entry->value_length);
-	look_end(&look);
+	get_look_end(&look);
 	return outcome;
 }
 
@@ -248,7 +248,7 @@ int shipopt_cache_get_copy(shipopt_cache *cache, const void *key, size_t key_len
 		return r < 0 ? r : SHIPOPT_EINVAL;
 	shipopt_value *value;
 	r = shipopt_cache_get(cache, key, key_length, &value);
-	if (!has_value(r))
+	if (!get_has_value(r))
 		return r;
 	const struct entry *entry = value_entry(value);
 	*ret_length = entry->value_length;
@@ -267,11 +267,11 @@ int shipopt_cache_peek(shipopt_cache *cache, const void *key, size_t key_length)
 		return r;
 	uint64_t hash = table_hash(&cache->hashing, key, key_length);
 	struct look look;
-	look_begin(&look, cache, hash);
+	get_look_begin(&look, cache, hash);
 	struct entry *entry = table_find(&look.shard->table, hash, key, key_length);
 	enum state state = entry ? entry_state(cache, entry) : STATE_DEAD;
 	bool is_negative = entry && entry->flags & ENTRY_NEGATIVE;
-	look_end(&look);
+	get_look_end(&look);
 	if (state >= STATE_EXPIRED)
 		return SHIPOPT_CACHE_ABSENT;
 	return is_negative ? SHIPOPT_CACHE_NEGATIVE : state == STATE_STALE ? SHIPOPT_CACHE_STALE : SHIPOPT_CACHE_FOUND;
@@ -287,7 +287,7 @@ struct ahead {
 	struct entry *candidate;
 };
 
-static void look_ahead(shipopt_cache *cache, size_t count, const void *const *keys, const size_t *key_lengths,
+static void get_look_ahead(shipopt_cache *cache, size_t count, const void *const *keys, const size_t *key_lengths,
 	struct ahead *aheads)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -324,14 +324,15 @@ static int get_batch(shipopt_cache *cache, size_t count, const void *const *keys
 	int found = 0;
 	if (UNLIKELY(!look.reader))
 		return get_singly(cache, count, keys, key_lengths, outcomes, values);
-	look_ahead(cache, count, keys, key_lengths, aheads);
+	get_look_ahead(cache, count, keys, key_lengths, aheads);
 	for (size_t i = 0; i < count; i++) {
 		struct entry *entry = candidate_match(aheads[i].candidate, keys[i], key_lengths[i]);
 		look.shard = aheads[i].shard;
-		outcomes[i] = find_judged(cache, &look, entry, aheads[i].hash, keys[i], key_lengths[i], &hits, &entry);
-		values[i] = has_value(outcomes[i]) ? entry_handle(entry) : NULL;
+		outcomes[i] =
+			get_find_judged(cache, &look, entry, aheads[i].hash, keys[i], key_lengths[i], &hits, &entry);
+		values[i] = get_has_value(outcomes[i]) ? entry_handle(entry) : NULL;
 		if (values[i]) {
-			look_take(&look, entry);
+			get_look_take(&look, entry);
 			found++;
 		}
 	}

@@ -6,40 +6,40 @@
 static pthread_mutex_t hold_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct entry *lingering; /* by link.held */
 
-static struct entry *named_by(_Atomic(struct entry *) *slot)
+static struct entry *hold_named_by(_Atomic(struct entry *) *slot)
 {
 	return atomic_load_explicit(slot, memory_order_acquire);
 }
 
-static void clear(_Atomic(struct entry *) *slot)
+static void hold_clear(_Atomic(struct entry *) *slot)
 {
 	atomic_store_explicit(slot, NULL, memory_order_release);
 }
 
 /* ---- all of this with the lock held ---- */
 
-static unsigned count_slots(const struct entry *entry)
+static unsigned hold_count_slots(const struct entry *entry)
 {
 	unsigned count = 0, used = reader_count();
 	for (unsigned i = 0; i < used; i++)
 		for (unsigned number = 0; number < HOLD_PLACES; number++)
-			count += named_by(hold_place(reader_at(i), entry, number)) == entry;
+			count += hold_named_by(hold_place(reader_at(i), entry, number)) == entry;
 	return count;
 }
 
-static void clear_slots(const struct entry *entry)
+static void hold_clear_slots(const struct entry *entry)
 {
 	unsigned used = reader_count();
 	for (unsigned i = 0; i < used; i++) {
 		for (unsigned number = 0; number < HOLD_PLACES; number++) {
 			_Atomic(struct entry *) *slot = hold_place(reader_at(i), entry, number);
-			if (named_by(slot) == entry)
-				clear(slot);
+			if (hold_named_by(slot) == entry)
+				hold_clear(slot);
 		}
 	}
 }
 
-static void unlist(struct entry *entry)
+static void hold_unlist(struct entry *entry)
 {
 	struct entry **link = &lingering;
 	while (*link != entry)
@@ -49,16 +49,16 @@ static void unlist(struct entry *entry)
 
 /* Looks again at an entry that lingers. One that nobody holds any more goes to `dead`; one that no slot names is left to
  * those who have references. */
-static void settle(struct entry *entry, struct entry **dead)
+static void hold_settle(struct entry *entry, struct entry **dead)
 {
-	unsigned named = count_slots(entry);
+	unsigned named = hold_count_slots(entry);
 	unsigned references = atomic_load_explicit(&entry->references, memory_order_acquire);
 	bool is_over = references + named == ENTRY_OWNED + ENTRY_LINGERS;
 	if (named && !is_over)
 		return;
-	unlist(entry);
+	hold_unlist(entry);
 	if (named)
-		clear_slots(entry); /* their handles were given up elsewhere */
+		hold_clear_slots(entry); /* their handles were given up elsewhere */
 	else
 		is_over = atomic_fetch_sub_explicit(&entry->references, ENTRY_OWNED + ENTRY_LINGERS,
 				  memory_order_acq_rel) == ENTRY_OWNED + ENTRY_LINGERS;
@@ -68,50 +68,50 @@ static void settle(struct entry *entry, struct entry **dead)
 	}
 }
 
-static void settle_listed(const struct entry *wanted, struct entry **dead)
+static void hold_settle_listed(const struct entry *wanted, struct entry **dead)
 {
 	for (struct entry *entry = lingering; entry; entry = entry->link.held.next) {
 		if (entry == wanted) {
-			settle(entry, dead);
+			hold_settle(entry, dead);
 			return;
 		}
 	}
 }
 
-static bool lingers(const struct entry *entry)
+static bool hold_lingers(const struct entry *entry)
 {
 	return atomic_load_explicit(&entry->references, memory_order_relaxed) & ENTRY_LINGERS;
 }
 
-static void turn_into_reference(_Atomic(struct entry *) *slot, struct entry *entry)
+static void hold_turn_into_reference(_Atomic(struct entry *) *slot, struct entry *entry)
 {
 	entry_ref(entry);
-	clear(slot);
+	hold_clear(slot);
 }
 
-static void spill_lingering(struct reader *reader, struct entry **dead)
+static void hold_spill_lingering(struct reader *reader, struct entry **dead)
 {
 	for (unsigned i = 0; i < READER_HOLDS; i++) {
-		struct entry *entry = named_by(&reader->holds[i]);
-		if (!entry || !lingers(entry))
+		struct entry *entry = hold_named_by(&reader->holds[i]);
+		if (!entry || !hold_lingers(entry))
 			continue;
-		turn_into_reference(&reader->holds[i], entry);
-		settle(entry, dead);
+		hold_turn_into_reference(&reader->holds[i], entry);
+		hold_settle(entry, dead);
 	}
 }
 
 /* Holds and references have the same sum as before, so there is nothing to settle. */
-static void spill_others(struct reader *reader)
+static void hold_spill_others(struct reader *reader)
 {
 	for (unsigned i = 0; i < READER_HOLDS; i++) {
-		struct entry *entry = named_by(&reader->holds[i]);
-		if (entry && !lingers(entry))
-			turn_into_reference(&reader->holds[i], entry);
+		struct entry *entry = hold_named_by(&reader->holds[i]);
+		if (entry && !hold_lingers(entry))
+			hold_turn_into_reference(&reader->holds[i], entry);
 	}
 }
 
 /* Counts in link.limbo.tag the slots that name each entry of a list, and has their readers watch. */
-static bool mark_named(struct entry *entries)
+static bool hold_mark_named(struct entry *entries)
 {
 	bool found = false;
 	for (struct entry *entry = entries; entry; entry = entry->link.limbo.next) {
@@ -122,7 +122,7 @@ static bool mark_named(struct entry *entries)
 	for (unsigned i = 0; i < used; i++) {
 		struct reader *reader = reader_at(i);
 		for (unsigned j = 0; j < READER_HOLDS; j++) {
-			struct entry *entry = named_by(&reader->holds[j]);
+			struct entry *entry = hold_named_by(&reader->holds[j]);
 			if (!entry || !entry_is_retired(entry))
 				continue;
 			entry->link.limbo.tag = 1;
@@ -133,7 +133,7 @@ static bool mark_named(struct entry *entries)
 	return found;
 }
 
-static void linger(struct entry *entry, struct account *account)
+static void hold_linger(struct entry *entry, struct account *account)
 {
 	entry_hold_account(entry, account);
 	entry->link.held.next = lingering;
@@ -143,7 +143,7 @@ static void linger(struct entry *entry, struct account *account)
 
 /* ---- without it ---- */
 
-static void free_all(struct entry *dead)
+static void hold_free_all(struct entry *dead)
 {
 	for (struct entry *entry; (entry = dead);) {
 		dead = entry->link.held.next;
@@ -157,7 +157,7 @@ struct entry *hold_retire(struct entry *entries, struct account *account)
 		return NULL;
 	struct entry *others = NULL, *dead = NULL;
 	pthread_mutex_lock(&hold_lock);
-	if (!mark_named(entries)) {
+	if (!hold_mark_named(entries)) {
 		pthread_mutex_unlock(&hold_lock);
 		return entries;
 	}
@@ -171,12 +171,12 @@ struct entry *hold_retire(struct entry *entries, struct account *account)
 			others = entry;
 			continue;
 		}
-		linger(entry, account);
+		hold_linger(entry, account);
 		if (has_passed)
-			settle(entry, &dead);
+			hold_settle(entry, &dead);
 	}
 	pthread_mutex_unlock(&hold_lock);
-	free_all(dead);
+	hold_free_all(dead);
 	return others;
 }
 
@@ -184,7 +184,7 @@ void hold_relieve(struct reader *reader)
 {
 	reader->crowded = 0;
 	pthread_mutex_lock(&hold_lock);
-	spill_others(reader);
+	hold_spill_others(reader);
 	pthread_mutex_unlock(&hold_lock);
 }
 
@@ -198,7 +198,7 @@ void hold_drop_any(struct entry *entry)
 #ifdef SHIPOPT_TSAN
 		atomic_exchange(slot, NULL);
 #else
-		clear(slot);
+		hold_clear(slot);
 		reader_fence();
 #endif
 		if (atomic_load_explicit(&reader->is_watching, memory_order_acquire))
@@ -212,11 +212,11 @@ void hold_settle_own(struct reader *reader, struct entry *entry)
 {
 	struct entry *dead = NULL;
 	pthread_mutex_lock(&hold_lock);
-	spill_lingering(reader, &dead);
+	hold_spill_lingering(reader, &dead);
 	atomic_store_explicit(&reader->is_watching, false, memory_order_relaxed);
-	settle_listed(entry, &dead);
+	hold_settle_listed(entry, &dead);
 	pthread_mutex_unlock(&hold_lock);
-	free_all(dead);
+	hold_free_all(dead);
 }
 
 void entry_unref_settle(struct entry *entry, unsigned before)
@@ -227,20 +227,20 @@ void entry_unref_settle(struct entry *entry, unsigned before)
 	}
 	struct entry *dead = NULL;
 	pthread_mutex_lock(&hold_lock);
-	settle_listed(entry, &dead);
+	hold_settle_listed(entry, &dead);
 	pthread_mutex_unlock(&hold_lock);
-	free_all(dead);
+	hold_free_all(dead);
 }
 
 void hold_leave(struct reader *reader)
 {
 	struct entry *dead = NULL;
 	pthread_mutex_lock(&hold_lock);
-	spill_others(reader);
-	spill_lingering(reader, &dead);
+	hold_spill_others(reader);
+	hold_spill_lingering(reader, &dead);
 	atomic_store_explicit(&reader->is_watching, false, memory_order_relaxed);
 	pthread_mutex_unlock(&hold_lock);
-	free_all(dead);
+	hold_free_all(dead);
 }
 
 void hold_before_fork(void)
@@ -257,9 +257,9 @@ void hold_after_fork(void)
 void hold_forget(struct reader *reader)
 {
 	for (unsigned i = 0; i < READER_HOLDS; i++) {
-		struct entry *entry = named_by(&reader->holds[i]);
+		struct entry *entry = hold_named_by(&reader->holds[i]);
 		if (entry)
-			turn_into_reference(&reader->holds[i], entry);
+			hold_turn_into_reference(&reader->holds[i], entry);
 	}
 	atomic_store_explicit(&reader->is_watching, false, memory_order_relaxed);
 }

@@ -23,7 +23,7 @@ struct question {
 	shipopt_request *request;
 };
 
-static void answered(void *userdata, int status, int64_t value, shipopt_error *error)
+static void host_load_answered(void *userdata, int status, int64_t value, shipopt_error *error)
 {
 	shipopt_load *load = userdata;
 	if (status < 0)
@@ -32,7 +32,7 @@ static void answered(void *userdata, int status, int64_t value, shipopt_error *e
 		shipopt_load_not_found(load, NULL);
 }
 
-static void question_run(struct queue_entry *entry)
+static void host_load_question_run(struct queue_entry *entry)
 {
 	struct question *question = CONTAINER_OF(entry, struct question, entry);
 	if (question->asking.ask)
@@ -42,16 +42,16 @@ static void question_run(struct queue_entry *entry)
 			"the queue was dispatched, but nobody is there to ask");
 }
 
-static void question_finish(struct queue_entry *entry)
+static void host_load_question_finish(struct queue_entry *entry)
 {
 	mem_free(CONTAINER_OF(entry, struct question, entry));
 }
 
-static int put_question(const struct asking *asking, shipopt_load *load)
+static int host_load_put_question(const struct asking *asking, shipopt_load *load)
 {
 	struct question *question = mem_alloc_zero(sizeof(*question));
 	char *key = mem_copy_bytes(load->flight->key, load->flight->key_length);
-	int r = question && key ? request_new(key, NULL, answered, load, &question->request) : SHIPOPT_ENOMEM;
+	int r = question && key ? request_new(key, NULL, host_load_answered, load, &question->request) : SHIPOPT_ENOMEM;
 	mem_free(key);
 	if (r < 0) {
 		mem_free(question);
@@ -59,8 +59,8 @@ static int put_question(const struct asking *asking, shipopt_load *load)
 	}
 	question->asking = *asking;
 	question->entry.has_callback = asking->ask != NULL;
-	question->entry.run = question_run;
-	question->entry.finish = question_finish;
+	question->entry.run = host_load_question_run;
+	question->entry.finish = host_load_question_finish;
 	question->entry.event =
 		(shipopt_event){.kind = SHIPOPT_EVENT_REQUEST, .value = (uint64_t)(uintptr_t)question->request};
 	queue_push(asking->queue, &question->entry);
@@ -73,7 +73,7 @@ static int load_by_host(void *userdata, shipopt_load *load)
 	int r = queue_reserve(asking->queue);
 	if (r < 0)
 		return r;
-	r = put_question(asking, load);
+	r = host_load_put_question(asking, load);
 	if (r < 0)
 		queue_unreserve(asking->queue);
 	return r;
@@ -95,7 +95,7 @@ int shipopt_cache_get_or_request(shipopt_cache *cache, const void *key, size_t k
 int shipopt_request_load_complete(shipopt_request *request, const void *value, size_t value_length,
 	const shipopt_cache_options *options)
 {
-	shipopt_load *load = request_userdata(request, answered);
+	shipopt_load *load = request_userdata(request, host_load_answered);
 	if (!load || (!value && value_length))
 		return SHIPOPT_EINVAL;
 	request_free(request);

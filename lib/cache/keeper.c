@@ -21,7 +21,7 @@ static void keeper_unref(struct keeper *keeper)
 
 /* --- when --- */
 
-static void arm(struct task *task)
+static void keeper_arm(struct task *task)
 {
 	struct keeper *keeper = CONTAINER_OF(task, struct keeper, arm_task);
 	pthread_mutex_lock(&keeper->lock);
@@ -56,7 +56,7 @@ void keeper_wake(struct keeper *keeper)
 }
 
 /* With the lock held: true if the caller has to submit the task. */
-static bool begin_work(struct keeper *keeper)
+static bool keeper_begin_work(struct keeper *keeper)
 {
 	if (keeper->is_working)
 		return false;
@@ -65,14 +65,14 @@ static bool begin_work(struct keeper *keeper)
 	return true;
 }
 
-static void fire(struct timer *timer)
+static void keeper_fire(struct timer *timer)
 {
 	struct keeper *keeper = CONTAINER_OF(timer, struct keeper, timer);
 	pthread_mutex_lock(&keeper->lock);
 	keeper->due_us = INT64_MAX;
 	keeper->is_due = true;
-	bool submits =
-		!keeper->is_stopped && keeper->cache && runtime_may_call_host(keeper->runtime) && begin_work(keeper);
+	bool submits = !keeper->is_stopped && keeper->cache && runtime_may_call_host(keeper->runtime) &&
+		keeper_begin_work(keeper);
 	pthread_mutex_unlock(&keeper->lock);
 	if (submits)
 		runtime_submit_task(keeper->runtime, &keeper->work_task);
@@ -85,7 +85,7 @@ bool keeper_is_running(const struct keeper *keeper)
 
 /* --- the work --- */
 
-static bool has_more(shipopt_cache *cache)
+static bool keeper_has_more(shipopt_cache *cache)
 {
 	bool is_idle = true;
 	for (unsigned i = 0; is_idle && i < cache->shard_count; i++) {
@@ -96,7 +96,7 @@ static bool has_more(shipopt_cache *cache)
 	return !is_idle;
 }
 
-static void begin_pass(struct keeper *keeper, shipopt_cache *cache)
+static void keeper_begin_pass(struct keeper *keeper, shipopt_cache *cache)
 {
 	keeper->is_passing = true;
 	keeper->shard = 0;
@@ -106,15 +106,15 @@ static void begin_pass(struct keeper *keeper, shipopt_cache *cache)
 }
 
 /* Whoever changes something from here on finds the keeper asleep and wakes it; what was changed before is seen here. */
-static void end_pass(struct keeper *keeper, shipopt_cache *cache)
+static void keeper_end_pass(struct keeper *keeper, shipopt_cache *cache)
 {
 	keeper->is_passing = false;
 	atomic_store(&keeper->is_awake, false);
-	if (has_more(cache))
+	if (keeper_has_more(cache))
 		keeper_wake(keeper);
 }
 
-static bool step_pass(struct keeper *keeper, shipopt_cache *cache)
+static bool keeper_step_pass(struct keeper *keeper, shipopt_cache *cache)
 {
 	if (!keeper->is_passing) {
 		pthread_mutex_lock(&keeper->lock);
@@ -122,17 +122,17 @@ static bool step_pass(struct keeper *keeper, shipopt_cache *cache)
 		keeper->is_due = false;
 		pthread_mutex_unlock(&keeper->lock);
 		if (is_due)
-			begin_pass(keeper, cache);
+			keeper_begin_pass(keeper, cache);
 		return is_due;
 	}
 	if (!cache_tidy_step(cache, &cache->shards[keeper->shard]))
 		keeper->shard++;
 	if (keeper->shard == cache->shard_count)
-		end_pass(keeper, cache);
+		keeper_end_pass(keeper, cache);
 	return true;
 }
 
-static struct keeper_job *first_job(struct keeper *keeper)
+static struct keeper_job *keeper_first_job(struct keeper *keeper)
 {
 	pthread_mutex_lock(&keeper->lock);
 	struct list_node *node = list_first(&keeper->jobs);
@@ -140,7 +140,7 @@ static struct keeper_job *first_job(struct keeper *keeper)
 	return node ? LIST_MEMBER(node, struct keeper_job, node) : NULL;
 }
 
-static void step_job(struct keeper *keeper, struct keeper_job *job)
+static void keeper_step_job(struct keeper *keeper, struct keeper_job *job)
 {
 	if (job->step(job))
 		return;
@@ -150,18 +150,18 @@ static void step_job(struct keeper *keeper, struct keeper_job *job)
 	job->finish(job);
 }
 
-static void slice(struct keeper *keeper, shipopt_cache *cache)
+static void keeper_slice(struct keeper *keeper, shipopt_cache *cache)
 {
 	for (unsigned i = 0; i < KEEPER_STEPS; i++) {
-		struct keeper_job *job = first_job(keeper);
+		struct keeper_job *job = keeper_first_job(keeper);
 		if (job)
-			step_job(keeper, job);
-		else if (!step_pass(keeper, cache))
+			keeper_step_job(keeper, job);
+		else if (!keeper_step_pass(keeper, cache))
 			break;
 	}
 }
 
-static shipopt_cache *hold_cache(struct keeper *keeper)
+static shipopt_cache *keeper_hold_cache(struct keeper *keeper)
 {
 	pthread_mutex_lock(&keeper->lock);
 	shipopt_cache *cache = keeper->cache;
@@ -172,7 +172,7 @@ static shipopt_cache *hold_cache(struct keeper *keeper)
 }
 
 /* Jobs hold the cache, so without one there are none. A close waits for jobs, and not for passes. */
-static bool goes_on(struct keeper *keeper, const shipopt_cache *cache)
+static bool keeper_goes_on(struct keeper *keeper, const shipopt_cache *cache)
 {
 	pthread_mutex_lock(&keeper->lock);
 	bool wants = cache && (keeper->is_passing || keeper->is_due) && !keeper->is_stopped &&
@@ -183,13 +183,13 @@ static bool goes_on(struct keeper *keeper, const shipopt_cache *cache)
 	return is_working;
 }
 
-static void work(struct task *task)
+static void keeper_work(struct task *task)
 {
 	struct keeper *keeper = CONTAINER_OF(task, struct keeper, work_task);
-	shipopt_cache *cache = hold_cache(keeper);
+	shipopt_cache *cache = keeper_hold_cache(keeper);
 	if (cache)
-		slice(keeper, cache);
-	bool more = goes_on(keeper, cache);
+		keeper_slice(keeper, cache);
+	bool more = keeper_goes_on(keeper, cache);
 	if (more)
 		runtime_submit_task(keeper->runtime, task);
 	if (cache)
@@ -202,7 +202,7 @@ void keeper_add(struct keeper *keeper, struct keeper_job *job)
 {
 	pthread_mutex_lock(&keeper->lock);
 	list_push_back(&keeper->jobs, &job->node);
-	bool submits = begin_work(keeper);
+	bool submits = keeper_begin_work(keeper);
 	pthread_mutex_unlock(&keeper->lock);
 	if (submits)
 		runtime_submit_task(keeper->runtime, &keeper->work_task);
@@ -210,34 +210,34 @@ void keeper_add(struct keeper *keeper, struct keeper_job *job)
 
 /* --- life --- */
 
-static void stop_timer(void *argument)
+static void keeper_stop_timer(void *argument)
 {
 	struct keeper *keeper = argument;
 	timer_stop(&keeper->timer);
 }
 
-static void stop(struct runtime_member *member)
+static void keeper_stop(struct runtime_member *member)
 {
 	struct keeper *keeper = CONTAINER_OF(member, struct keeper, member);
 	pthread_mutex_lock(&keeper->lock);
 	keeper->is_stopped = true;
 	pthread_mutex_unlock(&keeper->lock);
-	runtime_call(keeper->reactor, stop_timer, keeper);
+	runtime_call(keeper->reactor, keeper_stop_timer, keeper);
 }
 
-static void end_elsewhere(struct task *task)
+static void keeper_end_elsewhere(struct task *task)
 {
 	struct keeper *keeper = CONTAINER_OF(task, struct keeper, end_task);
 	runtime_unregister(keeper->runtime, &keeper->member);
 	keeper_unref(keeper);
 }
 
-/* On the reactor, which must not wait: a close may be inside stop() and wait for this very thread. */
-static void end_on_reactor(struct task *task)
+/* On the reactor, which must not wait: a close may be inside keeper_stop() and wait for this very thread. */
+static void keeper_end_on_reactor(struct task *task)
 {
 	struct keeper *keeper = CONTAINER_OF(task, struct keeper, end_task);
 	timer_stop(&keeper->timer);
-	task->run = end_elsewhere;
+	task->run = keeper_end_elsewhere;
 	runtime_submit_task(keeper->runtime, task);
 }
 
@@ -249,7 +249,7 @@ void keeper_end(struct keeper *keeper)
 	keeper->cache = NULL;
 	pthread_mutex_unlock(&keeper->lock);
 	if (!reactor_post_threaded(keeper->reactor, &keeper->end_task))
-		end_on_reactor(&keeper->end_task);
+		keeper_end_on_reactor(&keeper->end_task);
 }
 
 int keeper_new(shipopt_cache *cache, shipopt_runtime *runtime, const struct delivery *delivery,
@@ -271,11 +271,11 @@ int keeper_new(shipopt_cache *cache, shipopt_runtime *runtime, const struct deli
 	queue_ref(keeper->delivery.queue);
 	keeper->cache = cache;
 	keeper->due_us = INT64_MAX;
-	keeper->timer.fire = fire;
-	keeper->arm_task.run = arm;
-	keeper->work_task.run = work;
-	keeper->end_task.run = end_on_reactor;
-	keeper->member.stop = stop;
+	keeper->timer.fire = keeper_fire;
+	keeper->arm_task.run = keeper_arm;
+	keeper->work_task.run = keeper_work;
+	keeper->end_task.run = keeper_end_on_reactor;
+	keeper->member.stop = keeper_stop;
 	r = runtime_register(runtime, &keeper->member);
 	if (r < 0) {
 		keeper_unref(keeper);

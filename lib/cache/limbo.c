@@ -28,7 +28,7 @@ void limbo_add_block(struct limbo *limbo, struct retired *retired)
 	limbo->count++;
 }
 
-static struct entry *pop_entry(struct limbo *limbo)
+static struct entry *limbo_pop_entry(struct limbo *limbo)
 {
 	struct entry *entry = limbo->first_entry;
 	limbo->first_entry = entry->link.limbo.next;
@@ -39,7 +39,7 @@ static struct entry *pop_entry(struct limbo *limbo)
 	return entry;
 }
 
-static struct retired *pop_block(struct limbo *limbo)
+static struct retired *limbo_pop_block(struct limbo *limbo)
 {
 	struct retired *block = limbo->first_block;
 	limbo->first_block = block->next;
@@ -53,12 +53,12 @@ void limbo_ready(struct limbo *limbo, struct garbage *garbage)
 {
 	uint64_t horizon = reader_horizon();
 	while (limbo->first_entry && limbo->first_entry->link.limbo.tag < horizon) {
-		struct entry *entry = pop_entry(limbo);
+		struct entry *entry = limbo_pop_entry(limbo);
 		entry->link.limbo.next = garbage->entries;
 		garbage->entries = entry;
 	}
 	while (limbo->first_block && limbo->first_block->tag < horizon) {
-		struct retired *block = pop_block(limbo);
+		struct retired *block = limbo_pop_block(limbo);
 		struct retired **list = block->home ? block->home : &garbage->blocks;
 		block->next = *list;
 		*list = block;

@@ -9,7 +9,7 @@ struct drain {
 
 static _Thread_local struct drain *innermost;
 
-static struct drain *find_drain(const shipopt_cache *cache)
+static struct drain *listener_find_drain(const shipopt_cache *cache)
 {
 	struct drain *drain = innermost;
 	while (drain && drain->cache != cache)
@@ -17,7 +17,7 @@ static struct drain *find_drain(const shipopt_cache *cache)
 	return drain;
 }
 
-static void tell(shipopt_cache *cache, struct entry *entry)
+static void cache_listener_tell(shipopt_cache *cache, struct entry *entry)
 {
 	int cause = atomic_load_explicit(&entry->mark, memory_order_relaxed) >> ENTRY_CAUSE_SHIFT;
 	cache->listener(cache->listener_userdata, entry_key(entry), entry->key_length, entry_handle(entry), cause);
@@ -30,7 +30,7 @@ static void tell(shipopt_cache *cache, struct entry *entry)
 
 void listener_tell(shipopt_cache *cache, struct list_node *removed)
 {
-	struct drain *running = find_drain(cache);
+	struct drain *running = listener_find_drain(cache);
 	if (running) {
 		list_splice_back(running->removed, removed);
 		return;
@@ -38,6 +38,6 @@ void listener_tell(shipopt_cache *cache, struct list_node *removed)
 	struct drain drain = {innermost, cache, removed};
 	innermost = &drain;
 	for (struct list_node *node; (node = list_pop_front(removed));)
-		tell(cache, LIST_MEMBER(node, struct entry, link.queue));
+		cache_listener_tell(cache, LIST_MEMBER(node, struct entry, link.queue));
 	innermost = drain.outer;
 }

@@ -18,7 +18,7 @@ struct frame {
 static _Thread_local struct frame *innermost;
 
 /* Where the frames of this thread keep a flight's token. */
-static shipopt_load **find_own(const struct flight *flight)
+static shipopt_load **load_find_own(const struct flight *flight)
 {
 	for (struct frame *frame = innermost; frame; frame = frame->outer)
 		for (size_t i = 0; i < frame->count; i++)
@@ -38,7 +38,8 @@ size_t shipopt_load_key_length(const shipopt_load *load)
 }
 
 /* `options` bring tags that the question did not name, if `is_new`. */
-static int answer(shipopt_load *load, struct entry_content *content, const shipopt_cache_options *options, bool is_new)
+static int load_answer(shipopt_load *load, struct entry_content *content, const shipopt_cache_options *options,
+	bool is_new)
 {
 	struct flight *flight = load->flight;
 	shipopt_cache *cache = flight->cache;
@@ -64,18 +65,18 @@ int shipopt_load_complete(shipopt_load *load, const void *value, size_t value_le
 	if (!load || (!value && value_length))
 		return SHIPOPT_EINVAL;
 	struct entry_content content = {.value = value, .value_length = value_length};
-	return answer(load, &content, options ? options : &load->flight->options, options != NULL);
+	return load_answer(load, &content, options ? options : &load->flight->options, options != NULL);
 }
 
 int load_not_found(shipopt_load *load, const void *words, size_t length, const shipopt_cache_options *options)
 {
 	struct entry_content content = {.value = words, .value_length = length, .is_negative = true};
 	if (options)
-		return answer(load, &content, options, true);
+		return load_answer(load, &content, options, true);
 	/* The times of the question are meant for a value. */
 	shipopt_cache_options negative = load->flight->options;
 	negative.ttl_ms = OPTION_UNSET;
-	return answer(load, &content, &negative, false);
+	return load_answer(load, &content, &negative, false);
 }
 
 int shipopt_load_not_found(shipopt_load *load, const shipopt_cache_options *options)
@@ -96,19 +97,19 @@ void shipopt_load_abandon(shipopt_load *load)
 {
 	if (!load)
 		return;
-	shipopt_load **own = find_own(load->flight);
+	shipopt_load **own = load_find_own(load->flight);
 	if (own)
 		*own = NULL;
 	flight_abandon(load->flight);
 }
 
-static int64_t timeout_of(const shipopt_cache *cache, const shipopt_cache_options *options)
+static int64_t load_timeout_of(const shipopt_cache *cache, const shipopt_cache_options *options)
 {
 	return options && options->timeout_ms != OPTION_UNSET ? options->timeout_ms : cache->load_timeout_ms;
 }
 
 /* A thread that ends inside its loader gives its loads up. */
-static void leave_frame(void *argument)
+static void load_leave_frame(void *argument)
 {
 	struct frame *frame = argument;
 	innermost = frame->outer;
@@ -125,12 +126,12 @@ struct loader {
 	void *userdata;
 };
 
-static int call_loader(const struct loader *loader, struct frame *frame)
+static int load_call_loader(const struct loader *loader, struct frame *frame)
 {
 	int r;
 	frame->outer = innermost;
 	innermost = frame;
-	pthread_cleanup_push(leave_frame, frame);
+	pthread_cleanup_push(load_leave_frame, frame);
 	r = loader->one ? loader->one(loader->userdata, frame->loads[0])
 			: loader->many(loader->userdata, frame->loads, frame->count);
 	pthread_cleanup_pop(0);
@@ -139,12 +140,12 @@ static int call_loader(const struct loader *loader, struct frame *frame)
 }
 
 /* Leads: 0 if the token was or will be answered. */
-static int lead(shipopt_cache *cache, struct flight *flight, const struct loader *loader)
+static int load_lead(shipopt_cache *cache, struct flight *flight, const struct loader *loader)
 {
 	stats_add(&cache->stats, reader_own, STAT_LOADS, 1);
 	shipopt_load *load = &flight->load;
 	struct frame frame = {.flights = &flight, .loads = &load, .count = 1};
-	int r = call_loader(loader, &frame);
+	int r = load_call_loader(loader, &frame);
 	if (!load)
 		return r < 0 ? r : SHIPOPT_ECANCELED;
 	/* An answer that could not be kept has failed the load already, and its code may be what the loader returns. */
@@ -153,12 +154,13 @@ static int lead(shipopt_cache *cache, struct flight *flight, const struct loader
 	return 0;
 }
 
-static bool takes_words(const shipopt_cache_options *options)
+static bool load_takes_words(const shipopt_cache_options *options)
 {
 	return options && options->takes_words;
 }
 
-static int take_result(struct flight *flight, bool with_words, shipopt_value **ret_value, shipopt_error **ret_error)
+static int load_take_result(struct flight *flight, bool with_words, shipopt_value **ret_value,
+	shipopt_error **ret_error)
 {
 	struct entry *entry;
 	int r = flight_result(flight, &entry, ret_error);
@@ -170,24 +172,24 @@ static int take_result(struct flight *flight, bool with_words, shipopt_value **r
 }
 
 /* Waits for the answer, leading if need be. */
-static int await_answer(shipopt_cache *cache, struct flight *flight, enum flight_role role, const struct loader *loader,
-	int64_t timeout_ms, shipopt_value **ret_value, shipopt_error **ret_error)
+static int load_await_answer(shipopt_cache *cache, struct flight *flight, enum flight_role role,
+	const struct loader *loader, int64_t timeout_ms, shipopt_value **ret_value, shipopt_error **ret_error)
 {
 	int r = role == FLIGHT_LEADS;
 	if (role == FLIGHT_FOLLOWS) {
-		if (find_own(flight))
+		if (load_find_own(flight))
 			return error_set(ret_error, SHIPOPT_EDEADLK, "the loader asks for the key that it loads");
 		stats_add(&cache->stats, reader_own, STAT_COALESCED, 1);
 		r = flight_wait(flight, timeout_ms);
 	}
 	while (r == 1) {
-		r = lead(cache, flight, loader);
+		r = load_lead(cache, flight, loader);
 		if (r == 0)
 			r = flight_wait(flight, timeout_ms);
 	}
 	if (r == SHIPOPT_ETIMEDOUT)
 		return error_set(ret_error, r, "waited %lld ms for a load", (long long)timeout_ms);
-	return r < 0 ? r : take_result(flight, false, ret_value, ret_error);
+	return r < 0 ? r : load_take_result(flight, false, ret_value, ret_error);
 }
 
 /* A refresh in the background. */
@@ -198,12 +200,12 @@ struct refreshing {
 	struct loader loader;
 };
 
-static void run_refresh(struct task *task)
+static void load_run_refresh(struct task *task)
 {
 	struct refreshing *refreshing = CONTAINER_OF(task, struct refreshing, task);
 	shipopt_cache *cache = refreshing->cache;
 	if (runtime_may_call_host(cache->keeper->runtime))
-		lead(cache, refreshing->flight, &refreshing->loader);
+		load_lead(cache, refreshing->flight, &refreshing->loader);
 	else
 		flight_abandon(refreshing->flight);
 	flight_unref(refreshing->flight);
@@ -212,7 +214,7 @@ static void run_refresh(struct task *task)
 }
 
 /* Takes over the reference to the flight. */
-static void begin_refresh(shipopt_cache *cache, struct flight *flight, const struct loader *loader)
+static void load_begin_refresh(shipopt_cache *cache, struct flight *flight, const struct loader *loader)
 {
 	struct refreshing *refreshing = mem_alloc_zero(sizeof(*refreshing));
 	if (!refreshing) {
@@ -220,7 +222,7 @@ static void begin_refresh(shipopt_cache *cache, struct flight *flight, const str
 		flight_unref(flight);
 		return;
 	}
-	refreshing->task.run = run_refresh;
+	refreshing->task.run = load_run_refresh;
 	refreshing->cache = cache_ref(cache);
 	refreshing->flight = flight;
 	refreshing->loader = *loader;
@@ -240,15 +242,16 @@ static int load_or_join(shipopt_cache *cache, uint64_t hash, const void *key, si
 		return SHIPOPT_CACHE_WAITING;
 	/* With a stale value in hand nobody waits for another. */
 	if (stale && role == FLIGHT_LEADS && refresh == REFRESH_TASK) {
-		begin_refresh(cache, flight, loader);
+		load_begin_refresh(cache, flight, loader);
 		return SHIPOPT_EAGAIN;
 	}
 	if (stale && role == FLIGHT_LEADS && refresh == REFRESH_ASKED)
-		lead(cache, flight, loader);
+		load_lead(cache, flight, loader);
 	if (stale && (role != FLIGHT_LEADS || refresh == REFRESH_ASKED))
 		r = SHIPOPT_EAGAIN;
 	else
-		r = await_answer(cache, flight, role, loader, timeout_of(cache, options), ret_value, ret_error);
+		r = load_await_answer(cache, flight, role, loader, load_timeout_of(cache, options), ret_value,
+			ret_error);
 	flight_unref(flight);
 	return r;
 }
@@ -294,7 +297,7 @@ int shipopt_cache_get_or_load(shipopt_cache *cache, const void *key, size_t key_
 		is_task ? REFRESH_TASK : REFRESH_IN_CALL, ret_value, ret_error);
 }
 
-static int begin_or_watch(shipopt_cache *cache, uint64_t hash, const void *key, size_t key_length, bool is_refresh,
+static int load_begin_or_watch(shipopt_cache *cache, uint64_t hash, const void *key, size_t key_length, bool is_refresh,
 	const shipopt_cache_options *options, shipopt_cache_ready_fn ready, void *userdata, shipopt_value **ret_value,
 	shipopt_load **ret_load)
 {
@@ -308,14 +311,14 @@ static int begin_or_watch(shipopt_cache *cache, uint64_t hash, const void *key, 
 	else if (is_refresh)
 		r = SHIPOPT_CACHE_WAITING;
 	else if (role == FLIGHT_FOLLOWS)
-		r = flight_watch(flight, ready, userdata, timeout_of(cache, options), takes_words(options));
+		r = flight_watch(flight, ready, userdata, load_timeout_of(cache, options), load_takes_words(options));
 	if (r == SHIPOPT_CACHE_LEAD) {
 		stats_add(&cache->stats, reader_own, STAT_LOADS, 1);
 		*ret_load = &flight->load;
 	} else if (r == SHIPOPT_CACHE_WAITING && !is_refresh) {
 		stats_add(&cache->stats, reader_own, STAT_COALESCED, 1);
 	} else if (r == 0) {
-		r = take_result(flight, takes_words(options), ret_value, NULL);
+		r = load_take_result(flight, load_takes_words(options), ret_value, NULL);
 	}
 	flight_unref(flight);
 	return r;
@@ -334,21 +337,21 @@ int shipopt_cache_get_or_begin(shipopt_cache *cache, const void *key, size_t key
 		shipopt_load *load = NULL;
 		int outcome = cache_look(cache, hash, key, key_length, &entry);
 		if (outcome == SHIPOPT_CACHE_NEGATIVE) {
-			if (takes_words(options))
+			if (load_takes_words(options))
 				*ret_value = entry_handle(entry);
 			else
 				entry_unref(entry);
 			return outcome;
 		}
 		if (outcome == SHIPOPT_CACHE_ABSENT) {
-			r = begin_or_watch(cache, hash, key, key_length, false, options, ready, userdata, ret_value,
-				&load);
+			r = load_begin_or_watch(cache, hash, key, key_length, false, options, ready, userdata,
+				ret_value, &load);
 			if (r == SHIPOPT_CACHE_ABSENT)
 				continue; /* it has come meanwhile */
 		} else {
 			r = outcome;
 			if (outcome == SHIPOPT_CACHE_STALE)
-				begin_or_watch(cache, hash, key, key_length, true, options, ready, userdata, NULL,
+				load_begin_or_watch(cache, hash, key, key_length, true, options, ready, userdata, NULL,
 					&load);
 			*ret_value = entry_handle(entry);
 			*ret_load = load;
@@ -368,7 +371,7 @@ struct missing {
 	size_t led_count;
 };
 
-static void join_missing(shipopt_cache *cache, size_t count, const void *const *keys, const size_t *key_lengths,
+static void load_join_missing(shipopt_cache *cache, size_t count, const void *const *keys, const size_t *key_lengths,
 	const shipopt_cache_options *options, struct missing *missing, int *outcomes, shipopt_value **values)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -404,15 +407,15 @@ static void load_missing(shipopt_cache *cache, const struct loader *loader, stru
 		return;
 	stats_add(&cache->stats, reader_own, STAT_LOADS, missing->led_count);
 	struct frame frame = {.flights = missing->led, .loads = missing->loads, .count = missing->led_count};
-	int r = call_loader(loader, &frame);
+	int r = load_call_loader(loader, &frame);
 	for (size_t i = 0; r < 0 && i < missing->led_count; i++)
 		if (missing->loads[i] && flight_is_running(missing->led[i]))
 			shipopt_load_fail(missing->loads[i], r, NULL);
 }
 
-static int await_missing(struct flight *flight, int64_t timeout_ms, shipopt_value **value)
+static int load_await_missing(struct flight *flight, int64_t timeout_ms, shipopt_value **value)
 {
-	if (find_own(flight))
+	if (load_find_own(flight))
 		return SHIPOPT_EDEADLK;
 	int r = flight_wait(flight, timeout_ms);
 	if (r == 1) {
@@ -420,7 +423,7 @@ static int await_missing(struct flight *flight, int64_t timeout_ms, shipopt_valu
 		flight_abandon(flight);
 		return SHIPOPT_ECANCELED;
 	}
-	return r < 0 ? r : take_result(flight, false, value, NULL);
+	return r < 0 ? r : load_take_result(flight, false, value, NULL);
 }
 
 int shipopt_cache_get_or_load_many(shipopt_cache *cache, size_t count, const void *const *keys,
@@ -440,13 +443,13 @@ int shipopt_cache_get_or_load_many(shipopt_cache *cache, size_t count, const voi
 			shipopt_value_unref(TAKE(ret_values[i]));
 	} else {
 		struct loader loader = {.many = load, .userdata = userdata};
-		join_missing(cache, count, keys, key_lengths, options, &missing, ret_outcomes, ret_values);
+		load_join_missing(cache, count, keys, key_lengths, options, &missing, ret_outcomes, ret_values);
 		load_missing(cache, &loader, &missing);
 		found = 0;
 		for (size_t i = 0; i < count; i++) {
 			if (missing.flights[i]) {
-				ret_outcomes[i] =
-					await_missing(missing.flights[i], timeout_of(cache, options), &ret_values[i]);
+				ret_outcomes[i] = load_await_missing(missing.flights[i],
+					load_timeout_of(cache, options), &ret_values[i]);
 				flight_unref(missing.flights[i]);
 			}
 			found += ret_values[i] != NULL;

@@ -5,7 +5,7 @@
 
 #define STEP_ENTRIES 256
 
-static void reclaim(shipopt_cache *cache, struct shard *shard)
+static void maintain_reclaim(shipopt_cache *cache, struct shard *shard)
 {
 	struct aftermath aftermath = AFTERMATH_INIT(aftermath);
 	shard_lock(shard);
@@ -24,7 +24,7 @@ bool cache_tidy_step(shipopt_cache *cache, struct shard *shard)
 	cache_settle(cache, &aftermath);
 	/* What the listener was told of has reached the limbo only now. */
 	if (!more)
-		reclaim(cache, shard);
+		maintain_reclaim(cache, shard);
 	return more;
 }
 

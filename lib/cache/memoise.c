@@ -57,7 +57,7 @@ void shipopt_memo_free(shipopt_memo *memo)
 	mem_free(memo);
 }
 
-static int append_arguments(struct buffer *key, const char *const *arguments, size_t count)
+static int memoise_append_arguments(struct buffer *key, const char *const *arguments, size_t count)
 {
 	int r = buffer_append_byte(key, '(');
 	for (size_t i = 0; r == 0 && i < count; i++) {
@@ -70,7 +70,7 @@ static int append_arguments(struct buffer *key, const char *const *arguments, si
 	return r < 0 ? r : buffer_append_byte(key, ')');
 }
 
-static int append_own(const shipopt_memo *memo, struct buffer *key, const char *const *arguments, size_t count)
+static int memoise_append_own(const shipopt_memo *memo, struct buffer *key, const char *const *arguments, size_t count)
 {
 	int r = buffer_append_byte(key, '=');
 	r = r < 0 ? r : buffer_reserve(key, KEY_MAX - key->length);
@@ -84,18 +84,19 @@ static int append_own(const shipopt_memo *memo, struct buffer *key, const char *
 	return 0;
 }
 
-static int make_key(const shipopt_memo *memo, const char *const *arguments, size_t count, struct buffer *key)
+static int memoise_make_key(const shipopt_memo *memo, const char *const *arguments, size_t count, struct buffer *key)
 {
 	buffer_init(key, KEY_MAX);
 	int r = buffer_append_text(key, memo->name);
 	if (r == 0)
-		r = memo->key ? append_own(memo, key, arguments, count) : append_arguments(key, arguments, count);
+		r = memo->key ? memoise_append_own(memo, key, arguments, count)
+			      : memoise_append_arguments(key, arguments, count);
 	if (r < 0)
 		buffer_done(key);
 	return r;
 }
 
-static int check(const shipopt_memo *memo, const char *const *arguments, size_t count)
+static int memoise_check(const shipopt_memo *memo, const char *const *arguments, size_t count)
 {
 	if (!memo || (!arguments && count))
 		return SHIPOPT_EINVAL;
@@ -108,7 +109,7 @@ struct calling {
 	size_t count;
 };
 
-static int load(void *userdata, shipopt_load *token)
+static int memoise_load(void *userdata, shipopt_load *token)
 {
 	const struct calling *calling = userdata;
 	return calling->memo->call(calling->memo->userdata, calling->arguments, calling->count, token);
@@ -117,16 +118,16 @@ static int load(void *userdata, shipopt_load *token)
 int shipopt_memo_call(shipopt_memo *memo, const char *const *arguments, size_t argument_count,
 	shipopt_value **ret_value, shipopt_error **ret_error)
 {
-	int r = check(memo, arguments, argument_count);
+	int r = memoise_check(memo, arguments, argument_count);
 	if (r < 0 || !ret_value)
 		return r < 0 ? r : SHIPOPT_EINVAL;
 	struct buffer key;
-	r = make_key(memo, arguments, argument_count, &key);
+	r = memoise_make_key(memo, arguments, argument_count, &key);
 	if (r < 0)
 		return error_set(ret_error, r, "no key for %.64s of %zu arguments: %s", memo->name, argument_count,
 			shipopt_error_description(r));
 	struct calling calling = {memo, arguments, argument_count};
-	r = cache_get_or_load(memo->cache, key.data, key.length, load, &calling,
+	r = cache_get_or_load(memo->cache, key.data, key.length, memoise_load, &calling,
 		memo->has_options ? &memo->options : NULL, REFRESH_IN_CALL, ret_value, ret_error);
 	buffer_done(&key);
 	return r;
@@ -134,11 +135,11 @@ int shipopt_memo_call(shipopt_memo *memo, const char *const *arguments, size_t a
 
 int shipopt_memo_forget(shipopt_memo *memo, const char *const *arguments, size_t argument_count)
 {
-	int r = check(memo, arguments, argument_count);
+	int r = memoise_check(memo, arguments, argument_count);
 	if (r < 0)
 		return r;
 	struct buffer key;
-	r = make_key(memo, arguments, argument_count, &key);
+	r = memoise_make_key(memo, arguments, argument_count, &key);
 	if (r < 0)
 		return r;
 	r = shipopt_cache_remove(memo->cache, key.data, key.length);
@@ -148,7 +149,7 @@ int shipopt_memo_forget(shipopt_memo *memo, const char *const *arguments, size_t
 
 int shipopt_memo_forget_all(shipopt_memo *memo)
 {
-	int r = check(memo, NULL, 0);
+	int r = memoise_check(memo, NULL, 0);
 	if (r < 0)
 		return r;
 	char prefix[NAME_MAX_BYTES + 2];

@@ -32,7 +32,7 @@ void shipopt_cache_options_free(shipopt_cache_options *options)
 	mem_free(options);
 }
 
-static int set_time(shipopt_cache_options *options, int64_t *time, int64_t ttl_ms)
+static int options_set_time(shipopt_cache_options *options, int64_t *time, int64_t ttl_ms)
 {
 	if (!options || ttl_ms <= 0)
 		return SHIPOPT_EINVAL;
@@ -42,17 +42,17 @@ static int set_time(shipopt_cache_options *options, int64_t *time, int64_t ttl_m
 
 int shipopt_cache_options_set_ttl_ms(shipopt_cache_options *options, int64_t ttl_ms)
 {
-	return set_time(options, options ? &options->ttl_ms : NULL, ttl_ms);
+	return options_set_time(options, options ? &options->ttl_ms : NULL, ttl_ms);
 }
 
 int shipopt_cache_options_set_soft_ttl_ms(shipopt_cache_options *options, int64_t ttl_ms)
 {
-	return set_time(options, options ? &options->soft_ttl_ms : NULL, ttl_ms);
+	return options_set_time(options, options ? &options->soft_ttl_ms : NULL, ttl_ms);
 }
 
 int shipopt_cache_options_set_access_ttl_ms(shipopt_cache_options *options, int64_t ttl_ms)
 {
-	return set_time(options, options ? &options->access_ttl_ms : NULL, ttl_ms);
+	return options_set_time(options, options ? &options->access_ttl_ms : NULL, ttl_ms);
 }
 
 int shipopt_cache_options_set_jitter_percent(shipopt_cache_options *options, int64_t percent)
@@ -103,7 +103,7 @@ int shipopt_cache_options_clear_tags(shipopt_cache_options *options)
 	return 0;
 }
 
-static int64_t pick(int64_t given, int64_t setting)
+static int64_t options_pick(int64_t given, int64_t setting)
 {
 	if (given != OPTION_UNSET)
 		return given;
@@ -118,15 +118,15 @@ struct lifetime options_lifetime(const shipopt_cache *cache, const shipopt_cache
 		.jitter_percent = OPTION_UNSET};
 	if (!options)
 		options = &none;
-	struct lifetime lifetime = {.ttl_ms =
-					    pick(options->ttl_ms, is_negative ? cache->negative_ttl_ms : cache->ttl_ms),
+	struct lifetime lifetime = {.ttl_ms = options_pick(options->ttl_ms,
+					    is_negative ? cache->negative_ttl_ms : cache->ttl_ms),
 		.soft_ttl_ms = SHIPOPT_CACHE_FOREVER,
 		.access_ttl_ms = SHIPOPT_CACHE_FOREVER,
 		.jitter_percent =
 			options->jitter_percent == OPTION_UNSET ? cache->jitter_percent : options->jitter_percent};
 	if (!is_negative) {
-		lifetime.soft_ttl_ms = pick(options->soft_ttl_ms, cache->soft_ttl_ms);
-		lifetime.access_ttl_ms = pick(options->access_ttl_ms, cache->access_ttl_ms);
+		lifetime.soft_ttl_ms = options_pick(options->soft_ttl_ms, cache->soft_ttl_ms);
+		lifetime.access_ttl_ms = options_pick(options->access_ttl_ms, cache->access_ttl_ms);
 	}
 	return lifetime;
 }
@@ -139,7 +139,7 @@ bool lifetime_is_timed(const struct lifetime *lifetime)
 
 /* Shorter by up to `percent`, never longer: a promise about age holds. The same ticket gives the same part, so that soft and
  * hard times keep their order. */
-static int64_t shorten(int64_t ms, int64_t percent, uint64_t ticket)
+static int64_t options_shorten(int64_t ms, int64_t percent, uint64_t ticket)
 {
 	if (percent == 0 || ms == SHIPOPT_CACHE_FOREVER)
 		return ms;
@@ -156,8 +156,8 @@ void lifetime_apply(const shipopt_cache *cache, const struct lifetime *lifetime,
 	struct entry_timing *timing = entry_timing(entry);
 	int64_t now = cache_now(cache);
 	uint64_t ticket = entry_stamp(entry);
-	int64_t hard = time_after_ms(now, shorten(lifetime->ttl_ms, lifetime->jitter_percent, ticket));
-	int64_t soft = time_after_ms(now, shorten(lifetime->soft_ttl_ms, lifetime->jitter_percent, ticket));
+	int64_t hard = time_after_ms(now, options_shorten(lifetime->ttl_ms, lifetime->jitter_percent, ticket));
+	int64_t soft = time_after_ms(now, options_shorten(lifetime->soft_ttl_ms, lifetime->jitter_percent, ticket));
 	int64_t access =
 		lifetime->access_ttl_ms == SHIPOPT_CACHE_FOREVER ? 0 : time_after_ms(0, lifetime->access_ttl_ms);
 	if (access == ENTRY_NEVER)

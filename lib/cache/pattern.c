@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* How many pattern bytes stand for the byte `c` at `p`; 0: they do not match. */
-static size_t match_one(const char *p, const char *end, char c)
+static size_t pattern_match_one(const char *p, const char *end, char c)
 {
 	if (p == end)
 		return 0;
@@ -28,7 +28,7 @@ bool pattern_matches(const struct pattern *pattern, const char *key, size_t key_
 			star_key = k;
 			continue;
 		}
-		size_t step = match_one(p, pattern_end, *k);
+		size_t step = pattern_match_one(p, pattern_end, *k);
 		if (step) {
 			p += step;
 			k++;

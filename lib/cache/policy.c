@@ -10,7 +10,7 @@ void queues_init(struct queues *queues, size_t entries_share, size_t bytes_share
 	queues->ghost_max = entries_share;
 }
 
-static struct fifo *fifo_of(struct queues *queues, const struct entry *entry)
+static struct fifo *policy_fifo_of(struct queues *queues, const struct entry *entry)
 {
 	return entry_place(entry) == ENTRY_SMALL ? &queues->small : &queues->main;
 }
@@ -25,7 +25,7 @@ void fifo_push(struct fifo *queue, struct entry *entry, unsigned place)
 
 void queues_remove(struct queues *queues, struct entry *entry)
 {
-	struct fifo *queue = fifo_of(queues, entry);
+	struct fifo *queue = policy_fifo_of(queues, entry);
 	list_remove(&entry->link.queue);
 	queue->count--;
 	queue->bytes -= entry_weight(entry);
@@ -33,7 +33,7 @@ void queues_remove(struct queues *queues, struct entry *entry)
 
 void queues_replace(struct queues *queues, struct entry *old, struct entry *entry)
 {
-	struct fifo *queue = fifo_of(queues, old);
+	struct fifo *queue = policy_fifo_of(queues, old);
 	entry_set_mark(entry, atomic_load_explicit(&old->mark, memory_order_relaxed));
 	entry_set_hits(entry, entry_hits(old));
 	list_insert_after(&old->link.queue, &entry->link.queue);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static void stamp(const shipopt_cache *cache, struct entry *entry, uint64_t ticket)
+static void put_stamp(const shipopt_cache *cache, struct entry *entry, uint64_t ticket)
 {
 	unsigned prefix = tags_prefix_of(&cache->tags, entry_key(entry), entry->key_length);
 	entry->stamp = ticket << 8 | prefix;
@@ -34,7 +34,7 @@ int cache_make(shipopt_cache *cache, struct entry_content *content, const shipop
 		return SHIPOPT_ENOMEM;
 	}
 	/* The ticket is drawn after the tags are held: an invalidation from here on finds their records. */
-	stamp(cache, entry, ticket ? ticket : tags_draw(&cache->tags));
+	put_stamp(cache, entry, ticket ? ticket : tags_draw(&cache->tags));
 	lifetime_apply(cache, &lifetime, entry);
 	*ret_entry = entry;
 	return 0;
@@ -61,7 +61,7 @@ int cache_store(shipopt_cache *cache, uint64_t hash, struct entry *entry, enum s
 	return r;
 }
 
-static int put(shipopt_cache *cache, struct entry_content *content, enum store_when when, uint64_t version,
+static int put_put(shipopt_cache *cache, struct entry_content *content, enum store_when when, uint64_t version,
 	const shipopt_cache_options *options)
 {
 	int r = cache_check(cache, content->key, content->key_length);
@@ -79,7 +79,7 @@ static int put(shipopt_cache *cache, struct entry_content *content, enum store_w
 }
 
 /* Storing without a condition always holds. */
-static int done(int r)
+static int put_done(int r)
 {
 	return r < 0 ? r : 0;
 }
@@ -91,7 +91,7 @@ int shipopt_cache_put(shipopt_cache *cache, const void *key, size_t key_length, 
 		.key_length = key_length,
 		.value = value,
 		.value_length = value_length};
-	return done(put(cache, &content, STORE_ALWAYS, 0, options));
+	return put_done(put_put(cache, &content, STORE_ALWAYS, 0, options));
 }
 
 int shipopt_cache_put_owned(shipopt_cache *cache, const void *key, size_t key_length, void *value, size_t value_length,
@@ -104,14 +104,14 @@ int shipopt_cache_put_owned(shipopt_cache *cache, const void *key, size_t key_le
 		.is_external = true,
 		.free = free_value,
 		.userdata = userdata};
-	return done(put(cache, &content, STORE_ALWAYS, 0, options));
+	return put_done(put_put(cache, &content, STORE_ALWAYS, 0, options));
 }
 
 int shipopt_cache_put_negative(shipopt_cache *cache, const void *key, size_t key_length,
 	const shipopt_cache_options *options)
 {
 	struct entry_content content = {.key = key, .key_length = key_length, .is_negative = true};
-	return done(put(cache, &content, STORE_ALWAYS, 0, options));
+	return put_done(put_put(cache, &content, STORE_ALWAYS, 0, options));
 }
 
 int shipopt_cache_put_if(shipopt_cache *cache, const void *key, size_t key_length, const void *value,
@@ -123,11 +123,11 @@ int shipopt_cache_put_if(shipopt_cache *cache, const void *key, size_t key_lengt
 		.key_length = key_length,
 		.value = value,
 		.value_length = value_length};
-	return put(cache, &content, (enum store_when)condition, version, options);
+	return put_put(cache, &content, (enum store_when)condition, version, options);
 }
 
 /* The same entry in a block that has room for times. */
-static struct entry *copy_timed(shipopt_cache *cache, const struct entry *entry)
+static struct entry *put_copy_timed(shipopt_cache *cache, const struct entry *entry)
 {
 	struct entry_content content = {.key = entry_key(entry),
 		.key_length = entry->key_length,
@@ -148,7 +148,7 @@ static struct entry *copy_timed(shipopt_cache *cache, const struct entry *entry)
 	return copy;
 }
 
-static void set_end(const shipopt_cache *cache, struct entry *entry, int64_t ttl_ms)
+static void put_set_end(const shipopt_cache *cache, struct entry *entry, int64_t ttl_ms)
 {
 	struct entry_timing *timing = entry_timing(entry);
 	int64_t now = cache_now(cache);
@@ -163,7 +163,7 @@ static void set_end(const shipopt_cache *cache, struct entry *entry, int64_t ttl
 	atomic_store_explicit(&timing->expires_us, MIN(end, idle), memory_order_relaxed);
 }
 
-static int touch(shipopt_cache *cache, struct shard *shard, uint64_t hash, const void *key, size_t key_length,
+static int put_touch(shipopt_cache *cache, struct shard *shard, uint64_t hash, const void *key, size_t key_length,
 	int64_t ttl_ms)
 {
 	struct place place;
@@ -171,13 +171,13 @@ static int touch(shipopt_cache *cache, struct shard *shard, uint64_t hash, const
 	if (!entry || entry_state(cache, entry) >= STATE_EXPIRED)
 		return SHIPOPT_CACHE_ABSENT;
 	if (entry->flags & ENTRY_TIMED) {
-		set_end(cache, entry, ttl_ms);
+		put_set_end(cache, entry, ttl_ms);
 		wheel_add(&shard->wheel, entry);
 	} else if (ttl_ms != SHIPOPT_CACHE_FOREVER) {
-		struct entry *copy = copy_timed(cache, entry);
+		struct entry *copy = put_copy_timed(cache, entry);
 		if (!copy)
 			return SHIPOPT_ENOMEM;
-		set_end(cache, copy, ttl_ms);
+		put_set_end(cache, copy, ttl_ms);
 		shard_swap(cache, shard, &place, entry, copy);
 		limbo_add_entry(&shard->limbo, entry);
 	}
@@ -193,7 +193,7 @@ int shipopt_cache_touch(shipopt_cache *cache, const void *key, size_t key_length
 	struct shard *shard = cache_shard(cache, hash);
 	struct aftermath aftermath = AFTERMATH_INIT(aftermath);
 	shard_lock(shard);
-	r = touch(cache, shard, hash, key, key_length, ttl_ms);
+	r = put_touch(cache, shard, hash, key, key_length, ttl_ms);
 	shard_reclaim(cache, shard, false, &aftermath);
 	shard_unlock(shard);
 	cache_settle(cache, &aftermath);

@@ -21,7 +21,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key;
 static bool has_exit_key;
 
-static void full_fence(void)
+static void reader_full_fence(void)
 {
 #ifdef SHIPOPT_TSAN
 	static atomic_uint word;
@@ -32,23 +32,23 @@ static void full_fence(void)
 }
 
 #if defined(__linux__) && !defined(SHIPOPT_TSAN)
-static bool readers_need_fence(void)
+static bool reader_readers_need_fence(void)
 {
 	return !reader_has_barrier;
 }
 
-static bool barrier_prepare(void)
+static bool reader_barrier_prepare(void)
 {
 	return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0) == 0;
 }
 
 bool reader_barrier(void)
 {
-	full_fence();
+	reader_full_fence();
 	return !reader_has_barrier || syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0) == 0;
 }
 #else
-static bool readers_need_fence(void)
+static bool reader_readers_need_fence(void)
 {
 #ifdef SHIPOPT_TSAN
 	return false; /* what they exchange instead of storing is one */
@@ -57,19 +57,19 @@ static bool readers_need_fence(void)
 #endif
 }
 
-static bool barrier_prepare(void)
+static bool reader_barrier_prepare(void)
 {
 	return false;
 }
 
 bool reader_barrier(void)
 {
-	full_fence();
+	reader_full_fence();
 	return true;
 }
 #endif
 
-static void slot_release(void *argument)
+static void reader_slot_release(void *argument)
 {
 	struct reader *reader = argument;
 	/* Free functions of the host's may read once more: in another record, which is released in its turn. */
@@ -81,10 +81,10 @@ static void slot_release(void *argument)
 }
 
 /* Only the forking thread lives on: sections that others had open will never end. */
-static void after_fork(void)
+static void reader_after_fork(void)
 {
-	reader_has_barrier = reader_has_barrier && barrier_prepare();
-	if (readers_need_fence())
+	reader_has_barrier = reader_has_barrier && reader_barrier_prepare();
+	if (reader_readers_need_fence())
 		reader_quick = NULL;
 	for (unsigned i = 0; i < READER_SLOTS; i++) {
 		if (&slots[i] == reader_own)
@@ -98,16 +98,16 @@ static void after_fork(void)
 	hold_after_fork();
 }
 
-static void prepare(void)
+static void reader_prepare(void)
 {
-	reader_has_barrier = barrier_prepare();
-	has_exit_key = pthread_key_create(&exit_key, slot_release) == 0;
-	pthread_atfork(hold_before_fork, hold_after_fork, after_fork);
+	reader_has_barrier = reader_barrier_prepare();
+	has_exit_key = pthread_key_create(&exit_key, reader_slot_release) == 0;
+	pthread_atfork(hold_before_fork, hold_after_fork, reader_after_fork);
 }
 
 struct reader *reader_acquire(void)
 {
-	pthread_once(&once, prepare);
+	pthread_once(&once, reader_prepare);
 	if (!has_exit_key)
 		return NULL;
 	for (unsigned i = 0; i < READER_SLOTS; i++) {
@@ -124,7 +124,7 @@ struct reader *reader_acquire(void)
 		while (used <= i && !atomic_compare_exchange_weak(&slots_used, &used, i + 1))
 			;
 		reader_own = &slots[i];
-		reader_quick = readers_need_fence() ? NULL : reader_own;
+		reader_quick = reader_readers_need_fence() ? NULL : reader_own;
 		return reader_own;
 	}
 	return NULL;
@@ -142,7 +142,7 @@ struct reader *reader_at(unsigned index)
 
 uint64_t reader_tag(void)
 {
-	full_fence();
+	reader_full_fence();
 	return atomic_load(&reader_epoch);
 }
 

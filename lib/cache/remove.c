@@ -6,7 +6,7 @@
 #include "cache/pattern.h"
 #include "cache/remove.h"
 
-static int take_out(shipopt_cache *cache, struct shard *shard, uint64_t hash, const void *key, size_t key_length,
+static int remove_take_out(shipopt_cache *cache, struct shard *shard, uint64_t hash, const void *key, size_t key_length,
 	struct aftermath *aftermath)
 {
 	struct place place;
@@ -29,21 +29,21 @@ int shipopt_cache_remove(shipopt_cache *cache, const void *key, size_t key_lengt
 	struct aftermath aftermath = AFTERMATH_INIT(aftermath);
 	shard_lock(shard);
 	flight_detach(shard, hash, key, key_length);
-	r = take_out(cache, shard, hash, key, key_length, &aftermath);
+	r = remove_take_out(cache, shard, hash, key, key_length, &aftermath);
 	shard_reclaim(cache, shard, false, &aftermath);
 	shard_unlock(shard);
 	cache_settle(cache, &aftermath);
 	return r;
 }
 
-static int check_text(const shipopt_cache *cache, const char *text)
+static int remove_check_text(const shipopt_cache *cache, const char *text)
 {
 	return text ? cache_check(cache, text, 1) : SHIPOPT_EINVAL;
 }
 
 int shipopt_cache_remove_tag(shipopt_cache *cache, const char *tag)
 {
-	int r = check_text(cache, tag);
+	int r = remove_check_text(cache, tag);
 	if (r < 0 || !*tag || strlen(tag) > TAG_NAME_MAX)
 		return r < 0 ? r : SHIPOPT_EINVAL;
 	tags_invalidate(&cache->tags, tag);
@@ -53,7 +53,7 @@ int shipopt_cache_remove_tag(shipopt_cache *cache, const char *tag)
 
 int shipopt_cache_clear(shipopt_cache *cache)
 {
-	int r = check_text(cache, "");
+	int r = remove_check_text(cache, "");
 	if (r < 0)
 		return r;
 	tags_clear(&cache->tags);
@@ -62,7 +62,7 @@ int shipopt_cache_clear(shipopt_cache *cache)
 }
 
 /* Entries of one segment that match and are older than the call. Referenced, so that they can be matched without the lock. */
-static size_t collect(shipopt_cache *cache, struct shard *shard, const struct pattern *pattern, uint64_t ticket,
+static size_t remove_collect(shipopt_cache *cache, struct shard *shard, const struct pattern *pattern, uint64_t ticket,
 	uint64_t *position, struct entry **entries)
 {
 	size_t count, kept = 0;
@@ -82,7 +82,7 @@ static size_t collect(shipopt_cache *cache, struct shard *shard, const struct pa
 	return kept;
 }
 
-static uint64_t take_out_list(shipopt_cache *cache, struct shard *shard, struct entry **entries, size_t count)
+static uint64_t remove_take_out_list(shipopt_cache *cache, struct shard *shard, struct entry **entries, size_t count)
 {
 	uint64_t removed = 0;
 	struct aftermath aftermath = AFTERMATH_INIT(aftermath);
@@ -92,7 +92,7 @@ static uint64_t take_out_list(shipopt_cache *cache, struct shard *shard, struct 
 		uint64_t hash = table_hash(&cache->hashing, entry_key(entries[i]), entries[i]->key_length);
 		if (!table_locate_entry(&shard->table, hash, entries[i], &place))
 			continue;
-		removed += (uint64_t)take_out(cache, shard, hash, entry_key(entries[i]), entries[i]->key_length,
+		removed += (uint64_t)remove_take_out(cache, shard, hash, entry_key(entries[i]), entries[i]->key_length,
 			&aftermath);
 	}
 	shard_reclaim(cache, shard, false, &aftermath);
@@ -112,8 +112,8 @@ uint64_t cache_remove_step(shipopt_cache *cache, struct shard *shard, const stru
 		flights_detach_matching(shard, pattern, ticket);
 		shard_unlock(shard);
 	}
-	size_t count = collect(cache, shard, pattern, ticket, position, entries);
-	return count ? take_out_list(cache, shard, entries, count) : 0;
+	size_t count = remove_collect(cache, shard, pattern, ticket, position, entries);
+	return count ? remove_take_out_list(cache, shard, entries, count) : 0;
 }
 
 static uint64_t remove_matching(shipopt_cache *cache, const struct pattern *pattern)
@@ -130,7 +130,7 @@ static uint64_t remove_matching(shipopt_cache *cache, const struct pattern *patt
 
 int shipopt_cache_remove_pattern(shipopt_cache *cache, const char *text, uint64_t *ret_removed)
 {
-	int r = check_text(cache, text);
+	int r = remove_check_text(cache, text);
 	if (r < 0)
 		return r;
 	struct pattern pattern = {text, strlen(text), false};
@@ -142,7 +142,7 @@ int shipopt_cache_remove_pattern(shipopt_cache *cache, const char *text, uint64_
 
 int shipopt_cache_remove_prefix(shipopt_cache *cache, const char *prefix)
 {
-	int r = check_text(cache, prefix);
+	int r = remove_check_text(cache, prefix);
 	if (r < 0)
 		return r;
 	struct pattern pattern = {prefix, strlen(prefix), true};

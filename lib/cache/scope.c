@@ -20,7 +20,7 @@ struct shipopt_scope {
 
 static const struct hashing own_hashing = {0, UINT64_MAX};
 
-static uint64_t hash_of(const shipopt_scope *scope, const void *key, size_t key_length)
+static uint64_t scope_hash_of(const shipopt_scope *scope, const void *key, size_t key_length)
 {
 	return table_hash(scope->cache ? &scope->cache->hashing : &own_hashing, key, key_length);
 }
@@ -56,7 +56,7 @@ void shipopt_scope_end(shipopt_scope *scope)
 	mem_free(scope);
 }
 
-static struct entry **find(const shipopt_scope *scope, uint64_t hash, const void *key, size_t key_length)
+static struct entry **scope_find(const shipopt_scope *scope, uint64_t hash, const void *key, size_t key_length)
 {
 	for (size_t i = hash >> 20;; i++) {
 		struct entry **slot = &scope->slots[i & (scope->slot_count - 1)];
@@ -65,7 +65,7 @@ static struct entry **find(const shipopt_scope *scope, uint64_t hash, const void
 	}
 }
 
-static bool grow(shipopt_scope *scope)
+static bool scope_grow(shipopt_scope *scope)
 {
 	shipopt_scope wide = *scope;
 	wide.slot_count *= 2;
@@ -75,7 +75,7 @@ static bool grow(shipopt_scope *scope)
 	for (size_t i = 0; i < scope->slot_count; i++) {
 		struct entry *entry = scope->slots[i];
 		if (entry)
-			*find(&wide, hash_of(scope, entry_key(entry), entry->key_length), entry_key(entry),
+			*scope_find(&wide, scope_hash_of(scope, entry_key(entry), entry->key_length), entry_key(entry),
 				entry->key_length) = entry;
 	}
 	mem_free(scope->slots);
@@ -84,21 +84,21 @@ static bool grow(shipopt_scope *scope)
 }
 
 /* Room for one more? */
-static int reserve(shipopt_scope *scope)
+static int scope_reserve(shipopt_scope *scope)
 {
 	if (scope->count >= scope->entries_max)
 		return SHIPOPT_ETOOLARGE;
-	return (scope->count + 1) * 4 <= scope->slot_count * 3 || grow(scope) ? 0 : SHIPOPT_ENOMEM;
+	return (scope->count + 1) * 4 <= scope->slot_count * 3 || scope_grow(scope) ? 0 : SHIPOPT_ENOMEM;
 }
 
-static int check(const shipopt_scope *scope, const void *key, size_t key_length)
+static int scope_check(const shipopt_scope *scope, const void *key, size_t key_length)
 {
 	if (!scope || !key || key_length - 1 >= ENTRY_KEY_MAX)
 		return SHIPOPT_EINVAL;
 	return scope->cache ? cache_check(scope->cache, key, key_length) : 0;
 }
 
-static int show(const struct entry *entry, int outcome, const void **ret_value, size_t *ret_value_length)
+static int scope_show(const struct entry *entry, int outcome, const void **ret_value, size_t *ret_value_length)
 {
 	if (entry->flags & ENTRY_NEGATIVE)
 		return SHIPOPT_CACHE_NEGATIVE;
@@ -110,17 +110,17 @@ static int show(const struct entry *entry, int outcome, const void **ret_value, 
 int shipopt_scope_get(shipopt_scope *scope, const void *key, size_t key_length, const void **ret_value,
 	size_t *ret_value_length)
 {
-	int r = check(scope, key, key_length);
+	int r = scope_check(scope, key, key_length);
 	if (r < 0 || !ret_value || !ret_value_length)
 		return r < 0 ? r : SHIPOPT_EINVAL;
-	uint64_t hash = hash_of(scope, key, key_length);
-	struct entry *entry = *find(scope, hash, key, key_length);
+	uint64_t hash = scope_hash_of(scope, key, key_length);
+	struct entry *entry = *scope_find(scope, hash, key, key_length);
 	if (entry)
-		return show(entry, SHIPOPT_CACHE_FOUND, ret_value, ret_value_length);
+		return scope_show(entry, SHIPOPT_CACHE_FOUND, ret_value, ret_value_length);
 	if (!scope->cache)
 		return SHIPOPT_CACHE_ABSENT;
 	/* What cannot be remembered cannot be handed out either: nothing would keep it alive. */
-	r = reserve(scope);
+	r = scope_reserve(scope);
 	if (r < 0)
 		return r;
 	int outcome = cache_look(scope->cache, hash, key, key_length, &entry);
@@ -128,23 +128,23 @@ int shipopt_scope_get(shipopt_scope *scope, const void *key, size_t key_length, 
 		entry_unref(entry);
 	if (outcome != SHIPOPT_CACHE_FOUND && outcome != SHIPOPT_CACHE_STALE)
 		return outcome;
-	*find(scope, hash, key, key_length) = entry;
+	*scope_find(scope, hash, key, key_length) = entry;
 	scope->count++;
-	return show(entry, outcome, ret_value, ret_value_length);
+	return scope_show(entry, outcome, ret_value, ret_value_length);
 }
 
 int shipopt_scope_put(shipopt_scope *scope, const void *key, size_t key_length, const void *value, size_t value_length)
 {
-	int r = check(scope, key, key_length);
+	int r = scope_check(scope, key, key_length);
 	if (r < 0 || (!value && value_length))
 		return r < 0 ? r : SHIPOPT_EINVAL;
 	if (value_length > UINT32_MAX)
 		return SHIPOPT_ETOOLARGE;
-	uint64_t hash = hash_of(scope, key, key_length);
+	uint64_t hash = scope_hash_of(scope, key, key_length);
 	/* What was handed out lives until the end, so what is there is not replaced in place. */
-	if (*find(scope, hash, key, key_length))
+	if (*scope_find(scope, hash, key, key_length))
 		return SHIPOPT_ESTATE;
-	r = reserve(scope);
+	r = scope_reserve(scope);
 	if (r < 0)
 		return r;
 	struct entry_content content = {.key = key,
@@ -154,7 +154,7 @@ int shipopt_scope_put(shipopt_scope *scope, const void *key, size_t key_length, 
 	struct entry *entry = entry_new(&content);
 	if (!entry)
 		return SHIPOPT_ENOMEM;
-	*find(scope, hash, key, key_length) = entry;
+	*scope_find(scope, hash, key, key_length) = entry;
 	scope->count++;
 	return 0;
 }

@@ -29,7 +29,7 @@ void shard_done(struct shard *shard)
 	pthread_mutex_destroy(&shard->lock);
 }
 
-static void relax(void)
+static void shard_relax(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
 	__builtin_ia32_pause();
@@ -41,7 +41,7 @@ void shard_lock(struct shard *shard)
 	for (int i = 0; i < SPINS; i++) {
 		if (pthread_mutex_trylock(&shard->lock) == 0)
 			return;
-		relax();
+		shard_relax();
 	}
 	pthread_mutex_lock(&shard->lock);
 }
@@ -51,14 +51,14 @@ void shard_unlock(struct shard *shard)
 	pthread_mutex_unlock(&shard->lock);
 }
 
-static void reserve(shipopt_cache *cache, size_t entries, size_t bytes)
+static void shard_reserve(shipopt_cache *cache, size_t entries, size_t bytes)
 {
 	if (entries)
 		atomic_fetch_add_explicit(&cache->entries, entries, memory_order_relaxed);
 	atomic_fetch_add_explicit(&cache->bytes, bytes, memory_order_relaxed);
 }
 
-static bool is_dead(void *context, const struct entry *entry)
+static bool shard_is_dead(void *context, const struct entry *entry)
 {
 	return entry_state(context, entry) >= STATE_EXPIRED;
 }
@@ -77,7 +77,7 @@ int entry_cause(shipopt_cache *cache, const struct entry *entry, int cause)
 }
 
 /* The entry is in no structure of the shard any more. */
-static void leave(shipopt_cache *cache, struct shard *shard, struct entry *entry, int cause,
+static void shard_leave(shipopt_cache *cache, struct shard *shard, struct entry *entry, int cause,
 	struct aftermath *aftermath)
 {
 	shard->left[cause]++;
@@ -98,11 +98,11 @@ void shard_unlink(shipopt_cache *cache, struct shard *shard, uint64_t hash, cons
 		wheel_remove(entry);
 	atomic_fetch_sub_explicit(&cache->entries, 1, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&cache->bytes, entry_weight(entry), memory_order_relaxed);
-	leave(cache, shard, entry, cause, aftermath);
+	shard_leave(cache, shard, entry, cause, aftermath);
 }
 
 /* Of an entry that is known to be in. */
-static void unlink_entry(shipopt_cache *cache, struct shard *shard, struct entry *entry, int cause,
+static void shard_unlink_entry(shipopt_cache *cache, struct shard *shard, struct entry *entry, int cause,
 	struct aftermath *aftermath)
 {
 	struct place place;
@@ -120,10 +120,10 @@ size_t shard_evict(shipopt_cache *cache, struct shard *shard, const struct entry
 	size_t evicted = 0;
 	bool by_bytes;
 	while (evicted < count && cache_is_over(cache, &by_bytes)) {
-		struct entry *entry = cache->policy->victim(&shard->queues, keep, by_bytes, is_dead, cache);
+		struct entry *entry = cache->policy->victim(&shard->queues, keep, by_bytes, shard_is_dead, cache);
 		if (!entry)
 			break;
-		unlink_entry(cache, shard, entry, SHIPOPT_CAUSE_EVICTED, aftermath);
+		shard_unlink_entry(cache, shard, entry, SHIPOPT_CAUSE_EVICTED, aftermath);
 		evicted++;
 	}
 	return evicted;
@@ -132,7 +132,7 @@ size_t shard_evict(shipopt_cache *cache, struct shard *shard, const struct entry
 void shard_swap(shipopt_cache *cache, struct shard *shard, const struct place *place, struct entry *old,
 	struct entry *entry)
 {
-	reserve(cache, 0, entry_weight(entry) - entry_weight(old));
+	shard_reserve(cache, 0, entry_weight(entry) - entry_weight(old));
 	entry_publish(entry);
 	table_replace(place, entry);
 	queues_replace(&shard->queues, old, entry);
@@ -143,21 +143,21 @@ void shard_swap(shipopt_cache *cache, struct shard *shard, const struct place *p
 	entry_set_mark(old, 0);
 }
 
-static void store_over(shipopt_cache *cache, struct shard *shard, const struct place *place, struct entry *old,
+static void shard_store_over(shipopt_cache *cache, struct shard *shard, const struct place *place, struct entry *old,
 	struct entry *entry, struct aftermath *aftermath)
 {
 	int cause = entry_cause(cache, old, SHIPOPT_CAUSE_REPLACED);
 	shard_swap(cache, shard, place, old, entry);
-	leave(cache, shard, old, cause, aftermath);
+	shard_leave(cache, shard, old, cause, aftermath);
 	if (cache->policy->moves_on_hit)
 		cache->policy->hit(&shard->queues, entry);
 	shard_evict(cache, shard, entry, EVICT_BATCH, aftermath);
 }
 
-static int store_new(shipopt_cache *cache, struct shard *shard, uint64_t hash, struct entry *entry,
+static int shard_store_new(shipopt_cache *cache, struct shard *shard, uint64_t hash, struct entry *entry,
 	struct aftermath *aftermath)
 {
-	reserve(cache, 1, entry_weight(entry));
+	shard_reserve(cache, 1, entry_weight(entry));
 	shard_evict(cache, shard, NULL, EVICT_BATCH, aftermath);
 	int r;
 	entry_publish(entry);
@@ -166,7 +166,7 @@ static int store_new(shipopt_cache *cache, struct shard *shard, uint64_t hash, s
 		struct entry *neighbour = table_neighbour(&shard->table, hash);
 		if (!neighbour)
 			break;
-		unlink_entry(cache, shard, neighbour, SHIPOPT_CAUSE_EVICTED, aftermath);
+		shard_unlink_entry(cache, shard, neighbour, SHIPOPT_CAUSE_EVICTED, aftermath);
 	}
 	if (r < 0) {
 		entry_unpublish(entry);
@@ -180,7 +180,7 @@ static int store_new(shipopt_cache *cache, struct shard *shard, uint64_t hash, s
 	return 0;
 }
 
-static bool holds(const shipopt_cache *cache, enum store_when when, uint64_t version, const struct entry *old,
+static bool shard_holds(const shipopt_cache *cache, enum store_when when, uint64_t version, const struct entry *old,
 	const struct entry *entry)
 {
 	bool is_live = old && entry_state(cache, old) <= STATE_STALE && !(old->flags & ENTRY_NEGATIVE);
@@ -202,13 +202,13 @@ int shard_store(shipopt_cache *cache, struct shard *shard, uint64_t hash, struct
 	/* Its ticket was drawn before that of a pattern which is being swept, but it is written after. */
 	if (when != STORE_IF_OLDER && entry_is_swept(cache, entry))
 		entry->stamp = tags_draw(&cache->tags) << 8 | (entry->stamp & 0xff);
-	if (!holds(cache, when, version, old, entry))
+	if (!shard_holds(cache, when, version, old, entry))
 		return 0;
 	int r = 0;
 	if (old)
-		store_over(cache, shard, &place, old, entry, aftermath);
+		shard_store_over(cache, shard, &place, old, entry, aftermath);
 	else
-		r = store_new(cache, shard, hash, entry, aftermath);
+		r = shard_store_new(cache, shard, hash, entry, aftermath);
 	if (r < 0)
 		return r;
 	shard->stored++;
@@ -218,19 +218,19 @@ int shard_store(shipopt_cache *cache, struct shard *shard, uint64_t hash, struct
 }
 
 /* One segment of the table: what invalidations have left behind. */
-static void sweep_segment(shipopt_cache *cache, struct shard *shard, struct aftermath *aftermath)
+static void shard_sweep_segment(shipopt_cache *cache, struct shard *shard, struct aftermath *aftermath)
 {
 	struct entry *entries[SEGMENT_SLOTS];
 	size_t count;
 	shard->sweep_position = table_walk(&shard->table, shard->sweep_position, entries, &count);
 	for (size_t i = 0; i < count; i++)
-		if (is_dead(cache, entries[i]))
-			unlink_entry(cache, shard, entries[i], SHIPOPT_CAUSE_TAG, aftermath);
+		if (shard_is_dead(cache, entries[i]))
+			shard_unlink_entry(cache, shard, entries[i], SHIPOPT_CAUSE_TAG, aftermath);
 	if (shard->sweep_position == 0)
 		shard->swept_ticket = shard->sweep_ticket;
 }
 
-static bool sweep_is_due(shipopt_cache *cache, struct shard *shard)
+static bool shard_sweep_is_due(shipopt_cache *cache, struct shard *shard)
 {
 	if (shard->sweep_position)
 		return true;
@@ -250,10 +250,10 @@ bool shard_tidy(shipopt_cache *cache, struct shard *shard, size_t budget, struct
 	int64_t now = cache_now(cache);
 	struct entry *entry;
 	while ((entry = wheel_next(&shard->wheel, now, &budget)))
-		unlink_entry(cache, shard, entry, SHIPOPT_CAUSE_EXPIRED, aftermath);
-	bool is_due = sweep_is_due(cache, shard);
+		shard_unlink_entry(cache, shard, entry, SHIPOPT_CAUSE_EXPIRED, aftermath);
+	bool is_due = shard_sweep_is_due(cache, shard);
 	if (is_due)
-		sweep_segment(cache, shard, aftermath);
+		shard_sweep_segment(cache, shard, aftermath);
 	return budget == 0 || is_due;
 }
 
@@ -277,5 +277,5 @@ void shard_close(shipopt_cache *cache, struct shard *shard, struct aftermath *af
 	struct fifo *fifos[] = {&shard->queues.small, &shard->queues.main};
 	for (size_t i = 0; i < ARRAY_SIZE(fifos); i++)
 		for (struct entry *entry; (entry = fifo_oldest(fifos[i]));)
-			unlink_entry(cache, shard, entry, SHIPOPT_CAUSE_CLOSED, aftermath);
+			shard_unlink_entry(cache, shard, entry, SHIPOPT_CAUSE_CLOSED, aftermath);
 }

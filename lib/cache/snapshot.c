@@ -32,13 +32,13 @@
 #define PATH_MAX_BYTES 4096
 #define RECORD_NEGATIVE 1
 
-static void store_number(unsigned char *at, uint64_t value, unsigned bytes)
+static void snapshot_store_number(unsigned char *at, uint64_t value, unsigned bytes)
 {
 	for (unsigned i = 0; i < bytes; i++)
 		at[i] = (unsigned char)(value >> (8 * i));
 }
 
-static uint64_t load_number(const unsigned char *at, unsigned bytes)
+static uint64_t snapshot_load_number(const unsigned char *at, unsigned bytes)
 {
 	uint64_t value = 0;
 	for (unsigned i = 0; i < bytes; i++)
@@ -54,7 +54,7 @@ struct writer {
 	int status;
 };
 
-static void emit(struct writer *writer, const void *bytes, size_t length)
+static void snapshot_emit(struct writer *writer, const void *bytes, size_t length)
 {
 	if (writer->status < 0 || length == 0)
 		return;
@@ -65,77 +65,77 @@ static void emit(struct writer *writer, const void *bytes, size_t length)
 }
 
 /* What is left of a time, in ms; -1 for none. */
-static int64_t left_of(int64_t time_us, int64_t now_us)
+static int64_t snapshot_left_of(int64_t time_us, int64_t now_us)
 {
 	return time_us == ENTRY_NEVER ? -1 : MAX(0, time_us - now_us) / 1000;
 }
 
-static void emit_tags(struct writer *writer, const struct entry *entry)
+static void snapshot_emit_tags(struct writer *writer, const struct entry *entry)
 {
 	for (uint64_t i = 0; entry->flags & ENTRY_TAGGED && i < entry_tags(entry)->count; i++) {
 		const struct tag *tag = entry_tags(entry)->list[i];
-		emit(writer, &tag->length, 1);
-		emit(writer, tag->name, tag->length);
+		snapshot_emit(writer, &tag->length, 1);
+		snapshot_emit(writer, tag->name, tag->length);
 	}
 }
 
-static void emit_entry(struct writer *writer, const struct entry *entry)
+static void snapshot_emit_entry(struct writer *writer, const struct entry *entry)
 {
 	unsigned char record[RECORD_BYTES] = {1};
 	int64_t now = cache_now(writer->cache), hard = -1, soft = -1, access = -1;
 	if (entry->flags & ENTRY_TIMED) {
 		const struct entry_timing *timing = entry_timing(entry);
-		hard = left_of(atomic_load(&timing->hard_us), now);
-		soft = left_of(atomic_load(&timing->soft_us), now);
+		hard = snapshot_left_of(atomic_load(&timing->hard_us), now);
+		soft = snapshot_left_of(atomic_load(&timing->soft_us), now);
 		access = atomic_load(&timing->access_us) ? atomic_load(&timing->access_us) / 1000 : -1;
 	}
 	record[1] = entry->flags & ENTRY_NEGATIVE ? RECORD_NEGATIVE : 0;
 	record[2] = entry->flags & ENTRY_TAGGED ? (unsigned char)entry_tags(entry)->count : 0;
 	record[3] = (uint8_t)entry_hits(entry);
-	store_number(record + 4, entry->key_length, 4);
-	store_number(record + 8, entry->value_length, 4);
-	store_number(record + 16, (uint64_t)hard, 8);
-	store_number(record + 24, (uint64_t)soft, 8);
-	store_number(record + 32, (uint64_t)access, 8);
-	emit(writer, record, sizeof(record));
-	emit(writer, entry_key(entry), entry->key_length);
-	emit(writer, entry_value(entry), entry->value_length);
-	emit_tags(writer, entry);
+	snapshot_store_number(record + 4, entry->key_length, 4);
+	snapshot_store_number(record + 8, entry->value_length, 4);
+	snapshot_store_number(record + 16, (uint64_t)hard, 8);
+	snapshot_store_number(record + 24, (uint64_t)soft, 8);
+	snapshot_store_number(record + 32, (uint64_t)access, 8);
+	snapshot_emit(writer, record, sizeof(record));
+	snapshot_emit(writer, entry_key(entry), entry->key_length);
+	snapshot_emit(writer, entry_value(entry), entry->value_length);
+	snapshot_emit_tags(writer, entry);
 	writer->count++;
 }
 
-static void emit_segment(struct writer *writer, struct shard *shard, uint64_t *position)
+static void snapshot_emit_segment(struct writer *writer, struct shard *shard, uint64_t *position)
 {
 	struct entry *entries[SEGMENT_SLOTS];
 	size_t count = cache_hold_segment(writer->cache, shard, position, entries);
 	for (size_t i = 0; i < count; i++) {
 		if (entry_state(writer->cache, entries[i]) <= STATE_STALE)
-			emit_entry(writer, entries[i]);
+			snapshot_emit_entry(writer, entries[i]);
 		cache_let_go(writer->cache, entries[i]);
 	}
 }
 
-static void emit_all(struct writer *writer)
+static void snapshot_emit_all(struct writer *writer)
 {
 	unsigned char head[HEAD_BYTES] = MAGIC, tail[TAIL_BYTES] = {0}, digest[DIGEST_BYTES];
-	store_number(head + 8, VERSION, 4);
-	store_number(head + 16, (uint64_t)clock_wall_ms(), 8);
-	emit(writer, head, sizeof(head));
+	snapshot_store_number(head + 8, VERSION, 4);
+	snapshot_store_number(head + 16, (uint64_t)clock_wall_ms(), 8);
+	snapshot_emit(writer, head, sizeof(head));
 	for (unsigned i = 0; i < writer->cache->shard_count; i++) {
 		uint64_t position = 0;
 		do
-			emit_segment(writer, &writer->cache->shards[i], &position);
+			snapshot_emit_segment(writer, &writer->cache->shards[i], &position);
 		while (position && writer->status == 0);
 	}
-	store_number(tail + 1, writer->count, 8);
-	emit(writer, tail, sizeof(tail));
+	snapshot_store_number(tail + 1, writer->count, 8);
+	snapshot_emit(writer, tail, sizeof(tail));
 	if (writer->status == 0 && EVP_DigestFinal_ex(writer->digest, digest, NULL) != 1)
 		writer->status = SHIPOPT_ENOMEM;
 	if (writer->status == 0 && fwrite(digest, 1, sizeof(digest), writer->file) != sizeof(digest))
 		writer->status = SHIPOPT_EIO;
 }
 
-static int write_file(shipopt_cache *cache, const char *path, uint64_t *ret_count)
+static int snapshot_write_file(shipopt_cache *cache, const char *path, uint64_t *ret_count)
 {
 	struct writer writer = {.cache = cache, .file = fopen(path, "wbe"), .digest = EVP_MD_CTX_new()};
 	if (!writer.file)
@@ -143,7 +143,7 @@ static int write_file(shipopt_cache *cache, const char *path, uint64_t *ret_coun
 	else if (!writer.digest || EVP_DigestInit_ex(writer.digest, EVP_sha256(), NULL) != 1)
 		writer.status = SHIPOPT_ENOMEM;
 	if (writer.status == 0)
-		emit_all(&writer);
+		snapshot_emit_all(&writer);
 	if (writer.status == 0 && (fflush(writer.file) != 0 || fsync(fileno(writer.file)) != 0))
 		writer.status = SHIPOPT_EIO;
 	if (writer.file && fclose(writer.file) != 0 && writer.status == 0)
@@ -162,7 +162,7 @@ int shipopt_cache_save(shipopt_cache *cache, const char *path, uint64_t *ret_cou
 	snprintf(partial, sizeof(partial), "%s.partial", path);
 	uint64_t count;
 	errno = 0;
-	r = write_file(cache, partial, &count);
+	r = snapshot_write_file(cache, partial, &count);
 	if (r == 0 && rename(partial, path) != 0)
 		r = SHIPOPT_EIO;
 	if (r < 0) {
@@ -183,7 +183,7 @@ struct source {
 	uint64_t left; /* bytes before the digest */
 };
 
-static bool take(struct source *source, void *bytes, size_t length)
+static bool snapshot_take(struct source *source, void *bytes, size_t length)
 {
 	if (length > source->left || fread(bytes, 1, length, source->file) != length)
 		return false;
@@ -191,7 +191,7 @@ static bool take(struct source *source, void *bytes, size_t length)
 	return true;
 }
 
-static int check_digest(struct source *source)
+static int snapshot_check_digest(struct source *source)
 {
 	unsigned char digest[DIGEST_BYTES], stored[DIGEST_BYTES];
 	char *chunk = mem_alloc(CHUNK_BYTES);
@@ -199,7 +199,7 @@ static int check_digest(struct source *source)
 	int r = chunk && context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 ? 0 : SHIPOPT_ENOMEM;
 	while (r == 0 && source->left) {
 		size_t length = (size_t)MIN(source->left, CHUNK_BYTES);
-		if (!take(source, chunk, length))
+		if (!snapshot_take(source, chunk, length))
 			r = SHIPOPT_EIO;
 		else if (EVP_DigestUpdate(context, chunk, length) != 1)
 			r = SHIPOPT_ENOMEM;
@@ -216,7 +216,7 @@ static int check_digest(struct source *source)
 }
 
 /* Positions the source behind the head of a file that is whole. */
-static int open_whole(struct source *source, int64_t *ret_wall_ms)
+static int snapshot_open_whole(struct source *source, int64_t *ret_wall_ms)
 {
 	unsigned char head[HEAD_BYTES];
 	if (fseeko(source->file, 0, SEEK_END) != 0)
@@ -229,14 +229,14 @@ static int open_whole(struct source *source, int64_t *ret_wall_ms)
 		return SHIPOPT_EIO;
 	if (memcmp(head, MAGIC, 8) != 0)
 		return SHIPOPT_EPARSE;
-	if (load_number(head + 8, 4) != VERSION)
+	if (snapshot_load_number(head + 8, 4) != VERSION)
 		return SHIPOPT_EUNSUPPORTED;
 	rewind(source->file);
 	source->left = (uint64_t)size - DIGEST_BYTES;
-	int r = check_digest(source);
+	int r = snapshot_check_digest(source);
 	if (r < 0)
 		return r;
-	*ret_wall_ms = (int64_t)load_number(head + 16, 8);
+	*ret_wall_ms = (int64_t)snapshot_load_number(head + 16, 8);
 	if (fseeko(source->file, HEAD_BYTES, SEEK_SET) != 0)
 		return SHIPOPT_EIO;
 	source->left = (uint64_t)size - DIGEST_BYTES - HEAD_BYTES;
@@ -252,17 +252,17 @@ struct restoring {
 };
 
 /* A time as it is now, ready for the options; 0: over. */
-static int64_t now_left(const struct restoring *restoring, int64_t left_ms)
+static int64_t snapshot_now_left(const struct restoring *restoring, int64_t left_ms)
 {
 	return left_ms < 0 ? SHIPOPT_CACHE_FOREVER : MAX(0, left_ms - restoring->passed_ms);
 }
 
-static bool take_tags(struct restoring *restoring, unsigned count, shipopt_cache_options *options)
+static bool snapshot_take_tags(struct restoring *restoring, unsigned count, shipopt_cache_options *options)
 {
 	for (unsigned i = 0; i < count; i++) {
 		unsigned char length;
 		char name[TAG_NAME_MAX + 1];
-		if (!take(&restoring->source, &length, 1) || !take(&restoring->source, name, length))
+		if (!snapshot_take(&restoring->source, &length, 1) || !snapshot_take(&restoring->source, name, length))
 			return false;
 		name[length] = '\0';
 		if (shipopt_cache_options_add_tag(options, name) < 0)
@@ -271,8 +271,8 @@ static bool take_tags(struct restoring *restoring, unsigned count, shipopt_cache
 	return true;
 }
 
-static int store_record(struct restoring *restoring, const unsigned char *record, const shipopt_cache_options *options,
-	size_t key_length)
+static int snapshot_store_record(struct restoring *restoring, const unsigned char *record,
+	const shipopt_cache_options *options, size_t key_length)
 {
 	shipopt_cache *cache = restoring->cache;
 	struct entry_content content = {.key = restoring->bytes.data,
@@ -299,9 +299,10 @@ static int store_record(struct restoring *restoring, const unsigned char *record
 	return r < 0 ? r : 0;
 }
 
-static int take_record(struct restoring *restoring, unsigned char record[RECORD_BYTES])
+static int snapshot_take_record(struct restoring *restoring, unsigned char record[RECORD_BYTES])
 {
-	size_t key_length = (size_t)load_number(record + 4, 4), value_length = (size_t)load_number(record + 8, 4);
+	size_t key_length = (size_t)snapshot_load_number(record + 4, 4),
+	       value_length = (size_t)snapshot_load_number(record + 8, 4);
 	if (key_length - 1 >= ENTRY_KEY_MAX || record[3] > ENTRY_HITS_MAX ||
 		key_length + value_length > restoring->source.left)
 		return SHIPOPT_EPARSE;
@@ -309,32 +310,32 @@ static int take_record(struct restoring *restoring, unsigned char record[RECORD_
 	int r = buffer_reserve(&restoring->bytes, key_length + value_length);
 	if (r < 0)
 		return r;
-	if (!take(&restoring->source, restoring->bytes.data, key_length + value_length))
+	if (!snapshot_take(&restoring->source, restoring->bytes.data, key_length + value_length))
 		return SHIPOPT_EPARSE;
 	restoring->bytes.length = key_length + value_length;
 	shipopt_cache_options options;
 	options_init(&options);
 	options.jitter_percent = 0;
-	options.ttl_ms = now_left(restoring, (int64_t)load_number(record + 16, 8));
-	options.soft_ttl_ms = now_left(restoring, (int64_t)load_number(record + 24, 8));
-	int64_t access = (int64_t)load_number(record + 32, 8);
+	options.ttl_ms = snapshot_now_left(restoring, (int64_t)snapshot_load_number(record + 16, 8));
+	options.soft_ttl_ms = snapshot_now_left(restoring, (int64_t)snapshot_load_number(record + 24, 8));
+	int64_t access = (int64_t)snapshot_load_number(record + 32, 8);
 	options.access_ttl_ms = access < 0 ? SHIPOPT_CACHE_FOREVER : MAX(1, access);
-	if (!take_tags(restoring, record[2], &options))
+	if (!snapshot_take_tags(restoring, record[2], &options))
 		return SHIPOPT_EPARSE;
-	return options.ttl_ms == 0 ? 0 : store_record(restoring, record, &options, key_length);
+	return options.ttl_ms == 0 ? 0 : snapshot_store_record(restoring, record, &options, key_length);
 }
 
-static int restore_all(struct restoring *restoring)
+static int snapshot_restore_all(struct restoring *restoring)
 {
 	for (;;) {
 		unsigned char record[RECORD_BYTES];
-		if (!take(&restoring->source, record, 1))
+		if (!snapshot_take(&restoring->source, record, 1))
 			return SHIPOPT_EPARSE;
 		if (record[0] == 0)
 			return 0;
-		if (!take(&restoring->source, record + 1, RECORD_BYTES - 1))
+		if (!snapshot_take(&restoring->source, record + 1, RECORD_BYTES - 1))
 			return SHIPOPT_EPARSE;
-		int r = take_record(restoring, record);
+		int r = snapshot_take_record(restoring, record);
 		if (r < 0)
 			return r;
 	}
@@ -350,11 +351,11 @@ int shipopt_cache_restore(shipopt_cache *cache, const char *path, uint64_t *ret_
 		return error_set(ret_error, SHIPOPT_EIO, "%.256s: cannot be opened: %s", path, strerror(errno));
 	buffer_init(&restoring.bytes, (size_t)UINT32_MAX + ENTRY_KEY_MAX);
 	int64_t wall_ms;
-	r = open_whole(&restoring.source, &wall_ms);
+	r = snapshot_open_whole(&restoring.source, &wall_ms);
 	if (r == 0) {
 		/* A wall clock that went back makes nothing younger than it was. */
 		restoring.passed_ms = MAX(0, clock_wall_ms() - wall_ms);
-		r = restore_all(&restoring);
+		r = snapshot_restore_all(&restoring);
 	}
 	fclose(restoring.source.file);
 	buffer_done(&restoring.bytes);

@@ -17,7 +17,7 @@ static const struct {
 	{SHIPOPT_CACHE_STAT_LOADS_DROPPED, STAT_DROPPED},
 };
 
-static int64_t of_shard(struct shard *shard, int stat)
+static int64_t stats_of_shard(struct shard *shard, int stat)
 {
 	if (stat == SHIPOPT_CACHE_STAT_LIMBO_BYTES)
 		return (int64_t)shard->limbo.bytes;
@@ -30,18 +30,18 @@ static int64_t of_shard(struct shard *shard, int stat)
 	return (int64_t)shard->left_bytes[stat - SHIPOPT_CACHE_STAT_EXPIRED_BYTES + SHIPOPT_CAUSE_EXPIRED];
 }
 
-static int64_t sum_shards(shipopt_cache *cache, int stat)
+static int64_t stats_sum_shards(shipopt_cache *cache, int stat)
 {
 	int64_t sum = 0;
 	for (unsigned i = 0; i < cache->shard_count; i++) {
 		shard_lock(&cache->shards[i]);
-		sum += of_shard(&cache->shards[i], stat);
+		sum += stats_of_shard(&cache->shards[i], stat);
 		shard_unlock(&cache->shards[i]);
 	}
 	return sum;
 }
 
-static int64_t count_tags(shipopt_cache *cache)
+static int64_t stats_count_tags(shipopt_cache *cache)
 {
 	pthread_mutex_lock(&cache->tags.lock);
 	int64_t count = (int64_t)cache->tags.count;
@@ -49,7 +49,7 @@ static int64_t count_tags(shipopt_cache *cache)
 	return count;
 }
 
-static bool is_of_shards(int stat)
+static bool stats_is_of_shards(int stat)
 {
 	return stat == SHIPOPT_CACHE_STAT_LIMBO_BYTES || stat == SHIPOPT_CACHE_STAT_INDEX_BYTES ||
 		stat == SHIPOPT_CACHE_STAT_STORED ||
@@ -68,8 +68,8 @@ int shipopt_cache_stat(shipopt_cache *cache, int stat, int64_t *ret_value)
 			return 0;
 		}
 	}
-	if (is_of_shards(stat))
-		*ret_value = sum_shards(cache, stat);
+	if (stats_is_of_shards(stat))
+		*ret_value = stats_sum_shards(cache, stat);
 	else if (stat == SHIPOPT_CACHE_STAT_ENTRIES)
 		*ret_value = (int64_t)atomic_load(&cache->entries);
 	else if (stat == SHIPOPT_CACHE_STAT_BYTES)
@@ -79,7 +79,7 @@ int shipopt_cache_stat(shipopt_cache *cache, int stat, int64_t *ret_value)
 	else if (stat == SHIPOPT_CACHE_STAT_SHARDS)
 		*ret_value = cache->shard_count;
 	else if (stat == SHIPOPT_CACHE_STAT_TAGS)
-		*ret_value = count_tags(cache);
+		*ret_value = stats_count_tags(cache);
 	else if (stat == SHIPOPT_CACHE_STAT_REFUSED)
 		*ret_value = (int64_t)atomic_load(&cache->stats.refused);
 	else

@@ -11,7 +11,7 @@ void sweeps_init(struct sweeps *sweeps)
 	pthread_mutex_init(&sweeps->lock, NULL);
 }
 
-static void forget_text(struct sweep *sweep)
+static void sweep_forget_text(struct sweep *sweep)
 {
 	mem_free((char *)(uintptr_t)sweep->pattern.text);
 	sweep->pattern = (struct pattern){0};
@@ -20,12 +20,12 @@ static void forget_text(struct sweep *sweep)
 void sweeps_done(struct sweeps *sweeps)
 {
 	for (size_t i = 0; i < SWEEPS_MAX; i++)
-		forget_text(&sweeps->list[i]);
+		sweep_forget_text(&sweeps->list[i]);
 	pthread_mutex_destroy(&sweeps->lock);
 }
 
 /* With the lock held. A reader of the pattern before may still be counted in. */
-static struct sweep *find_free(struct sweeps *sweeps)
+static struct sweep *sweep_find_free(struct sweeps *sweeps)
 {
 	for (size_t i = 0; i < SWEEPS_MAX; i++)
 		if (!sweeps->list[i].is_taken && atomic_load(&sweeps->list[i].readers) == 0)
@@ -42,9 +42,9 @@ int sweeps_begin(struct sweeps *sweeps, struct tags *tags, const char *text, str
 	if (!copy)
 		return SHIPOPT_ENOMEM;
 	pthread_mutex_lock(&sweeps->lock);
-	struct sweep *sweep = find_free(sweeps);
+	struct sweep *sweep = sweep_find_free(sweeps);
 	if (sweep) {
-		forget_text(sweep);
+		sweep_forget_text(sweep);
 		sweep->is_taken = true;
 		sweep->pattern = (struct pattern){copy, length, false};
 		atomic_store(&sweep->removed, 0);
@@ -70,14 +70,14 @@ uint64_t sweeps_end(struct sweeps *sweeps, struct tags *tags, struct sweep *swee
 		newest = MAX(newest, atomic_load(&sweeps->list[i].ticket));
 	tags_set_pattern(tags, newest);
 	if (atomic_load(&sweep->readers) == 0)
-		forget_text(sweep);
+		sweep_forget_text(sweep);
 	uint64_t removed = atomic_load(&sweep->removed);
 	sweep->is_taken = false;
 	pthread_mutex_unlock(&sweeps->lock);
 	return removed;
 }
 
-static struct sweep *find_match(struct sweeps *sweeps, const char *key, size_t key_length, uint64_t stamp)
+static struct sweep *sweep_find_match(struct sweeps *sweeps, const char *key, size_t key_length, uint64_t stamp)
 {
 	for (size_t i = 0; i < SWEEPS_MAX; i++) {
 		struct sweep *sweep = &sweeps->list[i];
@@ -95,12 +95,12 @@ static struct sweep *find_match(struct sweeps *sweeps, const char *key, size_t k
 
 bool sweeps_match(struct sweeps *sweeps, const char *key, size_t key_length, uint64_t stamp)
 {
-	return find_match(sweeps, key, key_length, stamp) != NULL;
+	return sweep_find_match(sweeps, key, key_length, stamp) != NULL;
 }
 
 void sweeps_count(struct sweeps *sweeps, const char *key, size_t key_length, uint64_t stamp)
 {
-	struct sweep *sweep = find_match(sweeps, key, key_length, stamp);
+	struct sweep *sweep = sweep_find_match(sweeps, key, key_length, stamp);
 	if (sweep)
 		atomic_fetch_add(&sweep->removed, 1);
 }

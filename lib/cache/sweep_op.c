@@ -17,7 +17,7 @@ struct sweep_op {
 	struct task complete_task;
 };
 
-static bool step(struct keeper_job *job)
+static bool sweep_step(struct keeper_job *job)
 {
 	struct sweep_op *self = CONTAINER_OF(job, struct sweep_op, job);
 	shipopt_cache *cache = self->cache;
@@ -27,13 +27,13 @@ static bool step(struct keeper_job *job)
 	return self->shard < cache->shard_count;
 }
 
-static void complete(struct task *task)
+static void sweep_complete(struct task *task)
 {
 	struct sweep_op *self = CONTAINER_OF(task, struct sweep_op, complete_task);
 	op_complete(&self->op, 0, NULL);
 }
 
-static void finish(struct keeper_job *job)
+static void sweep_finish(struct keeper_job *job)
 {
 	struct sweep_op *self = CONTAINER_OF(job, struct sweep_op, job);
 	shipopt_cache *cache = self->cache;
@@ -43,14 +43,14 @@ static void finish(struct keeper_job *job)
 	cache_unref(cache);
 }
 
-static void destroy(shipopt_op *op)
+static void sweep_destroy(shipopt_op *op)
 {
 	struct sweep_op *self = CONTAINER_OF(op, struct sweep_op, op);
 	if (self->cache)
 		cache_unref(self->cache);
 }
 
-static const struct op_class sweep_op_class = {sizeof(struct sweep_op), NULL, destroy};
+static const struct op_class sweep_op_class = {sizeof(struct sweep_op), NULL, sweep_destroy};
 
 int shipopt_cache_sweep_pattern(shipopt_cache *cache, const char *pattern, shipopt_done_fn done, void *userdata,
 	shipopt_op **ret_op)
@@ -74,9 +74,9 @@ int shipopt_cache_sweep_pattern(shipopt_cache *cache, const char *pattern, shipo
 	self->cache = cache_ref(cache);
 	self->keeper = keeper;
 	self->ticket = atomic_load(&self->sweep->ticket);
-	self->job.step = step;
-	self->job.finish = finish;
-	self->complete_task.run = complete;
+	self->job.step = sweep_step;
+	self->job.finish = sweep_finish;
+	self->complete_task.run = sweep_complete;
 	if (ret_op)
 		*ret_op = op;
 	keeper_add(keeper, &self->job);

@@ -17,7 +17,7 @@ struct slab {
 	struct slab *older;
 };
 
-static bool add_slab(struct pool *pool)
+static bool table_add_slab(struct pool *pool)
 {
 	size_t count = MIN(MAX(pool->total, 1), SLAB_SEGMENTS_MAX);
 	struct slab *slab = mem_alloc(sizeof(*slab) + CACHE_LINE_BYTES + count * SEGMENT_STRIDE);
@@ -31,14 +31,14 @@ static bool add_slab(struct pool *pool)
 	return true;
 }
 
-static struct segment *segment_new(struct pool *pool, unsigned depth)
+static struct segment *table_segment_new(struct pool *pool, unsigned depth)
 {
 	struct segment *segment;
 	if (pool->free) {
 		segment = CONTAINER_OF(pool->free, struct segment, retired);
 		pool->free = pool->free->next;
 	} else {
-		if (pool->left == 0 && !add_slab(pool))
+		if (pool->left == 0 && !table_add_slab(pool))
 			return NULL;
 		segment = (struct segment *)(void *)pool->next;
 		pool->next += SEGMENT_STRIDE;
@@ -51,7 +51,7 @@ static struct segment *segment_new(struct pool *pool, unsigned depth)
 }
 
 /* One that no reader has seen. Accepts NULL. */
-static void segment_give_back(struct pool *pool, struct segment *segment)
+static void table_segment_give_back(struct pool *pool, struct segment *segment)
 {
 	if (!segment)
 		return;
@@ -59,7 +59,7 @@ static void segment_give_back(struct pool *pool, struct segment *segment)
 	pool->free = &segment->retired;
 }
 
-static void pool_done(struct pool *pool)
+static void table_pool_done(struct pool *pool)
 {
 	while (pool->slabs) {
 		struct slab *slab = pool->slabs;
@@ -69,7 +69,7 @@ static void pool_done(struct pool *pool)
 	*pool = (struct pool){0};
 }
 
-static struct directory *directory_new(unsigned depth)
+static struct directory *table_directory_new(unsigned depth)
 {
 	struct directory *directory =
 		mem_alloc_zero(sizeof(*directory) + ((size_t)1 << depth) * sizeof(directory->segments[0]));
@@ -80,18 +80,18 @@ static struct directory *directory_new(unsigned depth)
 	return directory;
 }
 
-static size_t directory_bytes(unsigned depth)
+static size_t table_directory_bytes(unsigned depth)
 {
 	return sizeof(struct directory) + ((size_t)1 << depth) * sizeof(struct segment *);
 }
 
 int table_init(struct table *table, const struct hashing *hashing)
 {
-	struct directory *directory = directory_new(1);
-	struct segment *segment = segment_new(&table->pool, 0);
+	struct directory *directory = table_directory_new(1);
+	struct segment *segment = table_segment_new(&table->pool, 0);
 	if (!directory || !segment) {
 		mem_free(directory);
-		pool_done(&table->pool);
+		table_pool_done(&table->pool);
 		return SHIPOPT_ENOMEM;
 	}
 	atomic_init(&directory->segments[0], segment);
@@ -99,7 +99,7 @@ int table_init(struct table *table, const struct hashing *hashing)
 	atomic_init(&table->directory, directory);
 	table->hashing = hashing;
 	table->count = 0;
-	table->bytes = directory_bytes(1) + sizeof(struct segment);
+	table->bytes = table_directory_bytes(1) + sizeof(struct segment);
 	return 0;
 }
 
@@ -109,7 +109,7 @@ void table_done(struct table *table)
 	if (!directory)
 		return;
 	mem_free(directory);
-	pool_done(&table->pool);
+	table_pool_done(&table->pool);
 	atomic_store(&table->directory, NULL);
 }
 
@@ -166,7 +166,7 @@ bool table_locate_entry(struct table *table, uint64_t hash, const struct entry *
 
 /* Changes by one the overflow counts of the buckets from the home to before `last`. A count that has reached the top stays:
  * it is only a hint that costs time. */
-static void count_overflow(struct segment *segment, uint64_t hash, unsigned last, int change)
+static void table_count_overflow(struct segment *segment, uint64_t hash, unsigned last, int change)
 {
 	for (unsigned index = hash_bucket(hash); index != last; index = (index + 1) % SEGMENT_BUCKETS) {
 		_Atomic(uint64_t) *word = &segment->buckets[index].marks;
@@ -178,7 +178,7 @@ static void count_overflow(struct segment *segment, uint64_t hash, unsigned last
 	}
 }
 
-static bool segment_place(struct segment *segment, uint64_t hash, struct entry *entry)
+static bool table_segment_place(struct segment *segment, uint64_t hash, struct entry *entry)
 {
 	unsigned index = hash_bucket(hash);
 	for (unsigned probe = 0; probe < TABLE_PROBES_MAX; probe++, index = (index + 1) % SEGMENT_BUCKETS) {
@@ -187,7 +187,7 @@ static bool segment_place(struct segment *segment, uint64_t hash, struct entry *
 		if (!empty)
 			continue;
 		unsigned slot = marks_slot(empty);
-		count_overflow(segment, hash, index, 1);
+		table_count_overflow(segment, hash, index, 1);
 		atomic_store_explicit(&bucket->slots[slot], entry, memory_order_release);
 		uint64_t marks = atomic_load_explicit(&bucket->marks, memory_order_relaxed);
 		marks |= (uint64_t)hash_mark(hash) << (slot * 8);
@@ -198,7 +198,7 @@ static bool segment_place(struct segment *segment, uint64_t hash, struct entry *
 	return false;
 }
 
-static size_t segment_entries(struct segment *segment, struct entry **ret_entries)
+static size_t table_segment_entries(struct segment *segment, struct entry **ret_entries)
 {
 	size_t count = 0;
 	for (unsigned b = 0; b < SEGMENT_BUCKETS; b++) {
@@ -211,34 +211,34 @@ static size_t segment_entries(struct segment *segment, struct entry **ret_entrie
 	return count;
 }
 
-static bool distribute(struct table *table, struct segment *segment, struct segment *halves[2])
+static bool table_distribute(struct table *table, struct segment *segment, struct segment *halves[2])
 {
 	struct entry *entries[SEGMENT_SLOTS];
-	size_t count = segment_entries(segment, entries);
+	size_t count = table_segment_entries(segment, entries);
 	for (size_t i = 0; i < count; i++) {
 		if (i + SPLIT_PREFETCH < count) {
 			entry_prefetch_head(entries[i + SPLIT_PREFETCH]);
 			entry_prefetch_tail(entries[i + SPLIT_PREFETCH]);
 		}
 		uint64_t hash = table_hash(table->hashing, entry_key(entries[i]), entries[i]->key_length);
-		if (!segment_place(halves[(hash >> (63 - segment->depth)) & 1], hash, entries[i]))
+		if (!table_segment_place(halves[(hash >> (63 - segment->depth)) & 1], hash, entries[i]))
 			return false;
 	}
 	return true;
 }
 
 /* A directory far larger than the entries need is the sign of hashes that agree. */
-static bool may_deepen(const struct table *table, unsigned depth)
+static bool table_may_deepen(const struct table *table, unsigned depth)
 {
 	return depth < DEPTH_MAX && (size_t)2 << depth <= 64 + table->count / 16;
 }
 
-static int deepen(struct table *table, struct limbo *limbo)
+static int table_deepen(struct table *table, struct limbo *limbo)
 {
 	struct directory *old = table_directory(table);
-	if (!may_deepen(table, old->depth))
+	if (!table_may_deepen(table, old->depth))
 		return SHIPOPT_EAGAIN;
-	struct directory *wide = directory_new(old->depth + 1);
+	struct directory *wide = table_directory_new(old->depth + 1);
 	if (!wide)
 		return SHIPOPT_ENOMEM;
 	for (size_t i = 0; i < (size_t)1 << old->depth; i++) {
@@ -247,12 +247,12 @@ static int deepen(struct table *table, struct limbo *limbo)
 		atomic_init(&wide->segments[2 * i + 1], segment);
 	}
 	atomic_store_explicit(&table->directory, wide, memory_order_release);
-	table->bytes += directory_bytes(wide->depth) - directory_bytes(old->depth);
+	table->bytes += table_directory_bytes(wide->depth) - table_directory_bytes(old->depth);
 	limbo_add_block(limbo, &old->retired);
 	return 0;
 }
 
-static void publish(struct table *table, uint64_t hash, struct segment *halves[2])
+static void table_publish(struct table *table, uint64_t hash, struct segment *halves[2])
 {
 	struct directory *directory = table_directory(table);
 	unsigned half_bits = directory->depth - halves[0]->depth;
@@ -262,21 +262,21 @@ static void publish(struct table *table, uint64_t hash, struct segment *halves[2
 		atomic_store_explicit(&directory->segments[first + i], halves[i >> half_bits], memory_order_release);
 }
 
-static int split(struct table *table, struct limbo *limbo, uint64_t hash)
+static int table_split(struct table *table, struct limbo *limbo, uint64_t hash)
 {
 	struct segment *segment = table_segment(table, hash);
-	int r = segment->depth == table_directory(table)->depth ? deepen(table, limbo) : 0;
+	int r = segment->depth == table_directory(table)->depth ? table_deepen(table, limbo) : 0;
 	if (r < 0)
 		return r;
-	struct segment *halves[2] = {segment_new(&table->pool, segment->depth + 1),
-		segment_new(&table->pool, segment->depth + 1)};
-	r = !halves[0] || !halves[1] ? SHIPOPT_ENOMEM : distribute(table, segment, halves) ? 0 : SHIPOPT_EAGAIN;
+	struct segment *halves[2] = {table_segment_new(&table->pool, segment->depth + 1),
+		table_segment_new(&table->pool, segment->depth + 1)};
+	r = !halves[0] || !halves[1] ? SHIPOPT_ENOMEM : table_distribute(table, segment, halves) ? 0 : SHIPOPT_EAGAIN;
 	if (r < 0) {
 		for (int i = 0; i < 2; i++)
-			segment_give_back(&table->pool, halves[i]);
+			table_segment_give_back(&table->pool, halves[i]);
 		return r;
 	}
-	publish(table, hash, halves);
+	table_publish(table, hash, halves);
 	table->bytes += sizeof(struct segment);
 	limbo_add_block(limbo, &segment->retired);
 	return 0;
@@ -286,13 +286,13 @@ int table_insert(struct table *table, struct limbo *limbo, uint64_t hash, struct
 {
 	/* Splitting early is a choice, not a need: while there is room a failure of it does no harm. */
 	if (table_segment(table, hash)->count >= SEGMENT_FULL)
-		split(table, limbo, hash);
+		table_split(table, limbo, hash);
 	for (;;) {
-		if (segment_place(table_segment(table, hash), hash, entry)) {
+		if (table_segment_place(table_segment(table, hash), hash, entry)) {
 			table->count++;
 			return 0;
 		}
-		int r = split(table, limbo, hash);
+		int r = table_split(table, limbo, hash);
 		if (r < 0)
 			return r;
 	}
@@ -310,7 +310,7 @@ void table_remove(struct table *table, uint64_t hash, const struct place *place)
 	marks &= ~(UINT64_C(0xff) << (place->slot * 8));
 	atomic_store_explicit(&bucket->marks, marks, memory_order_release);
 	atomic_store_explicit(&bucket->slots[place->slot], NULL, memory_order_release);
-	count_overflow(place->segment, hash, place->bucket, -1);
+	table_count_overflow(place->segment, hash, place->bucket, -1);
 	place->segment->count--;
 	table->count--;
 }
@@ -329,7 +329,7 @@ struct entry *table_neighbour(struct table *table, uint64_t hash)
 uint64_t table_walk(struct table *table, uint64_t position, struct entry **ret_entries, size_t *ret_count)
 {
 	struct segment *segment = table_segment(table, position);
-	*ret_count = segment_entries(segment, ret_entries);
+	*ret_count = table_segment_entries(segment, ret_entries);
 	if (segment->depth == 0)
 		return 0;
 	uint64_t width = UINT64_C(1) << (64 - segment->depth);

@@ -50,14 +50,14 @@ int tags_add_prefix(struct tags *tags, const char *prefix)
 }
 
 /* Two threads may invalidate at once; the later ticket has to win. */
-static void raise_to(_Atomic(uint64_t) *word, uint64_t ticket)
+static void tag_raise_to(_Atomic(uint64_t) *word, uint64_t ticket)
 {
 	uint64_t before = atomic_load(word);
 	while (before < ticket && !atomic_compare_exchange_weak(word, &before, ticket))
 		;
 }
 
-static struct tag **find(struct tags *tags, const char *name, size_t length, uint32_t hash)
+static struct tag **tag_find(struct tags *tags, const char *name, size_t length, uint32_t hash)
 {
 	struct tag **link = &tags->buckets[hash & (tags->bucket_count - 1)];
 	while (*link &&
@@ -67,7 +67,7 @@ static struct tag **find(struct tags *tags, const char *name, size_t length, uin
 }
 
 /* Best effort: without memory the chains get longer. */
-static void grow(struct tags *tags)
+static void tag_grow(struct tags *tags)
 {
 	size_t count = tags->bucket_count * 2;
 	struct tag **buckets = mem_alloc_array(count, sizeof(*buckets));
@@ -86,7 +86,7 @@ static void grow(struct tags *tags)
 	tags->bucket_count = count;
 }
 
-static int make(struct tags *tags, const char *name, size_t length, uint32_t hash, struct tag **ret_tag)
+static int tag_make(struct tags *tags, const char *name, size_t length, uint32_t hash, struct tag **ret_tag)
 {
 	if (tags->count >= tags->count_max)
 		return SHIPOPT_EAGAIN;
@@ -97,8 +97,8 @@ static int make(struct tags *tags, const char *name, size_t length, uint32_t has
 	tag->length = (uint8_t)length;
 	memcpy(tag->name, name, length);
 	if (tags->count >= tags->bucket_count)
-		grow(tags);
-	struct tag **link = find(tags, name, length, hash);
+		tag_grow(tags);
+	struct tag **link = tag_find(tags, name, length, hash);
 	*link = tag;
 	tags->count++;
 	*ret_tag = tag;
@@ -110,8 +110,8 @@ int tags_acquire(struct tags *tags, const char *name, struct tag **ret_tag)
 	size_t length = strlen(name);
 	uint32_t hash = (uint32_t)hash_bytes(name, length, 0);
 	pthread_mutex_lock(&tags->lock);
-	struct tag *tag = *find(tags, name, length, hash);
-	int r = tag ? 0 : make(tags, name, length, hash, &tag);
+	struct tag *tag = *tag_find(tags, name, length, hash);
+	int r = tag ? 0 : tag_make(tags, name, length, hash, &tag);
 	if (r == 0)
 		tag->references++;
 	pthread_mutex_unlock(&tags->lock);
@@ -137,8 +137,8 @@ void tags_release(struct tags *tags, struct tag *const *list, size_t count)
 		struct tag *tag = list[i];
 		if (--tag->references > 0)
 			continue;
-		raise_to(&tags->floor, atomic_load(&tag->invalidated));
-		*find(tags, tag->name, tag->length, tag->hash) = tag->next;
+		tag_raise_to(&tags->floor, atomic_load(&tag->invalidated));
+		*tag_find(tags, tag->name, tag->length, tag->hash) = tag->next;
 		tags->count--;
 		mem_free(tag);
 	}
@@ -151,11 +151,11 @@ void tags_invalidate(struct tags *tags, const char *name)
 	uint32_t hash = (uint32_t)hash_bytes(name, length, 0);
 	pthread_mutex_lock(&tags->lock);
 	uint64_t ticket = tags_draw(tags);
-	struct tag *tag = *find(tags, name, length, hash);
-	raise_to(tag ? &tag->invalidated : &tags->floor, ticket);
-	raise_to(&tags->last_tagged, ticket);
+	struct tag *tag = *tag_find(tags, name, length, hash);
+	tag_raise_to(tag ? &tag->invalidated : &tags->floor, ticket);
+	tag_raise_to(&tags->last_tagged, ticket);
 	if (tag)
-		raise_to(&tags->last_sweep, ticket);
+		tag_raise_to(&tags->last_sweep, ticket);
 	pthread_mutex_unlock(&tags->lock);
 }
 
@@ -170,13 +170,13 @@ bool tags_invalidate_prefix(struct tags *tags, const char *prefix, size_t length
 	uint64_t ticket = tags_draw(tags);
 	for (unsigned i = 0; i < tags->prefix_count; i++)
 		if (tags->prefixes[i].length >= length && memcmp(tags->prefixes[i].text, prefix, length) == 0)
-			raise_to(&tags->prefixes[i].invalidated, ticket);
-	raise_to(&tags->last_sweep, ticket);
+			tag_raise_to(&tags->prefixes[i].invalidated, ticket);
+	tag_raise_to(&tags->last_sweep, ticket);
 	return true;
 }
 
 /* With the lock held: the one that counts may go down when a pattern is over. */
-static void set_untouched(struct tags *tags)
+static void tag_set_untouched(struct tags *tags)
 {
 	atomic_store(&tags->untouched, MAX(atomic_load(&tags->cleared), atomic_load(&tags->last_pattern)));
 }
@@ -186,16 +186,16 @@ void tags_clear(struct tags *tags)
 	pthread_mutex_lock(&tags->lock);
 	uint64_t ticket = tags_draw(tags);
 	atomic_store(&tags->cleared, ticket);
-	set_untouched(tags);
+	tag_set_untouched(tags);
 	pthread_mutex_unlock(&tags->lock);
-	raise_to(&tags->last_sweep, ticket);
+	tag_raise_to(&tags->last_sweep, ticket);
 }
 
 void tags_set_pattern(struct tags *tags, uint64_t ticket)
 {
 	pthread_mutex_lock(&tags->lock);
 	atomic_store(&tags->last_pattern, ticket);
-	set_untouched(tags);
+	tag_set_untouched(tags);
 	pthread_mutex_unlock(&tags->lock);
 }
 

@@ -16,20 +16,20 @@ struct walk {
 	bool is_over;
 };
 
-static bool is_wanted(const struct walk *walk, const struct entry *entry)
+static bool visit_is_wanted(const struct walk *walk, const struct entry *entry)
 {
 	int frequency = (int)entry_hits(entry);
 	return !walk->is_over && !(entry->flags & ENTRY_NEGATIVE) &&
 		(walk->frequency < 0 || frequency == walk->frequency) && entry_state(walk->cache, entry) <= STATE_STALE;
 }
 
-static void show(struct walk *walk, struct entry *entry)
+static void visit_show(struct walk *walk, struct entry *entry)
 {
 	walk->visited++;
 	walk->is_over = walk->visit(walk->userdata, entry_handle(entry)) != 0 || walk->visited == walk->limit;
 }
 
-static void walk_all(struct walk *walk)
+static void visit_walk_all(struct walk *walk)
 {
 	struct entry *entries[SEGMENT_SLOTS];
 	for (unsigned i = 0; i < walk->cache->shard_count && !walk->is_over; i++) {
@@ -37,8 +37,8 @@ static void walk_all(struct walk *walk)
 		do {
 			size_t count = cache_hold_segment(walk->cache, &walk->cache->shards[i], &position, entries);
 			for (size_t j = 0; j < count; j++) {
-				if (is_wanted(walk, entries[j]))
-					show(walk, entries[j]);
+				if (visit_is_wanted(walk, entries[j]))
+					visit_show(walk, entries[j]);
 				cache_let_go(walk->cache, entries[j]);
 			}
 		} while (position && !walk->is_over);
@@ -46,7 +46,7 @@ static void walk_all(struct walk *walk)
 }
 
 /* The front of an LRU order, up to `max` entries. */
-static size_t copy_front(shipopt_cache *cache, struct shard *shard, struct entry **entries, size_t max)
+static size_t visit_copy_front(shipopt_cache *cache, struct shard *shard, struct entry **entries, size_t max)
 {
 	size_t count = 0;
 	shard_lock(shard);
@@ -61,21 +61,22 @@ static size_t copy_front(shipopt_cache *cache, struct shard *shard, struct entry
 }
 
 /* Shards know their own order only: an even share of each. */
-static void walk_fronts(struct walk *walk)
+static void visit_walk_fronts(struct walk *walk)
 {
 	struct entry *entries[SEGMENT_SLOTS];
 	size_t share = walk->limit ? (walk->limit + walk->cache->shard_count - 1) / walk->cache->shard_count : SIZE_MAX;
 	for (unsigned i = 0; i < walk->cache->shard_count; i++) {
-		size_t count = copy_front(walk->cache, &walk->cache->shards[i], entries, MIN(share, SEGMENT_SLOTS));
+		size_t count =
+			visit_copy_front(walk->cache, &walk->cache->shards[i], entries, MIN(share, SEGMENT_SLOTS));
 		for (size_t j = 0; j < count; j++) {
-			if (is_wanted(walk, entries[j]))
-				show(walk, entries[j]);
+			if (visit_is_wanted(walk, entries[j]))
+				visit_show(walk, entries[j]);
 			cache_let_go(walk->cache, entries[j]);
 		}
 	}
 }
 
-static int visited(const struct walk *walk)
+static int visit_visited(const struct walk *walk)
 {
 	return (int)MIN(walk->visited, INT_MAX);
 }
@@ -86,8 +87,8 @@ int shipopt_cache_visit(shipopt_cache *cache, size_t limit, shipopt_cache_visit_
 	if (r < 0 || !visit)
 		return r < 0 ? r : SHIPOPT_EINVAL;
 	struct walk walk = {cache, limit, 0, visit, userdata, -1, false};
-	walk_all(&walk);
-	return visited(&walk);
+	visit_walk_all(&walk);
+	return visit_visited(&walk);
 }
 
 int shipopt_cache_visit_hottest(shipopt_cache *cache, size_t limit, shipopt_cache_visit_fn visit, void *userdata)
@@ -97,9 +98,9 @@ int shipopt_cache_visit_hottest(shipopt_cache *cache, size_t limit, shipopt_cach
 		return r < 0 ? r : SHIPOPT_EINVAL;
 	struct walk walk = {cache, limit, 0, visit, userdata, -1, false};
 	if (cache->policy->moves_on_hit)
-		walk_fronts(&walk);
+		visit_walk_fronts(&walk);
 	else
 		for (walk.frequency = ENTRY_HITS_MAX; walk.frequency >= 0 && !walk.is_over; walk.frequency--)
-			walk_all(&walk);
-	return visited(&walk);
+			visit_walk_all(&walk);
+	return visit_visited(&walk);
 }

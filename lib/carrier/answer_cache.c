@@ -41,7 +41,7 @@ struct path_parts {
 	size_t collection_length, id_length; /* 0: there is none */
 };
 
-static struct path_parts split(const char *path)
+static struct path_parts answer_cache_split(const char *path)
 {
 	struct path_parts parts = {.collection = path + (*path == '/')};
 	parts.collection_length = strcspn(parts.collection, "/?");
@@ -55,7 +55,7 @@ static struct path_parts split(const char *path)
 
 /* Whether the path names what it seems to. Servers and libcurl take empty and dot segments out, and then another name is meant than
  * the one that answers are kept and forgotten by. */
-static bool is_canonical(const char *path)
+static bool answer_cache_is_canonical(const char *path)
 {
 	const char *segment = path;
 	while (*segment == '/') {
@@ -69,7 +69,7 @@ static bool is_canonical(const char *path)
 }
 
 /* False if it is too long for a tag; then only that of the identity is there. */
-static bool make_tag(const struct path_parts *parts, const char *id, size_t id_length, char tag[TAG_SIZE])
+static bool answer_cache_make_tag(const struct path_parts *parts, const char *id, size_t id_length, char tag[TAG_SIZE])
 {
 	int length = snprintf(tag, TAG_SIZE, "%.*s%s%.*s", (int)parts->collection_length, parts->collection,
 		id_length ? "/" : "", (int)id_length, id);
@@ -80,8 +80,8 @@ static bool make_tag(const struct path_parts *parts, const char *id, size_t id_l
 
 int64_t answer_ttl_ms(const shipopt_carrier *carrier, const struct answer_question *question)
 {
-	struct path_parts parts = split(question->path);
-	if (!question->content && !is_canonical(question->path))
+	struct path_parts parts = answer_cache_split(question->path);
+	if (!question->content && !answer_cache_is_canonical(question->path))
 		return 0;
 	bool is_tracker = parts.collection_length == 8 && memcmp(parts.collection, "trackers", 8) == 0;
 	return settings_number(&carrier->settings,
@@ -102,7 +102,7 @@ void answer_options(const shipopt_carrier *carrier, const struct answer_question
 	struct shipopt_cache_options *ret_options)
 {
 	char tag[TAG_SIZE];
-	struct path_parts parts = split(question->path);
+	struct path_parts parts = answer_cache_split(question->path);
 	options_init(ret_options);
 	ret_options->ttl_ms = answer_ttl_ms(carrier, question);
 	ret_options->takes_words = true;
@@ -110,7 +110,7 @@ void answer_options(const shipopt_carrier *carrier, const struct answer_question
 	shipopt_cache_options_add_tag(ret_options, question->identity);
 	if (question->content)
 		shipopt_cache_options_add_tag(ret_options, "quotes");
-	else if (make_tag(&parts, parts.id, parts.id_length, tag))
+	else if (answer_cache_make_tag(&parts, parts.id, parts.id_length, tag))
 		shipopt_cache_options_add_tag(ret_options, tag);
 }
 
@@ -141,7 +141,7 @@ static const char *answer_id(const struct exchange *exchange)
 	return text_is_empty(id) ? NULL : id;
 }
 
-static bool is_partial(const shipopt_record *quote)
+static bool answer_cache_is_partial(const shipopt_record *quote)
 {
 	size_t count = shipopt_record_count(quote, SHIPOPT_SHIPMENT_MESSAGES);
 	for (size_t i = 0; i < count; i++) {
@@ -152,20 +152,21 @@ static bool is_partial(const shipopt_record *quote)
 	return shipopt_record_count(quote, SHIPOPT_SHIPMENT_RATES) == 0;
 }
 
-static void keep_success(shipopt_load *load, const struct provider *provider, const struct answer_question *question,
-	const struct exchange *exchange)
+static void answer_cache_keep_success(shipopt_load *load, const struct provider *provider,
+	const struct answer_question *question, const struct exchange *exchange)
 {
 	struct flight *flight = load->flight;
 	struct shipopt_cache_options options = flight->options;
-	struct path_parts parts = split(question->path);
+	struct path_parts parts = answer_cache_split(question->path);
 	const char *id = answer_id(exchange);
 	const struct buffer *body = &exchange->http.response;
 	char tag[TAG_SIZE];
 	if (question->content) {
-		if (is_partial(exchange->record)) /* whoever holds the token has the flight's options to himself */
+		if (answer_cache_is_partial(
+			    exchange->record)) /* whoever holds the token has the flight's options to himself */
 			flight->options.ttl_ms = MAX(flight->options.ttl_ms / QUOTE_PARTIAL, 1);
 	} else {
-		if (parts.id_length && id && make_tag(&parts, id, strlen(id), tag))
+		if (parts.id_length && id && answer_cache_make_tag(&parts, id, strlen(id), tag))
 			shipopt_cache_options_add_tag(&options, tag);
 		if (exchange->document && provider->is_open(question->path, exchange_answer(exchange)))
 			flight_drop(flight); /* those who wait get it, the cache does not */
@@ -176,19 +177,19 @@ static void keep_success(shipopt_load *load, const struct provider *provider, co
 }
 
 /* Whatever is made in the collection may be what there was not, under a reference. */
-static void keep_absence(shipopt_load *load, const struct answer_question *question, const char *code)
+static void answer_cache_keep_absence(shipopt_load *load, const struct answer_question *question, const char *code)
 {
 	struct shipopt_cache_options options = load->flight->options;
-	struct path_parts parts = split(question->path);
+	struct path_parts parts = answer_cache_split(question->path);
 	char tag[TAG_SIZE];
 	options.ttl_ms = OPTION_UNSET; /* that of the question is meant for an answer */
-	if (parts.id_length && make_tag(&parts, "", 0, tag))
+	if (parts.id_length && answer_cache_make_tag(&parts, "", 0, tag))
 		shipopt_cache_options_add_tag(&options, tag);
 	load_not_found(load, code, strnlen(code, ANSWER_CODE_BYTES_MAX), &options);
 }
 
 /* Whether a failure says nothing about what would befall another who asks. */
-static bool is_own_failure(const struct exchange *exchange)
+static bool answer_cache_is_own_failure(const struct exchange *exchange)
 {
 	switch (exchange->status) {
 	case SHIPOPT_ECANCELED:
@@ -204,11 +205,11 @@ void answer_keep(shipopt_load *load, const struct provider *provider, const stru
 	const struct exchange *exchange)
 {
 	if (exchange->status == 0 && exchange->http_status == 200)
-		keep_success(load, provider, question, exchange);
+		answer_cache_keep_success(load, provider, question, exchange);
 	else if (exchange->status == SHIPOPT_ENOTFOUND && shipopt_error_carrier_code(exchange->error) &&
 		!question->content)
-		keep_absence(load, question, shipopt_error_carrier_code(exchange->error));
-	else if (is_own_failure(exchange))
+		answer_cache_keep_absence(load, question, shipopt_error_carrier_code(exchange->error));
+	else if (answer_cache_is_own_failure(exchange))
 		answer_pass_on(load);
 	else
 		flight_fail(load->flight, exchange->status, shipopt_error_ref(exchange->error));
@@ -217,7 +218,7 @@ void answer_keep(shipopt_load *load, const struct provider *provider, const stru
 /* ---- writes ------------------------------------------------------------------------------------------------ */
 
 /* Collections whose writes change nothing but the object and their lists. */
-static bool stands_for_itself(const struct path_parts *parts)
+static bool answer_cache_stands_for_itself(const struct path_parts *parts)
 {
 	static const char *const collections[] = {"shipments", "trackers", "addresses", "parcels", "customs_infos",
 		"customs_items"};
@@ -229,7 +230,7 @@ static bool stands_for_itself(const struct path_parts *parts)
 }
 
 /* The API itself has said no: nothing was changed but, at most, by an earlier call for the same object. */
-static bool is_refused(const struct exchange *exchange)
+static bool answer_cache_is_refused(const struct exchange *exchange)
 {
 	return exchange->is_envelope && (exchange->blame == BLAME_ORDER || exchange->blame == BLAME_ACCOUNT);
 }
@@ -237,13 +238,16 @@ static bool is_refused(const struct exchange *exchange)
 void answer_forget(const struct exchange *exchange)
 {
 	const shipopt_carrier *carrier = exchange->carrier;
-	struct path_parts parts = split(buffer_text(&exchange->call.path));
+	struct path_parts parts = answer_cache_split(buffer_text(&exchange->call.path));
 	char own[TAG_SIZE], returned[TAG_SIZE], lists[TAG_SIZE];
 	const char *id = answer_id(exchange);
 	/* Without an id in the path something new was made, whatever came of it. */
-	bool is_known = is_canonical(buffer_text(&exchange->call.path)) && stands_for_itself(&parts) &&
-		(!parts.id_length || id || is_refused(exchange)) && make_tag(&parts, parts.id, parts.id_length, own) &&
-		make_tag(&parts, "", 0, lists) && make_tag(&parts, id ? id : "", id ? strlen(id) : 0, returned);
+	bool is_known = answer_cache_is_canonical(buffer_text(&exchange->call.path)) &&
+		answer_cache_stands_for_itself(&parts) &&
+		(!parts.id_length || id || answer_cache_is_refused(exchange)) &&
+		answer_cache_make_tag(&parts, parts.id, parts.id_length, own) &&
+		answer_cache_make_tag(&parts, "", 0, lists) &&
+		answer_cache_make_tag(&parts, id ? id : "", id ? strlen(id) : 0, returned);
 	if (!is_known) {
 		shipopt_cache_remove_tag(carrier->cache, exchange->identity ? exchange->identity : carrier->identity);
 		return;

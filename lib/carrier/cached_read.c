@@ -9,7 +9,7 @@
 
 /* How a call goes about the cache; the model is in carrier/call_op.h. */
 
-static struct answer_question question_of(const struct call_op *self)
+static struct answer_question cached_read_question_of(const struct call_op *self)
 {
 	return (struct answer_question){
 		.identity = self->identity[0] ? self->identity : self->carrier->identity,
@@ -18,14 +18,14 @@ static struct answer_question question_of(const struct call_op *self)
 	};
 }
 
-static struct call_op *of_read(struct cached_read *read)
+static struct call_op *cached_read_of_read(struct cached_read *read)
 {
 	return CONTAINER_OF(read, struct call_op, read);
 }
 
 bool cached_read_applies(const struct call_op *self)
 {
-	struct answer_question question = question_of(self);
+	struct answer_question question = cached_read_question_of(self);
 	if (!self->carrier->cache || self->cache_mode == SHIPOPT_CALL_CACHE_NONE)
 		return false;
 	return (self->is_quote || strcmp(self->exchange.call.method, "GET") == 0) &&
@@ -54,10 +54,10 @@ static void read_answer(struct call_op *self)
 
 static void read_on_worker(struct task *task)
 {
-	read_answer(of_read(CONTAINER_OF(task, struct cached_read, stored_task)));
+	read_answer(cached_read_of_read(CONTAINER_OF(task, struct cached_read, stored_task)));
 }
 
-static bool is_large(const struct cached_read *read)
+static bool cached_read_is_large(const struct cached_read *read)
 {
 	return shipopt_value_length(read->value) > EXCHANGE_INLINE_BYTES_MAX;
 }
@@ -65,8 +65,8 @@ static bool is_large(const struct cached_read *read)
 static void read_on_reactor(struct task *task)
 {
 	struct cached_read *read = CONTAINER_OF(task, struct cached_read, stored_task);
-	struct call_op *self = of_read(read);
-	if (is_large(read)) {
+	struct call_op *self = cached_read_of_read(read);
+	if (cached_read_is_large(read)) {
 		read->stored_task.run = read_on_worker;
 		runtime_submit_task(self->carrier->runtime, &read->stored_task);
 	} else {
@@ -82,7 +82,7 @@ static void read_from_call(struct call_op *self)
 	read->stored_task.run = is_inline ? read_on_reactor : read_on_worker;
 	if (is_inline)
 		reactor_post(self->carrier->reactor, &read->stored_task);
-	else if (is_large(read))
+	else if (cached_read_is_large(read))
 		runtime_submit_task(self->carrier->runtime, &read->stored_task);
 	else
 		read_answer(self);
@@ -93,7 +93,7 @@ static void read_from_call(struct call_op *self)
 bool cached_read_lead_done(struct call_op *self)
 {
 	struct cached_read *read = &self->read;
-	struct answer_question question = question_of(self);
+	struct answer_question question = cached_read_question_of(self);
 	if (read->load)
 		answer_keep(TAKE(read->load), self->carrier->provider, &question, &self->exchange);
 	if (!read->value)
@@ -110,7 +110,7 @@ bool cached_read_lead_done(struct call_op *self)
 
 /* ---- waiting ----------------------------------------------------------------------------------------------- */
 
-static shipopt_error *not_found(const struct call_op *self)
+static shipopt_error *cached_read_not_found(const struct call_op *self)
 {
 	char text[400], code[ANSWER_CODE_BYTES_MAX + 1];
 	const shipopt_value *words = self->read.value;
@@ -126,16 +126,16 @@ static shipopt_error *not_found(const struct call_op *self)
 	return error_new_detail(&detail);
 }
 
-static void finish_not_found(struct call_op *self)
+static void cached_read_finish_not_found(struct call_op *self)
 {
-	shipopt_error *error = not_found(self);
+	shipopt_error *error = cached_read_not_found(self);
 	shipopt_value_unref(TAKE(self->read.value));
 	self->op.value = 404;
 	call_op_finish(self, SHIPOPT_ENOTFOUND, error);
 }
 
 /* Gives up what the telling has brought. */
-static void drop_told(struct cached_read *read)
+static void cached_read_drop_told(struct cached_read *read)
 {
 	shipopt_value_unref(TAKE(read->value));
 	shipopt_error_unref(TAKE(read->error));
@@ -143,7 +143,8 @@ static void drop_told(struct cached_read *read)
 		answer_pass_on(TAKE(read->load));
 }
 
-static void told(void *userdata, int outcome, shipopt_value *value, shipopt_load *load, const shipopt_error *error)
+static void cached_read_told(void *userdata, int outcome, shipopt_value *value, shipopt_load *load,
+	const shipopt_error *error)
 {
 	struct call_op *self = userdata;
 	struct cached_read *read = &self->read;
@@ -155,25 +156,25 @@ static void told(void *userdata, int outcome, shipopt_value *value, shipopt_load
 		reactor_post(self->carrier->reactor, &read->told_task);
 		return;
 	}
-	drop_told(read);
+	cached_read_drop_told(read);
 	atomic_fetch_sub(&self->carrier->pending, 1);
 	shipopt_op_unref(&self->op);
 }
 
-static void told_on_reactor(struct task *task)
+static void cached_read_told_on_reactor(struct task *task)
 {
 	struct cached_read *read = CONTAINER_OF(task, struct cached_read, told_task);
-	struct call_op *self = of_read(read);
+	struct call_op *self = cached_read_of_read(read);
 	timer_stop(&read->timer);
 	list_remove(&read->node);
 	atomic_store(&read->phase, READ_IDLE);
 	if (op_is_canceled(&self->op) || self->carrier->is_closing) {
-		drop_told(read);
+		cached_read_drop_told(read);
 		call_op_finish(self, SHIPOPT_ECANCELED, error_new(SHIPOPT_ECANCELED, "canceled; nothing was sent"));
 	} else if (read->outcome == SHIPOPT_CACHE_FOUND) {
 		read_on_reactor(&read->stored_task);
 	} else if (read->outcome == SHIPOPT_CACHE_NEGATIVE) {
-		finish_not_found(self);
+		cached_read_finish_not_found(self);
 	} else if (read->outcome == SHIPOPT_CACHE_LEAD) {
 		call_op_send(self);
 	} else {
@@ -198,17 +199,17 @@ bool cached_read_leave(struct call_op *self, int status, const char *what)
 	return true;
 }
 
-static void waited_too_long(struct timer *timer)
+static void cached_read_waited_too_long(struct timer *timer)
 {
 	struct cached_read *read = CONTAINER_OF(timer, struct cached_read, timer);
-	cached_read_leave(of_read(read), SHIPOPT_ETIMEDOUT,
+	cached_read_leave(cached_read_of_read(read), SHIPOPT_ETIMEDOUT,
 		"waited too long for the answer to the same call of another's");
 }
 
-static void wait_on_reactor(struct task *task)
+static void cached_read_wait_on_reactor(struct task *task)
 {
 	struct cached_read *read = CONTAINER_OF(task, struct cached_read, wait_task);
-	struct call_op *self = of_read(read);
+	struct call_op *self = cached_read_of_read(read);
 	shipopt_carrier *carrier = self->carrier;
 	int64_t own_ms = self->exchange.timeout_ms;
 	int64_t timeout_ms = own_ms ? own_ms : settings_number(&carrier->settings, CARRIER_TIMEOUT_MS);
@@ -223,7 +224,7 @@ static void wait_on_reactor(struct task *task)
 
 /* ---- asking the cache -------------------------------------------------------------------------------------- */
 
-static void go_on(struct call_op *self, int outcome)
+static void cached_read_go_on(struct call_op *self, int outcome)
 {
 	struct cached_read *read = &self->read;
 	if (outcome == SHIPOPT_CACHE_NEGATIVE) {
@@ -242,12 +243,12 @@ static void go_on(struct call_op *self, int outcome)
 	}
 }
 
-static void finish_on_reactor(struct task *task)
+static void cached_read_finish_on_reactor(struct task *task)
 {
 	struct cached_read *read = CONTAINER_OF(task, struct cached_read, finish_task);
-	struct call_op *self = of_read(read);
+	struct call_op *self = cached_read_of_read(read);
 	if (read->outcome == SHIPOPT_CACHE_NEGATIVE)
-		finish_not_found(self);
+		cached_read_finish_not_found(self);
 	else if (read->outcome < 0)
 		call_op_finish(self, read->outcome,
 			error_new(read->outcome, "the last try has failed a short time ago; nothing was sent"));
@@ -259,11 +260,11 @@ void cached_read_init(struct call_op *self)
 {
 	struct cached_read *read = &self->read;
 	list_init(&read->node);
-	read->timer.fire = waited_too_long;
-	read->wait_task.run = wait_on_reactor;
-	read->told_task.run = told_on_reactor;
+	read->timer.fire = cached_read_waited_too_long;
+	read->wait_task.run = cached_read_wait_on_reactor;
+	read->told_task.run = cached_read_told_on_reactor;
 	read->stored_task.run = read_on_reactor;
-	read->finish_task.run = finish_on_reactor;
+	read->finish_task.run = cached_read_finish_on_reactor;
 }
 
 void cached_read_begin(struct call_op *self)
@@ -273,7 +274,7 @@ void cached_read_begin(struct call_op *self)
 	shipopt_value *value = NULL;
 	shipopt_load *load = NULL;
 	shipopt_cache *cache = self->carrier->cache;
-	struct answer_question question = question_of(self);
+	struct answer_question question = cached_read_question_of(self);
 	size_t length = answer_key(&question, key);
 	answer_options(self->carrier, &question, &options);
 	if (self->cache_mode == SHIPOPT_CALL_CACHE_REFRESH)
@@ -282,7 +283,7 @@ void cached_read_begin(struct call_op *self)
 	atomic_store(&self->read.phase, READ_WAITING);
 	shipopt_op_ref(&self->op); /* until it is told */
 	shipopt_op_ref(&self->op); /* the waiting task's */
-	int outcome = shipopt_cache_get_or_begin(cache, key, length, &options, told, self, &value, &load);
+	int outcome = shipopt_cache_get_or_begin(cache, key, length, &options, cached_read_told, self, &value, &load);
 	if (outcome == SHIPOPT_CACHE_WAITING) {
 		reactor_post(self->carrier->reactor, &self->read.wait_task);
 		return;
@@ -291,9 +292,9 @@ void cached_read_begin(struct call_op *self)
 	self->read.value = value;
 	self->read.load = load;
 	if (atomic_compare_exchange_strong(&self->read.phase, &waiting, READ_IDLE)) {
-		go_on(self, outcome);
+		cached_read_go_on(self, outcome);
 	} else { /* canceled before it knew, and over */
-		drop_told(&self->read);
+		cached_read_drop_told(&self->read);
 		atomic_fetch_sub(&self->carrier->pending, 1);
 	}
 	shipopt_op_unref(&self->op);

@@ -20,7 +20,7 @@ static void call_op_destroy(shipopt_op *op)
 	carrier_unref(self->carrier);
 }
 
-static void cancel_on_reactor(struct task *task)
+static void call_op_cancel_on_reactor(struct task *task)
 {
 	struct call_op *self = CONTAINER_OF(task, struct call_op, cancel_task);
 	if (!cached_read_leave(self, SHIPOPT_ECANCELED, "canceled; nothing was sent"))
@@ -57,7 +57,7 @@ void call_op_publish(struct call_op *self)
 	call_op_finish(self, exchange->status, TAKE(exchange->error));
 }
 
-static void exchange_done(struct exchange *exchange)
+static void call_op_exchange_done(struct exchange *exchange)
 {
 	struct call_op *self = CONTAINER_OF(exchange, struct call_op, exchange);
 	if (self->is_quote && exchange->status == 0)
@@ -78,12 +78,12 @@ void call_op_send(struct call_op *self)
 		call_op_finish(self, r, NULL);
 }
 
-static void start_on_reactor(struct task *task)
+static void call_op_start_on_reactor(struct task *task)
 {
 	call_op_send(CONTAINER_OF(task, struct call_op, start_task));
 }
 
-static int reserve_pending(shipopt_carrier *carrier)
+static int call_op_reserve_pending(shipopt_carrier *carrier)
 {
 	size_t most = (size_t)settings_number(&carrier->settings, CARRIER_QUEUE_MAX) +
 		(size_t)settings_number(&carrier->settings, CARRIER_CONCURRENCY_MAX);
@@ -100,7 +100,7 @@ int call_op_new(shipopt_carrier *carrier, shipopt_done_fn done, void *userdata, 
 	if (!carrier)
 		return SHIPOPT_EINVAL;
 	int r = runtime_check(carrier->runtime);
-	r = r < 0 ? r : reserve_pending(carrier);
+	r = r < 0 ? r : call_op_reserve_pending(carrier);
 	if (r < 0)
 		return r;
 	r = op_new(&call_op_class, carrier->runtime, &carrier->delivery, done, userdata, ret_caller, &op);
@@ -111,9 +111,9 @@ int call_op_new(shipopt_carrier *carrier, shipopt_done_fn done, void *userdata, 
 	struct call_op *self = CONTAINER_OF(op, struct call_op, op);
 	self->carrier = carrier_ref(carrier);
 	exchange_init(&self->exchange);
-	self->exchange.done = exchange_done;
-	self->start_task.run = start_on_reactor;
-	self->cancel_task.run = cancel_on_reactor;
+	self->exchange.done = call_op_exchange_done;
+	self->start_task.run = call_op_start_on_reactor;
+	self->cancel_task.run = call_op_cancel_on_reactor;
 	cached_read_init(self);
 	*ret_self = self;
 	return 0;
@@ -139,7 +139,7 @@ int call_op_start(struct call_op *self, int written, shipopt_op **ret_op)
 
 /* ---- the raw call ------------------------------------------------------------------------------------------ */
 
-static const char *known_method(const char *method)
+static const char *call_op_known_method(const char *method)
 {
 	static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
 	for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
@@ -148,7 +148,7 @@ static const char *known_method(const char *method)
 	return NULL;
 }
 
-static bool is_plain_path(const char *path)
+static bool call_op_is_plain_path(const char *path)
 {
 	if (path[0] != '/' || strlen(path) > CALL_PATH_BYTES_MAX)
 		return false;
@@ -158,7 +158,7 @@ static bool is_plain_path(const char *path)
 	return true;
 }
 
-static int write_raw(struct call *call, const char *method, const char *path, const char *json)
+static int call_op_write_raw(struct call *call, const char *method, const char *path, const char *json)
 {
 	bool is_get = text_equal(method, "GET");
 	int spends = is_get ? 0 : spending_find(path, json);
@@ -182,13 +182,13 @@ int shipopt_carrier_call(shipopt_carrier *carrier, const char *method, const cha
 	const shipopt_call_options *options, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
 	struct call_op *self;
-	method = known_method(method);
-	if (!method || !path || !is_plain_path(path))
+	method = call_op_known_method(method);
+	if (!method || !path || !call_op_is_plain_path(path))
 		return SHIPOPT_EINVAL;
 	int r = call_op_new(carrier, done, userdata, ret_op, &self);
 	if (r < 0)
 		return r;
-	r = write_raw(&self->exchange.call, method, path, json);
+	r = call_op_write_raw(&self->exchange.call, method, path, json);
 	if (self->exchange.call.is_purchase)
 		self->exchange.attempts_max = 1;
 	r = r < 0 ? r : call_op_apply(self, options);

@@ -38,7 +38,7 @@ int shipopt_call_options_set_timeout_ms(shipopt_call_options *options, int64_t t
 	return 0;
 }
 
-static int copy_checked(const char *text, int64_t length_max, char **ret_copy)
+static int options_copy_checked(const char *text, int64_t length_max, char **ret_copy)
 {
 	if (text && ((int64_t)strlen(text) > length_max || strpbrk(text, "\r\n") || text_is_empty(text)))
 		return SHIPOPT_EINVAL;
@@ -52,7 +52,8 @@ static int copy_checked(const char *text, int64_t length_max, char **ret_copy)
 int shipopt_call_options_set_api_key(shipopt_call_options *options, const char *key)
 {
 	char *copy = NULL;
-	int r = options ? copy_checked(key, carrier_settings.settings[CARRIER_API_KEY].maximum, &copy) : SHIPOPT_EINVAL;
+	int r = options ? options_copy_checked(key, carrier_settings.settings[CARRIER_API_KEY].maximum, &copy)
+			: SHIPOPT_EINVAL;
 	if (r < 0)
 		return r;
 	mem_free_secret(options->api_key);
@@ -65,7 +66,7 @@ int shipopt_call_options_set_base_url(shipopt_call_options *options, const char 
 	char *copy = NULL;
 	if (!options || (url && http_check_url(url, NULL) < 0))
 		return SHIPOPT_EINVAL;
-	int r = copy_checked(url, carrier_settings.settings[CARRIER_BASE_URL].maximum, &copy);
+	int r = options_copy_checked(url, carrier_settings.settings[CARRIER_BASE_URL].maximum, &copy);
 	if (r < 0)
 		return r;
 	for (size_t length = copy ? strlen(copy) : 0; length && copy[length - 1] == '/'; length--)

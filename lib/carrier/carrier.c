@@ -82,7 +82,7 @@ int carrier_key_forms(const char *api_key, struct secret_forms *ret_forms, shipo
 	return r < 0 ? r : secret_forms_add_basic(ret_forms, api_key, "");
 }
 
-static void release_reactor_parts(void *argument)
+static void carrier_release_reactor_parts(void *argument)
 {
 	shipopt_carrier *carrier = argument;
 	ASSERT(list_is_empty(&carrier->exchanges) && list_is_empty(&carrier->waiting));
@@ -106,20 +106,20 @@ static void carrier_free_memory(shipopt_carrier *carrier)
 	runtime_unref(runtime);
 }
 
-static void free_task(struct task *task)
+static void carrier_free_task(struct task *task)
 {
 	shipopt_carrier *carrier = CONTAINER_OF(task, shipopt_carrier, destroy_task);
 	runtime_unregister(carrier->runtime, &carrier->member);
 	carrier_free_memory(carrier);
 }
 
-/* On the reactor, which must not wait: a close may be inside member_stop() and wait for this very thread, so the rest, which
+/* On the reactor, which must not wait: a close may be inside carrier_member_stop() and wait for this very thread, so the rest, which
  * waits for the close to leave there, goes to a worker. */
-static void destroy_task(struct task *task)
+static void carrier_destroy_task(struct task *task)
 {
 	shipopt_carrier *carrier = CONTAINER_OF(task, shipopt_carrier, destroy_task);
-	release_reactor_parts(carrier);
-	task->run = free_task;
+	carrier_release_reactor_parts(carrier);
+	task->run = carrier_free_task;
 	runtime_submit_task(carrier->runtime, task);
 }
 
@@ -136,7 +136,7 @@ void carrier_unref(shipopt_carrier *carrier)
 		return;
 	/* Without a thread on the reactor (after the close, or before the first call) nothing can be in its way. */
 	if (!reactor_post_threaded(carrier->reactor, &carrier->destroy_task))
-		destroy_task(&carrier->destroy_task);
+		carrier_destroy_task(&carrier->destroy_task);
 }
 
 void shipopt_carrier_free(shipopt_carrier *carrier)
@@ -145,7 +145,7 @@ void shipopt_carrier_free(shipopt_carrier *carrier)
 		carrier_unref(carrier);
 }
 
-static void cancel_task(struct task *task)
+static void carrier_cancel_task(struct task *task)
 {
 	shipopt_carrier *carrier = CONTAINER_OF(task, shipopt_carrier, cancel_task);
 	carrier->is_closing = true;
@@ -158,20 +158,20 @@ static void cancel_task(struct task *task)
 	carrier_unref(carrier);
 }
 
-static void member_cancel(struct runtime_member *member)
+static void carrier_member_cancel(struct runtime_member *member)
 {
 	shipopt_carrier *carrier = CONTAINER_OF(member, shipopt_carrier, member);
 	carrier_ref(carrier);
 	reactor_post(carrier->reactor, &carrier->cancel_task);
 }
 
-static void member_stop(struct runtime_member *member)
+static void carrier_member_stop(struct runtime_member *member)
 {
 	shipopt_carrier *carrier = CONTAINER_OF(member, shipopt_carrier, member);
-	runtime_call(carrier->reactor, release_reactor_parts, carrier);
+	runtime_call(carrier->reactor, carrier_release_reactor_parts, carrier);
 }
 
-static void fill_lane_options(const struct settings *settings, struct lane_options *options)
+static void carrier_fill_lane_options(const struct settings *settings, struct lane_options *options)
 {
 	lane_options_default(options);
 	options->is_adaptive = settings_number(settings, CARRIER_ADAPTIVE) != 0;
@@ -192,7 +192,7 @@ static void fill_lane_options(const struct settings *settings, struct lane_optio
 	options->breaker_window = settings_number(settings, CARRIER_BREAKER_WINDOW);
 }
 
-static int make_reactor_parts(shipopt_carrier *carrier, shipopt_error **ret_error)
+static int carrier_make_reactor_parts(shipopt_carrier *carrier, shipopt_error **ret_error)
 {
 	struct lane_options lane_options;
 	uint64_t seed;
@@ -202,14 +202,14 @@ static int make_reactor_parts(shipopt_carrier *carrier, shipopt_error **ret_erro
 		.connect_timeout_ms = settings_number(&carrier->settings, CARRIER_CONNECT_TIMEOUT_MS),
 		.connections_max = (size_t)settings_number(&carrier->settings, CARRIER_CONCURRENCY_MAX),
 	};
-	fill_lane_options(&carrier->settings, &lane_options);
+	carrier_fill_lane_options(&carrier->settings, &lane_options);
 	int r = random_bytes(&seed, sizeof(seed));
 	r = r < 0 ? r : runtime_reactor(carrier->runtime, &carrier->reactor);
 	r = r < 0 ? r : lane_new(carrier->reactor, &lane_options, seed, &carrier->lane);
 	return r < 0 ? r : http_engine_new(carrier->reactor, &http_options, &carrier->engine, ret_error);
 }
 
-static int check_config(const shipopt_carrier_config *config, shipopt_error **ret_error)
+static int carrier_check_config(const shipopt_carrier_config *config, shipopt_error **ret_error)
 {
 	const char *url = settings_text(&config->settings, CARRIER_BASE_URL);
 	if (!settings_text(&config->settings, CARRIER_API_KEY))
@@ -223,7 +223,7 @@ static int check_config(const shipopt_carrier_config *config, shipopt_error **re
 }
 
 /* Which books a purchase is written in: a wrong guess would buy for real what was tried out, or the other way round. */
-static int choose_mode(shipopt_carrier *carrier, shipopt_error **ret_error)
+static int carrier_choose_mode(shipopt_carrier *carrier, shipopt_error **ret_error)
 {
 	static const char *const modes[] = {"test", "production"};
 	const char *wanted = settings_text(&carrier->settings, CARRIER_MODE);
@@ -243,7 +243,8 @@ static int choose_mode(shipopt_carrier *carrier, shipopt_error **ret_error)
 				       "carrier setting mode: \"%s\" is not test or production", wanted);
 }
 
-static int copy_config(shipopt_carrier *carrier, const shipopt_carrier_config *config, shipopt_error **ret_error)
+static int carrier_copy_config(shipopt_carrier *carrier, const shipopt_carrier_config *config,
+	shipopt_error **ret_error)
 {
 	int r = settings_copy(&carrier->settings, &config->settings);
 	if (r < 0)
@@ -273,7 +274,7 @@ int shipopt_carrier_new(shipopt_runtime *runtime, const shipopt_carrier_config *
 		return error_set(ret_error, SHIPOPT_EINVAL,
 			"carrier: runtime, config and ret_carrier must not be NULL");
 	int r = runtime_check(runtime);
-	r = r < 0 ? r : check_config(config, ret_error);
+	r = r < 0 ? r : carrier_check_config(config, ret_error);
 	if (r < 0)
 		return r;
 	shipopt_carrier *carrier = mem_alloc_zero(sizeof(*carrier));
@@ -286,17 +287,17 @@ int shipopt_carrier_new(shipopt_runtime *runtime, const shipopt_carrier_config *
 	lane_group_init(&carrier->single_calls, 1);
 	carrier->runtime = runtime_ref(runtime);
 	carrier->provider = &provider_easypost;
-	carrier->cancel_task.run = cancel_task;
-	carrier->destroy_task.run = destroy_task;
-	carrier->member.cancel = member_cancel;
-	carrier->member.stop = member_stop;
-	r = copy_config(carrier, config, ret_error);
-	r = r < 0 ? r : choose_mode(carrier, ret_error);
-	r = r < 0 ? r : make_reactor_parts(carrier, ret_error);
+	carrier->cancel_task.run = carrier_cancel_task;
+	carrier->destroy_task.run = carrier_destroy_task;
+	carrier->member.cancel = carrier_member_cancel;
+	carrier->member.stop = carrier_member_stop;
+	r = carrier_copy_config(carrier, config, ret_error);
+	r = r < 0 ? r : carrier_choose_mode(carrier, ret_error);
+	r = r < 0 ? r : carrier_make_reactor_parts(carrier, ret_error);
 	r = r < 0 ? r : runtime_register(runtime, &carrier->member);
 	if (r < 0) {
 		/* Nothing has used the engine and the lane yet: they may go from this thread. */
-		release_reactor_parts(carrier);
+		carrier_release_reactor_parts(carrier);
 		carrier_free_memory(carrier);
 		return r;
 	}

@@ -14,7 +14,7 @@ const struct health_carrier *health_find(const struct health *health, const char
 	return NULL;
 }
 
-static struct health_carrier *find_or_add(struct health *health, const char *carrier)
+static struct health_carrier *health_find_or_add(struct health *health, const char *carrier)
 {
 	struct health_carrier *found = (struct health_carrier *)health_find(health, carrier);
 	if (found || text_is_empty(carrier) || strlen(carrier) >= HEALTH_NAME_SIZE)
@@ -34,7 +34,7 @@ static struct health_carrier *find_or_add(struct health *health, const char *car
 
 void health_observe(struct health *health, const char *carrier, bool failed)
 {
-	struct health_carrier *entry = find_or_add(health, carrier);
+	struct health_carrier *entry = health_find_or_add(health, carrier);
 	if (!entry)
 		return;
 	entry->failure_share += HEALTH_STEP * ((failed ? 1.0 : 0.0) - entry->failure_share);
@@ -42,7 +42,7 @@ void health_observe(struct health *health, const char *carrier, bool failed)
 }
 
 /* The first rate of its carrier in the list speaks for all of them. */
-static bool is_first_of_carrier(const shipopt_record *shipment, size_t index, const char *carrier)
+static bool health_is_first_of_carrier(const shipopt_record *shipment, size_t index, const char *carrier)
 {
 	for (size_t i = 0; i < index; i++) {
 		const shipopt_record *rate = shipopt_record_item(shipment, SHIPOPT_SHIPMENT_RATES, i);
@@ -53,7 +53,7 @@ static bool is_first_of_carrier(const shipopt_record *shipment, size_t index, co
 }
 
 /* The cheapest of a carrier's rates, if all of them are in one currency. */
-static void cheapest_renew(struct health_carrier *entry, const shipopt_record *shipment, const char *carrier)
+static void health_cheapest_renew(struct health_carrier *entry, const shipopt_record *shipment, const char *carrier)
 {
 	entry->cheapest = -1;
 	for (size_t i = 0; i < shipopt_record_count(shipment, SHIPOPT_SHIPMENT_RATES); i++) {
@@ -72,23 +72,23 @@ static void cheapest_renew(struct health_carrier *entry, const shipopt_record *s
 	}
 }
 
-static void observe_rates(struct health *health, const shipopt_record *shipment)
+static void health_observe_rates(struct health *health, const shipopt_record *shipment)
 {
 	for (size_t i = 0; i < shipopt_record_count(shipment, SHIPOPT_SHIPMENT_RATES); i++) {
 		const shipopt_record *rate = shipopt_record_item(shipment, SHIPOPT_SHIPMENT_RATES, i);
 		const char *carrier = shipopt_record_text(rate, SHIPOPT_RATE_CARRIER);
-		if (!carrier || !is_first_of_carrier(shipment, i, carrier))
+		if (!carrier || !health_is_first_of_carrier(shipment, i, carrier))
 			continue;
 		health_observe(health, carrier, false);
-		struct health_carrier *entry = find_or_add(health, carrier);
+		struct health_carrier *entry = health_find_or_add(health, carrier);
 		if (entry)
-			cheapest_renew(entry, shipment, carrier);
+			health_cheapest_renew(entry, shipment, carrier);
 	}
 }
 
 void health_observe_shipment(struct health *health, const shipopt_record *shipment)
 {
-	observe_rates(health, shipment);
+	health_observe_rates(health, shipment);
 	for (size_t i = 0; i < shipopt_record_count(shipment, SHIPOPT_SHIPMENT_MESSAGES); i++) {
 		const shipopt_record *message = shipopt_record_item(shipment, SHIPOPT_SHIPMENT_MESSAGES, i);
 		const char *carrier = shipopt_record_text(message, SHIPOPT_MESSAGE_CARRIER);

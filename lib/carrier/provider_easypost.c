@@ -17,7 +17,7 @@ static const char *easypost_mode_of_key(const char *api_key)
 }
 
 /* Ids and codes come from files and servers: whatever is not plainly a path segment is percent-encoded (RFC 3986). */
-static int append_segment(struct buffer *path, const char *segment)
+static int provider_easypost_append_segment(struct buffer *path, const char *segment)
 {
 	static const char digits[] = "0123456789ABCDEF";
 	int r = 0;
@@ -36,21 +36,21 @@ static int append_segment(struct buffer *path, const char *segment)
 }
 
 /* "/shipments/{id}/buy" from its three parts; `action` may be NULL. */
-static int set_path(struct call *call, const char *collection, const char *id, const char *action)
+static int provider_easypost_set_path(struct call *call, const char *collection, const char *id, const char *action)
 {
 	int r = buffer_append_format(&call->path, "/%s", collection);
 	if (r == 0 && id) {
 		if (text_is_empty(id))
 			return SHIPOPT_EINVAL;
 		r = buffer_append_byte(&call->path, '/');
-		r = r < 0 ? r : append_segment(&call->path, id);
+		r = r < 0 ? r : provider_easypost_append_segment(&call->path, id);
 		r = r < 0 ? r : buffer_append_text(&call->id, id);
 	}
 	return r == 0 && action ? buffer_append_format(&call->path, "/%s", action) : r;
 }
 
-static void set_kind(struct call *call, const char *method, enum lane_class class, enum lane_endpoint endpoint,
-	enum call_repeat repeat, int record_kind)
+static void provider_easypost_set_kind(struct call *call, const char *method, enum lane_class class,
+	enum lane_endpoint endpoint, enum call_repeat repeat, int record_kind)
 {
 	call->method = method;
 	call->class = class;
@@ -60,13 +60,13 @@ static void set_kind(struct call *call, const char *method, enum lane_class clas
 	call->has_body = strcmp(method, "GET") != 0;
 }
 
-static int finish_body(struct call *call, struct json_writer *writer)
+static int provider_easypost_finish_body(struct call *call, struct json_writer *writer)
 {
 	call->has_body = true;
 	return json_writer_finish(writer);
 }
 
-static int set_empty_body(struct call *call)
+static int provider_easypost_set_empty_body(struct call *call)
 {
 	call->has_body = true;
 	return buffer_append_text(&call->body, "{}");
@@ -75,15 +75,16 @@ static int set_empty_body(struct call *call)
 static int easypost_create_shipment(struct call *call, const shipopt_record *shipment)
 {
 	struct json_writer writer;
-	set_kind(call, "POST", LANE_CREATE, LANE_ENDPOINT_CREATE, REPEAT_UNSENT, SHIPOPT_RECORD_SHIPMENT);
+	provider_easypost_set_kind(call, "POST", LANE_CREATE, LANE_ENDPOINT_CREATE, REPEAT_UNSENT,
+		SHIPOPT_RECORD_SHIPMENT);
 	json_writer_init(&writer, &call->body);
 	json_begin_object(&writer);
 	json_write_key(&writer, "shipment");
 	int r = record_encode(shipment, RECORD_ENCODE_CREATION, &writer);
 	json_end_object(&writer);
-	int finished = finish_body(call, &writer);
+	int finished = provider_easypost_finish_body(call, &writer);
 	r = r < 0 ? r : finished;
-	return r < 0 ? r : set_path(call, "shipments", NULL, NULL);
+	return r < 0 ? r : provider_easypost_set_path(call, "shipments", NULL, NULL);
 }
 
 static int easypost_buy_shipment(struct call *call, const char *id, const char *rate_id, int64_t insurance)
@@ -91,7 +92,7 @@ static int easypost_buy_shipment(struct call *call, const char *id, const char *
 	struct json_writer writer;
 	if (text_is_empty(rate_id))
 		return SHIPOPT_EINVAL;
-	set_kind(call, "POST", LANE_BUY, LANE_ENDPOINT_BUY, REPEAT_UNSENT, SHIPOPT_RECORD_SHIPMENT);
+	provider_easypost_set_kind(call, "POST", LANE_BUY, LANE_ENDPOINT_BUY, REPEAT_UNSENT, SHIPOPT_RECORD_SHIPMENT);
 	call->is_purchase = true;
 	json_writer_init(&writer, &call->body);
 	json_begin_object(&writer);
@@ -105,28 +106,30 @@ static int easypost_buy_shipment(struct call *call, const char *id, const char *
 		json_member_text(&writer, "insurance", amount);
 	}
 	json_end_object(&writer);
-	int r = finish_body(call, &writer);
-	return r < 0 ? r : set_path(call, "shipments", id, "buy");
+	int r = provider_easypost_finish_body(call, &writer);
+	return r < 0 ? r : provider_easypost_set_path(call, "shipments", id, "buy");
 }
 
 static int easypost_retrieve_shipment(struct call *call, const char *id)
 {
-	set_kind(call, "GET", LANE_READ, LANE_ENDPOINT_READ, REPEAT_ALWAYS, SHIPOPT_RECORD_SHIPMENT);
-	return set_path(call, "shipments", id, NULL);
+	provider_easypost_set_kind(call, "GET", LANE_READ, LANE_ENDPOINT_READ, REPEAT_ALWAYS, SHIPOPT_RECORD_SHIPMENT);
+	return provider_easypost_set_path(call, "shipments", id, NULL);
 }
 
 static int easypost_rerate_shipment(struct call *call, const char *id)
 {
-	set_kind(call, "POST", LANE_CREATE, LANE_ENDPOINT_CREATE, REPEAT_ALWAYS, SHIPOPT_RECORD_SHIPMENT);
-	int r = set_empty_body(call);
-	return r < 0 ? r : set_path(call, "shipments", id, "rerate");
+	provider_easypost_set_kind(call, "POST", LANE_CREATE, LANE_ENDPOINT_CREATE, REPEAT_ALWAYS,
+		SHIPOPT_RECORD_SHIPMENT);
+	int r = provider_easypost_set_empty_body(call);
+	return r < 0 ? r : provider_easypost_set_path(call, "shipments", id, "rerate");
 }
 
 static int easypost_refund_shipment(struct call *call, const char *id)
 {
-	set_kind(call, "POST", LANE_CREATE, LANE_ENDPOINT_CREATE, REPEAT_UNSENT, SHIPOPT_RECORD_SHIPMENT);
-	int r = set_empty_body(call);
-	return r < 0 ? r : set_path(call, "shipments", id, "refund");
+	provider_easypost_set_kind(call, "POST", LANE_CREATE, LANE_ENDPOINT_CREATE, REPEAT_UNSENT,
+		SHIPOPT_RECORD_SHIPMENT);
+	int r = provider_easypost_set_empty_body(call);
+	return r < 0 ? r : provider_easypost_set_path(call, "shipments", id, "refund");
 }
 
 static int easypost_create_tracker(struct call *call, const char *tracking_code, const char *carrier_name)
@@ -134,7 +137,7 @@ static int easypost_create_tracker(struct call *call, const char *tracking_code,
 	struct json_writer writer;
 	if (text_is_empty(tracking_code))
 		return SHIPOPT_EINVAL;
-	set_kind(call, "POST", LANE_READ, LANE_ENDPOINT_READ, REPEAT_ALWAYS, SHIPOPT_RECORD_TRACKER);
+	provider_easypost_set_kind(call, "POST", LANE_READ, LANE_ENDPOINT_READ, REPEAT_ALWAYS, SHIPOPT_RECORD_TRACKER);
 	json_writer_init(&writer, &call->body);
 	json_begin_object(&writer);
 	json_write_key(&writer, "tracker");
@@ -144,21 +147,22 @@ static int easypost_create_tracker(struct call *call, const char *tracking_code,
 		json_member_text(&writer, "carrier", carrier_name);
 	json_end_object(&writer);
 	json_end_object(&writer);
-	int r = finish_body(call, &writer);
-	return r < 0 ? r : set_path(call, "trackers", NULL, NULL);
+	int r = provider_easypost_finish_body(call, &writer);
+	return r < 0 ? r : provider_easypost_set_path(call, "trackers", NULL, NULL);
 }
 
 static int easypost_retrieve_tracker(struct call *call, const char *id)
 {
-	set_kind(call, "GET", LANE_READ, LANE_ENDPOINT_READ, REPEAT_ALWAYS, SHIPOPT_RECORD_TRACKER);
-	return set_path(call, "trackers", id, NULL);
+	provider_easypost_set_kind(call, "GET", LANE_READ, LANE_ENDPOINT_READ, REPEAT_ALWAYS, SHIPOPT_RECORD_TRACKER);
+	return provider_easypost_set_path(call, "trackers", id, NULL);
 }
 
 static int easypost_create_address(struct call *call, const shipopt_record *address, int verify)
 {
 	struct json_writer writer;
 	/* An address costs nothing and a second copy harms nobody. */
-	set_kind(call, "POST", LANE_CREATE, LANE_ENDPOINT_CREATE, REPEAT_ALWAYS, SHIPOPT_RECORD_ADDRESS);
+	provider_easypost_set_kind(call, "POST", LANE_CREATE, LANE_ENDPOINT_CREATE, REPEAT_ALWAYS,
+		SHIPOPT_RECORD_ADDRESS);
 	json_writer_init(&writer, &call->body);
 	json_begin_object(&writer);
 	json_write_key(&writer, "address");
@@ -168,16 +172,16 @@ static int easypost_create_address(struct call *call, const shipopt_record *addr
 	if (verify == SHIPOPT_VERIFY_STRICT)
 		json_member_bool(&writer, "verify_strict", true);
 	json_end_object(&writer);
-	int finished = finish_body(call, &writer);
+	int finished = provider_easypost_finish_body(call, &writer);
 	r = r < 0 ? r : finished;
-	return r < 0 ? r : set_path(call, "addresses", NULL, NULL);
+	return r < 0 ? r : provider_easypost_set_path(call, "addresses", NULL, NULL);
 }
 
 static int easypost_verify_address(struct call *call, const char *id)
 {
-	set_kind(call, "GET", LANE_READ, LANE_ENDPOINT_READ, REPEAT_ALWAYS, SHIPOPT_RECORD_ADDRESS);
+	provider_easypost_set_kind(call, "GET", LANE_READ, LANE_ENDPOINT_READ, REPEAT_ALWAYS, SHIPOPT_RECORD_ADDRESS);
 	call->record_member = "address";
-	int r = set_path(call, "addresses", id, "verify");
+	int r = provider_easypost_set_path(call, "addresses", id, "verify");
 	buffer_clear(&call->id); /* the answer is a corrected copy, with an id of its own */
 	return r;
 }

@@ -25,7 +25,7 @@ int quote_request(const shipopt_record *shipment, shipopt_record **ret_request)
 
 /* ---- the digest -------------------------------------------------------------------------------------------- */
 
-static int mask_contact(shipopt_record *shipment, int address_field)
+static int quote_mask_contact(shipopt_record *shipment, int address_field)
 {
 	static const int fields[] = {SHIPOPT_ADDRESS_NAME, SHIPOPT_ADDRESS_PHONE, SHIPOPT_ADDRESS_EMAIL};
 	shipopt_record *address;
@@ -38,13 +38,13 @@ static int mask_contact(shipopt_record *shipment, int address_field)
 	return r;
 }
 
-static int compare_texts(const void *a, const void *b)
+static int quote_compare_texts(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* An array of ids, in which the order says nothing. Anything else stays as it is. */
-static int sort_accounts(shipopt_record *shipment)
+static int quote_sort_accounts(shipopt_record *shipment)
 {
 	json_document *document CLEANUP_JSON = NULL;
 	struct buffer sorted;
@@ -65,7 +65,7 @@ static int sort_accounts(shipopt_record *shipment)
 			return 0;
 	if (count == 0)
 		return 0;
-	qsort(ids, count, sizeof(*ids), compare_texts);
+	qsort(ids, count, sizeof(*ids), quote_compare_texts);
 	buffer_init(&sorted, BUFFER_LIMIT_DEFAULT);
 	json_writer_init(&writer, &sorted);
 	json_begin_array(&writer);
@@ -79,13 +79,13 @@ static int sort_accounts(shipopt_record *shipment)
 }
 
 /* Options that only appear on the label or the invoice. */
-static bool is_printed_only(const char *name)
+static bool quote_is_printed_only(const char *name)
 {
 	return text_has_prefix(name, "print_custom") || text_has_prefix(name, "label_") ||
 		text_equal(name, "invoice_number") || text_equal(name, "po_sort");
 }
 
-static int leave_out_printed(shipopt_record *shipment)
+static int quote_leave_out_printed(shipopt_record *shipment)
 {
 	json_document *document CLEANUP_JSON = NULL;
 	struct buffer kept;
@@ -102,7 +102,7 @@ static int leave_out_printed(shipopt_record *shipment)
 	json_writer_init(&writer, &kept);
 	json_begin_object(&writer);
 	for (json_members(json_root(document), &it); json_next(&it);) {
-		if (is_printed_only(it.key) || !json_source(it.value, &bytes, &length))
+		if (quote_is_printed_only(it.key) || !json_source(it.value, &bytes, &length))
 			continue;
 		json_write_key(&writer, it.key);
 		json_write_raw(&writer, bytes, length);
@@ -121,15 +121,15 @@ int quote_digest(const shipopt_record *request, char ret_hex[HASH_HEX_SIZE])
 	shipopt_record *normal CLEANUP_RECORD = NULL;
 	int r = shipopt_record_copy(request, &normal);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(addresses); i++)
-		r = mask_contact(normal, addresses[i]);
-	r = r < 0 ? r : sort_accounts(normal);
-	r = r < 0 ? r : leave_out_printed(normal);
+		r = quote_mask_contact(normal, addresses[i]);
+	r = r < 0 ? r : quote_sort_accounts(normal);
+	r = r < 0 ? r : quote_leave_out_printed(normal);
 	return r < 0 ? r : record_fingerprint(normal, ret_hex);
 }
 
 /* ---- the answer -------------------------------------------------------------------------------------------- */
 
-static int copy_items(const shipopt_record *from, int field, shipopt_record *to)
+static int quote_copy_items(const shipopt_record *from, int field, shipopt_record *to)
 {
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < shipopt_record_count(from, field); i++) {
@@ -155,8 +155,8 @@ void quote_take_rates(struct exchange *exchange)
 	const char *mode = shipopt_record_text(answer, SHIPOPT_SHIPMENT_MODE);
 	if (r == 0 && mode)
 		r = shipopt_record_set_text(quote, SHIPOPT_SHIPMENT_MODE, mode);
-	r = r < 0 ? r : copy_items(answer, SHIPOPT_SHIPMENT_RATES, quote);
-	r = r < 0 ? r : copy_items(answer, SHIPOPT_SHIPMENT_MESSAGES, quote);
+	r = r < 0 ? r : quote_copy_items(answer, SHIPOPT_SHIPMENT_RATES, quote);
+	r = r < 0 ? r : quote_copy_items(answer, SHIPOPT_SHIPMENT_MESSAGES, quote);
 	r = r < 0 ? r : shipopt_record_encode(quote, SHIPOPT_ENCODE_ALL, &json);
 	if (r < 0)
 		exchange_drop_answer(exchange, r);
@@ -166,7 +166,7 @@ void quote_take_rates(struct exchange *exchange)
 
 /* ---- the call ---------------------------------------------------------------------------------------------- */
 
-static int write_quote(struct call_op *self, const shipopt_record *shipment)
+static int quote_write_quote(struct call_op *self, const shipopt_record *shipment)
 {
 	shipopt_record *request CLEANUP_RECORD = NULL;
 	int r = quote_request(shipment, &request);
@@ -184,5 +184,5 @@ int shipopt_carrier_shipment_quote(shipopt_carrier *carrier, const shipopt_recor
 	if (shipopt_record_kind(shipment) != SHIPOPT_RECORD_SHIPMENT)
 		return SHIPOPT_EINVAL;
 	int r = call_op_new(carrier, done, userdata, ret_op, &self);
-	return r < 0 ? r : call_op_start(self, write_quote(self, shipment), ret_op);
+	return r < 0 ? r : call_op_start(self, quote_write_quote(self, shipment), ret_op);
 }

@@ -38,7 +38,7 @@ bool certificate_bundle_can_share(unsigned version_number, const char *tls_versi
 }
 
 /* Not an error of ours to keep: what went wrong is said by the path. */
-static int store_load(const char *path, X509_STORE **ret_store)
+static int certificate_store_load(const char *path, X509_STORE **ret_store)
 {
 	X509_STORE *store = fault_point() ? NULL : X509_STORE_new();
 	if (!store)
@@ -54,7 +54,7 @@ static int store_load(const char *path, X509_STORE **ret_store)
 	return 0;
 }
 
-static X509 *store_first(X509_STORE *store)
+static X509 *certificate_store_first(X509_STORE *store)
 {
 	STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(store);
 	for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
@@ -65,9 +65,9 @@ static X509 *store_first(X509_STORE *store)
 	return NULL;
 }
 
-static int copy_first(struct certificate_bundle *bundle)
+static int certificate_copy_first(struct certificate_bundle *bundle)
 {
-	X509 *first = store_first(bundle->store);
+	X509 *first = certificate_store_first(bundle->store);
 	BIO *bio = first && !fault_point() ? BIO_new(BIO_s_mem()) : NULL;
 	char *bytes = NULL;
 	long length = 0;
@@ -84,12 +84,12 @@ static int copy_first(struct certificate_bundle *bundle)
 }
 
 /* The file must be loadable in both ways of using it, so it is always parsed once. */
-static int try_file(struct certificate_bundle *bundle, const char *path)
+static int certificate_try_file(struct certificate_bundle *bundle, const char *path)
 {
 	bundle->file = mem_copy_text(path);
-	int r = bundle->file ? store_load(path, &bundle->store) : SHIPOPT_ENOMEM;
+	int r = bundle->file ? certificate_store_load(path, &bundle->store) : SHIPOPT_ENOMEM;
 	if (r == 0)
-		r = copy_first(bundle);
+		r = certificate_copy_first(bundle);
 	bool is_shared = bundle->is_shared;
 	if (r < 0 || !is_shared) {
 		char *file = r < 0 ? NULL : TAKE(bundle->file);
@@ -100,17 +100,18 @@ static int try_file(struct certificate_bundle *bundle, const char *path)
 	return r;
 }
 
-static int load_wanted(struct certificate_bundle *bundle, const char *path, const char *where,
+static int certificate_load_wanted(struct certificate_bundle *bundle, const char *path, const char *where,
 	shipopt_error **ret_error)
 {
-	int r = try_file(bundle, path);
+	int r = certificate_try_file(bundle, path);
 	if (r == SHIPOPT_ETLS)
 		return error_set(ret_error, r, "certificate bundle \"%s\" (%s) is not readable or holds no certificate",
 			path, where);
 	return r < 0 ? error_set(ret_error, r, "out of memory while loading certificate bundle \"%s\"", path) : 0;
 }
 
-static int load_found(struct certificate_bundle *bundle, const char *from_libcurl, shipopt_error **ret_error)
+static int certificate_load_found(struct certificate_bundle *bundle, const char *from_libcurl,
+	shipopt_error **ret_error)
 {
 	struct buffer places;
 	buffer_init(&places, PLACES_LIMIT);
@@ -120,7 +121,7 @@ static int load_found(struct certificate_bundle *bundle, const char *from_libcur
 		if (text_is_empty(path))
 			continue;
 		if (access(path, R_OK) == 0)
-			r = try_file(bundle, path);
+			r = certificate_try_file(bundle, path);
 		if (r == SHIPOPT_ETLS && buffer_append_format(&places, ", %s", path) < 0)
 			r = SHIPOPT_ENOMEM;
 	}
@@ -141,11 +142,11 @@ int certificate_bundle_load(struct certificate_bundle *bundle, const char *setti
 	*bundle = (struct certificate_bundle){
 		.is_shared = certificate_bundle_can_share(version->version_num, version->ssl_version)};
 	if (!text_is_empty(setting))
-		return load_wanted(bundle, setting, "setting ca_file", ret_error);
+		return certificate_load_wanted(bundle, setting, "setting ca_file", ret_error);
 	const char *from_environment = getenv("SSL_CERT_FILE");
 	if (!text_is_empty(from_environment))
-		return load_wanted(bundle, from_environment, "environment SSL_CERT_FILE", ret_error);
-	return load_found(bundle, version->cainfo, ret_error);
+		return certificate_load_wanted(bundle, from_environment, "environment SSL_CERT_FILE", ret_error);
+	return certificate_load_found(bundle, version->cainfo, ret_error);
 }
 
 void certificate_bundle_free(struct certificate_bundle *bundle)
@@ -156,7 +157,7 @@ void certificate_bundle_free(struct certificate_bundle *bundle)
 	*bundle = (struct certificate_bundle){0};
 }
 
-static CURLcode on_tls_context(CURL *easy, void *context, void *userdata)
+static CURLcode certificate_on_tls_context(CURL *easy, void *context, void *userdata)
 {
 	SSL_CTX_set1_cert_store(context, userdata);
 	return CURLE_OK;
@@ -173,6 +174,6 @@ bool certificate_bundle_apply(struct certificate_bundle *bundle, CURL *easy)
 	if (!ok || !bundle->is_shared)
 		return ok && curl_easy_setopt(easy, CURLOPT_CAINFO, bundle->file) == CURLE_OK;
 	return curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &bundle->first) == CURLE_OK &&
-		curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls_context) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, certificate_on_tls_context) == CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, bundle->store) == CURLE_OK;
 }

@@ -21,7 +21,7 @@ void engine_schedule(struct http_engine *engine, int64_t due_us)
 }
 
 /* Ends the transfer of `easy` in the next turn. Handles of libcurl's own have no transfer. */
-static void mark_failure(CURL *easy, int status)
+static void engine_mark_failure(CURL *easy, int status)
 {
 	struct http_transfer *transfer = NULL;
 	if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer) != CURLE_OK || !transfer)
@@ -33,7 +33,7 @@ static void mark_failure(CURL *easy, int status)
 
 /* --- descriptors --- */
 
-static void socket_ready(struct watch *watch, unsigned events)
+static void engine_socket_ready(struct watch *watch, unsigned events)
 {
 	struct http_socket *socket = CONTAINER_OF(watch, struct http_socket, watch);
 	struct http_multi *multi = socket->multi;
@@ -47,7 +47,7 @@ static void socket_ready(struct watch *watch, unsigned events)
 	ASSERT(code == CURLM_OK || code == CURLM_OUT_OF_MEMORY || code == CURLM_INTERNAL_ERROR);
 }
 
-static int socket_open(struct http_multi *multi, curl_socket_t fd, unsigned events)
+static int engine_socket_open(struct http_multi *multi, curl_socket_t fd, unsigned events)
 {
 	struct http_engine *engine = multi->engine;
 	struct list_node *node = list_pop_front(&engine->sockets_spare);
@@ -58,7 +58,7 @@ static int socket_open(struct http_multi *multi, curl_socket_t fd, unsigned even
 	if (!node)
 		list_init(&socket->node);
 	socket->multi = multi;
-	socket->watch = (struct watch){.ready = socket_ready};
+	socket->watch = (struct watch){.ready = engine_socket_ready};
 	int r = fault_point() ? SHIPOPT_EIO : watch_start(engine->reactor, &socket->watch, fd, events);
 	if (r == 0 && curl_multi_assign(multi->handle, fd, socket) != CURLM_OK) {
 		watch_stop(&socket->watch);
@@ -68,7 +68,7 @@ static int socket_open(struct http_multi *multi, curl_socket_t fd, unsigned even
 	return r;
 }
 
-static void socket_close(struct http_socket *socket)
+static void engine_socket_close(struct http_socket *socket)
 {
 	struct http_engine *engine = socket->multi->engine;
 	watch_stop(&socket->watch);
@@ -76,29 +76,29 @@ static void socket_close(struct http_socket *socket)
 	list_push_front(&engine->sockets_spare, &socket->node);
 }
 
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, void *socket_pointer)
+static int engine_on_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, void *socket_pointer)
 {
 	struct http_multi *multi = userdata;
 	struct http_socket *socket = socket_pointer;
 	if (what == CURL_POLL_REMOVE) {
 		if (socket)
-			socket_close(socket);
+			engine_socket_close(socket);
 		return 0;
 	}
 	unsigned events = (what & CURL_POLL_IN ? REACTOR_READ : 0U) | (what & CURL_POLL_OUT ? REACTOR_WRITE : 0U);
 	int r = 0;
 	if (!socket)
-		r = socket_open(multi, fd, events);
+		r = engine_socket_open(multi, fd, events);
 	else if (socket->watch.events != events)
 		r = fault_point() ? SHIPOPT_EIO : watch_change(&socket->watch, events);
 	if (r < 0)
-		mark_failure(easy, r);
+		engine_mark_failure(easy, r);
 	return 0;
 }
 
 /* --- multis --- */
 
-static int on_timer(CURLM *handle, long timeout_ms, void *userdata)
+static int engine_on_timer(CURLM *handle, long timeout_ms, void *userdata)
 {
 	struct http_multi *multi = userdata;
 	if (timeout_ms < 0) {
@@ -110,7 +110,7 @@ static int on_timer(CURLM *handle, long timeout_ms, void *userdata)
 	return 0;
 }
 
-static void multi_free(struct http_multi *multi)
+static void engine_multi_free(struct http_multi *multi)
 {
 	if (!multi)
 		return;
@@ -121,7 +121,7 @@ static void multi_free(struct http_multi *multi)
 
 #define SET(option, value) (ok = ok && !fault_point() && curl_multi_setopt(multi->handle, option, value) == CURLM_OK)
 
-static int multi_new(struct http_engine *engine, struct http_multi **ret_multi)
+static int engine_multi_new(struct http_engine *engine, struct http_multi **ret_multi)
 {
 	struct http_multi *multi = mem_alloc_zero(sizeof(*multi));
 	if (!multi)
@@ -131,13 +131,13 @@ static int multi_new(struct http_engine *engine, struct http_multi **ret_multi)
 	multi->due_us = INT64_MAX;
 	multi->handle = fault_point() ? NULL : curl_multi_init();
 	bool ok = multi->handle != NULL;
-	SET(CURLMOPT_SOCKETFUNCTION, on_socket);
+	SET(CURLMOPT_SOCKETFUNCTION, engine_on_socket);
 	SET(CURLMOPT_SOCKETDATA, multi);
-	SET(CURLMOPT_TIMERFUNCTION, on_timer);
+	SET(CURLMOPT_TIMERFUNCTION, engine_on_timer);
 	SET(CURLMOPT_TIMERDATA, multi);
 	SET(CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
 	if (!ok) {
-		multi_free(multi);
+		engine_multi_free(multi);
 		return SHIPOPT_ENOMEM;
 	}
 	*ret_multi = multi;
@@ -168,13 +168,13 @@ static int engine_multi(struct http_engine *engine, struct http_multi **ret_mult
 	if (engine->multi_count == HTTP_MULTIS_MAX)
 		return SHIPOPT_EAGAIN;
 	struct http_multi *multi = NULL;
-	int r = multi_new(engine, &multi);
+	int r = engine_multi_new(engine, &multi);
 	if (r < 0)
 		return r;
 	engine->multis[engine->multi_count++] = multi;
 	if (!engine_share_connections(engine)) {
 		engine->multi_count--;
-		multi_free(multi);
+		engine_multi_free(multi);
 		return SHIPOPT_ENOMEM;
 	}
 	*ret_multi = multi;
@@ -184,7 +184,7 @@ static int engine_multi(struct http_engine *engine, struct http_multi **ret_mult
 /* --- transfers --- */
 
 /* Back to the stock, where its easy handle waits for the next request. */
-static void transfer_give_back(struct http_transfer *transfer)
+static void engine_transfer_give_back(struct http_transfer *transfer)
 {
 	struct http_engine *engine = transfer->engine;
 	transfer_clear(transfer);
@@ -197,7 +197,7 @@ static void transfer_give_back(struct http_transfer *transfer)
 	engine->stock_count++;
 }
 
-static int transfer_take(struct http_engine *engine, struct http_transfer **ret_transfer)
+static int engine_transfer_take(struct http_engine *engine, struct http_transfer **ret_transfer)
 {
 	struct list_node *node = list_pop_front(&engine->stock);
 	if (!node)
@@ -207,7 +207,7 @@ static int transfer_take(struct http_engine *engine, struct http_transfer **ret_
 	return 0;
 }
 
-static int transfer_add(struct http_transfer *transfer, struct http_multi *multi)
+static int engine_transfer_add(struct http_transfer *transfer, struct http_multi *multi)
 {
 	struct http_engine *engine = multi->engine;
 	CURLMcode code = fault_point() ? CURLM_OUT_OF_MEMORY : curl_multi_add_handle(multi->handle, transfer->easy);
@@ -222,7 +222,7 @@ static int transfer_add(struct http_transfer *transfer, struct http_multi *multi
 }
 
 /* Takes it off the wire; `done` runs in the next turn. */
-static void transfer_finish(struct http_transfer *transfer, CURLcode code)
+static void engine_transfer_finish(struct http_transfer *transfer, CURLcode code)
 {
 	struct http_engine *engine = transfer->engine;
 	struct http_multi *multi = TAKE(transfer->multi);
@@ -237,7 +237,7 @@ static void transfer_finish(struct http_transfer *transfer, CURLcode code)
 }
 
 /* For a transfer that found its connection unclean: once more, on a fresh one. Nothing was sent. */
-static bool transfer_replace_connection(struct http_transfer *transfer)
+static bool engine_transfer_replace_connection(struct http_transfer *transfer)
 {
 	struct http_multi *multi = transfer->multi;
 	if (!transfer->is_unclean || transfer->failure)
@@ -251,7 +251,7 @@ static bool transfer_replace_connection(struct http_transfer *transfer)
 	return false;
 }
 
-static int check_request(const struct http_request *request)
+static int engine_check_request(const struct http_request *request)
 {
 	static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
 	bool is_known = false;
@@ -272,15 +272,15 @@ int http_send(struct http_engine *engine, struct http_request *request)
 	struct http_multi *multi = NULL;
 	struct http_transfer *transfer = NULL;
 	ASSERT(!request->transfer);
-	int r = check_request(request);
+	int r = engine_check_request(request);
 	r = r < 0 ? r : engine_multi(engine, &multi);
-	r = r < 0 ? r : transfer_take(engine, &transfer);
+	r = r < 0 ? r : engine_transfer_take(engine, &transfer);
 	if (r < 0)
 		return r;
 	r = transfer_prepare(transfer, request);
-	r = r < 0 ? r : transfer_add(transfer, multi);
+	r = r < 0 ? r : engine_transfer_add(transfer, multi);
 	if (r < 0) {
-		transfer_give_back(transfer);
+		engine_transfer_give_back(transfer);
 		return r;
 	}
 	request->transfer = transfer;
@@ -293,7 +293,7 @@ void http_cancel(struct http_request *request)
 	if (!transfer || !transfer->multi)
 		return;
 	transfer->failure = SHIPOPT_ECANCELED;
-	transfer_finish(transfer, CURLE_OK);
+	engine_transfer_finish(transfer, CURLE_OK);
 }
 
 void http_request_clear(struct http_request *request)
@@ -312,7 +312,7 @@ void http_request_clear(struct http_request *request)
 
 /* --- the turn --- */
 
-static void multi_run(struct http_multi *multi)
+static void engine_multi_run(struct http_multi *multi)
 {
 	int running;
 	multi->due_us = INT64_MAX;
@@ -323,10 +323,10 @@ static void multi_run(struct http_multi *multi)
 	 * and would say nothing more: so ask. */
 	long timeout_ms = -1;
 	if (multi->due_us == INT64_MAX && curl_multi_timeout(multi->handle, &timeout_ms) == CURLM_OK && timeout_ms >= 0)
-		on_timer(multi->handle, timeout_ms, multi);
+		engine_on_timer(multi->handle, timeout_ms, multi);
 }
 
-static void multi_collect(struct http_multi *multi)
+static void engine_multi_collect(struct http_multi *multi)
 {
 	int left;
 	CURLMsg *message;
@@ -336,8 +336,8 @@ static void multi_collect(struct http_multi *multi)
 		CURLcode code = message->data.result;
 		(void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
 		ASSERT(message->msg == CURLMSG_DONE && transfer && transfer->multi == multi);
-		if (!transfer_replace_connection(transfer))
-			transfer_finish(transfer, code);
+		if (!engine_transfer_replace_connection(transfer))
+			engine_transfer_finish(transfer, code);
 	}
 }
 
@@ -348,7 +348,7 @@ static void engine_end_marked(struct http_engine *engine)
 		LIST_FOREACH(node, &engine->multis[i]->transfers) {
 			struct http_transfer *transfer = LIST_MEMBER(node, struct http_transfer, node);
 			if (transfer->failure)
-				transfer_finish(transfer, CURLE_OK);
+				engine_transfer_finish(transfer, CURLE_OK);
 		}
 	}
 }
@@ -362,7 +362,7 @@ static void engine_deliver(struct http_engine *engine)
 	while ((node = list_pop_front(&finished))) {
 		struct http_transfer *transfer = LIST_MEMBER(node, struct http_transfer, node);
 		struct http_request *request = transfer->request;
-		transfer_give_back(transfer);
+		engine_transfer_give_back(transfer);
 		request->transfer = NULL;
 		request->done(request);
 	}
@@ -374,10 +374,10 @@ static void engine_turn(struct timer *timer)
 	int64_t now_us = clock_now_us(), next_us = INT64_MAX;
 	for (size_t i = 0; i < engine->multi_count; i++)
 		if (engine->multis[i]->due_us <= now_us)
-			multi_run(engine->multis[i]);
+			engine_multi_run(engine->multis[i]);
 	for (size_t i = 0; i < engine->multi_count; i++)
 		if (engine->multis[i]->is_touched)
-			multi_collect(engine->multis[i]);
+			engine_multi_collect(engine->multis[i]);
 	if (engine->has_marked)
 		engine_end_marked(engine);
 	engine_deliver(engine);
@@ -394,7 +394,7 @@ static void engine_turn(struct timer *timer)
 /* --- the engine --- */
 
 /* libcurl is set up once and never torn down: others in the process may use it. */
-static int library_init(shipopt_error **ret_error)
+static int engine_library_init(shipopt_error **ret_error)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	static bool is_ready;
@@ -416,7 +416,7 @@ static int library_init(shipopt_error **ret_error)
 
 /* As many as leave each multi its share of the kept connections when all of them are in use: a multi with more transfers than
  * connections to keep closes one after each answer. */
-static size_t transfers_per_multi(size_t connections_max)
+static size_t engine_transfers_per_multi(size_t connections_max)
 {
 	size_t multis = (connections_max + HTTP_CONNECTIONS_PER_MULTI - 1) / HTTP_CONNECTIONS_PER_MULTI;
 	return multis > 1 ? (connections_max + multis - 1) / multis : HTTP_CONNECTIONS_PER_MULTI;
@@ -429,7 +429,7 @@ static void engine_init(struct http_engine *engine, struct reactor *reactor, con
 	engine->connect_timeout_ms =
 		connect_ms > 0 ? MIN(connect_ms, (int64_t)INT32_MAX) : HTTP_CONNECT_TIMEOUT_MS_DEFAULT;
 	engine->connections_max = options->connections_max ? options->connections_max : HTTP_CONNECTIONS_DEFAULT;
-	engine->transfers_per_multi = transfers_per_multi(engine->connections_max);
+	engine->transfers_per_multi = engine_transfers_per_multi(engine->connections_max);
 	engine->proxy = mem_copy_text(options->proxy ? options->proxy : "");
 	engine->user_agent =
 		mem_copy_text(options->user_agent ? options->user_agent : "libshipopt/" SHIPOPT_VERSION_STRING);
@@ -447,7 +447,7 @@ static void engine_init(struct http_engine *engine, struct reactor *reactor, con
 int http_engine_new(struct reactor *reactor, const struct http_options *options, struct http_engine **ret_engine,
 	shipopt_error **ret_error)
 {
-	int r = library_init(ret_error);
+	int r = engine_library_init(ret_error);
 	if (r < 0)
 		return r;
 	struct http_engine *engine = mem_alloc_zero(sizeof(*engine));
@@ -467,7 +467,7 @@ int http_engine_new(struct reactor *reactor, const struct http_options *options,
 	return 0;
 }
 
-static void free_sockets(struct list_node *sockets)
+static void engine_free_sockets(struct list_node *sockets)
 {
 	struct list_node *node;
 	while ((node = list_pop_front(sockets))) {
@@ -486,10 +486,10 @@ void http_engine_free(struct http_engine *engine)
 	while ((node = list_pop_front(&engine->stock)))
 		transfer_free(LIST_MEMBER(node, struct http_transfer, node));
 	for (size_t i = 0; i < engine->multi_count; i++)
-		multi_free(engine->multis[i]);
+		engine_multi_free(engine->multis[i]);
 	tcp_table_done(&engine->connections);
-	free_sockets(&engine->sockets);
-	free_sockets(&engine->sockets_spare);
+	engine_free_sockets(&engine->sockets);
+	engine_free_sockets(&engine->sockets_spare);
 	timer_stop(&engine->timer);
 	certificate_bundle_free(&engine->bundle);
 	mem_free_secret(engine->proxy);

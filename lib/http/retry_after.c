@@ -15,12 +15,12 @@
 static const char month_names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 static const char *const day_names[] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
 
-static bool is_digit(char c)
+static bool retry_after_is_digit(char c)
 {
 	return c >= '0' && c <= '9';
 }
 
-static bool take_text(const char **cursor, const char *text)
+static bool retry_after_take_text(const char **cursor, const char *text)
 {
 	if (!text_has_prefix(*cursor, text))
 		return false;
@@ -28,12 +28,12 @@ static bool take_text(const char **cursor, const char *text)
 	return true;
 }
 
-static bool take_number(const char **cursor, int digits, int *ret_number)
+static bool retry_after_take_number(const char **cursor, int digits, int *ret_number)
 {
 	int number = 0;
 	for (int i = 0; i < digits; i++) {
 		char c = (*cursor)[i];
-		if (!is_digit(c))
+		if (!retry_after_is_digit(c))
 			return false;
 		number = number * 10 + (c - '0');
 	}
@@ -43,7 +43,7 @@ static bool take_number(const char **cursor, int digits, int *ret_number)
 }
 
 /* Counts from 1. */
-static bool take_month(const char **cursor, int *ret_month)
+static bool retry_after_take_month(const char **cursor, int *ret_month)
 {
 	for (int month = 1; month <= 12; month++) {
 		if (strncmp(*cursor, month_names + (month - 1) * 3, 3) == 0) {
@@ -55,10 +55,10 @@ static bool take_month(const char **cursor, int *ret_month)
 	return false;
 }
 
-static bool take_day_name(const char **cursor, bool *ret_is_long)
+static bool retry_after_take_day_name(const char **cursor, bool *ret_is_long)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(day_names); i++) {
-		*ret_is_long = take_text(cursor, day_names[i]);
+		*ret_is_long = retry_after_take_text(cursor, day_names[i]);
 		if (*ret_is_long)
 			return true;
 		if (strncmp(*cursor, day_names[i], 3) == 0) {
@@ -73,26 +73,31 @@ struct date {
 	int year, month, day, hour, minute, second;
 };
 
-static bool take_time(const char **cursor, struct date *date)
+static bool retry_after_take_time(const char **cursor, struct date *date)
 {
-	return take_number(cursor, 2, &date->hour) && take_text(cursor, ":") && take_number(cursor, 2, &date->minute) &&
-		take_text(cursor, ":") && take_number(cursor, 2, &date->second);
+	return retry_after_take_number(cursor, 2, &date->hour) && retry_after_take_text(cursor, ":") &&
+		retry_after_take_number(cursor, 2, &date->minute) && retry_after_take_text(cursor, ":") &&
+		retry_after_take_number(cursor, 2, &date->second);
 }
 
 /* "Sun, 06 Nov 1994 08:49:37 GMT" */
-static bool take_fixdate(const char **cursor, struct date *date)
+static bool retry_after_take_fixdate(const char **cursor, struct date *date)
 {
-	return take_text(cursor, ", ") && take_number(cursor, 2, &date->day) && take_text(cursor, " ") &&
-		take_month(cursor, &date->month) && take_text(cursor, " ") && take_number(cursor, 4, &date->year) &&
-		take_text(cursor, " ") && take_time(cursor, date) && take_text(cursor, " GMT");
+	return retry_after_take_text(cursor, ", ") && retry_after_take_number(cursor, 2, &date->day) &&
+		retry_after_take_text(cursor, " ") && retry_after_take_month(cursor, &date->month) &&
+		retry_after_take_text(cursor, " ") && retry_after_take_number(cursor, 4, &date->year) &&
+		retry_after_take_text(cursor, " ") && retry_after_take_time(cursor, date) &&
+		retry_after_take_text(cursor, " GMT");
 }
 
 /* "Sunday, 06-Nov-94 08:49:37 GMT": a year more than 50 years ahead is one of the past century. */
-static bool take_rfc850(const char **cursor, struct date *date, int year_now)
+static bool retry_after_take_rfc850(const char **cursor, struct date *date, int year_now)
 {
-	if (!(take_text(cursor, ", ") && take_number(cursor, 2, &date->day) && take_text(cursor, "-") &&
-		    take_month(cursor, &date->month) && take_text(cursor, "-") && take_number(cursor, 2, &date->year) &&
-		    take_text(cursor, " ") && take_time(cursor, date) && take_text(cursor, " GMT")))
+	if (!(retry_after_take_text(cursor, ", ") && retry_after_take_number(cursor, 2, &date->day) &&
+		    retry_after_take_text(cursor, "-") && retry_after_take_month(cursor, &date->month) &&
+		    retry_after_take_text(cursor, "-") && retry_after_take_number(cursor, 2, &date->year) &&
+		    retry_after_take_text(cursor, " ") && retry_after_take_time(cursor, date) &&
+		    retry_after_take_text(cursor, " GMT")))
 		return false;
 	date->year += year_now - year_now % 100;
 	if (date->year > year_now + 50)
@@ -101,17 +106,19 @@ static bool take_rfc850(const char **cursor, struct date *date, int year_now)
 }
 
 /* "Sun Nov  6 08:49:37 1994" */
-static bool take_asctime(const char **cursor, struct date *date)
+static bool retry_after_take_asctime(const char **cursor, struct date *date)
 {
-	if (!take_text(cursor, " ") || !take_month(cursor, &date->month) || !take_text(cursor, " "))
+	if (!retry_after_take_text(cursor, " ") || !retry_after_take_month(cursor, &date->month) ||
+		!retry_after_take_text(cursor, " "))
 		return false;
-	bool has_day = take_text(cursor, " ") ? take_number(cursor, 1, &date->day) : take_number(cursor, 2, &date->day);
-	return has_day && take_text(cursor, " ") && take_time(cursor, date) && take_text(cursor, " ") &&
-		take_number(cursor, 4, &date->year);
+	bool has_day = retry_after_take_text(cursor, " ") ? retry_after_take_number(cursor, 1, &date->day)
+							  : retry_after_take_number(cursor, 2, &date->day);
+	return has_day && retry_after_take_text(cursor, " ") && retry_after_take_time(cursor, date) &&
+		retry_after_take_text(cursor, " ") && retry_after_take_number(cursor, 4, &date->year);
 }
 
 /* Days from 1970-01-01 in the Gregorian calendar; March starts the year, so that the leap day is its last. */
-static int64_t days_from_date(const struct date *date)
+static int64_t retry_after_days_from_date(const struct date *date)
 {
 	int64_t year = date->year - (date->month <= 2);
 	int64_t era_year = year % 400, era = year / 400;
@@ -119,31 +126,31 @@ static int64_t days_from_date(const struct date *date)
 	return era * 146097 + era_year * 365 + era_year / 4 - era_year / 100 + day_of_year - 719468;
 }
 
-static int parse_date(const char *value, int64_t now_ms, int64_t *ret_at_ms)
+static int retry_after_parse_date(const char *value, int64_t now_ms, int64_t *ret_at_ms)
 {
 	struct date date;
 	bool is_long = false;
 	const char *rest = value, *name_end;
-	if (!take_day_name(&rest, &is_long))
+	if (!retry_after_take_day_name(&rest, &is_long))
 		return SHIPOPT_EPARSE;
 	name_end = rest;
 	int year_now = (int)(1970 + now_ms / (DAY_MS * 146097 / 400));
-	bool ok = is_long ? take_rfc850(&rest, &date, year_now) : take_fixdate(&rest, &date);
+	bool ok = is_long ? retry_after_take_rfc850(&rest, &date, year_now) : retry_after_take_fixdate(&rest, &date);
 	if (!ok && !is_long) {
 		rest = name_end;
-		ok = take_asctime(&rest, &date);
+		ok = retry_after_take_asctime(&rest, &date);
 	}
 	if (!ok || *rest || date.day < 1 || date.day > 31 || date.hour > 23 || date.minute > 59 || date.second > 60)
 		return SHIPOPT_EPARSE;
 	int64_t seconds = date.hour * 3600 + date.minute * 60 + date.second;
-	*ret_at_ms = days_from_date(&date) * DAY_MS + seconds * 1000;
+	*ret_at_ms = retry_after_days_from_date(&date) * DAY_MS + seconds * 1000;
 	return 0;
 }
 
-static int parse_seconds(const char *value, int64_t *ret_ms)
+static int retry_after_parse_seconds(const char *value, int64_t *ret_ms)
 {
 	int64_t seconds = 0;
-	for (; is_digit(*value); value++)
+	for (; retry_after_is_digit(*value); value++)
 		seconds = MIN(seconds * 10 + (*value - '0'), RETRY_AFTER_MAX_MS / 1000);
 	if (*value)
 		return SHIPOPT_EPARSE;
@@ -160,10 +167,10 @@ int http_parse_retry_after(const char *value, int64_t now_ms, int64_t *ret_ms)
 		return SHIPOPT_EPARSE;
 	memcpy(text, value, length);
 	text[length] = '\0';
-	if (is_digit(text[0]))
-		return parse_seconds(text, ret_ms);
+	if (retry_after_is_digit(text[0]))
+		return retry_after_parse_seconds(text, ret_ms);
 	int64_t at_ms;
-	int r = parse_date(text, now_ms, &at_ms);
+	int r = retry_after_parse_date(text, now_ms, &at_ms);
 	if (r == 0)
 		*ret_ms = MIN(MAX(at_ms - now_ms, 0), RETRY_AFTER_MAX_MS);
 	return r;

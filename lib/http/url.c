@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "http/http.h"
 
-static bool has_scheme(const char *url, const char *scheme, const char **ret_rest)
+static bool url_has_scheme(const char *url, const char *scheme, const char **ret_rest)
 {
 	size_t length = strlen(scheme);
 	for (size_t i = 0; i < length; i++) {
@@ -25,7 +25,7 @@ static bool has_scheme(const char *url, const char *scheme, const char **ret_res
 int url_check(const char *url, shipopt_error **ret_error)
 {
 	const char *rest;
-	if (!url || !(has_scheme(url, "https://", &rest) || has_scheme(url, "http://", &rest)))
+	if (!url || !(url_has_scheme(url, "https://", &rest) || url_has_scheme(url, "http://", &rest)))
 		return error_set(ret_error, SHIPOPT_EPARSE, "URL must begin with https:// or http://");
 	size_t length = 0;
 	for (; url[length]; length++)
@@ -73,7 +73,7 @@ int http_check_url(const char *url, shipopt_error **ret_error)
 enum proxy_part { PROXY_SCHEME, PROXY_USER, PROXY_PASSWORD, PROXY_PATH, PROXY_QUERY, PROXY_FRAGMENT, PROXY_PART_COUNT };
 
 /* Takes it apart as libcurl does; what it does not have stays NULL. */
-static CURLUcode proxy_take_apart(const char *proxy, char *parts[PROXY_PART_COUNT])
+static CURLUcode url_proxy_take_apart(const char *proxy, char *parts[PROXY_PART_COUNT])
 {
 	static const CURLUPart names[PROXY_PART_COUNT] = {CURLUPART_SCHEME, CURLUPART_USER, CURLUPART_PASSWORD,
 		CURLUPART_PATH, CURLUPART_QUERY, CURLUPART_FRAGMENT};
@@ -92,7 +92,7 @@ static CURLUcode proxy_take_apart(const char *proxy, char *parts[PROXY_PART_COUN
 	return code;
 }
 
-static bool proxy_scheme_is_known(const char *scheme)
+static bool url_proxy_scheme_is_known(const char *scheme)
 {
 	static const char *const known[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
@@ -102,12 +102,12 @@ static bool proxy_scheme_is_known(const char *scheme)
 }
 
 /* NULL if there is none. */
-static const char *proxy_fault(const char *proxy, char *const parts[PROXY_PART_COUNT])
+static const char *url_proxy_fault(const char *proxy, char *const parts[PROXY_PART_COUNT])
 {
 	const char *at = strchr(proxy, '@');
 	if (at && strchr(at + 1, '@'))
 		return "it has more than one \"@\"";
-	if (!proxy_scheme_is_known(parts[PROXY_SCHEME]))
+	if (!url_proxy_scheme_is_known(parts[PROXY_SCHEME]))
 		return "the scheme is not one of http, https, socks4, socks4a, socks5 and socks5h";
 	if (!text_equal(parts[PROXY_PATH], "/") || parts[PROXY_QUERY] || parts[PROXY_FRAGMENT])
 		return "something stands behind host and port";
@@ -115,7 +115,7 @@ static const char *proxy_fault(const char *proxy, char *const parts[PROXY_PART_C
 }
 
 /* A user without a password is a token. */
-static int proxy_secrets(char *const parts[PROXY_PART_COUNT], struct secret_forms *secrets)
+static int url_proxy_secrets(char *const parts[PROXY_PART_COUNT], struct secret_forms *secrets)
 {
 	const char *user = parts[PROXY_USER], *password = parts[PROXY_PASSWORD];
 	int r = secret_forms_add(secrets, text_is_empty(password) ? user : password);
@@ -130,8 +130,8 @@ int url_read_proxy(const char *proxy, struct secret_forms *secrets, shipopt_erro
 	secret_forms_init(secrets, SECRET_DATA_BYTES_MIN);
 	if (text_is_empty(proxy))
 		return 0;
-	CURLUcode code = proxy_take_apart(proxy, parts);
-	const char *fault = code == CURLUE_OK ? proxy_fault(proxy, parts) : curl_url_strerror(code);
+	CURLUcode code = url_proxy_take_apart(proxy, parts);
+	const char *fault = code == CURLUE_OK ? url_proxy_fault(proxy, parts) : curl_url_strerror(code);
 	int r = 0;
 	if (code == CURLUE_OUT_OF_MEMORY)
 		r = error_set(ret_error, SHIPOPT_ENOMEM, "out of memory while reading the setting proxy");
@@ -141,7 +141,7 @@ int url_read_proxy(const char *proxy, struct secret_forms *secrets, shipopt_erro
 			"and \"%%\" in user and password",
 			fault);
 	else
-		r = proxy_secrets(parts, secrets);
+		r = url_proxy_secrets(parts, secrets);
 	for (size_t i = 0; i < PROXY_PART_COUNT; i++) {
 		if (parts[i])
 			mem_cleanse(parts[i], strlen(parts[i]));

@@ -24,7 +24,7 @@ struct json_document {
 
 static _Atomic(struct json_parser *) stock[JSON_STOCK];
 
-static struct json_parser *stock_take(size_t capacity)
+static struct json_parser *json_stock_take(size_t capacity)
 {
 	for (size_t i = 0; i < JSON_STOCK && capacity <= JSON_STOCK_CAPACITY; i++) {
 		if (!atomic_load_explicit(&stock[i], memory_order_relaxed))
@@ -37,7 +37,7 @@ static struct json_parser *stock_take(size_t capacity)
 	return json_parser_new(capacity, JSON_DEPTH_MAX);
 }
 
-static void stock_put(struct json_parser *parser)
+static void json_stock_put(struct json_parser *parser)
 {
 	if (parser && json_parser_capacity(parser) > JSON_STOCK_CAPACITY) {
 		json_parser_free(parser);
@@ -58,7 +58,7 @@ void json_stock_clear(void)
 }
 
 /* The parser wants more room than the input has; powers of two make it likely to fit the next input. */
-static size_t capacity_for(size_t length)
+static size_t json_capacity_for(size_t length)
 {
 	size_t capacity = CAPACITY_FIRST;
 	while (capacity <= length)
@@ -66,7 +66,8 @@ static size_t capacity_for(size_t length)
 	return capacity;
 }
 
-static int parse_error(const struct json_document *document, enum json_parse_outcome outcome, shipopt_error **ret_error)
+static int json_parse_error(const struct json_document *document, enum json_parse_outcome outcome,
+	shipopt_error **ret_error)
 {
 	switch (outcome) {
 	case JSON_PARSE_OK: return 0;
@@ -84,7 +85,7 @@ static int parse_error(const struct json_document *document, enum json_parse_out
 		document->tape.reason);
 }
 
-static int document_parse(struct json_document *document, shipopt_error **ret_error)
+static int json_json_document_parse(struct json_document *document, shipopt_error **ret_error)
 {
 	if (document->source_length >= 3 && memcmp(document->source, "\xef\xbb\xbf", 3) == 0) {
 		document->source += 3;
@@ -92,16 +93,16 @@ static int document_parse(struct json_document *document, shipopt_error **ret_er
 	}
 	if (document->source_length == 0)
 		return error_set(ret_error, SHIPOPT_EPARSE, "JSON text is empty");
-	document->parser = stock_take(capacity_for(document->source_length));
+	document->parser = json_stock_take(json_capacity_for(document->source_length));
 	if (!document->parser)
-		return parse_error(document, JSON_PARSE_NO_MEMORY, ret_error);
+		return json_parse_error(document, JSON_PARSE_NO_MEMORY, ret_error);
 	document->places = json_parser_places(document->parser);
-	return parse_error(document,
+	return json_parse_error(document,
 		json_parser_parse(document->parser, document->source, document->source_length, &document->tape),
 		ret_error);
 }
 
-static int document_new(const char *bytes, size_t length, bool copy, json_document **ret_document,
+static int json_document_new(const char *bytes, size_t length, bool copy, json_document **ret_document,
 	shipopt_error **ret_error)
 {
 	if (length > JSON_SIZE_MAX)
@@ -120,7 +121,7 @@ static int document_new(const char *bytes, size_t length, bool copy, json_docume
 			memcpy(document->copy, bytes, length);
 		memset(document->copy + length, 0, JSON_PADDING);
 	}
-	int r = document_parse(document, ret_error);
+	int r = json_json_document_parse(document, ret_error);
 	if (r < 0)
 		return r;
 	*ret_document = TAKE(document);
@@ -129,53 +130,53 @@ static int document_new(const char *bytes, size_t length, bool copy, json_docume
 
 int json_document_parse(const char *bytes, size_t length, json_document **ret_document, shipopt_error **ret_error)
 {
-	return document_new(bytes, length, true, ret_document, ret_error);
+	return json_document_new(bytes, length, true, ret_document, ret_error);
 }
 
 int json_document_parse_padded(const char *bytes, size_t length, json_document **ret_document,
 	shipopt_error **ret_error)
 {
-	return document_new(bytes, length, false, ret_document, ret_error);
+	return json_document_new(bytes, length, false, ret_document, ret_error);
 }
 
 void json_document_free(json_document *document)
 {
 	if (!document)
 		return;
-	stock_put(document->parser);
+	json_stock_put(document->parser);
 	mem_free(document->copy);
 	mem_free(document);
 }
 
-static inline uint64_t word_at(const json_document *document, uint32_t place)
+static inline uint64_t json_word_at(const json_document *document, uint32_t place)
 {
 	return document->tape.words[place];
 }
 
-static inline char word_tag(uint64_t word)
+static inline char json_word_tag(uint64_t word)
 {
 	return (char)(word >> 56);
 }
 
-static inline char value_tag(struct json_value value)
+static inline char json_value_tag(struct json_value value)
 {
-	return value.document ? word_tag(word_at(value.document, value.place)) : 'n';
+	return value.document ? json_word_tag(json_word_at(value.document, value.place)) : 'n';
 }
 
 /* Words that a value which is no container takes. A table, as the order of types is nothing a branch can guess. */
 static const uint8_t tag_words[256] = {['"'] = 1, ['t'] = 1, ['f'] = 1, ['n'] = 1, ['l'] = 2, ['u'] = 2, ['d'] = 2};
 
 /* The place behind the value that starts at `place`. */
-static inline uint32_t place_behind(const json_document *document, uint32_t place)
+static inline uint32_t json_place_behind(const json_document *document, uint32_t place)
 {
-	uint64_t word = word_at(document, place);
+	uint64_t word = json_word_at(document, place);
 	uint8_t words = tag_words[word >> 56];
 	return words ? place + words : (uint32_t)(word & PLACE_MASK);
 }
 
-static const char *string_at(const json_document *document, uint32_t place, size_t *ret_length)
+static const char *json_string_at(const json_document *document, uint32_t place, size_t *ret_length)
 {
-	const uint8_t *entry = document->tape.strings + (word_at(document, place) & (UINT64_MAX >> 8));
+	const uint8_t *entry = document->tape.strings + (json_word_at(document, place) & (UINT64_MAX >> 8));
 	uint32_t length;
 	memcpy(&length, entry, sizeof(length));
 	*ret_length = length;
@@ -197,26 +198,26 @@ enum json_type json_type(struct json_value value)
 		['d'] = JSON_NUMBER,
 		['t'] = JSON_BOOL,
 		['f'] = JSON_BOOL};
-	return types[(uint8_t)value_tag(value)];
+	return types[(uint8_t)json_value_tag(value)];
 }
 
-static void iterate(struct json_value value, char tag, struct json_iterator *iterator)
+static void json_iterate(struct json_value value, char tag, struct json_iterator *iterator)
 {
 	*iterator = (struct json_iterator){.value = value, .is_object = tag == '{'};
-	if (value_tag(value) != tag)
+	if (json_value_tag(value) != tag)
 		return;
 	iterator->next = value.place + 1;
-	iterator->end = place_behind(value.document, value.place) - 1;
+	iterator->end = json_place_behind(value.document, value.place) - 1;
 }
 
 void json_items(struct json_value array, struct json_iterator *iterator)
 {
-	iterate(array, '[', iterator);
+	json_iterate(array, '[', iterator);
 }
 
 void json_members(struct json_value object, struct json_iterator *iterator)
 {
-	iterate(object, '{', iterator);
+	json_iterate(object, '{', iterator);
 }
 
 bool json_next(struct json_iterator *iterator)
@@ -224,9 +225,9 @@ bool json_next(struct json_iterator *iterator)
 	if (iterator->next == iterator->end)
 		return false;
 	if (iterator->is_object)
-		iterator->key = string_at(iterator->value.document, iterator->next++, &iterator->key_length);
+		iterator->key = json_string_at(iterator->value.document, iterator->next++, &iterator->key_length);
 	iterator->value.place = iterator->next;
-	iterator->next = place_behind(iterator->value.document, iterator->next);
+	iterator->next = json_place_behind(iterator->value.document, iterator->next);
 	return true;
 }
 
@@ -250,10 +251,10 @@ bool json_get2(struct json_value value, const char *key, const char *key2, struc
 
 bool json_text(struct json_value value, const char **ret_text, size_t *ret_length)
 {
-	if (value_tag(value) != '"')
+	if (json_value_tag(value) != '"')
 		return false;
 	size_t length;
-	*ret_text = string_at(value.document, value.place, &length);
+	*ret_text = json_string_at(value.document, value.place, &length);
 	if (ret_length)
 		*ret_length = length;
 	return true;
@@ -267,7 +268,7 @@ const char *json_get_text(struct json_value value, const char *key)
 
 bool json_bool(struct json_value value, bool *ret_value)
 {
-	char tag = value_tag(value);
+	char tag = json_value_tag(value);
 	if (tag != 't' && tag != 'f')
 		return false;
 	*ret_value = tag == 't';
@@ -276,22 +277,22 @@ bool json_bool(struct json_value value, bool *ret_value)
 
 bool json_i64(struct json_value value, int64_t *ret_value)
 {
-	if (value_tag(value) != 'l')
+	if (json_value_tag(value) != 'l')
 		return false;
-	*ret_value = (int64_t)word_at(value.document, value.place + 1);
+	*ret_value = (int64_t)json_word_at(value.document, value.place + 1);
 	return true;
 }
 
 size_t json_count(struct json_value value)
 {
-	char tag = value_tag(value);
+	char tag = json_value_tag(value);
 	if (tag != '[' && tag != '{')
 		return 0;
-	size_t count = (word_at(value.document, value.place) >> COUNT_SHIFT) & COUNT_MASK;
+	size_t count = (json_word_at(value.document, value.place) >> COUNT_SHIFT) & COUNT_MASK;
 	if (count < COUNT_MASK)
 		return count;
 	struct json_iterator iterator;
-	iterate(value, tag, &iterator);
+	json_iterate(value, tag, &iterator);
 	for (count = 0; json_next(&iterator);)
 		count++;
 	return count;
@@ -302,7 +303,7 @@ size_t json_count(struct json_value value)
  * two words. All of that is told by the source's byte, without a look at the tape, so that the loop's only
  * dependency from round to round is an addition.
  */
-static void document_place(json_document *document)
+static void json_document_place(json_document *document)
 {
 	static const uint8_t words[256] = {[','] = 0,
 		[':'] = 0,
@@ -336,7 +337,7 @@ static void document_place(json_document *document)
 	document->placed = true;
 }
 
-static size_t number_length(const char *begin, const char *end)
+static size_t json_number_length(const char *begin, const char *end)
 {
 	const char *p = begin;
 	while (p < end && ((*p >= '0' && *p <= '9') || *p == '-' || *p == '+' || *p == '.' || *p == 'e' || *p == 'E'))
@@ -345,7 +346,7 @@ static size_t number_length(const char *begin, const char *end)
 }
 
 /* With both quotes. */
-static size_t string_length(const char *begin, const char *end)
+static size_t json_string_length(const char *begin, const char *end)
 {
 	const char *p = begin + 1;
 	while (p < end && *p != '"')
@@ -353,17 +354,17 @@ static size_t string_length(const char *begin, const char *end)
 	return (size_t)(p - begin) + 1;
 }
 
-static size_t source_length(const json_document *document, uint32_t place, const char *begin)
+static size_t json_source_length(const json_document *document, uint32_t place, const char *begin)
 {
 	const char *end = document->source + document->source_length;
-	switch (word_tag(word_at(document, place))) {
+	switch (json_word_tag(json_word_at(document, place))) {
 	case '{':
-	case '[': return document->places[place_behind(document, place) - 1] - document->places[place] + 1;
-	case '"': return string_length(begin, end);
+	case '[': return document->places[json_place_behind(document, place) - 1] - document->places[place] + 1;
+	case '"': return json_string_length(begin, end);
 	case 'f': return sizeof("false") - 1;
 	case 't':
 	case 'n': return sizeof("true") - 1;
-	default: return number_length(begin, end);
+	default: return json_number_length(begin, end);
 	}
 }
 
@@ -372,9 +373,9 @@ bool json_source(struct json_value value, const char **ret_bytes, size_t *ret_le
 	if (!value.document)
 		return false;
 	if (!value.document->placed)
-		document_place(value.document);
+		json_document_place(value.document);
 	const char *begin = value.document->source + value.document->places[value.place];
-	*ret_length = source_length(value.document, value.place, begin);
+	*ret_length = json_source_length(value.document, value.place, begin);
 	*ret_bytes = begin;
 	return true;
 }

@@ -9,35 +9,35 @@ void json_writer_init(struct json_writer *writer, struct buffer *buffer)
 	*writer = (struct json_writer){.buffer = buffer};
 }
 
-static void put(struct json_writer *writer, const char *bytes, size_t length)
+static void json_writer_put(struct json_writer *writer, const char *bytes, size_t length)
 {
 	if (writer->status == 0)
 		writer->status = buffer_append(writer->buffer, bytes, length);
 }
 
 /* In front of each value and key: the comma, if something stands before it. */
-static void separate(struct json_writer *writer)
+static void json_writer_separate(struct json_writer *writer)
 {
 	if (writer->status < 0)
 		return;
 	if (writer->comma[writer->depth])
-		put(writer, ",", 1);
+		json_writer_put(writer, ",", 1);
 	writer->comma[writer->depth] = true;
 }
 
-static void begin_container(struct json_writer *writer, const char *bracket)
+static void json_writer_begin_container(struct json_writer *writer, const char *bracket)
 {
-	separate(writer);
+	json_writer_separate(writer);
 	if (writer->status == 0 && writer->depth == JSON_DEPTH_MAX)
 		writer->status = SHIPOPT_ETOOLARGE;
-	put(writer, bracket, 1);
+	json_writer_put(writer, bracket, 1);
 	if (writer->status == 0)
 		writer->comma[++writer->depth] = false;
 }
 
-static void end_container(struct json_writer *writer, const char *bracket)
+static void json_writer_end_container(struct json_writer *writer, const char *bracket)
 {
-	put(writer, bracket, 1);
+	json_writer_put(writer, bracket, 1);
 	if (writer->status < 0)
 		return;
 	ASSERT(writer->depth > 0);
@@ -46,25 +46,25 @@ static void end_container(struct json_writer *writer, const char *bracket)
 
 void json_begin_object(struct json_writer *writer)
 {
-	begin_container(writer, "{");
+	json_writer_begin_container(writer, "{");
 }
 
 void json_end_object(struct json_writer *writer)
 {
-	end_container(writer, "}");
+	json_writer_end_container(writer, "}");
 }
 
 void json_begin_array(struct json_writer *writer)
 {
-	begin_container(writer, "[");
+	json_writer_begin_container(writer, "[");
 }
 
 void json_end_array(struct json_writer *writer)
 {
-	end_container(writer, "]");
+	json_writer_end_container(writer, "]");
 }
 
-static void put_escape(struct json_writer *writer, unsigned char c)
+static void json_writer_put_escape(struct json_writer *writer, unsigned char c)
 {
 	static const char hex[] = "0123456789abcdef";
 	static const char named[] = "\bb\ff\nn\rr\tt\"\"\\\\";
@@ -73,42 +73,42 @@ static void put_escape(struct json_writer *writer, unsigned char c)
 		if ((unsigned char)named[i] != c)
 			continue;
 		escape[1] = named[i + 1];
-		put(writer, escape, 2);
+		json_writer_put(writer, escape, 2);
 		return;
 	}
-	put(writer, escape, sizeof(escape));
+	json_writer_put(writer, escape, sizeof(escape));
 }
 
-static void put_string(struct json_writer *writer, const char *text, size_t length)
+static void json_writer_put_string(struct json_writer *writer, const char *text, size_t length)
 {
 	if (writer->status == 0 && !text_is_utf8(text, length, NULL))
 		writer->status = SHIPOPT_EENCODING;
-	put(writer, "\"", 1);
+	json_writer_put(writer, "\"", 1);
 	size_t plain = 0;
 	for (size_t i = 0; i < length && writer->status == 0; i++) {
 		unsigned char c = (unsigned char)text[i];
 		if (c >= 0x20 && c != '"' && c != '\\')
 			continue;
-		put(writer, text + plain, i - plain);
-		put_escape(writer, c);
+		json_writer_put(writer, text + plain, i - plain);
+		json_writer_put_escape(writer, c);
 		plain = i + 1;
 	}
-	put(writer, text + plain, length - plain);
-	put(writer, "\"", 1);
+	json_writer_put(writer, text + plain, length - plain);
+	json_writer_put(writer, "\"", 1);
 }
 
 void json_write_key(struct json_writer *writer, const char *key)
 {
-	separate(writer);
-	put_string(writer, key, strlen(key));
-	put(writer, ":", 1);
+	json_writer_separate(writer);
+	json_writer_put_string(writer, key, strlen(key));
+	json_writer_put(writer, ":", 1);
 	writer->comma[writer->depth] = false;
 }
 
 void json_write_bytes(struct json_writer *writer, const char *text, size_t length)
 {
-	separate(writer);
-	put_string(writer, text, length);
+	json_writer_separate(writer);
+	json_writer_put_string(writer, text, length);
 }
 
 void json_write_text(struct json_writer *writer, const char *text)
@@ -121,13 +121,13 @@ void json_write_text(struct json_writer *writer, const char *text)
 
 void json_write_raw(struct json_writer *writer, const char *json, size_t length)
 {
-	separate(writer);
-	put(writer, json, length);
+	json_writer_separate(writer);
+	json_writer_put(writer, json, length);
 }
 
 void json_write_i64(struct json_writer *writer, int64_t value)
 {
-	separate(writer);
+	json_writer_separate(writer);
 	if (writer->status == 0)
 		writer->status = buffer_append_format(writer->buffer, "%lld", (long long)value);
 }

@@ -28,7 +28,7 @@ struct lane {
 
 /* --- waiting --- */
 
-static void queue_push(struct lane *lane, struct lane_ticket *ticket)
+static void lane_queue_push(struct lane *lane, struct lane_ticket *ticket)
 {
 	struct lane_queue *queue = &ticket->group->queues[ticket->class][ticket->endpoint];
 	if (list_is_empty(&queue->waiting)) {
@@ -40,7 +40,7 @@ static void queue_push(struct lane *lane, struct lane_ticket *ticket)
 	lane->waiting++;
 }
 
-static void queue_remove(struct lane *lane, struct lane_ticket *ticket)
+static void lane_queue_remove(struct lane *lane, struct lane_ticket *ticket)
 {
 	struct lane_queue *queue = &ticket->group->queues[ticket->class][ticket->endpoint];
 	list_remove(&ticket->node);
@@ -51,7 +51,7 @@ static void queue_remove(struct lane *lane, struct lane_ticket *ticket)
 }
 
 /* After an admission: the group's turn ends with its credit. */
-static void queue_charge(struct lane *lane, const struct lane_ticket *ticket)
+static void lane_queue_charge(struct lane *lane, const struct lane_ticket *ticket)
 {
 	struct lane_queue *queue = &ticket->group->queues[ticket->class][ticket->endpoint];
 	if (!list_is_linked(&queue->node) || --queue->credit > 0)
@@ -61,7 +61,7 @@ static void queue_charge(struct lane *lane, const struct lane_ticket *ticket)
 	list_push_back(&lane->groups[ticket->class][ticket->endpoint], &queue->node);
 }
 
-static struct lane_ticket *queue_head(struct lane *lane, int class, int endpoint)
+static struct lane_ticket *lane_queue_head(struct lane *lane, int class, int endpoint)
 {
 	struct list_node *node = list_first(&lane->groups[class][endpoint]);
 	if (!node)
@@ -71,39 +71,39 @@ static struct lane_ticket *queue_head(struct lane *lane, int class, int endpoint
 }
 
 /* Lower goes first. */
-static int64_t rank(const struct lane_ticket *ticket, int64_t now_us)
+static int64_t lane_rank(const struct lane_ticket *ticket, int64_t now_us)
 {
 	int64_t raised = (now_us - ticket->entered_us) / (LANE_AGING_MS * INT64_C(1000));
 	return MAX((int64_t)ticket->class - raised, 0);
 }
 
-static bool goes_before(const struct lane_ticket *ticket, const struct lane_ticket *other, int64_t now_us)
+static bool lane_goes_before(const struct lane_ticket *ticket, const struct lane_ticket *other, int64_t now_us)
 {
-	int64_t a = rank(ticket, now_us), b = rank(other, now_us);
+	int64_t a = lane_rank(ticket, now_us), b = lane_rank(other, now_us);
 	return a < b || (a == b && ticket->entered_us < other->entered_us);
 }
 
 /* --- admission --- */
 
-static int64_t endpoint_open_us(const struct lane *lane, int endpoint)
+static int64_t lane_endpoint_open_us(const struct lane *lane, int endpoint)
 {
 	return MAX(lane->pause.until_us[endpoint], bucket_open_us(&lane->buckets[endpoint]));
 }
 
 /* The next to go, or NULL and when to look again (INT64_MAX: when something happens). */
-static struct lane_ticket *pick(struct lane *lane, int64_t now_us, int64_t *ret_wake_us)
+static struct lane_ticket *lane_pick(struct lane *lane, int64_t now_us, int64_t *ret_wake_us)
 {
 	struct lane_ticket *best = NULL;
 	int64_t wake_us = INT64_MAX;
 	for (int endpoint = 0; endpoint < LANE_ENDPOINT_COUNT; endpoint++) {
-		int64_t open_us = endpoint_open_us(lane, endpoint);
+		int64_t open_us = lane_endpoint_open_us(lane, endpoint);
 		for (int class = 0; class < LANE_CLASS_COUNT; class ++) {
-			struct lane_ticket *ticket = queue_head(lane, class, endpoint);
+			struct lane_ticket *ticket = lane_queue_head(lane, class, endpoint);
 			if (!ticket)
 				continue;
 			if (open_us > now_us)
 				wake_us = MIN(wake_us, open_us);
-			else if (!best || goes_before(ticket, best, now_us))
+			else if (!best || lane_goes_before(ticket, best, now_us))
 				best = ticket;
 		}
 	}
@@ -111,10 +111,10 @@ static struct lane_ticket *pick(struct lane *lane, int64_t now_us, int64_t *ret_
 	return best;
 }
 
-static void admit(struct lane *lane, struct lane_ticket *ticket, int64_t now_us)
+static void lane_admit(struct lane *lane, struct lane_ticket *ticket, int64_t now_us)
 {
-	queue_remove(lane, ticket);
-	queue_charge(lane, ticket);
+	lane_queue_remove(lane, ticket);
+	lane_queue_charge(lane, ticket);
 	bucket_take(&lane->buckets[ticket->endpoint], now_us);
 	ticket->is_probe = breaker_take(&lane->breaker);
 	ticket->breaker_epoch = lane->breaker.epoch;
@@ -128,7 +128,7 @@ static void admit(struct lane *lane, struct lane_ticket *ticket, int64_t now_us)
 
 /* Admits whom it can; says when to look again. Callbacks may enter, leave and withdraw: nothing is kept across them. Those
  * who enter meanwhile wait for the next turn, so that callers that leave at once cannot hold up the loop. */
-static int64_t admit_all(struct lane *lane, int64_t now_us)
+static int64_t lane_admit_all(struct lane *lane, int64_t now_us)
 {
 	for (size_t turns = lane->waiting; lane->waiting > 0; turns--) {
 		if (turns == 0)
@@ -138,25 +138,25 @@ static int64_t admit_all(struct lane *lane, int64_t now_us)
 			return wake_us;
 		if (lane->on_wire >= limit_get(&lane->limit))
 			return INT64_MAX;
-		struct lane_ticket *ticket = pick(lane, now_us, &wake_us);
+		struct lane_ticket *ticket = lane_pick(lane, now_us, &wake_us);
 		if (!ticket)
 			return wake_us;
-		admit(lane, ticket, now_us);
+		lane_admit(lane, ticket, now_us);
 	}
 	return INT64_MAX;
 }
 
-static void on_time(struct timer *timer)
+static void lane_on_time(struct timer *timer)
 {
 	struct lane *lane = CONTAINER_OF(timer, struct lane, timer);
-	int64_t wake_us = admit_all(lane, clock_now_us());
+	int64_t wake_us = lane_admit_all(lane, clock_now_us());
 	/* A callback may have asked for the next turn meanwhile. */
 	if (wake_us != INT64_MAX && !timer_is_started(&lane->timer))
 		timer_start(lane->reactor, &lane->timer, wake_us);
 }
 
 /* In the next turn: after an enter there may be room, after a leave somebody may wait. */
-static void look_soon(struct lane *lane)
+static void lane_look_soon(struct lane *lane)
 {
 	if (lane->waiting > 0 && lane->on_wire < limit_get(&lane->limit))
 		timer_start(lane->reactor, &lane->timer, 0);
@@ -185,13 +185,13 @@ int lane_enter(struct lane *lane, struct lane_ticket *ticket)
 	ticket->entered_us = clock_now_us();
 	if (!ticket->group)
 		ticket->group = &lane->single;
-	queue_push(lane, ticket);
-	look_soon(lane);
+	lane_queue_push(lane, ticket);
+	lane_look_soon(lane);
 	return 0;
 }
 
 /* The lane's own group must not outlive it in a ticket that is used again. */
-static struct lane *ticket_forget(struct lane_ticket *ticket)
+static struct lane *lane_ticket_forget(struct lane_ticket *ticket)
 {
 	struct lane *lane = TAKE(ticket->lane);
 	if (ticket->group == &lane->single)
@@ -204,13 +204,13 @@ void lane_withdraw(struct lane_ticket *ticket)
 {
 	if (!ticket->lane || ticket->is_admitted)
 		return;
-	queue_remove(ticket->lane, ticket);
-	struct lane *lane = ticket_forget(ticket);
+	lane_queue_remove(ticket->lane, ticket);
+	struct lane *lane = lane_ticket_forget(ticket);
 	if (lane->waiting == 0)
 		timer_stop(&lane->timer);
 }
 
-static enum breaker_outcome breaker_view(enum lane_outcome outcome)
+static enum breaker_outcome lane_breaker_view(enum lane_outcome outcome)
 {
 	switch (outcome) {
 	case LANE_OK: return BREAKER_SUCCESS;
@@ -222,7 +222,8 @@ static enum breaker_outcome breaker_view(enum lane_outcome outcome)
 	return BREAKER_NEUTRAL;
 }
 
-static void rate_limited(struct lane *lane, const struct lane_ticket *ticket, int64_t retry_after_ms, int64_t now_us)
+static void lane_rate_limited(struct lane *lane, const struct lane_ticket *ticket, int64_t retry_after_ms,
+	int64_t now_us)
 {
 	unsigned in_a_row = lane->pause.in_a_row[ticket->endpoint];
 	int64_t own_us = retry_after_ms < 0 ? retry_delay_us(&lane->retry, &lane->random, in_a_row) : 0;
@@ -246,14 +247,14 @@ void lane_leave(struct lane_ticket *ticket, enum lane_outcome outcome, int64_t r
 		limit_overload(&lane->limit, ticket->limit_epoch);
 		pause_asked(&lane->pause, ticket->endpoint, retry_after_ms, now_us);
 		break;
-	case LANE_RATE_LIMITED: rate_limited(lane, ticket, retry_after_ms, now_us); break;
+	case LANE_RATE_LIMITED: lane_rate_limited(lane, ticket, retry_after_ms, now_us); break;
 	case LANE_FAILED:
 	case LANE_NEUTRAL: break;
 	}
-	breaker_give(&lane->breaker, breaker_view(outcome), ticket->breaker_epoch, now_us);
+	breaker_give(&lane->breaker, lane_breaker_view(outcome), ticket->breaker_epoch, now_us);
 	lane->on_wire--;
-	ticket_forget(ticket);
-	look_soon(lane);
+	lane_ticket_forget(ticket);
+	lane_look_soon(lane);
 }
 
 /* --- retries --- */
@@ -298,7 +299,7 @@ int lane_new(struct reactor *reactor, const struct lane_options *options, uint64
 	if (!lane)
 		return SHIPOPT_ENOMEM;
 	lane->reactor = reactor;
-	lane->timer.fire = on_time;
+	lane->timer.fire = lane_on_time;
 	lane->waiting_max = MAX(options->waiting_max, (size_t)1);
 	random_init(&lane->random, seed);
 	limit_init(&lane->limit, options->is_adaptive, options->limit_minimum, options->limit_initial,

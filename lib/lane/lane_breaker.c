@@ -22,7 +22,7 @@ void breaker_done(struct lane_breaker *breaker)
 	breaker->failures = NULL;
 }
 
-static void enter(struct lane_breaker *breaker, enum breaker_state state)
+static void lane_breaker_enter(struct lane_breaker *breaker, enum breaker_state state)
 {
 	breaker->state = state;
 	breaker->epoch++;
@@ -30,9 +30,9 @@ static void enter(struct lane_breaker *breaker, enum breaker_state state)
 	breaker->probes_out = breaker->probes_passed = 0;
 }
 
-static void open_up(struct lane_breaker *breaker, int64_t now_us)
+static void lane_breaker_open_up(struct lane_breaker *breaker, int64_t now_us)
 {
-	enter(breaker, BREAKER_OPEN);
+	lane_breaker_enter(breaker, BREAKER_OPEN);
 	breaker->until_us = now_us + breaker->open_us;
 	breaker->opened++;
 }
@@ -40,7 +40,7 @@ static void open_up(struct lane_breaker *breaker, int64_t now_us)
 int64_t breaker_pass_us(struct lane_breaker *breaker, int64_t now_us)
 {
 	if (breaker->state == BREAKER_OPEN && now_us >= breaker->until_us)
-		enter(breaker, BREAKER_HALF_OPEN);
+		lane_breaker_enter(breaker, BREAKER_HALF_OPEN);
 	if (breaker->state == BREAKER_OPEN)
 		return breaker->until_us;
 	bool is_full =
@@ -55,7 +55,7 @@ bool breaker_take(struct lane_breaker *breaker)
 	return is_probe;
 }
 
-static void window_add(struct lane_breaker *breaker, bool is_failure, int64_t now_us)
+static void lane_breaker_window_add(struct lane_breaker *breaker, bool is_failure, int64_t now_us)
 {
 	if (breaker->seen == breaker->window)
 		breaker->failed -= breaker->failures[breaker->next];
@@ -65,7 +65,7 @@ static void window_add(struct lane_breaker *breaker, bool is_failure, int64_t no
 	breaker->next = (breaker->next + 1) % breaker->window;
 	breaker->failed += is_failure;
 	if (breaker->seen >= breaker->minimum && breaker->failed * 2 >= breaker->seen)
-		open_up(breaker, now_us);
+		lane_breaker_open_up(breaker, now_us);
 }
 
 void breaker_give(struct lane_breaker *breaker, enum breaker_outcome outcome, uint64_t epoch, int64_t now_us)
@@ -74,13 +74,13 @@ void breaker_give(struct lane_breaker *breaker, enum breaker_outcome outcome, ui
 		return;
 	if (breaker->state == BREAKER_CLOSED) {
 		if (outcome != BREAKER_NEUTRAL)
-			window_add(breaker, outcome == BREAKER_FAILURE, now_us);
+			lane_breaker_window_add(breaker, outcome == BREAKER_FAILURE, now_us);
 		return;
 	}
 	/* Nobody passes an open breaker, so this is a probe. */
 	breaker->probes_out--;
 	if (outcome == BREAKER_FAILURE)
-		open_up(breaker, now_us);
+		lane_breaker_open_up(breaker, now_us);
 	else if (outcome == BREAKER_SUCCESS && ++breaker->probes_passed >= breaker->probes)
-		enter(breaker, BREAKER_CLOSED);
+		lane_breaker_enter(breaker, BREAKER_CLOSED);
 }

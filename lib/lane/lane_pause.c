@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "lane/lane_pause.h"
 
-static void extend(struct lane_pause *pause, enum lane_endpoint endpoint, int64_t length_us, int64_t now_us)
+static void lane_pause_extend(struct lane_pause *pause, enum lane_endpoint endpoint, int64_t length_us, int64_t now_us)
 {
 	int64_t until_us = now_us + MIN(MAX(length_us, 0), PAUSE_MAX_US);
 	pause->until_us[endpoint] = MAX(pause->until_us[endpoint], until_us);
 }
 
-static int64_t asked_us(int64_t asked_ms)
+static int64_t lane_pause_asked_us(int64_t asked_ms)
 {
 	return MIN(asked_ms, PAUSE_MAX_US / 1000) * 1000;
 }
@@ -15,7 +15,7 @@ static int64_t asked_us(int64_t asked_ms)
 void pause_rate_limited(struct lane_pause *pause, enum lane_endpoint endpoint, int64_t asked_ms, int64_t own_us,
 	int64_t now_us)
 {
-	extend(pause, endpoint, asked_ms >= 0 ? asked_us(asked_ms) : own_us, now_us);
+	lane_pause_extend(pause, endpoint, asked_ms >= 0 ? lane_pause_asked_us(asked_ms) : own_us, now_us);
 	pause->is_rate_limit[endpoint] = true;
 	pause->in_a_row[endpoint]++;
 	for (int other = 0; other < LANE_ENDPOINT_COUNT; other++) {
@@ -32,7 +32,7 @@ void pause_asked(struct lane_pause *pause, enum lane_endpoint endpoint, int64_t 
 	if (pause->until_us[endpoint] <= now_us)
 		pause->is_rate_limit[endpoint] = false;
 	if (asked_ms >= 0)
-		extend(pause, endpoint, asked_us(asked_ms), now_us);
+		lane_pause_extend(pause, endpoint, lane_pause_asked_us(asked_ms), now_us);
 }
 
 void pause_success(struct lane_pause *pause, enum lane_endpoint endpoint)

@@ -33,7 +33,7 @@ void retry_success(struct lane_retry *retry)
 }
 
 /* Whole thousandths only; the rest of the time is kept for the next call. */
-static void trickle(struct lane_retry *retry, int64_t now_us)
+static void lane_retry_trickle(struct lane_retry *retry, int64_t now_us)
 {
 	int64_t per_milli_us = retry->cap_us / TOKEN;
 	int64_t millis = (now_us - retry->filled_us) / per_milli_us;
@@ -48,7 +48,7 @@ static void trickle(struct lane_retry *retry, int64_t now_us)
 
 bool retry_take(struct lane_retry *retry, int64_t now_us)
 {
-	trickle(retry, now_us);
+	lane_retry_trickle(retry, now_us);
 	bool has_token = retry->millis >= TOKEN;
 	retry->millis -= has_token ? TOKEN : 0;
 	retry->taken += has_token;
@@ -58,7 +58,7 @@ bool retry_take(struct lane_retry *retry, int64_t now_us)
 
 int64_t retry_wait_us(struct lane_retry *retry, int64_t now_us)
 {
-	trickle(retry, now_us);
+	lane_retry_trickle(retry, now_us);
 	int64_t missing = TOKEN - retry->millis;
 	return missing <= 0 ? 0 : retry->filled_us + missing * (retry->cap_us / TOKEN) - now_us;
 }

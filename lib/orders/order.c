@@ -52,7 +52,7 @@ void shipopt_order_free(shipopt_order *order)
 }
 
 /* NULL and "" make the field empty. */
-static int set_text(char **field, const char *text, size_t bytes_max)
+static int order_set_text(char **field, const char *text, size_t bytes_max)
 {
 	size_t length = text ? strlen(text) : 0;
 	if (length > bytes_max)
@@ -100,17 +100,17 @@ int shipopt_order_set_shipment(shipopt_order *order, shipopt_record *shipment)
 
 int shipopt_order_set_tracking_code(shipopt_order *order, const char *code)
 {
-	return order ? set_text(&order->tracking_code, code, ORDER_TEXT_BYTES_MAX) : SHIPOPT_EINVAL;
+	return order ? order_set_text(&order->tracking_code, code, ORDER_TEXT_BYTES_MAX) : SHIPOPT_EINVAL;
 }
 
 int shipopt_order_set_service(shipopt_order *order, const char *service)
 {
-	return order ? set_text(&order->service, service, ORDER_TEXT_BYTES_MAX) : SHIPOPT_EINVAL;
+	return order ? order_set_text(&order->service, service, ORDER_TEXT_BYTES_MAX) : SHIPOPT_EINVAL;
 }
 
 int shipopt_order_set_carrier(shipopt_order *order, const char *carrier)
 {
-	return order ? set_text(&order->carrier, carrier, ORDER_TEXT_BYTES_MAX) : SHIPOPT_EINVAL;
+	return order ? order_set_text(&order->carrier, carrier, ORDER_TEXT_BYTES_MAX) : SHIPOPT_EINVAL;
 }
 
 int shipopt_order_set_max_rate(shipopt_order *order, int64_t millionths)
@@ -147,7 +147,7 @@ const shipopt_record *shipopt_order_shipment(const shipopt_order *order)
 	return order ? order->shipment : NULL;
 }
 
-static int copy_text(char **to, const char *from)
+static int order_copy_text(char **to, const char *from)
 {
 	*to = mem_copy_text(from);
 	return from && !*to ? SHIPOPT_ENOMEM : 0;
@@ -157,11 +157,11 @@ int order_copy(const shipopt_order *order, shipopt_order **ret_copy)
 {
 	shipopt_order *copy CLEANUP_ORDER = NULL;
 	int r = order_new_empty(&copy);
-	r = r < 0 ? r : copy_text(&copy->key, order->key);
-	r = r < 0 ? r : copy_text(&copy->tracking_code, order->tracking_code);
-	r = r < 0 ? r : copy_text(&copy->service, order->service);
-	r = r < 0 ? r : copy_text(&copy->carrier, order->carrier);
-	r = r < 0 ? r : copy_text(&copy->input, order->input);
+	r = r < 0 ? r : order_copy_text(&copy->key, order->key);
+	r = r < 0 ? r : order_copy_text(&copy->tracking_code, order->tracking_code);
+	r = r < 0 ? r : order_copy_text(&copy->service, order->service);
+	r = r < 0 ? r : order_copy_text(&copy->carrier, order->carrier);
+	r = r < 0 ? r : order_copy_text(&copy->input, order->input);
 	r = r < 0 || !order->shipment ? r : shipopt_record_copy(order->shipment, &copy->shipment);
 	if (r < 0)
 		return r;
@@ -178,7 +178,7 @@ int order_copy(const shipopt_order *order, shipopt_order **ret_copy)
 
 /* ---- wishes ------------------------------------------------------------------------------------------------ */
 
-static int take_wish(shipopt_order *order, int field, char **wish)
+static int order_take_wish(shipopt_order *order, int field, char **wish)
 {
 	const char *name = shipopt_field_name(SHIPOPT_RECORD_SHIPMENT, field),
 		   *text = shipopt_record_text(order->shipment, field);
@@ -204,8 +204,8 @@ int order_take_wishes(shipopt_order *order)
 {
 	int r = 0;
 	if (order->status == 0 && order->shipment)
-		r = take_wish(order, SHIPOPT_SHIPMENT_SERVICE, &order->service);
+		r = order_take_wish(order, SHIPOPT_SHIPMENT_SERVICE, &order->service);
 	if (r == 0 && order->status == 0 && order->shipment)
-		r = take_wish(order, SHIPOPT_SHIPMENT_CARRIER, &order->carrier);
+		r = order_take_wish(order, SHIPOPT_SHIPMENT_CARRIER, &order->carrier);
 	return r;
 }

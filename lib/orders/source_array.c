@@ -29,7 +29,7 @@ static void array_destroy(shipopt_source *source)
 static const struct source_class array_class = {.next = array_next, .destroy = array_destroy};
 
 /* Marks every order, so that one that stands twice in the array, or was handed over before, is noticed; all or none. */
-static int take_orders(shipopt_order *const *orders, size_t count)
+static int source_array_take_orders(shipopt_order *const *orders, size_t count)
 {
 	size_t taken = 0;
 	while (taken < count && orders[taken] && !orders[taken]->is_taken)
@@ -51,7 +51,7 @@ int shipopt_source_new_array(shipopt_order *const *orders, size_t count, shipopt
 		return SHIPOPT_ENOMEM;
 	shipopt_source *source = NULL;
 	int r = source_new(&array_class, sizeof(struct array_source), &source);
-	r = r < 0 ? r : take_orders(orders, count);
+	r = r < 0 ? r : source_array_take_orders(orders, count);
 	if (r < 0) {
 		mem_free(source);
 		mem_free(copy);

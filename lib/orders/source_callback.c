@@ -8,7 +8,7 @@ struct callback_source {
 };
 
 /* An order without a key could be bought twice: it is a failed one. */
-static void check_key(shipopt_order *order)
+static void source_callback_check_key(shipopt_order *order)
 {
 	if (!order->key)
 		order->status =
@@ -30,7 +30,7 @@ static int callback_next(shipopt_source *source, shipopt_order **ret_order, ship
 	if (r != 1)
 		return error_set(ret_error, SHIPOPT_EINVAL,
 			"the source's callback returned %d, not 1 for an order or 0 for the end", r);
-	check_key(order);
+	source_callback_check_key(order);
 	*ret_order = TAKE(order);
 	return SOURCE_ORDER;
 }

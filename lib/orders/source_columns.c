@@ -19,14 +19,14 @@ static const char *const own_names[] = {
 };
 
 /* Empty text sets nothing but tells whether there is such a column. */
-static int shipment_has_column(const char *name)
+static int source_columns_shipment_has_column(const char *name)
 {
 	shipopt_record *scratch CLEANUP_RECORD = NULL;
 	int r = shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &scratch);
 	return r < 0 ? r : shipopt_record_set_column(scratch, name, "", NULL);
 }
 
-static int unknown_column(const char *name, shipopt_error **ret_error)
+static int source_columns_unknown_column(const char *name, shipopt_error **ret_error)
 {
 	char nearest[COLUMN_NAME_SIZE];
 	if (order_column_suggest(name, nearest))
@@ -52,13 +52,14 @@ int order_column_find(char *name, enum column_kind *ret_kind, shipopt_error **re
 			return 0;
 		}
 	}
-	int r = shipment_has_column(name);
+	int r = source_columns_shipment_has_column(name);
 	if (r == 0)
 		*ret_kind = COLUMN_SHIPMENT;
-	return r == SHIPOPT_ENOTFOUND ? unknown_column(name, ret_error) : r;
+	return r == SHIPOPT_ENOTFOUND ? source_columns_unknown_column(name, ret_error) : r;
 }
 
-static int set_shipment(shipopt_order *order, const char *name, const char *text, shipopt_error **ret_error)
+static int source_columns_set_shipment(shipopt_order *order, const char *name, const char *text,
+	shipopt_error **ret_error)
 {
 	if (!order->shipment) {
 		int r = shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &order->shipment);
@@ -68,7 +69,8 @@ static int set_shipment(shipopt_order *order, const char *name, const char *text
 	return shipopt_record_set_column(order->shipment, name, text, ret_error);
 }
 
-static int set_amount(shipopt_order *order, const char *name, const char *text, shipopt_error **ret_error)
+static int source_columns_set_amount(shipopt_order *order, const char *name, const char *text,
+	shipopt_error **ret_error)
 {
 	int64_t value;
 	if (decimal_parse(text, strlen(text), &value) < 0)
@@ -79,7 +81,7 @@ static int set_amount(shipopt_order *order, const char *name, const char *text, 
 	return 0;
 }
 
-static int set_integer(shipopt_order *order, enum column_kind kind, const char *name, const char *text,
+static int source_columns_set_integer(shipopt_order *order, enum column_kind kind, const char *name, const char *text,
 	shipopt_error **ret_error)
 {
 	bool is_piece = kind == COLUMN_PIECE;
@@ -95,16 +97,16 @@ static int set_integer(shipopt_order *order, enum column_kind kind, const char *
 
 /* A whole number with a point behind it, as programs write it that keep a column as floating-point numbers: "1001.0" is 1001 to
  * them, and would be another order. */
-static bool is_float_of_integer(const char *text)
+static bool source_columns_is_float_of_integer(const char *text)
 {
 	size_t digits = strspn(text, "0123456789");
 	return digits > 0 && text[digits] == '.' && text[digits + 1 + strspn(text + digits + 1, "0")] == '\0';
 }
 
-static int set_key(shipopt_order *order, const char *name, const char *text, shipopt_error **ret_error)
+static int source_columns_set_key(shipopt_order *order, const char *name, const char *text, shipopt_error **ret_error)
 {
 	shipopt_error *error CLEANUP_ERROR = NULL;
-	if (is_float_of_integer(text))
+	if (source_columns_is_float_of_integer(text))
 		return error_set(ret_error, SHIPOPT_EPARSE,
 			"column \"%s\": \"%s\" is a whole number that a program has written as a fraction: write it without "
 			"the point",
@@ -116,7 +118,7 @@ static int set_key(shipopt_order *order, const char *name, const char *text, shi
 		shipopt_error_message(error));
 }
 
-static int set_text(shipopt_order *order, enum column_kind kind, const char *text)
+static int source_columns_set_text(shipopt_order *order, enum column_kind kind, const char *text)
 {
 	switch (kind) {
 	case COLUMN_SERVICE: return shipopt_order_set_service(order, text);
@@ -131,14 +133,14 @@ int order_column_set(shipopt_order *order, enum column_kind kind, const char *na
 	if (!*text)
 		return 0;
 	if (kind == COLUMN_ORDER_KEY)
-		return set_key(order, name, text, ret_error);
+		return source_columns_set_key(order, name, text, ret_error);
 	if (kind == COLUMN_SHIPMENT)
-		return set_shipment(order, name, text, ret_error);
+		return source_columns_set_shipment(order, name, text, ret_error);
 	if (kind == COLUMN_MAX_RATE)
-		return set_amount(order, name, text, ret_error);
+		return source_columns_set_amount(order, name, text, ret_error);
 	if (kind == COLUMN_PIECE || kind == COLUMN_GENERATION)
-		return set_integer(order, kind, name, text, ret_error);
-	int r = set_text(order, kind, text);
+		return source_columns_set_integer(order, kind, name, text, ret_error);
+	int r = source_columns_set_text(order, kind, text);
 	if (r == SHIPOPT_ETOOLARGE)
 		return error_set(ret_error, r, "column \"%s\": %zu bytes are more than %d", name, strlen(text),
 			ORDER_TEXT_BYTES_MAX);
@@ -153,7 +155,8 @@ void columns_done(struct columns *columns)
 	mem_free(TAKE(columns->kinds));
 }
 
-static int column_parse(struct columns *columns, size_t index, const char *name, shipopt_error **ret_error)
+static int source_columns_column_parse(struct columns *columns, size_t index, const char *name,
+	shipopt_error **ret_error)
 {
 	if (!*name)
 		return error_set(ret_error, SHIPOPT_EPARSE, "column %zu has no name", index + 1);
@@ -171,7 +174,7 @@ static int column_parse(struct columns *columns, size_t index, const char *name,
 }
 
 /* A file without a header line has data where the names should be. */
-static int add_hint(int status, const char *hint, shipopt_error **error)
+static int source_columns_add_hint(int status, const char *hint, shipopt_error **error)
 {
 	if (!*error)
 		return status;
@@ -196,11 +199,11 @@ int columns_parse(struct columns *columns, struct row_reader *reader, shipopt_er
 		r = columns->names && columns->kinds ? 0 : SHIPOPT_ENOMEM;
 	}
 	for (size_t i = 0; i < count && r == 0; i++)
-		r = column_parse(columns, i, row_cell_trimmed(reader, i), &error);
+		r = source_columns_column_parse(columns, i, row_cell_trimmed(reader, i), &error);
 	if (r == 0 && columns->key == SIZE_MAX)
 		r = error_set(&error, SHIPOPT_EPARSE, "column \"order_key\" is missing");
 	if (r == SHIPOPT_EPARSE)
-		add_hint(r, "the first line must be a header that names the columns", &error);
+		source_columns_add_hint(r, "the first line must be a header that names the columns", &error);
 	if (r < 0) {
 		row_error(reader, r, error, ret_error);
 		columns_done(columns);
@@ -209,7 +212,7 @@ int columns_parse(struct columns *columns, struct row_reader *reader, shipopt_er
 }
 
 /* Best effort for a row that failed: a key that is whole and text. */
-static int fill_key(const struct columns *columns, struct row_reader *reader, shipopt_order *order)
+static int source_columns_fill_key(const struct columns *columns, struct row_reader *reader, shipopt_order *order)
 {
 	if (columns->key >= reader->cells_kept)
 		return 0;
@@ -226,7 +229,7 @@ int columns_fill(const struct columns *columns, struct row_reader *reader, shipo
 {
 	/* Checked first: trimming ends a cell's text in the middle of a character that is trimmed. */
 	int checked = row_check(reader, columns->names, columns->count, ret_error);
-	int r = fill_key(columns, reader, order);
+	int r = source_columns_fill_key(columns, reader, order);
 	r = r < 0 ? r : checked;
 	if (r < 0)
 		return r;

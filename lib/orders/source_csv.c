@@ -36,7 +36,7 @@ void row_reader_close(struct row_reader *reader)
 	mem_free(TAKE(reader->cells));
 }
 
-static void row_problem_set(struct row_reader *reader, enum row_problem problem)
+static void source_csv_row_problem_set(struct row_reader *reader, enum row_problem problem)
 {
 	if (reader->problem)
 		return;
@@ -45,44 +45,44 @@ static void row_problem_set(struct row_reader *reader, enum row_problem problem)
 	reader->problem_offset = file_reader_position(&reader->file);
 }
 
-static struct row_cell *current_cell(struct row_reader *reader)
+static struct row_cell *source_csv_current_cell(struct row_reader *reader)
 {
 	return reader->is_dropping ? NULL : &reader->cells[reader->cell_count - 1];
 }
 
-static void cell_begin(struct row_reader *reader)
+static void source_csv_cell_begin(struct row_reader *reader)
 {
 	reader->state = CELL_START;
 	if (reader->cell_count == reader->cells_max) {
-		row_problem_set(reader, ROW_TOO_MANY_CELLS);
+		source_csv_row_problem_set(reader, ROW_TOO_MANY_CELLS);
 		reader->is_dropping = true;
 	}
 	reader->cell_count++;
-	struct row_cell *cell = current_cell(reader);
+	struct row_cell *cell = source_csv_current_cell(reader);
 	if (cell)
 		*cell = (struct row_cell){.begin = reader->text.length,
 			.line = reader->line,
 			.offset = file_reader_position(&reader->file)};
 }
 
-static void row_append(struct row_reader *reader, const char *bytes, size_t length)
+static void source_csv_row_append(struct row_reader *reader, const char *bytes, size_t length)
 {
 	if (reader->is_dropping || reader->status < 0)
 		return;
 	reader->status = buffer_append(&reader->text, bytes, length);
 }
 
-static void cell_end(struct row_reader *reader)
+static void source_csv_cell_end(struct row_reader *reader)
 {
-	struct row_cell *cell = current_cell(reader);
+	struct row_cell *cell = source_csv_current_cell(reader);
 	if (!cell)
 		return;
 	cell->length = reader->text.length - cell->begin;
-	row_append(reader, "", 1);
+	source_csv_row_append(reader, "", 1);
 	reader->cells_kept++;
 }
 
-static void row_begin(struct row_reader *reader)
+static void source_csv_row_begin(struct row_reader *reader)
 {
 	buffer_clear(&reader->text);
 	reader->problem = ROW_FINE;
@@ -91,23 +91,23 @@ static void row_begin(struct row_reader *reader)
 	reader->row_bytes = 0;
 	reader->input_length = 0;
 	reader->cell_count = reader->cells_kept = 0;
-	cell_begin(reader);
+	source_csv_cell_begin(reader);
 }
 
 /* Counts bytes of the row and keeps its first ones; too many make it a row that is passed over. */
-static void row_count(struct row_reader *reader, const char *bytes, size_t length)
+static void source_csv_row_count(struct row_reader *reader, const char *bytes, size_t length)
 {
 	size_t kept = MIN(length, sizeof(reader->input) - reader->input_length);
 	memcpy(reader->input + reader->input_length, bytes, kept);
 	reader->input_length += kept;
 	reader->row_bytes += (int64_t)length;
 	if (reader->row_bytes > (int64_t)reader->row_max && !reader->is_dropping) {
-		row_problem_set(reader, ROW_TOO_LONG);
+		source_csv_row_problem_set(reader, ROW_TOO_LONG);
 		reader->is_dropping = true;
 	}
 }
 
-static bool is_special(const struct row_reader *reader, char c)
+static bool source_csv_is_special(const struct row_reader *reader, char c)
 {
 	if (reader->state == CELL_QUOTED)
 		return c == '"' || c == '\n' || c == '\r' || c == '\0';
@@ -116,21 +116,21 @@ static bool is_special(const struct row_reader *reader, char c)
 }
 
 /* A run of bytes that mean nothing. */
-static void eat_plain(struct row_reader *reader, const char *bytes, size_t length)
+static void source_csv_eat_plain(struct row_reader *reader, const char *bytes, size_t length)
 {
 	if (reader->state == CELL_QUOTE_SEEN)
-		row_problem_set(reader, ROW_TEXT_BEHIND_QUOTE);
+		source_csv_row_problem_set(reader, ROW_TEXT_BEHIND_QUOTE);
 	if (reader->state != CELL_QUOTED)
 		reader->state = CELL_PLAIN;
-	row_count(reader, bytes, length);
-	row_append(reader, bytes, length);
+	source_csv_row_count(reader, bytes, length);
+	source_csv_row_append(reader, bytes, length);
 	reader->file.at += length;
 }
 
-static void eat_quote(struct row_reader *reader)
+static void source_csv_eat_quote(struct row_reader *reader)
 {
-	struct row_cell *cell = current_cell(reader);
-	row_count(reader, "\"", 1);
+	struct row_cell *cell = source_csv_current_cell(reader);
+	source_csv_row_count(reader, "\"", 1);
 	switch (reader->state) {
 	case CELL_START:
 		reader->state = CELL_QUOTED;
@@ -141,32 +141,32 @@ static void eat_quote(struct row_reader *reader)
 	case CELL_QUOTED: reader->state = CELL_QUOTE_SEEN; break;
 	case CELL_QUOTE_SEEN:
 		reader->state = CELL_QUOTED;
-		row_append(reader, "\"", 1);
+		source_csv_row_append(reader, "\"", 1);
 		break;
-	default: row_append(reader, "\"", 1);
+	default: source_csv_row_append(reader, "\"", 1);
 	}
 	reader->file.at++;
 }
 
 /* True at the end of the row. */
-static bool eat_special(struct row_reader *reader, char c, bool was_cr)
+static bool source_csv_eat_special(struct row_reader *reader, char c, bool was_cr)
 {
 	bool is_line_end = c == '\r' || c == '\n';
 	if (c == '"') {
-		eat_quote(reader);
+		source_csv_eat_quote(reader);
 	} else if (c == '\0') {
-		row_problem_set(reader, ROW_NUL);
-		eat_plain(reader, &c, 1);
+		source_csv_row_problem_set(reader, ROW_NUL);
+		source_csv_eat_plain(reader, &c, 1);
 	} else if (reader->state == CELL_QUOTED) {
-		eat_plain(reader, &c, 1);
+		source_csv_eat_plain(reader, &c, 1);
 	} else if (is_line_end) {
-		cell_end(reader);
+		source_csv_cell_end(reader);
 		reader->file.at++;
 	} else {
-		row_count(reader, &c, 1);
-		cell_end(reader);
+		source_csv_row_count(reader, &c, 1);
+		source_csv_cell_end(reader);
 		reader->file.at++;
-		cell_begin(reader);
+		source_csv_cell_begin(reader);
 		return false;
 	}
 	if (is_line_end && !(c == '\n' && was_cr))
@@ -176,7 +176,7 @@ static bool eat_special(struct row_reader *reader, char c, bool was_cr)
 }
 
 /* Eats one run of plain bytes or one special byte of the block. True at the end of the row. */
-static bool row_step(struct row_reader *reader)
+static bool source_csv_row_step(struct row_reader *reader)
 {
 	struct file_reader *file = &reader->file;
 	const char *begin = file->block + file->at, *end = file->block + file->length, *p = begin;
@@ -184,29 +184,29 @@ static bool row_step(struct row_reader *reader)
 	reader->after_cr = false;
 	if (was_cr && *begin == '\n' && reader->row_bytes == 0) { /* the rest of the line end before */
 		file->at++;
-		row_begin(reader);
+		source_csv_row_begin(reader);
 		return false;
 	}
-	while (p < end && !is_special(reader, *p))
+	while (p < end && !source_csv_is_special(reader, *p))
 		p++;
 	if (p == begin)
-		return eat_special(reader, *begin, was_cr);
-	eat_plain(reader, begin, (size_t)(p - begin));
+		return source_csv_eat_special(reader, *begin, was_cr);
+	source_csv_eat_plain(reader, begin, (size_t)(p - begin));
 	return false;
 }
 
 /* The last row may lack its line end. */
-static bool row_end_of_file(struct row_reader *reader)
+static bool source_csv_row_end_of_file(struct row_reader *reader)
 {
 	if (reader->row_bytes == 0)
 		return false;
 	if (reader->state == CELL_QUOTED)
-		row_problem_set(reader, ROW_QUOTE_OPEN);
-	cell_end(reader);
+		source_csv_row_problem_set(reader, ROW_QUOTE_OPEN);
+	source_csv_cell_end(reader);
 	return true;
 }
 
-static bool row_is_blank(const struct row_reader *reader)
+static bool source_csv_row_is_blank(const struct row_reader *reader)
 {
 	if (reader->cell_count > 1 || reader->problem || reader->cells[0].is_quoted)
 		return false;
@@ -218,27 +218,27 @@ static bool row_is_blank(const struct row_reader *reader)
 
 int row_reader_next(struct row_reader *reader, shipopt_error **ret_error)
 {
-	row_begin(reader);
+	source_csv_row_begin(reader);
 	for (bool is_complete = false;;) {
 		if (reader->file.at == reader->file.length) {
 			int r = file_reader_fill(&reader->file, ret_error);
 			if (r < 0)
 				return r;
-			if (r == 0 && !row_end_of_file(reader))
+			if (r == 0 && !source_csv_row_end_of_file(reader))
 				return 0;
 			if (r > 0 && reader->row_bytes == 0)
-				row_begin(reader); /* the place in the file is behind the byte order mark */
+				source_csv_row_begin(reader); /* the place in the file is behind the byte order mark */
 			is_complete = r == 0;
 		}
 		if (!is_complete)
-			is_complete = row_step(reader);
+			is_complete = source_csv_row_step(reader);
 		if (reader->status < 0)
 			return reader->status;
 		if (!is_complete)
 			continue;
-		if (!row_is_blank(reader))
+		if (!source_csv_row_is_blank(reader))
 			return 1;
-		row_begin(reader);
+		source_csv_row_begin(reader);
 		is_complete = false;
 	}
 }

@@ -16,42 +16,43 @@
 #define REASON_SIZE 128
 
 /* The GNU form may return a text of its own, the POSIX form fills the buffer and returns a number. */
-static inline __attribute__((unused)) const char *reason_gnu(const char *reason, const char *text)
+static inline __attribute__((unused)) const char *source_file_reason_gnu(const char *reason, const char *text)
 {
 	return reason;
 }
 
-static inline __attribute__((unused)) const char *reason_posix(int r, const char *text)
+static inline __attribute__((unused)) const char *source_file_reason_posix(int r, const char *text)
 {
 	return r == 0 ? text : "unknown error";
 }
 
-#define REASON(call, text) _Generic((call), char * : reason_gnu, int : reason_posix)((call), (text))
+#define REASON(call, text) \
+	_Generic((call), char * : source_file_reason_gnu, int : source_file_reason_posix)((call), (text))
 
 const char *system_reason(int number, char *text, size_t size)
 {
 	return REASON(strerror_r(number, text, size), text);
 }
 
-static int path_error(const char *path, const char *verb, int number, shipopt_error **ret_error)
+static int source_file_path_error(const char *path, const char *verb, int number, shipopt_error **ret_error)
 {
 	char reason[REASON_SIZE];
 	return error_set(ret_error, SHIPOPT_EIO, "cannot %s \"%s\": %s", verb, path,
 		system_reason(number, reason, sizeof(reason)));
 }
 
-static int open_path(struct file_reader *file, const char *path, shipopt_error **ret_error)
+static int source_file_open_path(struct file_reader *file, const char *path, shipopt_error **ret_error)
 {
 	file->is_owned = !text_equal(path, "-");
 	errno = EMFILE; /* what an injected failure gives as its reason */
 	file->fd = !file->is_owned ? STDIN_FILENO : fault_point() ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (file->fd < 0)
-		return path_error(path, "open", errno, ret_error);
+		return source_file_path_error(path, "open", errno, ret_error);
 	struct stat status;
 	if (fstat(file->fd, &status) < 0)
-		return path_error(path, "look at", errno, ret_error);
+		return source_file_path_error(path, "look at", errno, ret_error);
 	if (S_ISDIR(status.st_mode))
-		return path_error(path, "read", EISDIR, ret_error);
+		return source_file_path_error(path, "read", EISDIR, ret_error);
 	file->size = S_ISREG(status.st_mode) ? (int64_t)status.st_size : -1;
 	return 0;
 }
@@ -61,7 +62,7 @@ int file_reader_open(struct file_reader *file, const char *path, size_t block_by
 	*file = (struct file_reader){.fd = -1, .block_bytes = block_bytes, .size = -1};
 	file->path = mem_copy_text(path);
 	file->block = mem_alloc(MAX(block_bytes, MARK_BYTES));
-	int r = file->path && file->block ? open_path(file, path, ret_error) : SHIPOPT_ENOMEM;
+	int r = file->path && file->block ? source_file_open_path(file, path, ret_error) : SHIPOPT_ENOMEM;
 	if (r < 0) {
 		file_reader_close(file);
 		return r;
@@ -81,7 +82,7 @@ void file_reader_close(struct file_reader *file)
 }
 
 /* Up to `bytes` behind what the block holds. A descriptor that somebody made non-blocking is waited for. */
-static int read_some(struct file_reader *file, size_t bytes, shipopt_error **ret_error)
+static int source_file_read_some(struct file_reader *file, size_t bytes, shipopt_error **ret_error)
 {
 	for (;;) {
 		errno = EIO;
@@ -93,7 +94,7 @@ static int read_some(struct file_reader *file, size_t bytes, shipopt_error **ret
 		if (errno == EAGAIN || errno == EWOULDBLOCK)
 			poll(&(struct pollfd){.fd = file->fd, .events = POLLIN}, 1, -1);
 		else if (errno != EINTR)
-			return path_error(file->path, "read", errno, ret_error);
+			return source_file_path_error(file->path, "read", errno, ret_error);
 	}
 }
 
@@ -102,7 +103,7 @@ static int file_start(struct file_reader *file, shipopt_error **ret_error)
 {
 	int r = 1;
 	while (r > 0 && file->length < MARK_BYTES)
-		r = read_some(file, MARK_BYTES - file->length, ret_error);
+		r = source_file_read_some(file, MARK_BYTES - file->length, ret_error);
 	if (r < 0)
 		return r;
 	file->is_started = true;
@@ -123,5 +124,5 @@ int file_reader_fill(struct file_reader *file, shipopt_error **ret_error)
 	}
 	file->position += (int64_t)file->length;
 	file->at = file->length = 0;
-	return read_some(file, file->block_bytes, ret_error);
+	return source_file_read_some(file, file->block_bytes, ret_error);
 }

@@ -28,7 +28,7 @@ static struct json_lines_source *lines_of(shipopt_source *source)
 }
 
 /* What a cell of a CSV file would say: strings as they are, numbers as they stand, true, false; null is an empty cell. */
-static int member_text(const struct json_iterator *member, char **ret_text, shipopt_error **ret_error)
+static int source_json_lines_member_text(const struct json_iterator *member, char **ret_text, shipopt_error **ret_error)
 {
 	const char *begin = "";
 	size_t length = 0;
@@ -50,7 +50,7 @@ static int member_text(const struct json_iterator *member, char **ret_text, ship
 }
 
 /* 1001, 1001.0 and 1.001e3 are one number and three texts: a number is a key only as a plain integer. */
-static int member_check_key(const struct json_iterator *member, shipopt_error **ret_error)
+static int source_json_lines_member_check_key(const struct json_iterator *member, shipopt_error **ret_error)
 {
 	enum json_type type = json_type(member->value);
 	const char *token = "";
@@ -67,25 +67,26 @@ static int member_check_key(const struct json_iterator *member, shipopt_error **
 				      (int)MIN(length, (size_t)64), token);
 }
 
-static int member_fill(const struct json_iterator *member, shipopt_order *order, shipopt_error **ret_error)
+static int source_json_lines_member_fill(const struct json_iterator *member, shipopt_order *order,
+	shipopt_error **ret_error)
 {
 	char *name CLEANUP_FREE = mem_copy_text(member->key), *text CLEANUP_FREE = NULL;
 	enum column_kind kind;
 	if (!name)
 		return SHIPOPT_ENOMEM;
 	int r = order_column_find(name, &kind, ret_error);
-	r = r < 0 || kind != COLUMN_ORDER_KEY ? r : member_check_key(member, ret_error);
-	r = r < 0 ? r : member_text(member, &text, ret_error);
+	r = r < 0 || kind != COLUMN_ORDER_KEY ? r : source_json_lines_member_check_key(member, ret_error);
+	r = r < 0 ? r : source_json_lines_member_text(member, &text, ret_error);
 	return r < 0 ? r : order_column_set(order, kind, name, text, ret_error);
 }
 
-static bool is_shipment(const struct json_iterator *member)
+static bool source_json_lines_is_shipment(const struct json_iterator *member)
 {
 	return text_equal(member->key, "shipment");
 }
 
 /* Two members of one name would leave it to chance which of them counts. */
-static int check_members(struct json_value root, size_t members_max, shipopt_error **ret_error)
+static int source_json_lines_check_members(struct json_value root, size_t members_max, shipopt_error **ret_error)
 {
 	struct json_iterator a, b;
 	if (json_count(root) > members_max)
@@ -103,7 +104,7 @@ static int check_members(struct json_value root, size_t members_max, shipopt_err
 }
 
 /* The shipment comes first, so that the other members add to it wherever they stand. */
-static int fill_shipment(struct json_value root, shipopt_order *order, shipopt_error **ret_error)
+static int source_json_lines_fill_shipment(struct json_value root, shipopt_order *order, shipopt_error **ret_error)
 {
 	struct json_value value;
 	if (!json_get(root, "shipment", &value) || json_type(value) == JSON_NULL)
@@ -120,44 +121,45 @@ static int fill_shipment(struct json_value root, shipopt_order *order, shipopt_e
 	return r;
 }
 
-static int fill_key(struct json_value root, shipopt_order *order)
+static int source_json_lines_fill_key(struct json_value root, shipopt_order *order)
 {
 	struct json_iterator member;
 	for (json_members(root, &member); json_next(&member);) {
 		char *text CLEANUP_FREE = NULL;
 		if (!text_equal_ignore_case(member.key, "order_key"))
 			continue;
-		int r = member_text(&member, &text, NULL);
+		int r = source_json_lines_member_text(&member, &text, NULL);
 		r = r < 0 ? r : shipopt_order_set_key(order, text);
 		return r == SHIPOPT_ENOMEM ? r : 0;
 	}
 	return 0;
 }
 
-static int fill_order(struct json_value root, size_t members_max, shipopt_order *order, shipopt_error **ret_error)
+static int source_json_lines_fill_order(struct json_value root, size_t members_max, shipopt_order *order,
+	shipopt_error **ret_error)
 {
 	struct json_iterator member;
 	if (json_type(root) != JSON_OBJECT)
 		return error_set(ret_error, SHIPOPT_EPARSE, "the line is no JSON object");
-	int r = fill_key(root, order);
-	r = r < 0 ? r : check_members(root, members_max, ret_error);
-	r = r < 0 ? r : fill_shipment(root, order, ret_error);
+	int r = source_json_lines_fill_key(root, order);
+	r = r < 0 ? r : source_json_lines_check_members(root, members_max, ret_error);
+	r = r < 0 ? r : source_json_lines_fill_shipment(root, order, ret_error);
 	for (json_members(root, &member); r == 0 && json_next(&member);)
-		if (!is_shipment(&member))
-			r = member_fill(&member, order, ret_error);
+		if (!source_json_lines_is_shipment(&member))
+			r = source_json_lines_member_fill(&member, order, ret_error);
 	if (r == 0 && !order->key)
 		r = error_set(ret_error, SHIPOPT_EPARSE, "column \"order_key\" is missing or empty");
 	return r;
 }
 
-static int line_fill(struct json_lines_source *lines, shipopt_order *order, shipopt_error **ret_error)
+static int source_json_lines_line_fill(struct json_lines_source *lines, shipopt_order *order, shipopt_error **ret_error)
 {
 	json_document *document CLEANUP_JSON = NULL;
 	int r = row_check(&lines->rows, NULL, 0, ret_error);
 	if (r == 0)
 		r = json_document_parse(buffer_text(&lines->rows.text), lines->rows.cells[0].length, &document,
 			ret_error);
-	return r < 0 ? r : fill_order(json_root(document), lines->members_max, order, ret_error);
+	return r < 0 ? r : source_json_lines_fill_order(json_root(document), lines->members_max, order, ret_error);
 }
 
 static int json_lines_next(shipopt_source *source, shipopt_order **ret_order, shipopt_error **ret_error)
@@ -171,7 +173,7 @@ static int json_lines_next(shipopt_source *source, shipopt_order **ret_order, sh
 	shipopt_order *order = NULL;
 	shipopt_error *error = NULL;
 	r = row_order_begin(&lines->rows, &order);
-	r = r < 0 ? r : line_fill(lines, order, &error);
+	r = r < 0 ? r : source_json_lines_line_fill(lines, order, &error);
 	return row_order_end(&lines->rows, r, error, order, ret_order);
 }
 

@@ -21,7 +21,7 @@ char *row_cell_trimmed(struct row_reader *reader, size_t index)
 	return text;
 }
 
-static int problem_error(const struct row_reader *reader, shipopt_error **ret_error)
+static int source_row_problem_error(const struct row_reader *reader, shipopt_error **ret_error)
 {
 	switch (reader->problem) {
 	case ROW_TOO_LONG:
@@ -47,7 +47,7 @@ static int problem_error(const struct row_reader *reader, shipopt_error **ret_er
 }
 
 /* A quote inside a quoted cell takes two bytes of the file. */
-static int64_t offset_in_file(const struct row_cell *cell, const char *text, size_t index)
+static int64_t source_row_offset_in_file(const struct row_cell *cell, const char *text, size_t index)
 {
 	int64_t offset = cell->offset + (int64_t)index + (cell->is_quoted ? 1 : 0);
 	for (size_t i = 0; cell->is_quoted && i < index; i++)
@@ -55,13 +55,13 @@ static int64_t offset_in_file(const struct row_cell *cell, const char *text, siz
 	return offset;
 }
 
-static int encoding_error(const struct row_reader *reader, size_t index, size_t bad, const char *column,
+static int source_row_encoding_error(const struct row_reader *reader, size_t index, size_t bad, const char *column,
 	shipopt_error **ret_error)
 {
 	const struct row_cell *cell = &reader->cells[index];
 	const char *text = reader->text.data + cell->begin;
 	unsigned byte = (unsigned char)text[bad];
-	long long offset = (long long)offset_in_file(cell, text, bad);
+	long long offset = (long long)source_row_offset_in_file(cell, text, bad);
 	if (column)
 		return error_set(ret_error, SHIPOPT_EENCODING,
 			"column \"%s\": byte 0x%02x at offset %lld of the file is not UTF-8", column, byte, offset);
@@ -71,12 +71,12 @@ static int encoding_error(const struct row_reader *reader, size_t index, size_t 
 
 int row_check(const struct row_reader *reader, char *const *names, size_t name_count, shipopt_error **ret_error)
 {
-	int r = problem_error(reader, ret_error);
+	int r = source_row_problem_error(reader, ret_error);
 	for (size_t i = 0; i < reader->cells_kept && r == 0; i++) {
 		const struct row_cell *cell = &reader->cells[i];
 		size_t bad;
 		if (!text_is_utf8(reader->text.data + cell->begin, cell->length, &bad))
-			r = encoding_error(reader, i, bad, i < name_count ? names[i] : NULL, ret_error);
+			r = source_row_encoding_error(reader, i, bad, i < name_count ? names[i] : NULL, ret_error);
 	}
 	return r;
 }
@@ -93,7 +93,7 @@ int row_error(const struct row_reader *reader, int status, shipopt_error *error,
 }
 
 /* A cut may have gone through a character: the last one is left out. */
-static size_t whole_characters(const char *bytes, size_t length)
+static size_t source_row_whole_characters(const char *bytes, size_t length)
 {
 	size_t end = length;
 	while (end > 0 && length - end < 3 && ((unsigned char)bytes[end - 1] & 0xc0) == 0x80)
@@ -102,11 +102,11 @@ static size_t whole_characters(const char *bytes, size_t length)
 }
 
 /* The row's first bytes as text: what is no text becomes a question mark. */
-static char *input_text(const struct row_reader *reader)
+static char *source_row_input_text(const struct row_reader *reader)
 {
 	size_t length = reader->input_length;
 	if (reader->row_bytes > (int64_t)length)
-		length = whole_characters(reader->input, length);
+		length = source_row_whole_characters(reader->input, length);
 	char *text = mem_copy_bytes(reader->input, length);
 	if (!text)
 		return NULL;
@@ -133,7 +133,7 @@ int row_order_end(const struct row_reader *reader, int status, shipopt_error *er
 {
 	if (status < 0 && status != SHIPOPT_ENOMEM) {
 		order->status = row_error(reader, status, error, &order->error);
-		order->input = input_text(reader);
+		order->input = source_row_input_text(reader);
 		error = NULL;
 		status = order->input ? 0 : SHIPOPT_ENOMEM;
 	}

@@ -15,7 +15,7 @@ struct search {
 };
 
 /* Levenshtein, "Binary codes capable of correcting deletions, insertions, and reversals", 1966; one row of the table. */
-static size_t edit_distance(const char *a, const char *b)
+static size_t source_suggest_edit_distance(const char *a, const char *b)
 {
 	size_t row[COLUMN_NAME_SIZE], length = strlen(b);
 	for (size_t j = 0; j <= length; j++)
@@ -32,27 +32,27 @@ static size_t edit_distance(const char *a, const char *b)
 	return row[length];
 }
 
-static void consider(struct search *search, const char *prefix, const char *column)
+static void source_suggest_consider(struct search *search, const char *prefix, const char *column)
 {
 	char candidate[COLUMN_NAME_SIZE];
 	int length = snprintf(candidate, sizeof(candidate), "%s%s", prefix, column);
 	if (length < 0 || (size_t)length >= sizeof(candidate))
 		return;
-	size_t distance = edit_distance(search->name, candidate);
+	size_t distance = source_suggest_edit_distance(search->name, candidate);
 	if (distance < search->best_distance) {
 		search->best_distance = distance;
 		memcpy(search->best, candidate, (size_t)length + 1);
 	}
 }
 
-static bool is_header(const struct record_kind *kind, const struct record_field *field)
+static bool source_suggest_is_header(const struct record_kind *kind, const struct record_field *field)
 {
 	return shipopt_field_column(kind->number, field->number) != NULL;
 }
 
-static void consider_fields(struct search *search, int kind_number, const char *prefix);
+static void source_suggest_consider_fields(struct search *search, int kind_number, const char *prefix);
 
-static void consider_below(struct search *search, const struct record_field *field)
+static void source_suggest_consider_below(struct search *search, const struct record_field *field)
 {
 	char prefix[COLUMN_NAME_SIZE];
 	size_t length = strlen(field->column);
@@ -66,18 +66,18 @@ static void consider_below(struct search *search, const struct record_field *fie
 	} else {
 		snprintf(prefix, sizeof(prefix), "%s", field->column);
 	}
-	consider_fields(search, field->child_kind, prefix);
+	source_suggest_consider_fields(search, field->child_kind, prefix);
 }
 
-static void consider_fields(struct search *search, int kind_number, const char *prefix)
+static void source_suggest_consider_fields(struct search *search, int kind_number, const char *prefix)
 {
 	const struct record_kind *kind = record_kind_find(kind_number);
 	for (size_t i = 0; i < kind->field_count; i++) {
 		const struct record_field *field = &kind->fields[i];
-		if (is_header(kind, field))
-			consider(search, prefix, field->column);
+		if (source_suggest_is_header(kind, field))
+			source_suggest_consider(search, prefix, field->column);
 		else if (field->child_kind && field->column)
-			consider_below(search, field);
+			source_suggest_consider_below(search, field);
 	}
 }
 
@@ -90,8 +90,8 @@ bool order_column_suggest(const char *name, char ret_name[COLUMN_NAME_SIZE])
 	if (strlen(name) >= COLUMN_NAME_SIZE)
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-		consider(&search, "", own[i]);
-	consider_fields(&search, SHIPOPT_RECORD_SHIPMENT, "");
+		source_suggest_consider(&search, "", own[i]);
+	source_suggest_consider_fields(&search, SHIPOPT_RECORD_SHIPMENT, "");
 	if (search.best_distance > MAX(strlen(name), strlen(best)) / 2)
 		return false;
 	memcpy(ret_name, best, sizeof(best));

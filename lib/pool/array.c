@@ -18,13 +18,13 @@ struct array_reader {
 	struct buffer element; /* text: without quotes */
 };
 
-static int32_t read_int32(const char *bytes)
+static int32_t array_read_int32(const char *bytes)
 {
 	const unsigned char *b = (const unsigned char *)bytes;
 	return (int32_t)((uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3]);
 }
 
-static int reader_init(struct array_reader *reader, const struct value *value)
+static int array_reader_init(struct array_reader *reader, const struct value *value)
 {
 	*reader = (struct array_reader){.place = value->bytes,
 		.end = value->bytes + value->length,
@@ -39,27 +39,27 @@ static int reader_init(struct array_reader *reader, const struct value *value)
 	}
 	if (value->length < 12)
 		return SHIPOPT_EPARSE;
-	int32_t dimensions = read_int32(value->bytes);
+	int32_t dimensions = array_read_int32(value->bytes);
 	if (dimensions == 0) {
 		reader->place += 12;
 		return 0;
 	}
 	if (dimensions != 1)
 		return SHIPOPT_ETYPE;
-	if (value->length < 20 || read_int32(value->bytes + 12) < 0)
+	if (value->length < 20 || array_read_int32(value->bytes + 12) < 0)
 		return SHIPOPT_EPARSE;
-	reader->left = (size_t)read_int32(value->bytes + 12);
+	reader->left = (size_t)array_read_int32(value->bytes + 12);
 	reader->place += 20;
 	return 0;
 }
 
-static int next_binary(struct array_reader *reader, const char **ret_text, size_t *ret_length)
+static int array_next_binary(struct array_reader *reader, const char **ret_text, size_t *ret_length)
 {
 	if (reader->left == 0)
 		return reader->place == reader->end ? 0 : SHIPOPT_EPARSE;
 	if (reader->end - reader->place < 4)
 		return SHIPOPT_EPARSE;
-	int32_t length = read_int32(reader->place);
+	int32_t length = array_read_int32(reader->place);
 	reader->place += 4;
 	reader->left--;
 	if (length > reader->end - reader->place || length < -1)
@@ -70,7 +70,7 @@ static int next_binary(struct array_reader *reader, const char **ret_text, size_
 	return 1;
 }
 
-static int read_quoted(struct array_reader *reader)
+static int array_read_quoted(struct array_reader *reader)
 {
 	for (reader->place++; reader->place < reader->end && *reader->place != '"'; reader->place++) {
 		if (*reader->place == '\\' && ++reader->place == reader->end)
@@ -82,7 +82,7 @@ static int read_quoted(struct array_reader *reader)
 	return reader->place++ < reader->end ? 0 : SHIPOPT_EPARSE;
 }
 
-static int next_text(struct array_reader *reader, const char **ret_text, size_t *ret_length)
+static int array_next_text(struct array_reader *reader, const char **ret_text, size_t *ret_length)
 {
 	if (reader->place >= reader->end)
 		return 0;
@@ -92,7 +92,7 @@ static int next_text(struct array_reader *reader, const char **ret_text, size_t 
 		return SHIPOPT_ETYPE;
 	int r = 0;
 	if (is_quoted) {
-		r = read_quoted(reader);
+		r = array_read_quoted(reader);
 	} else {
 		const char *comma = memchr(reader->place, ',', (size_t)(reader->end - reader->place));
 		const char *stop = comma ? comma : reader->end;
@@ -109,12 +109,13 @@ static int next_text(struct array_reader *reader, const char **ret_text, size_t 
 	return 1;
 }
 
-static int reader_next(struct array_reader *reader, const char **ret_text, size_t *ret_length)
+static int array_reader_next(struct array_reader *reader, const char **ret_text, size_t *ret_length)
 {
-	return reader->is_binary ? next_binary(reader, ret_text, ret_length) : next_text(reader, ret_text, ret_length);
+	return reader->is_binary ? array_next_binary(reader, ret_text, ret_length)
+				 : array_next_text(reader, ret_text, ret_length);
 }
 
-static int read_int_element(Oid type, bool is_binary, const char *text, size_t length, int64_t *ret_value)
+static int array_read_int_element(Oid type, bool is_binary, const char *text, size_t length, int64_t *ret_value)
 {
 	Oid element = type == TYPE_INT2_ARRAY ? TYPE_INT2 : type == TYPE_INT4_ARRAY ? TYPE_INT4 : TYPE_INT8;
 	struct value value = {.bytes = text, .length = length, .type = element, .is_binary = is_binary};
@@ -133,14 +134,14 @@ int shipopt_rows_int_array(const shipopt_rows *rows, size_t row, size_t column, 
 		return r;
 	if (value.type != TYPE_INT2_ARRAY && value.type != TYPE_INT4_ARRAY && value.type != TYPE_INT8_ARRAY)
 		return SHIPOPT_ETYPE;
-	r = reader_init(&reader, &value);
-	while (r >= 0 && (r = reader_next(&reader, &text, &length)) > 0) {
+	r = array_reader_init(&reader, &value);
+	while (r >= 0 && (r = array_reader_next(&reader, &text, &length)) > 0) {
 		if (count < max) {
 			values[count] = 0;
 			if (nulls)
 				nulls[count] = text == NULL;
 			if (text)
-				r = read_int_element(value.type, value.is_binary, text, length, &values[count]);
+				r = array_read_int_element(value.type, value.is_binary, text, length, &values[count]);
 		}
 		count++;
 	}
@@ -163,8 +164,8 @@ int shipopt_rows_text_array(const shipopt_rows *rows, size_t row, size_t column,
 		return r;
 	if (value.type != TYPE_TEXT_ARRAY && value.type != TYPE_VARCHAR_ARRAY && value.type != TYPE_BPCHAR_ARRAY)
 		return SHIPOPT_ETYPE;
-	r = reader_init(&reader, &value);
-	while (r >= 0 && (r = reader_next(&reader, &text, &length)) > 0) {
+	r = array_reader_init(&reader, &value);
+	while (r >= 0 && (r = array_reader_next(&reader, &text, &length)) > 0) {
 		if (value.is_binary && text) { /* with a NUL behind it */
 			buffer_clear(&reader.element);
 			r = buffer_append(&reader.element, text, length);

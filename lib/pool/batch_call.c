@@ -23,7 +23,7 @@ static void batch_destroy(shipopt_op *op)
 
 static const struct op_class batch_op_class = {sizeof(struct batch_op), command_cancel, batch_destroy};
 
-static int make_ring(struct batch_op *batch, size_t statements)
+static int batch_make_ring(struct batch_op *batch, size_t statements)
 {
 	size_t window = MIN(statements, (size_t)pool_setting(batch->command.pool, POOL_PIPELINE_STATEMENTS));
 	batch->ring_size = 3 * window + 2 * DEALLOCATES_AT_ONCE + 4;
@@ -44,18 +44,18 @@ static int batch_op_new(shipopt_pool *pool, shipopt_lease *lease, const struct d
 	batch->items = count == 1 ? &batch->single : mem_alloc_array(count, sizeof(*batch->items));
 	batch_init(batch);
 	*ret_batch = batch;
-	r = batch->items ? make_ring(batch, count) : SHIPOPT_ENOMEM;
+	r = batch->items ? batch_make_ring(batch, count) : SHIPOPT_ENOMEM;
 	return r == 0 ? 0 : command_submit(command, r, ret_caller);
 }
 
-static int add_item(struct batch_op *batch, const struct shipopt_query *query)
+static int batch_add_item(struct batch_op *batch, const struct shipopt_query *query)
 {
 	int r = query_copy(&batch->items[batch->count].query, query);
 	batch->count += r == 0;
 	return r;
 }
 
-static int add_hidden(struct batch_op *batch, const char *sql, bool is_read_only)
+static int batch_add_hidden(struct batch_op *batch, const char *sql, bool is_read_only)
 {
 	int r = query_init(&batch->items[batch->count].query, sql);
 	if (r < 0)
@@ -65,7 +65,7 @@ static int add_hidden(struct batch_op *batch, const char *sql, bool is_read_only
 	return 0;
 }
 
-static int run_query(shipopt_pool *pool, shipopt_lease *lease, const shipopt_query *query, shipopt_done_fn done,
+static int batch_run_query(shipopt_pool *pool, shipopt_lease *lease, const shipopt_query *query, shipopt_done_fn done,
 	void *userdata, shipopt_op **ret_op)
 {
 	struct batch_op *batch;
@@ -75,7 +75,7 @@ static int run_query(shipopt_pool *pool, shipopt_lease *lease, const shipopt_que
 	int r = batch_op_new(pool, lease, &pool->delivery, 1, done, userdata, ret_op, &batch);
 	if (r < 0)
 		return r;
-	r = add_item(batch, query);
+	r = batch_add_item(batch, query);
 	batch->items[0].ends_group = true;
 	batch->command.timeout_ms = query->timeout_ms;
 	batch->may_repeat_statement = true;
@@ -85,22 +85,22 @@ static int run_query(shipopt_pool *pool, shipopt_lease *lease, const shipopt_que
 int shipopt_pool_query(shipopt_pool *pool, const shipopt_query *query, shipopt_done_fn done, void *userdata,
 	shipopt_op **ret_op)
 {
-	return pool ? run_query(pool, NULL, query, done, userdata, ret_op) : SHIPOPT_EINVAL;
+	return pool ? batch_run_query(pool, NULL, query, done, userdata, ret_op) : SHIPOPT_EINVAL;
 }
 
 int shipopt_lease_query(shipopt_lease *lease, const shipopt_query *query, shipopt_done_fn done, void *userdata,
 	shipopt_op **ret_op)
 {
-	return lease ? run_query(NULL, lease, query, done, userdata, ret_op) : SHIPOPT_EINVAL;
+	return lease ? batch_run_query(NULL, lease, query, done, userdata, ret_op) : SHIPOPT_EINVAL;
 }
 
-static int fill_batch(struct batch_op *batch, const shipopt_batch *given)
+static int batch_fill_batch(struct batch_op *batch, const shipopt_batch *given)
 {
 	char begin_sql[128];
 	int r = 0;
 	bool is_read_only = given->transaction & SHIPOPT_TRANSACTION_READ_ONLY;
 	if (given->attempts) {
-		r = add_hidden(batch, transaction_begin_sql(given->transaction, begin_sql, sizeof(begin_sql)),
+		r = batch_add_hidden(batch, transaction_begin_sql(given->transaction, begin_sql, sizeof(begin_sql)),
 			is_read_only);
 		batch->is_transaction = true;
 		batch->attempts_left = given->attempts - 1;
@@ -108,13 +108,13 @@ static int fill_batch(struct batch_op *batch, const shipopt_batch *given)
 	}
 	size_t groups = 1;
 	for (size_t i = 0; r == 0 && i < given->count; i++) {
-		r = add_item(batch, &given->entries[i].query);
+		r = batch_add_item(batch, &given->entries[i].query);
 		bool ends = given->entries[i].ends_group && !given->attempts;
 		groups += ends && i + 1 < given->count;
 		batch->items[batch->hidden + i].ends_group = ends;
 	}
 	if (r == 0 && given->attempts)
-		r = add_hidden(batch, "COMMIT", is_read_only);
+		r = batch_add_hidden(batch, "COMMIT", is_read_only);
 	if (r == 0)
 		batch->items[batch->count - 1].ends_group = true;
 	batch->may_repeat_statement = groups == 1;
@@ -122,7 +122,7 @@ static int fill_batch(struct batch_op *batch, const shipopt_batch *given)
 	return r;
 }
 
-static int run_batch(shipopt_pool *pool, shipopt_lease *lease, const struct delivery *delivery,
+static int batch_run_batch(shipopt_pool *pool, shipopt_lease *lease, const struct delivery *delivery,
 	const shipopt_batch *given, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
 	struct batch_op *batch;
@@ -130,52 +130,52 @@ static int run_batch(shipopt_pool *pool, shipopt_lease *lease, const struct deli
 		return SHIPOPT_EINVAL;
 	int r = batch_op_new(pool, lease, delivery, given->count + (given->attempts ? 2 : 0), done, userdata, ret_op,
 		&batch);
-	return r < 0 ? r : command_submit(&batch->command, fill_batch(batch, given), ret_op);
+	return r < 0 ? r : command_submit(&batch->command, batch_fill_batch(batch, given), ret_op);
 }
 
 int shipopt_pool_batch(shipopt_pool *pool, const shipopt_batch *batch, shipopt_done_fn done, void *userdata,
 	shipopt_op **ret_op)
 {
-	return pool ? run_batch(pool, NULL, &pool->delivery, batch, done, userdata, ret_op) : SHIPOPT_EINVAL;
+	return pool ? batch_run_batch(pool, NULL, &pool->delivery, batch, done, userdata, ret_op) : SHIPOPT_EINVAL;
 }
 
 int shipopt_lease_batch(shipopt_lease *lease, const shipopt_batch *batch, shipopt_done_fn done, void *userdata,
 	shipopt_op **ret_op)
 {
-	return lease ? run_batch(lease->pool, lease, &lease->pool->delivery, batch, done, userdata, ret_op)
+	return lease ? batch_run_batch(lease->pool, lease, &lease->pool->delivery, batch, done, userdata, ret_op)
 		     : SHIPOPT_EINVAL;
 }
 
 int batch_run_inline(shipopt_lease *lease, const shipopt_batch *batch, shipopt_done_fn done, void *userdata)
 {
 	static const struct delivery delivery = {.mode = SHIPOPT_DELIVERY_INLINE};
-	return run_batch(lease->pool, lease, &delivery, batch, done, userdata, NULL);
+	return batch_run_batch(lease->pool, lease, &delivery, batch, done, userdata, NULL);
 }
 
 /* ---- results ------------------------------------------------------------------------------------------------- */
 
-static const struct batch_op *done_batch(const shipopt_op *op)
+static const struct batch_op *batch_done_batch(const shipopt_op *op)
 {
 	if (!op || op->class != &batch_op_class || !shipopt_op_is_done(op))
 		return NULL;
 	return CONTAINER_OF((shipopt_op *)(uintptr_t)op, struct batch_op, command.op);
 }
 
-static const struct batch_item *done_item(const shipopt_op *op, size_t index)
+static const struct batch_item *batch_done_item(const shipopt_op *op, size_t index)
 {
-	const struct batch_op *batch = done_batch(op);
+	const struct batch_op *batch = batch_done_batch(op);
 	return batch && index < shipopt_op_statement_count(op) ? &batch->items[batch->hidden + index] : NULL;
 }
 
 size_t shipopt_op_statement_count(const shipopt_op *op)
 {
-	const struct batch_op *batch = done_batch(op);
+	const struct batch_op *batch = batch_done_batch(op);
 	return batch ? batch->count - 2 * batch->hidden : 0;
 }
 
 const shipopt_rows *shipopt_op_statement_rows(const shipopt_op *op, size_t index)
 {
-	const struct batch_item *item = done_item(op, index);
+	const struct batch_item *item = batch_done_item(op, index);
 	return item && item->rows.result ? &item->rows : NULL;
 }
 
@@ -186,12 +186,12 @@ const shipopt_rows *shipopt_op_rows(const shipopt_op *op)
 
 int shipopt_op_statement_status(const shipopt_op *op, size_t index)
 {
-	const struct batch_item *item = done_item(op, index);
+	const struct batch_item *item = batch_done_item(op, index);
 	return item ? item->status : SHIPOPT_ENOTFOUND;
 }
 
 const shipopt_error *shipopt_op_statement_error(const shipopt_op *op, size_t index)
 {
-	const struct batch_item *item = done_item(op, index);
+	const struct batch_item *item = batch_done_item(op, index);
 	return item ? item->error : NULL;
 }

@@ -10,14 +10,14 @@
 
 #define STACK_VALUES 32
 
-static struct connection *connection_of(struct batch_op *batch)
+static struct connection *batch_connection_of(struct batch_op *batch)
 {
 	return batch->command.lease->connection;
 }
 
 /* ---- sending ------------------------------------------------------------------------------------------------- */
 
-static struct expected *expect(struct batch_op *batch, enum expected_kind kind, size_t item)
+static struct expected *batch_expect(struct batch_op *batch, enum expected_kind kind, size_t item)
 {
 	ASSERT(batch->ring_length < batch->ring_size);
 	struct expected *place = &batch->ring[(batch->ring_head + batch->ring_length++) % batch->ring_size];
@@ -27,18 +27,19 @@ static struct expected *expect(struct batch_op *batch, enum expected_kind kind, 
 
 bool batch_send_sync(struct batch_op *batch, size_t item)
 {
-	if (fault_point() || !PQpipelineSync(connection_of(batch)->pg))
+	if (fault_point() || !PQpipelineSync(batch_connection_of(batch)->pg))
 		return false;
-	expect(batch, EXPECT_SYNC, item);
+	batch_expect(batch, EXPECT_SYNC, item);
 	return true;
 }
 
 /* The roll-back of the attempt before; its answer does not matter. */
-static bool send_rollback(struct batch_op *batch)
+static bool batch_send_rollback(struct batch_op *batch)
 {
-	if (fault_point() || !PQsendQueryParams(connection_of(batch)->pg, "ROLLBACK", 0, NULL, NULL, NULL, NULL, 0))
+	if (fault_point() ||
+		!PQsendQueryParams(batch_connection_of(batch)->pg, "ROLLBACK", 0, NULL, NULL, NULL, NULL, 0))
 		return false;
-	expect(batch, EXPECT_OWN, 0);
+	batch_expect(batch, EXPECT_OWN, 0);
 	return batch_send_sync(batch, 0);
 }
 
@@ -52,7 +53,7 @@ struct value_arrays {
 	void *block;
 };
 
-static bool arrays_fill(struct value_arrays *arrays, const struct shipopt_query *query)
+static bool batch_arrays_fill(struct value_arrays *arrays, const struct shipopt_query *query)
 {
 	arrays->block = NULL;
 	arrays->value = arrays->values;
@@ -79,9 +80,10 @@ static bool arrays_fill(struct value_arrays *arrays, const struct shipopt_query 
 }
 
 /* The name to run it under, prepared on the way if need be; NULL: without a name. */
-static bool find_statement(struct batch_op *batch, size_t index, const Oid *types, struct statement **ret_statement)
+static bool batch_find_statement(struct batch_op *batch, size_t index, const Oid *types,
+	struct statement **ret_statement)
 {
-	struct connection *connection = connection_of(batch);
+	struct connection *connection = batch_connection_of(batch);
 	const struct shipopt_query *query = &batch->items[index].query;
 	*ret_statement = NULL;
 	if (query->is_unnamed || (query->sql->marks & SQL_ONE_SHOT) ||
@@ -96,22 +98,22 @@ static bool find_statement(struct batch_op *batch, size_t index, const Oid *type
 					types))
 				return false;
 			pool_count(batch->command.pool, SHIPOPT_POOL_STAT_PREPARES, 1);
-			expect(batch, EXPECT_PREPARE, index)->statement = statement;
+			batch_expect(batch, EXPECT_PREPARE, index)->statement = statement;
 		}
 	}
 	*ret_statement = statement;
 	return true;
 }
 
-static bool send_item(struct batch_op *batch, size_t index)
+static bool batch_send_item(struct batch_op *batch, size_t index)
 {
-	struct connection *connection = connection_of(batch);
+	struct connection *connection = batch_connection_of(batch);
 	struct batch_item *item = &batch->items[index];
 	const struct shipopt_query *query = &item->query;
 	struct value_arrays arrays;
-	if (!arrays_fill(&arrays, query))
+	if (!batch_arrays_fill(&arrays, query))
 		return false;
-	bool ok = find_statement(batch, index, arrays.type, &item->statement) && !fault_point();
+	bool ok = batch_find_statement(batch, index, arrays.type, &item->statement) && !fault_point();
 	if (query->is_prepared_only) {
 		mem_free(arrays.block);
 		return ok;
@@ -125,14 +127,14 @@ static bool send_item(struct batch_op *batch, size_t index)
 	mem_free(arrays.block);
 	if (!ok)
 		return false;
-	expect(batch, EXPECT_EXECUTE, index);
+	batch_expect(batch, EXPECT_EXECUTE, index);
 	batch->statements_out++;
 	batch->bytes_out += query->length + (item->statement ? 0 : query->sql->length);
 	batch->was_sent = true;
 	return true;
 }
 
-static bool has_room(const struct batch_op *batch)
+static bool batch_has_room(const struct batch_op *batch)
 {
 	const shipopt_pool *pool = batch->command.pool;
 	return batch->statements_out == 0 ||
@@ -141,9 +143,9 @@ static bool has_room(const struct batch_op *batch)
 }
 
 /* Names that are no longer wanted go with the last group, each in a group of its own, as a pooler may not know them. */
-static bool send_deallocates(struct batch_op *batch)
+static bool batch_send_deallocates(struct batch_op *batch)
 {
-	struct connection *connection = connection_of(batch);
+	struct connection *connection = batch_connection_of(batch);
 	for (int i = 0; i < DEALLOCATES_AT_ONCE && !batch->was_in_block; i++) {
 		struct statement *statement = statements_take_unwanted(&connection->statements);
 		if (!statement)
@@ -152,18 +154,18 @@ static bool send_deallocates(struct batch_op *batch)
 		mem_free(statement);
 		if (!ok)
 			return false;
-		expect(batch, EXPECT_OWN, 0);
+		batch_expect(batch, EXPECT_OWN, 0);
 		if (!batch_send_sync(batch, batch->count - 1))
 			return false;
 	}
 	return true;
 }
 
-static bool send_more(struct batch_op *batch)
+static bool batch_send_more(struct batch_op *batch)
 {
 	size_t begun = batch->next;
-	while (batch->next < batch->end && has_room(batch)) {
-		if (!send_item(batch, batch->next))
+	while (batch->next < batch->end && batch_has_room(batch)) {
+		if (!batch_send_item(batch, batch->next))
 			return false;
 		if (batch->items[batch->next].ends_group && !batch_send_sync(batch, batch->next))
 			return false;
@@ -172,14 +174,14 @@ static bool send_more(struct batch_op *batch)
 	if (batch->next == begun)
 		return true;
 	if (batch->next == batch->count)
-		return send_deallocates(batch);
-	return batch->items[batch->next - 1].ends_group || PQsendFlushRequest(connection_of(batch)->pg);
+		return batch_send_deallocates(batch);
+	return batch->items[batch->next - 1].ends_group || PQsendFlushRequest(batch_connection_of(batch)->pg);
 }
 
 /* From the first statement on, or once more. */
-static bool begin(struct batch_op *batch)
+static bool batch_begin(struct batch_op *batch)
 {
-	PGconn *pg = connection_of(batch)->pg;
+	PGconn *pg = batch_connection_of(batch)->pg;
 	batch->next = batch->statements_out = batch->bytes_out = batch->group_start = 0;
 	batch->end = batch->count;
 	batch->ring_length = 0;
@@ -188,18 +190,18 @@ static bool begin(struct batch_op *batch)
 	if (fault_point() || !PQenterPipelineMode(pg))
 		return false;
 	if (batch->is_transaction && batch->was_in_block) {
-		if (!send_rollback(batch))
+		if (!batch_send_rollback(batch))
 			return false;
 		batch->was_in_block = false;
 	}
-	return send_more(batch) && connection_flush(connection_of(batch));
+	return batch_send_more(batch) && connection_flush(batch_connection_of(batch));
 }
 
 static int batch_start(struct command *command)
 {
 	struct batch_op *batch = CONTAINER_OF(command, struct batch_op, command);
-	struct connection *connection = connection_of(batch);
-	if (begin(batch))
+	struct connection *connection = batch_connection_of(batch);
+	if (batch_begin(batch))
 		return 0;
 	if (!batch->was_sent && batch->ring_length == 0 && PQpipelineStatus(connection->pg) == PQ_PIPELINE_OFF)
 		return SHIPOPT_ENOMEM;
@@ -210,7 +212,7 @@ static int batch_start(struct command *command)
 
 /* ---- receiving ----------------------------------------------------------------------------------------------- */
 
-static void item_fail(struct batch_item *item, int status, shipopt_error *error)
+static void batch_item_fail(struct batch_item *item, int status, shipopt_error *error)
 {
 	if (item->status == 0) {
 		item->status = status;
@@ -220,13 +222,13 @@ static void item_fail(struct batch_item *item, int status, shipopt_error *error)
 	}
 }
 
-static bool has_sqlstate(const shipopt_error *error, const char *sqlstate)
+static bool batch_has_sqlstate(const shipopt_error *error, const char *sqlstate)
 {
 	return text_equal(shipopt_error_sqlstate(error), sqlstate);
 }
 
 /* It may be gone, and another one in its place: what was sent with it must not be taken for that. */
-static void forget_statement(struct batch_op *batch, size_t first, const struct statement *statement)
+static void batch_forget_statement(struct batch_op *batch, size_t first, const struct statement *statement)
 {
 	for (size_t i = first; i < batch->next; i++)
 		if (batch->items[i].statement == statement)
@@ -234,74 +236,75 @@ static void forget_statement(struct batch_op *batch, size_t first, const struct 
 }
 
 /* What an error says about the prepared statement it came from. */
-static void correct_statements(struct batch_op *batch, const struct expected *answered, const shipopt_error *error)
+static void batch_correct_statements(struct batch_op *batch, const struct expected *answered,
+	const shipopt_error *error)
 {
-	struct connection *connection = connection_of(batch);
+	struct connection *connection = batch_connection_of(batch);
 	struct batch_item *item = &batch->items[answered->item];
 	if (answered->kind == EXPECT_PREPARE) {
-		if (has_sqlstate(error, "42P05")) {
+		if (batch_has_sqlstate(error, "42P05")) {
 			answered->statement->is_confirmed = batch->has_corrected =
 				true; /* the name comes from the text: it is this very one */
 		} else {
-			forget_statement(batch, answered->item, answered->statement);
+			batch_forget_statement(batch, answered->item, answered->statement);
 			statements_remove(&connection->statements, answered->statement, false);
 		}
-	} else if (item->statement && (has_sqlstate(error, "0A000") || has_sqlstate(error, "26000"))) {
+	} else if (item->statement && (batch_has_sqlstate(error, "0A000") || batch_has_sqlstate(error, "26000"))) {
 		struct statement *known = statements_find(&connection->statements, &item->query);
 		batch->has_corrected = true;
 		if (known == item->statement) {
-			forget_statement(batch, answered->item, known);
-			known->is_stale = has_sqlstate(error, "0A000");
+			batch_forget_statement(batch, answered->item, known);
+			known->is_stale = batch_has_sqlstate(error, "0A000");
 			statements_remove(&connection->statements, known, known->is_stale);
 		}
 	}
 }
 
-static void take_error(struct batch_op *batch, const struct expected *answered, const PGresult *result)
+static void batch_take_error(struct batch_op *batch, const struct expected *answered, const PGresult *result)
 {
 	shipopt_error *error = NULL;
 	int code = command_result_error(&batch->command, result, &error);
 	batch->has_refusal = batch->has_refusal || command_is_refusal(result);
-	correct_statements(batch, answered, error);
-	item_fail(&batch->items[answered->item], code, error);
+	batch_correct_statements(batch, answered, error);
+	batch_item_fail(&batch->items[answered->item], code, error);
 }
 
-static bool is_rolled_back(const struct batch_item *item, const PGresult *result)
+static bool batch_is_rolled_back(const struct batch_item *item, const PGresult *result)
 {
 	return (item->query.sql->marks & SQL_COMMITS) &&
 		strcmp(PQcmdStatus((PGresult *)(uintptr_t)result), "ROLLBACK") == 0;
 }
 
 /* The answer to what is first in the ring. Takes the result. False for one that makes no sense. */
-static bool take_result(struct batch_op *batch, const struct expected *answered, PGresult *result)
+static bool batch_take_result(struct batch_op *batch, const struct expected *answered, PGresult *result)
 {
 	struct batch_item *item = &batch->items[answered->item];
 	ExecStatusType status = PQresultStatus(result);
 	bool is_good = true;
 	if (answered->kind == EXPECT_EXECUTE &&
 		status != PGRES_PIPELINE_ABORTED) /* a failed one may have left a lock */
-		session_state_note(connection_of(batch), &item->query, result);
+		session_state_note(batch_connection_of(batch), &item->query, result);
 	if (answered->kind == EXPECT_OWN) {
 		/* nothing to keep */
 	} else if (status == PGRES_PIPELINE_ABORTED) {
 		if (answered->kind == EXPECT_PREPARE) {
-			forget_statement(batch, answered->item, answered->statement);
-			statements_remove(&connection_of(batch)->statements, answered->statement, false);
+			batch_forget_statement(batch, answered->item, answered->statement);
+			statements_remove(&batch_connection_of(batch)->statements, answered->statement, false);
 		} else {
-			item_fail(item, SHIPOPT_ECANCELED, NULL);
+			batch_item_fail(item, SHIPOPT_ECANCELED, NULL);
 		}
 	} else if (answered->kind == EXPECT_EXECUTE && excess_takes(batch, item, result)) {
 		/* its rows are not kept */
 	} else if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) {
-		take_error(batch, answered, result);
+		batch_take_error(batch, answered, result);
 	} else if (answered->kind == EXPECT_PREPARE) {
 		answered->statement->is_confirmed = true;
 	} else if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY) {
 		shipopt_error *error = NULL;
-		if (is_rolled_back(item, result)) {
+		if (batch_is_rolled_back(item, result)) {
 			error_set(&error, SHIPOPT_ESTATE,
 				"a statement of the transaction had failed: the server rolled back");
-			item_fail(item, SHIPOPT_ESTATE, error);
+			batch_item_fail(item, SHIPOPT_ESTATE, error);
 		}
 		PQclear(item->rows.result);
 		item->rows.result = TAKE(result);
@@ -313,7 +316,7 @@ static bool take_result(struct batch_op *batch, const struct expected *answered,
 	return is_good;
 }
 
-static void pop_expected(struct batch_op *batch)
+static void batch_pop_expected(struct batch_op *batch)
 {
 	const struct expected *first = &batch->ring[batch->ring_head];
 	if (first->kind == EXPECT_EXECUTE) {
@@ -329,7 +332,7 @@ static void pop_expected(struct batch_op *batch)
 		batch->bytes_out = 0;
 }
 
-static void take_sync(struct batch_op *batch)
+static void batch_take_sync(struct batch_op *batch)
 {
 	const struct expected *first = &batch->ring[batch->ring_head];
 	for (; batch->group_start <= first->item && batch->items[first->item].ends_group &&
@@ -337,12 +340,12 @@ static void take_sync(struct batch_op *batch)
 		batch->group_start++)
 		batch->items[batch->group_start].is_synced = true;
 	batch->has_refusal = false;
-	pop_expected(batch);
+	batch_pop_expected(batch);
 }
 
 /* The answer to a SYNC is an error: what was done since the one before could not be committed, as of a deferred constraint. The
  * group's last statement stands for the commit. False when the server has ended instead: then the commit is in doubt. */
-static bool take_commit_error(struct batch_op *batch, size_t last, const PGresult *result)
+static bool batch_take_commit_error(struct batch_op *batch, size_t last, const PGresult *result)
 {
 	shipopt_error *error = NULL;
 	if (!command_is_refusal(result))
@@ -354,9 +357,9 @@ static bool take_commit_error(struct batch_op *batch, size_t last, const PGresul
 		PQclear(TAKE(item->rows.result));
 		item->is_executed = false;
 		if (i == last)
-			item_fail(item, code, TAKE(error));
+			batch_item_fail(item, code, TAKE(error));
 		else
-			item_fail(item, SHIPOPT_ECANCELED, NULL);
+			batch_item_fail(item, SHIPOPT_ECANCELED, NULL);
 	}
 	shipopt_error_unref(error);
 	return true;
@@ -364,9 +367,9 @@ static bool take_commit_error(struct batch_op *batch, size_t last, const PGresul
 
 enum progress { PROGRESS_WAIT, PROGRESS_DONE, PROGRESS_LOST };
 
-static enum progress receive(struct batch_op *batch)
+static enum progress batch_receive(struct batch_op *batch)
 {
-	struct connection *connection = connection_of(batch);
+	struct connection *connection = batch_connection_of(batch);
 	while (batch->ring_length) {
 		if (!connection->is_broken && PQisBusy(connection->pg))
 			return PROGRESS_WAIT;
@@ -380,19 +383,19 @@ static enum progress receive(struct batch_op *batch)
 			if (first->kind == EXPECT_SYNC) /* the SYNC's own answer comes behind an error of its commit */
 				batch->has_answer = false;
 			else
-				pop_expected(batch);
+				batch_pop_expected(batch);
 		} else if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
 			PQclear(result);
 			if (first->kind != EXPECT_SYNC)
 				return PROGRESS_LOST;
-			take_sync(batch);
+			batch_take_sync(batch);
 		} else {
 			bool is_good = PQstatus(connection->pg) != CONNECTION_BAD, is_sync = first->kind == EXPECT_SYNC;
 			batch->has_answer = true;
 			if (is_good && is_sync)
-				is_good = take_commit_error(batch, first->item, result);
+				is_good = batch_take_commit_error(batch, first->item, result);
 			else if (is_good)
-				is_good = take_result(batch, first, TAKE(result));
+				is_good = batch_take_result(batch, first, TAKE(result));
 			PQclear(result);
 			if (!is_good)
 				return PROGRESS_LOST;
@@ -403,7 +406,7 @@ static enum progress receive(struct batch_op *batch)
 
 /* ---- the end ------------------------------------------------------------------------------------------------- */
 
-static struct batch_item *first_failure(struct batch_op *batch)
+static struct batch_item *batch_first_failure(struct batch_op *batch)
 {
 	struct batch_item *canceled = NULL;
 	for (size_t i = 0; i < batch->count; i++) {
@@ -416,7 +419,7 @@ static struct batch_item *first_failure(struct batch_op *batch)
 	return canceled;
 }
 
-static void forget_answers(struct batch_op *batch)
+static void batch_forget_answers(struct batch_op *batch)
 {
 	for (size_t i = 0; i < batch->count; i++) {
 		struct batch_item *item = &batch->items[i];
@@ -429,21 +432,21 @@ static void forget_answers(struct batch_op *batch)
 	pool_count(batch->command.pool, SHIPOPT_POOL_STAT_RETRIES, 1);
 }
 
-static void begin_again(struct batch_op *batch)
+static void batch_begin_again(struct batch_op *batch)
 {
-	forget_answers(batch);
+	batch_forget_answers(batch);
 	batch->was_sent = false;
-	if (!begin(batch))
-		connection_lose(connection_of(batch), "a statement could not be sent");
+	if (!batch_begin(batch))
+		connection_lose(batch_connection_of(batch), "a statement could not be sent");
 }
 
-static void pause_fire(struct timer *timer)
+static void batch_pause_fire(struct timer *timer)
 {
-	begin_again(CONTAINER_OF(timer, struct batch_op, pause));
+	batch_begin_again(CONTAINER_OF(timer, struct batch_op, pause));
 }
 
 /* A COMMIT among the statements; outside of a transaction also CALL, DO and what the server commits by itself. */
-static bool may_have_committed(const struct batch_op *batch)
+static bool batch_may_have_committed(const struct batch_op *batch)
 {
 	unsigned marks = batch->is_transaction ? SQL_COMMITS : SQL_ONE_SHOT;
 	for (size_t i = 0; i < batch->count; i++) {
@@ -454,81 +457,81 @@ static bool may_have_committed(const struct batch_op *batch)
 	return false;
 }
 
-static bool wants_repeat(struct batch_op *batch, const struct batch_item *failed)
+static bool batch_wants_repeat(struct batch_op *batch, const struct batch_item *failed)
 {
 	const struct command *command = &batch->command;
 	if (!failed || command->is_canceled || command->has_timed_out || batch->excess_bytes ||
-		may_have_committed(batch))
+		batch_may_have_committed(batch))
 		return false;
 	if (batch->may_repeat_statement && batch->has_corrected && !batch->has_repeated_statement &&
 		!batch->was_in_block &&
-		(has_sqlstate(failed->error, "0A000") || has_sqlstate(failed->error, "26000") ||
-			has_sqlstate(failed->error, "42P05"))) {
+		(batch_has_sqlstate(failed->error, "0A000") || batch_has_sqlstate(failed->error, "26000") ||
+			batch_has_sqlstate(failed->error, "42P05"))) {
 		batch->has_repeated_statement = true;
 		return true;
 	}
 	return batch->is_transaction && batch->attempts_left > 0 &&
-		(has_sqlstate(failed->error, "40001") || has_sqlstate(failed->error, "40P01"));
+		(batch_has_sqlstate(failed->error, "40001") || batch_has_sqlstate(failed->error, "40P01"));
 }
 
-static void repeat(struct batch_op *batch, const struct batch_item *failed)
+static void batch_repeat(struct batch_op *batch, const struct batch_item *failed)
 {
 	shipopt_pool *pool = batch->command.pool;
 	if (!text_has_prefix(shipopt_error_sqlstate(failed->error), "40")) {
-		begin_again(batch);
+		batch_begin_again(batch);
 		return;
 	}
 	batch->attempts_left--;
 	timer_start(pool->reactor, &batch->pause, clock_now_us() + command_repeat_pause_us(pool, batch->repeats++));
 }
 
-static void set_value(struct batch_op *batch)
+static void batch_set_value(struct batch_op *batch)
 {
 	const struct batch_item *last = &batch->items[batch->count - 1 - batch->hidden];
 	if (last->is_executed)
 		batch->command.op.value = shipopt_rows_affected(&last->rows);
 }
 
-static void finish(struct batch_op *batch)
+static void batch_finish(struct batch_op *batch)
 {
-	struct connection *connection = connection_of(batch);
-	struct batch_item *failed = first_failure(batch);
+	struct connection *connection = batch_connection_of(batch);
+	struct batch_item *failed = batch_first_failure(batch);
 	if (!PQexitPipelineMode(connection->pg)) {
 		connection_lose(connection, "the pipeline did not end");
 		return;
 	}
-	if (wants_repeat(batch, failed)) {
-		repeat(batch, failed);
+	if (batch_wants_repeat(batch, failed)) {
+		batch_repeat(batch, failed);
 		return;
 	}
-	set_value(batch);
+	batch_set_value(batch);
 	command_end(&batch->command, failed ? failed->status : 0, failed ? shipopt_error_ref(failed->error) : NULL);
 }
 
 static void batch_progress(struct command *command)
 {
 	struct batch_op *batch = CONTAINER_OF(command, struct batch_op, command);
-	struct connection *connection = connection_of(batch);
+	struct connection *connection = batch_connection_of(batch);
 	if (timer_is_started(&batch->pause)) { /* between two attempts */
 		if (connection->is_broken)
 			connection_lose(connection, "the server closed the connection");
 		return;
 	}
-	enum progress progress = receive(batch);
+	enum progress progress = batch_receive(batch);
 	if (progress == PROGRESS_DONE)
 		excess_finish(batch);
 	if (progress == PROGRESS_DONE)
-		finish(batch);
+		batch_finish(batch);
 	else if (progress == PROGRESS_LOST || connection->is_broken)
 		connection_lose(connection, "the connection failed during a command");
 	else if (!excess_look(batch))
 		return;
-	else if (!send_more(batch) || !connection_flush(connection))
+	else if (!batch_send_more(batch) || !connection_flush(connection))
 		connection_lose(connection, "a statement could not be sent");
 }
 
 /* What was done is known: every group's end is answered, or the COMMIT that is the last statement. */
-static bool is_settled(const struct batch_op *batch)
+static bool batch_is_settled(const struct batch_op *batch)
 {
 	const struct batch_item *last = &batch->items[batch->count - 1];
 	return batch->group_start == batch->end ||
@@ -536,11 +539,11 @@ static bool is_settled(const struct batch_op *batch)
 }
 
 /* The outcome that came before the connection was lost. */
-static int hold_outcome(struct batch_op *batch)
+static int batch_hold_outcome(struct batch_op *batch)
 {
 	struct command *command = &batch->command;
-	struct batch_item *failed = first_failure(batch);
-	set_value(batch);
+	struct batch_item *failed = batch_first_failure(batch);
+	batch_set_value(batch);
 	if (!failed)
 		return 0;
 	command->status = failed->status;
@@ -549,7 +552,7 @@ static int hold_outcome(struct batch_op *batch)
 }
 
 /* What may have been committed without our knowing: see <shipopt/pool.h>. */
-static bool is_in_doubt(const struct batch_op *batch)
+static bool batch_is_in_doubt(const struct batch_op *batch)
 {
 	size_t first = batch->group_start;
 	bool is_in_block = batch->was_in_block, is_in_doubt = false;
@@ -576,12 +579,14 @@ static int batch_loss(struct command *command)
 		timer_stop(&batch->pause);
 		return SHIPOPT_ENETWORK;
 	}
-	if (is_settled(batch))
-		return hold_outcome(batch);
-	int status = is_in_doubt(batch) ? SHIPOPT_EINDOUBT : batch->excess_bytes ? SHIPOPT_ETOOLARGE : SHIPOPT_ENETWORK;
+	if (batch_is_settled(batch))
+		return batch_hold_outcome(batch);
+	int status = batch_is_in_doubt(batch) ? SHIPOPT_EINDOUBT
+		: batch->excess_bytes         ? SHIPOPT_ETOOLARGE
+					      : SHIPOPT_ENETWORK;
 	for (size_t i = batch->group_start; i < batch->count; i++)
-		item_fail(&batch->items[i], i < batch->next ? status : SHIPOPT_ECANCELED, NULL);
-	return batch->has_refusal && status != SHIPOPT_EINDOUBT ? hold_outcome(batch) : status;
+		batch_item_fail(&batch->items[i], i < batch->next ? status : SHIPOPT_ECANCELED, NULL);
+	return batch->has_refusal && status != SHIPOPT_EINDOUBT ? batch_hold_outcome(batch) : status;
 }
 
 static bool batch_canceled(struct command *command)
@@ -615,5 +620,5 @@ const struct command_class batch_class = {.start = batch_start,
 
 void batch_init(struct batch_op *batch)
 {
-	batch->pause.fire = pause_fire;
+	batch->pause.fire = batch_pause_fire;
 }

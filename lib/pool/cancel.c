@@ -23,7 +23,7 @@ struct cancel_slots *cancel_slots_new(void)
 	return slots;
 }
 
-static void slots_free(struct cancel_slots *slots)
+static void cancel_slots_free(struct cancel_slots *slots)
 {
 	pthread_cond_destroy(&slots->changed);
 	pthread_mutex_destroy(&slots->lock);
@@ -42,10 +42,10 @@ void cancel_slots_end(struct cancel_slots *slots)
 	bool is_last = slots->used == 0;
 	pthread_mutex_unlock(&slots->lock);
 	if (is_last)
-		slots_free(slots);
+		cancel_slots_free(slots);
 }
 
-static bool take_slot(struct cancel_slots *slots)
+static bool cancel_take_slot(struct cancel_slots *slots)
 {
 	pthread_mutex_lock(&slots->lock);
 	bool is_free = slots->used < CANCELS_MAX;
@@ -54,7 +54,7 @@ static bool take_slot(struct cancel_slots *slots)
 	return is_free;
 }
 
-static void give_slot(struct cancel_slots *slots)
+static void cancel_give_slot(struct cancel_slots *slots)
 {
 	pthread_mutex_lock(&slots->lock);
 	slots->used--;
@@ -62,10 +62,10 @@ static void give_slot(struct cancel_slots *slots)
 	pthread_cond_signal(&slots->changed);
 	pthread_mutex_unlock(&slots->lock);
 	if (is_last)
-		slots_free(slots);
+		cancel_slots_free(slots);
 }
 
-static void job_free(struct cancel_job *job)
+static void cancel_job_free(struct cancel_job *job)
 {
 	libpq_cancel_free(job->request);
 	mem_free(job);
@@ -78,7 +78,7 @@ static void cancel_done(struct task *task)
 	struct cancel_job *job = CONTAINER_OF(task, struct cancel_job, task);
 	struct connection *connection = job->connection;
 	shipopt_pool *pool = job->pool;
-	job_free(job);
+	cancel_job_free(job);
 	if (connection) {
 		connection->cancel.job = NULL;
 		if (connection->ended)
@@ -97,12 +97,12 @@ static void *cancel_main(void *argument)
 	bool is_mine = false;
 	libpq_cancel_send(job->request, job->until_us);
 	if (atomic_exchange(&job->state, JOB_RETURNED) == JOB_ABANDONED)
-		job_free(job);
+		cancel_job_free(job);
 	else
 		is_mine = !reactor_post_threaded(job->pool->reactor, &job->task);
 	/* Behind the post, as the pool's end holds the reactor until the slot is back; before the pool's last reference goes, as
 	 * its end would wait for this very thread. */
-	give_slot(slots);
+	cancel_give_slot(slots);
 	if (is_mine)
 		cancel_done(&job->task); /* the runtime is closed, the connection gone */
 	return NULL;
@@ -121,7 +121,7 @@ void connection_abandon_cancel(struct connection *connection)
 
 /* ---- asking ---------------------------------------------------------------------------------------------------- */
 
-static void start_grace(struct connection *connection)
+static void cancel_start_grace(struct connection *connection)
 {
 	int64_t now = clock_now_us();
 	if (!connection->cancel.deadline_us)
@@ -131,13 +131,13 @@ static void start_grace(struct connection *connection)
 }
 
 /* Consumes the slot. */
-static struct cancel_job *job_new(struct connection *connection)
+static struct cancel_job *cancel_job_new(struct connection *connection)
 {
 	shipopt_pool *pool = connection->pool;
 	struct cancel_job *job = mem_alloc_zero(sizeof(*job));
 	struct libpq_cancel *request = job ? libpq_cancel_new(connection->pg) : NULL;
 	if (!request) {
-		give_slot(pool->cancel_slots);
+		cancel_give_slot(pool->cancel_slots);
 		mem_free(job);
 		return NULL;
 	}
@@ -150,7 +150,7 @@ static struct cancel_job *job_new(struct connection *connection)
 	return job;
 }
 
-static bool job_start(struct cancel_job *job)
+static bool cancel_job_start(struct cancel_job *job)
 {
 	pthread_t thread;
 	shipopt_pool *pool = job->pool;
@@ -158,8 +158,8 @@ static bool job_start(struct cancel_job *job)
 		pthread_detach(thread);
 		return true;
 	}
-	give_slot(job->slots);
-	job_free(job);
+	cancel_give_slot(job->slots);
+	cancel_job_free(job);
 	pool_unref(pool);
 	return false;
 }
@@ -169,12 +169,12 @@ bool connection_cancel(struct connection *connection)
 	shipopt_pool *pool = connection->pool;
 	if (connection->state == CONNECTION_LOST)
 		return false;
-	start_grace(connection);
-	if (connection->cancel.job || !take_slot(pool->cancel_slots))
+	cancel_start_grace(connection);
+	if (connection->cancel.job || !cancel_take_slot(pool->cancel_slots))
 		return true;
-	struct cancel_job *job = job_new(connection);
+	struct cancel_job *job = cancel_job_new(connection);
 	connection->cancel.job = job;
-	if (job && job_start(job)) {
+	if (job && cancel_job_start(job)) {
 		pool_count(pool, SHIPOPT_POOL_STAT_CANCELS, 1);
 		return true;
 	}
@@ -185,7 +185,7 @@ bool connection_cancel(struct connection *connection)
 
 void connection_cancel_later(struct connection *connection)
 {
-	start_grace(connection);
+	cancel_start_grace(connection);
 }
 
 void connection_timer_fire(struct timer *timer)
@@ -196,7 +196,7 @@ void connection_timer_fire(struct timer *timer)
 	else if (clock_now_us() >= connection->cancel.deadline_us)
 		connection_lose(connection, "the cancel was not answered within cancel_grace_ms");
 	else if (connection->ended)
-		start_grace(connection);
+		cancel_start_grace(connection);
 	else
 		connection_cancel(connection);
 }

@@ -14,7 +14,7 @@
 
 /* ---- outcome ------------------------------------------------------------------------------------------------- */
 
-static void settle_lease(struct command *command, int status)
+static void command_settle_lease(struct command *command, int status)
 {
 	shipopt_lease *lease = TAKE(command->lease);
 	atomic_fetch_sub(&lease->commands, 1);
@@ -25,7 +25,7 @@ static void settle_lease(struct command *command, int status)
 }
 
 /* The connection is given on before the host hears of the outcome: the next waiter's query is on its way meanwhile. */
-static void deliver(struct command *command, int status, shipopt_error *error)
+static void command_deliver(struct command *command, int status, shipopt_error *error)
 {
 	timer_stop(&command->deadline);
 	command->is_running = false;
@@ -36,13 +36,13 @@ static void deliver(struct command *command, int status, shipopt_error *error)
 		command->class->ended(command, status);
 	if (status == SHIPOPT_ETIMEDOUT && command->has_timed_out && !error)
 		error_set(&error, status, "the deadline of %lld ms passed", (long long)command->passed_ms);
-	settle_lease(command, status);
+	command_settle_lease(command, status);
 	op_complete(&command->op, status, error);
 }
 
 /* 25006 on a server that says it is read-only as a whole means a failover: connections made before are of no use.
  * Looked at when the command is over, as servers tell of changed settings last. */
-static void note_read_only(struct connection *connection)
+static void command_note_read_only(struct connection *connection)
 {
 	connection->saw_read_only = false;
 	const char *standby = PQparameterStatus(connection->pg, "in_hot_standby");
@@ -57,10 +57,10 @@ static void note_read_only(struct connection *connection)
 }
 
 /* Keeps what other threads may ask about the session. */
-static void note_session(struct connection *connection)
+static void command_note_session(struct connection *connection)
 {
 	if (connection->saw_read_only)
-		note_read_only(connection);
+		command_note_read_only(connection);
 	if (connection->pg)
 		session_state_settle(connection);
 	bool is_clean = connection->pg && PQtransactionStatus(connection->pg) == PQTRANS_IDLE &&
@@ -68,7 +68,7 @@ static void note_session(struct connection *connection)
 	atomic_store(&connection->is_clean, is_clean);
 }
 
-static void report_slow(struct command *command)
+static void command_report_slow(struct command *command)
 {
 	shipopt_pool *pool = command->pool;
 	int64_t least_us = pool_setting(pool, POOL_SLOW_MS) * 1000, duration = clock_now_us() - command->started_us;
@@ -90,15 +90,15 @@ void command_finish(struct connection *connection)
 	connection->cancel.deadline_us = 0;
 	shipopt_pool *pool = pool_ref(command->pool);
 	command_next(connection);
-	deliver(command, status, error);
+	command_deliver(command, status, error);
 	pool_unref(pool);
 }
 
 void command_end(struct command *command, int status, shipopt_error *error)
 {
 	struct connection *connection = command->lease->connection;
-	report_slow(command);
-	note_session(connection);
+	command_report_slow(command);
+	command_note_session(connection);
 	connection->command = NULL;
 	connection->ended = command;
 	command->status = status;
@@ -110,25 +110,25 @@ void command_end(struct command *command, int status, shipopt_error *error)
 
 /* ---- on the connection --------------------------------------------------------------------------------------- */
 
-static int64_t timeout_of(const struct command *command)
+static int64_t command_timeout_of(const struct command *command)
 {
 	return command->timeout_ms < 0 ? pool_setting(command->pool, POOL_COMMAND_TIMEOUT_MS) : command->timeout_ms;
 }
 
-static void deadline_fire(struct timer *timer)
+static void command_deadline_fire(struct timer *timer)
 {
 	struct command *command = CONTAINER_OF(timer, struct command, deadline);
 	command->has_timed_out = true;
-	command->passed_ms = timeout_of(command);
+	command->passed_ms = command_timeout_of(command);
 	if (command->class->canceled && command->class->canceled(command))
 		return;
 	connection_cancel(command->lease->connection);
 }
 
-static void run(struct command *command, struct connection *connection)
+static void command_run(struct command *command, struct connection *connection)
 {
 	int64_t now = clock_now_us();
-	int64_t timeout_ms = timeout_of(command);
+	int64_t timeout_ms = command_timeout_of(command);
 	connection->command = command;
 	intake_reset(&connection->intake);
 	command->is_running = true;
@@ -145,11 +145,11 @@ static void run(struct command *command, struct connection *connection)
 	if (message[0])
 		error_set(&error, r, "the command could not be sent: %s", message);
 	bool is_lost = PQstatus(connection->pg) == CONNECTION_BAD;
-	note_session(connection);
+	command_note_session(connection);
 	connection->command = NULL;
 	lease_ref(command->lease);
 	shipopt_lease *lease = command->lease;
-	deliver(command, r, error);
+	command_deliver(command, r, error);
 	if (is_lost)
 		connection_lose(connection, "a command could not be sent");
 	lease_unref(lease);
@@ -162,13 +162,13 @@ void command_next(struct connection *connection)
 		struct list_node *node = list_pop_front(&connection->commands);
 		if (!node)
 			break;
-		run(LIST_MEMBER(node, struct command, node), connection);
+		command_run(LIST_MEMBER(node, struct command, node), connection);
 	}
 	connection->holds--;
 	connection_settle(connection); /* if it was lost meanwhile */
 }
 
-static void fail_lost(struct command *command, int status, const char *reason)
+static void command_fail_lost(struct command *command, int status, const char *reason)
 {
 	shipopt_error *error = TAKE(command->error);
 	if (command->status < 0)
@@ -177,7 +177,7 @@ static void fail_lost(struct command *command, int status, const char *reason)
 		error_set(&error, status, "the deadline of %lld ms passed: %s", (long long)command->passed_ms, reason);
 	else if (status < 0)
 		error_set(&error, status, "%s", reason);
-	deliver(command, status, error);
+	command_deliver(command, status, error);
 }
 
 void command_park(struct command *command)
@@ -186,7 +186,7 @@ void command_park(struct command *command)
 	timer_stop(&command->deadline);
 	command->is_running = false;
 	connection->command = NULL;
-	note_session(connection);
+	command_note_session(connection);
 }
 
 void command_resume(struct command *command)
@@ -199,7 +199,7 @@ void command_resume(struct command *command)
 void command_abandon(struct command *command, int status, shipopt_error *error)
 {
 	list_remove(&command->node);
-	deliver(command, status, error);
+	command_deliver(command, status, error);
 }
 
 int64_t command_repeat_pause_us(shipopt_pool *pool, unsigned repeats)
@@ -212,11 +212,11 @@ void command_enter(struct command *command, struct connection *connection)
 {
 	int refusal = command->lease->refusal;
 	if (refusal < 0) {
-		fail_lost(command, refusal, "the transaction that the lease belongs to is over");
+		command_fail_lost(command, refusal, "the transaction that the lease belongs to is over");
 		return;
 	}
 	if (connection->state == CONNECTION_LOST) {
-		fail_lost(command, SHIPOPT_ENETWORK, "the lease's connection is lost");
+		command_fail_lost(command, SHIPOPT_ENETWORK, "the lease's connection is lost");
 		return;
 	}
 	list_push_back(&connection->commands, &command->node);
@@ -231,22 +231,22 @@ void command_lose_all(struct connection *connection, const char *reason)
 	list_splice_back(&waiting, &connection->commands);
 	if (ended) {
 		shipopt_error *error = TAKE(ended->error);
-		deliver(ended, ended->status, error);
+		command_deliver(ended, ended->status, error);
 	}
 	if (running) {
 		int status = running->class->loss(running);
 		/* A cancel that could not be delivered, or was not answered: the deadline is why this ends, unless it is in doubt. */
 		if (status == SHIPOPT_ENETWORK && running->has_timed_out)
 			status = SHIPOPT_ETIMEDOUT;
-		fail_lost(running, status, reason);
+		command_fail_lost(running, status, reason);
 	}
 	while ((node = list_pop_front(&waiting)))
-		fail_lost(LIST_MEMBER(node, struct command, node), SHIPOPT_ENETWORK, reason);
+		command_fail_lost(LIST_MEMBER(node, struct command, node), SHIPOPT_ENETWORK, reason);
 }
 
 /* ---- errors of the server ------------------------------------------------------------------------------------ */
 
-static int code_of(const struct command *command, const char *sqlstate)
+static int command_code_of(const struct command *command, const char *sqlstate)
 {
 	static const struct {
 		const char *prefix;
@@ -283,7 +283,7 @@ void command_note_failure(struct command *command, const struct error_detail *de
 	lease->cause = error_new_detail(detail);
 }
 
-static void note_sqlstate(struct connection *connection, const char *sqlstate)
+static void command_note_sqlstate(struct connection *connection, const char *sqlstate)
 {
 	if (strcmp(sqlstate, "25006") == 0) {
 		connection->saw_read_only = true;
@@ -306,7 +306,7 @@ int command_result_error(struct command *command, const PGresult *result, shipop
 		connection_error_text(connection, message, sizeof(message));
 		return error_set(ret_error, SHIPOPT_ENETWORK, "%s", message);
 	}
-	int code = code_of(command, sqlstate);
+	int code = command_code_of(command, sqlstate);
 	if (code == SHIPOPT_ETIMEDOUT)
 		snprintf(deadline, sizeof(deadline), "the deadline of %lld ms passed: ", (long long)command->passed_ms);
 	/* DETAIL, HINT and CONTEXT are left out: they quote stored rows and the text of functions. */
@@ -317,7 +317,7 @@ int command_result_error(struct command *command, const PGresult *result, shipop
 	if (strcmp(sqlstate, "08P01") == 0 && command_is_refusal(result))
 		code = SHIPOPT_EINVAL;
 	else
-		note_sqlstate(connection, sqlstate);
+		command_note_sqlstate(connection, sqlstate);
 	struct error_detail error = {.code = code, .message = message, .sqlstate = sqlstate, .retry_after_ms = -1};
 	command_note_failure(command, &error);
 	return error_set_detail(ret_error, &error);
@@ -330,30 +330,30 @@ bool command_is_refusal(const PGresult *result)
 
 /* ---- life ---------------------------------------------------------------------------------------------------- */
 
-static void waiter_granted(struct waiter *waiter)
+static void command_waiter_granted(struct waiter *waiter)
 {
 	struct command *command = CONTAINER_OF(waiter, struct command, waiter);
 	command->is_waiting = false;
 	command_enter(command, command->lease->connection);
 }
 
-static void waiter_failed(struct waiter *waiter, int status, shipopt_error *error)
+static void command_waiter_failed(struct waiter *waiter, int status, shipopt_error *error)
 {
 	struct command *command = CONTAINER_OF(waiter, struct command, waiter);
 	command->is_waiting = false;
-	deliver(command, status, error);
+	command_deliver(command, status, error);
 }
 
-static void start_on_reactor(struct task *task)
+static void command_start_on_reactor(struct task *task)
 {
 	struct command *command = CONTAINER_OF(task, struct command, start_task);
 	shipopt_error *error = NULL;
 	if (op_is_canceled(&command->op)) {
-		deliver(command, SHIPOPT_ECANCELED, NULL);
+		command_deliver(command, SHIPOPT_ECANCELED, NULL);
 	} else if (atomic_load(
 			   &command->pool->is_closing)) { /* the cancel of all that runs may be over: it would run on */
 		error_set(&error, SHIPOPT_ECANCELED, "the runtime is closing");
-		deliver(command, SHIPOPT_ECANCELED, error);
+		command_deliver(command, SHIPOPT_ECANCELED, error);
 	} else if (command->is_pool_call) {
 		command->is_waiting = true;
 		pool_wait(command->pool, &command->waiter);
@@ -362,20 +362,20 @@ static void start_on_reactor(struct task *task)
 	}
 }
 
-static void cancel_here(struct command *command)
+static void command_cancel_here(struct command *command)
 {
 	command->is_canceled = true;
 	if (command->is_waiting) {
 		command->is_waiting = false;
 		pool_leave(command->pool, &command->waiter);
 		pool_count(command->pool, SHIPOPT_POOL_STAT_CANCELED_ACQUIRES, 1);
-		deliver(command, SHIPOPT_ECANCELED, NULL);
+		command_deliver(command, SHIPOPT_ECANCELED, NULL);
 	} else if (command->is_running) {
 		if (!command->class->canceled || !command->class->canceled(command))
 			connection_cancel(command->lease->connection);
 	} else if (list_is_linked(&command->node)) {
 		list_remove(&command->node);
-		deliver(command, SHIPOPT_ECANCELED, NULL);
+		command_deliver(command, SHIPOPT_ECANCELED, NULL);
 	} else if (command->class->canceled) {
 		command->class->canceled(command); /* parked */
 	}
@@ -385,17 +385,17 @@ void command_cancel_all(struct connection *connection)
 {
 	struct list_node *node;
 	while ((node = list_first(&connection->commands)))
-		cancel_here(LIST_MEMBER(node, struct command, node));
+		command_cancel_here(LIST_MEMBER(node, struct command, node));
 	if (connection->command)
-		cancel_here(connection->command);
+		command_cancel_here(connection->command);
 }
 
-static void cancel_on_reactor(struct task *task)
+static void command_cancel_on_reactor(struct task *task)
 {
 	struct command *command = CONTAINER_OF(task, struct command, cancel_task);
 	struct connection *connection = command->is_finished ? NULL : command->lease->connection;
 	if (!command->is_finished && !(connection && connection->ended == command))
-		cancel_here(command);
+		command_cancel_here(command);
 	shipopt_op_unref(&command->op);
 }
 
@@ -414,7 +414,7 @@ void command_destroy(struct command *command)
 	pool_unref(command->pool);
 }
 
-static int admit(shipopt_pool *pool, shipopt_lease *lease)
+static int command_admit(shipopt_pool *pool, shipopt_lease *lease)
 {
 	if (lease) {
 		if (atomic_fetch_add(&lease->commands, 1) < LEASE_COMMANDS_MAX)
@@ -428,7 +428,7 @@ static int admit(shipopt_pool *pool, shipopt_lease *lease)
 	return SHIPOPT_EAGAIN;
 }
 
-static void unadmit(shipopt_pool *pool, shipopt_lease *lease)
+static void command_unadmit(shipopt_pool *pool, shipopt_lease *lease)
 {
 	if (lease)
 		atomic_fetch_sub(&lease->commands, 1);
@@ -443,7 +443,7 @@ int command_new_delivered(const struct op_class *op_class, const struct command_
 	shipopt_op *op;
 	shipopt_lease *own = NULL;
 	int r = runtime_check(pool->runtime);
-	r = r < 0 ? r : admit(pool, lease);
+	r = r < 0 ? r : command_admit(pool, lease);
 	if (r < 0)
 		return r;
 	if (!lease) {
@@ -453,7 +453,7 @@ int command_new_delivered(const struct op_class *op_class, const struct command_
 	}
 	r = r < 0 ? r : op_new(op_class, pool->runtime, delivery, done, userdata, ret_caller, &op);
 	if (r < 0) {
-		unadmit(pool, lease);
+		command_unadmit(pool, lease);
 		lease_unref(own);
 		return r;
 	}
@@ -468,11 +468,11 @@ int command_new_delivered(const struct op_class *op_class, const struct command_
 	list_init(&command->waiter.node);
 	command->waiter.pool = pool;
 	command->waiter.lease = command->lease;
-	command->waiter.granted = waiter_granted;
-	command->waiter.failed = waiter_failed;
-	command->deadline.fire = deadline_fire;
-	command->start_task.run = start_on_reactor;
-	command->cancel_task.run = cancel_on_reactor;
+	command->waiter.granted = command_waiter_granted;
+	command->waiter.failed = command_waiter_failed;
+	command->deadline.fire = command_deadline_fire;
+	command->start_task.run = command_start_on_reactor;
+	command->cancel_task.run = command_cancel_on_reactor;
 	*ret_command = command;
 	return 0;
 }
@@ -490,7 +490,7 @@ int command_new(const struct op_class *op_class, const struct command_class *cla
 int command_submit(struct command *command, int prepared, shipopt_op **ret_op)
 {
 	if (prepared < 0) {
-		unadmit(command->pool, command->is_pool_call ? NULL : command->lease);
+		command_unadmit(command->pool, command->is_pool_call ? NULL : command->lease);
 		op_abandon(&command->op, ret_op != NULL);
 		return prepared;
 	}

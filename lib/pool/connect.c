@@ -6,7 +6,7 @@
 
 /* The making of a connection of the pool: from the side thread into the pool. */
 
-static void connected_on_reactor(struct task *task)
+static void connect_connected_on_reactor(struct task *task)
 {
 	struct connection *connection = CONTAINER_OF(task, struct connection, connect_task);
 	shipopt_pool *pool = connection->pool;
@@ -34,7 +34,7 @@ static void connect_on_side(struct task *task)
 {
 	struct connection *connection = CONTAINER_OF(task, struct connection, connect_task);
 	dial_run(&connection->dial);
-	task->run = connected_on_reactor;
+	task->run = connect_connected_on_reactor;
 	reactor_post(connection->pool->reactor, task);
 }
 

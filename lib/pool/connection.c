@@ -26,7 +26,7 @@ bool connection_is_readable(const struct connection *connection)
 }
 
 /* Of a LISTEN that a lease ran by itself: libpq would keep them for ever. */
-static void drop_notifications(struct connection *connection)
+static void connection_drop_notifications(struct connection *connection)
 {
 	PGnotify *notification;
 	while ((notification = PQnotifies(connection->pg)))
@@ -34,7 +34,7 @@ static void drop_notifications(struct connection *connection)
 }
 
 /* Nobody asked anything: a notification, a changed parameter, or the end. */
-static void idle_readable(struct connection *connection)
+static void connection_idle_readable(struct connection *connection)
 {
 	/* The message of the end is read first, and libpq calls the connection good until it reads the end itself. */
 	if (!connection->is_broken && connection_is_readable(connection) && !PQconsumeInput(connection->pg))
@@ -43,21 +43,21 @@ static void idle_readable(struct connection *connection)
 		connection_lose(connection, "the server closed the connection");
 }
 
-static void on_ready(struct watch *watch, unsigned events)
+static void connection_on_ready(struct watch *watch, unsigned events)
 {
 	struct connection *connection = CONTAINER_OF(watch, struct connection, watch);
 	if ((events & (REACTOR_READ | REACTOR_ERROR)) && !PQconsumeInput(connection->pg))
 		connection->is_broken = true;
 	if (!connection->is_broken && (events & REACTOR_WRITE) && !connection_flush(connection))
 		connection->is_broken = true;
-	drop_notifications(connection);
+	connection_drop_notifications(connection);
 	/* Each of these may end the connection: nothing is touched after them. */
 	if (connection->command)
 		connection->command->class->progress(connection->command);
 	else if (connection->state == CONNECTION_CHECKING || connection->state == CONNECTION_CLEANING)
 		session_progress(connection);
 	else
-		idle_readable(connection);
+		connection_idle_readable(connection);
 }
 
 bool connection_flush(struct connection *connection)
@@ -73,7 +73,7 @@ bool connection_flush(struct connection *connection)
 
 /* ---- life ---------------------------------------------------------------------------------------------------- */
 
-static int64_t jittered_lifetime_us(shipopt_pool *pool)
+static int64_t connection_jittered_lifetime_us(shipopt_pool *pool)
 {
 	int64_t us = pool_setting(pool, POOL_LIFETIME_MS) * 1000;
 	return us == 0 ? INT64_MAX / 2 : us - us / 10 + (int64_t)random_below(&pool->random, (uint64_t)(us / 5 + 1));
@@ -86,9 +86,9 @@ void connection_start(struct connection *connection)
 	connection->fd = libpq_duplicate_socket(connection->pg);
 	connection->backend_pid = PQbackendPID(connection->pg);
 	session_state_keep(connection);
-	connection->watch.ready = on_ready;
+	connection->watch.ready = connection_on_ready;
 	connection->born_us = now;
-	connection->expires_us = now + jittered_lifetime_us(pool);
+	connection->expires_us = now + connection_jittered_lifetime_us(pool);
 	if (connection->fd < 0 || PQsetnonblocking(connection->pg, 1) != 0 ||
 		watch_start(pool->reactor, &connection->watch, connection->fd, REACTOR_READ) < 0) {
 		connection_close(connection);
@@ -104,7 +104,7 @@ void connection_start(struct connection *connection)
 }
 
 /* The PGconn goes, and with it the place at the server. */
-static void finish(struct connection *connection)
+static void connection_finish(struct connection *connection)
 {
 	shipopt_pool *pool = connection->pool;
 	watch_stop(&connection->watch);
@@ -149,7 +149,7 @@ void connection_settle(struct connection *connection)
 void connection_close(struct connection *connection)
 {
 	shipopt_pool *pool = connection->pool;
-	finish(connection);
+	connection_finish(connection);
 	connection_settle(connection);
 	pool_balance(pool);
 }
@@ -164,7 +164,7 @@ void connection_lose(struct connection *connection, const char *reason)
 	pool_count(pool, SHIPOPT_POOL_STAT_LOST, 1);
 	runtime_log(pool->runtime, SHIPOPT_LOG_WARNING, "pool: connection lost: %s", text);
 	pool_ref(pool);
-	finish(connection);
+	connection_finish(connection);
 	pthread_mutex_lock(&pool->lock);
 	pool->suspect_before_us = clock_now_us();
 	pthread_mutex_unlock(&pool->lock);

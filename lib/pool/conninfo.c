@@ -20,7 +20,7 @@ static const char *const defaults[][2] = {
 	{"fallback_application_name", "libshipopt"},
 };
 
-static bool is_given(const struct conninfo *conninfo, const char *keyword)
+static bool conninfo_is_given(const struct conninfo *conninfo, const char *keyword)
 {
 	for (size_t i = 0; i < conninfo->count; i++)
 		if (text_equal(conninfo->keywords[i], keyword))
@@ -28,7 +28,7 @@ static bool is_given(const struct conninfo *conninfo, const char *keyword)
 	return false;
 }
 
-static void add(struct conninfo *conninfo, const char *keyword, const char *value)
+static void conninfo_add(struct conninfo *conninfo, const char *keyword, const char *value)
 {
 	ASSERT(conninfo->count < CONNINFO_KEYWORDS_MAX);
 	conninfo->keywords[conninfo->count] = keyword;
@@ -36,14 +36,14 @@ static void add(struct conninfo *conninfo, const char *keyword, const char *valu
 }
 
 /* By libpq's word, which covers keywords of versions to come, and by name where it has none. */
-static bool is_secret(const PQconninfoOption *option)
+static bool conninfo_is_secret(const PQconninfoOption *option)
 {
 	return text_equal(option->dispchar, "*") || text_has_prefix(option->keyword, "scram_");
 }
 
 /* ---- what libpq would take for something else ---------------------------------------------------------------- */
 
-static bool is_port(const char *text, size_t length)
+static bool conninfo_is_port(const char *text, size_t length)
 {
 	int64_t port = 0;
 	text_trim(&text, &length);
@@ -53,12 +53,12 @@ static bool is_port(const char *text, size_t length)
 }
 
 /* An abstract socket begins with "@". */
-static bool is_host(const char *text, size_t length)
+static bool conninfo_is_host(const char *text, size_t length)
 {
 	return length < 2 || !memchr(text + 1, '@', length - 1);
 }
 
-static bool each_is(const char *list, bool (*is_good)(const char *text, size_t length))
+static bool conninfo_each_is(const char *list, bool (*is_good)(const char *text, size_t length))
 {
 	for (;; list++) {
 		size_t length = strcspn(list, ",");
@@ -70,15 +70,15 @@ static bool each_is(const char *list, bool (*is_good)(const char *text, size_t l
 	}
 }
 
-static bool is_url(const char *text)
+static bool conninfo_is_url(const char *text)
 {
 	return text_has_prefix(text, "postgresql://") || text_has_prefix(text, "postgres://");
 }
 
 /* In a URL one "@" may end user and password, and no "/" comes before it; what stands behind the "?" is read otherwise. */
-static bool has_stray_at(const char *text)
+static bool conninfo_has_stray_at(const char *text)
 {
-	if (!is_url(text))
+	if (!conninfo_is_url(text))
 		return false;
 	const char *begin = strstr(text, "://") + 3, *at = strchr(begin, '@'), *slash = strchr(begin, '/');
 	if (!at)
@@ -88,19 +88,19 @@ static bool has_stray_at(const char *text)
 }
 
 /* What is wrong, or NULL. */
-static const char *find_fault(const char *text, const PQconninfoOption *options)
+static const char *conninfo_find_fault(const char *text, const PQconninfoOption *options)
 {
-	if (has_stray_at(text))
+	if (conninfo_has_stray_at(text))
 		return "the URL has an \"@\" or \"/\" that is not percent-encoded (as %40 or %2F) in user or password";
 	for (const PQconninfoOption *option = options; option->keyword; option++) {
 		if (text_is_empty(option->val))
 			continue;
 		bool is_host_list = text_equal(option->keyword, "host") || text_equal(option->keyword, "hostaddr");
-		if (is_host_list && !each_is(option->val, is_host))
+		if (is_host_list && !conninfo_each_is(option->val, conninfo_is_host))
 			return "a host has an \"@\" in it; in a URL, percent-encode those of user and password (as %40)";
-		if (text_equal(option->keyword, "port") && !each_is(option->val, is_port))
+		if (text_equal(option->keyword, "port") && !conninfo_each_is(option->val, conninfo_is_port))
 			return "a port is not a number from 1 to 65535; in a URL, percent-encode every \"/\" of user and password (as %2F)";
-		if (text_equal(option->keyword, "dbname") && is_url(option->val))
+		if (text_equal(option->keyword, "dbname") && conninfo_is_url(option->val))
 			return "dbname is a connection URL; give the URL itself as the setting";
 	}
 	return NULL;
@@ -124,20 +124,20 @@ int conninfo_init(struct conninfo *conninfo, const char *setting, const char *te
 					   "values that this libpq knows",
 					   setting);
 	}
-	const char *fault = find_fault(text, conninfo->options);
+	const char *fault = conninfo_find_fault(text, conninfo->options);
 	if (fault) {
 		conninfo_done(conninfo);
 		return error_set(ret_error, SHIPOPT_EPARSE, "pool setting %s: %s", setting, fault);
 	}
 	for (PQconninfoOption *option = conninfo->options; option->keyword; option++)
 		if (!text_is_empty(option->val))
-			add(conninfo, option->keyword, option->val);
+			conninfo_add(conninfo, option->keyword, option->val);
 	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
-		if (!is_given(conninfo, defaults[i][0]))
-			add(conninfo, defaults[i][0], defaults[i][1]);
+		if (!conninfo_is_given(conninfo, defaults[i][0]))
+			conninfo_add(conninfo, defaults[i][0], defaults[i][1]);
 	int r = 0;
 	for (PQconninfoOption *option = conninfo->options; r == 0 && option->keyword; option++)
-		if (is_secret(option))
+		if (conninfo_is_secret(option))
 			r = secret_forms_add(&conninfo->secrets, option->val);
 	if (r < 0)
 		conninfo_done(conninfo);
@@ -148,7 +148,7 @@ void conninfo_done(struct conninfo *conninfo)
 {
 	secret_forms_done(&conninfo->secrets);
 	for (PQconninfoOption *option = conninfo->options; option && option->keyword; option++)
-		if (option->val && is_secret(option))
+		if (option->val && conninfo_is_secret(option))
 			mem_cleanse(option->val, strlen(option->val));
 	PQconninfoFree(TAKE(conninfo->options));
 }

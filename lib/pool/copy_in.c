@@ -48,7 +48,7 @@ struct copy_op {
 	shipopt_error *error;
 };
 
-static struct connection *connection_of(struct copy_op *self)
+static struct connection *copy_connection_of(struct copy_op *self)
 {
 	return self->command.lease->connection;
 }
@@ -71,7 +71,7 @@ static void copy_unref(shipopt_copy *copy)
 
 /* ---- the reactor's side -------------------------------------------------------------------------------------- */
 
-static void free_pieces(struct piece *piece)
+static void copy_free_pieces(struct piece *piece)
 {
 	while (piece) {
 		struct piece *next = piece->next;
@@ -81,7 +81,7 @@ static void free_pieces(struct piece *piece)
 }
 
 /* What waits now, and what comes behind it. */
-static bool take_pieces(struct copy_op *self, bool *ret_is_last, bool *ret_is_abandoned)
+static bool copy_take_pieces(struct copy_op *self, bool *ret_is_last, bool *ret_is_abandoned)
 {
 	shipopt_copy *copy = self->copy;
 	pthread_mutex_lock(&copy->lock);
@@ -96,9 +96,9 @@ static bool take_pieces(struct copy_op *self, bool *ret_is_last, bool *ret_is_ab
 }
 
 /* Hands over what waits while libpq keeps up. False: the connection has failed. */
-static bool send_pieces(struct copy_op *self)
+static bool copy_send_pieces(struct copy_op *self)
 {
-	PGconn *pg = connection_of(self)->pg;
+	PGconn *pg = copy_connection_of(self)->pg;
 	bool is_last = false, is_abandoned = false;
 	while (!self->is_ended) {
 		while (self->sending) {
@@ -112,7 +112,7 @@ static bool send_pieces(struct copy_op *self)
 			self->sending = piece->next;
 			mem_free(piece);
 		}
-		if (take_pieces(self, &is_last, &is_abandoned))
+		if (copy_take_pieces(self, &is_last, &is_abandoned))
 			continue;
 		if (!is_last && !self->is_stopped)
 			return true;
@@ -132,7 +132,7 @@ static void copy_end(struct copy_op *self, int status, shipopt_error *error)
 	command_end(&self->command, status, error);
 }
 
-static void take_result(struct copy_op *self, PGresult *result)
+static void copy_take_result(struct copy_op *self, PGresult *result)
 {
 	ExecStatusType status = PQresultStatus(result);
 	shipopt_error *error = NULL;
@@ -160,7 +160,7 @@ static void take_result(struct copy_op *self, PGresult *result)
 static void copy_progress(struct command *command)
 {
 	struct copy_op *self = CONTAINER_OF(command, struct copy_op, command);
-	struct connection *connection = connection_of(self);
+	struct connection *connection = copy_connection_of(self);
 	/* While pieces are sent there is nothing to read but an early error, which ends the copy. */
 	while (connection->is_broken || !self->is_copying || self->is_ended || !PQisBusy(connection->pg)) {
 		if (!connection->is_broken && PQisBusy(connection->pg))
@@ -177,7 +177,7 @@ static void copy_progress(struct command *command)
 			copy_end(self, self->failure, TAKE(self->error));
 			return;
 		}
-		take_result(self, result);
+		copy_take_result(self, result);
 		if (self->is_other) {
 			connection_lose(connection, "the statement is not a COPY from STDIN");
 			return;
@@ -188,7 +188,7 @@ static void copy_progress(struct command *command)
 	bool is_good;
 	int pending;
 	do { /* room that came between the two is not told by the socket again, nor is the end of one that libpq has closed */
-		is_good = (!self->is_copying || send_pieces(self)) && !connection->is_broken &&
+		is_good = (!self->is_copying || copy_send_pieces(self)) && !connection->is_broken &&
 			connection_flush(connection);
 		pending = is_good && self->is_copying && self->sending ? PQflush(connection->pg) : 1;
 	} while (pending == 0);
@@ -196,14 +196,14 @@ static void copy_progress(struct command *command)
 		connection_lose(connection, "the connection failed during a COPY");
 }
 
-static void wake(struct task *task)
+static void copy_wake(struct task *task)
 {
 	shipopt_copy *copy = CONTAINER_OF(task, shipopt_copy, wake_task);
 	pthread_mutex_lock(&copy->lock);
 	copy->is_posted = false;
 	struct copy_op *self = copy->op;
 	pthread_mutex_unlock(&copy->lock);
-	if (self && self->command.is_running && connection_of(self)->command == &self->command)
+	if (self && self->command.is_running && copy_connection_of(self)->command == &self->command)
 		copy_progress(&self->command);
 	copy_unref(copy);
 }
@@ -211,7 +211,7 @@ static void wake(struct task *task)
 static int copy_start(struct command *command)
 {
 	struct copy_op *self = CONTAINER_OF(command, struct copy_op, command);
-	struct connection *connection = connection_of(self);
+	struct connection *connection = copy_connection_of(self);
 	self->was_in_block = PQtransactionStatus(connection->pg) != PQTRANS_IDLE;
 	if (fault_point() || !PQsendQueryParams(connection->pg, self->query.sql->text, 0, NULL, NULL, NULL, NULL, 0))
 		return SHIPOPT_ENOMEM;
@@ -238,8 +238,8 @@ static bool copy_canceled(struct command *command)
 	if (!self->is_copying || self->is_ended)
 		return false;
 	self->failure = command->is_canceled ? SHIPOPT_ECANCELED : SHIPOPT_ETIMEDOUT;
-	free_pieces(TAKE(self->sending));
-	connection_cancel_later(connection_of(self));
+	copy_free_pieces(TAKE(self->sending));
+	connection_cancel_later(copy_connection_of(self));
 	copy_progress(command);
 	return true;
 }
@@ -262,7 +262,7 @@ static const char *copy_sql(struct command *command)
 static void copy_destroy(shipopt_op *op)
 {
 	struct copy_op *self = CONTAINER_OF(op, struct copy_op, command.op);
-	free_pieces(self->sending);
+	copy_free_pieces(self->sending);
 	shipopt_error_unref(self->error);
 	query_done(&self->query);
 	copy_unref(self->copy);
@@ -290,7 +290,7 @@ static int copy_new(shipopt_pool *pool, struct copy_op *self, shipopt_copy **ret
 	reference_init(&copy->reference);
 	copy->pool = pool_ref(pool);
 	copy->window = (size_t)pool_setting(pool, POOL_STREAM_BYTES);
-	copy->wake_task.run = wake;
+	copy->wake_task.run = copy_wake;
 	copy->op = self;
 	*ret_copy = copy;
 	return 0;
@@ -320,7 +320,7 @@ int shipopt_lease_copy_in(shipopt_lease *lease, const char *sql, shipopt_copy **
 }
 
 /* With the lock held. */
-static bool wants_wake(shipopt_copy *copy)
+static bool copy_wants_wake(shipopt_copy *copy)
 {
 	if (copy->is_posted || copy->is_over)
 		return false;
@@ -330,13 +330,13 @@ static bool wants_wake(shipopt_copy *copy)
 }
 
 /* When there is no reactor any more the operation is over too, and nobody takes what was written. */
-static void post_wake(shipopt_copy *copy)
+static void copy_post_wake(shipopt_copy *copy)
 {
 	if (!reactor_post_threaded(copy->pool->reactor, &copy->wake_task))
 		copy_unref(copy);
 }
 
-static int wait_room(shipopt_copy *copy, size_t length, int64_t timeout_ms)
+static int copy_wait_room(shipopt_copy *copy, size_t length, int64_t timeout_ms)
 {
 	int64_t deadline = condition_deadline(timeout_ms);
 	bool in_time = timeout_ms != 0;
@@ -369,8 +369,8 @@ int shipopt_copy_write(shipopt_copy *copy, const void *bytes, size_t length, int
 	if (length)
 		memcpy(piece->bytes, bytes, length);
 	pthread_mutex_lock(&copy->lock);
-	int r = wait_room(copy, length, timeout_ms);
-	bool wakes = r == 0 && wants_wake(copy);
+	int r = copy_wait_room(copy, length, timeout_ms);
+	bool wakes = r == 0 && copy_wants_wake(copy);
 	if (r == 0) {
 		if (copy->last)
 			copy->last->next = piece;
@@ -381,13 +381,13 @@ int shipopt_copy_write(shipopt_copy *copy, const void *bytes, size_t length, int
 	}
 	pthread_mutex_unlock(&copy->lock);
 	if (wakes)
-		post_wake(copy);
+		copy_post_wake(copy);
 	if (r < 0)
 		mem_free(piece);
 	return r;
 }
 
-static int end_copy(shipopt_copy *copy, bool is_finish)
+static int copy_end_copy(shipopt_copy *copy, bool is_finish)
 {
 	pthread_mutex_lock(&copy->lock);
 	int r = copy->is_over || copy->is_finished ? SHIPOPT_ESTATE : 0;
@@ -395,10 +395,10 @@ static int end_copy(shipopt_copy *copy, bool is_finish)
 		copy->is_finished = true;
 	else if (!is_finish)
 		copy->is_abandoned = true;
-	bool wakes = r == 0 && wants_wake(copy);
+	bool wakes = r == 0 && copy_wants_wake(copy);
 	pthread_mutex_unlock(&copy->lock);
 	if (wakes)
-		post_wake(copy);
+		copy_post_wake(copy);
 	return r;
 }
 
@@ -406,13 +406,13 @@ int shipopt_copy_finish(shipopt_copy *copy)
 {
 	if (!copy)
 		return SHIPOPT_EINVAL;
-	return runtime_is_forked(copy->pool->runtime) ? SHIPOPT_EFORKED : end_copy(copy, true);
+	return runtime_is_forked(copy->pool->runtime) ? SHIPOPT_EFORKED : copy_end_copy(copy, true);
 }
 
 void shipopt_copy_free(shipopt_copy *copy)
 {
 	if (!copy || runtime_is_forked(copy->pool->runtime))
 		return;
-	end_copy(copy, false);
+	copy_end_copy(copy, false);
 	copy_unref(copy);
 }

@@ -12,7 +12,7 @@
 
 #define HOST_LIST_SIZE 1024
 
-static void keep_notice(void *argument, const PGresult *result)
+static void dial_keep_notice(void *argument, const PGresult *result)
 {
 	struct dial *dial = argument;
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -24,7 +24,7 @@ static void keep_notice(void *argument, const PGresult *result)
 }
 
 /* Waits for what libpq wants. False when the pool ends. */
-static bool wait_socket(struct dial *dial, PostgresPollingStatusType wanted, int64_t until_us)
+static bool dial_wait_socket(struct dial *dial, PostgresPollingStatusType wanted, int64_t until_us)
 {
 	struct pollfd entry = {.fd = PQsocket(dial->pg), .events = wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT};
 	while (!atomic_load(dial->is_closing)) {
@@ -41,35 +41,35 @@ struct host_watch {
 	int64_t until_us;
 };
 
-static void copy_text(char *to, size_t size, const char *text)
+static void dial_copy_text(char *to, size_t size, const char *text)
 {
 	snprintf(to, size, "%s", text ? text : "");
 }
 
 /* A new deadline when libpq has gone on to another host or address. */
-static void watch_host(struct host_watch *watch, PGconn *pg, int64_t timeout_us)
+static void dial_watch_host(struct host_watch *watch, PGconn *pg, int64_t timeout_us)
 {
 	const char *host = PQhost(pg), *port = PQport(pg), *address = PQhostaddr(pg);
 	if (watch->until_us && strncmp(watch->host, host ? host : "", sizeof(watch->host) - 1) == 0 &&
 		text_equal(watch->port, port ? port : "") && text_equal(watch->address, address ? address : ""))
 		return;
-	copy_text(watch->host, sizeof(watch->host), host);
-	copy_text(watch->port, sizeof(watch->port), port);
-	copy_text(watch->address, sizeof(watch->address), address);
+	dial_copy_text(watch->host, sizeof(watch->host), host);
+	dial_copy_text(watch->port, sizeof(watch->port), port);
+	dial_copy_text(watch->address, sizeof(watch->address), address);
 	watch->until_us = clock_now_us() + timeout_us;
 }
 
 enum outcome { OUTCOME_CONNECTED, OUTCOME_FAILED, OUTCOME_SLOW };
 
-static enum outcome run_connect(struct dial *dial)
+static enum outcome dial_run_connect(struct dial *dial)
 {
 	struct host_watch watch = {.until_us = 0};
 	int64_t timeout_us = dial->timeout_us;
 	PostgresPollingStatusType wanted = PGRES_POLLING_WRITING;
 	while (PQstatus(dial->pg) != CONNECTION_BAD) {
-		watch_host(&watch, dial->pg, timeout_us);
-		if (!wait_socket(dial, wanted, watch.until_us)) {
-			copy_text(dial->error, sizeof(dial->error), "the pool is closing");
+		dial_watch_host(&watch, dial->pg, timeout_us);
+		if (!dial_wait_socket(dial, wanted, watch.until_us)) {
+			dial_copy_text(dial->error, sizeof(dial->error), "the pool is closing");
 			return OUTCOME_FAILED;
 		}
 		if (clock_now_us() >= watch.until_us) {
@@ -87,7 +87,7 @@ static enum outcome run_connect(struct dial *dial)
 	return OUTCOME_FAILED;
 }
 
-static size_t list_count(const char *list)
+static size_t dial_list_count(const char *list)
 {
 	size_t count = 1;
 	for (; *list; list++)
@@ -96,7 +96,7 @@ static size_t list_count(const char *list)
 }
 
 /* "a,b,c" turned by one is "b,c,a". */
-static const char *turn_list(const char *list, size_t turns, char *text)
+static const char *dial_turn_list(const char *list, size_t turns, char *text)
 {
 	const char *rest = list;
 	if (strlen(list) >= HOST_LIST_SIZE)
@@ -114,7 +114,7 @@ struct targets {
 	size_t count; /* of hosts */
 };
 
-static void turn_hosts(const struct conninfo *conninfo, size_t turns, struct targets *targets)
+static void dial_turn_hosts(const struct conninfo *conninfo, size_t turns, struct targets *targets)
 {
 	size_t used = 0;
 	targets->count = 1;
@@ -123,28 +123,28 @@ static void turn_hosts(const struct conninfo *conninfo, size_t turns, struct tar
 		targets->values[i] = value;
 		if (!text_equal(keyword, "host") && !text_equal(keyword, "hostaddr") && !text_equal(keyword, "port"))
 			continue;
-		size_t count = list_count(value);
+		size_t count = dial_list_count(value);
 		targets->count = MAX(targets->count, count);
 		if (count > 1 && turns > 0 && turns < count)
-			targets->values[i] = turn_list(value, turns, targets->texts[used++]);
+			targets->values[i] = dial_turn_list(value, turns, targets->texts[used++]);
 	}
 	targets->values[conninfo->count] = NULL;
 }
 
-static bool connect_some(struct dial *dial)
+static bool dial_connect_some(struct dial *dial)
 {
 	const struct conninfo *conninfo = dial->conninfo;
 	struct targets targets = {.count = 1};
 	for (size_t turns = 0; turns < targets.count; turns++) {
-		turn_hosts(conninfo, turns, &targets);
+		dial_turn_hosts(conninfo, turns, &targets);
 		if (!fault_point())
 			dial->pg = PQconnectStartParams(conninfo->keywords, targets.values, 0);
 		if (!dial->pg)
 			return false;
-		PQsetNoticeReceiver(dial->pg, keep_notice, dial);
+		PQsetNoticeReceiver(dial->pg, dial_keep_notice, dial);
 		PQsetErrorVerbosity(dial->pg,
 			PQERRORS_TERSE); /* without DETAIL and CONTEXT, which quote rows and statements */
-		enum outcome outcome = run_connect(dial);
+		enum outcome outcome = dial_run_connect(dial);
 		if (outcome != OUTCOME_SLOW)
 			return outcome == OUTCOME_CONNECTED;
 		if (turns + 1 < targets.count)
@@ -153,14 +153,14 @@ static bool connect_some(struct dial *dial)
 	return false;
 }
 
-static void take_error(struct dial *dial)
+static void dial_take_error(struct dial *dial)
 {
 	if (dial->error[0])
 		return;
 	if (dial->pg)
 		dial_error_text(dial, dial->pg, dial->error, sizeof(dial->error));
 	if (!dial->error[0])
-		copy_text(dial->error, sizeof(dial->error), "out of memory");
+		dial_copy_text(dial->error, sizeof(dial->error), "out of memory");
 }
 
 /* ---- texts --------------------------------------------------------------------------------------------------- */
@@ -189,8 +189,8 @@ void dial_run(struct dial *dial)
 {
 	int64_t begun_us = clock_now_us();
 	dial->error[0] = dial->notice[0] = '\0';
-	if (!connect_some(dial)) {
-		take_error(dial);
+	if (!dial_connect_some(dial)) {
+		dial_take_error(dial);
 		PQfinish(TAKE(dial->pg));
 	}
 	dial->us = clock_now_us() - begun_us;

@@ -18,18 +18,18 @@
  */
 #define EXCESS_DRAIN_BYTES ((int64_t)16 << 20)
 
-static struct connection *connection_of(struct batch_op *batch)
+static struct connection *excess_connection_of(struct batch_op *batch)
 {
 	return batch->command.lease->connection;
 }
 
-static long long bound_of(const struct batch_op *batch)
+static long long excess_bound_of(const struct batch_op *batch)
 {
 	return (long long)pool_setting(batch->command.pool, POOL_RESULT_BYTES);
 }
 
 /* The statement that is being answered; `count` when nothing is but the end of a group. */
-static size_t answered_item(const struct batch_op *batch)
+static size_t excess_answered_item(const struct batch_op *batch)
 {
 	for (size_t i = 0; i < batch->ring_length; i++) {
 		const struct expected *expected = &batch->ring[(batch->ring_head + i) % batch->ring_size];
@@ -40,7 +40,7 @@ static size_t answered_item(const struct batch_op *batch)
 }
 
 /* The batch ends with what was sent of it. */
-static bool cut_short(struct batch_op *batch)
+static bool excess_cut_short(struct batch_op *batch)
 {
 	for (size_t i = batch->next; i < batch->end; i++)
 		batch->items[i].status = SHIPOPT_ECANCELED;
@@ -53,15 +53,15 @@ static bool cut_short(struct batch_op *batch)
 }
 
 /* False: the connection is lost already. */
-static bool begin_excess(struct batch_op *batch, size_t item, int64_t bytes)
+static bool excess_begin_excess(struct batch_op *batch, size_t item, int64_t bytes)
 {
-	struct connection *connection = connection_of(batch);
+	struct connection *connection = excess_connection_of(batch);
 	shipopt_pool *pool = batch->command.pool;
 	batch->excess_bytes = bytes;
 	batch->excess_item = item;
 	runtime_log(pool->runtime, SHIPOPT_LOG_WARNING, "pool: an answer is beyond result_bytes %lld: %.1024s",
-		bound_of(batch), batch->items[item].query.sql->text);
-	if (!cut_short(batch)) {
+		excess_bound_of(batch), batch->items[item].query.sql->text);
+	if (!excess_cut_short(batch)) {
 		connection_lose(connection, "a statement could not be sent");
 		return false;
 	}
@@ -70,36 +70,36 @@ static bool begin_excess(struct batch_op *batch, size_t item, int64_t bytes)
 	return false;
 }
 
-static bool drain(struct batch_op *batch, int64_t bytes)
+static bool excess_drain(struct batch_op *batch, int64_t bytes)
 {
 	char reason[POOL_MESSAGE_SIZE];
 	if (bytes <= batch->excess_bytes + EXCESS_DRAIN_BYTES)
 		return true;
 	snprintf(reason, sizeof(reason),
 		"the answer grew beyond result_bytes %lld: %lld bytes had come, counted twice, and the server went on",
-		bound_of(batch), (long long)bytes / 2);
-	connection_lose(connection_of(batch), reason);
+		excess_bound_of(batch), (long long)bytes / 2);
+	connection_lose(excess_connection_of(batch), reason);
 	return false;
 }
 
 bool excess_look(struct batch_op *batch)
 {
-	struct connection *connection = connection_of(batch);
+	struct connection *connection = excess_connection_of(batch);
 	int64_t bound = pool_setting(batch->command.pool, POOL_RESULT_BYTES);
 	if (bound == 0)
 		return true;
 	int64_t bytes = 2 * intake_look(&connection->intake, connection->fd);
 	if (batch->excess_bytes)
-		return drain(batch, bytes);
+		return excess_drain(batch, bytes);
 	if (bytes <= bound)
 		return true;
-	size_t item = answered_item(batch);
-	return item == batch->count || begin_excess(batch, item, bytes);
+	size_t item = excess_answered_item(batch);
+	return item == batch->count || excess_begin_excess(batch, item, bytes);
 }
 
 void excess_finish(struct batch_op *batch)
 {
-	struct connection *connection = connection_of(batch);
+	struct connection *connection = excess_connection_of(batch);
 	int64_t bound = pool_setting(batch->command.pool, POOL_RESULT_BYTES);
 	if (bound == 0 || batch->excess_bytes || !connection->intake.source)
 		return;
@@ -128,7 +128,7 @@ bool excess_takes(struct batch_op *batch, struct batch_item *item, const PGresul
 	char message[POOL_MESSAGE_SIZE];
 	snprintf(message, sizeof(message),
 		"the answers grew beyond result_bytes %lld: %lld bytes had come, counted twice; the server %s",
-		bound_of(batch), (long long)batch->excess_bytes / 2,
+		excess_bound_of(batch), (long long)batch->excess_bytes / 2,
 		is_canceled ? "canceled the statement" : "had finished the statement");
 	struct error_detail detail = {.code = SHIPOPT_ETOOLARGE,
 		.message = message,

@@ -13,7 +13,7 @@ enum { SOURCE_NONE, SOURCE_TCP, SOURCE_PEEK_OFFSET, SOURCE_GUESS };
 #define PEEK_OFFSET_START (1 << 30)
 
 /* What was received less what still waits. */
-static bool read_tcp(int fd, int64_t *ret_bytes)
+static bool intake_read_tcp(int fd, int64_t *ret_bytes)
 {
 	struct tcp_info info;
 	socklen_t size = sizeof(info);
@@ -27,7 +27,7 @@ static bool read_tcp(int fd, int64_t *ret_bytes)
 	return true;
 }
 
-static bool start_peek_offset(int fd)
+static bool intake_start_peek_offset(int fd)
 {
 	int offset = PEEK_OFFSET_START, domain = 0;
 	socklen_t size = sizeof(domain);
@@ -35,23 +35,23 @@ static bool start_peek_offset(int fd)
 		setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &offset, sizeof(offset)) == 0;
 }
 
-static void start(struct intake *intake, int fd)
+static void intake_start(struct intake *intake, int fd)
 {
-	if (start_peek_offset(fd))
+	if (intake_start_peek_offset(fd))
 		intake->source = SOURCE_PEEK_OFFSET;
 	else
-		intake->source = read_tcp(fd, &intake->begun) ? SOURCE_TCP : SOURCE_GUESS;
+		intake->source = intake_read_tcp(fd, &intake->begun) ? SOURCE_TCP : SOURCE_GUESS;
 }
 
 /* The offset is started anew before it can reach its floor, 0. */
-static void count_peek_offset(struct intake *intake, int fd)
+static void intake_count_peek_offset(struct intake *intake, int fd)
 {
 	int offset = PEEK_OFFSET_START;
 	socklen_t size = sizeof(offset);
 	if (getsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &offset, &size) != 0)
 		return;
 	intake->bytes = intake->begun + PEEK_OFFSET_START - offset;
-	if (offset < PEEK_OFFSET_START / 2 && start_peek_offset(fd))
+	if (offset < PEEK_OFFSET_START / 2 && intake_start_peek_offset(fd))
 		intake->begun = intake->bytes;
 }
 
@@ -59,12 +59,12 @@ int64_t intake_look(struct intake *intake, int fd)
 {
 	int64_t now;
 	if (intake->source == SOURCE_NONE)
-		start(intake, fd);
+		intake_start(intake, fd);
 	else if (intake->source == SOURCE_PEEK_OFFSET)
-		count_peek_offset(intake, fd);
+		intake_count_peek_offset(intake, fd);
 	else if (intake->source == SOURCE_GUESS)
 		intake->bytes += INTAKE_GUESS;
-	else if (read_tcp(fd, &now))
+	else if (intake_read_tcp(fd, &now))
 		intake->bytes = now - intake->begun;
 	return intake->bytes;
 }

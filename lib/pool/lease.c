@@ -20,7 +20,7 @@ static void lease_free(shipopt_lease *lease)
 }
 
 /* On the reactor: the connection and the lease part. */
-static void return_on_reactor(struct task *task)
+static void lease_return_on_reactor(struct task *task)
 {
 	shipopt_lease *lease = CONTAINER_OF(task, shipopt_lease, return_task);
 	shipopt_pool *pool = lease->pool;
@@ -42,19 +42,19 @@ static void return_on_reactor(struct task *task)
 }
 
 /* With the lock held: whether the connection can go on the idle list as it is. */
-static bool is_returnable(const shipopt_pool *pool, const struct connection *connection)
+static bool lease_is_returnable(const shipopt_pool *pool, const struct connection *connection)
 {
 	return connection->state == CONNECTION_LEASED && atomic_load(&connection->is_clean) && pool->waiting == 0 &&
 		pool->total <= pool->max && !pool->is_stopped && connection->generation == pool->generation;
 }
 
-static bool return_here(shipopt_lease *lease)
+static bool lease_return_here(shipopt_lease *lease)
 {
 	shipopt_pool *pool = lease->pool;
 	struct connection *connection = lease->connection;
 	int64_t now = clock_now_us();
 	pthread_mutex_lock(&pool->lock);
-	bool is_done = is_returnable(pool, connection) && now < connection->expires_us;
+	bool is_done = lease_is_returnable(pool, connection) && now < connection->expires_us;
 	if (is_done) {
 		list_remove(&lease->node);
 		connection->lease = NULL;
@@ -91,7 +91,7 @@ int lease_new(shipopt_pool *pool, const char *name, uint64_t owner, shipopt_leas
 	list_init(&lease->node);
 	lease->pool = pool_ref(pool);
 	lease->owner = owner ? owner : thread_owner;
-	lease->return_task.run = return_on_reactor;
+	lease->return_task.run = lease_return_on_reactor;
 	lease_copy_name(lease->name, name);
 	*ret_lease = lease;
 	return 0;
@@ -126,12 +126,12 @@ void lease_unref(shipopt_lease *lease)
 	if (!lease->connection) {
 		lease_free(lease);
 	} else if (reactor_is_current(pool->reactor)) {
-		return_on_reactor(&lease->return_task);
-	} else if (return_here(lease)) {
+		lease_return_on_reactor(&lease->return_task);
+	} else if (lease_return_here(lease)) {
 		lease_free(lease);
 	} else if (!reactor_post_threaded(pool->reactor, &lease->return_task)) {
 		/* The runtime is closed: the reactor's part was done then. */
-		return_on_reactor(&lease->return_task);
+		lease_return_on_reactor(&lease->return_task);
 	}
 }
 
@@ -154,7 +154,7 @@ int shipopt_lease_backend_pid(const shipopt_lease *lease)
 /* ---- acquiring without waiting ------------------------------------------------------------------------------- */
 
 /* With the lock held: an idle connection that needs no ping. The one used last is the least stale. */
-static struct connection *usable(shipopt_pool *pool, int64_t now_us)
+static struct connection *lease_usable(shipopt_pool *pool, int64_t now_us)
 {
 	struct list_node *node = pool->waiting ? NULL : list_first(&pool->idle);
 	if (!node || pool->is_stopped)
@@ -176,7 +176,7 @@ int shipopt_pool_try_acquire(shipopt_pool *pool, const char *name, uint64_t owne
 		return r;
 	int64_t now = clock_now_us();
 	pthread_mutex_lock(&pool->lock);
-	struct connection *connection = usable(pool, now);
+	struct connection *connection = lease_usable(pool, now);
 	if (connection)
 		lease_bind(lease, connection, now);
 	pthread_mutex_unlock(&pool->lock);
@@ -194,19 +194,19 @@ int shipopt_pool_try_acquire(shipopt_pool *pool, const char *name, uint64_t owne
 /* ---- acquiring ----------------------------------------------------------------------------------------------- */
 
 /* An operation that ends with a lease. It is a pool command that never runs on the connection. */
-static void acquire_destroy(shipopt_op *op)
+static void lease_acquire_destroy(shipopt_op *op)
 {
 	command_destroy(CONTAINER_OF(op, struct command, op));
 }
 
-static int acquire_start(struct command *command)
+static int lease_acquire_start(struct command *command)
 {
 	command_end(command, 0, NULL);
 	return 0;
 }
 
-static const struct op_class acquire_op_class = {sizeof(struct command), command_cancel, acquire_destroy};
-static const struct command_class acquire_class = {.start = acquire_start, .keeps_lease = true};
+static const struct op_class acquire_op_class = {sizeof(struct command), command_cancel, lease_acquire_destroy};
+static const struct command_class acquire_class = {.start = lease_acquire_start, .keeps_lease = true};
 
 int shipopt_pool_acquire(shipopt_pool *pool, const char *name, uint64_t owner, shipopt_done_fn done, void *userdata,
 	shipopt_op **ret_op)

@@ -22,7 +22,7 @@ static struct {
 	int (*send_close)(PGconn *connection, const char *name);
 } newer;
 
-static void look_up(void)
+static void libpq_look_up(void)
 {
 	/* POSIX lets the result of dlsym() be taken for a function through its storage. */
 	*(void **)&newer.cancel_create = dlsym(RTLD_DEFAULT, "PQcancelCreate");
@@ -36,15 +36,15 @@ static void look_up(void)
 		newer.cancel_create = NULL;
 }
 
-static void look_up_once(void)
+static void libpq_look_up_once(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	pthread_once(&once, look_up);
+	pthread_once(&once, libpq_look_up);
 }
 
 struct libpq_cancel *libpq_cancel_new(PGconn *connection)
 {
-	look_up_once();
+	libpq_look_up_once();
 	struct libpq_cancel *request = mem_alloc_zero(sizeof(*request));
 	if (!request)
 		return NULL;
@@ -61,7 +61,7 @@ struct libpq_cancel *libpq_cancel_new(PGconn *connection)
 }
 
 /* The socket may be another one after each step. */
-static bool send_new(void *request, int64_t until_us)
+static bool libpq_send_new(void *request, int64_t until_us)
 {
 	if (newer.cancel_start(request) != 1)
 		return false;
@@ -82,7 +82,8 @@ bool libpq_cancel_send(struct libpq_cancel *request, int64_t until_us)
 	char message[256];
 	if (fault_point())
 		return false;
-	return request->new ? send_new(request->new, until_us) : PQcancel(request->old, message, sizeof(message)) == 1;
+	return request->new ? libpq_send_new(request->new, until_us)
+			    : PQcancel(request->old, message, sizeof(message)) == 1;
 }
 
 void libpq_cancel_free(struct libpq_cancel *request)
@@ -97,7 +98,7 @@ void libpq_cancel_free(struct libpq_cancel *request)
 
 bool libpq_set_rows_mode(PGconn *connection, int rows)
 {
-	look_up_once();
+	libpq_look_up_once();
 	if (newer.set_chunked_rows && rows > 1)
 		return newer.set_chunked_rows(connection, rows) == 1;
 	return PQsetSingleRowMode(connection) == 1;
@@ -106,7 +107,7 @@ bool libpq_set_rows_mode(PGconn *connection, int rows)
 bool libpq_send_close(PGconn *connection, const char *name)
 {
 	char sql[128];
-	look_up_once();
+	libpq_look_up_once();
 	if (newer.send_close)
 		return newer.send_close(connection, name) == 1;
 	snprintf(sql, sizeof(sql), "DEALLOCATE %s", name);

@@ -8,7 +8,7 @@
 
 /* ---- channels -------------------------------------------------------------------------------------------------- */
 
-static int check_name(const char *name, size_t index, shipopt_error **ret_error)
+static int listener_check_name(const char *name, size_t index, shipopt_error **ret_error)
 {
 	if (text_is_empty(name))
 		return error_set(ret_error, SHIPOPT_EINVAL, "listen: channel %zu has no name", index);
@@ -24,7 +24,7 @@ static int check_name(const char *name, size_t index, shipopt_error **ret_error)
 }
 
 /* With the lock held. */
-static struct channel *find(shipopt_listener *listener, const char *name)
+static struct channel *listener_find(shipopt_listener *listener, const char *name)
 {
 	LIST_FOREACH(node, &listener->channels) {
 		struct channel *channel = LIST_MEMBER(node, struct channel, node);
@@ -35,9 +35,9 @@ static struct channel *find(shipopt_listener *listener, const char *name)
 }
 
 /* 1, or 0 when it is there. With the lock held. */
-static int add(shipopt_listener *listener, const char *name)
+static int listener_add(shipopt_listener *listener, const char *name)
 {
-	if (find(listener, name))
+	if (listener_find(listener, name))
 		return 0;
 	if (listener->channel_count == SHIPOPT_LISTENER_CHANNELS_MAX)
 		return SHIPOPT_ETOOLARGE;
@@ -54,7 +54,7 @@ static int add(shipopt_listener *listener, const char *name)
 bool listener_wants(shipopt_listener *listener, const char *channel)
 {
 	pthread_mutex_lock(&listener->lock);
-	bool wants = find(listener, channel) != NULL;
+	bool wants = listener_find(listener, channel) != NULL;
 	pthread_mutex_unlock(&listener->lock);
 	return wants;
 }
@@ -82,7 +82,7 @@ void listener_grant(shipopt_listener *listener)
 }
 
 /* With the lock held. */
-static bool is_complete(shipopt_listener *listener)
+static bool listener_is_complete(shipopt_listener *listener)
 {
 	LIST_FOREACH(node, &listener->channels)
 		if (LIST_MEMBER(node, struct channel, node)->state != CHANNEL_ACTIVE)
@@ -93,7 +93,7 @@ static bool is_complete(shipopt_listener *listener)
 void listener_settle(shipopt_listener *listener)
 {
 	pthread_mutex_lock(&listener->lock);
-	bool tells = is_complete(listener) && (!listener->is_live || listener->has_added);
+	bool tells = listener_is_complete(listener) && (!listener->is_live || listener->has_added);
 	if (tells) {
 		if (!listener->is_live && listener->has_listened)
 			outlet_put_own(listener, SHIPOPT_NOTIFICATION_MISSED);
@@ -110,7 +110,7 @@ void listener_settle(shipopt_listener *listener)
 void listener_notify(shipopt_listener *listener, const char *name, const char *payload, int backend_pid)
 {
 	pthread_mutex_lock(&listener->lock);
-	struct channel *channel = listener->is_live && !listener->is_freed ? find(listener, name) : NULL;
+	struct channel *channel = listener->is_live && !listener->is_freed ? listener_find(listener, name) : NULL;
 	bool is_taken = channel && channel->state == CHANNEL_ACTIVE;
 	if (is_taken)
 		outlet_put_message(listener, name, payload, backend_pid);
@@ -152,7 +152,7 @@ void listener_end(shipopt_listener *listener, int status)
 
 /* ---- changes --------------------------------------------------------------------------------------------------- */
 
-static void change_on_reactor(struct task *task)
+static void listener_change_on_reactor(struct task *task)
 {
 	shipopt_listener *listener = CONTAINER_OF(task, shipopt_listener, change_task);
 	struct listening *listening = &listener->pool->listening;
@@ -173,7 +173,7 @@ static void change_on_reactor(struct task *task)
 }
 
 /* True when the caller is to post it. With the lock held. */
-static bool claim_change(shipopt_listener *listener)
+static bool listener_claim_change(shipopt_listener *listener)
 {
 	if (listener->is_change_posted)
 		return false;
@@ -183,25 +183,25 @@ static bool claim_change(shipopt_listener *listener)
 }
 
 /* After the runtime's close there is no reactor, and nobody else either. */
-static void post_change(shipopt_listener *listener)
+static void listener_post_change(shipopt_listener *listener)
 {
 	if (!reactor_post_threaded(listener->pool->reactor, &listener->change_task))
-		change_on_reactor(&listener->change_task);
+		listener_change_on_reactor(&listener->change_task);
 }
 
-static void free_channels(struct list_node *list)
+static void listener_free_channels(struct list_node *list)
 {
 	struct list_node *node;
 	while ((node = list_pop_front(list)))
 		mem_free(LIST_MEMBER(node, struct channel, node));
 }
 
-static void destroy(shipopt_listener *listener)
+static void listener_destroy(shipopt_listener *listener)
 {
 	shipopt_pool *pool = listener->pool;
 	outlet_done(listener);
-	free_channels(&listener->channels);
-	free_channels(&listener->removed);
+	listener_free_channels(&listener->channels);
+	listener_free_channels(&listener->removed);
 	for (int i = 0; pool->delivery.mode == SHIPOPT_DELIVERY_QUEUE && i < LISTENER_SLOTS; i++)
 		queue_unreserve(pool->delivery.queue);
 	pthread_mutex_destroy(&listener->lock);
@@ -212,12 +212,12 @@ static void destroy(shipopt_listener *listener)
 void listener_unref(shipopt_listener *listener)
 {
 	if (reference_drop(&listener->reference))
-		destroy(listener);
+		listener_destroy(listener);
 }
 
 /* ---- public ---------------------------------------------------------------------------------------------------- */
 
-static int reserve_slots(shipopt_pool *pool)
+static int listener_reserve_slots(shipopt_pool *pool)
 {
 	int r = 0;
 	for (int i = 0; pool->delivery.mode == SHIPOPT_DELIVERY_QUEUE && i < LISTENER_SLOTS; i++) {
@@ -233,7 +233,7 @@ static int reserve_slots(shipopt_pool *pool)
 
 static int listener_new(shipopt_pool *pool, shipopt_listener **ret_listener)
 {
-	int r = reserve_slots(pool);
+	int r = listener_reserve_slots(pool);
 	if (r < 0)
 		return r;
 	shipopt_listener *listener = mem_alloc_zero(sizeof(*listener));
@@ -248,19 +248,20 @@ static int listener_new(shipopt_pool *pool, shipopt_listener **ret_listener)
 	list_init(&listener->channels);
 	list_init(&listener->removed);
 	outlet_init(listener);
-	listener->change_task.run = change_on_reactor;
+	listener->change_task.run = listener_change_on_reactor;
 	listener->pool = pool_ref(pool);
 	listener->most = (size_t)pool_setting(pool, POOL_NOTIFICATIONS_MAX);
 	*ret_listener = listener;
 	return 0;
 }
 
-static int add_all(shipopt_listener *listener, const char *const *channels, size_t count, shipopt_error **ret_error)
+static int listener_add_all(shipopt_listener *listener, const char *const *channels, size_t count,
+	shipopt_error **ret_error)
 {
 	int r = 0;
 	for (size_t i = 0; i < count && r >= 0; i++) {
-		r = check_name(channels[i], i, ret_error);
-		r = r < 0 ? r : add(listener, channels[i]);
+		r = listener_check_name(channels[i], i, ret_error);
+		r = r < 0 ? r : listener_add(listener, channels[i]);
 	}
 	return r < 0 ? r : 0;
 }
@@ -282,16 +283,16 @@ int shipopt_pool_listen(shipopt_pool *pool, const char *const *channels, size_t 
 	r = r < 0 ? r : listener_new(pool, &listener);
 	if (r < 0)
 		return r;
-	r = add_all(listener, channels, count, ret_error);
+	r = listener_add_all(listener, channels, count, ret_error);
 	if (r < 0) {
 		listener_unref(listener);
 		return r;
 	}
 	listener->notified = notified;
 	listener->userdata = userdata;
-	claim_change(listener);
+	listener_claim_change(listener);
 	*ret_listener = listener;
-	post_change(listener);
+	listener_post_change(listener);
 	return 0;
 }
 
@@ -300,15 +301,15 @@ int shipopt_listener_add(shipopt_listener *listener, const char *channel)
 	if (!listener)
 		return SHIPOPT_EINVAL;
 	int r = runtime_check(listener->pool->runtime);
-	r = r < 0 ? r : check_name(channel, 0, NULL);
+	r = r < 0 ? r : listener_check_name(channel, 0, NULL);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&listener->lock);
-	r = add(listener, channel);
-	bool posts = r == 1 && claim_change(listener);
+	r = listener_add(listener, channel);
+	bool posts = r == 1 && listener_claim_change(listener);
 	pthread_mutex_unlock(&listener->lock);
 	if (posts)
-		post_change(listener);
+		listener_post_change(listener);
 	return r;
 }
 
@@ -320,17 +321,17 @@ int shipopt_listener_remove(shipopt_listener *listener, const char *name)
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&listener->lock);
-	struct channel *channel = find(listener, name);
+	struct channel *channel = listener_find(listener, name);
 	bool posts = false;
 	if (channel) {
 		list_remove(&channel->node);
 		list_push_back(&listener->removed, &channel->node);
 		listener->channel_count--;
-		posts = claim_change(listener);
+		posts = listener_claim_change(listener);
 	}
 	pthread_mutex_unlock(&listener->lock);
 	if (posts)
-		post_change(listener);
+		listener_post_change(listener);
 	return channel ? 0 : SHIPOPT_ENOTFOUND;
 }
 
@@ -342,9 +343,9 @@ void shipopt_listener_free(shipopt_listener *listener)
 	listener->is_freed = true;
 	if (!listener->is_ended)
 		outlet_clear(listener);
-	bool posts = claim_change(listener);
+	bool posts = listener_claim_change(listener);
 	pthread_mutex_unlock(&listener->lock);
 	if (posts)
-		post_change(listener);
+		listener_post_change(listener);
 	listener_unref(listener);
 }

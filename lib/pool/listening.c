@@ -18,28 +18,28 @@
 static const char check_sql[] = "SELECT pg_backend_pid(), (SELECT set_config(name, '0', false) FROM pg_settings "
 				"WHERE name = 'idle_session_timeout');";
 
-static void update(struct listening *self);
+static void listening_update(struct listening *self);
 
-static shipopt_pool *pool_of(struct listening *self)
+static shipopt_pool *listening_pool_of(struct listening *self)
 {
 	return CONTAINER_OF(self, shipopt_pool, listening);
 }
 
-static shipopt_listener *listener_at(struct list_node *node)
+static shipopt_listener *listening_listener_at(struct list_node *node)
 {
 	return LIST_MEMBER(node, shipopt_listener, node);
 }
 
 /* ---- the end of a session -------------------------------------------------------------------------------------- */
 
-static void free_removed(struct listening *self)
+static void listening_free_removed(struct listening *self)
 {
 	struct list_node *node;
 	while ((node = list_pop_front(&self->removed)))
 		mem_free(LIST_MEMBER(node, struct channel, node));
 }
 
-static void hang_up(struct listening *self)
+static void listening_hang_up(struct listening *self)
 {
 	watch_stop(&self->watch);
 	if (self->fd >= 0)
@@ -53,49 +53,50 @@ static void hang_up(struct listening *self)
 	self->is_checked = self->was_ready = false;
 	shipopt_error_unref(TAKE(self->refusal_error));
 	self->refusal = 0;
-	free_removed(self);
+	listening_free_removed(self);
 	LIST_FOREACH(node, &self->listeners)
-		listener_reset(listener_at(node));
+		listener_reset(listening_listener_at(node));
 }
 
-static void pause_begin(struct listening *self)
+static void listening_pause_begin(struct listening *self)
 {
-	shipopt_pool *pool = pool_of(self);
+	shipopt_pool *pool = listening_pool_of(self);
 	timer_start(pool->reactor, &self->timer, clock_now_us() + pool_backoff_us(pool, self->failures++));
 }
 
 /* It did not come to listening. Consumes `error`. */
-static void fail(struct listening *self, int status, shipopt_error *error)
+static void listening_fail(struct listening *self, int status, shipopt_error *error)
 {
-	runtime_log(pool_of(self)->runtime, SHIPOPT_LOG_WARNING, "pool: listening failed: %s",
+	runtime_log(listening_pool_of(self)->runtime, SHIPOPT_LOG_WARNING, "pool: listening failed: %s",
 		error ? shipopt_error_message(error) : shipopt_error_description(status));
-	hang_up(self);
+	listening_hang_up(self);
 	LIST_FOREACH(node, &self->listeners)
-		listener_fail(listener_at(node), status, error);
+		listener_fail(listening_listener_at(node), status, error);
 	shipopt_error_unref(error);
-	pause_begin(self);
+	listening_pause_begin(self);
 }
 
-static void lose(struct listening *self, const char *reason)
+static void listening_lose(struct listening *self, const char *reason)
 {
 	char text[2 * DIAL_MESSAGE_SIZE];
 	shipopt_error *error = NULL;
 	dial_describe_loss(&self->dial, self->pg, reason, text, sizeof(text));
 	if (!self->was_ready) {
 		error_set(&error, SHIPOPT_ENETWORK, "%s", text);
-		fail(self, SHIPOPT_ENETWORK, error);
+		listening_fail(self, SHIPOPT_ENETWORK, error);
 		return;
 	}
-	pool_count(pool_of(self), SHIPOPT_POOL_STAT_LISTEN_LOST, 1);
-	runtime_log(pool_of(self)->runtime, SHIPOPT_LOG_WARNING, "pool: the listening connection is lost: %s", text);
-	hang_up(self);
-	pause_begin(self);
+	pool_count(listening_pool_of(self), SHIPOPT_POOL_STAT_LISTEN_LOST, 1);
+	runtime_log(listening_pool_of(self)->runtime, SHIPOPT_LOG_WARNING, "pool: the listening connection is lost: %s",
+		text);
+	listening_hang_up(self);
+	listening_pause_begin(self);
 }
 
 /* ---- asking ---------------------------------------------------------------------------------------------------- */
 
 /* "LISTEN "name";", quotes doubled. False when there is no room. */
-static bool append(char *sql, const char *verb, const char *name)
+static bool listening_append(char *sql, const char *verb, const char *name)
 {
 	char text[16 + 2 * CHANNEL_NAME_SIZE];
 	size_t length = (size_t)snprintf(text, sizeof(text), "%s \"", verb), used = strlen(sql);
@@ -112,72 +113,72 @@ static bool append(char *sql, const char *verb, const char *name)
 	return true;
 }
 
-static bool is_wanted(struct listening *self, const char *name)
+static bool listening_is_wanted(struct listening *self, const char *name)
 {
 	LIST_FOREACH(node, &self->listeners)
-		if (listener_wants(listener_at(node), name))
+		if (listener_wants(listening_listener_at(node), name))
 			return true;
 	return false;
 }
 
-static void compose_unlisten(struct listening *self, char *sql)
+static void listening_compose_unlisten(struct listening *self, char *sql)
 {
 	LIST_FOREACH(node, &self->removed) {
 		struct channel *channel = LIST_MEMBER(node, struct channel, node);
-		if (channel->state != CHANNEL_NEW && !is_wanted(self, channel->name) &&
-			!append(sql, "UNLISTEN", channel->name))
+		if (channel->state != CHANNEL_NEW && !listening_is_wanted(self, channel->name) &&
+			!listening_append(sql, "UNLISTEN", channel->name))
 			return;
 		list_remove(node);
 		mem_free(channel);
 	}
 }
 
-static void compose_listen(shipopt_listener *listener, char *sql)
+static void listening_compose_listen(shipopt_listener *listener, char *sql)
 {
 	pthread_mutex_lock(&listener->lock);
 	LIST_FOREACH(node, &listener->channels) {
 		struct channel *channel = LIST_MEMBER(node, struct channel, node);
-		if (channel->state == CHANNEL_NEW && append(sql, "LISTEN", channel->name))
+		if (channel->state == CHANNEL_NEW && listening_append(sql, "LISTEN", channel->name))
 			channel->state = CHANNEL_ASKED;
 	}
 	pthread_mutex_unlock(&listener->lock);
 }
 
 /* What the session lacks. "" when it is as wanted. */
-static void compose(struct listening *self, char *sql)
+static void listening_compose(struct listening *self, char *sql)
 {
 	snprintf(sql, LISTENING_SQL_SIZE, "%s", self->is_checked ? "" : check_sql);
-	compose_unlisten(self, sql);
+	listening_compose_unlisten(self, sql);
 	LIST_FOREACH(node, &self->listeners)
-		compose_listen(listener_at(node), sql);
+		listening_compose_listen(listening_listener_at(node), sql);
 }
 
-static bool flush(struct listening *self)
+static bool listening_flush(struct listening *self)
 {
 	int r = PQflush(self->pg);
 	return r >= 0 && watch_change(&self->watch, REACTOR_READ | (r ? REACTOR_WRITE : 0u)) == 0;
 }
 
-static void ask(struct listening *self)
+static void listening_ask(struct listening *self)
 {
 	char sql[LISTENING_SQL_SIZE];
-	compose(self, sql);
+	listening_compose(self, sql);
 	if (sql[0] == '\0') {
 		self->failures = 0;
 		self->was_ready = true;
 		LIST_FOREACH(node, &self->listeners)
-			listener_settle(listener_at(node));
+			listener_settle(listening_listener_at(node));
 		return;
 	}
 	self->state = LISTENING_ASKING;
-	timer_start(pool_of(self)->reactor, &self->timer, clock_now_us() + ANSWER_TIMEOUT_US);
-	if (fault_point() || !PQsendQuery(self->pg, sql) || !flush(self))
-		lose(self, "LISTEN could not be sent");
+	timer_start(listening_pool_of(self)->reactor, &self->timer, clock_now_us() + ANSWER_TIMEOUT_US);
+	if (fault_point() || !PQsendQuery(self->pg, sql) || !listening_flush(self))
+		listening_lose(self, "LISTEN could not be sent");
 }
 
 /* ---- answers --------------------------------------------------------------------------------------------------- */
 
-static void refuse(struct listening *self, int status, shipopt_error *error)
+static void listening_refuse(struct listening *self, int status, shipopt_error *error)
 {
 	if (self->refusal == 0) {
 		self->refusal = status;
@@ -186,7 +187,7 @@ static void refuse(struct listening *self, int status, shipopt_error *error)
 	shipopt_error_unref(error);
 }
 
-static void take_error(struct listening *self, const PGresult *result)
+static void listening_take_error(struct listening *self, const PGresult *result)
 {
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
@@ -198,10 +199,10 @@ static void take_error(struct listening *self, const PGresult *result)
 		.message = message,
 		.sqlstate = sqlstate,
 		.retry_after_ms = -1};
-	refuse(self, detail.code, error_new_detail(&detail));
+	listening_refuse(self, detail.code, error_new_detail(&detail));
 }
 
-static void take_pid(struct listening *self, const PGresult *result)
+static void listening_take_pid(struct listening *self, const PGresult *result)
 {
 	int64_t pid = 0;
 	shipopt_error *error = NULL;
@@ -209,151 +210,151 @@ static void take_pid(struct listening *self, const PGresult *result)
 		error_set(&error, SHIPOPT_EPROTOCOL,
 			"the server was asked for the process id of its backend and told %d rows of %d columns",
 			PQntuples(result), PQnfields(result));
-		refuse(self, SHIPOPT_EPROTOCOL, error);
+		listening_refuse(self, SHIPOPT_EPROTOCOL, error);
 	} else if (text_parse_i64(PQgetvalue(result, 0, 0), &pid) < 0 || pid != PQbackendPID(self->pg)) {
 		error_set(&error, SHIPOPT_EUNSUPPORTED,
 			"a pooler answers for the server, and notifications could be lost in it: the setting listen_conninfo must name the "
 			"server itself");
-		refuse(self, SHIPOPT_EUNSUPPORTED, error);
+		listening_refuse(self, SHIPOPT_EUNSUPPORTED, error);
 	}
 	self->is_checked = true;
 }
 
-static void answered(struct listening *self)
+static void listening_answered(struct listening *self)
 {
 	timer_stop(&self->timer);
 	self->state = LISTENING_READY;
 	if (PQstatus(self->pg) == CONNECTION_BAD || (!self->is_checked && self->refusal == 0)) {
-		lose(self, "LISTEN was not answered");
+		listening_lose(self, "LISTEN was not answered");
 	} else if (self->refusal < 0) {
-		fail(self, self->refusal, TAKE(self->refusal_error));
+		listening_fail(self, self->refusal, TAKE(self->refusal_error));
 	} else {
 		LIST_FOREACH(node, &self->listeners)
-			listener_grant(listener_at(node));
-		update(self);
+			listener_grant(listening_listener_at(node));
+		listening_update(self);
 	}
 }
 
-static void take_answers(struct listening *self)
+static void listening_take_answers(struct listening *self)
 {
 	while (self->state == LISTENING_ASKING && !PQisBusy(self->pg)) {
 		PGresult *result = PQgetResult(self->pg);
 		if (!result) {
-			answered(self);
+			listening_answered(self);
 			return;
 		}
 		ExecStatusType status = PQresultStatus(result);
 		if (status == PGRES_FATAL_ERROR)
-			take_error(self, result);
+			listening_take_error(self, result);
 		else if (status == PGRES_TUPLES_OK && !self->is_checked)
-			take_pid(self, result);
+			listening_take_pid(self, result);
 		PQclear(result);
 		if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT ||
 			status == PGRES_COPY_BOTH) /* it would be told for ever */
-			lose(self, "LISTEN was answered with a COPY");
+			listening_lose(self, "LISTEN was answered with a COPY");
 	}
 }
 
-static void take_notifications(struct listening *self)
+static void listening_take_notifications(struct listening *self)
 {
 	PGnotify *notify;
 	while (self->pg && (notify = PQnotifies(self->pg))) {
-		pool_count(pool_of(self), SHIPOPT_POOL_STAT_NOTIFICATIONS, 1);
+		pool_count(listening_pool_of(self), SHIPOPT_POOL_STAT_NOTIFICATIONS, 1);
 		LIST_FOREACH(node, &self->listeners)
-			listener_notify(listener_at(node), notify->relname, notify->extra, notify->be_pid);
+			listener_notify(listening_listener_at(node), notify->relname, notify->extra, notify->be_pid);
 		PQfreemem(notify);
 	}
 }
 
-static void on_ready(struct watch *watch, unsigned events)
+static void listening_on_ready(struct watch *watch, unsigned events)
 {
 	struct listening *self = CONTAINER_OF(watch, struct listening, watch);
 	bool is_broken = (events & (REACTOR_READ | REACTOR_ERROR)) && !PQconsumeInput(self->pg);
-	if ((events & REACTOR_WRITE) && !flush(self))
+	if ((events & REACTOR_WRITE) && !listening_flush(self))
 		is_broken = true;
 	/* What came before the end is told before it. */
 	if (self->state == LISTENING_ASKING)
-		take_answers(self);
-	take_notifications(self);
+		listening_take_answers(self);
+	listening_take_notifications(self);
 	if (self->pg && (is_broken || PQstatus(self->pg) == CONNECTION_BAD))
-		lose(self, "the server closed the connection");
+		listening_lose(self, "the server closed the connection");
 }
 
 /* ---- dialing --------------------------------------------------------------------------------------------------- */
 
-static void start_session(struct listening *self)
+static void listening_start_session(struct listening *self)
 {
-	shipopt_pool *pool = pool_of(self);
+	shipopt_pool *pool = listening_pool_of(self);
 	pool_count(pool, SHIPOPT_POOL_STAT_LISTEN_CONNECTS, 1);
 	self->state = LISTENING_READY;
-	self->watch.ready = on_ready;
+	self->watch.ready = listening_on_ready;
 	self->fd = libpq_duplicate_socket(self->pg);
 	if (self->fd < 0 || PQsetnonblocking(self->pg, 1) != 0 ||
 		watch_start(pool->reactor, &self->watch, self->fd, REACTOR_READ) < 0)
-		lose(self, "the socket cannot be watched");
+		listening_lose(self, "the socket cannot be watched");
 	else
-		update(self);
+		listening_update(self);
 }
 
-static void dialed_on_reactor(struct task *task)
+static void listening_dialed_on_reactor(struct task *task)
 {
 	struct listening *self = CONTAINER_OF(task, struct listening, dial_task);
-	shipopt_pool *pool = pool_of(self);
+	shipopt_pool *pool = listening_pool_of(self);
 	self->state = LISTENING_OFF;
 	self->pg = TAKE(self->dial.pg);
 	if (pool->is_torn_down || list_is_empty(&self->listeners)) {
-		hang_up(self);
+		listening_hang_up(self);
 	} else if (self->pg) {
-		start_session(self);
+		listening_start_session(self);
 	} else {
 		shipopt_error *error = NULL;
 		error_set(&error, SHIPOPT_ENETWORK, "%s", self->dial.error);
-		fail(self, SHIPOPT_ENETWORK, error);
+		listening_fail(self, SHIPOPT_ENETWORK, error);
 	}
 	pool_unref(pool);
 }
 
-static void dial_on_side(struct task *task)
+static void listening_dial_on_side(struct task *task)
 {
 	struct listening *self = CONTAINER_OF(task, struct listening, dial_task);
 	dial_run(&self->dial);
-	task->run = dialed_on_reactor;
-	reactor_post(pool_of(self)->reactor, task);
+	task->run = listening_dialed_on_reactor;
+	reactor_post(listening_pool_of(self)->reactor, task);
 }
 
-static void dial(struct listening *self)
+static void listening_dial(struct listening *self)
 {
-	shipopt_pool *pool = pool_ref(pool_of(self));
+	shipopt_pool *pool = pool_ref(listening_pool_of(self));
 	pool_dial_init(pool, self->conninfo, &self->dial);
 	self->state = LISTENING_DIALING;
-	self->dial_task.run = dial_on_side;
+	self->dial_task.run = listening_dial_on_side;
 	int r = runtime_submit_side(pool->runtime, &self->dial_task, true);
 	if (r < 0) {
 		self->state = LISTENING_OFF;
-		fail(self, r, NULL);
+		listening_fail(self, r, NULL);
 		pool_unref(pool);
 	}
 }
 
 /* ---- what is wanted -------------------------------------------------------------------------------------------- */
 
-static void update(struct listening *self)
+static void listening_update(struct listening *self)
 {
-	if (list_is_empty(&self->listeners) || pool_of(self)->is_torn_down)
-		hang_up(self);
+	if (list_is_empty(&self->listeners) || listening_pool_of(self)->is_torn_down)
+		listening_hang_up(self);
 	else if (self->state == LISTENING_READY)
-		ask(self);
+		listening_ask(self);
 	else if (self->state == LISTENING_OFF && !timer_is_started(&self->timer))
-		dial(self);
+		listening_dial(self);
 }
 
-static void timer_fire(struct timer *timer)
+static void listening_timer_fire(struct timer *timer)
 {
 	struct listening *self = CONTAINER_OF(timer, struct listening, timer);
 	if (self->state == LISTENING_ASKING)
-		lose(self, "LISTEN was not answered in time");
+		listening_lose(self, "LISTEN was not answered in time");
 	else
-		update(self);
+		listening_update(self);
 }
 
 void listening_attach(struct listening *self, shipopt_listener *listener)
@@ -362,7 +363,7 @@ void listening_attach(struct listening *self, shipopt_listener *listener)
 		reference_take(&listener->reference);
 		list_push_back(&self->listeners, &listener->node);
 	}
-	update(self);
+	listening_update(self);
 }
 
 void listening_detach(struct listening *self, shipopt_listener *listener, int status)
@@ -374,7 +375,7 @@ void listening_detach(struct listening *self, shipopt_listener *listener, int st
 	listener->channel_count = 0;
 	pthread_mutex_unlock(&listener->lock);
 	listener_end(listener, status);
-	update(self);
+	listening_update(self);
 	if (was_attached)
 		listener_unref(listener);
 }
@@ -383,8 +384,8 @@ void listening_stop(struct listening *self)
 {
 	struct list_node *node;
 	while ((node = list_first(&self->listeners)))
-		listening_detach(self, listener_at(node), SHIPOPT_ESHUTDOWN);
-	update(self);
+		listening_detach(self, listening_listener_at(node), SHIPOPT_ESHUTDOWN);
+	listening_update(self);
 }
 
 void listening_init(struct listening *self)
@@ -392,5 +393,5 @@ void listening_init(struct listening *self)
 	list_init(&self->listeners);
 	list_init(&self->removed);
 	self->fd = -1;
-	self->timer.fire = timer_fire;
+	self->timer.fire = listening_timer_fire;
 }

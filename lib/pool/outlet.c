@@ -8,29 +8,29 @@
 
 #define DELIVER_AT_ONCE 64
 
-static bool is_queued(const shipopt_listener *listener)
+static bool outlet_is_queued(const shipopt_listener *listener)
 {
 	return listener->pool->delivery.mode == SHIPOPT_DELIVERY_QUEUE;
 }
 
 /* ---- what waits; with the lock held ---------------------------------------------------------------------------- */
 
-static unsigned bit(int kind)
+static unsigned outlet_bit(int kind)
 {
 	return 1u << kind;
 }
 
-static void place_due(shipopt_listener *listener)
+static void outlet_place_due(shipopt_listener *listener)
 {
 	static const int kinds[] = {SHIPOPT_NOTIFICATION_FAILED, SHIPOPT_NOTIFICATION_MISSED,
 		SHIPOPT_NOTIFICATION_LISTENING, SHIPOPT_NOTIFICATION_ENDED};
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		int kind = kinds[i];
 		struct shipopt_notification *own = &listener->own[kind];
-		if (!(listener->due & bit(kind)) || (listener->used & bit(kind)))
+		if (!(listener->due & outlet_bit(kind)) || (listener->used & outlet_bit(kind)))
 			continue;
-		listener->due &= ~bit(kind);
-		listener->used |= bit(kind);
+		listener->due &= ~outlet_bit(kind);
+		listener->used |= outlet_bit(kind);
 		if (kind == SHIPOPT_NOTIFICATION_FAILED) {
 			own->status = listener->failure;
 			own->error = TAKE(listener->failure_error);
@@ -43,11 +43,11 @@ static void place_due(shipopt_listener *listener)
 
 void outlet_put_own(shipopt_listener *listener, int kind)
 {
-	listener->due |= bit(kind);
-	place_due(listener);
+	listener->due |= outlet_bit(kind);
+	outlet_place_due(listener);
 }
 
-static struct shipopt_notification *message_new(const char *channel, const char *payload, int backend_pid)
+static struct shipopt_notification *outlet_message_new(const char *channel, const char *payload, int backend_pid)
 {
 	size_t channel_size = strlen(channel) + 1, payload_size = strlen(payload) + 1;
 	struct shipopt_notification *message = mem_alloc_zero(sizeof(*message) + channel_size + payload_size);
@@ -61,7 +61,7 @@ static struct shipopt_notification *message_new(const char *channel, const char 
 	return message;
 }
 
-static void put_gap(shipopt_listener *listener)
+static void outlet_put_gap(shipopt_listener *listener)
 {
 	struct shipopt_notification *missed = &listener->own[SHIPOPT_NOTIFICATION_MISSED];
 	pool_count(listener->pool, SHIPOPT_POOL_STAT_NOTIFICATIONS_DROPPED, 1);
@@ -71,17 +71,18 @@ static void put_gap(shipopt_listener *listener)
 
 void outlet_put_message(shipopt_listener *listener, const char *channel, const char *payload, int backend_pid)
 {
-	bool has_room = listener->message_count < listener->most && !(listener->due & bit(SHIPOPT_NOTIFICATION_MISSED));
-	struct shipopt_notification *message = has_room ? message_new(channel, payload, backend_pid) : NULL;
+	bool has_room =
+		listener->message_count < listener->most && !(listener->due & outlet_bit(SHIPOPT_NOTIFICATION_MISSED));
+	struct shipopt_notification *message = has_room ? outlet_message_new(channel, payload, backend_pid) : NULL;
 	if (!message) {
-		put_gap(listener);
+		outlet_put_gap(listener);
 		return;
 	}
 	listener->message_count++;
 	list_push_back(&listener->waiting, &message->node);
 }
 
-static struct shipopt_notification *take(shipopt_listener *listener)
+static struct shipopt_notification *outlet_take(shipopt_listener *listener)
 {
 	struct list_node *node = list_pop_front(&listener->waiting);
 	struct shipopt_notification *notification = node ? LIST_MEMBER(node, struct shipopt_notification, node) : NULL;
@@ -90,26 +91,26 @@ static struct shipopt_notification *take(shipopt_listener *listener)
 	return notification;
 }
 
-static void give_back(shipopt_listener *listener, struct shipopt_notification *notification)
+static void outlet_give_back(shipopt_listener *listener, struct shipopt_notification *notification)
 {
 	if (notification->kind == SHIPOPT_NOTIFICATION_MESSAGE) {
 		mem_free(notification);
 		return;
 	}
 	shipopt_error_unref(TAKE(notification->error));
-	listener->used &= ~bit(notification->kind);
-	place_due(listener);
+	listener->used &= ~outlet_bit(notification->kind);
+	outlet_place_due(listener);
 }
 
 void outlet_clear(shipopt_listener *listener)
 {
 	struct shipopt_notification *notification;
 	listener->due = 0;
-	while ((notification = take(listener)))
-		give_back(listener, notification);
+	while ((notification = outlet_take(listener)))
+		outlet_give_back(listener, notification);
 }
 
-static void notify(shipopt_listener *listener, const shipopt_notification *notification)
+static void outlet_notify(shipopt_listener *listener, const shipopt_notification *notification)
 {
 	if (listener->notified && runtime_may_call_host(listener->pool->runtime))
 		listener->notified(listener->userdata, notification);
@@ -117,59 +118,59 @@ static void notify(shipopt_listener *listener, const shipopt_notification *notif
 
 /* ---- by a task ------------------------------------------------------------------------------------------------- */
 
-static void deliver(struct task *task);
+static void outlet_deliver(struct task *task);
 
 /* When the runtime is closed there is no thread of it: what is told then is told here, as runtime_submit_task() does. */
-static void submit(shipopt_listener *listener)
+static void outlet_submit(shipopt_listener *listener)
 {
 	if (listener->pool->delivery.mode == SHIPOPT_DELIVERY_INLINE) {
 		if (!reactor_post_threaded(listener->pool->reactor, &listener->deliver_task))
-			deliver(&listener->deliver_task);
+			outlet_deliver(&listener->deliver_task);
 	} else {
 		runtime_submit_task(listener->pool->runtime, &listener->deliver_task);
 	}
 }
 
-static void deliver(struct task *task)
+static void outlet_deliver(struct task *task)
 {
 	shipopt_listener *listener = CONTAINER_OF(task, shipopt_listener, deliver_task);
 	for (int i = 0; i < DELIVER_AT_ONCE; i++) {
 		pthread_mutex_lock(&listener->lock);
-		struct shipopt_notification *notification = take(listener);
+		struct shipopt_notification *notification = outlet_take(listener);
 		listener->is_delivering = notification != NULL;
 		pthread_mutex_unlock(&listener->lock);
 		if (!notification) {
 			listener_unref(listener);
 			return;
 		}
-		notify(listener, notification);
+		outlet_notify(listener, notification);
 		pthread_mutex_lock(&listener->lock);
-		give_back(listener, notification);
+		outlet_give_back(listener, notification);
 		pthread_mutex_unlock(&listener->lock);
 	}
-	submit(listener);
+	outlet_submit(listener);
 }
 
 /* ---- by the host's queue --------------------------------------------------------------------------------------- */
 
-static void slot_run(struct queue_entry *entry)
+static void outlet_slot_run(struct queue_entry *entry)
 {
 	struct listener_slot *slot = CONTAINER_OF(entry, struct listener_slot, entry);
-	notify(slot->listener, slot->notification);
+	outlet_notify(slot->listener, slot->notification);
 }
 
-static void slot_finish(struct queue_entry *entry)
+static void outlet_slot_finish(struct queue_entry *entry)
 {
 	struct listener_slot *slot = CONTAINER_OF(entry, struct listener_slot, entry);
 	shipopt_listener *listener = slot->listener;
 	pthread_mutex_lock(&listener->lock);
-	give_back(listener, TAKE(slot->notification));
+	outlet_give_back(listener, TAKE(slot->notification));
 	pthread_mutex_unlock(&listener->lock);
 	outlet_wake(listener);
 	listener_unref(listener);
 }
 
-static struct listener_slot *free_slot(shipopt_listener *listener)
+static struct listener_slot *outlet_free_slot(shipopt_listener *listener)
 {
 	for (size_t i = 0; i < LISTENER_SLOTS; i++)
 		if (!listener->slots[i].notification)
@@ -179,13 +180,13 @@ static struct listener_slot *free_slot(shipopt_listener *listener)
 
 /* With the lock held, which is given up for each push. One thread at a time pushes, so that the order stays; what others add
  * meanwhile it finds. */
-static void push_all(shipopt_listener *listener)
+static void outlet_push_all(shipopt_listener *listener)
 {
 	struct listener_slot *slot;
 	if (listener->is_delivering)
 		return;
 	listener->is_delivering = true;
-	while ((slot = free_slot(listener)) && (slot->notification = take(listener))) {
+	while ((slot = outlet_free_slot(listener)) && (slot->notification = outlet_take(listener))) {
 		slot->entry.event = (shipopt_event){
 			.token = (uint64_t)(uintptr_t)listener->userdata,
 			.status = slot->notification->status,
@@ -205,15 +206,15 @@ void outlet_wake(shipopt_listener *listener)
 {
 	bool submits = false;
 	pthread_mutex_lock(&listener->lock);
-	if (is_queued(listener)) {
-		push_all(listener);
+	if (outlet_is_queued(listener)) {
+		outlet_push_all(listener);
 	} else if (!listener->is_delivering && !list_is_empty(&listener->waiting)) {
 		listener->is_delivering = submits = true;
 		reference_take(&listener->reference);
 	}
 	pthread_mutex_unlock(&listener->lock);
 	if (submits)
-		submit(listener);
+		outlet_submit(listener);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
@@ -221,14 +222,14 @@ void outlet_wake(shipopt_listener *listener)
 void outlet_init(shipopt_listener *listener)
 {
 	list_init(&listener->waiting);
-	listener->deliver_task.run = deliver;
+	listener->deliver_task.run = outlet_deliver;
 	for (int kind = 0; kind <= SHIPOPT_NOTIFICATION_ENDED; kind++) {
 		listener->own[kind] = (struct shipopt_notification){.kind = kind, .channel = "", .payload = ""};
 		list_init(&listener->own[kind].node);
 	}
 	for (size_t i = 0; i < LISTENER_SLOTS; i++)
 		listener->slots[i] = (struct listener_slot){.listener = listener,
-			.entry = {.run = slot_run, .finish = slot_finish, .keeps_slot = true}};
+			.entry = {.run = outlet_slot_run, .finish = outlet_slot_finish, .keeps_slot = true}};
 }
 
 void outlet_done(shipopt_listener *listener)

@@ -8,22 +8,22 @@
 
 /* Values in the forms of PostgreSQL's binary protocol (its …send and …recv functions): big-endian. */
 
-static void put(char **bytes, uint64_t value, int width)
+static void parameter_put(char **bytes, uint64_t value, int width)
 {
 	for (int i = width - 1; i >= 0; i--)
 		*(*bytes)++ = (char)(value >> (8 * i));
 }
 
-static int bind_word(shipopt_query *query, Oid type, uint64_t value, int width)
+static int parameter_bind_word(shipopt_query *query, Oid type, uint64_t value, int width)
 {
 	char *bytes;
 	int r = query ? query_add(query, type, 1, (size_t)width, &bytes) : SHIPOPT_EINVAL;
 	if (r == 0)
-		put(&bytes, value, width);
+		parameter_put(&bytes, value, width);
 	return r;
 }
 
-static int bind_copy(shipopt_query *query, Oid type, int format, const void *value, size_t length)
+static int parameter_bind_copy(shipopt_query *query, Oid type, int format, const void *value, size_t length)
 {
 	char *bytes;
 	int r = query_add(query, type, format, length + 1, &bytes);
@@ -36,14 +36,14 @@ static int bind_copy(shipopt_query *query, Oid type, int format, const void *val
 	return 0;
 }
 
-static int bind_checked_text(shipopt_query *query, Oid type, const char *text)
+static int parameter_bind_checked_text(shipopt_query *query, Oid type, const char *text)
 {
 	if (!query)
 		return SHIPOPT_EINVAL;
 	if (!text)
 		return shipopt_query_bind_null(query);
 	size_t length = strlen(text);
-	return text_is_utf8(text, length, NULL) ? bind_copy(query, type, 0, text, length) : SHIPOPT_EENCODING;
+	return text_is_utf8(text, length, NULL) ? parameter_bind_copy(query, type, 0, text, length) : SHIPOPT_EENCODING;
 }
 
 int shipopt_query_bind_null(shipopt_query *query)
@@ -57,36 +57,36 @@ int shipopt_query_bind_null(shipopt_query *query)
 
 int shipopt_query_bind_text(shipopt_query *query, const char *text)
 {
-	return bind_checked_text(query, 0, text);
+	return parameter_bind_checked_text(query, 0, text);
 }
 
 int shipopt_query_bind_json(shipopt_query *query, const char *json)
 {
-	return bind_checked_text(query, TYPE_JSONB, json);
+	return parameter_bind_checked_text(query, TYPE_JSONB, json);
 }
 
 int shipopt_query_bind_int(shipopt_query *query, int64_t value)
 {
-	return bind_word(query, TYPE_INT8, (uint64_t)value, 8);
+	return parameter_bind_word(query, TYPE_INT8, (uint64_t)value, 8);
 }
 
 int shipopt_query_bind_float(shipopt_query *query, double value)
 {
 	uint64_t word;
 	memcpy(&word, &value, sizeof(word));
-	return bind_word(query, TYPE_FLOAT8, word, 8);
+	return parameter_bind_word(query, TYPE_FLOAT8, word, 8);
 }
 
 int shipopt_query_bind_bool(shipopt_query *query, int value)
 {
-	return bind_word(query, TYPE_BOOL, value != 0, 1);
+	return parameter_bind_word(query, TYPE_BOOL, value != 0, 1);
 }
 
 int shipopt_query_bind_decimal(shipopt_query *query, int64_t millionths)
 {
 	char text[DECIMAL_TEXT_SIZE];
 	decimal_format(millionths, 0, text);
-	return bind_checked_text(query, TYPE_NUMERIC, text);
+	return parameter_bind_checked_text(query, TYPE_NUMERIC, text);
 }
 
 int shipopt_query_bind_time_us(shipopt_query *query, int64_t unix_us)
@@ -94,34 +94,35 @@ int shipopt_query_bind_time_us(shipopt_query *query, int64_t unix_us)
 	int64_t value;
 	if (__builtin_sub_overflow(unix_us, POSTGRES_EPOCH_US, &value))
 		return SHIPOPT_EINVAL;
-	return bind_word(query, TYPE_TIMESTAMPTZ, (uint64_t)value, 8);
+	return parameter_bind_word(query, TYPE_TIMESTAMPTZ, (uint64_t)value, 8);
 }
 
 int shipopt_query_bind_uuid(shipopt_query *query, const unsigned char uuid[16])
 {
-	return query && uuid ? bind_copy(query, TYPE_UUID, 1, uuid, 16) : SHIPOPT_EINVAL;
+	return query && uuid ? parameter_bind_copy(query, TYPE_UUID, 1, uuid, 16) : SHIPOPT_EINVAL;
 }
 
 int shipopt_query_bind_bytes(shipopt_query *query, const void *bytes, size_t length)
 {
 	if (!query || (!bytes && length))
 		return SHIPOPT_EINVAL;
-	return length >= QUERY_VALUE_BYTES_MAX ? SHIPOPT_ETOOLARGE : bind_copy(query, TYPE_BYTEA, 1, bytes, length);
+	return length >= QUERY_VALUE_BYTES_MAX ? SHIPOPT_ETOOLARGE
+					       : parameter_bind_copy(query, TYPE_BYTEA, 1, bytes, length);
 }
 
 /* The head of an array of one dimension: dimensions, has nulls, element type, size, lower bound. */
-static void put_array_head(char **bytes, Oid element, size_t count, bool has_nulls)
+static void parameter_put_array_head(char **bytes, Oid element, size_t count, bool has_nulls)
 {
-	put(bytes, count ? 1 : 0, 4);
-	put(bytes, has_nulls, 4);
-	put(bytes, element, 4);
+	parameter_put(bytes, count ? 1 : 0, 4);
+	parameter_put(bytes, has_nulls, 4);
+	parameter_put(bytes, element, 4);
 	if (count) {
-		put(bytes, count, 4);
-		put(bytes, 1, 4);
+		parameter_put(bytes, count, 4);
+		parameter_put(bytes, 1, 4);
 	}
 }
 
-static size_t array_head_size(size_t count)
+static size_t parameter_array_head_size(size_t count)
 {
 	return count ? 20 : 12;
 }
@@ -136,15 +137,16 @@ int shipopt_query_bind_int_array(shipopt_query *query, const int64_t *values, co
 		return SHIPOPT_ETOOLARGE;
 	for (size_t i = 0; nulls && i < count; i++)
 		null_count += nulls[i] != 0;
-	int r = query_add(query, TYPE_INT8_ARRAY, 1, array_head_size(count) + count * 12 - null_count * 8, &bytes);
+	int r = query_add(query, TYPE_INT8_ARRAY, 1, parameter_array_head_size(count) + count * 12 - null_count * 8,
+		&bytes);
 	if (r < 0)
 		return r;
-	put_array_head(&bytes, TYPE_INT8, count, null_count > 0);
+	parameter_put_array_head(&bytes, TYPE_INT8, count, null_count > 0);
 	for (size_t i = 0; i < count; i++) {
 		bool is_null = nulls && nulls[i];
-		put(&bytes, is_null ? UINT32_MAX : 8, 4);
+		parameter_put(&bytes, is_null ? UINT32_MAX : 8, 4);
 		if (!is_null)
-			put(&bytes, (uint64_t)values[i], 8);
+			parameter_put(&bytes, (uint64_t)values[i], 8);
 	}
 	return 0;
 }
@@ -153,7 +155,7 @@ int shipopt_query_bind_text_array(shipopt_query *query, const char *const *texts
 {
 	char *bytes;
 	bool has_nulls = false;
-	size_t total = array_head_size(count);
+	size_t total = parameter_array_head_size(count);
 	if (!query || (!texts && count))
 		return SHIPOPT_EINVAL;
 	if (count > QUERY_VALUE_BYTES_MAX / 4)
@@ -169,10 +171,10 @@ int shipopt_query_bind_text_array(shipopt_query *query, const char *const *texts
 	int r = query_add(query, TYPE_TEXT_ARRAY, 1, total, &bytes);
 	if (r < 0)
 		return r;
-	put_array_head(&bytes, TYPE_TEXT, count, has_nulls);
+	parameter_put_array_head(&bytes, TYPE_TEXT, count, has_nulls);
 	for (size_t i = 0; i < count; i++) {
 		size_t length = texts[i] ? strlen(texts[i]) : 0;
-		put(&bytes, texts[i] ? length : UINT32_MAX, 4);
+		parameter_put(&bytes, texts[i] ? length : UINT32_MAX, 4);
 		if (length)
 			memcpy(bytes, texts[i], length);
 		bytes += length;

@@ -9,7 +9,7 @@
 /* ---- the end ------------------------------------------------------------------------------------------------- */
 
 /* Leases may still be held when the runtime closes: their connections are lost to them. */
-static void release_reactor_parts(void *argument)
+static void pool_release_reactor_parts(void *argument)
 {
 	shipopt_pool *pool = argument;
 	if (pool->is_torn_down)
@@ -47,20 +47,20 @@ static void pool_free_memory(shipopt_pool *pool)
 	runtime_unref(runtime);
 }
 
-static void free_task(struct task *task)
+static void pool_free_task(struct task *task)
 {
 	shipopt_pool *pool = CONTAINER_OF(task, shipopt_pool, destroy_task);
 	runtime_unregister(pool->runtime, &pool->member);
 	pool_free_memory(pool);
 }
 
-/* On the reactor, which must not wait: a close may be inside member_stop() and wait for this very thread, so the rest, which
+/* On the reactor, which must not wait: a close may be inside pool_member_stop() and wait for this very thread, so the rest, which
  * waits for the close to leave there, goes to a worker. */
-static void destroy_task(struct task *task)
+static void pool_destroy_task(struct task *task)
 {
 	shipopt_pool *pool = CONTAINER_OF(task, shipopt_pool, destroy_task);
-	release_reactor_parts(pool);
-	task->run = free_task;
+	pool_release_reactor_parts(pool);
+	task->run = pool_free_task;
 	runtime_submit_task(pool->runtime, task);
 }
 
@@ -75,7 +75,7 @@ void pool_unref(shipopt_pool *pool)
 	if (!pool || !reference_drop(&pool->reference))
 		return;
 	if (!reactor_post_threaded(pool->reactor, &pool->destroy_task))
-		destroy_task(&pool->destroy_task);
+		pool_destroy_task(&pool->destroy_task);
 }
 
 void pool_dial_init(shipopt_pool *pool, const struct conninfo *conninfo, struct dial *dial)
@@ -94,7 +94,7 @@ void shipopt_pool_free(shipopt_pool *pool)
 
 /* What is delivered inline may release other leases, whose connections are closed then: they are held until all were seen. New
  * ones come at the end of the list. */
-static void cancel_connections(shipopt_pool *pool)
+static void pool_cancel_connections(shipopt_pool *pool)
 {
 	size_t held = 0;
 	LIST_FOREACH(node, &pool->connections) {
@@ -113,16 +113,16 @@ static void cancel_connections(shipopt_pool *pool)
 	}
 }
 
-static void cancel_task(struct task *task)
+static void pool_cancel_task(struct task *task)
 {
 	shipopt_pool *pool = CONTAINER_OF(task, shipopt_pool, cancel_task);
 	pool_fail_waiters(pool, SHIPOPT_ECANCELED, "the runtime is closing");
-	cancel_connections(pool);
+	pool_cancel_connections(pool);
 	transaction_cancel_all(pool);
 	pool_unref(pool);
 }
 
-static void member_cancel(struct runtime_member *member)
+static void pool_member_cancel(struct runtime_member *member)
 {
 	shipopt_pool *pool = CONTAINER_OF(member, shipopt_pool, member);
 	pool_ref(pool);
@@ -130,15 +130,15 @@ static void member_cancel(struct runtime_member *member)
 	reactor_post(pool->reactor, &pool->cancel_task);
 }
 
-static void member_stop(struct runtime_member *member)
+static void pool_member_stop(struct runtime_member *member)
 {
 	shipopt_pool *pool = CONTAINER_OF(member, shipopt_pool, member);
-	runtime_call(pool->reactor, release_reactor_parts, pool);
+	runtime_call(pool->reactor, pool_release_reactor_parts, pool);
 }
 
 /* ---- birth --------------------------------------------------------------------------------------------------- */
 
-static int check_config(const shipopt_pool_config *config, shipopt_error **ret_error)
+static int pool_check_config(const shipopt_pool_config *config, shipopt_error **ret_error)
 {
 	int64_t min = settings_number(&config->settings, POOL_MIN), max = settings_number(&config->settings, POOL_MAX);
 	if (min > max)
@@ -147,7 +147,7 @@ static int check_config(const shipopt_pool_config *config, shipopt_error **ret_e
 	return delivery_check(&config->delivery, "pool", ret_error);
 }
 
-static void start_task(struct task *task)
+static void pool_start_task(struct task *task)
 {
 	shipopt_pool *pool = CONTAINER_OF(task, shipopt_pool, start_task);
 	if (!pool->is_torn_down) {
@@ -157,7 +157,7 @@ static void start_task(struct task *task)
 	pool_unref(pool);
 }
 
-static void init_members(shipopt_pool *pool)
+static void pool_init_members(shipopt_pool *pool)
 {
 	reference_init(&pool->reference);
 	pthread_mutex_init(&pool->lock, NULL);
@@ -171,14 +171,14 @@ static void init_members(shipopt_pool *pool)
 	random_init_system(&pool->random);
 	pool->backoff.fire = pool_backoff_fire;
 	pool->upkeep.fire = pool_upkeep_fire;
-	pool->cancel_task.run = cancel_task;
-	pool->destroy_task.run = destroy_task;
-	pool->start_task.run = start_task;
-	pool->member.cancel = member_cancel;
-	pool->member.stop = member_stop;
+	pool->cancel_task.run = pool_cancel_task;
+	pool->destroy_task.run = pool_destroy_task;
+	pool->start_task.run = pool_start_task;
+	pool->member.cancel = pool_member_cancel;
+	pool->member.stop = pool_member_stop;
 }
 
-static int copy_config(shipopt_pool *pool, const shipopt_pool_config *config, shipopt_error **ret_error)
+static int pool_copy_config(shipopt_pool *pool, const shipopt_pool_config *config, shipopt_error **ret_error)
 {
 	int r = settings_copy(&pool->settings, &config->settings);
 	if (r < 0)
@@ -211,15 +211,15 @@ int shipopt_pool_new(shipopt_runtime *runtime, const shipopt_pool_config *config
 	if (!runtime || !config || !ret_pool)
 		return error_set(ret_error, SHIPOPT_EINVAL, "pool: runtime, config and ret_pool must not be NULL");
 	int r = runtime_check(runtime);
-	r = r < 0 ? r : check_config(config, ret_error);
+	r = r < 0 ? r : pool_check_config(config, ret_error);
 	if (r < 0)
 		return r;
 	shipopt_pool *pool = mem_alloc_zero(sizeof(*pool));
 	if (!pool)
 		return SHIPOPT_ENOMEM;
-	init_members(pool);
+	pool_init_members(pool);
 	pool->runtime = runtime_ref(runtime);
-	r = copy_config(pool, config, ret_error);
+	r = pool_copy_config(pool, config, ret_error);
 	r = r < 0 ? r : runtime_reactor(runtime, &pool->reactor);
 	r = r < 0 ? r : runtime_register(runtime, &pool->member);
 	if (r < 0) {
@@ -229,13 +229,13 @@ int shipopt_pool_new(shipopt_runtime *runtime, const shipopt_pool_config *config
 	pool_ref(pool);
 	*ret_pool = pool;
 	if (!reactor_post_threaded(pool->reactor, &pool->start_task))
-		start_task(&pool->start_task); /* a close on another thread was faster */
+		pool_start_task(&pool->start_task); /* a close on another thread was faster */
 	return 0;
 }
 
 /* ---- statistics ---------------------------------------------------------------------------------------------- */
 
-static int64_t gauge(shipopt_pool *pool, int stat)
+static int64_t pool_gauge(shipopt_pool *pool, int stat)
 {
 	int64_t value = pool->stats[stat];
 	pthread_mutex_lock(&pool->lock);
@@ -258,7 +258,7 @@ int shipopt_pool_stat(shipopt_pool *pool, int stat, int64_t *ret_value)
 		return SHIPOPT_EINVAL;
 	if (runtime_is_forked(pool->runtime))
 		return SHIPOPT_EFORKED;
-	*ret_value = gauge(pool, stat);
+	*ret_value = pool_gauge(pool, stat);
 	return 0;
 }
 

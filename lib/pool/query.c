@@ -9,7 +9,7 @@
 #include "base/text.h"
 
 /* The next word, in lower case, comments and white space skipped; what is behind it. */
-static const char *next_word(const char *sql, char *word, size_t size)
+static const char *query_next_word(const char *sql, char *word, size_t size)
 {
 	size_t length = 0;
 	for (;;) {
@@ -27,26 +27,27 @@ static const char *next_word(const char *sql, char *word, size_t size)
 	return sql;
 }
 
-static bool is_name_byte(char c)
+static bool query_is_name_byte(char c)
 {
 	return isalnum((unsigned char)c) || c == '_' || c == '$' || (unsigned char)c >= 0x80;
 }
 
 /* With `is_word` as a word of its own. */
-static bool contains(const char *text, const char *lower, bool is_word)
+static bool query_contains(const char *text, const char *lower, bool is_word)
 {
 	size_t length = strlen(lower);
 	for (const char *at = text; *at; at++) {
 		size_t i = 0;
 		while (i < length && tolower((unsigned char)at[i]) == lower[i])
 			i++;
-		if (i == length && (!is_word || ((at == text || !is_name_byte(at[-1])) && !is_name_byte(at[length]))))
+		if (i == length &&
+			(!is_word || ((at == text || !query_is_name_byte(at[-1])) && !query_is_name_byte(at[length]))))
 			return true;
 	}
 	return false;
 }
 
-static bool is_one_of(const char *word, const char *const *words)
+static bool query_is_one_of(const char *word, const char *const *words)
 {
 	for (; *words; words++)
 		if (strcmp(word, *words) == 0)
@@ -55,40 +56,41 @@ static bool is_one_of(const char *word, const char *const *words)
 }
 
 /* Errs towards a reset too many: what looks as if it changed the session counts as if it did. */
-static bool leaves_traces(const char *sql)
+static bool query_leaves_traces(const char *sql)
 {
 	static const char *const traces[] = {"advisory_lock", "set_config", "setseed", "pg_temp", "dblink_connect",
 		"session_setup", NULL};
 	for (size_t i = 0; traces[i]; i++)
-		if (contains(sql, traces[i], false))
+		if (query_contains(sql, traces[i], false))
 			return true;
-	return contains(sql, "temp", true) || contains(sql, "temporary", true);
+	return query_contains(sql, "temp", true) || query_contains(sql, "temporary", true);
 }
 
-static unsigned read_marks(const char *sql)
+static unsigned query_read_marks(const char *sql)
 {
 	static const char *const prepared[] = {"select", "insert", "update", "delete", "merge", "with", "values", NULL};
 	static const char *const commits[] = {"commit", "end", NULL};
 	static const char *const rollbacks[] = {"rollback", "abort", NULL};
 	static const char *const local[] = {"local", "transaction", NULL};
 	char word[16], second[16];
-	unsigned marks = leaves_traces(sql) ? SQL_DIRTIES : 0;
-	next_word(next_word(sql, word, sizeof(word)), second, sizeof(second));
-	if (!is_one_of(word, prepared))
+	unsigned marks = query_leaves_traces(sql) ? SQL_DIRTIES : 0;
+	query_next_word(query_next_word(sql, word, sizeof(word)), second, sizeof(second));
+	if (!query_is_one_of(word, prepared))
 		marks |= SQL_ONE_SHOT;
-	if (is_one_of(word, commits) || (strcmp(word, "prepare") == 0 && contains(sql, "transaction", false)))
+	if (query_is_one_of(word, commits) ||
+		(strcmp(word, "prepare") == 0 && query_contains(sql, "transaction", false)))
 		marks |= SQL_COMMITS | SQL_ENDS_BLOCK;
-	if (is_one_of(word, rollbacks) && !contains(sql, "to", true))
+	if (query_is_one_of(word, rollbacks) && !query_contains(sql, "to", true))
 		marks |= SQL_ENDS_BLOCK;
-	if (strcmp(word, "set") == 0 && is_one_of(second, local))
+	if (strcmp(word, "set") == 0 && query_is_one_of(second, local))
 		marks |= SQL_IS_LOCAL;
 	if (strcmp(word, "copy") == 0)
-		marks |= (contains(sql, "stdin", true) ? SQL_COPY_IN : 0) |
-			(contains(sql, "stdout", true) ? SQL_COPY_OUT : 0);
+		marks |= (query_contains(sql, "stdin", true) ? SQL_COPY_IN : 0) |
+			(query_contains(sql, "stdout", true) ? SQL_COPY_OUT : 0);
 	return marks;
 }
 
-static int sql_text_new(const char *sql, struct sql_text **ret_text)
+static int query_sql_text_new(const char *sql, struct sql_text **ret_text)
 {
 	char hex[HASH_HEX_SIZE];
 	size_t length = strlen(sql);
@@ -109,7 +111,7 @@ static int sql_text_new(const char *sql, struct sql_text **ret_text)
 		part[16] = '\0';
 		text->key[i] = strtoull(part, NULL, 16);
 	}
-	text->marks = read_marks(sql);
+	text->marks = query_read_marks(sql);
 	text->length = length;
 	memcpy(text->text, sql, length + 1);
 	*ret_text = text;
@@ -119,7 +121,7 @@ static int sql_text_new(const char *sql, struct sql_text **ret_text)
 int query_init(struct shipopt_query *query, const char *sql)
 {
 	struct sql_text *text;
-	int r = sql_text_new(sql, &text);
+	int r = query_sql_text_new(sql, &text);
 	if (r == 0)
 		*query = (struct shipopt_query){.sql = text, .timeout_ms = -1};
 	return r;
@@ -169,7 +171,7 @@ int query_copy_types(struct shipopt_query *to, const struct shipopt_query *from)
 	return r;
 }
 
-static int reserve_parameter(struct shipopt_query *query)
+static int query_reserve_parameter(struct shipopt_query *query)
 {
 	if (query->count == QUERY_VALUES_MAX)
 		return SHIPOPT_ETOOLARGE;
@@ -184,7 +186,7 @@ static int reserve_parameter(struct shipopt_query *query)
 	return 0;
 }
 
-static int reserve_bytes(struct shipopt_query *query, size_t length)
+static int query_reserve_bytes(struct shipopt_query *query, size_t length)
 {
 	if (length > QUERY_VALUE_BYTES_MAX || query->length > QUERY_VALUE_BYTES_MAX - length)
 		return SHIPOPT_ETOOLARGE;
@@ -202,8 +204,8 @@ static int reserve_bytes(struct shipopt_query *query, size_t length)
 
 int query_add(struct shipopt_query *query, Oid type, int format, size_t length, char **ret_bytes)
 {
-	int r = reserve_parameter(query);
-	r = r < 0 ? r : reserve_bytes(query, length);
+	int r = query_reserve_parameter(query);
+	r = r < 0 ? r : query_reserve_bytes(query, length);
 	if (r < 0)
 		return r;
 	query->parameters[query->count++] =

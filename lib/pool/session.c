@@ -27,7 +27,7 @@ void session_fire(struct connection *connection)
 	connection_lose(connection, "a ping or reset was not answered");
 }
 
-static void reset(struct connection *connection)
+static void session_reset(struct connection *connection)
 {
 	bool deallocates = connection->has_foreign_statements;
 	connection->is_dirty = connection->has_foreign_statements = false;
@@ -37,7 +37,7 @@ static void reset(struct connection *connection)
 	session_run(connection, CONNECTION_CLEANING, deallocates ? RESET "; DEALLOCATE ALL" : RESET);
 }
 
-static void make_idle(struct connection *connection)
+static void session_make_idle(struct connection *connection)
 {
 	shipopt_pool *pool = connection->pool;
 	int64_t now = clock_now_us();
@@ -68,7 +68,7 @@ void session_progress(struct connection *connection)
 			if (!is_good || connection->is_broken || PQstatus(connection->pg) == CONNECTION_BAD)
 				connection_lose(connection, "a ping or reset failed");
 			else if (connection->state == CONNECTION_CHECKING)
-				make_idle(connection);
+				session_make_idle(connection);
 			else
 				connection_return(connection);
 			return;
@@ -90,7 +90,7 @@ void connection_check(struct connection *connection)
 }
 
 /* More connections than are to be kept, and nobody waits for one. */
-static bool is_surplus(shipopt_pool *pool)
+static bool session_is_surplus(shipopt_pool *pool)
 {
 	pthread_mutex_lock(&pool->lock);
 	bool surplus = pool->total > pool->max && pool->waiting == 0;
@@ -98,7 +98,7 @@ static bool is_surplus(shipopt_pool *pool)
 	return surplus;
 }
 
-static bool is_outdated(struct connection *connection)
+static bool session_is_outdated(struct connection *connection)
 {
 	shipopt_pool *pool = connection->pool;
 	pthread_mutex_lock(&pool->lock);
@@ -111,13 +111,13 @@ void connection_return(struct connection *connection)
 {
 	shipopt_pool *pool = connection->pool;
 	PGTransactionStatusType status = PQtransactionStatus(connection->pg);
-	if (is_outdated(connection) || status == PQTRANS_ACTIVE || status == PQTRANS_UNKNOWN) {
+	if (session_is_outdated(connection) || status == PQTRANS_ACTIVE || status == PQTRANS_UNKNOWN) {
 		connection_close(connection);
 	} else if (status != PQTRANS_IDLE) {
 		session_run(connection, CONNECTION_CLEANING, "ROLLBACK");
 	} else if (connection->is_dirty && pool_setting(pool, POOL_RESET) > 0) {
-		reset(connection);
-	} else if (is_surplus(pool)) {
+		session_reset(connection);
+	} else if (session_is_surplus(pool)) {
 		connection_close(connection);
 	} else if (pool->retire_due > 0 && connection->expires_us <= clock_now_us()) {
 		pool->retire_due--;
@@ -125,6 +125,6 @@ void connection_return(struct connection *connection)
 		connection_close(connection);
 	} else {
 		atomic_store(&connection->is_clean, true);
-		make_idle(connection);
+		session_make_idle(connection);
 	}
 }

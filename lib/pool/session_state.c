@@ -20,7 +20,7 @@ static const char *const reported[] = {"application_name", "client_encoding", "D
 	"default_transaction_read_only", "IntervalStyle", "is_superuser", "session_authorization",
 	"standard_conforming_strings", "TimeZone", "search_path" /* the last: before version 18 it is not reported */};
 
-static uint64_t fingerprint(const PGconn *pg)
+static uint64_t session_state_fingerprint(const PGconn *pg)
 {
 	uint64_t sum = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
 	size_t count = ARRAY_SIZE(reported) - (PQserverVersion(pg) < 180000);
@@ -35,7 +35,7 @@ static uint64_t fingerprint(const PGconn *pg)
 
 void session_state_keep(struct connection *connection)
 {
-	connection->parameters = fingerprint(connection->pg);
+	connection->parameters = session_state_fingerprint(connection->pg);
 }
 
 void session_state_note(struct connection *connection, const struct shipopt_query *query, const PGresult *result)
@@ -64,5 +64,5 @@ void session_state_settle(struct connection *connection)
 	}
 	/* Inside of a transaction it may still be undone. */
 	if (!connection->is_dirty && PQtransactionStatus(connection->pg) == PQTRANS_IDLE)
-		connection->is_dirty = fingerprint(connection->pg) != connection->parameters;
+		connection->is_dirty = session_state_fingerprint(connection->pg) != connection->parameters;
 }

@@ -25,7 +25,7 @@ void histogram_add(atomic_int_fast64_t *buckets, int64_t us)
 	atomic_fetch_add_explicit(&buckets[MIN(bucket, POOL_BUCKETS - 1)], 1, memory_order_relaxed);
 }
 
-static void count_served(shipopt_pool *pool, const struct waiter *waiter, int64_t now)
+static void sizing_count_served(shipopt_pool *pool, const struct waiter *waiter, int64_t now)
 {
 	int64_t us = now - waiter->since_us;
 	pool_count(pool, SHIPOPT_POOL_STAT_ACQUIRES, 1);
@@ -49,7 +49,7 @@ bool pool_leave(shipopt_pool *pool, struct waiter *waiter)
 	return true;
 }
 
-static void deadline_fire(struct timer *timer)
+static void sizing_deadline_fire(struct timer *timer)
 {
 	struct waiter *waiter = CONTAINER_OF(timer, struct waiter, deadline);
 	shipopt_pool *pool = waiter->pool;
@@ -68,7 +68,7 @@ static void deadline_fire(struct timer *timer)
 }
 
 /* With the lock held. */
-static bool owner_waits(const shipopt_pool *pool, uint64_t owner)
+static bool sizing_owner_waits(const shipopt_pool *pool, uint64_t owner)
 {
 	LIST_FOREACH(node, &pool->waiters)
 		if (LIST_MEMBER(node, struct waiter, node)->lease->owner == owner)
@@ -77,7 +77,7 @@ static bool owner_waits(const shipopt_pool *pool, uint64_t owner)
 }
 
 /* Everybody who holds a connection would wait for another one: nobody could ever give one back. */
-static bool is_deadlock(shipopt_pool *pool, uint64_t owner)
+static bool sizing_is_deadlock(shipopt_pool *pool, uint64_t owner)
 {
 	bool holds = false, all_wait = true;
 	if (owner == 0)
@@ -87,7 +87,7 @@ static bool is_deadlock(shipopt_pool *pool, uint64_t owner)
 	LIST_FOREACH(node, &pool->leases) {
 		uint64_t holder = LIST_MEMBER(node, shipopt_lease, node)->owner;
 		holds = holds || holder == owner;
-		all_wait = all_wait && holder != 0 && (holder == owner || owner_waits(pool, holder));
+		all_wait = all_wait && holder != 0 && (holder == owner || sizing_owner_waits(pool, holder));
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return is_full && holds && all_wait;
@@ -97,12 +97,12 @@ void pool_wait(shipopt_pool *pool, struct waiter *waiter)
 {
 	int64_t now = clock_now_us();
 	waiter->since_us = now;
-	waiter->deadline.fire = deadline_fire;
+	waiter->deadline.fire = sizing_deadline_fire;
 	if (pool->is_torn_down) {
 		waiter->failed(waiter, SHIPOPT_ESHUTDOWN, NULL);
 		return;
 	}
-	if (is_deadlock(pool, waiter->lease->owner)) {
+	if (sizing_is_deadlock(pool, waiter->lease->owner)) {
 		shipopt_error *error = NULL;
 		error_set(&error, SHIPOPT_EDEADLK,
 			"owner %llu holds a connection and asks for another one; all %zu are held by owners who wait",
@@ -136,7 +136,7 @@ void pool_fail_waiters(shipopt_pool *pool, int status, const char *message)
 enum match { MATCH_NONE, MATCH_GRANTED, MATCH_CHECK, MATCH_CLOSE };
 
 /* With the lock held. */
-static enum match judge(shipopt_pool *pool, const struct connection *connection, int64_t now)
+static enum match sizing_judge(shipopt_pool *pool, const struct connection *connection, int64_t now)
 {
 	if (connection->generation != pool->generation)
 		return MATCH_CLOSE;
@@ -151,7 +151,7 @@ static enum match judge(shipopt_pool *pool, const struct connection *connection,
 }
 
 /* One idle connection for one waiter. */
-static enum match match_one(shipopt_pool *pool)
+static enum match sizing_match_one(shipopt_pool *pool)
 {
 	int64_t now = clock_now_us();
 	enum match match = MATCH_NONE;
@@ -161,7 +161,7 @@ static enum match match_one(shipopt_pool *pool)
 	struct list_node *node = list_first(&pool->idle);
 	if (node && pool->waiting > pool->checking) {
 		connection = LIST_MEMBER(node, struct connection, idle_node);
-		match = judge(pool, connection, now);
+		match = sizing_judge(pool, connection, now);
 	}
 	if (match == MATCH_GRANTED) {
 		waiter = LIST_MEMBER(list_pop_front(&pool->waiters), struct waiter, node);
@@ -176,7 +176,7 @@ static enum match match_one(shipopt_pool *pool)
 	pthread_mutex_unlock(&pool->lock);
 	if (match == MATCH_GRANTED) {
 		timer_stop(&waiter->deadline);
-		count_served(pool, waiter, now);
+		sizing_count_served(pool, waiter, now);
 		runtime_log(pool->runtime, SHIPOPT_LOG_DEBUG, "pool: connection %d is out: \"%s\"",
 			connection->backend_pid, waiter->lease->name);
 		waiter->granted(waiter);
@@ -190,7 +190,7 @@ static enum match match_one(shipopt_pool *pool)
 
 /* ---- growth -------------------------------------------------------------------------------------------------- */
 
-static bool wants_connect(shipopt_pool *pool)
+static bool sizing_wants_connect(shipopt_pool *pool)
 {
 	if (pool->is_torn_down || timer_is_started(&pool->backoff) ||
 		pool->connecting >= (size_t)pool_setting(pool, POOL_CONNECTS_MAX))
@@ -202,9 +202,9 @@ static bool wants_connect(shipopt_pool *pool)
 	return wants;
 }
 
-static void grow(shipopt_pool *pool)
+static void sizing_grow(shipopt_pool *pool)
 {
-	while (wants_connect(pool))
+	while (sizing_wants_connect(pool))
 		if (connection_connect(pool, false) < 0)
 			pool_note_connect_failure(pool, "no memory or thread for a connect");
 }
@@ -220,9 +220,9 @@ void pool_balance(shipopt_pool *pool)
 	pool->is_balancing = true;
 	do {
 		pool->balances_again = false;
-		while (match_one(pool) != MATCH_NONE)
+		while (sizing_match_one(pool) != MATCH_NONE)
 			;
-		grow(pool);
+		sizing_grow(pool);
 	} while (pool->balances_again);
 	pool->is_balancing = false;
 }
@@ -256,7 +256,7 @@ void pool_backoff_fire(struct timer *timer)
 /* ---- ageing and leaks ---------------------------------------------------------------------------------------- */
 
 /* The connection idle longest, if it is there longer than it may be and not needed. */
-static struct connection *idle_too_long(shipopt_pool *pool, int64_t now)
+static struct connection *sizing_idle_too_long(shipopt_pool *pool, int64_t now)
 {
 	int64_t most_us = pool_setting(pool, POOL_IDLE_TIMEOUT_MS) * 1000;
 	struct connection *found = NULL;
@@ -278,7 +278,7 @@ static struct connection *idle_too_long(shipopt_pool *pool, int64_t now)
 	return found;
 }
 
-static struct connection *take_expired_idle(shipopt_pool *pool, int64_t now)
+static struct connection *sizing_take_expired_idle(shipopt_pool *pool, int64_t now)
 {
 	struct connection *found = NULL;
 	pthread_mutex_lock(&pool->lock);
@@ -297,7 +297,7 @@ static struct connection *take_expired_idle(shipopt_pool *pool, int64_t now)
 	return found;
 }
 
-static bool has_expired(shipopt_pool *pool, int64_t now)
+static bool sizing_has_expired(shipopt_pool *pool, int64_t now)
 {
 	LIST_FOREACH(node, &pool->connections) {
 		struct connection *connection = LIST_MEMBER(node, struct connection, node);
@@ -308,30 +308,30 @@ static bool has_expired(shipopt_pool *pool, int64_t now)
 	return false;
 }
 
-static void age(shipopt_pool *pool, int64_t now)
+static void sizing_age(shipopt_pool *pool, int64_t now)
 {
 	struct connection *old;
-	while ((old = idle_too_long(pool, now))) {
+	while ((old = sizing_idle_too_long(pool, now))) {
 		pool_count(pool, SHIPOPT_POOL_STAT_IDLE_CLOSED, 1);
 		connection_close(old);
 	}
-	if (pool->retire_due == 0 && pool->replacing == 0 && has_expired(pool, now)) {
+	if (pool->retire_due == 0 && pool->replacing == 0 && sizing_has_expired(pool, now)) {
 		pthread_mutex_lock(&pool->lock);
 		bool has_room = pool->total < pool->most;
 		pthread_mutex_unlock(&pool->lock);
 		if (!has_room || connection_connect(pool, true) < 0)
 			pool->retire_due = 1; /* without a successor then */
 	}
-	if (pool->retire_due > 0 && (old = take_expired_idle(pool, now))) {
+	if (pool->retire_due > 0 && (old = sizing_take_expired_idle(pool, now))) {
 		pool->retire_due--;
 		pool_count(pool, SHIPOPT_POOL_STAT_LIFETIME_CLOSED, 1);
 		connection_close(old);
 	}
-	if (pool->retire_due > 0 && !has_expired(pool, now))
+	if (pool->retire_due > 0 && !sizing_has_expired(pool, now))
 		pool->retire_due = 0;
 }
 
-static void report_leaks(shipopt_pool *pool, int64_t now)
+static void sizing_report_leaks(shipopt_pool *pool, int64_t now)
 {
 	int64_t most_us = pool_setting(pool, POOL_LEAK_MS) * 1000;
 	char name[LEASE_NAME_SIZE];
@@ -356,7 +356,7 @@ static void report_leaks(shipopt_pool *pool, int64_t now)
 	}
 }
 
-static int64_t sooner(int64_t interval_us, int64_t setting_ms, int64_t divisor)
+static int64_t sizing_sooner(int64_t interval_us, int64_t setting_ms, int64_t divisor)
 {
 	return setting_ms > 0 ? MIN(interval_us, setting_ms * 1000 / divisor) : interval_us;
 }
@@ -364,9 +364,9 @@ static int64_t sooner(int64_t interval_us, int64_t setting_ms, int64_t divisor)
 void pool_upkeep_start(shipopt_pool *pool)
 {
 	int64_t us = INT64_C(30000000);
-	us = sooner(us, pool_setting(pool, POOL_IDLE_TIMEOUT_MS), 4);
-	us = sooner(us, pool_setting(pool, POOL_LIFETIME_MS), 20);
-	us = sooner(us, pool_setting(pool, POOL_LEAK_MS), 2);
+	us = sizing_sooner(us, pool_setting(pool, POOL_IDLE_TIMEOUT_MS), 4);
+	us = sizing_sooner(us, pool_setting(pool, POOL_LIFETIME_MS), 20);
+	us = sizing_sooner(us, pool_setting(pool, POOL_LEAK_MS), 2);
 	timer_start(pool->reactor, &pool->upkeep, clock_now_us() + MAX(us, 10000));
 }
 
@@ -374,8 +374,8 @@ void pool_upkeep_fire(struct timer *timer)
 {
 	shipopt_pool *pool = CONTAINER_OF(timer, shipopt_pool, upkeep);
 	int64_t now = clock_now_us();
-	age(pool, now);
-	report_leaks(pool, now);
+	sizing_age(pool, now);
+	sizing_report_leaks(pool, now);
 	pool_balance(pool);
 	pool_upkeep_start(pool);
 }

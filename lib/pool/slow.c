@@ -19,14 +19,14 @@ struct shipopt_slow_query {
 	shipopt_lease *lease;
 };
 
-static const shipopt_slow_query *report_of(struct queue_entry *entry)
+static const shipopt_slow_query *slow_report_of(struct queue_entry *entry)
 {
 	return CONTAINER_OF(entry, struct shipopt_slow_query, entry);
 }
 
 /* ---- delivery ------------------------------------------------------------------------------------------------ */
 
-static void report_free(struct shipopt_slow_query *report)
+static void slow_report_free(struct shipopt_slow_query *report)
 {
 	shipopt_pool *pool = report->pool;
 	query_done(&report->query);
@@ -37,35 +37,35 @@ static void report_free(struct shipopt_slow_query *report)
 	pool_unref(pool);
 }
 
-static void call_hook(const shipopt_slow_query *report)
+static void slow_call_hook(const shipopt_slow_query *report)
 {
 	if (report->pool->slow_query && runtime_may_call_host(report->pool->runtime))
 		report->pool->slow_query(report->pool->slow_userdata, report);
 }
 
-static void entry_run(struct queue_entry *entry)
+static void slow_entry_run(struct queue_entry *entry)
 {
-	call_hook(report_of(entry));
+	slow_call_hook(slow_report_of(entry));
 }
 
-static void entry_finish(struct queue_entry *entry)
+static void slow_entry_finish(struct queue_entry *entry)
 {
-	report_free(CONTAINER_OF(entry, struct shipopt_slow_query, entry));
+	slow_report_free(CONTAINER_OF(entry, struct shipopt_slow_query, entry));
 }
 
-static void deliver(struct shipopt_slow_query *report)
+static void slow_deliver(struct shipopt_slow_query *report)
 {
 	const struct delivery *delivery = &report->pool->delivery;
 	if (delivery->mode != SHIPOPT_DELIVERY_QUEUE) {
-		call_hook(report);
-		report_free(report);
+		slow_call_hook(report);
+		slow_report_free(report);
 	} else if (queue_reserve(delivery->queue) < 0) {
 		pool_count(report->pool, SHIPOPT_POOL_STAT_SLOW_DROPPED, 1);
-		report_free(report);
+		slow_report_free(report);
 	} else {
 		report->entry.has_callback = report->pool->slow_query != NULL;
-		report->entry.run = entry_run;
-		report->entry.finish = entry_finish;
+		report->entry.run = slow_entry_run;
+		report->entry.finish = slow_entry_finish;
 		report->entry.event =
 			(shipopt_event){.kind = SHIPOPT_EVENT_SLOW_QUERY, .value = (uint64_t)(uintptr_t)report};
 		queue_push(delivery->queue, &report->entry);
@@ -74,14 +74,14 @@ static void deliver(struct shipopt_slow_query *report)
 
 /* ---- the plan ------------------------------------------------------------------------------------------------ */
 
-static void explain_end(struct shipopt_slow_query *report)
+static void slow_explain_end(struct shipopt_slow_query *report)
 {
 	report->pool->is_explaining = false;
 	shipopt_lease_release(TAKE(report->lease));
-	deliver(report);
+	slow_deliver(report);
 }
 
-static char *read_plan(const shipopt_rows *rows)
+static char *slow_read_plan(const shipopt_rows *rows)
 {
 	struct buffer buffer;
 	int r = 0;
@@ -97,16 +97,16 @@ static char *read_plan(const shipopt_rows *rows)
 	return buffer_take(&buffer); /* cut at the limit */
 }
 
-static void explained(void *userdata, shipopt_op *op)
+static void slow_explained(void *userdata, shipopt_op *op)
 {
 	struct shipopt_slow_query *report = userdata;
 	const shipopt_rows *rows = shipopt_op_statement_rows(op, 3);
 	if (rows && shipopt_op_status(op) == 0)
-		report->plan = read_plan(rows);
-	explain_end(report);
+		report->plan = slow_read_plan(rows);
+	slow_explain_end(report);
 }
 
-static int add(shipopt_batch *batch, const char *sql)
+static int slow_add(shipopt_batch *batch, const char *sql)
 {
 	struct shipopt_query query;
 	int r = query_init(&query, sql);
@@ -118,7 +118,7 @@ static int add(shipopt_batch *batch, const char *sql)
 	return r;
 }
 
-static int add_explain(shipopt_batch *batch, const struct shipopt_query *query)
+static int slow_add_explain(shipopt_batch *batch, const struct shipopt_query *query)
 {
 	char name[STATEMENT_NAME_SIZE];
 	struct buffer sql;
@@ -129,23 +129,23 @@ static int add_explain(shipopt_batch *batch, const struct shipopt_query *query)
 		r = buffer_append_text(&sql, i ? ", NULL" : "(NULL");
 	if (r == 0 && query->count)
 		r = buffer_append_byte(&sql, ')');
-	r = r < 0 ? r : add(batch, buffer_text(&sql));
+	r = r < 0 ? r : slow_add(batch, buffer_text(&sql));
 	buffer_done(&sql);
 	return r;
 }
 
-static int fill(shipopt_batch *batch, const struct shipopt_query *query)
+static int slow_fill(shipopt_batch *batch, const struct shipopt_query *query)
 {
-	int r = add(batch, "BEGIN READ ONLY");
-	r = r < 0 ? r : add(batch, "SET LOCAL plan_cache_mode = force_generic_plan");
+	int r = slow_add(batch, "BEGIN READ ONLY");
+	r = r < 0 ? r : slow_add(batch, "SET LOCAL plan_cache_mode = force_generic_plan");
 	r = r < 0 ? r : shipopt_batch_add(batch, query); /* only prepared */
-	r = r < 0 ? r : add_explain(batch, query);
+	r = r < 0 ? r : slow_add_explain(batch, query);
 	r = r < 0 ? r : shipopt_batch_end_group(batch);
-	r = r < 0 ? r : add(batch, "ROLLBACK"); /* also after a failure */
+	r = r < 0 ? r : slow_add(batch, "ROLLBACK"); /* also after a failure */
 	return r < 0 ? r : shipopt_batch_set_timeout_ms(batch, EXPLAIN_TIMEOUT_MS);
 }
 
-static int explain(struct shipopt_slow_query *report)
+static int pool_slow_explain(struct shipopt_slow_query *report)
 {
 	shipopt_batch *batch;
 	int r = shipopt_pool_try_acquire(report->pool, "explain", 0, &report->lease);
@@ -153,21 +153,21 @@ static int explain(struct shipopt_slow_query *report)
 	if (r < 0)
 		return r;
 	report->lease->is_internal = true;
-	r = fill(batch, &report->query);
-	r = r < 0 ? r : batch_run_inline(report->lease, batch, explained, report);
+	r = slow_fill(batch, &report->query);
+	r = r < 0 ? r : batch_run_inline(report->lease, batch, slow_explained, report);
 	shipopt_batch_free(batch);
 	return r;
 }
 
-static void explain_on_reactor(struct task *task)
+static void slow_explain_on_reactor(struct task *task)
 {
 	struct shipopt_slow_query *report = CONTAINER_OF(task, struct shipopt_slow_query, explain_task);
-	if (explain(report) < 0)
-		explain_end(report);
+	if (pool_slow_explain(report) < 0)
+		slow_explain_end(report);
 }
 
 /* With the place taken when there is one. */
-static bool may_explain(shipopt_pool *pool, const struct shipopt_query *query)
+static bool slow_may_explain(shipopt_pool *pool, const struct shipopt_query *query)
 {
 	int64_t now = clock_now_us();
 	if (!pool_setting(pool, POOL_SLOW_EXPLAIN) || !query || pool->is_explaining ||
@@ -187,7 +187,7 @@ static bool may_explain(shipopt_pool *pool, const struct shipopt_query *query)
 
 /* ---- reports ------------------------------------------------------------------------------------------------- */
 
-static struct shipopt_slow_query *report_new(shipopt_pool *pool, const char *sql, int64_t duration_us)
+static struct shipopt_slow_query *slow_report_new(shipopt_pool *pool, const char *sql, int64_t duration_us)
 {
 	if (atomic_fetch_add(&pool->slow_held, 1) < SLOW_REPORTS_MAX) {
 		struct shipopt_slow_query *report = mem_alloc_zero(sizeof(*report));
@@ -210,16 +210,16 @@ void slow_report(shipopt_pool *pool, const char *sql, const struct shipopt_query
 {
 	if (!pool->slow_query && pool->delivery.mode != SHIPOPT_DELIVERY_QUEUE)
 		return;
-	struct shipopt_slow_query *report = report_new(pool, sql, duration_us);
+	struct shipopt_slow_query *report = slow_report_new(pool, sql, duration_us);
 	if (!report)
 		return;
-	if (!may_explain(pool, query)) {
-		deliver(report);
+	if (!slow_may_explain(pool, query)) {
+		slow_deliver(report);
 	} else if (query_copy_types(&report->query, query) < 0) {
-		explain_end(report);
+		slow_explain_end(report);
 	} else {
 		report->query.is_prepared_only = true;
-		report->explain_task.run = explain_on_reactor;
+		report->explain_task.run = slow_explain_on_reactor;
 		reactor_post(pool->reactor,
 			&report->explain_task); /* the slow command's own connection may be idle then */
 	}

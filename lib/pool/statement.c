@@ -30,7 +30,7 @@ void statements_clear(struct statements *statements)
 	statements_init(statements, most);
 }
 
-static void make_key(const struct shipopt_query *query, uint64_t key[3])
+static void statement_make_key(const struct shipopt_query *query, uint64_t key[3])
 {
 	uint64_t types = query->count;
 	for (size_t i = 0; i < query->count; i++) /* FNV-1a over the types: this one goes into a name */
@@ -40,7 +40,7 @@ static void make_key(const struct shipopt_query *query, uint64_t key[3])
 	key[2] = types;
 }
 
-static void write_name(const uint64_t key[3], char name[STATEMENT_NAME_SIZE])
+static void statement_write_name(const uint64_t key[3], char name[STATEMENT_NAME_SIZE])
 {
 	snprintf(name, STATEMENT_NAME_SIZE, "s%016" PRIx64 "%016" PRIx64 "%016" PRIx64, key[0], key[1], key[2]);
 }
@@ -48,11 +48,11 @@ static void write_name(const uint64_t key[3], char name[STATEMENT_NAME_SIZE])
 void statement_name(const struct shipopt_query *query, char name[STATEMENT_NAME_SIZE])
 {
 	uint64_t key[3];
-	make_key(query, key);
-	write_name(key, name);
+	statement_make_key(query, key);
+	statement_write_name(key, name);
 }
 
-static struct statement **chain_of(const struct statements *statements, const uint64_t key[3])
+static struct statement **statement_chain_of(const struct statements *statements, const uint64_t key[3])
 {
 	return &statements->chains[(key[0] ^ key[2]) & (statements->chain_count - 1)];
 }
@@ -62,8 +62,8 @@ struct statement *statements_find(struct statements *statements, const struct sh
 	uint64_t key[3];
 	if (!statements->chains)
 		return NULL;
-	make_key(query, key);
-	for (struct statement *at = *chain_of(statements, key); at; at = at->next) {
+	statement_make_key(query, key);
+	for (struct statement *at = *statement_chain_of(statements, key); at; at = at->next) {
 		if (memcmp(at->key, key, sizeof(key)) != 0)
 			continue;
 		list_remove(&at->age);
@@ -73,7 +73,7 @@ struct statement *statements_find(struct statements *statements, const struct sh
 	return NULL;
 }
 
-static bool make_chains(struct statements *statements)
+static bool statement_make_chains(struct statements *statements)
 {
 	size_t count = 16;
 	while (count < statements->most)
@@ -83,7 +83,7 @@ static bool make_chains(struct statements *statements)
 	return statements->chains != NULL;
 }
 
-static struct statement *find_unwanted(struct statements *statements, const uint64_t key[3])
+static struct statement *statement_find_unwanted(struct statements *statements, const uint64_t key[3])
 {
 	LIST_FOREACH(node, &statements->unwanted) {
 		struct statement *statement = LIST_MEMBER(node, struct statement, age);
@@ -93,9 +93,9 @@ static struct statement *find_unwanted(struct statements *statements, const uint
 	return NULL;
 }
 
-static void enter(struct statements *statements, struct statement *statement)
+static void statement_enter(struct statements *statements, struct statement *statement)
 {
-	struct statement **chain = chain_of(statements, statement->key);
+	struct statement **chain = statement_chain_of(statements, statement->key);
 	statement->next = *chain;
 	*chain = statement;
 	list_push_front(&statements->recent, &statement->age);
@@ -105,10 +105,10 @@ static void enter(struct statements *statements, struct statement *statement)
 struct statement *statements_add(struct statements *statements, const struct shipopt_query *query)
 {
 	uint64_t key[3];
-	if (statements->most == 0 || (!statements->chains && !make_chains(statements)))
+	if (statements->most == 0 || (!statements->chains && !statement_make_chains(statements)))
 		return NULL;
-	make_key(query, key);
-	struct statement *old = find_unwanted(statements, key);
+	statement_make_key(query, key);
+	struct statement *old = statement_find_unwanted(statements, key);
 	if (old && old->is_stale)
 		return NULL;
 	if (statements->count == statements->most) {
@@ -121,21 +121,21 @@ struct statement *statements_add(struct statements *statements, const struct shi
 	if (old) {
 		list_remove(&old->age);
 		statements->unwanted_count--;
-		enter(statements, old);
+		statement_enter(statements, old);
 		return old;
 	}
 	struct statement *statement = mem_alloc_zero(sizeof(*statement));
 	if (!statement)
 		return NULL;
 	memcpy(statement->key, key, sizeof(key));
-	write_name(key, statement->name);
-	enter(statements, statement);
+	statement_write_name(key, statement->name);
+	statement_enter(statements, statement);
 	return statement;
 }
 
 void statements_remove(struct statements *statements, struct statement *statement, bool is_known)
 {
-	struct statement **link = chain_of(statements, statement->key);
+	struct statement **link = statement_chain_of(statements, statement->key);
 	while (*link != statement)
 		link = &(*link)->next;
 	*link = statement->next;

@@ -34,7 +34,7 @@ void stream_unref(shipopt_stream *stream)
 }
 
 /* With the lock held: lets the reactor read on, or see that nobody reads any more. */
-static bool wants_resume(shipopt_stream *stream)
+static bool stream_wants_resume(shipopt_stream *stream)
 {
 	if (stream->is_over || stream->is_resuming || (!stream->is_paused && !stream->is_abandoned))
 		return false;
@@ -44,14 +44,14 @@ static bool wants_resume(shipopt_stream *stream)
 }
 
 /* When there is no reactor any more the operation is over too, and there is nothing to go on with. */
-static void post_resume(shipopt_stream *stream)
+static void stream_post_resume(shipopt_stream *stream)
 {
 	if (!reactor_post_threaded(stream->pool->reactor, &stream->resume_task))
 		stream_unref(stream);
 }
 
 /* With the lock held: takes the first chunk. */
-static bool take_chunk(shipopt_stream *stream)
+static bool stream_take_chunk(shipopt_stream *stream)
 {
 	struct stream_chunk *chunk = stream->first;
 	if (!chunk)
@@ -85,12 +85,12 @@ int shipopt_stream_next(shipopt_stream *stream, int64_t timeout_ms, const shipop
 	}
 	while (!stream->first && !stream->is_over && in_time)
 		in_time = condition_wait(&stream->changed, &stream->lock, deadline);
-	bool is_there = take_chunk(stream);
+	bool is_there = stream_take_chunk(stream);
 	int r = is_there ? 1 : stream->is_over ? stream->status : SHIPOPT_ETIMEDOUT;
-	bool resumes = stream->waiting_bytes <= stream->window / 2 && wants_resume(stream);
+	bool resumes = stream->waiting_bytes <= stream->window / 2 && stream_wants_resume(stream);
 	pthread_mutex_unlock(&stream->lock);
 	if (resumes)
-		post_resume(stream);
+		stream_post_resume(stream);
 	if (is_there)
 		*ret_rows = &stream->rows;
 	return r;
@@ -102,9 +102,9 @@ void shipopt_stream_free(shipopt_stream *stream)
 		return;
 	pthread_mutex_lock(&stream->lock);
 	stream->is_abandoned = true;
-	bool resumes = wants_resume(stream);
+	bool resumes = stream_wants_resume(stream);
 	pthread_mutex_unlock(&stream->lock);
 	if (resumes)
-		post_resume(stream);
+		stream_post_resume(stream);
 	stream_unref(stream);
 }

@@ -25,14 +25,14 @@ struct stream_op {
 	struct stream_chunk *filling;
 };
 
-static struct connection *connection_of(struct stream_op *self)
+static struct connection *stream_connection_of(struct stream_op *self)
 {
 	return self->command.lease->connection;
 }
 
 /* ---- packing ------------------------------------------------------------------------------------------------- */
 
-static bool reserve(struct stream_chunk *chunk, size_t values, size_t bytes)
+static bool stream_reserve(struct stream_chunk *chunk, size_t values, size_t bytes)
 {
 	if (chunk->value_count + values > chunk->value_room) {
 		size_t room = MAX(chunk->value_count + values, MAX(chunk->value_room * 2, (size_t)256));
@@ -53,7 +53,7 @@ static bool reserve(struct stream_chunk *chunk, size_t values, size_t bytes)
 	return true;
 }
 
-static void pack_value(struct stream_chunk *chunk, const char *bytes, int length)
+static void stream_pack_value(struct stream_chunk *chunk, const char *bytes, int length)
 {
 	chunk->values[chunk->value_count++] =
 		(struct packed_value){.offset = (uint32_t)chunk->length, .length = length};
@@ -64,7 +64,7 @@ static void pack_value(struct stream_chunk *chunk, const char *bytes, int length
 	chunk->length += (size_t)length + 1;
 }
 
-static void publish(struct stream_op *self)
+static void stream_publish(struct stream_op *self)
 {
 	shipopt_stream *stream = self->stream;
 	struct stream_chunk *chunk = TAKE(self->filling);
@@ -81,29 +81,29 @@ static void publish(struct stream_op *self)
 	pthread_mutex_unlock(&stream->lock);
 }
 
-static bool chunk_for(struct stream_op *self, size_t values, size_t bytes)
+static bool stream_chunk_for(struct stream_op *self, size_t values, size_t bytes)
 {
 	if (self->filling && self->filling->length + bytes > STREAM_CHUNK_BYTES)
-		publish(self);
+		stream_publish(self);
 	if (!self->filling)
 		self->filling = mem_alloc_zero(sizeof(*self->filling));
-	return self->filling && reserve(self->filling, values, bytes);
+	return self->filling && stream_reserve(self->filling, values, bytes);
 }
 
-static bool pack_rows(struct stream_op *self, const PGresult *result)
+static bool stream_pack_rows(struct stream_op *self, const PGresult *result)
 {
 	int columns = PQnfields(result);
 	for (int row = 0; row < PQntuples(result); row++) {
 		size_t bytes = 0;
 		for (int i = 0; i < columns; i++)
 			bytes += (size_t)PQgetlength(result, row, i) + 1;
-		if (!chunk_for(self, (size_t)columns, bytes))
+		if (!stream_chunk_for(self, (size_t)columns, bytes))
 			return false;
 		for (int i = 0; i < columns; i++) {
 			int length = PQgetlength(result, row, i);
 			if (length == 0 && PQgetisnull(result, row, i))
 				length = -1;
-			pack_value(self->filling, PQgetvalue(result, row, i), length);
+			stream_pack_value(self->filling, PQgetvalue(result, row, i), length);
 		}
 		self->filling->rows++;
 		self->rows++;
@@ -112,7 +112,7 @@ static bool pack_rows(struct stream_op *self, const PGresult *result)
 }
 
 /* COPY's own columns lie inside its lines. */
-static PGresult *describe_copy(const PGresult *result)
+static PGresult *stream_describe_copy(const PGresult *result)
 {
 	bool is_binary = PQbinaryTuples(result);
 	PGresAttDesc column = {.name = (char[]){"data"},
@@ -128,12 +128,12 @@ static PGresult *describe_copy(const PGresult *result)
 }
 
 /* The columns are told by the first result. */
-static bool describe(struct stream_op *self, PGresult *result)
+static bool stream_describe(struct stream_op *self, PGresult *result)
 {
 	shipopt_stream *stream = self->stream;
 	if (stream->description)
 		return true;
-	PGresult *description = self->is_copy ? describe_copy(result) : PQcopyResult(result, PG_COPYRES_ATTRS);
+	PGresult *description = self->is_copy ? stream_describe_copy(result) : PQcopyResult(result, PG_COPYRES_ATTRS);
 	pthread_mutex_lock(&stream->lock);
 	stream->description = description;
 	pthread_mutex_unlock(&stream->lock);
@@ -142,13 +142,13 @@ static bool describe(struct stream_op *self, PGresult *result)
 
 /* ---- the flow ------------------------------------------------------------------------------------------------ */
 
-static bool is_abandoned(struct stream_op *self)
+static bool stream_is_abandoned(struct stream_op *self)
 {
 	return self->failure < 0 || atomic_load_explicit(&self->stream->is_abandoned, memory_order_acquire);
 }
 
 /* Stops reading when the reader is behind. */
-static bool pause_if_full(struct stream_op *self)
+static bool stream_pause_if_full(struct stream_op *self)
 {
 	shipopt_stream *stream = self->stream;
 	if (self->is_canceling)
@@ -163,7 +163,7 @@ static bool pause_if_full(struct stream_op *self)
 static void stream_end(struct stream_op *self, int status, shipopt_error *error)
 {
 	shipopt_stream *stream = self->stream;
-	publish(self);
+	stream_publish(self);
 	pthread_mutex_lock(&stream->lock);
 	stream->is_over = true;
 	stream->status = status;
@@ -171,11 +171,11 @@ static void stream_end(struct stream_op *self, int status, shipopt_error *error)
 	pthread_cond_broadcast(&stream->changed);
 	pthread_mutex_unlock(&stream->lock);
 	self->command.op.value = self->rows;
-	if (connection_of(self)->pg)
+	if (stream_connection_of(self)->pg)
 		command_end(&self->command, status, error);
 }
 
-static void fail(struct stream_op *self, int status, shipopt_error *error)
+static void stream_fail(struct stream_op *self, int status, shipopt_error *error)
 {
 	if (self->failure == 0) {
 		self->failure = status;
@@ -185,9 +185,9 @@ static void fail(struct stream_op *self, int status, shipopt_error *error)
 	}
 }
 
-static void finish(struct stream_op *self)
+static void stream_finish(struct stream_op *self)
 {
-	bool abandoned = is_abandoned(self);
+	bool abandoned = stream_is_abandoned(self);
 	if (self->failure < 0)
 		stream_end(self, self->failure, TAKE(self->error));
 	else
@@ -195,9 +195,9 @@ static void finish(struct stream_op *self)
 }
 
 /* False: wait for more. */
-static bool read_copy(struct stream_op *self)
+static bool stream_read_copy(struct stream_op *self)
 {
-	struct connection *connection = connection_of(self);
+	struct connection *connection = stream_connection_of(self);
 	char *bytes = NULL;
 	int length = PQgetCopyData(connection->pg, &bytes, 1);
 	if (length == 0)
@@ -206,44 +206,45 @@ static bool read_copy(struct stream_op *self)
 		self->is_copying = false;
 		return true;
 	}
-	if (!self->is_canceling && chunk_for(self, 1, (size_t)length + 1)) {
-		pack_value(self->filling, bytes, length);
+	if (!self->is_canceling && stream_chunk_for(self, 1, (size_t)length + 1)) {
+		stream_pack_value(self->filling, bytes, length);
 		self->filling->rows++;
 		self->rows++;
 	} else if (!self->is_canceling) {
-		fail(self, SHIPOPT_ENOMEM, NULL);
+		stream_fail(self, SHIPOPT_ENOMEM, NULL);
 	}
 	PQfreemem(bytes);
 	return true;
 }
 
-static void take_result(struct stream_op *self, PGresult *result)
+static void stream_take_result(struct stream_op *self, PGresult *result)
 {
 	ExecStatusType status = PQresultStatus(result);
 	shipopt_error *error = NULL;
-	session_state_note(connection_of(self), &self->query, result);
+	session_state_note(stream_connection_of(self), &self->query, result);
 	if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) {
 		int code = command_result_error(&self->command, result, &error);
 		self->is_refused = self->is_refused || command_is_refusal(result);
-		fail(self, code, error);
+		stream_fail(self, code, error);
 	} else if (status == PGRES_COPY_OUT && self->is_copy) {
 		self->is_copying = true;
-		if (!describe(self, result))
-			fail(self, SHIPOPT_ENOMEM, NULL);
+		if (!stream_describe(self, result))
+			stream_fail(self, SHIPOPT_ENOMEM, NULL);
 	} else if (status == PGRES_COPY_OUT || status == PGRES_COPY_IN || status == PGRES_COPY_BOTH) {
-		fail(self, SHIPOPT_EINVAL, NULL);
-		connection_of(self)->is_broken = true; /* there is no way out of it but the end of the connection */
+		stream_fail(self, SHIPOPT_EINVAL, NULL);
+		stream_connection_of(self)->is_broken =
+			true; /* there is no way out of it but the end of the connection */
 	} else if (!self->is_copy && !self->is_canceling) {
-		if (!describe(self, result) || !pack_rows(self, result))
-			fail(self, SHIPOPT_ENOMEM, NULL);
+		if (!stream_describe(self, result) || !stream_pack_rows(self, result))
+			stream_fail(self, SHIPOPT_ENOMEM, NULL);
 	}
 	PQclear(result);
 }
 
 /* Reads on where more has come meanwhile, a few times: the reader is woken once for a chunk, not for each 16 KiB of libpq's buffer. */
-static bool reads_on(struct stream_op *self, int *reads)
+static bool stream_reads_on(struct stream_op *self, int *reads)
 {
-	struct connection *connection = connection_of(self);
+	struct connection *connection = stream_connection_of(self);
 	if (connection->is_broken || ++*reads > READS_AT_ONCE || !connection_is_readable(connection))
 		return false;
 	if (!PQconsumeInput(connection->pg))
@@ -254,30 +255,30 @@ static bool reads_on(struct stream_op *self, int *reads)
 static void stream_progress(struct command *command)
 {
 	struct stream_op *self = CONTAINER_OF(command, struct stream_op, command);
-	struct connection *connection = connection_of(self);
+	struct connection *connection = stream_connection_of(self);
 	for (int steps = 0, reads = 0;; steps++) {
-		if (is_abandoned(self) && !self->is_canceling && !connection->is_broken) {
+		if (stream_is_abandoned(self) && !self->is_canceling && !connection->is_broken) {
 			self->is_canceling = true;
 			if (!connection_cancel(connection))
 				return;
 		}
-		if (steps % 64 == 0 && pause_if_full(self)) {
+		if (steps % 64 == 0 && stream_pause_if_full(self)) {
 			watch_stop(&connection->watch);
 			return;
 		}
 		if (self->is_copying) {
-			if (!read_copy(self) && !reads_on(self, &reads))
+			if (!stream_read_copy(self) && !stream_reads_on(self, &reads))
 				break;
 			continue;
 		}
 		if (!connection->is_broken && PQisBusy(connection->pg)) {
-			if (!reads_on(self, &reads))
+			if (!stream_reads_on(self, &reads))
 				break;
 			continue;
 		}
 		PGresult *result = PQgetResult(connection->pg);
 		if (!result && PQstatus(connection->pg) != CONNECTION_BAD && !connection->is_broken) {
-			finish(self);
+			stream_finish(self);
 			return;
 		}
 		if (!result || PQstatus(connection->pg) == CONNECTION_BAD) {
@@ -285,24 +286,24 @@ static void stream_progress(struct command *command)
 			connection->is_broken = true;
 			break;
 		}
-		take_result(self, result);
+		stream_take_result(self, result);
 		if (connection->is_broken) /* a COPY of another kind: libpq would give the same result for ever */
 			break;
 	}
-	publish(self);
+	stream_publish(self);
 	if (connection->is_broken || !connection_flush(connection))
 		connection_lose(connection, "the connection failed during a stream");
 }
 
 /* The reader has made room, or gone. */
-static void resume(struct task *task)
+static void stream_resume(struct task *task)
 {
 	shipopt_stream *stream = CONTAINER_OF(task, shipopt_stream, resume_task);
 	pthread_mutex_lock(&stream->lock);
 	stream->is_resuming = false;
 	struct stream_op *self = stream->op;
 	pthread_mutex_unlock(&stream->lock);
-	if (self && self->command.is_running && connection_of(self)->command == &self->command)
+	if (self && self->command.is_running && stream_connection_of(self)->command == &self->command)
 		stream_progress(&self->command);
 	stream_unref(stream);
 }
@@ -310,7 +311,7 @@ static void resume(struct task *task)
 static int stream_start(struct command *command)
 {
 	struct stream_op *self = CONTAINER_OF(command, struct stream_op, command);
-	struct connection *connection = connection_of(self);
+	struct connection *connection = stream_connection_of(self);
 	const struct shipopt_query *query = &self->query;
 	const char **values = NULL;
 	int *lengths = NULL, *formats = NULL, ok;
@@ -361,7 +362,7 @@ static int stream_loss(struct command *command)
 static bool stream_canceled(struct command *command)
 {
 	struct stream_op *self = CONTAINER_OF(command, struct stream_op, command);
-	fail(self, command->is_canceled ? SHIPOPT_ECANCELED : SHIPOPT_ETIMEDOUT, NULL);
+	stream_fail(self, command->is_canceled ? SHIPOPT_ECANCELED : SHIPOPT_ETIMEDOUT, NULL);
 	stream_progress(command);
 	return true;
 }
@@ -421,13 +422,13 @@ static int stream_new(shipopt_pool *pool, struct stream_op *self, shipopt_stream
 	reference_init(&stream->reference);
 	stream->pool = pool_ref(pool);
 	stream->window = (size_t)pool_setting(pool, POOL_STREAM_BYTES);
-	stream->resume_task.run = resume;
+	stream->resume_task.run = stream_resume;
 	stream->op = self;
 	*ret_stream = stream;
 	return 0;
 }
 
-static int run_stream(shipopt_pool *pool, shipopt_lease *lease, const shipopt_query *query, bool is_copy,
+static int stream_run_stream(shipopt_pool *pool, shipopt_lease *lease, const shipopt_query *query, bool is_copy,
 	shipopt_stream **ret_stream, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
 	struct command *command;
@@ -451,15 +452,17 @@ static int run_stream(shipopt_pool *pool, shipopt_lease *lease, const shipopt_qu
 int shipopt_pool_stream(shipopt_pool *pool, const shipopt_query *query, shipopt_stream **ret_stream,
 	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
-	return pool && query && ret_stream ? run_stream(pool, NULL, query, false, ret_stream, done, userdata, ret_op)
-					   : SHIPOPT_EINVAL;
+	return pool && query && ret_stream
+		? stream_run_stream(pool, NULL, query, false, ret_stream, done, userdata, ret_op)
+		: SHIPOPT_EINVAL;
 }
 
 int shipopt_lease_stream(shipopt_lease *lease, const shipopt_query *query, shipopt_stream **ret_stream,
 	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
-	return lease && query && ret_stream ? run_stream(NULL, lease, query, false, ret_stream, done, userdata, ret_op)
-					    : SHIPOPT_EINVAL;
+	return lease && query && ret_stream
+		? stream_run_stream(NULL, lease, query, false, ret_stream, done, userdata, ret_op)
+		: SHIPOPT_EINVAL;
 }
 
 int shipopt_lease_copy_out(shipopt_lease *lease, const char *sql, shipopt_stream **ret_stream, shipopt_done_fn done,
@@ -471,8 +474,9 @@ int shipopt_lease_copy_out(shipopt_lease *lease, const char *sql, shipopt_stream
 	int r = query_init(&query, sql);
 	if (r < 0)
 		return r;
-	r = query.sql->marks & SQL_COPY_OUT ? run_stream(NULL, lease, &query, true, ret_stream, done, userdata, ret_op)
-					    : SHIPOPT_EINVAL;
+	r = query.sql->marks & SQL_COPY_OUT
+		? stream_run_stream(NULL, lease, &query, true, ret_stream, done, userdata, ret_op)
+		: SHIPOPT_EINVAL;
 	query_done(&query);
 	return r;
 }

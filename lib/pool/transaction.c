@@ -8,8 +8,8 @@
 
 #define SAVEPOINT_MAX 1000000
 
-static int run_sql(shipopt_lease *lease, const char *sql, bool is_read_only, shipopt_done_fn done, void *userdata,
-	shipopt_op **ret_op)
+static int transaction_run_sql(shipopt_lease *lease, const char *sql, bool is_read_only, shipopt_done_fn done,
+	void *userdata, shipopt_op **ret_op)
 {
 	struct shipopt_query query;
 	if (!lease)
@@ -28,42 +28,42 @@ int shipopt_lease_begin(shipopt_lease *lease, int flags, shipopt_done_fn done, v
 	char sql[128];
 	if (!transaction_begin_sql(flags, sql, sizeof(sql)))
 		return SHIPOPT_EINVAL;
-	return run_sql(lease, sql, true, done, userdata, ret_op);
+	return transaction_run_sql(lease, sql, true, done, userdata, ret_op);
 }
 
 int shipopt_lease_commit(shipopt_lease *lease, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
-	return run_sql(lease, "COMMIT", false, done, userdata, ret_op);
+	return transaction_run_sql(lease, "COMMIT", false, done, userdata, ret_op);
 }
 
 int shipopt_lease_rollback(shipopt_lease *lease, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
-	return run_sql(lease, "ROLLBACK", true, done, userdata, ret_op);
+	return transaction_run_sql(lease, "ROLLBACK", true, done, userdata, ret_op);
 }
 
-static int run_savepoint(shipopt_lease *lease, const char *verb, int number, shipopt_done_fn done, void *userdata,
-	shipopt_op **ret_op)
+static int transaction_run_savepoint(shipopt_lease *lease, const char *verb, int number, shipopt_done_fn done,
+	void *userdata, shipopt_op **ret_op)
 {
 	char sql[64];
 	if (number < 1 || number > SAVEPOINT_MAX)
 		return SHIPOPT_EINVAL;
 	snprintf(sql, sizeof(sql), "%s s%d", verb, number);
-	return run_sql(lease, sql, true, done, userdata, ret_op);
+	return transaction_run_sql(lease, sql, true, done, userdata, ret_op);
 }
 
 int shipopt_lease_savepoint(shipopt_lease *lease, int number, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
-	return run_savepoint(lease, "SAVEPOINT", number, done, userdata, ret_op);
+	return transaction_run_savepoint(lease, "SAVEPOINT", number, done, userdata, ret_op);
 }
 
 int shipopt_lease_rollback_to(shipopt_lease *lease, int number, shipopt_done_fn done, void *userdata,
 	shipopt_op **ret_op)
 {
-	return run_savepoint(lease, "ROLLBACK TO SAVEPOINT", number, done, userdata, ret_op);
+	return transaction_run_savepoint(lease, "ROLLBACK TO SAVEPOINT", number, done, userdata, ret_op);
 }
 
 int shipopt_lease_release_savepoint(shipopt_lease *lease, int number, shipopt_done_fn done, void *userdata,
 	shipopt_op **ret_op)
 {
-	return run_savepoint(lease, "RELEASE SAVEPOINT", number, done, userdata, ret_op);
+	return transaction_run_savepoint(lease, "RELEASE SAVEPOINT", number, done, userdata, ret_op);
 }

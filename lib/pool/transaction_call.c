@@ -13,7 +13,7 @@
 
 /* ---- options ------------------------------------------------------------------------------------------------- */
 
-static void options_init(struct shipopt_transaction_options *options)
+static void transaction_options_init(struct shipopt_transaction_options *options)
 {
 	memset(options, 0, sizeof(*options));
 	options->attempts = ATTEMPTS_DEFAULT;
@@ -25,7 +25,7 @@ int shipopt_transaction_options_new(shipopt_transaction_options **ret_options)
 	shipopt_transaction_options *options = ret_options ? mem_alloc(sizeof(*options)) : NULL;
 	if (!options)
 		return ret_options ? SHIPOPT_ENOMEM : SHIPOPT_EINVAL;
-	options_init(options);
+	transaction_options_init(options);
 	*ret_options = options;
 	return 0;
 }
@@ -82,14 +82,15 @@ static const struct op_class transaction_op_class = {sizeof(struct transaction_o
 	transaction_destroy};
 
 /* A number nobody else has, for the bodies of a host that names no owners. */
-static uint64_t make_owner(void)
+static uint64_t transaction_make_owner(void)
 {
 	static atomic_uint_fast64_t last;
 	return (UINT64_C(1) << 63) + atomic_fetch_add(&last, 1);
 }
 
-static int run(shipopt_pool *pool, const struct delivery *delivery, const shipopt_transaction_options *options,
-	shipopt_request_fn body, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+static int transaction_run(shipopt_pool *pool, const struct delivery *delivery,
+	const shipopt_transaction_options *options, shipopt_request_fn body, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_op)
 {
 	struct command *command;
 	int r = command_new_delivered(&transaction_op_class, &transaction_class, pool, NULL, delivery, done, userdata,
@@ -101,9 +102,9 @@ static int run(shipopt_pool *pool, const struct delivery *delivery, const shipop
 	if (options)
 		transaction->options = *options;
 	else
-		options_init(&transaction->options);
+		transaction_options_init(&transaction->options);
 	if (!transaction->options.owner)
-		transaction->options.owner = make_owner();
+		transaction->options.owner = transaction_make_owner();
 	transaction->body = body;
 	command->lease->owner = transaction->options.owner;
 	lease_copy_name(command->lease->name, transaction->options.name);
@@ -117,7 +118,7 @@ int shipopt_pool_transaction(shipopt_pool *pool, const shipopt_transaction_optio
 {
 	if (!pool || (!body && pool->delivery.mode != SHIPOPT_DELIVERY_QUEUE))
 		return SHIPOPT_EINVAL;
-	return run(pool, &pool->delivery, options, body, done, userdata, ret_op);
+	return transaction_run(pool, &pool->delivery, options, body, done, userdata, ret_op);
 }
 
 shipopt_lease *shipopt_request_lease(const shipopt_request *request)
@@ -142,7 +143,7 @@ struct caller {
 	bool is_done;
 };
 
-static void caller_tell(struct caller *caller, shipopt_request *request)
+static void transaction_caller_tell(struct caller *caller, shipopt_request *request)
 {
 	pthread_mutex_lock(&caller->lock);
 	if (request)
@@ -153,17 +154,17 @@ static void caller_tell(struct caller *caller, shipopt_request *request)
 	pthread_mutex_unlock(&caller->lock);
 }
 
-static void ask_caller(void *userdata, shipopt_request *request)
+static void transaction_ask_caller(void *userdata, shipopt_request *request)
 {
-	caller_tell(userdata, request);
+	transaction_caller_tell(userdata, request);
 }
 
-static void caller_done(void *userdata, shipopt_op *op)
+static void transaction_caller_done(void *userdata, shipopt_op *op)
 {
-	caller_tell(userdata, NULL);
+	transaction_caller_tell(userdata, NULL);
 }
 
-static shipopt_request *caller_wait(struct caller *caller)
+static shipopt_request *transaction_caller_wait(struct caller *caller)
 {
 	pthread_mutex_lock(&caller->lock);
 	while (!caller->request && !caller->is_done)
@@ -173,7 +174,7 @@ static shipopt_request *caller_wait(struct caller *caller)
 	return request;
 }
 
-static void run_here(shipopt_request *request, shipopt_transaction_fn body, void *userdata)
+static void transaction_run_here(shipopt_request *request, shipopt_transaction_fn body, void *userdata)
 {
 	struct transaction_op *transaction = transaction_of(request);
 	uint64_t before = lease_set_thread_owner(transaction->options.owner);
@@ -186,7 +187,7 @@ static void run_here(shipopt_request *request, shipopt_transaction_fn body, void
 		shipopt_request_complete(request, r);
 }
 
-static int check_caller(shipopt_pool *pool, shipopt_error **ret_error)
+static int transaction_check_caller(shipopt_pool *pool, shipopt_error **ret_error)
 {
 	bool is_dispatching =
 		pool->delivery.mode == SHIPOPT_DELIVERY_QUEUE && queue_is_dispatching(pool->delivery.queue);
@@ -204,13 +205,15 @@ int shipopt_pool_transaction_blocking(shipopt_pool *pool, const shipopt_transact
 	shipopt_op *op;
 	if (!pool || !body)
 		return SHIPOPT_EINVAL;
-	int r = check_caller(pool, ret_error);
-	r = r < 0 ? r : run(pool, &inline_delivery, options, ask_caller, caller_done, &caller, &op);
+	int r = transaction_check_caller(pool, ret_error);
+	r = r < 0 ? r
+		  : transaction_run(pool, &inline_delivery, options, transaction_ask_caller, transaction_caller_done,
+			    &caller, &op);
 	if (r < 0)
 		return r;
 	shipopt_request *request;
-	while ((request = caller_wait(&caller)))
-		run_here(request, body, userdata);
+	while ((request = transaction_caller_wait(&caller)))
+		transaction_run_here(request, body, userdata);
 	r = shipopt_op_wait(op, -1);
 	if (r < 0 && ret_error && shipopt_op_error(op))
 		*ret_error = shipopt_error_ref((shipopt_error *)(uintptr_t)shipopt_op_error(op));

@@ -16,7 +16,7 @@ static struct transaction_op *transaction_from(struct command *command)
 	return CONTAINER_OF(command, struct transaction_op, command);
 }
 
-static struct connection *connection_of(struct transaction_op *transaction)
+static struct connection *transaction_connection_of(struct transaction_op *transaction)
 {
 	return transaction->command.lease->connection;
 }
@@ -24,37 +24,37 @@ static struct connection *connection_of(struct transaction_op *transaction)
 /* ---- the outcome --------------------------------------------------------------------------------------------- */
 
 /* What it will end with, once it is rolled back. Consumes `error`. */
-static void hold(struct transaction_op *transaction, int status, shipopt_error *error)
+static void transaction_hold(struct transaction_op *transaction, int status, shipopt_error *error)
 {
 	shipopt_error_unref(TAKE(transaction->command.error));
 	transaction->command.status = status;
 	transaction->command.error = error;
 }
 
-static void end_held(struct transaction_op *transaction)
+static void transaction_end_held(struct transaction_op *transaction)
 {
 	command_end(&transaction->command, transaction->command.status, TAKE(transaction->command.error));
 }
 
 /* Of one that is parked or queued. */
-static void abandon_held(struct transaction_op *transaction)
+static void transaction_abandon_held(struct transaction_op *transaction)
 {
 	shipopt_pool *pool = pool_ref(transaction->command.pool);
 	command_abandon(&transaction->command, transaction->command.status, TAKE(transaction->command.error));
 	pool_unref(pool);
 }
 
-static void hold_stopped(struct transaction_op *transaction)
+static void transaction_hold_stopped(struct transaction_op *transaction)
 {
 	shipopt_error *error = NULL;
 	if (!transaction->command.is_canceled)
 		error_set(&error, SHIPOPT_ETIMEDOUT, "the transaction's deadline of %lld ms passed, in attempt %d",
 			(long long)transaction->command.passed_ms, (int)transaction->attempt);
-	hold(transaction, transaction->command.is_canceled ? SHIPOPT_ECANCELED : SHIPOPT_ETIMEDOUT, error);
+	transaction_hold(transaction, transaction->command.is_canceled ? SHIPOPT_ECANCELED : SHIPOPT_ETIMEDOUT, error);
 }
 
 /* Holds back `status` with `message` and what the server said to the statement that made the transaction fail. */
-static void hold_caused(struct transaction_op *transaction, int status, const char *message)
+static void transaction_hold_caused(struct transaction_op *transaction, int status, const char *message)
 {
 	const shipopt_error *cause = transaction->command.lease->cause;
 	char text[2 * POOL_MESSAGE_SIZE];
@@ -65,24 +65,24 @@ static void hold_caused(struct transaction_op *transaction, int status, const ch
 			.message = text,
 			.sqlstate = shipopt_error_sqlstate(cause),
 			.retry_after_ms = -1});
-	hold(transaction, status, error);
+	transaction_hold(transaction, status, error);
 }
 
-static bool is_conflict(const char *sqlstate)
+static bool transaction_is_conflict(const char *sqlstate)
 {
 	return text_equal(sqlstate, "40001") || text_equal(sqlstate, "40P01");
 }
 
-static bool is_stopped(const struct transaction_op *transaction)
+static bool transaction_is_stopped(const struct transaction_op *transaction)
 {
 	return transaction->command.is_canceled || transaction->command.has_timed_out;
 }
 
 /* ---- statements of its own ----------------------------------------------------------------------------------- */
 
-static void send_sql(struct transaction_op *transaction, enum transaction_phase phase, const char *sql)
+static void transaction_send_sql(struct transaction_op *transaction, enum transaction_phase phase, const char *sql)
 {
-	struct connection *connection = connection_of(transaction);
+	struct connection *connection = transaction_connection_of(transaction);
 	snprintf(transaction->sql, sizeof(transaction->sql), "%s", sql);
 	transaction->phase = phase;
 	transaction->was_conflict = transaction->was_rolled_back = transaction->is_answered = false;
@@ -92,17 +92,17 @@ static void send_sql(struct transaction_op *transaction, enum transaction_phase 
 		connection_lose(connection, "a statement could not be sent");
 }
 
-static void send_begin(struct transaction_op *transaction)
+static void transaction_send_begin(struct transaction_op *transaction)
 {
 	char begin[128], sql[160];
-	bool has_failed =
-		PQtransactionStatus(connection_of(transaction)->pg) == PQTRANS_INERROR; /* the attempt before */
+	bool has_failed = PQtransactionStatus(transaction_connection_of(transaction)->pg) ==
+		PQTRANS_INERROR; /* the attempt before */
 	transaction_begin_sql(transaction->options.flags, begin, sizeof(begin));
 	snprintf(sql, sizeof(sql), "%s%s", has_failed ? "ROLLBACK; " : "", begin);
-	send_sql(transaction, TRANSACTION_BEGIN, sql);
+	transaction_send_sql(transaction, TRANSACTION_BEGIN, sql);
 }
 
-static void start_pause(struct transaction_op *transaction)
+static void transaction_start_pause(struct transaction_op *transaction)
 {
 	shipopt_pool *pool = transaction->command.pool;
 	transaction->phase = TRANSACTION_PAUSE;
@@ -110,30 +110,30 @@ static void start_pause(struct transaction_op *transaction)
 		clock_now_us() + command_repeat_pause_us(pool, (unsigned)transaction->attempt - 1));
 }
 
-static bool may_repeat(const struct transaction_op *transaction)
+static bool transaction_may_repeat(const struct transaction_op *transaction)
 {
-	return transaction->attempt < transaction->options.attempts && !is_stopped(transaction);
+	return transaction->attempt < transaction->options.attempts && !transaction_is_stopped(transaction);
 }
 
-static void repeat(struct transaction_op *transaction)
+static void transaction_repeat(struct transaction_op *transaction)
 {
 	pool_count(transaction->command.pool, SHIPOPT_POOL_STAT_RETRIES, 1);
 	command_park(&transaction->command);
-	start_pause(transaction);
+	transaction_start_pause(transaction);
 }
 
-static void pause_fire(struct timer *timer)
+static void transaction_pause_fire(struct timer *timer)
 {
 	struct transaction_op *transaction = CONTAINER_OF(timer, struct transaction_op, pause);
 	shipopt_op *op = &transaction->command.op;
-	if (connection_of(transaction)->state == CONNECTION_LOST) {
-		hold(transaction, SHIPOPT_ENETWORK, NULL);
-		abandon_held(transaction);
+	if (transaction_connection_of(transaction)->state == CONNECTION_LOST) {
+		transaction_hold(transaction, SHIPOPT_ENETWORK, NULL);
+		transaction_abandon_held(transaction);
 		return;
 	}
 	if (op->delivery.mode == SHIPOPT_DELIVERY_QUEUE && !transaction->has_slot &&
 		queue_reserve(op->delivery.queue) < 0) {
-		start_pause(transaction); /* nothing is dropped: it is asked when the host has made room */
+		transaction_start_pause(transaction); /* nothing is dropped: it is asked when the host has made room */
 		return;
 	}
 	transaction->has_slot = op->delivery.mode == SHIPOPT_DELIVERY_QUEUE;
@@ -142,7 +142,7 @@ static void pause_fire(struct timer *timer)
 
 /* ---- the body ------------------------------------------------------------------------------------------------ */
 
-static void answer_on_reactor(struct task *task)
+static void transaction_answer_on_reactor(struct task *task)
 {
 	struct transaction_op *transaction = CONTAINER_OF(task, struct transaction_op, answer_task);
 	struct command *command = &transaction->command;
@@ -153,41 +153,41 @@ static void answer_on_reactor(struct task *task)
 		shipopt_op_unref(&command->op);
 		return;
 	}
-	struct connection *connection = connection_of(transaction);
+	struct connection *connection = transaction_connection_of(transaction);
 	command->lease->refusal = SHIPOPT_ESTATE;
 	if (transaction->is_over)
 		shipopt_error_unref(error);
 	else
-		hold(transaction, transaction->answer_status, error);
+		transaction_hold(transaction, transaction->answer_status, error);
 	if (command->status < 0)
 		command_cancel_all(connection);
 	if (connection->state != CONNECTION_LOST) {
 		command_resume(command);
 	} else {
 		if (command->status >= 0)
-			hold(transaction, SHIPOPT_ENETWORK, NULL);
-		abandon_held(transaction);
+			transaction_hold(transaction, SHIPOPT_ENETWORK, NULL);
+		transaction_abandon_held(transaction);
 	}
 	shipopt_op_unref(&command->op);
 }
 
 /* On the host's thread. */
-static void answered(void *userdata, int status, int64_t value, shipopt_error *error)
+static void transaction_answered(void *userdata, int status, int64_t value, shipopt_error *error)
 {
 	struct transaction_op *transaction = userdata;
 	transaction->answer_status = status;
 	transaction->answer_value = value;
 	transaction->answer_error = error;
 	if (!reactor_post_threaded(transaction->command.pool->reactor, &transaction->answer_task))
-		answer_on_reactor(&transaction->answer_task); /* the runtime is closed */
+		transaction_answer_on_reactor(&transaction->answer_task); /* the runtime is closed */
 }
 
 struct transaction_op *transaction_of(const shipopt_request *request)
 {
-	return request_userdata(request, answered);
+	return request_userdata(request, transaction_answered);
 }
 
-static void run_body(void *userdata, shipopt_request *request)
+static void transaction_run_body(void *userdata, shipopt_request *request)
 {
 	struct transaction_op *transaction = userdata;
 	int expected = ASKING_ON_ITS_WAY;
@@ -201,11 +201,11 @@ static void run_body(void *userdata, shipopt_request *request)
 }
 
 /* It has begun: the connection is the body's. */
-static void ask_body(struct transaction_op *transaction)
+static void transaction_ask_body(struct transaction_op *transaction)
 {
 	struct command *command = &transaction->command;
 	shipopt_request *request;
-	int r = request_new(NULL, NULL, answered, transaction, &request);
+	int r = request_new(NULL, NULL, transaction_answered, transaction, &request);
 	if (r < 0) {
 		command_end(command, r, NULL);
 		return;
@@ -221,21 +221,21 @@ static void ask_body(struct transaction_op *transaction)
 	bool had_slot = transaction->has_slot;
 	transaction->has_slot = false;
 	command_park(command);
-	ask_host(&command->op, command->pool->reactor, had_slot, transaction->body ? run_body : NULL, transaction,
-		request);
+	ask_host(&command->op, command->pool->reactor, had_slot, transaction->body ? transaction_run_body : NULL,
+		transaction, request);
 }
 
 /* All that was given to the lease before the answer is over. */
-static void conclude(struct transaction_op *transaction)
+static void transaction_conclude(struct transaction_op *transaction)
 {
 	struct command *command = &transaction->command;
-	PGTransactionStatusType state = PQtransactionStatus(connection_of(transaction)->pg);
+	PGTransactionStatusType state = PQtransactionStatus(transaction_connection_of(transaction)->pg);
 	const char *failure = command->lease->failure;
-	bool has_conflict = state == PQTRANS_INERROR && is_conflict(failure) && !transaction->is_over;
+	bool has_conflict = state == PQTRANS_INERROR && transaction_is_conflict(failure) && !transaction->is_over;
 	shipopt_error *error = NULL;
-	if (has_conflict && may_repeat(transaction)) {
-		hold(transaction, 0, NULL);
-		repeat(transaction);
+	if (has_conflict && transaction_may_repeat(transaction)) {
+		transaction_hold(transaction, 0, NULL);
+		transaction_repeat(transaction);
 		return;
 	}
 	if (has_conflict) {
@@ -247,29 +247,29 @@ static void conclude(struct transaction_op *transaction)
 				.message = message,
 				.sqlstate = failure,
 				.retry_after_ms = -1});
-		hold(transaction, SHIPOPT_EBUSY, error);
+		transaction_hold(transaction, SHIPOPT_EBUSY, error);
 	} else if (command->status < 0 && state == PQTRANS_INERROR && !transaction->is_over && command->lease->cause) {
 		char message[POOL_MESSAGE_SIZE];
 		const char *own = shipopt_error_message(command->error);
 		snprintf(message, sizeof(message), "%s", own ? own : shipopt_error_description(command->status));
-		hold_caused(transaction, command->status, message);
+		transaction_hold_caused(transaction, command->status, message);
 	} else if (command->status >= 0 && state == PQTRANS_IDLE) {
 		error_set(&error, SHIPOPT_ESTATE, "the body has ended the transaction by itself");
-		hold(transaction, SHIPOPT_ESTATE, error);
+		transaction_hold(transaction, SHIPOPT_ESTATE, error);
 	}
 	if (command->status >= 0)
-		send_sql(transaction, TRANSACTION_COMMIT, "COMMIT");
+		transaction_send_sql(transaction, TRANSACTION_COMMIT, "COMMIT");
 	else if (state == PQTRANS_IDLE)
-		end_held(transaction);
+		transaction_end_held(transaction);
 	else
-		send_sql(transaction, TRANSACTION_ROLLBACK, "ROLLBACK");
+		transaction_send_sql(transaction, TRANSACTION_ROLLBACK, "ROLLBACK");
 }
 
 /* ---- as a command -------------------------------------------------------------------------------------------- */
 
-static void limit_fire(struct timer *timer);
+static void transaction_limit_fire(struct timer *timer);
 
-static int64_t limit_of(const struct transaction_op *transaction)
+static int64_t transaction_limit_of(const struct transaction_op *transaction)
 {
 	int64_t timeout_ms = transaction->options.timeout_ms;
 	return timeout_ms < 0 ? pool_setting(transaction->command.pool, POOL_COMMAND_TIMEOUT_MS) : timeout_ms;
@@ -280,22 +280,22 @@ static int transaction_start(struct command *command)
 	struct transaction_op *transaction = transaction_from(command);
 	shipopt_pool *pool = command->pool;
 	if (transaction->phase == TRANSACTION_BODY) {
-		conclude(transaction);
+		transaction_conclude(transaction);
 		return 0;
 	}
 	if (transaction->attempt == 0) {
-		int64_t timeout_ms = limit_of(transaction);
-		transaction->limit.fire = limit_fire;
+		int64_t timeout_ms = transaction_limit_of(transaction);
+		transaction->limit.fire = transaction_limit_fire;
 		if (timeout_ms > 0)
 			timer_start(pool->reactor, &transaction->limit, clock_now_us() + timeout_ms * 1000);
 		list_push_back(&pool->transactions, &transaction->node);
 	}
-	send_begin(transaction);
+	transaction_send_begin(transaction);
 	return 0;
 }
 
 /* False: the connection is lost. */
-static bool take_result(struct transaction_op *transaction, const PGresult *result)
+static bool transaction_take_result(struct transaction_op *transaction, const PGresult *result)
 {
 	ExecStatusType status = PQresultStatus(result);
 	if (status == PGRES_COMMAND_OK) {
@@ -313,67 +313,68 @@ static bool take_result(struct transaction_op *transaction, const PGresult *resu
 		return false;
 	}
 	transaction->is_answered = command_is_refusal(result);
-	transaction->was_conflict = is_conflict(sqlstate);
+	transaction->was_conflict = transaction_is_conflict(sqlstate);
 	shipopt_error_unref(TAKE(transaction->error));
 	transaction->failure = code;
 	transaction->error = error;
 	return sqlstate && !text_has_prefix(sqlstate, "57P") && !text_has_prefix(sqlstate, "08");
 }
 
-static void begun(struct transaction_op *transaction)
+static void transaction_begun(struct transaction_op *transaction)
 {
-	if (transaction->failure < 0 && !is_stopped(transaction))
-		hold(transaction, transaction->failure, TAKE(transaction->error));
-	else if (is_stopped(transaction))
-		hold_stopped(transaction);
+	if (transaction->failure < 0 && !transaction_is_stopped(transaction))
+		transaction_hold(transaction, transaction->failure, TAKE(transaction->error));
+	else if (transaction_is_stopped(transaction))
+		transaction_hold_stopped(transaction);
 	if (transaction->command.status < 0)
-		end_held(transaction);
+		transaction_end_held(transaction);
 	else
-		ask_body(transaction);
+		transaction_ask_body(transaction);
 }
 
 /* What COMMIT has come to. */
-static void hold_committed(struct transaction_op *transaction)
+static void transaction_hold_committed(struct transaction_op *transaction)
 {
 	if (transaction->was_rolled_back) {
-		hold_caused(transaction, SHIPOPT_ESTATE,
+		transaction_hold_caused(transaction, SHIPOPT_ESTATE,
 			"a statement of the transaction had failed and the server rolled back");
 	} else if (transaction->failure < 0) {
-		hold(transaction, transaction->failure, TAKE(transaction->error));
+		transaction_hold(transaction, transaction->failure, TAKE(transaction->error));
 	} else {
 		transaction->command.op.value = transaction->answer_value;
 	}
 }
 
-static void committed(struct transaction_op *transaction)
+static void transaction_committed(struct transaction_op *transaction)
 {
-	if (transaction->was_conflict && may_repeat(transaction)) {
+	if (transaction->was_conflict && transaction_may_repeat(transaction)) {
 		transaction->failure = 0;
 		shipopt_error_unref(TAKE(transaction->error));
-		repeat(transaction);
+		transaction_repeat(transaction);
 		return;
 	}
-	hold_committed(transaction);
-	end_held(transaction);
+	transaction_hold_committed(transaction);
+	transaction_end_held(transaction);
 }
 
 static void transaction_progress(struct command *command)
 {
 	struct transaction_op *transaction = transaction_from(command);
-	struct connection *connection = connection_of(transaction);
+	struct connection *connection = transaction_connection_of(transaction);
 	bool is_good = true;
 	while (is_good && (connection->is_broken || !PQisBusy(connection->pg))) {
 		PGresult *result = PQgetResult(connection->pg);
 		if (!result && !connection->is_broken && PQstatus(connection->pg) != CONNECTION_BAD) {
 			if (transaction->phase == TRANSACTION_BEGIN)
-				begun(transaction);
+				transaction_begun(transaction);
 			else if (transaction->phase == TRANSACTION_COMMIT)
-				committed(transaction);
+				transaction_committed(transaction);
 			else
-				end_held(transaction);
+				transaction_end_held(transaction);
 			return;
 		}
-		is_good = result && take_result(transaction, result) && PQstatus(connection->pg) != CONNECTION_BAD;
+		is_good = result && transaction_take_result(transaction, result) &&
+			PQstatus(connection->pg) != CONNECTION_BAD;
 		PQclear(result);
 	}
 	if (!is_good || connection->is_broken)
@@ -385,7 +386,7 @@ static int transaction_loss(struct command *command)
 	struct transaction_op *transaction = transaction_from(command);
 	bool is_commit = transaction->phase == TRANSACTION_COMMIT;
 	if (is_commit && transaction->is_answered)
-		hold_committed(transaction);
+		transaction_hold_committed(transaction);
 	if (transaction->phase == TRANSACTION_ROLLBACK || (is_commit && transaction->is_answered))
 		return command->status;
 	return is_commit && transaction->is_sent && !(transaction->options.flags & SHIPOPT_TRANSACTION_READ_ONLY)
@@ -414,26 +415,26 @@ static void transaction_ended(struct command *command, int status)
 /* ---- ending early -------------------------------------------------------------------------------------------- */
 
 /* No answer will be waited for any longer. */
-static void revoke(struct transaction_op *transaction)
+static void transaction_revoke(struct transaction_op *transaction)
 {
 	shipopt_pool *pool = pool_ref(transaction->command.pool);
 	int expected = ASKING_ON_ITS_WAY;
 	atomic_compare_exchange_strong(&transaction->asking, &expected, ASKING_WITHDRAWN);
-	connection_lose(connection_of(transaction), "the body of a transaction did not answer");
-	abandon_held(transaction);
+	connection_lose(transaction_connection_of(transaction), "the body of a transaction did not answer");
+	transaction_abandon_held(transaction);
 	pool_unref(pool);
 }
 
-static void stop_body(struct transaction_op *transaction)
+static void transaction_stop_body(struct transaction_op *transaction)
 {
 	struct command *command = &transaction->command;
 	shipopt_pool *pool = command->pool;
-	hold_stopped(transaction);
+	transaction_hold_stopped(transaction);
 	transaction->is_over = true;
 	command->lease->refusal = command->status;
-	command_cancel_all(connection_of(transaction));
+	command_cancel_all(transaction_connection_of(transaction));
 	if (atomic_load(&pool->is_closing))
-		revoke(transaction);
+		transaction_revoke(transaction);
 	else
 		timer_start(pool->reactor, &transaction->limit,
 			clock_now_us() + pool_setting(pool, POOL_CANCEL_GRACE_MS) * 1000);
@@ -447,34 +448,34 @@ static bool transaction_canceled(struct command *command)
 	if (command->is_running)
 		return false;
 	if (transaction->phase == TRANSACTION_PAUSE) {
-		hold_stopped(transaction);
-		abandon_held(transaction);
+		transaction_hold_stopped(transaction);
+		transaction_abandon_held(transaction);
 	} else if (!transaction->is_over) {
-		stop_body(transaction);
+		transaction_stop_body(transaction);
 	}
 	return true;
 }
 
-static void limit_fire(struct timer *timer)
+static void transaction_limit_fire(struct timer *timer)
 {
 	struct transaction_op *transaction = CONTAINER_OF(timer, struct transaction_op, limit);
 	struct command *command = &transaction->command;
 	if (transaction->is_over && !command->is_running && !list_is_linked(&command->node)) {
-		revoke(transaction);
+		transaction_revoke(transaction);
 		return;
 	}
-	if (command->is_running && connection_of(transaction)->command != command)
+	if (command->is_running && transaction_connection_of(transaction)->command != command)
 		return; /* it has ended, and waits for a cancel request to be over */
 	command->has_timed_out = true;
-	command->passed_ms = limit_of(transaction);
+	command->passed_ms = transaction_limit_of(transaction);
 	if (list_is_linked(&command->node)) { /* behind what the body has left running */
 		if (command->status >= 0)
-			hold_stopped(transaction);
-		abandon_held(transaction);
+			transaction_hold_stopped(transaction);
+		transaction_abandon_held(transaction);
 	} else if (!command->is_running) {
 		transaction_canceled(command);
 	} else {
-		connection_cancel(connection_of(transaction));
+		connection_cancel(transaction_connection_of(transaction));
 	}
 }
 
@@ -487,7 +488,7 @@ void transaction_cancel_all(shipopt_pool *pool)
 		bool is_parked = !command->is_running && !list_is_linked(&command->node);
 		command->is_canceled = true;
 		if (is_parked && transaction->is_over)
-			revoke(transaction);
+			transaction_revoke(transaction);
 		else if (is_parked)
 			transaction_canceled(command);
 	}
@@ -502,8 +503,8 @@ const struct command_class transaction_class = {.start = transaction_start,
 
 void transaction_init(struct transaction_op *transaction)
 {
-	transaction->pause.fire = pause_fire;
-	transaction->answer_task.run = answer_on_reactor;
+	transaction->pause.fire = transaction_pause_fire;
+	transaction->answer_task.run = transaction_answer_on_reactor;
 	list_init(&transaction->node);
 }
 

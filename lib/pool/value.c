@@ -18,7 +18,7 @@
 
 __extension__ typedef __int128 wide;
 
-static uint64_t read_word(const char *bytes, size_t width)
+static uint64_t value_read_word(const char *bytes, size_t width)
 {
 	uint64_t word = 0;
 	for (size_t i = 0; i < width; i++)
@@ -26,17 +26,17 @@ static uint64_t read_word(const char *bytes, size_t width)
 	return word;
 }
 
-static bool is_integer(Oid type)
+static bool value_is_integer(Oid type)
 {
 	return type == TYPE_INT2 || type == TYPE_INT4 || type == TYPE_INT8 || type == TYPE_OID;
 }
 
-static int binary_int(const struct value *value, int64_t *ret_value)
+static int value_binary_int(const struct value *value, int64_t *ret_value)
 {
 	size_t width = value->type == TYPE_INT8 ? 8 : value->type == TYPE_INT2 ? 2 : 4;
 	if (value->length != width)
 		return SHIPOPT_EPARSE;
-	uint64_t word = read_word(value->bytes, width);
+	uint64_t word = value_read_word(value->bytes, width);
 	*ret_value = width == 8           ? (int64_t)word
 		: width == 2              ? (int16_t)word
 		: value->type == TYPE_OID ? (int64_t)word
@@ -53,13 +53,13 @@ struct numeric {
 	const char *digits;
 };
 
-static int numeric_open(const struct value *value, struct numeric *ret_numeric)
+static int value_numeric_open(const struct value *value, struct numeric *ret_numeric)
 {
 	if (value->length < 8)
 		return SHIPOPT_EPARSE;
-	struct numeric numeric = {.count = read_word(value->bytes, 2),
-		.weight = (int16_t)read_word(value->bytes + 2, 2)};
-	unsigned sign = (unsigned)read_word(value->bytes + 4, 2);
+	struct numeric numeric = {.count = value_read_word(value->bytes, 2),
+		.weight = (int16_t)value_read_word(value->bytes + 2, 2)};
+	unsigned sign = (unsigned)value_read_word(value->bytes + 4, 2);
 	if (value->length != 8 + 2 * numeric.count)
 		return SHIPOPT_EPARSE;
 	if (sign > 0x4000)
@@ -67,24 +67,24 @@ static int numeric_open(const struct value *value, struct numeric *ret_numeric)
 	numeric.is_negative = sign != 0;
 	numeric.digits = value->bytes + 8;
 	for (size_t i = 0; i < numeric.count; i++)
-		if (read_word(numeric.digits + 2 * i, 2) > 9999)
+		if (value_read_word(numeric.digits + 2 * i, 2) > 9999)
 			return SHIPOPT_EPARSE;
 	*ret_numeric = numeric;
 	return 0;
 }
 
-static int binary_numeric_int(const struct value *value, int64_t *ret_value)
+static int value_binary_numeric_int(const struct value *value, int64_t *ret_value)
 {
 	struct numeric numeric;
 	int64_t number = 0; /* kept negative, as there is one more below zero */
-	int r = numeric_open(value, &numeric);
+	int r = value_numeric_open(value, &numeric);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < numeric.count; i++)
-		if ((int)i > numeric.weight && read_word(numeric.digits + 2 * i, 2))
+		if ((int)i > numeric.weight && value_read_word(numeric.digits + 2 * i, 2))
 			return SHIPOPT_ETYPE;
 	for (int i = 0; numeric.count && i <= numeric.weight; i++) {
-		int64_t digit = (size_t)i < numeric.count ? (int64_t)read_word(numeric.digits + 2 * i, 2) : 0;
+		int64_t digit = (size_t)i < numeric.count ? (int64_t)value_read_word(numeric.digits + 2 * i, 2) : 0;
 		if (__builtin_mul_overflow(number, 10000, &number) || __builtin_sub_overflow(number, digit, &number))
 			return SHIPOPT_ETOOLARGE;
 	}
@@ -95,7 +95,7 @@ static int binary_numeric_int(const struct value *value, int64_t *ret_value)
 }
 
 /* "-12", "12.000". */
-static int text_numeric_int(const char *text, int64_t *ret_value)
+static int value_text_numeric_int(const char *text, int64_t *ret_value)
 {
 	char whole[24];
 	size_t sign = *text == '-', length = strspn(text + sign, "0123456789") + sign;
@@ -117,19 +117,20 @@ static int text_numeric_int(const char *text, int64_t *ret_value)
 
 int value_int(const struct value *value, int64_t *ret_value)
 {
-	if (is_integer(value->type) && value->is_binary)
-		return binary_int(value, ret_value);
-	if (is_integer(value->type))
+	if (value_is_integer(value->type) && value->is_binary)
+		return value_binary_int(value, ret_value);
+	if (value_is_integer(value->type))
 		return text_parse_i64(value->bytes, ret_value) < 0 ? SHIPOPT_EPARSE : 1;
 	if (value->type != TYPE_NUMERIC)
 		return SHIPOPT_ETYPE;
-	return value->is_binary ? binary_numeric_int(value, ret_value) : text_numeric_int(value->bytes, ret_value);
+	return value->is_binary ? value_binary_numeric_int(value, ret_value)
+				: value_text_numeric_int(value->bytes, ret_value);
 }
 
-static int binary_numeric(const struct value *value, int64_t *ret_millionths)
+static int value_binary_numeric(const struct value *value, int64_t *ret_millionths)
 {
 	struct numeric numeric;
-	int r = numeric_open(value, &numeric);
+	int r = value_numeric_open(value, &numeric);
 	if (r < 0)
 		return r;
 	/* The sum in units of 10^-8, two digits below the point, rounds exactly; a third one only breaks a tie upwards. */
@@ -138,7 +139,7 @@ static int binary_numeric(const struct value *value, int64_t *ret_millionths)
 		int power = numeric.weight - (int)i + 2;
 		if (power < 0)
 			break;
-		wide term = (int)read_word(numeric.digits + 2 * i, 2);
+		wide term = (int)value_read_word(numeric.digits + 2 * i, 2);
 		if (power > 7 && term)
 			return SHIPOPT_ETOOLARGE;
 		for (int p = 0; p < power && p < 8; p++)
@@ -154,7 +155,7 @@ static int binary_numeric(const struct value *value, int64_t *ret_millionths)
 
 int value_numeric(const struct value *value, int64_t *ret_millionths)
 {
-	if (is_integer(value->type)) {
+	if (value_is_integer(value->type)) {
 		int64_t whole;
 		int r = value_int(value, &whole);
 		if (r == 1 && __builtin_mul_overflow(whole, MILLION, &whole))
@@ -166,7 +167,7 @@ int value_numeric(const struct value *value, int64_t *ret_millionths)
 	if (value->type != TYPE_NUMERIC)
 		return SHIPOPT_ETYPE;
 	if (value->is_binary)
-		return binary_numeric(value, ret_millionths);
+		return value_binary_numeric(value, ret_millionths);
 	if (strpbrk(value->bytes, "NI")) /* NaN, Infinity */
 		return SHIPOPT_ETOOLARGE;
 	int r = decimal_parse(value->bytes, value->length, ret_millionths);
@@ -174,7 +175,7 @@ int value_numeric(const struct value *value, int64_t *ret_millionths)
 }
 
 /* strtod() of the "C" locale, whatever the host has set. */
-static int text_float(const char *text, double *ret_value)
+static int value_text_float(const char *text, double *ret_value)
 {
 	static locale_t plain;
 	locale_t known = __atomic_load_n(&plain, __ATOMIC_ACQUIRE);
@@ -200,10 +201,10 @@ int value_float(const struct value *value, double *ret_value)
 	bool is_single = value->type == TYPE_FLOAT4;
 	if (is_single || value->type == TYPE_FLOAT8) {
 		if (!value->is_binary)
-			return text_float(value->bytes, ret_value);
+			return value_text_float(value->bytes, ret_value);
 		if (value->length != (is_single ? 4 : 8))
 			return SHIPOPT_EPARSE;
-		uint64_t word = read_word(value->bytes, value->length);
+		uint64_t word = value_read_word(value->bytes, value->length);
 		uint32_t half = (uint32_t)word;
 		float single;
 		memcpy(&single, &half, sizeof(single));
@@ -213,7 +214,7 @@ int value_float(const struct value *value, double *ret_value)
 		return 1;
 	}
 	if (value->type == TYPE_NUMERIC && !value->is_binary)
-		return text_float(value->bytes, ret_value);
+		return value_text_float(value->bytes, ret_value);
 	int64_t number;
 	bool is_numeric = value->type == TYPE_NUMERIC;
 	int r = is_numeric ? value_numeric(value, &number) : value_int(value, &number);
@@ -236,7 +237,7 @@ int value_bool(const struct value *value, int *ret_value)
 
 /* Days since 1970 of a date in the proleptic Gregorian calendar (Howard Hinnant, "chrono-compatible low-level date
  * algorithms", 2013). */
-static int64_t days_from_civil(int64_t year, unsigned month, unsigned day)
+static int64_t value_days_from_civil(int64_t year, unsigned month, unsigned day)
 {
 	year -= month <= 2;
 	int64_t era = (year >= 0 ? year : year - 399) / 400;
@@ -246,7 +247,7 @@ static int64_t days_from_civil(int64_t year, unsigned month, unsigned day)
 }
 
 /* `digits` digits at *text, followed by `mark` unless that is 0. */
-static bool read_digits(const char **text, int digits_min, int digits_max, char mark, int64_t *ret_number)
+static bool value_read_digits(const char **text, int digits_min, int digits_max, char mark, int64_t *ret_number)
 {
 	int64_t number = 0;
 	int count = 0;
@@ -258,7 +259,7 @@ static bool read_digits(const char **text, int digits_min, int digits_max, char 
 	return true;
 }
 
-static bool read_fraction(const char **text, int64_t *ret_us)
+static bool value_read_fraction(const char **text, int64_t *ret_us)
 {
 	int64_t us = 0;
 	if (**text != '.')
@@ -271,7 +272,7 @@ static bool read_fraction(const char **text, int64_t *ret_us)
 }
 
 /* "+05", "+05:30", "-03:30:15" or nothing. */
-static bool read_offset(const char **text, int64_t *ret_seconds)
+static bool value_read_offset(const char **text, int64_t *ret_seconds)
 {
 	int64_t part[3] = {0};
 	int sign = **text == '-' ? -1 : 1;
@@ -281,32 +282,32 @@ static bool read_offset(const char **text, int64_t *ret_seconds)
 		if (i > 0 && **text != ':')
 			break;
 		(*text)++;
-		if (!read_digits(text, 2, 2, 0, &part[i]))
+		if (!value_read_digits(text, 2, 2, 0, &part[i]))
 			return false;
 	}
 	*ret_seconds = sign * (part[0] * 3600 + part[1] * 60 + part[2]);
 	return true;
 }
 
-static int text_timestamp(const char *text, bool has_time, int64_t *ret_unix_us)
+static int value_text_timestamp(const char *text, bool has_time, int64_t *ret_unix_us)
 {
 	int64_t year, month, day, hour = 0, minute = 0, second = 0, fraction = 0, offset = 0;
 	if (strstr(text, "infinity"))
 		return SHIPOPT_ETOOLARGE;
-	bool ok = read_digits(&text, 4, 7, '-', &year) && read_digits(&text, 2, 2, '-', &month) &&
-		read_digits(&text, 2, 2, has_time ? ' ' : '\0', &day);
+	bool ok = value_read_digits(&text, 4, 7, '-', &year) && value_read_digits(&text, 2, 2, '-', &month) &&
+		value_read_digits(&text, 2, 2, has_time ? ' ' : '\0', &day);
 	if (ok && has_time)
-		ok = read_digits(&text, 2, 2, ':', &hour) && read_digits(&text, 2, 2, ':', &minute) &&
-			read_digits(&text, 2, 2, 0, &second) && read_fraction(&text, &fraction) &&
-			read_offset(&text, &offset);
+		ok = value_read_digits(&text, 2, 2, ':', &hour) && value_read_digits(&text, 2, 2, ':', &minute) &&
+			value_read_digits(&text, 2, 2, 0, &second) && value_read_fraction(&text, &fraction) &&
+			value_read_offset(&text, &offset);
 	if (ok && strcmp(text, " BC") == 0) {
 		year = 1 - year;
 		text += 3;
 	}
 	if (!ok || *text || month < 1 || month > 12 || day < 1 || day > 31 || hour > 24 || minute > 59 || second > 60)
 		return SHIPOPT_EPARSE;
-	int64_t seconds = days_from_civil(year, (unsigned)month, (unsigned)day) * 86400 + hour * 3600 + minute * 60 +
-		second,
+	int64_t seconds = value_days_from_civil(year, (unsigned)month, (unsigned)day) * 86400 + hour * 3600 +
+		minute * 60 + second,
 		us;
 	if (__builtin_mul_overflow(seconds - offset, MILLION, &us) || __builtin_add_overflow(us, fraction, &us))
 		return SHIPOPT_ETOOLARGE;
@@ -320,10 +321,10 @@ int value_timestamp(const struct value *value, int64_t *ret_unix_us)
 	if (!is_date && value->type != TYPE_TIMESTAMP && value->type != TYPE_TIMESTAMPTZ)
 		return SHIPOPT_ETYPE;
 	if (!value->is_binary)
-		return text_timestamp(value->bytes, !is_date, ret_unix_us);
+		return value_text_timestamp(value->bytes, !is_date, ret_unix_us);
 	if (value->length != (is_date ? 4 : 8))
 		return SHIPOPT_EPARSE;
-	int64_t since = is_date ? (int32_t)read_word(value->bytes, 4) : (int64_t)read_word(value->bytes, 8);
+	int64_t since = is_date ? (int32_t)value_read_word(value->bytes, 4) : (int64_t)value_read_word(value->bytes, 8);
 	bool is_infinite =
 		is_date ? since == INT32_MAX || since == INT32_MIN : since == INT64_MAX || since == INT64_MIN;
 	if (is_infinite || (is_date && __builtin_mul_overflow(since, DAY_US, &since)))
@@ -336,7 +337,7 @@ int value_timestamp(const struct value *value, int64_t *ret_unix_us)
 
 /* ---- uuid and bytes ------------------------------------------------------------------------------------------ */
 
-static int hex_digit(char c)
+static int value_hex_digit(char c)
 {
 	return c >= '0' && c <= '9'    ? c - '0'
 		: c >= 'a' && c <= 'f' ? c - 'a' + 10
@@ -358,7 +359,7 @@ int value_uuid(const struct value *value, unsigned char ret_uuid[16])
 	const char *text = value->bytes;
 	for (size_t i = 0; i < 16; i++) {
 		text += *text == '-';
-		int high = hex_digit(text[0]), low = high < 0 ? -1 : hex_digit(text[1]);
+		int high = value_hex_digit(text[0]), low = high < 0 ? -1 : value_hex_digit(text[1]);
 		if (low < 0)
 			return SHIPOPT_EPARSE;
 		uuid[i] = (unsigned char)(high << 4 | low);
@@ -386,7 +387,7 @@ int value_bytes(const struct value *value, void *buffer, size_t size, size_t *re
 	if (value->is_binary && length)
 		memcpy(buffer, value->bytes, length);
 	for (size_t i = 0; !value->is_binary && i < length; i++) {
-		int high = hex_digit(value->bytes[2 + 2 * i]), low = hex_digit(value->bytes[3 + 2 * i]);
+		int high = value_hex_digit(value->bytes[2 + 2 * i]), low = value_hex_digit(value->bytes[3 + 2 * i]);
 		if (high < 0 || low < 0)
 			return SHIPOPT_EPARSE;
 		((unsigned char *)buffer)[i] = (unsigned char)(high << 4 | low);

@@ -24,7 +24,7 @@ struct span {
 	char *owned;
 };
 
-static int decode_bytea(const struct value *value, struct span *span)
+static int warm_cache_decode_bytea(const struct value *value, struct span *span)
 {
 	size_t size = value->length / 2;
 	span->owned = mem_alloc(MAX(1, size));
@@ -35,7 +35,7 @@ static int decode_bytea(const struct value *value, struct span *span)
 }
 
 /* 1, 0 for null, or an error. */
-static int read_span(const shipopt_rows *rows, size_t row, size_t column, struct span *span)
+static int warm_cache_read_span(const shipopt_rows *rows, size_t row, size_t column, struct span *span)
 {
 	struct value value;
 	*span = (struct span){0};
@@ -43,7 +43,7 @@ static int read_span(const shipopt_rows *rows, size_t row, size_t column, struct
 	if (r <= 0)
 		return r;
 	if (value.type == TYPE_BYTEA && !value.is_binary)
-		return decode_bytea(&value, span);
+		return warm_cache_decode_bytea(&value, span);
 	bool has_version = value.type == TYPE_JSONB && value.is_binary;
 	if (has_version && (value.length == 0 || value.bytes[0] != 1))
 		return SHIPOPT_EPARSE;
@@ -52,20 +52,20 @@ static int read_span(const shipopt_rows *rows, size_t row, size_t column, struct
 	return 1;
 }
 
-static bool is_text_like(uint32_t type)
+static bool warm_cache_is_text_like(uint32_t type)
 {
 	return type == TYPE_TEXT || type == TYPE_VARCHAR || type == TYPE_BPCHAR || type == TYPE_JSON ||
 		type == TYPE_JSONB || type == TYPE_BYTEA;
 }
 
-static int check_columns(const shipopt_rows *rows, shipopt_error **ret_error)
+static int warm_cache_check_columns(const shipopt_rows *rows, shipopt_error **ret_error)
 {
 	size_t count = shipopt_rows_column_count(rows);
 	if (count < 2)
 		return error_set(ret_error, SHIPOPT_EINVAL,
 			"warming a cache: the query has %zu columns, not a key and a value", count);
 	for (size_t i = 0; i < 2; i++)
-		if (!is_text_like(shipopt_rows_column_type(rows, i)))
+		if (!warm_cache_is_text_like(shipopt_rows_column_type(rows, i)))
 			return error_set(ret_error, SHIPOPT_ETYPE,
 				"warming a cache: column %zu has type %u, not text, json, jsonb or bytea", i + 1,
 				shipopt_rows_column_type(rows, i));
@@ -73,7 +73,7 @@ static int check_columns(const shipopt_rows *rows, shipopt_error **ret_error)
 }
 
 /* 1, 0 for a row that is over already, or an error. */
-static int read_ttl(struct filling *filling, const shipopt_rows *rows, size_t row)
+static int warm_cache_read_ttl(struct filling *filling, const shipopt_rows *rows, size_t row)
 {
 	int64_t ttl_ms;
 	filling->options.ttl_ms = filling->ttl_ms;
@@ -86,7 +86,7 @@ static int read_ttl(struct filling *filling, const shipopt_rows *rows, size_t ro
 	return ttl_ms > 0;
 }
 
-static int store(struct filling *filling, const struct span *key, const struct span *value)
+static int warm_cache_store(struct filling *filling, const struct span *key, const struct span *value)
 {
 	int r = value->bytes ? shipopt_cache_put(filling->cache, key->bytes, key->length, value->bytes, value->length,
 				       &filling->options)
@@ -96,28 +96,28 @@ static int store(struct filling *filling, const struct span *key, const struct s
 	return r == SHIPOPT_EINVAL || r == SHIPOPT_ETOOLARGE ? 0 : r;
 }
 
-static int take_row(struct filling *filling, const shipopt_rows *rows, size_t row)
+static int warm_cache_take_row(struct filling *filling, const shipopt_rows *rows, size_t row)
 {
 	struct span key = {0}, value = {0};
-	int r = read_ttl(filling, rows, row);
-	r = r <= 0 ? r : read_span(rows, row, 0, &key);
+	int r = warm_cache_read_ttl(filling, rows, row);
+	r = r <= 0 ? r : warm_cache_read_span(rows, row, 0, &key);
 	if (r > 0) {
-		r = read_span(rows, row, 1, &value);
-		r = r < 0 ? r : store(filling, &key, &value);
+		r = warm_cache_read_span(rows, row, 1, &value);
+		r = r < 0 ? r : warm_cache_store(filling, &key, &value);
 	}
 	mem_free(key.owned);
 	mem_free(value.owned);
 	return r;
 }
 
-static int take_all(struct filling *filling, shipopt_stream *stream)
+static int warm_cache_take_all(struct filling *filling, shipopt_stream *stream)
 {
 	const shipopt_rows *rows;
 	int r;
 	while ((r = shipopt_stream_next(stream, -1, &rows)) == 1) {
-		r = check_columns(rows, filling->ret_error);
+		r = warm_cache_check_columns(rows, filling->ret_error);
 		for (size_t i = 0; r >= 0 && i < shipopt_rows_count(rows); i++)
-			r = take_row(filling, rows, i);
+			r = warm_cache_take_row(filling, rows, i);
 		if (r < 0)
 			break;
 	}
@@ -144,7 +144,7 @@ int shipopt_pool_warm_cache(shipopt_pool *pool, const shipopt_query *query, ship
 	r = shipopt_pool_stream(pool, query, &stream, NULL, NULL, &op);
 	if (r < 0)
 		return r;
-	r = take_all(&filling, stream);
+	r = warm_cache_take_all(&filling, stream);
 	shipopt_stream_free(stream);
 	/* A failure of the query is told by both; of ours by `r` alone. */
 	int status = shipopt_op_wait(op, -1);

@@ -41,10 +41,10 @@ struct findings {
 	char messages[ERROR_FIELDS_MAX][MESSAGE_SIZE];
 };
 
-static void find(struct findings *findings, const char *place, const char *field, const char *format, ...)
+static void check_find(struct findings *findings, const char *place, const char *field, const char *format, ...)
 	PRINTF_LIKE(4, 5);
 
-static void find(struct findings *findings, const char *place, const char *field, const char *format, ...)
+static void check_find(struct findings *findings, const char *place, const char *field, const char *format, ...)
 {
 	va_list list;
 	if (findings->count == ERROR_FIELDS_MAX)
@@ -57,7 +57,7 @@ static void find(struct findings *findings, const char *place, const char *field
 	findings->fields[i] = (struct error_field){findings->names[i], findings->messages[i], NULL};
 }
 
-static bool is_blank(const shipopt_record *record, int field)
+static bool check_is_blank(const shipopt_record *record, int field)
 {
 	const char *text = shipopt_record_text(record, field);
 	size_t length = text ? strlen(text) : 0;
@@ -66,38 +66,39 @@ static bool is_blank(const shipopt_record *record, int field)
 	return length == 0;
 }
 
-static void need_text(struct findings *findings, const shipopt_record *record, const char *place, int field)
+static void check_need_text(struct findings *findings, const shipopt_record *record, const char *place, int field)
 {
-	if (is_blank(record, field))
-		find(findings, place, shipopt_field_name(shipopt_record_kind(record), field), "is required");
+	if (check_is_blank(record, field))
+		check_find(findings, place, shipopt_field_name(shipopt_record_kind(record), field), "is required");
 }
 
-static bool is_member(const char *code, const char *list)
+static bool check_is_member(const char *code, const char *list)
 {
 	const char *found = strstr(list, code);
 	return found && (found - list) % 3 == 0;
 }
 
-static const char *country_of(const shipopt_record *address)
+static const char *check_country_of(const shipopt_record *address)
 {
 	const char *text = shipopt_record_text(address, SHIPOPT_ADDRESS_COUNTRY);
 	return text ? country_find(text) : NULL;
 }
 
-static bool needs_zip(const char *country)
+static bool check_needs_zip(const char *country)
 {
-	return is_member(country,
+	return check_is_member(country,
 		"AR AT AU BE BG BR CA CH CN CY CZ DE DK EE ES FI FR GB GR HR HU ID IL IN IT JP KR LT LU LV "
 		"MX MY NL NO NZ PH PL PR PT RO RU SE SG SI SK TH TR TW UA US VI ZA ");
 }
 
-static bool is_european_union(const char *country)
+static bool check_is_european_union(const char *country)
 {
-	return is_member(country, "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK ");
+	return check_is_member(country,
+		"AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK ");
 }
 
 /* `form`: 9 stands for a digit, A for a letter, anything else for itself. */
-static bool has_form(const char *text, size_t length, const char *form)
+static bool check_has_form(const char *text, size_t length, const char *form)
 {
 	if (length != strlen(form))
 		return false;
@@ -109,7 +110,7 @@ static bool has_form(const char *text, size_t length, const char *form)
 	return true;
 }
 
-static bool zip_is_possible(const char *country, const char *zip)
+static bool check_zip_is_possible(const char *country, const char *zip)
 {
 	static const struct {
 		const char *country, *form;
@@ -120,7 +121,7 @@ static bool zip_is_possible(const char *country, const char *zip)
 	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
 		if (!text_equal(forms[i].country, country))
 			continue;
-		if (has_form(zip, length, forms[i].form))
+		if (check_has_form(zip, length, forms[i].form))
 			return true;
 		any = true;
 	}
@@ -129,11 +130,11 @@ static bool zip_is_possible(const char *country, const char *zip)
 
 static void check_zip(struct findings *findings, const shipopt_record *address, const char *place, const char *country)
 {
-	if (is_blank(address, SHIPOPT_ADDRESS_ZIP)) {
-		if (needs_zip(country))
-			find(findings, place, "zip", "is required in %s", country);
-	} else if (!zip_is_possible(country, shipopt_record_text(address, SHIPOPT_ADDRESS_ZIP))) {
-		find(findings, place, "zip", "\"%s\" is not possible in %s",
+	if (check_is_blank(address, SHIPOPT_ADDRESS_ZIP)) {
+		if (check_needs_zip(country))
+			check_find(findings, place, "zip", "is required in %s", country);
+	} else if (!check_zip_is_possible(country, shipopt_record_text(address, SHIPOPT_ADDRESS_ZIP))) {
+		check_find(findings, place, "zip", "\"%s\" is not possible in %s",
 			UNICODE_SHOWN(shipopt_record_text(address, SHIPOPT_ADDRESS_ZIP)), country);
 	}
 }
@@ -141,27 +142,27 @@ static void check_zip(struct findings *findings, const shipopt_record *address, 
 static void check_address(struct findings *findings, const shipopt_record *address, const char *place)
 {
 	if (!address) {
-		find(findings, place, "", "is required");
+		check_find(findings, place, "", "is required");
 		return;
 	}
 	if (record_is_reference(address))
 		return;
-	if (is_blank(address, SHIPOPT_ADDRESS_NAME) && is_blank(address, SHIPOPT_ADDRESS_COMPANY))
-		find(findings, place, "name", "or company is required");
-	need_text(findings, address, place, SHIPOPT_ADDRESS_STREET1);
-	need_text(findings, address, place, SHIPOPT_ADDRESS_CITY);
-	need_text(findings, address, place, SHIPOPT_ADDRESS_COUNTRY);
-	if (is_blank(address, SHIPOPT_ADDRESS_COUNTRY))
+	if (check_is_blank(address, SHIPOPT_ADDRESS_NAME) && check_is_blank(address, SHIPOPT_ADDRESS_COMPANY))
+		check_find(findings, place, "name", "or company is required");
+	check_need_text(findings, address, place, SHIPOPT_ADDRESS_STREET1);
+	check_need_text(findings, address, place, SHIPOPT_ADDRESS_CITY);
+	check_need_text(findings, address, place, SHIPOPT_ADDRESS_COUNTRY);
+	if (check_is_blank(address, SHIPOPT_ADDRESS_COUNTRY))
 		return;
-	const char *country = country_of(address);
+	const char *country = check_country_of(address);
 	if (!country) {
-		find(findings, place, "country", "\"%s\" is no country",
+		check_find(findings, place, "country", "\"%s\" is no country",
 			UNICODE_SHOWN(shipopt_record_text(address, SHIPOPT_ADDRESS_COUNTRY)));
 		return;
 	}
 	check_zip(findings, address, place, country);
-	if (is_member(country, "US CA ") && is_blank(address, SHIPOPT_ADDRESS_STATE))
-		find(findings, place, "state", "is required in %s", country);
+	if (check_is_member(country, "US CA ") && check_is_blank(address, SHIPOPT_ADDRESS_STATE))
+		check_find(findings, place, "state", "is required in %s", country);
 }
 
 static void check_side(struct findings *findings, const shipopt_record *parcel, int field)
@@ -169,23 +170,23 @@ static void check_side(struct findings *findings, const shipopt_record *parcel, 
 	int64_t side;
 	if (shipopt_record_get_decimal(parcel, field, &side) == 1 &&
 		(side < SIDE_MIN_MILLIONTHS || side > SIDE_MAX_IN * MILLION))
-		find(findings, "parcel", shipopt_field_name(SHIPOPT_RECORD_PARCEL, field),
+		check_find(findings, "parcel", shipopt_field_name(SHIPOPT_RECORD_PARCEL, field),
 			"must be from 0.1 to %d inches", SIDE_MAX_IN);
 }
 
 static void check_parcel(struct findings *findings, const shipopt_record *parcel)
 {
 	if (!parcel) {
-		find(findings, "parcel", "", "is required");
+		check_find(findings, "parcel", "", "is required");
 		return;
 	}
 	if (record_is_reference(parcel))
 		return;
 	int64_t weight = shipopt_record_number(parcel, SHIPOPT_PARCEL_WEIGHT, 0);
 	if (weight <= 0)
-		find(findings, "parcel", "weight", "must be above 0 ounces");
+		check_find(findings, "parcel", "weight", "must be above 0 ounces");
 	else if (weight > WEIGHT_MAX_OZ * MILLION)
-		find(findings, "parcel", "weight", "must be at most %d ounces", WEIGHT_MAX_OZ);
+		check_find(findings, "parcel", "weight", "must be at most %d ounces", WEIGHT_MAX_OZ);
 	check_side(findings, parcel, SHIPOPT_PARCEL_LENGTH);
 	check_side(findings, parcel, SHIPOPT_PARCEL_WIDTH);
 	check_side(findings, parcel, SHIPOPT_PARCEL_HEIGHT);
@@ -196,7 +197,7 @@ struct border {
 	bool international, military, leaves_us;
 };
 
-static bool is_military(const shipopt_record *address, const char *country)
+static bool check_is_military(const shipopt_record *address, const char *country)
 {
 	const char *text = shipopt_record_text(address, SHIPOPT_ADDRESS_STATE);
 	size_t length = text ? strlen(text) : 0;
@@ -208,20 +209,20 @@ static bool is_military(const shipopt_record *address, const char *country)
 		text_equal_ignore_case(state, "AP");
 }
 
-static struct border border_of(const shipopt_record *from, const shipopt_record *to)
+static struct border check_border_of(const shipopt_record *from, const shipopt_record *to)
 {
 	struct border border = {0};
-	const char *from_country = country_of(from), *to_country = country_of(to);
+	const char *from_country = check_country_of(from), *to_country = check_country_of(to);
 	if (!from_country || !to_country)
 		return border;
 	border.international = !text_equal(from_country, to_country) &&
-		!(is_european_union(from_country) && is_european_union(to_country));
-	border.military = is_military(from, from_country) || is_military(to, to_country);
+		!(check_is_european_union(from_country) && check_is_european_union(to_country));
+	border.military = check_is_military(from, from_country) || check_is_military(to, to_country);
 	border.leaves_us = text_equal(from_country, "US") && (border.international || border.military);
 	return border;
 }
 
-static bool hs_code_is_possible(const char *text)
+static bool check_hs_code_is_possible(const char *text)
 {
 	size_t digits = 0;
 	for (; *text; text++) {
@@ -236,11 +237,12 @@ static bool hs_code_is_possible(const char *text)
 static void check_hs_code(struct findings *findings, const shipopt_record *item, const char *place,
 	struct border border)
 {
-	if (is_blank(item, SHIPOPT_CUSTOMS_ITEM_HS_TARIFF_NUMBER)) {
+	if (check_is_blank(item, SHIPOPT_CUSTOMS_ITEM_HS_TARIFF_NUMBER)) {
 		if (border.international)
-			find(findings, place, "hs_tariff_number", "is required across a border");
-	} else if (!hs_code_is_possible(shipopt_record_text(item, SHIPOPT_CUSTOMS_ITEM_HS_TARIFF_NUMBER))) {
-		find(findings, place, "hs_tariff_number", "must have %d to %d digits", HS_DIGITS_MIN, HS_DIGITS_MAX);
+			check_find(findings, place, "hs_tariff_number", "is required across a border");
+	} else if (!check_hs_code_is_possible(shipopt_record_text(item, SHIPOPT_CUSTOMS_ITEM_HS_TARIFF_NUMBER))) {
+		check_find(findings, place, "hs_tariff_number", "must have %d to %d digits", HS_DIGITS_MIN,
+			HS_DIGITS_MAX);
 	}
 }
 
@@ -248,17 +250,17 @@ static void check_item(struct findings *findings, const shipopt_record *item, co
 {
 	static const int positive[] = {SHIPOPT_CUSTOMS_ITEM_QUANTITY, SHIPOPT_CUSTOMS_ITEM_VALUE,
 		SHIPOPT_CUSTOMS_ITEM_WEIGHT};
-	need_text(findings, item, place, SHIPOPT_CUSTOMS_ITEM_DESCRIPTION);
+	check_need_text(findings, item, place, SHIPOPT_CUSTOMS_ITEM_DESCRIPTION);
 	for (size_t i = 0; i < ARRAY_SIZE(positive); i++)
 		if (shipopt_record_number(item, positive[i], 0) <= 0)
-			find(findings, place, shipopt_field_name(SHIPOPT_RECORD_CUSTOMS_ITEM, positive[i]),
+			check_find(findings, place, shipopt_field_name(SHIPOPT_RECORD_CUSTOMS_ITEM, positive[i]),
 				"must be above 0");
 	check_hs_code(findings, item, place, border);
 	const char *origin = shipopt_record_text(item, SHIPOPT_CUSTOMS_ITEM_ORIGIN_COUNTRY);
-	if (is_blank(item, SHIPOPT_CUSTOMS_ITEM_ORIGIN_COUNTRY))
-		find(findings, place, "origin_country", "is required");
+	if (check_is_blank(item, SHIPOPT_CUSTOMS_ITEM_ORIGIN_COUNTRY))
+		check_find(findings, place, "origin_country", "is required");
 	else if (!country_find(origin))
-		find(findings, place, "origin_country", "\"%s\" is no country", UNICODE_SHOWN(origin));
+		check_find(findings, place, "origin_country", "\"%s\" is no country", UNICODE_SHOWN(origin));
 }
 
 static void check_items(struct findings *findings, const shipopt_record *customs, const shipopt_record *parcel,
@@ -268,7 +270,7 @@ static void check_items(struct findings *findings, const shipopt_record *customs
 	int64_t total = 0, weight = shipopt_record_number(parcel, SHIPOPT_PARCEL_WEIGHT, 0);
 	bool overflow = false;
 	if (count == 0)
-		find(findings, "customs_info", "customs_items", "needs at least one item");
+		check_find(findings, "customs_info", "customs_items", "needs at least one item");
 	for (size_t i = 0; i < count; i++) {
 		char place[NAME_SIZE];
 		const shipopt_record *item = shipopt_record_item(customs, SHIPOPT_CUSTOMS_INFO_CUSTOMS_ITEMS, i);
@@ -284,7 +286,7 @@ static void check_items(struct findings *findings, const shipopt_record *customs
 		char items[DECIMAL_TEXT_SIZE], whole[DECIMAL_TEXT_SIZE];
 		decimal_format(total, 0, items);
 		decimal_format(weight, 0, whole);
-		find(findings, "customs_info", "customs_items", "weigh %s ounces, the parcel only %s",
+		check_find(findings, "customs_info", "customs_items", "weigh %s ounces, the parcel only %s",
 			overflow ? "too many" : items, whole);
 	}
 }
@@ -295,27 +297,27 @@ static void check_customs(struct findings *findings, const shipopt_record *custo
 	const char *place = "customs_info";
 	if (!customs) {
 		if (border.international || border.military)
-			find(findings, place, "", "is required for %s",
+			check_find(findings, place, "", "is required for %s",
 				border.military ? "a US military address" : "an international shipment");
 		return;
 	}
 	if (record_is_reference(customs))
 		return;
-	need_text(findings, customs, place, SHIPOPT_CUSTOMS_INFO_CONTENTS_TYPE);
-	need_text(findings, customs, place, SHIPOPT_CUSTOMS_INFO_CUSTOMS_SIGNER);
+	check_need_text(findings, customs, place, SHIPOPT_CUSTOMS_INFO_CONTENTS_TYPE);
+	check_need_text(findings, customs, place, SHIPOPT_CUSTOMS_INFO_CUSTOMS_SIGNER);
 	if (shipopt_record_number(customs, SHIPOPT_CUSTOMS_INFO_CUSTOMS_CERTIFY, 0) == 0)
-		find(findings, place, "customs_certify", "must be true");
+		check_find(findings, place, "customs_certify", "must be true");
 	if (border.leaves_us)
-		need_text(findings, customs, place, SHIPOPT_CUSTOMS_INFO_EEL_PFC);
+		check_need_text(findings, customs, place, SHIPOPT_CUSTOMS_INFO_EEL_PFC);
 	if (text_equal(shipopt_record_text(customs, SHIPOPT_CUSTOMS_INFO_CONTENTS_TYPE), "other"))
-		need_text(findings, customs, place, SHIPOPT_CUSTOMS_INFO_CONTENTS_EXPLANATION);
-	if (!is_blank(customs, SHIPOPT_CUSTOMS_INFO_RESTRICTION_TYPE) &&
+		check_need_text(findings, customs, place, SHIPOPT_CUSTOMS_INFO_CONTENTS_EXPLANATION);
+	if (!check_is_blank(customs, SHIPOPT_CUSTOMS_INFO_RESTRICTION_TYPE) &&
 		!text_equal(shipopt_record_text(customs, SHIPOPT_CUSTOMS_INFO_RESTRICTION_TYPE), "none"))
-		need_text(findings, customs, place, SHIPOPT_CUSTOMS_INFO_RESTRICTION_COMMENTS);
+		check_need_text(findings, customs, place, SHIPOPT_CUSTOMS_INFO_RESTRICTION_COMMENTS);
 	check_items(findings, customs, parcel, border);
 }
 
-static int report(const struct findings *findings, shipopt_error **ret_error)
+static int check_report(const struct findings *findings, shipopt_error **ret_error)
 {
 	char message[NAME_SIZE + MESSAGE_SIZE + 64];
 	if (findings->count == 0)
@@ -338,10 +340,10 @@ static void check_insurance(struct findings *findings, const shipopt_record *shi
 	const char *text;
 	bool is_set = shipopt_record_get_money(shipment, SHIPOPT_SHIPMENT_INSURANCE, &insurance) == 1;
 	if (is_set && insurance < 0)
-		find(findings, "insurance", "", "must not be negative");
+		check_find(findings, "insurance", "", "must not be negative");
 	if (!is_set && shipopt_record_get_source_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, &text) == 1 &&
 		!text_is_empty(text))
-		find(findings, "insurance", "", "\"%s\" cannot be read as an amount", UNICODE_SHOWN(text));
+		check_find(findings, "insurance", "", "\"%s\" cannot be read as an amount", UNICODE_SHOWN(text));
 }
 
 int shipopt_record_check_shipment(const shipopt_record *shipment, shipopt_error **ret_error)
@@ -360,7 +362,7 @@ int shipopt_record_check_shipment(const shipopt_record *shipment, shipopt_error 
 	if (back)
 		check_address(&findings, back, "return_address");
 	check_parcel(&findings, parcel);
-	check_customs(&findings, customs, parcel, border_of(from, to));
+	check_customs(&findings, customs, parcel, check_border_of(from, to));
 	check_insurance(&findings, shipment);
-	return report(&findings, ret_error);
+	return check_report(&findings, ret_error);
 }

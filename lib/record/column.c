@@ -80,7 +80,7 @@ static int column_error(const struct column *column, const char *text, const cha
 		UNICODE_SHOWN(text), expected);
 }
 
-static bool parse_boolean(const char *text, int64_t *ret_value)
+static bool column_parse_boolean(const char *text, int64_t *ret_value)
 {
 	static const char *const words[] = {"false", "true", "no", "yes", "n", "y", "0", "1"};
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
@@ -93,7 +93,8 @@ static bool parse_boolean(const char *text, int64_t *ret_value)
 }
 
 /* Fills *ret_number where the field holds a number and narrows *text to what is to be set. */
-static int column_parse(const struct column *column, const char **text, int64_t *ret_number, shipopt_error **ret_error)
+static int record_column_parse(const struct column *column, const char **text, int64_t *ret_number,
+	shipopt_error **ret_error)
 {
 	const char *code, *value = *text;
 	switch ((enum record_codec)column->field->codec) {
@@ -114,7 +115,7 @@ static int column_parse(const struct column *column, const char **text, int64_t 
 			return column_error(column, value, "a number", ret_error);
 		return 0;
 	case RECORD_CODEC_BOOLEAN:
-		if (!parse_boolean(value, ret_number))
+		if (!column_parse_boolean(value, ret_number))
 			return column_error(column, value, "true or false", ret_error);
 		return 0;
 	default: return 0;
@@ -144,7 +145,7 @@ static int column_walk(const struct column *column, shipopt_record *shipment, sh
 	return 0;
 }
 
-static int copy_other_members(const char *json, const char *but, struct json_writer *writer)
+static int column_copy_other_members(const char *json, const char *but, struct json_writer *writer)
 {
 	json_document *document CLEANUP_JSON = NULL;
 	struct json_iterator it;
@@ -162,14 +163,14 @@ static int copy_other_members(const char *json, const char *but, struct json_wri
 	return 0;
 }
 
-static int write_option(const shipopt_record *record, const struct column *column, const char *text,
+static int column_write_option(const shipopt_record *record, const struct column *column, const char *text,
 	struct json_writer *writer)
 {
 	const char *present;
 	int r = shipopt_record_get_json(record, column->field->number, &present);
 	json_begin_object(writer);
 	if (r == 1)
-		r = copy_other_members(present, column->option, writer);
+		r = column_copy_other_members(present, column->option, writer);
 	json_write_key(writer, column->option);
 	if (text_equal_ignore_case(text, "true") || text_equal_ignore_case(text, "false"))
 		json_write_bool(writer, text_equal_ignore_case(text, "true"));
@@ -179,7 +180,7 @@ static int write_option(const shipopt_record *record, const struct column *colum
 	return r;
 }
 
-static void write_list(const char *text, struct json_writer *writer)
+static void column_write_list(const char *text, struct json_writer *writer)
 {
 	json_begin_array(writer);
 	while (*text) {
@@ -193,7 +194,7 @@ static void write_list(const char *text, struct json_writer *writer)
 	json_end_array(writer);
 }
 
-static int set_json(shipopt_record *record, const struct column *column, const char *text)
+static int column_set_json(shipopt_record *record, const struct column *column, const char *text)
 {
 	struct buffer buffer;
 	struct json_writer writer;
@@ -201,9 +202,9 @@ static int set_json(shipopt_record *record, const struct column *column, const c
 	buffer_init(&buffer, RECORD_TEXT_MAX);
 	json_writer_init(&writer, &buffer);
 	if (column->option)
-		r = write_option(record, column, text, &writer);
+		r = column_write_option(record, column, text, &writer);
 	else
-		write_list(text, &writer);
+		column_write_list(text, &writer);
 	if (r == 0)
 		r = json_writer_finish(&writer);
 	if (r == 0)
@@ -221,7 +222,7 @@ static int column_set(shipopt_record *record, const struct column *column, const
 	case SHIPOPT_TYPE_DECIMAL: return shipopt_record_set_decimal(record, field, number);
 	case SHIPOPT_TYPE_MONEY: return shipopt_record_set_money(record, field, number);
 	case SHIPOPT_TYPE_BOOLEAN: return shipopt_record_set_bool(record, field, number != 0);
-	case SHIPOPT_TYPE_JSON: return set_json(record, column, text);
+	case SHIPOPT_TYPE_JSON: return column_set_json(record, column, text);
 	default: return SHIPOPT_ETYPE;
 	}
 }
@@ -231,7 +232,7 @@ static int column_apply(const struct column *column, shipopt_record *shipment, c
 {
 	shipopt_record *record;
 	int64_t number = 0;
-	int r = column_parse(column, &text, &number, ret_error);
+	int r = record_column_parse(column, &text, &number, ret_error);
 	if (r < 0)
 		return r;
 	r = column_walk(column, shipment, &record);

@@ -360,7 +360,7 @@ static const struct {
 	{"VN", "Viet Nam"},
 };
 
-static const struct country *find_code(const char *code)
+static const struct country *country_find_code(const char *code)
 {
 	size_t low = 0, high = ARRAY_SIZE(countries);
 	while (low < high) {
@@ -376,12 +376,12 @@ static const struct country *find_code(const char *code)
 	return NULL;
 }
 
-static char upper(char c)
+static char country_upper(char c)
 {
 	return c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
 }
 
-static const char *find_name(const char *name)
+static const char *country_find_name(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(countries); i++)
 		if (text_equal_ignore_case(countries[i].code3, name) || text_equal_ignore_case(countries[i].name, name))
@@ -402,8 +402,8 @@ const char *country_find(const char *text)
 	memcpy(name, text, length);
 	name[length] = '\0';
 	if (length != 2)
-		return find_name(name);
-	char code[3] = {upper(name[0]), upper(name[1])};
-	const struct country *country = find_code(code);
-	return country ? country->code : find_name(name);
+		return country_find_name(name);
+	char code[3] = {country_upper(name[0]), country_upper(name[1])};
+	const struct country *country = country_find_code(code);
+	return country ? country->code : country_find_name(name);
 }

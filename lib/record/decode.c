@@ -22,7 +22,8 @@ struct decode {
 };
 
 /* Members come in about the order of the table, so the search starts behind the last hit. */
-static const struct record_field *find_key(const struct record_kind *kind, const char *key, size_t length, size_t *hint)
+static const struct record_field *decode_find_key(const struct record_kind *kind, const char *key, size_t length,
+	size_t *hint)
 {
 	size_t count = kind->field_count;
 	for (size_t i = 0, at = *hint; i < count; i++, at++) {
@@ -36,7 +37,7 @@ static const struct record_field *find_key(const struct record_kind *kind, const
 }
 
 /* A string's contents or a number's digits. */
-static bool scalar_text(struct json_value value, const char **ret_text, size_t *ret_length)
+static bool decode_scalar_text(struct json_value value, const char **ret_text, size_t *ret_length)
 {
 	if (json_type(value) == JSON_NUMBER)
 		return json_source(value, ret_text, ret_length);
@@ -46,33 +47,33 @@ static bool scalar_text(struct json_value value, const char **ret_text, size_t *
 	return true;
 }
 
-static size_t text_size(const struct record_field *field, struct json_value value)
+static size_t decode_text_size(const struct record_field *field, struct json_value value)
 {
 	const char *text;
 	size_t length;
 	if (field->codec == RECORD_CODEC_INTEGER || field->codec == RECORD_CODEC_BOOLEAN)
 		return 0;
 	bool found = field->codec == RECORD_CODEC_JSON ? json_source(value, &text, &length)
-						       : scalar_text(value, &text, &length);
+						       : decode_scalar_text(value, &text, &length);
 	return found && length <= record_text_max(field) ? length + 1 : 0;
 }
 
-static void collect(struct decode *decode, struct json_value object)
+static void decode_collect(struct decode *decode, struct json_value object)
 {
 	struct json_iterator it;
 	size_t hint = 0;
 	for (json_members(object, &it); json_next(&it);) {
-		const struct record_field *field = find_key(decode->kind, it.key, it.key_length, &hint);
+		const struct record_field *field = decode_find_key(decode->kind, it.key, it.key_length, &hint);
 		if (!field || decode->present[field->number - 1])
 			continue;
 		decode->present[field->number - 1] = true;
 		decode->values[field->number - 1] = it.value;
 		if (json_type(it.value) != JSON_NULL)
-			decode->texts_size += text_size(field, it.value);
+			decode->texts_size += decode_text_size(field, it.value);
 	}
 }
 
-static char *keep_text(struct decode *decode, const char *text, size_t length)
+static char *decode_keep_text(struct decode *decode, const char *text, size_t length)
 {
 	char *place = memcpy(decode->cursor, text, length);
 	place[length] = '\0';
@@ -86,14 +87,14 @@ static bool decode_text(struct decode *decode, const struct record_field *field,
 	const char *text;
 	size_t length;
 	bool found = field->codec == RECORD_CODEC_JSON ? json_source(value, &text, &length)
-						       : scalar_text(value, &text, &length);
+						       : decode_scalar_text(value, &text, &length);
 	if (!found)
 		return false;
 	if (length > record_text_max(field)) {
 		to->dropped_bytes = (uint32_t)MIN(length, UINT32_MAX);
 		return false;
 	}
-	to->text = keep_text(decode, text, length);
+	to->text = decode_keep_text(decode, text, length);
 	if (field->codec == RECORD_CODEC_JSON)
 		record_compact_json(to->text);
 	return true;
@@ -105,7 +106,7 @@ static bool decode_number(struct decode *decode, const struct record_field *fiel
 {
 	const char *text;
 	size_t length;
-	if (!scalar_text(value, &text, &length) || length > RECORD_TEXT_MAX)
+	if (!decode_scalar_text(value, &text, &length) || length > RECORD_TEXT_MAX)
 		return false;
 	if (field->codec == RECORD_CODEC_TIME && json_type(value) != JSON_STRING)
 		return false;
@@ -113,7 +114,7 @@ static bool decode_number(struct decode *decode, const struct record_field *fiel
 		: field->codec == RECORD_CODEC_MONEY ? decimal_parse_money(text, length, &to->number)
 						     : decimal_parse(text, length, &to->number);
 	if (r == 0 || field->codec == RECORD_CODEC_MONEY)
-		to->source_text = keep_text(decode, text, length);
+		to->source_text = decode_keep_text(decode, text, length);
 	return r == 0;
 }
 
@@ -125,7 +126,8 @@ static bool decode_integer(struct json_value value, struct record_value *to)
 	if (json_i64(value, &to->number))
 		return true;
 	/* "2", 2.0 */
-	if (!scalar_text(value, &text, &length) || decimal_parse(text, length, &millionths) < 0 || millionths % 1000000)
+	if (!decode_scalar_text(value, &text, &length) || decimal_parse(text, length, &millionths) < 0 ||
+		millionths % 1000000)
 		return false;
 	to->number = millionths / 1000000;
 	return true;
@@ -146,13 +148,13 @@ static bool decode_boolean(struct json_value value, struct record_value *to)
 }
 
 /* Every text below `value`, joined by ", ". */
-static int flatten(struct json_value value, struct buffer *buffer)
+static int decode_flatten(struct json_value value, struct buffer *buffer)
 {
 	struct json_iterator it;
 	const char *text;
 	size_t length;
 	int r = 0;
-	if (scalar_text(value, &text, &length)) {
+	if (decode_scalar_text(value, &text, &length)) {
 		if (buffer->length)
 			r = buffer_append_text(buffer, ", ");
 		return r < 0 ? r : buffer_append(buffer, text, length);
@@ -162,7 +164,7 @@ static int flatten(struct json_value value, struct buffer *buffer)
 	else
 		json_members(value, &it);
 	while (r == 0 && json_next(&it))
-		r = flatten(it.value, buffer);
+		r = decode_flatten(it.value, buffer);
 	return r;
 }
 
@@ -171,7 +173,7 @@ static int decode_flat(struct json_value value, struct record_value *to)
 {
 	struct buffer buffer;
 	buffer_init(&buffer, RECORD_TEXT_MAX);
-	int r = flatten(value, &buffer);
+	int r = decode_flatten(value, &buffer);
 	if (r == 0 && buffer.length) {
 		to->text = buffer_take(&buffer);
 		r = to->text ? 1 : SHIPOPT_ENOMEM;
@@ -263,7 +265,7 @@ int record_decode_value(int kind, struct json_value value, shipopt_record **ret_
 		return SHIPOPT_EPARSE;
 	memset(decode.present, 0, sizeof(decode.present));
 	decode.texts_size = 0;
-	collect(&decode, value);
+	decode_collect(&decode, value);
 	int r = record_new_sized(decode.kind, decode.texts_size, &decode.record, &decode.cursor);
 	if (r < 0)
 		return r;

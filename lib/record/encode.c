@@ -8,7 +8,7 @@
 #define MONEY_PLACES 2
 
 /* As JSON and every carrier take it: digits, a point, no exponent. The carrier's own text is sent back only if it is. */
-static bool is_plain_number(const char *text)
+static bool encode_is_plain_number(const char *text)
 {
 	const char *p = text + (*text == '-');
 	if (*p < '0' || *p > '9' || (*p == '0' && p[1] >= '0' && p[1] <= '9'))
@@ -29,7 +29,7 @@ static void encode_number(const struct record_field *field, const struct record_
 	char text[DECIMAL_TEXT_SIZE];
 	const char *number = text;
 	bool money = field->codec == RECORD_CODEC_MONEY;
-	if (value->source_text && is_plain_number(value->source_text))
+	if (value->source_text && encode_is_plain_number(value->source_text))
 		number = value->source_text;
 	else
 		decimal_format(value->number, money ? MONEY_PLACES : 0, text);
@@ -48,7 +48,7 @@ static void encode_time(const struct record_value *value, struct json_writer *wr
 }
 
 /* An item that stands in a list of changed fields is sent whole. */
-static int part_of(int what)
+static int encode_part_of(int what)
 {
 	return what == RECORD_ENCODE_CREATION ? what : SHIPOPT_ENCODE_ALL;
 }
@@ -57,7 +57,7 @@ static void encode_list(const struct record_list *list, int what, struct json_wr
 {
 	json_begin_array(writer);
 	for (size_t i = 0; list && i < list->count; i++)
-		record_encode(list->items[i], part_of(what), writer);
+		record_encode(list->items[i], encode_part_of(what), writer);
 	json_end_array(writer);
 }
 
@@ -81,13 +81,13 @@ static void encode_value(const struct record_field *field, const struct record_v
 	case RECORD_CODEC_JSON: json_write_raw(writer, value->text, strlen(value->text)); break;
 	case RECORD_CODEC_CHILD:
 		/* A child that was put in place is new as a whole. */
-		record_encode(value->child, value->changed ? part_of(what) : what, writer);
+		record_encode(value->child, value->changed ? encode_part_of(what) : what, writer);
 		break;
 	case RECORD_CODEC_LIST: encode_list(value->list, what, writer); break;
 	}
 }
 
-static bool list_is_changed(const struct record_list *list)
+static bool encode_list_is_changed(const struct record_list *list)
 {
 	for (size_t i = 0; list && i < list->count; i++)
 		if (record_is_changed(list->items[i]))
@@ -95,28 +95,28 @@ static bool list_is_changed(const struct record_list *list)
 	return false;
 }
 
-static bool value_is_changed(const struct record_field *field, const struct record_value *value)
+static bool encode_value_is_changed(const struct record_field *field, const struct record_value *value)
 {
 	return value->changed ||
 		(field->codec == RECORD_CODEC_CHILD && value->child && record_is_changed(value->child)) ||
-		(field->codec == RECORD_CODEC_LIST && list_is_changed(value->list));
+		(field->codec == RECORD_CODEC_LIST && encode_list_is_changed(value->list));
 }
 
 bool record_is_changed(const shipopt_record *record)
 {
 	for (size_t i = 0; i < record->kind->field_count; i++)
-		if (value_is_changed(&record->kind->fields[i], &record->values[i]))
+		if (encode_value_is_changed(&record->kind->fields[i], &record->values[i]))
 			return true;
 	return false;
 }
 
-static bool is_left_out(const struct record_field *field, const struct record_value *value, int what)
+static bool encode_is_left_out(const struct record_field *field, const struct record_value *value, int what)
 {
 	if (value->state == SHIPOPT_FIELD_ABSENT)
 		return true;
 	if (what == RECORD_ENCODE_CREATION)
 		return field->role != RECORD_ROLE_REQUEST && field->role != RECORD_ROLE_IDENTITY;
-	return what == SHIPOPT_ENCODE_CHANGED && !value_is_changed(field, value);
+	return what == SHIPOPT_ENCODE_CHANGED && !encode_value_is_changed(field, value);
 }
 
 int record_encode(const shipopt_record *record, int what, struct json_writer *writer)
@@ -125,7 +125,7 @@ int record_encode(const shipopt_record *record, int what, struct json_writer *wr
 	for (size_t i = 0; i < record->kind->field_count; i++) {
 		const struct record_value *value = &record->values[i];
 		const struct record_field *field = &record->kind->fields[i];
-		if (is_left_out(field, value, what))
+		if (encode_is_left_out(field, value, what))
 			continue;
 		json_write_key(writer, field->key);
 		encode_value(field, value, what, writer);

@@ -16,16 +16,16 @@ struct member {
 	struct json_value value;
 };
 
-static int member_compare(const void *a, const void *b)
+static int fingerprint_member_compare(const void *a, const void *b)
 {
 	const struct member *left = a, *right = b;
 	int order = memcmp(left->key, right->key, MIN(left->length, right->length));
 	return order ? order : (left->length > right->length) - (left->length < right->length);
 }
 
-static void write_normal(struct json_value value, struct json_writer *writer);
+static void fingerprint_write_normal(struct json_value value, struct json_writer *writer);
 
-static void write_sorted(struct json_value object, struct json_writer *writer)
+static void fingerprint_write_sorted(struct json_value object, struct json_writer *writer)
 {
 	struct json_iterator it;
 	size_t count = 0;
@@ -36,16 +36,16 @@ static void write_sorted(struct json_value object, struct json_writer *writer)
 	}
 	for (json_members(object, &it); json_next(&it);)
 		members[count++] = (struct member){it.key, it.key_length, it.value};
-	qsort(members, count, sizeof(*members), member_compare);
+	qsort(members, count, sizeof(*members), fingerprint_member_compare);
 	json_begin_object(writer);
 	for (size_t i = 0; i < count; i++) {
 		json_write_key(writer, members[i].key);
-		write_normal(members[i].value, writer);
+		fingerprint_write_normal(members[i].value, writer);
 	}
 	json_end_object(writer);
 }
 
-static void write_normal_number(struct json_value value, struct json_writer *writer)
+static void fingerprint_write_normal_number(struct json_value value, struct json_writer *writer)
 {
 	const char *text;
 	size_t length;
@@ -58,27 +58,27 @@ static void write_normal_number(struct json_value value, struct json_writer *wri
 		json_write_raw(writer, text, length);
 }
 
-static void write_normal(struct json_value value, struct json_writer *writer)
+static void fingerprint_write_normal(struct json_value value, struct json_writer *writer)
 {
 	struct json_iterator it;
 	const char *text;
 	size_t length;
 	switch (json_type(value)) {
-	case JSON_OBJECT: write_sorted(value, writer); break;
+	case JSON_OBJECT: fingerprint_write_sorted(value, writer); break;
 	case JSON_ARRAY:
 		json_begin_array(writer);
 		for (json_items(value, &it); json_next(&it);)
-			write_normal(it.value, writer);
+			fingerprint_write_normal(it.value, writer);
 		json_end_array(writer);
 		break;
-	case JSON_NUMBER: write_normal_number(value, writer); break;
+	case JSON_NUMBER: fingerprint_write_normal_number(value, writer); break;
 	default:
 		if (json_source(value, &text, &length))
 			json_write_raw(writer, text, length);
 	}
 }
 
-static void write_json(const char *text, struct json_writer *writer)
+static void fingerprint_write_json(const char *text, struct json_writer *writer)
 {
 	json_document *document CLEANUP_JSON = NULL;
 	int r = writer->status;
@@ -87,25 +87,25 @@ static void write_json(const char *text, struct json_writer *writer)
 	if (r < 0)
 		writer->status = r;
 	else
-		write_normal(json_root(document), writer);
+		fingerprint_write_normal(json_root(document), writer);
 }
 
-static bool text_asks(const char *text)
+static bool fingerprint_text_asks(const char *text)
 {
 	size_t length = strlen(text);
 	unicode_trim(&text, &length);
 	return length > 0;
 }
 
-static bool json_asks(const char *text)
+static bool fingerprint_json_asks(const char *text)
 {
 	return !text_equal(text, "{}") && !text_equal(text, "[]") && !text_equal(text, "null");
 }
 
-static const char *record_identity(const shipopt_record *record);
-static bool record_asks(const shipopt_record *record);
+static const char *fingerprint_record_identity(const shipopt_record *record);
+static bool fingerprint_record_asks(const shipopt_record *record);
 
-static bool value_asks(const struct record_field *field, const struct record_value *value)
+static bool fingerprint_value_asks(const struct record_field *field, const struct record_value *value)
 {
 	if (field->role == RECORD_ROLE_SERVER || field->role == RECORD_ROLE_IDENTITY ||
 		value->state != SHIPOPT_FIELD_SET)
@@ -114,26 +114,27 @@ static bool value_asks(const struct record_field *field, const struct record_val
 	case RECORD_CODEC_TEXT:
 	case RECORD_CODEC_FLAT:
 	case RECORD_CODEC_COUNTRY:
-	case RECORD_CODEC_DOCUMENT: return text_asks(value->text);
-	case RECORD_CODEC_JSON: return json_asks(value->text);
-	case RECORD_CODEC_CHILD: return record_asks(value->child) || record_identity(value->child);
+	case RECORD_CODEC_DOCUMENT: return fingerprint_text_asks(value->text);
+	case RECORD_CODEC_JSON: return fingerprint_json_asks(value->text);
+	case RECORD_CODEC_CHILD:
+		return fingerprint_record_asks(value->child) || fingerprint_record_identity(value->child);
 	case RECORD_CODEC_LIST: return value->list && value->list->count;
 	default: return true;
 	}
 }
 
-static bool record_asks(const shipopt_record *record)
+static bool fingerprint_record_asks(const shipopt_record *record)
 {
 	for (size_t i = 0; i < record->kind->field_count; i++)
-		if (value_asks(&record->kind->fields[i], &record->values[i]))
+		if (fingerprint_value_asks(&record->kind->fields[i], &record->values[i]))
 			return true;
 	return false;
 }
 
 /* The id, where the record is nothing but its id. */
-static const char *record_identity(const shipopt_record *record)
+static const char *fingerprint_record_identity(const shipopt_record *record)
 {
-	if (record_asks(record))
+	if (fingerprint_record_asks(record))
 		return NULL;
 	for (size_t i = 0; i < record->kind->field_count; i++)
 		if (record->kind->fields[i].role == RECORD_ROLE_IDENTITY)
@@ -145,63 +146,64 @@ const struct record_field *record_find_wish(const shipopt_record *record)
 {
 	for (size_t i = 0; i < record->kind->field_count; i++)
 		if (record->kind->fields[i].role == RECORD_ROLE_WISH &&
-			value_asks(&record->kind->fields[i], &record->values[i]))
+			fingerprint_value_asks(&record->kind->fields[i], &record->values[i]))
 			return &record->kind->fields[i];
 	return NULL;
 }
 
 bool record_is_reference(const shipopt_record *record)
 {
-	return record && record_identity(record) != NULL;
+	return record && fingerprint_record_identity(record) != NULL;
 }
 
-static void write_record(const shipopt_record *record, bool nested, struct json_writer *writer);
+static void fingerprint_write_record(const shipopt_record *record, bool nested, struct json_writer *writer);
 
-static void write_trimmed(const char *text, struct json_writer *writer)
+static void fingerprint_write_trimmed(const char *text, struct json_writer *writer)
 {
 	size_t length = strlen(text);
 	unicode_trim(&text, &length);
 	json_write_bytes(writer, text, length);
 }
 
-static void write_value(const struct record_field *field, const struct record_value *value, struct json_writer *writer)
+static void fingerprint_write_value(const struct record_field *field, const struct record_value *value,
+	struct json_writer *writer)
 {
 	switch ((enum record_codec)field->codec) {
 	case RECORD_CODEC_TEXT:
 	case RECORD_CODEC_FLAT:
 	case RECORD_CODEC_COUNTRY:
-	case RECORD_CODEC_DOCUMENT: write_trimmed(value->text, writer); break;
+	case RECORD_CODEC_DOCUMENT: fingerprint_write_trimmed(value->text, writer); break;
 	case RECORD_CODEC_INTEGER:
 	case RECORD_CODEC_TIME: json_write_i64(writer, value->number); break;
 	case RECORD_CODEC_DECIMAL:
 	case RECORD_CODEC_MONEY: json_write_decimal(writer, value->number); break;
 	case RECORD_CODEC_BOOLEAN: json_write_bool(writer, value->number != 0); break;
-	case RECORD_CODEC_JSON: write_json(value->text, writer); break;
-	case RECORD_CODEC_CHILD: write_record(value->child, true, writer); break;
+	case RECORD_CODEC_JSON: fingerprint_write_json(value->text, writer); break;
+	case RECORD_CODEC_CHILD: fingerprint_write_record(value->child, true, writer); break;
 	case RECORD_CODEC_LIST:
 		json_begin_array(writer);
 		for (size_t i = 0; i < value->list->count; i++)
-			write_record(value->list->items[i], true, writer);
+			fingerprint_write_record(value->list->items[i], true, writer);
 		json_end_array(writer);
 		break;
 	}
 }
 
-static void write_record(const shipopt_record *record, bool nested, struct json_writer *writer)
+static void fingerprint_write_record(const shipopt_record *record, bool nested, struct json_writer *writer)
 {
-	const char *identity = nested ? record_identity(record) : NULL;
+	const char *identity = nested ? fingerprint_record_identity(record) : NULL;
 	if (identity) {
-		write_trimmed(identity, writer);
+		fingerprint_write_trimmed(identity, writer);
 		return;
 	}
 	json_begin_object(writer);
 	for (size_t i = 0; i < record->kind->field_count; i++) {
 		char number[8];
-		if (!value_asks(&record->kind->fields[i], &record->values[i]))
+		if (!fingerprint_value_asks(&record->kind->fields[i], &record->values[i]))
 			continue;
 		snprintf(number, sizeof(number), "%d", record->kind->fields[i].number);
 		json_write_key(writer, number);
-		write_value(&record->kind->fields[i], &record->values[i], writer);
+		fingerprint_write_value(&record->kind->fields[i], &record->values[i], writer);
 	}
 	json_end_object(writer);
 }
@@ -216,7 +218,7 @@ int record_fingerprint(const shipopt_record *record, char ret_hex[HASH_HEX_SIZE]
 	int r = buffer_append_text(&buffer, FINGERPRINT_FORM);
 	json_writer_init(&writer, &buffer);
 	if (r == 0) {
-		write_record(record, false, &writer);
+		fingerprint_write_record(record, false, &writer);
 		r = json_writer_finish(&writer);
 	}
 	if (r == 0)
@@ -231,9 +233,9 @@ struct difference {
 	int count;
 };
 
-static int compare_records(struct difference *difference, const shipopt_record *a, const shipopt_record *b);
+static int fingerprint_compare_records(struct difference *difference, const shipopt_record *a, const shipopt_record *b);
 
-static int name_difference(struct difference *difference)
+static int fingerprint_name_difference(struct difference *difference)
 {
 	int r = 0;
 	if (difference->count++)
@@ -244,7 +246,7 @@ static int name_difference(struct difference *difference)
 }
 
 /* 1 if both normal forms are the same. */
-static int values_are_equal(const struct record_field *field, const struct record_value *a,
+static int fingerprint_values_are_equal(const struct record_field *field, const struct record_value *a,
 	const struct record_value *b)
 {
 	const struct record_value *values[2] = {a, b};
@@ -254,7 +256,7 @@ static int values_are_equal(const struct record_field *field, const struct recor
 		struct json_writer writer;
 		buffer_init(&buffers[i], BUFFER_LIMIT_DEFAULT);
 		json_writer_init(&writer, &buffers[i]);
-		write_value(field, values[i], &writer);
+		fingerprint_write_value(field, values[i], &writer);
 		if (writer.status < 0)
 			r = writer.status;
 	}
@@ -266,49 +268,51 @@ static int values_are_equal(const struct record_field *field, const struct recor
 	return r;
 }
 
-static int compare_lists(struct difference *difference, const struct record_list *a, const struct record_list *b)
+static int fingerprint_compare_lists(struct difference *difference, const struct record_list *a,
+	const struct record_list *b)
 {
 	int r = 0;
 	size_t length = difference->path.length;
 	if (a->count != b->count)
-		return name_difference(difference);
+		return fingerprint_name_difference(difference);
 	for (size_t i = 0; i < a->count && r == 0; i++) {
 		r = buffer_append_format(&difference->path, "[%zu]", i);
 		if (r == 0)
-			r = compare_records(difference, a->items[i], b->items[i]);
+			r = fingerprint_compare_records(difference, a->items[i], b->items[i]);
 		difference->path.length = length;
 	}
 	return r;
 }
 
-static int compare_values(struct difference *difference, const struct record_field *field, const struct record_value *a,
-	const struct record_value *b)
+static int fingerprint_compare_values(struct difference *difference, const struct record_field *field,
+	const struct record_value *a, const struct record_value *b)
 {
-	bool asked = value_asks(field, a);
-	if (asked != value_asks(field, b))
-		return name_difference(difference);
+	bool asked = fingerprint_value_asks(field, a);
+	if (asked != fingerprint_value_asks(field, b))
+		return fingerprint_name_difference(difference);
 	if (!asked)
 		return 0;
 	if (field->codec == RECORD_CODEC_CHILD)
-		return compare_records(difference, a->child, b->child);
+		return fingerprint_compare_records(difference, a->child, b->child);
 	if (field->codec == RECORD_CODEC_LIST)
-		return compare_lists(difference, a->list, b->list);
-	int equal = values_are_equal(field, a, b);
-	return equal < 0 ? equal : equal ? 0 : name_difference(difference);
+		return fingerprint_compare_lists(difference, a->list, b->list);
+	int equal = fingerprint_values_are_equal(field, a, b);
+	return equal < 0 ? equal : equal ? 0 : fingerprint_name_difference(difference);
 }
 
-static int compare_records(struct difference *difference, const shipopt_record *a, const shipopt_record *b)
+static int fingerprint_compare_records(struct difference *difference, const shipopt_record *a, const shipopt_record *b)
 {
 	size_t length = difference->path.length;
-	const char *left = length ? record_identity(a) : NULL, *right = length ? record_identity(b) : NULL;
+	const char *left = length ? fingerprint_record_identity(a) : NULL,
+		   *right = length ? fingerprint_record_identity(b) : NULL;
 	if (left || right)
-		return text_equal(left, right) ? 0 : name_difference(difference);
+		return text_equal(left, right) ? 0 : fingerprint_name_difference(difference);
 	int r = 0;
 	for (size_t i = 0; i < a->kind->field_count && r == 0; i++) {
 		const struct record_field *field = &a->kind->fields[i];
 		r = buffer_append_format(&difference->path, "%s%s", length ? "." : "", field->key);
 		if (r == 0)
-			r = compare_values(difference, field, &a->values[i], &b->values[i]);
+			r = fingerprint_compare_values(difference, field, &a->values[i], &b->values[i]);
 		difference->path.length = length;
 	}
 	return r;
@@ -320,7 +324,7 @@ int record_differences(const shipopt_record *a, const shipopt_record *b, struct 
 		return SHIPOPT_EINVAL;
 	struct difference difference = {.names = names};
 	buffer_init(&difference.path, PATH_SIZE_MAX);
-	int r = compare_records(&difference, a, b);
+	int r = fingerprint_compare_records(&difference, a, b);
 	buffer_done(&difference.path);
 	return r < 0 ? r : difference.count;
 }

@@ -29,14 +29,14 @@ int shipopt_record_new(int kind, shipopt_record **ret_record)
 	return found && ret_record ? record_new_sized(found, 0, ret_record, NULL) : SHIPOPT_EINVAL;
 }
 
-static void text_free(const shipopt_record *record, char *text)
+static void record_text_free(const shipopt_record *record, char *text)
 {
 	uintptr_t begin = (uintptr_t)&record->values[record->kind->field_count], at = (uintptr_t)text;
 	if (at < begin || at >= begin + record->texts_size)
 		mem_free(text);
 }
 
-static void list_free(struct record_list *list)
+static void record_list_free(struct record_list *list)
 {
 	for (size_t i = 0; list && i < list->count; i++)
 		shipopt_record_free(list->items[i]);
@@ -47,12 +47,12 @@ void record_value_clear(shipopt_record *record, struct record_value *value, cons
 {
 	switch (record_codec_type(field->codec)) {
 	case SHIPOPT_TYPE_TEXT:
-	case SHIPOPT_TYPE_JSON: text_free(record, value->text); break;
+	case SHIPOPT_TYPE_JSON: record_text_free(record, value->text); break;
 	case SHIPOPT_TYPE_CHILD: shipopt_record_free(value->child); break;
-	case SHIPOPT_TYPE_LIST: list_free(value->list); break;
+	case SHIPOPT_TYPE_LIST: record_list_free(value->list); break;
 	default: break;
 	}
-	text_free(record, value->source_text);
+	record_text_free(record, value->source_text);
 	*value = (struct record_value){.changed = value->changed};
 }
 
@@ -116,28 +116,29 @@ void shipopt_record_mark_unchanged(shipopt_record *record)
 }
 
 /* Appends to a path of `length` bytes; returns its new length. */
-static size_t path_add(char path[RECORD_PATH_SIZE], size_t length, const char *separator, const char *name)
+static size_t record_path_add(char path[RECORD_PATH_SIZE], size_t length, const char *separator, const char *name)
 {
 	size_t room = RECORD_PATH_SIZE - length;
 	int wanted = snprintf(path + length, room, "%s%s", separator, name);
 	return length + MIN((size_t)MAX(wanted, 0), room - 1);
 }
 
-static size_t find_dropped(const shipopt_record *record, char path[RECORD_PATH_SIZE], size_t length)
+static size_t record_record_find_dropped(const shipopt_record *record, char path[RECORD_PATH_SIZE], size_t length)
 {
 	size_t bytes = 0;
 	for (size_t i = 0; bytes == 0 && i < record->kind->field_count; i++) {
 		const struct record_value *value = &record->values[i];
 		int codec = record->kind->fields[i].codec;
-		size_t end = path_add(path, length, length ? "." : "", record->kind->fields[i].key);
+		size_t end = record_path_add(path, length, length ? "." : "", record->kind->fields[i].key);
 		bytes = value->dropped_bytes;
 		if (codec == RECORD_CODEC_CHILD && value->child)
-			bytes = find_dropped(value->child, path, end);
+			bytes = record_record_find_dropped(value->child, path, end);
 		for (size_t j = 0; codec == RECORD_CODEC_LIST && value->list && bytes == 0 && j < value->list->count;
 			j++) {
 			char index[24];
 			snprintf(index, sizeof(index), "[%zu]", j);
-			bytes = find_dropped(value->list->items[j], path, path_add(path, end, "", index));
+			bytes = record_record_find_dropped(value->list->items[j], path,
+				record_path_add(path, end, "", index));
 		}
 	}
 	return bytes;
@@ -146,24 +147,24 @@ static size_t find_dropped(const shipopt_record *record, char path[RECORD_PATH_S
 size_t record_find_dropped(const shipopt_record *record, char ret_path[RECORD_PATH_SIZE])
 {
 	char path[RECORD_PATH_SIZE];
-	size_t bytes = record ? find_dropped(record, path, 0) : 0;
+	size_t bytes = record ? record_record_find_dropped(record, path, 0) : 0;
 	if (bytes)
 		memcpy(ret_path, path, sizeof(path));
 	return bytes;
 }
 
-static bool field_has_text(const struct record_field *field)
+static bool record_field_has_text(const struct record_field *field)
 {
 	int type = record_codec_type(field->codec);
 	return type == SHIPOPT_TYPE_TEXT || type == SHIPOPT_TYPE_JSON;
 }
 
-static size_t texts_size(const shipopt_record *record)
+static size_t record_texts_size(const shipopt_record *record)
 {
 	size_t size = 0;
 	for (size_t i = 0; i < record->kind->field_count; i++) {
 		const struct record_value *value = &record->values[i];
-		if (field_has_text(&record->kind->fields[i]) && value->text)
+		if (record_field_has_text(&record->kind->fields[i]) && value->text)
 			size += strlen(value->text) + 1;
 		if (value->source_text)
 			size += strlen(value->source_text) + 1;
@@ -171,7 +172,7 @@ static size_t texts_size(const shipopt_record *record)
 	return size;
 }
 
-static char *text_place(char **cursor, const char *text)
+static char *record_text_place(char **cursor, const char *text)
 {
 	if (!text)
 		return NULL;
@@ -181,7 +182,7 @@ static char *text_place(char **cursor, const char *text)
 	return place;
 }
 
-static int list_copy(const struct record_list *list, struct record_value *ret_value)
+static int record_list_copy(const struct record_list *list, struct record_value *ret_value)
 {
 	for (size_t i = 0; list && i < list->count; i++) {
 		shipopt_record *item CLEANUP_RECORD = NULL;
@@ -195,7 +196,7 @@ static int list_copy(const struct record_list *list, struct record_value *ret_va
 	return 0;
 }
 
-static int value_copy(const struct record_value *from, const struct record_field *field, struct record_value *to,
+static int record_value_copy(const struct record_value *from, const struct record_field *field, struct record_value *to,
 	char **cursor)
 {
 	int r = 0;
@@ -204,12 +205,12 @@ static int value_copy(const struct record_value *from, const struct record_field
 	if (field->codec == RECORD_CODEC_CHILD)
 		r = from->child ? shipopt_record_copy(from->child, &to->child) : 0;
 	else if (field->codec == RECORD_CODEC_LIST)
-		r = list_copy(from->list, to);
-	else if (field_has_text(field))
-		to->text = text_place(cursor, from->text);
+		r = record_list_copy(from->list, to);
+	else if (record_field_has_text(field))
+		to->text = record_text_place(cursor, from->text);
 	else
 		to->number = from->number;
-	to->source_text = text_place(cursor, from->source_text);
+	to->source_text = record_text_place(cursor, from->source_text);
 	to->state = from->state;
 	return r;
 }
@@ -220,9 +221,9 @@ int shipopt_record_copy(const shipopt_record *record, shipopt_record **ret_copy)
 	char *cursor;
 	if (!record || !ret_copy)
 		return SHIPOPT_EINVAL;
-	int r = record_new_sized(record->kind, texts_size(record), &copy, &cursor);
+	int r = record_new_sized(record->kind, record_texts_size(record), &copy, &cursor);
 	for (size_t i = 0; r == 0 && i < record->kind->field_count; i++)
-		r = value_copy(&record->values[i], &record->kind->fields[i], &copy->values[i], &cursor);
+		r = record_value_copy(&record->values[i], &record->kind->fields[i], &copy->values[i], &cursor);
 	if (r < 0)
 		return r;
 	if (record->source && !(copy->source = mem_copy_text(record->source)))

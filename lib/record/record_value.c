@@ -35,7 +35,7 @@ static struct record_value *value_renew(shipopt_record *record, int field, int s
 	return value;
 }
 
-static int set_copy(shipopt_record *record, int field, int type, const char *text)
+static int record_value_set_copy(shipopt_record *record, int field, int type, const char *text)
 {
 	const struct record_value *value;
 	size_t length;
@@ -58,7 +58,7 @@ static int set_copy(shipopt_record *record, int field, int type, const char *tex
 
 int shipopt_record_set_text(shipopt_record *record, int field, const char *text)
 {
-	return set_copy(record, field, SHIPOPT_TYPE_TEXT, text);
+	return record_value_set_copy(record, field, SHIPOPT_TYPE_TEXT, text);
 }
 
 void record_compact_json(char *json)
@@ -91,13 +91,13 @@ int shipopt_record_set_json(shipopt_record *record, int field, const char *json)
 		return SHIPOPT_ETOOLARGE;
 	r = json_document_parse(json, strlen(json), &document, NULL);
 	if (r == 0)
-		r = set_copy(record, field, SHIPOPT_TYPE_JSON, json);
+		r = record_value_set_copy(record, field, SHIPOPT_TYPE_JSON, json);
 	if (r == 0)
 		record_compact_json(record->values[field - 1].text);
 	return r;
 }
 
-static int set_number(shipopt_record *record, int field, int type, int64_t number)
+static int record_value_set_number(shipopt_record *record, int field, int type, int64_t number)
 {
 	const struct record_value *value;
 	int r = record_value_find(record, field, type, &value);
@@ -106,49 +106,49 @@ static int set_number(shipopt_record *record, int field, int type, int64_t numbe
 	return r;
 }
 
-static int set_number_text(shipopt_record *record, int field, int type, const char *text)
+static int record_value_set_number_text(shipopt_record *record, int field, int type, const char *text)
 {
 	const struct record_value *value;
 	int64_t number;
 	int r = record_value_find(record, field, type, &value);
 	if (r == 0)
 		r = text ? decimal_parse(text, strlen(text), &number) : SHIPOPT_EINVAL;
-	return r < 0 ? r : set_number(record, field, type, number);
+	return r < 0 ? r : record_value_set_number(record, field, type, number);
 }
 
 int shipopt_record_set_int(shipopt_record *record, int field, int64_t value)
 {
-	return set_number(record, field, SHIPOPT_TYPE_INTEGER, value);
+	return record_value_set_number(record, field, SHIPOPT_TYPE_INTEGER, value);
 }
 
 int shipopt_record_set_decimal(shipopt_record *record, int field, int64_t millionths)
 {
-	return set_number(record, field, SHIPOPT_TYPE_DECIMAL, millionths);
+	return record_value_set_number(record, field, SHIPOPT_TYPE_DECIMAL, millionths);
 }
 
 int shipopt_record_set_decimal_text(shipopt_record *record, int field, const char *text)
 {
-	return set_number_text(record, field, SHIPOPT_TYPE_DECIMAL, text);
+	return record_value_set_number_text(record, field, SHIPOPT_TYPE_DECIMAL, text);
 }
 
 int shipopt_record_set_money(shipopt_record *record, int field, int64_t millionths)
 {
-	return set_number(record, field, SHIPOPT_TYPE_MONEY, millionths);
+	return record_value_set_number(record, field, SHIPOPT_TYPE_MONEY, millionths);
 }
 
 int shipopt_record_set_money_text(shipopt_record *record, int field, const char *text)
 {
-	return set_number_text(record, field, SHIPOPT_TYPE_MONEY, text);
+	return record_value_set_number_text(record, field, SHIPOPT_TYPE_MONEY, text);
 }
 
 int shipopt_record_set_time_ms(shipopt_record *record, int field, int64_t unix_ms)
 {
-	return set_number(record, field, SHIPOPT_TYPE_TIME, unix_ms);
+	return record_value_set_number(record, field, SHIPOPT_TYPE_TIME, unix_ms);
 }
 
 int shipopt_record_set_bool(shipopt_record *record, int field, int value)
 {
-	return set_number(record, field, SHIPOPT_TYPE_BOOLEAN, value != 0);
+	return record_value_set_number(record, field, SHIPOPT_TYPE_BOOLEAN, value != 0);
 }
 
 int shipopt_record_set_null(shipopt_record *record, int field)
@@ -170,7 +170,7 @@ int shipopt_record_clear(shipopt_record *record, int field)
 }
 
 /* That `child` may stand in `field`. */
-static int check_child(const shipopt_record *record, int field, int type, const shipopt_record *child)
+static int record_value_check_child(const shipopt_record *record, int field, int type, const shipopt_record *child)
 {
 	const struct record_value *value;
 	int r = record_value_find(record, field, type, &value);
@@ -183,7 +183,7 @@ static int check_child(const shipopt_record *record, int field, int type, const 
 
 int shipopt_record_set_child(shipopt_record *record, int field, shipopt_record *child)
 {
-	int r = check_child(record, field, SHIPOPT_TYPE_CHILD, child);
+	int r = record_value_check_child(record, field, SHIPOPT_TYPE_CHILD, child);
 	if (r == 0 && record->values[field - 1].child != child)
 		value_renew(record, field, SHIPOPT_FIELD_SET)->child = child;
 	return r;
@@ -191,7 +191,7 @@ int shipopt_record_set_child(shipopt_record *record, int field, shipopt_record *
 
 int shipopt_record_append(shipopt_record *record, int field, shipopt_record *item)
 {
-	int r = check_child(record, field, SHIPOPT_TYPE_LIST, item);
+	int r = record_value_check_child(record, field, SHIPOPT_TYPE_LIST, item);
 	if (r == 0)
 		r = record_list_append(&record->values[field - 1], item);
 	if (r == 0)
@@ -232,32 +232,33 @@ int shipopt_record_make_item(shipopt_record *record, int field, shipopt_record *
 }
 
 /* 1 with the value if the field is set. */
-static int find_set(const shipopt_record *record, int field, int type, const struct record_value **ret_value)
+static int record_value_find_set(const shipopt_record *record, int field, int type,
+	const struct record_value **ret_value)
 {
 	int r = record_value_find(record, field, type, ret_value);
 	return r < 0 ? r : (*ret_value)->state == SHIPOPT_FIELD_SET;
 }
 
 /* The same for a getter, which needs a place for what it finds. */
-static int get_value(const shipopt_record *record, int field, int type, const void *output,
+static int record_value_get_value(const shipopt_record *record, int field, int type, const void *output,
 	const struct record_value **ret_value)
 {
-	return output ? find_set(record, field, type, ret_value) : SHIPOPT_EINVAL;
+	return output ? record_value_find_set(record, field, type, ret_value) : SHIPOPT_EINVAL;
 }
 
-static int get_text(const shipopt_record *record, int field, int type, const char **ret_text)
+static int record_value_get_text(const shipopt_record *record, int field, int type, const char **ret_text)
 {
 	const struct record_value *value;
-	int r = get_value(record, field, type, ret_text, &value);
+	int r = record_value_get_value(record, field, type, ret_text, &value);
 	if (r == 1)
 		*ret_text = value->text;
 	return r;
 }
 
-static int get_number(const shipopt_record *record, int field, int type, int64_t *ret_number)
+static int record_value_get_number(const shipopt_record *record, int field, int type, int64_t *ret_number)
 {
 	const struct record_value *value;
-	int r = get_value(record, field, type, ret_number, &value);
+	int r = record_value_get_value(record, field, type, ret_number, &value);
 	if (r == 1)
 		*ret_number = value->number;
 	return r;
@@ -265,44 +266,44 @@ static int get_number(const shipopt_record *record, int field, int type, int64_t
 
 int shipopt_record_get_text(const shipopt_record *record, int field, const char **ret_text)
 {
-	return get_text(record, field, SHIPOPT_TYPE_TEXT, ret_text);
+	return record_value_get_text(record, field, SHIPOPT_TYPE_TEXT, ret_text);
 }
 
 int shipopt_record_get_json(const shipopt_record *record, int field, const char **ret_json)
 {
-	return get_text(record, field, SHIPOPT_TYPE_JSON, ret_json);
+	return record_value_get_text(record, field, SHIPOPT_TYPE_JSON, ret_json);
 }
 
 int shipopt_record_get_int(const shipopt_record *record, int field, int64_t *ret_value)
 {
-	return get_number(record, field, SHIPOPT_TYPE_INTEGER, ret_value);
+	return record_value_get_number(record, field, SHIPOPT_TYPE_INTEGER, ret_value);
 }
 
 int shipopt_record_get_decimal(const shipopt_record *record, int field, int64_t *ret_millionths)
 {
-	return get_number(record, field, SHIPOPT_TYPE_DECIMAL, ret_millionths);
+	return record_value_get_number(record, field, SHIPOPT_TYPE_DECIMAL, ret_millionths);
 }
 
 int shipopt_record_get_money(const shipopt_record *record, int field, int64_t *ret_millionths)
 {
-	return get_number(record, field, SHIPOPT_TYPE_MONEY, ret_millionths);
+	return record_value_get_number(record, field, SHIPOPT_TYPE_MONEY, ret_millionths);
 }
 
 int shipopt_record_get_time_ms(const shipopt_record *record, int field, int64_t *ret_unix_ms)
 {
-	return get_number(record, field, SHIPOPT_TYPE_TIME, ret_unix_ms);
+	return record_value_get_number(record, field, SHIPOPT_TYPE_TIME, ret_unix_ms);
 }
 
 int shipopt_record_get_bool(const shipopt_record *record, int field, int *ret_value)
 {
 	int64_t number;
-	int r = ret_value ? get_number(record, field, SHIPOPT_TYPE_BOOLEAN, &number) : SHIPOPT_EINVAL;
+	int r = ret_value ? record_value_get_number(record, field, SHIPOPT_TYPE_BOOLEAN, &number) : SHIPOPT_EINVAL;
 	if (r == 1)
 		*ret_value = (int)number;
 	return r;
 }
 
-static bool type_has_source_text(int type)
+static bool record_value_type_has_source_text(int type)
 {
 	return type == SHIPOPT_TYPE_DECIMAL || type == SHIPOPT_TYPE_MONEY || type == SHIPOPT_TYPE_TIME;
 }
@@ -313,7 +314,7 @@ int shipopt_record_get_source_text(const shipopt_record *record, int field, cons
 	int r = ret_text ? record_value_find(record, field, 0, &value) : SHIPOPT_EINVAL;
 	if (r < 0)
 		return r;
-	if (!type_has_source_text(record_codec_type(record->kind->fields[field - 1].codec)))
+	if (!record_value_type_has_source_text(record_codec_type(record->kind->fields[field - 1].codec)))
 		return SHIPOPT_ETYPE;
 	if (!value->source_text)
 		return 0;
@@ -324,7 +325,7 @@ int shipopt_record_get_source_text(const shipopt_record *record, int field, cons
 int shipopt_record_get_child(const shipopt_record *record, int field, const shipopt_record **ret_child)
 {
 	const struct record_value *value;
-	int r = get_value(record, field, SHIPOPT_TYPE_CHILD, ret_child, &value);
+	int r = record_value_get_value(record, field, SHIPOPT_TYPE_CHILD, ret_child, &value);
 	if (r == 1)
 		*ret_child = value->child;
 	return r;
@@ -333,14 +334,14 @@ int shipopt_record_get_child(const shipopt_record *record, int field, const ship
 size_t shipopt_record_count(const shipopt_record *record, int field)
 {
 	const struct record_value *value;
-	int r = find_set(record, field, SHIPOPT_TYPE_LIST, &value);
+	int r = record_value_find_set(record, field, SHIPOPT_TYPE_LIST, &value);
 	return r == 1 && value->list ? value->list->count : 0;
 }
 
 int shipopt_record_get_item(const shipopt_record *record, int field, size_t index, const shipopt_record **ret_item)
 {
 	const struct record_value *value;
-	int r = get_value(record, field, SHIPOPT_TYPE_LIST, ret_item, &value);
+	int r = record_value_get_value(record, field, SHIPOPT_TYPE_LIST, ret_item, &value);
 	if (r != 1)
 		return r;
 	if (!value->list || index >= value->list->count)
@@ -360,10 +361,11 @@ const char *shipopt_record_text(const shipopt_record *record, int field)
 int64_t shipopt_record_number(const shipopt_record *record, int field, int64_t absent)
 {
 	const struct record_value *value;
-	if (find_set(record, field, 0, &value) != 1)
+	if (record_value_find_set(record, field, 0, &value) != 1)
 		return absent;
 	int type = record_codec_type(record->kind->fields[field - 1].codec);
-	bool numeric = type_has_source_text(type) || type == SHIPOPT_TYPE_INTEGER || type == SHIPOPT_TYPE_BOOLEAN;
+	bool numeric =
+		record_value_type_has_source_text(type) || type == SHIPOPT_TYPE_INTEGER || type == SHIPOPT_TYPE_BOOLEAN;
 	return numeric ? value->number : absent;
 }
 

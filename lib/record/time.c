@@ -25,7 +25,7 @@ struct cursor {
 
 /* Years are counted from March, so that the leap day is a year's last: with that, the days before a month are a
  * linear formula (Richards, "Calendars", in the Explanatory Supplement to the Astronomical Almanac). */
-static int64_t days_from_date(int year, int month, int day)
+static int64_t time_days_from_date(int year, int month, int day)
 {
 	int y = month > 2 ? year : year - 1;
 	int era = (y >= 0 ? y : y - 399) / 400;
@@ -35,7 +35,7 @@ static int64_t days_from_date(int year, int month, int day)
 	return (int64_t)era * DAYS_PER_ERA + day_of_era - DAYS_TO_1970;
 }
 
-static void date_from_days(int64_t days, struct fields *fields)
+static void time_date_from_days(int64_t days, struct fields *fields)
 {
 	days += DAYS_TO_1970;
 	int era = (int)((days >= 0 ? days : days - (DAYS_PER_ERA - 1)) / DAYS_PER_ERA);
@@ -48,14 +48,14 @@ static void date_from_days(int64_t days, struct fields *fields)
 	fields->year = era * 400 + year_of_era + (fields->month <= 2);
 }
 
-static int days_in_month(int year, int month)
+static int time_days_in_month(int year, int month)
 {
 	static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 	return days[month - 1] + (month == 2 && leap);
 }
 
-static bool skip(struct cursor *cursor, char c)
+static bool time_skip(struct cursor *cursor, char c)
 {
 	if (cursor->p == cursor->end || *cursor->p != c)
 		return false;
@@ -63,7 +63,7 @@ static bool skip(struct cursor *cursor, char c)
 	return true;
 }
 
-static bool digits(struct cursor *cursor, int count, int *ret_value)
+static bool time_digits(struct cursor *cursor, int count, int *ret_value)
 {
 	int value = 0;
 	if (cursor->end - cursor->p < count)
@@ -77,53 +77,56 @@ static bool digits(struct cursor *cursor, int count, int *ret_value)
 	return true;
 }
 
-static bool parse_clock(struct cursor *cursor, struct fields *fields)
+static bool time_parse_clock(struct cursor *cursor, struct fields *fields)
 {
-	if (!digits(cursor, 2, &fields->hour) || !skip(cursor, ':') || !digits(cursor, 2, &fields->minute) ||
-		!skip(cursor, ':') || !digits(cursor, 2, &fields->second))
+	if (!time_digits(cursor, 2, &fields->hour) || !time_skip(cursor, ':') ||
+		!time_digits(cursor, 2, &fields->minute) || !time_skip(cursor, ':') ||
+		!time_digits(cursor, 2, &fields->second))
 		return false;
-	if (!skip(cursor, '.'))
+	if (!time_skip(cursor, '.'))
 		return true;
 	int scale = 100, digit;
-	if (!digits(cursor, 1, &digit))
+	if (!time_digits(cursor, 1, &digit))
 		return false;
 	do {
 		fields->ms += digit * scale;
 		scale /= 10;
-	} while (digits(cursor, 1, &digit));
+	} while (time_digits(cursor, 1, &digit));
 	return true;
 }
 
 /* "+02:00", "+0200". */
-static bool parse_offset(struct cursor *cursor, struct fields *fields)
+static bool time_parse_offset(struct cursor *cursor, struct fields *fields)
 {
-	int sign = skip(cursor, '+') ? 1 : skip(cursor, '-') ? -1 : 0, hours, minutes;
-	if (!sign || !digits(cursor, 2, &hours))
+	int sign = time_skip(cursor, '+') ? 1 : time_skip(cursor, '-') ? -1 : 0, hours, minutes;
+	if (!sign || !time_digits(cursor, 2, &hours))
 		return false;
-	skip(cursor, ':');
-	if (!digits(cursor, 2, &minutes) || hours > 23 || minutes > 59)
+	time_skip(cursor, ':');
+	if (!time_digits(cursor, 2, &minutes) || hours > 23 || minutes > 59)
 		return false;
 	fields->offset_minutes = sign * (hours * 60 + minutes);
 	return true;
 }
 
-static bool parse_rfc3339(struct cursor cursor, struct fields *fields)
+static bool time_parse_rfc3339(struct cursor cursor, struct fields *fields)
 {
-	if (!digits(&cursor, 4, &fields->year) || !skip(&cursor, '-') || !digits(&cursor, 2, &fields->month) ||
-		!skip(&cursor, '-') || !digits(&cursor, 2, &fields->day))
+	if (!time_digits(&cursor, 4, &fields->year) || !time_skip(&cursor, '-') ||
+		!time_digits(&cursor, 2, &fields->month) || !time_skip(&cursor, '-') ||
+		!time_digits(&cursor, 2, &fields->day))
 		return false;
 	if (cursor.p == cursor.end)
 		return true;
-	if (!skip(&cursor, 'T') && !skip(&cursor, 't') && !skip(&cursor, ' '))
+	if (!time_skip(&cursor, 'T') && !time_skip(&cursor, 't') && !time_skip(&cursor, ' '))
 		return false;
-	if (!parse_clock(&cursor, fields))
+	if (!time_parse_clock(&cursor, fields))
 		return false;
-	if (cursor.p < cursor.end && !skip(&cursor, 'Z') && !skip(&cursor, 'z') && !parse_offset(&cursor, fields))
+	if (cursor.p < cursor.end && !time_skip(&cursor, 'Z') && !time_skip(&cursor, 'z') &&
+		!time_parse_offset(&cursor, fields))
 		return false;
 	return cursor.p == cursor.end;
 }
 
-static bool parse_month_name(struct cursor *cursor, struct fields *fields)
+static bool time_parse_month_name(struct cursor *cursor, struct fields *fields)
 {
 	static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	if (cursor->end - cursor->p < 3)
@@ -138,7 +141,7 @@ static bool parse_month_name(struct cursor *cursor, struct fields *fields)
 	return false;
 }
 
-static bool parse_zone_name(struct cursor *cursor)
+static bool time_parse_zone_name(struct cursor *cursor)
 {
 	static const char *const names[] = {"GMT", "UTC", "UT", "Z"};
 	size_t left = (size_t)(cursor->end - cursor->p);
@@ -151,23 +154,24 @@ static bool parse_zone_name(struct cursor *cursor)
 	return false;
 }
 
-static bool parse_rfc1123(struct cursor cursor, struct fields *fields)
+static bool time_parse_rfc1123(struct cursor cursor, struct fields *fields)
 {
 	const char *comma = memchr(cursor.p, ',', (size_t)(cursor.end - cursor.p));
 	if (!comma || comma - cursor.p != 3)
 		return false;
 	cursor.p = comma + 1;
-	if (!skip(&cursor, ' ') || !digits(&cursor, 2, &fields->day) || !skip(&cursor, ' ') ||
-		!parse_month_name(&cursor, fields) || !skip(&cursor, ' ') || !digits(&cursor, 4, &fields->year) ||
-		!skip(&cursor, ' ') || !parse_clock(&cursor, fields) || !skip(&cursor, ' '))
+	if (!time_skip(&cursor, ' ') || !time_digits(&cursor, 2, &fields->day) || !time_skip(&cursor, ' ') ||
+		!time_parse_month_name(&cursor, fields) || !time_skip(&cursor, ' ') ||
+		!time_digits(&cursor, 4, &fields->year) || !time_skip(&cursor, ' ') ||
+		!time_parse_clock(&cursor, fields) || !time_skip(&cursor, ' '))
 		return false;
-	return (parse_offset(&cursor, fields) || parse_zone_name(&cursor)) && cursor.p == cursor.end;
+	return (time_parse_offset(&cursor, fields) || time_parse_zone_name(&cursor)) && cursor.p == cursor.end;
 }
 
-static bool fields_are_valid(const struct fields *fields)
+static bool time_fields_are_valid(const struct fields *fields)
 {
 	return fields->year >= 1 && fields->month >= 1 && fields->month <= 12 && fields->day >= 1 &&
-		fields->day <= days_in_month(fields->year, fields->month) && fields->hour <= 23 &&
+		fields->day <= time_days_in_month(fields->year, fields->month) && fields->hour <= 23 &&
 		fields->minute <= 59 && fields->second <= 60;
 }
 
@@ -176,15 +180,15 @@ int time_parse(const char *text, size_t length, int64_t *ret_unix_ms)
 	text_trim(&text, &length);
 	struct cursor cursor = {text, text + length};
 	struct fields fields = {0};
-	if (!parse_rfc3339(cursor, &fields)) {
+	if (!time_parse_rfc3339(cursor, &fields)) {
 		fields = (struct fields){0};
-		if (!parse_rfc1123(cursor, &fields))
+		if (!time_parse_rfc1123(cursor, &fields))
 			return SHIPOPT_EPARSE;
 	}
-	if (!fields_are_valid(&fields))
+	if (!time_fields_are_valid(&fields))
 		return SHIPOPT_EPARSE;
-	int64_t seconds = days_from_date(fields.year, fields.month, fields.day) * SECONDS_PER_DAY + fields.hour * 3600 +
-		(fields.minute - fields.offset_minutes) * 60 + fields.second;
+	int64_t seconds = time_days_from_date(fields.year, fields.month, fields.day) * SECONDS_PER_DAY +
+		fields.hour * 3600 + (fields.minute - fields.offset_minutes) * 60 + fields.second;
 	*ret_unix_ms = seconds * MS_PER_SECOND + fields.ms;
 	return 0;
 }
@@ -198,8 +202,8 @@ void time_format(int64_t unix_ms, char ret_text[TIME_TEXT_SIZE])
 		days--;
 	}
 	/* Beyond the years 1 to 9999 there is no RFC 3339; such a time can only have been set, and stays within them. */
-	days = MAX(MIN(days, days_from_date(9999, 12, 31)), days_from_date(1, 1, 1));
-	date_from_days(days, &fields);
+	days = MAX(MIN(days, time_days_from_date(9999, 12, 31)), time_days_from_date(1, 1, 1));
+	time_date_from_days(days, &fields);
 	int seconds = (int)(rest / MS_PER_SECOND), ms = (int)(rest % MS_PER_SECOND);
 	int length = snprintf(ret_text, TIME_TEXT_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d", fields.year % 10000,
 		fields.month % 100, fields.day % 100, seconds / 3600 % 100, seconds / 60 % 60, seconds % 60);

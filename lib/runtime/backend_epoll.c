@@ -15,7 +15,8 @@ struct epoll_backend {
 	struct wake wake;
 };
 
-static int control(struct epoll_backend *backend, int operation, struct watch *watch, int fd, unsigned events)
+static int backend_epoll_control(struct epoll_backend *backend, int operation, struct watch *watch, int fd,
+	unsigned events)
 {
 	struct epoll_event event = {.data.ptr = watch};
 	if (events & REACTOR_READ)
@@ -46,8 +47,9 @@ static int epoll_create_backend(struct reactor *reactor, void **ret_backend)
 	int r = wake_open(&backend->wake);
 	if (r == 0) {
 		backend->fd = fault_point() ? -1 : epoll_create1(EPOLL_CLOEXEC);
-		r = backend->fd < 0 ? SHIPOPT_EIO
-				    : control(backend, EPOLL_CTL_ADD, NULL, backend->wake.read_fd, REACTOR_READ);
+		r = backend->fd < 0
+			? SHIPOPT_EIO
+			: backend_epoll_control(backend, EPOLL_CTL_ADD, NULL, backend->wake.read_fd, REACTOR_READ);
 	}
 	if (r < 0) {
 		epoll_destroy(backend);
@@ -59,12 +61,12 @@ static int epoll_create_backend(struct reactor *reactor, void **ret_backend)
 
 static int epoll_add(void *object, struct watch *watch)
 {
-	return control(object, EPOLL_CTL_ADD, watch, watch->fd, watch->events);
+	return backend_epoll_control(object, EPOLL_CTL_ADD, watch, watch->fd, watch->events);
 }
 
 static int epoll_change(void *object, struct watch *watch, unsigned events)
 {
-	return control(object, EPOLL_CTL_MOD, watch, watch->fd, events);
+	return backend_epoll_control(object, EPOLL_CTL_MOD, watch, watch->fd, events);
 }
 
 static void epoll_remove(void *object, struct watch *watch)

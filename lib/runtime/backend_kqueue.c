@@ -18,7 +18,7 @@ struct kqueue_backend {
 	struct wake wake;
 };
 
-static int control(struct kqueue_backend *backend, struct watch *watch, int fd, int filter, int action)
+static int backend_kqueue_control(struct kqueue_backend *backend, struct watch *watch, int fd, int filter, int action)
 {
 	struct kevent change;
 	EV_SET(&change, (uintptr_t)fd, filter, action, 0, 0, (void *)watch);
@@ -27,7 +27,7 @@ static int control(struct kqueue_backend *backend, struct watch *watch, int fd, 
 	return errno == ENOMEM ? SHIPOPT_ENOMEM : SHIPOPT_EIO;
 }
 
-static void forget(struct kqueue_backend *backend, int fd, int filter)
+static void backend_kqueue_forget(struct kqueue_backend *backend, int fd, int filter)
 {
 	struct kevent change;
 	EV_SET(&change, (uintptr_t)fd, filter, EV_DELETE, 0, 0, NULL);
@@ -57,7 +57,7 @@ static int kqueue_create(struct reactor *reactor, void **ret_backend)
 		r = backend->fd < 0 || fcntl(backend->fd, F_SETFD, FD_CLOEXEC) < 0 ? SHIPOPT_EIO : 0;
 	}
 	if (r == 0)
-		r = control(backend, NULL, backend->wake.read_fd, EVFILT_READ, EV_ADD);
+		r = backend_kqueue_control(backend, NULL, backend->wake.read_fd, EVFILT_READ, EV_ADD);
 	if (r < 0) {
 		kqueue_destroy(backend);
 		return r;
@@ -67,37 +67,38 @@ static int kqueue_create(struct reactor *reactor, void **ret_backend)
 }
 
 /* Brings the filters of a descriptor from `before` to `after`; on failure they are as before. */
-static int set_filters(struct kqueue_backend *backend, struct watch *watch, unsigned before, unsigned after)
+static int backend_kqueue_set_filters(struct kqueue_backend *backend, struct watch *watch, unsigned before,
+	unsigned after)
 {
 	unsigned added = after & ~before, removed = before & ~after;
-	int r = added & REACTOR_READ ? control(backend, watch, watch->fd, EVFILT_READ, EV_ADD) : 0;
+	int r = added & REACTOR_READ ? backend_kqueue_control(backend, watch, watch->fd, EVFILT_READ, EV_ADD) : 0;
 	if (r == 0 && (added & REACTOR_WRITE)) {
-		r = control(backend, watch, watch->fd, EVFILT_WRITE, EV_ADD);
+		r = backend_kqueue_control(backend, watch, watch->fd, EVFILT_WRITE, EV_ADD);
 		if (r < 0 && (added & REACTOR_READ))
-			forget(backend, watch->fd, EVFILT_READ);
+			backend_kqueue_forget(backend, watch->fd, EVFILT_READ);
 	}
 	if (r < 0)
 		return r;
 	if (removed & REACTOR_READ)
-		forget(backend, watch->fd, EVFILT_READ);
+		backend_kqueue_forget(backend, watch->fd, EVFILT_READ);
 	if (removed & REACTOR_WRITE)
-		forget(backend, watch->fd, EVFILT_WRITE);
+		backend_kqueue_forget(backend, watch->fd, EVFILT_WRITE);
 	return 0;
 }
 
 static int kqueue_add(void *object, struct watch *watch)
 {
-	return set_filters(object, watch, 0, watch->events);
+	return backend_kqueue_set_filters(object, watch, 0, watch->events);
 }
 
 static int kqueue_change(void *object, struct watch *watch, unsigned events)
 {
-	return set_filters(object, watch, watch->events, events);
+	return backend_kqueue_set_filters(object, watch, watch->events, events);
 }
 
 static void kqueue_remove(void *object, struct watch *watch)
 {
-	set_filters(object, watch, watch->events, 0);
+	backend_kqueue_set_filters(object, watch, watch->events, 0);
 }
 
 static void kqueue_wait(void *object, int64_t timeout_us)

@@ -46,7 +46,8 @@ static void simulated_destroy(void *object)
 	mem_free(backend);
 }
 
-static int descriptor_find(struct simulated_backend *backend, int fd, struct descriptor **ret_descriptor)
+static int backend_simulated_descriptor_find(struct simulated_backend *backend, int fd,
+	struct descriptor **ret_descriptor)
 {
 	if (fd < 0 || fd >= DESCRIPTORS_MAX)
 		return SHIPOPT_EIO;
@@ -66,7 +67,7 @@ static int descriptor_find(struct simulated_backend *backend, int fd, struct des
 static int simulated_add(void *object, struct watch *watch)
 {
 	struct descriptor *descriptor;
-	int r = descriptor_find(object, watch->fd, &descriptor);
+	int r = backend_simulated_descriptor_find(object, watch->fd, &descriptor);
 	if (r < 0)
 		return r;
 	if (descriptor->watch)
@@ -90,7 +91,7 @@ static void simulated_remove(void *object, struct watch *watch)
 	backend->descriptors[watch->fd].events = 0;
 }
 
-static bool take_woken(struct simulated_backend *backend)
+static bool backend_simulated_take_woken(struct simulated_backend *backend)
 {
 	pthread_mutex_lock(&backend->lock);
 	bool woken = backend->woken;
@@ -102,7 +103,7 @@ static bool take_woken(struct simulated_backend *backend)
 static void simulated_wait(void *object, int64_t timeout_us)
 {
 	struct simulated_backend *backend = object;
-	bool found = take_woken(backend);
+	bool found = backend_simulated_take_woken(backend);
 	for (int i = 0; i < backend->count; i++) {
 		struct descriptor *descriptor = &backend->descriptors[i];
 		unsigned ready = descriptor->ready & (descriptor->events | REACTOR_ERROR);
@@ -142,7 +143,7 @@ bool simulated_wait_woken(struct reactor *reactor, int64_t timeout_ms)
 int simulated_set_ready(struct reactor *reactor, int fd, unsigned events)
 {
 	struct descriptor *descriptor;
-	int r = descriptor_find(reactor_backend(reactor), fd, &descriptor);
+	int r = backend_simulated_descriptor_find(reactor_backend(reactor), fd, &descriptor);
 	if (r < 0)
 		return r;
 	descriptor->ready = events;

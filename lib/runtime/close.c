@@ -30,7 +30,7 @@ int runtime_register(shipopt_runtime *runtime, struct runtime_member *member)
 }
 
 /* With the lock held: waits until the close does not call this member on another thread. */
-static void wait_uncalled(shipopt_runtime *runtime, const struct runtime_member *member)
+static void close_wait_uncalled(shipopt_runtime *runtime, const struct runtime_member *member)
 {
 	while (runtime->called == member && !pthread_equal(runtime->called_by, pthread_self()))
 		pthread_cond_wait(&runtime->changed, &runtime->lock);
@@ -39,13 +39,13 @@ static void wait_uncalled(shipopt_runtime *runtime, const struct runtime_member 
 void runtime_unregister(shipopt_runtime *runtime, struct runtime_member *member)
 {
 	pthread_mutex_lock(&runtime->lock);
-	wait_uncalled(runtime, member);
+	close_wait_uncalled(runtime, member);
 	list_remove(&member->node);
 	pthread_mutex_unlock(&runtime->lock);
 }
 
 /* With the lock held, which is given up for the time of the call. */
-static void call_member(shipopt_runtime *runtime, struct runtime_member *member,
+static void close_call_member(shipopt_runtime *runtime, struct runtime_member *member,
 	void (*function)(struct runtime_member *member))
 {
 	if (!function)
@@ -59,7 +59,7 @@ static void call_member(shipopt_runtime *runtime, struct runtime_member *member,
 	pthread_cond_broadcast(&runtime->changed);
 }
 
-static void cancel_members(shipopt_runtime *runtime)
+static void close_cancel_members(shipopt_runtime *runtime)
 {
 	struct list_node waiting, *node;
 	list_init(&waiting);
@@ -68,35 +68,35 @@ static void cancel_members(shipopt_runtime *runtime)
 	while ((node = list_pop_front(&waiting))) {
 		struct runtime_member *member = LIST_MEMBER(node, struct runtime_member, node);
 		list_push_back(&runtime->members, node);
-		call_member(runtime, member, member->cancel);
+		close_call_member(runtime, member, member->cancel);
 	}
 	pthread_mutex_unlock(&runtime->lock);
 }
 
-static void stop_members(shipopt_runtime *runtime)
+static void close_stop_members(shipopt_runtime *runtime)
 {
 	pthread_mutex_lock(&runtime->lock);
 	while (!list_is_empty(&runtime->members)) {
 		struct runtime_member *member = LIST_MEMBER(runtime->members.previous, struct runtime_member, node);
 		list_remove(&member->node);
-		call_member(runtime, member, member->stop);
+		close_call_member(runtime, member, member->stop);
 	}
 	pthread_mutex_unlock(&runtime->lock);
 }
 
-static bool nothing_runs(void *argument)
+static bool close_nothing_runs(void *argument)
 {
 	shipopt_runtime *runtime = argument;
 	return atomic_load(&runtime->running) == 0;
 }
 
-static bool executor_is_empty(void *argument)
+static bool close_executor_is_empty(void *argument)
 {
 	shipopt_runtime *runtime = argument;
 	return atomic_load(&runtime->executor_tasks) == 0;
 }
 
-static bool wait_until(shipopt_runtime *runtime, bool (*is_over)(void *argument), int64_t timeout_ms)
+static bool close_wait_until(shipopt_runtime *runtime, bool (*is_over)(void *argument), int64_t timeout_ms)
 {
 	if (runtime->is_simulated)
 		return runtime_simulate(runtime, is_over, runtime, timeout_ms);
@@ -109,7 +109,7 @@ static bool wait_until(shipopt_runtime *runtime, bool (*is_over)(void *argument)
 	return is_over(runtime);
 }
 
-static void end_reactors(shipopt_runtime *runtime)
+static void close_end_reactors(shipopt_runtime *runtime)
 {
 	for (unsigned i = 0; i < RUNTIME_REACTORS_MAX; i++) {
 		struct runtime_reactor *slot = &runtime->reactors[i];
@@ -121,18 +121,18 @@ static void end_reactors(shipopt_runtime *runtime)
 	}
 }
 
-static void end_threads(shipopt_runtime *runtime)
+static void close_end_threads(shipopt_runtime *runtime)
 {
 	side_pool_stop(runtime->side_pool);
 	side_pool_join(runtime->side_pool);
-	end_reactors(runtime);
-	wait_until(runtime, executor_is_empty, -1);
+	close_end_reactors(runtime);
+	close_wait_until(runtime, close_executor_is_empty, -1);
 	scheduler_stop(runtime->scheduler);
 	scheduler_join(runtime->scheduler);
 	runtime_drain(runtime);
 }
 
-static bool is_closed(void *argument)
+static bool close_is_closed(void *argument)
 {
 	shipopt_runtime *runtime = argument;
 	return atomic_load(&runtime->state) == RUNTIME_CLOSED;
@@ -140,19 +140,19 @@ static bool is_closed(void *argument)
 
 static void close_all(shipopt_runtime *runtime)
 {
-	if (!wait_until(runtime, nothing_runs, runtime->close_timeout_ms)) {
+	if (!close_wait_until(runtime, close_nothing_runs, runtime->close_timeout_ms)) {
 		runtime->close_status = SHIPOPT_ETIMEDOUT;
-		cancel_members(runtime);
-		wait_until(runtime, nothing_runs, -1);
+		close_cancel_members(runtime);
+		close_wait_until(runtime, close_nothing_runs, -1);
 	}
-	stop_members(runtime);
-	end_threads(runtime);
+	close_stop_members(runtime);
+	close_end_threads(runtime);
 	atomic_store(&runtime->state, RUNTIME_CLOSED);
 	runtime_drain(runtime); /* what came before the state was seen */
 	runtime_notify(runtime);
 }
 
-static void *closer_main(void *argument)
+static void *close_closer_main(void *argument)
 {
 	shipopt_runtime *runtime = argument;
 	close_all(runtime);
@@ -160,11 +160,11 @@ static void *closer_main(void *argument)
 	return NULL;
 }
 
-static void start_close(shipopt_runtime *runtime)
+static void close_start_close(shipopt_runtime *runtime)
 {
 	if (!runtime->is_simulated) {
 		thread_owner_hold(&runtime->owner);
-		if (thread_start(&runtime->closer, "shipopt-close", closer_main, runtime) == 0) {
+		if (thread_start(&runtime->closer, "shipopt-close", close_closer_main, runtime) == 0) {
 			atomic_store(&runtime->has_closer, true);
 			return;
 		}
@@ -174,12 +174,12 @@ static void start_close(shipopt_runtime *runtime)
 }
 
 /* With the lock held. While a purchase is on the wire, or has just been answered, there is more time. */
-static bool wait_closed(shipopt_runtime *runtime, int64_t timeout_ms)
+static bool close_wait_closed(shipopt_runtime *runtime, int64_t timeout_ms)
 {
 	int64_t limit_ms = timeout_ms < 0 || timeout_ms > INT64_MAX - CLOSE_GRACE_MS ? -1 : timeout_ms + CLOSE_GRACE_MS;
 	int64_t deadline = condition_deadline(limit_ms);
 	bool in_time = true, had_awaited = false;
-	while (!is_closed(runtime) && in_time) {
+	while (!close_is_closed(runtime) && in_time) {
 		in_time = condition_wait(&runtime->changed, &runtime->lock, deadline);
 		if (in_time)
 			continue;
@@ -188,14 +188,14 @@ static bool wait_closed(shipopt_runtime *runtime, int64_t timeout_ms)
 		had_awaited = has_awaited;
 		deadline = condition_deadline(CLOSE_GRACE_MS);
 	}
-	return is_closed(runtime);
+	return close_is_closed(runtime);
 }
 
 /* SHIPOPT_EBUSY when the time is over; for whoever began the close this is the time when it gives up. */
-static int finish_close(shipopt_runtime *runtime, int64_t timeout_ms, bool is_first)
+static int close_finish_close(shipopt_runtime *runtime, int64_t timeout_ms, bool is_first)
 {
 	pthread_mutex_lock(&runtime->lock);
-	bool is_over = wait_closed(runtime, timeout_ms);
+	bool is_over = close_wait_closed(runtime, timeout_ms);
 	if (!is_over && is_first)
 		atomic_store(&runtime->is_abandoned, true);
 	pthread_mutex_unlock(&runtime->lock);
@@ -224,9 +224,9 @@ int shipopt_runtime_close(shipopt_runtime *runtime, int64_t timeout_ms)
 	pthread_mutex_unlock(&runtime->lock);
 	if (is_first) {
 		runtime->close_timeout_ms = timeout_ms;
-		start_close(runtime);
+		close_start_close(runtime);
 	}
-	int r = finish_close(runtime, timeout_ms, is_first);
+	int r = close_finish_close(runtime, timeout_ms, is_first);
 	runtime_unref(runtime);
 	return r;
 }

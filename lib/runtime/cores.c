@@ -12,7 +12,7 @@
 #define CPUS_MAX 65536
 
 /* The first line of a file, without its end. */
-static bool read_line(const char *path, char *line, int size)
+static bool cores_read_line(const char *path, char *line, int size)
 {
 	FILE *file = fopen(path, "re");
 	bool ok = file && fgets(line, size, file);
@@ -23,43 +23,43 @@ static bool read_line(const char *path, char *line, int size)
 	return ok;
 }
 
-static int quota_cores(long long quota, long long period)
+static int cores_quota_cores(long long quota, long long period)
 {
 	if (quota <= 0 || period <= 0)
 		return 0;
 	return (int)MIN((quota + period - 1) / period, (long long)CPUS_MAX);
 }
 
-static int read_v2(const char *folder)
+static int cores_read_v2(const char *folder)
 {
 	char path[PATH_SIZE + 32], line[128];
 	long long quota, period;
 	snprintf(path, sizeof(path), "%s/cpu.max", folder);
-	if (!read_line(path, line, sizeof(line)) || sscanf(line, "%lld %lld", &quota, &period) != 2)
+	if (!cores_read_line(path, line, sizeof(line)) || sscanf(line, "%lld %lld", &quota, &period) != 2)
 		return 0; /* also "max 100000": no limit */
-	return quota_cores(quota, period);
+	return cores_quota_cores(quota, period);
 }
 
-static int read_v1(const char *folder)
+static int cores_read_v1(const char *folder)
 {
 	char path[PATH_SIZE + 32], line[128];
 	long long quota, period;
 	snprintf(path, sizeof(path), "%s/cpu.cfs_quota_us", folder);
-	if (!read_line(path, line, sizeof(line)) || sscanf(line, "%lld", &quota) != 1)
+	if (!cores_read_line(path, line, sizeof(line)) || sscanf(line, "%lld", &quota) != 1)
 		return 0;
 	snprintf(path, sizeof(path), "%s/cpu.cfs_period_us", folder);
-	if (!read_line(path, line, sizeof(line)) || sscanf(line, "%lld", &period) != 1)
+	if (!cores_read_line(path, line, sizeof(line)) || sscanf(line, "%lld", &period) != 1)
 		return 0;
-	return quota_cores(quota, period);
+	return cores_quota_cores(quota, period);
 }
 
-static int smaller_limit(int a, int b)
+static int cores_smaller_limit(int a, int b)
 {
 	return a == 0 || b == 0 ? MAX(a, b) : MIN(a, b);
 }
 
 /* From the group up to the mount point, which is the group itself where a container sees only its own part. */
-static int walk_up(const char *mount, const char *group, int (*read_folder)(const char *folder))
+static int cores_walk_up(const char *mount, const char *group, int (*read_folder)(const char *folder))
 {
 	char folder[PATH_SIZE];
 	int limit = 0;
@@ -71,7 +71,7 @@ static int walk_up(const char *mount, const char *group, int (*read_folder)(cons
 		size_t end = strlen(folder);
 		while (end > mount_length && folder[end - 1] == '/')
 			folder[--end] = '\0';
-		limit = smaller_limit(limit, read_folder(folder));
+		limit = cores_smaller_limit(limit, read_folder(folder));
 		if (end <= mount_length)
 			return limit;
 		*strrchr(folder, '/') = '\0';
@@ -79,7 +79,7 @@ static int walk_up(const char *mount, const char *group, int (*read_folder)(cons
 }
 
 /* Whether a comma-separated list of controllers has the one named "cpu". */
-static bool names_cpu(const char *controllers)
+static bool cores_names_cpu(const char *controllers)
 {
 	for (const char *name = controllers; name; name = strchr(name, ',') ? strchr(name, ',') + 1 : NULL)
 		if (strcspn(name, ",") == 3 && strncmp(name, "cpu", 3) == 0)
@@ -88,7 +88,7 @@ static bool names_cpu(const char *controllers)
 }
 
 /* One line, "hierarchy:controllers:group". */
-static int line_quota(char *line, const char *mount)
+static int cores_line_quota(char *line, const char *mount)
 {
 	char folder[PATH_SIZE];
 	char *controllers = strchr(line, ':');
@@ -98,13 +98,13 @@ static int line_quota(char *line, const char *mount)
 	*controllers++ = '\0';
 	*group++ = '\0';
 	if (strcmp(line, "0") == 0 && *controllers == '\0')
-		return walk_up(mount, group, read_v2);
-	if (!names_cpu(controllers))
+		return cores_walk_up(mount, group, cores_read_v2);
+	if (!cores_names_cpu(controllers))
 		return 0;
 	snprintf(folder, sizeof(folder), "%s/cpu", mount);
-	int limit = walk_up(folder, group, read_v1);
+	int limit = cores_walk_up(folder, group, cores_read_v1);
 	snprintf(folder, sizeof(folder), "%s/%s", mount, controllers);
-	return smaller_limit(limit, walk_up(folder, group, read_v1));
+	return cores_smaller_limit(limit, cores_walk_up(folder, group, cores_read_v1));
 }
 
 int cores_quota(const char *groups_path, const char *mount_path)
@@ -114,14 +114,14 @@ int cores_quota(const char *groups_path, const char *mount_path)
 	FILE *file = fopen(groups_path, "re");
 	while (file && fgets(line, sizeof(line), file)) {
 		line[strcspn(line, "\n")] = '\0';
-		limit = smaller_limit(limit, line_quota(line, mount_path));
+		limit = cores_smaller_limit(limit, cores_line_quota(line, mount_path));
 	}
 	if (file)
 		fclose(file);
 	return limit;
 }
 
-static int affinity_count(void)
+static int cores_affinity_count(void)
 {
 #ifdef __linux__
 	/* The kernel refuses a mask smaller than its own, so it grows until it is taken. */
@@ -142,5 +142,5 @@ static int affinity_count(void)
 
 int cores_usable(void)
 {
-	return MAX(smaller_limit(affinity_count(), cores_quota("/proc/self/cgroup", "/sys/fs/cgroup")), 1);
+	return MAX(cores_smaller_limit(cores_affinity_count(), cores_quota("/proc/self/cgroup", "/sys/fs/cgroup")), 1);
 }

@@ -14,7 +14,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed;
 static struct list_node entries;
 
-static bool all_ended(void)
+static bool exit_all_ended(void)
 {
 	LIST_FOREACH(node, &entries) {
 		struct exit_entry *entry = LIST_MEMBER(node, struct exit_entry, node);
@@ -24,7 +24,7 @@ static bool all_ended(void)
 	return true;
 }
 
-static void at_exit(void)
+static void exit_at_exit(void)
 {
 	int64_t deadline = condition_deadline(EXIT_WAIT_MS);
 	pthread_mutex_lock(&lock);
@@ -32,22 +32,22 @@ static void at_exit(void)
 		struct exit_entry *entry = LIST_MEMBER(node, struct exit_entry, node);
 		entry->stop(entry);
 	}
-	while (!all_ended() && condition_wait(&changed, &lock, deadline))
+	while (!exit_all_ended() && condition_wait(&changed, &lock, deadline))
 		;
 	pthread_mutex_unlock(&lock);
 }
 
-static void install(void)
+static void exit_install(void)
 {
 	list_init(&entries);
 	condition_init(&changed);
 	OPENSSL_init_crypto(0, NULL);
-	atexit(at_exit);
+	atexit(exit_at_exit);
 }
 
 void exit_register(struct exit_entry *entry)
 {
-	pthread_once(&once, install);
+	pthread_once(&once, exit_install);
 	pthread_mutex_lock(&lock);
 	list_push_back(&entries, &entry->node);
 	pthread_mutex_unlock(&lock);
@@ -81,7 +81,7 @@ bool exit_wait_empty(int64_t timeout_ms)
 {
 	int64_t deadline = condition_deadline(timeout_ms);
 	bool in_time = true;
-	pthread_once(&once, install);
+	pthread_once(&once, exit_install);
 	pthread_mutex_lock(&lock);
 	while (!list_is_empty(&entries) && in_time)
 		in_time = condition_wait(&changed, &lock, deadline);

@@ -36,7 +36,7 @@ static void op_free(shipopt_op *op)
 	runtime_unref(runtime);
 }
 
-static bool uses_queue(const shipopt_op *op)
+static bool op_uses_queue(const shipopt_op *op)
 {
 	return op->delivery.mode == SHIPOPT_DELIVERY_QUEUE;
 }
@@ -59,7 +59,7 @@ void shipopt_op_unref(shipopt_op *op)
 static void op_mark_delivered(shipopt_op *op)
 {
 	atomic_fetch_or(&op->state, OP_DELIVERED);
-	if (uses_queue(op))
+	if (op_uses_queue(op))
 		queue_notify(op->delivery.queue);
 	else if (atomic_load(&op->runtime->waiters) > 0)
 		runtime_notify(op->runtime);
@@ -115,7 +115,7 @@ static void op_deliver(shipopt_op *op)
 	}
 	/* Once handed over, the operation and its hold on the runtime may be gone before the call returns. */
 	shipopt_runtime *runtime = runtime_ref(op->runtime);
-	if (uses_queue(op))
+	if (op_uses_queue(op))
 		op_push(op, runtime);
 	else
 		runtime_submit_task(runtime, &op->entry.task);
@@ -180,7 +180,7 @@ int op_new(const struct op_class *class, shipopt_runtime *runtime, const struct 
 
 void op_abandon(shipopt_op *op, bool has_caller)
 {
-	if (uses_queue(op))
+	if (op_uses_queue(op))
 		queue_unreserve(op->delivery.queue);
 	runtime_release(op->runtime);
 	if (has_caller)
@@ -229,7 +229,7 @@ static bool op_is_delivered(void *argument)
 	return atomic_load(&op->state) & OP_DELIVERED;
 }
 
-static bool wait_delivered(shipopt_op *op, int64_t timeout_ms)
+static bool op_wait_delivered(shipopt_op *op, int64_t timeout_ms)
 {
 	shipopt_runtime *runtime = op->runtime;
 	int64_t deadline = condition_deadline(timeout_ms);
@@ -249,15 +249,15 @@ int shipopt_op_wait(shipopt_op *op, int64_t timeout_ms)
 		return SHIPOPT_EINVAL;
 	if (runtime_is_forked(op->runtime))
 		return SHIPOPT_EFORKED;
-	if (runtime_is_library_thread() || (uses_queue(op) && queue_is_dispatching(op->delivery.queue)))
+	if (runtime_is_library_thread() || (op_uses_queue(op) && queue_is_dispatching(op->delivery.queue)))
 		return SHIPOPT_EDEADLK;
 	bool is_over;
-	if (uses_queue(op))
+	if (op_uses_queue(op))
 		is_over = queue_wait(op->delivery.queue, &op->entry, op_is_delivered, op, timeout_ms);
 	else if (op->runtime->is_simulated)
 		is_over = runtime_simulate(op->runtime, op_is_delivered, op, timeout_ms);
 	else
-		is_over = wait_delivered(op, timeout_ms);
+		is_over = op_wait_delivered(op, timeout_ms);
 	if (is_over)
 		return op->status;
 	return timeout_ms < 0 ? SHIPOPT_EDEADLK : SHIPOPT_ETIMEDOUT; /* without end: a simulation that stands still */

@@ -33,7 +33,7 @@ struct job {
 
 static _Thread_local unsigned help_depth;
 
-static void job_unref(struct job *job)
+static void parallel_for_job_unref(struct job *job)
 {
 	if (!reference_drop(&job->reference))
 		return;
@@ -42,7 +42,7 @@ static void job_unref(struct job *job)
 	mem_free(job);
 }
 
-static void job_work(struct job *job)
+static void parallel_for_job_work(struct job *job)
 {
 	for (;;) {
 		size_t begin = atomic_load_explicit(&job->next, memory_order_relaxed);
@@ -61,14 +61,15 @@ static void job_work(struct job *job)
 	}
 }
 
-static void helper_run(struct task *task)
+static void parallel_for_helper_run(struct task *task)
 {
 	struct helper *helper = CONTAINER_OF(task, struct helper, task);
-	job_work(helper->job);
-	job_unref(helper->job);
+	parallel_for_job_work(helper->job);
+	parallel_for_job_unref(helper->job);
 }
 
-static struct job *job_new(size_t helpers, size_t count, size_t grain, shipopt_range_fn body, void *userdata)
+static struct job *parallel_for_job_new(size_t helpers, size_t count, size_t grain, shipopt_range_fn body,
+	void *userdata)
 {
 	struct job *job = mem_alloc_zero(sizeof(*job) + helpers * sizeof(struct helper));
 	if (!job)
@@ -85,11 +86,11 @@ static struct job *job_new(size_t helpers, size_t count, size_t grain, shipopt_r
 	return job;
 }
 
-static void send_helpers(shipopt_runtime *runtime, struct job *job, size_t helpers)
+static void parallel_for_send_helpers(shipopt_runtime *runtime, struct job *job, size_t helpers)
 {
 	struct task_list tasks = {0};
 	for (size_t i = 0; i < helpers; i++) {
-		job->helpers[i].task.run = helper_run;
+		job->helpers[i].task.run = parallel_for_helper_run;
 		job->helpers[i].job = job;
 		reference_take(&job->reference);
 		task_list_push(&tasks, &job->helpers[i].task);
@@ -97,7 +98,7 @@ static void send_helpers(shipopt_runtime *runtime, struct job *job, size_t helpe
 	runtime_submit_tasks(runtime, &tasks);
 }
 
-static void job_wait(shipopt_runtime *runtime, struct job *job)
+static void parallel_for_job_wait(shipopt_runtime *runtime, struct job *job)
 {
 	if (help_depth < HELP_DEPTH_MAX) {
 		help_depth++;
@@ -111,7 +112,7 @@ static void job_wait(shipopt_runtime *runtime, struct job *job)
 	pthread_mutex_unlock(&job->lock);
 }
 
-static void run_alone(size_t count, size_t grain, shipopt_range_fn body, void *userdata)
+static void parallel_for_run_alone(size_t count, size_t grain, shipopt_range_fn body, void *userdata)
 {
 	for (size_t begin = 0; begin < count; begin += MIN(grain, count - begin))
 		body(userdata, begin, begin + MIN(grain, count - begin));
@@ -130,15 +131,15 @@ int shipopt_runtime_parallel_for(shipopt_runtime *runtime, size_t count, size_t 
 		grain = MAX(count / ((threads + 1) * PIECES_PER_THREAD), 1);
 	size_t pieces = count / grain + (count % grain != 0);
 	size_t helpers = pieces > 1 && runtime_start_workers(runtime) == 0 ? MIN(threads, pieces - 1) : 0;
-	struct job *job = helpers > 0 ? job_new(helpers, count, grain, body, userdata) : NULL;
+	struct job *job = helpers > 0 ? parallel_for_job_new(helpers, count, grain, body, userdata) : NULL;
 	bool was_marked = thread_mark(true); /* the body may not wait, on this thread neither */
 	if (job) {
-		send_helpers(runtime, job, helpers);
-		job_work(job);
-		job_wait(runtime, job);
-		job_unref(job);
+		parallel_for_send_helpers(runtime, job, helpers);
+		parallel_for_job_work(job);
+		parallel_for_job_wait(runtime, job);
+		parallel_for_job_unref(job);
 	} else {
-		run_alone(count, grain, body, userdata);
+		parallel_for_run_alone(count, grain, body, userdata);
 	}
 	thread_mark(was_marked);
 	runtime_release(runtime);

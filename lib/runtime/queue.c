@@ -170,7 +170,7 @@ void queue_unreserve(shipopt_queue *queue)
 
 /* --- entries --- */
 
-static void entry_finish(shipopt_queue *queue, struct queue_entry *entry)
+static void queue_entry_finish(shipopt_queue *queue, struct queue_entry *entry)
 {
 	bool keeps_slot = entry->keeps_slot;
 	entry->finish(entry);
@@ -178,12 +178,12 @@ static void entry_finish(shipopt_queue *queue, struct queue_entry *entry)
 		queue_unreserve(queue);
 }
 
-static void entry_task_run(struct task *task)
+static void queue_entry_task_run(struct task *task)
 {
 	struct queue_entry *entry = CONTAINER_OF(task, struct queue_entry, task);
 	shipopt_queue *queue = entry->queue;
 	entry->run(entry);
-	entry_finish(queue, entry);
+	queue_entry_finish(queue, entry);
 	queue_unref(queue);
 }
 
@@ -203,7 +203,7 @@ void queue_push(shipopt_queue *queue, struct queue_entry *entry)
 	pthread_mutex_unlock(&queue->lock);
 	if (is_freed) {
 		entry->queue = queue;
-		entry->task.run = entry_task_run;
+		entry->task.run = queue_entry_task_run;
 		runtime_submit_task(queue->runtime, &entry->task);
 		return; /* the task drops the reference */
 	}
@@ -211,7 +211,7 @@ void queue_push(shipopt_queue *queue, struct queue_entry *entry)
 }
 
 /* With the lock held. */
-static struct queue_entry *entry_take(shipopt_queue *queue, struct queue_entry *entry)
+static struct queue_entry *queue_entry_take(shipopt_queue *queue, struct queue_entry *entry)
 {
 	list_remove(&entry->node);
 	if (entry->has_callback)
@@ -221,19 +221,19 @@ static struct queue_entry *entry_take(shipopt_queue *queue, struct queue_entry *
 	return entry;
 }
 
-static struct queue_entry *entry_pop(shipopt_queue *queue)
+static struct queue_entry *queue_entry_pop(shipopt_queue *queue)
 {
 	struct list_node *node = list_first(&queue->entries);
-	return node ? entry_take(queue, LIST_MEMBER(node, struct queue_entry, node)) : NULL;
+	return node ? queue_entry_take(queue, LIST_MEMBER(node, struct queue_entry, node)) : NULL;
 }
 
 /* With the lock held: the next that a thread which waits for `own` may dispatch. */
-static struct queue_entry *entry_pop_for(shipopt_queue *queue, struct queue_entry *own)
+static struct queue_entry *queue_entry_pop_for(shipopt_queue *queue, struct queue_entry *own)
 {
 	if (!own->has_callback && list_is_linked(&own->node))
-		return entry_take(queue, own);
+		return queue_entry_take(queue, own);
 	struct list_node *node = list_first(&queue->callable);
-	return node ? entry_take(queue, LIST_MEMBER(node, struct queue_entry, callable_node)) : NULL;
+	return node ? queue_entry_take(queue, LIST_MEMBER(node, struct queue_entry, callable_node)) : NULL;
 }
 
 int shipopt_queue_fd(const shipopt_queue *queue)
@@ -252,18 +252,18 @@ int shipopt_queue_fd(const shipopt_queue *queue)
 /* --- taking --- */
 
 /* With the lock held, which is given up for the time of the callback. */
-static void run_one(shipopt_queue *queue, struct queue_entry *entry)
+static void queue_run_one(shipopt_queue *queue, struct queue_entry *entry)
 {
 	struct frame frame = {.queue = queue, .outer = frames};
 	pthread_mutex_unlock(&queue->lock);
 	frames = &frame;
 	entry->run(entry);
-	entry_finish(queue, entry);
+	queue_entry_finish(queue, entry);
 	frames = frame.outer;
 	pthread_mutex_lock(&queue->lock);
 }
 
-static bool has_entries(void *argument)
+static bool queue_has_entries(void *argument)
 {
 	shipopt_queue *queue = argument;
 	pthread_mutex_lock(&queue->lock);
@@ -273,7 +273,7 @@ static bool has_entries(void *argument)
 }
 
 /* With the lock held: waits until there is an entry and no other thread takes. 1, or 0 when the time is over. */
-static int wait_entries(shipopt_queue *queue, int64_t timeout_ms)
+static int queue_wait_entries(shipopt_queue *queue, int64_t timeout_ms)
 {
 	int64_t deadline = condition_deadline(timeout_ms);
 	bool in_time = timeout_ms != 0;
@@ -288,19 +288,19 @@ static int wait_entries(shipopt_queue *queue, int64_t timeout_ms)
 }
 
 /* Claims the queue for this thread. 1 with the lock held; 0 or an error without. */
-static int take_begin(shipopt_queue *queue, int64_t timeout_ms)
+static int queue_take_begin(shipopt_queue *queue, int64_t timeout_ms)
 {
 	if (runtime_is_forked(queue->runtime))
 		return SHIPOPT_EFORKED;
 	if (queue_is_dispatching(queue))
 		return SHIPOPT_EDEADLK;
 	if (queue->runtime->is_simulated && timeout_ms != 0 && !runtime_is_library_thread()) {
-		runtime_simulate(queue->runtime, has_entries, queue, timeout_ms);
+		runtime_simulate(queue->runtime, queue_has_entries, queue, timeout_ms);
 		timeout_ms = 0;
 	}
 	pthread_mutex_lock(&queue->lock);
-	int r = timeout_ms != 0 && runtime_is_library_thread() ? wait_entries(queue, 0)
-							       : wait_entries(queue, timeout_ms);
+	int r = timeout_ms != 0 && runtime_is_library_thread() ? queue_wait_entries(queue, 0)
+							       : queue_wait_entries(queue, timeout_ms);
 	if (r == 0 && timeout_ms != 0 && runtime_is_library_thread())
 		r = SHIPOPT_EDEADLK;
 	if (r == 1)
@@ -310,7 +310,7 @@ static int take_begin(shipopt_queue *queue, int64_t timeout_ms)
 	return r;
 }
 
-static void take_end(shipopt_queue *queue)
+static void queue_take_end(shipopt_queue *queue)
 {
 	queue->is_taken = false;
 	pthread_cond_broadcast(&queue->changed);
@@ -321,7 +321,7 @@ int shipopt_queue_dispatch(shipopt_queue *queue, size_t max, int64_t timeout_ms)
 {
 	if (!queue)
 		return SHIPOPT_EINVAL;
-	int r = take_begin(queue, timeout_ms);
+	int r = queue_take_begin(queue, timeout_ms);
 	if (r <= 0)
 		return r;
 	queue_ref(queue); /* a callback may free it */
@@ -330,23 +330,23 @@ int shipopt_queue_dispatch(shipopt_queue *queue, size_t max, int64_t timeout_ms)
 		most += max == 0; /* those that wait now: what callbacks add is for the next call */
 	int count = 0;
 	struct queue_entry *entry;
-	while ((size_t)count < most && (entry = entry_pop(queue))) {
-		run_one(queue, entry);
+	while ((size_t)count < most && (entry = queue_entry_pop(queue))) {
+		queue_run_one(queue, entry);
 		count++;
 	}
-	take_end(queue);
+	queue_take_end(queue);
 	queue_unref(queue);
 	return count;
 }
 
 /* With the lock held. */
-static bool has_place(const shipopt_queue *queue)
+static bool queue_has_place(const shipopt_queue *queue)
 {
 	return queue->first_free || queue->place_count < queue->slots;
 }
 
 /* With the lock held. */
-static void place_give(shipopt_queue *queue, struct queue_entry *entry, shipopt_event *event)
+static void queue_place_give(shipopt_queue *queue, struct queue_entry *entry, shipopt_event *event)
 {
 	uint32_t index = queue->first_free ? queue->first_free - 1 : queue->place_count++;
 	ASSERT(index < queue->slots);
@@ -363,7 +363,7 @@ static void place_give(shipopt_queue *queue, struct queue_entry *entry, shipopt_
 }
 
 /* With the lock held: the entry that an event stands for; NULL for one that was not handed out or was given back. */
-static struct queue_entry *place_take(shipopt_queue *queue, const shipopt_event *event)
+static struct queue_entry *queue_place_take(shipopt_queue *queue, const shipopt_event *event)
 {
 	if (event->reserved[0] >= queue->place_count)
 		return NULL;
@@ -381,15 +381,15 @@ int shipopt_queue_poll(shipopt_queue *queue, shipopt_event *events, size_t max, 
 {
 	if (!queue || !events || max == 0)
 		return SHIPOPT_EINVAL;
-	int r = take_begin(queue, timeout_ms);
+	int r = queue_take_begin(queue, timeout_ms);
 	if (r <= 0)
 		return r;
-	int count = has_place(queue) ? 0 : SHIPOPT_EAGAIN;
+	int count = queue_has_place(queue) ? 0 : SHIPOPT_EAGAIN;
 	struct queue_entry *entry;
-	while (count >= 0 && (size_t)count < MIN(max, (size_t)INT_MAX) && has_place(queue) &&
-		(entry = entry_pop(queue)))
-		place_give(queue, entry, &events[count++]);
-	take_end(queue);
+	while (count >= 0 && (size_t)count < MIN(max, (size_t)INT_MAX) && queue_has_place(queue) &&
+		(entry = queue_entry_pop(queue)))
+		queue_place_give(queue, entry, &events[count++]);
+	queue_take_end(queue);
 	for (int i = 0; i < count; i++) {
 		entry = queue->places[events[i].reserved[0]].entry;
 		if (entry->taken)
@@ -408,10 +408,10 @@ int shipopt_queue_release(shipopt_queue *queue, const shipopt_event *events, siz
 	queue_ref(queue);
 	for (size_t i = 0; i < count; i++) {
 		pthread_mutex_lock(&queue->lock);
-		struct queue_entry *entry = place_take(queue, &events[i]);
+		struct queue_entry *entry = queue_place_take(queue, &events[i]);
 		pthread_mutex_unlock(&queue->lock);
 		if (entry)
-			entry_finish(queue, entry);
+			queue_entry_finish(queue, entry);
 		else
 			r = SHIPOPT_EINVAL;
 	}
@@ -426,8 +426,8 @@ void shipopt_queue_free(shipopt_queue *queue)
 	struct queue_entry *entry;
 	pthread_mutex_lock(&queue->lock);
 	queue->is_freed = true;
-	while ((entry = entry_pop(queue)))
-		run_one(queue, entry);
+	while ((entry = queue_entry_pop(queue)))
+		queue_run_one(queue, entry);
 	/* Events that were handed out and not given back count as given back. */
 	for (uint32_t i = 0; i < queue->place_count; i++) {
 		entry = queue->places[i].entry;
@@ -435,7 +435,7 @@ void shipopt_queue_free(shipopt_queue *queue)
 		if (!entry)
 			continue;
 		pthread_mutex_unlock(&queue->lock);
-		entry_finish(queue, entry);
+		queue_entry_finish(queue, entry);
 		pthread_mutex_lock(&queue->lock);
 	}
 	pthread_mutex_unlock(&queue->lock);
@@ -459,23 +459,23 @@ struct queue_wait_state {
 };
 
 /* With the lock held: dispatches one entry, if there is one and no other thread takes. */
-static bool dispatch_for(shipopt_queue *queue, struct queue_entry *own)
+static bool queue_dispatch_for(shipopt_queue *queue, struct queue_entry *own)
 {
-	struct queue_entry *entry = queue->is_taken ? NULL : entry_pop_for(queue, own);
+	struct queue_entry *entry = queue->is_taken ? NULL : queue_entry_pop_for(queue, own);
 	if (!entry)
 		return false;
 	queue->is_taken = true;
-	run_one(queue, entry);
+	queue_run_one(queue, entry);
 	queue->is_taken = false;
 	pthread_cond_broadcast(&queue->changed);
 	return true;
 }
 
-static bool simulated_is_over(void *argument)
+static bool queue_simulated_is_over(void *argument)
 {
 	struct queue_wait_state *wait = argument;
 	pthread_mutex_lock(&wait->queue->lock);
-	while (!wait->is_over(wait->argument) && dispatch_for(wait->queue, wait->own))
+	while (!wait->is_over(wait->argument) && queue_dispatch_for(wait->queue, wait->own))
 		;
 	pthread_mutex_unlock(&wait->queue->lock);
 	return wait->is_over(wait->argument);
@@ -486,13 +486,13 @@ bool queue_wait(shipopt_queue *queue, struct queue_entry *own, bool (*is_over)(v
 {
 	struct queue_wait_state wait = {queue, own, is_over, argument};
 	if (queue->runtime->is_simulated)
-		return runtime_simulate(queue->runtime, simulated_is_over, &wait, timeout_ms);
+		return runtime_simulate(queue->runtime, queue_simulated_is_over, &wait, timeout_ms);
 	int64_t deadline = condition_deadline(timeout_ms);
 	bool in_time = true;
 	queue_ref(queue);
 	pthread_mutex_lock(&queue->lock);
 	while (!is_over(argument) && in_time)
-		if (!dispatch_for(queue, own))
+		if (!queue_dispatch_for(queue, own))
 			in_time = condition_wait(&queue->changed, &queue->lock, deadline);
 	pthread_mutex_unlock(&queue->lock);
 	queue_unref(queue);

@@ -145,7 +145,7 @@ int watch_change(struct watch *watch, unsigned events)
 	return 0;
 }
 
-static void ready_unlink(struct watch *watch)
+static void reactor_ready_unlink(struct watch *watch)
 {
 	if (!watch->ready_link)
 		return;
@@ -161,7 +161,7 @@ void watch_stop(struct watch *watch)
 	if (!watch->reactor)
 		return;
 	watch->reactor->class->remove(watch->reactor->backend, watch);
-	ready_unlink(watch);
+	reactor_ready_unlink(watch);
 	watch->reactor->watch_count--;
 	watch->reactor = NULL;
 }
@@ -178,12 +178,12 @@ void reactor_report(struct reactor *reactor, struct watch *watch, unsigned event
 	reactor->ready = watch;
 }
 
-static int call_ready(struct reactor *reactor)
+static int reactor_call_ready(struct reactor *reactor)
 {
 	int ran = 0;
 	while (reactor->ready) {
 		struct watch *watch = reactor->ready;
-		ready_unlink(watch);
+		reactor_ready_unlink(watch);
 		/* A callback before it may have changed what this one asks for. */
 		unsigned events = watch->ready_events & (watch->events | REACTOR_ERROR);
 		watch->ready_events = 0;
@@ -197,7 +197,7 @@ static int call_ready(struct reactor *reactor)
 
 /* --- timers --- */
 
-static void due_unlink(struct reactor *reactor, struct timer *timer)
+static void reactor_due_unlink(struct reactor *reactor, struct timer *timer)
 {
 	if (timer->previous)
 		timer->previous->sibling = timer->sibling;
@@ -214,7 +214,7 @@ void timer_stop(struct timer *timer)
 	if (!timer->reactor)
 		return;
 	if (timer->is_due)
-		due_unlink(timer->reactor, timer);
+		reactor_due_unlink(timer->reactor, timer);
 	else
 		timer_heap_remove(&timer->reactor->timers, timer);
 	timer->reactor = NULL;
@@ -230,7 +230,7 @@ void timer_start(struct reactor *reactor, struct timer *timer, int64_t due_us)
 }
 
 /* What is due is first set aside: a timer that is started again by its own callback waits for the next turn. */
-static void collect_due(struct reactor *reactor)
+static void reactor_collect_due(struct reactor *reactor)
 {
 	int64_t now = clock_now_us();
 	struct timer *last = NULL, *timer;
@@ -246,11 +246,11 @@ static void collect_due(struct reactor *reactor)
 	}
 }
 
-static int fire_timers(struct reactor *reactor)
+static int reactor_fire_timers(struct reactor *reactor)
 {
 	int ran = 0;
 	if (timer_heap_first(&reactor->timers))
-		collect_due(reactor);
+		reactor_collect_due(reactor);
 	while (reactor->due) {
 		struct timer *timer = reactor->due;
 		timer_stop(timer);
@@ -262,7 +262,7 @@ static int fire_timers(struct reactor *reactor)
 
 /* --- turns --- */
 
-static int run_tasks(struct task_list tasks)
+static int reactor_run_tasks(struct task_list tasks)
 {
 	int ran = 0;
 	struct task *task;
@@ -273,15 +273,15 @@ static int run_tasks(struct task_list tasks)
 	return ran;
 }
 
-static int run_posted(struct reactor *reactor)
+static int reactor_run_posted(struct reactor *reactor)
 {
 	pthread_mutex_lock(&reactor->lock);
 	struct task_list posted = task_list_take(&reactor->posted);
 	pthread_mutex_unlock(&reactor->lock);
-	return run_tasks(posted);
+	return reactor_run_tasks(posted);
 }
 
-static bool has_posted(struct reactor *reactor)
+static bool reactor_has_posted(struct reactor *reactor)
 {
 	pthread_mutex_lock(&reactor->lock);
 	bool has = reactor->posted.count > 0;
@@ -289,9 +289,9 @@ static bool has_posted(struct reactor *reactor)
 	return has;
 }
 
-static int64_t time_to_wait(struct reactor *reactor, int64_t timeout_us)
+static int64_t reactor_time_to_wait(struct reactor *reactor, int64_t timeout_us)
 {
-	if (timeout_us == 0 || reactor->turn_end.count || atomic_load(&reactor->stopped) || has_posted(reactor))
+	if (timeout_us == 0 || reactor->turn_end.count || atomic_load(&reactor->stopped) || reactor_has_posted(reactor))
 		return 0;
 	struct timer *first = timer_heap_first(&reactor->timers);
 	if (!first)
@@ -300,18 +300,19 @@ static int64_t time_to_wait(struct reactor *reactor, int64_t timeout_us)
 	return timeout_us < 0 ? left : MIN(left, timeout_us);
 }
 
-static int turn(struct reactor *reactor, int64_t timeout_us, bool waits_always)
+static int runtime_reactor_turn(struct reactor *reactor, int64_t timeout_us, bool waits_always)
 {
 	ASSERT(!reactor->in_turn);
 	struct reactor *outer = current;
 	bool was_marked = thread_mark(true);
 	current = reactor;
 	reactor->in_turn = true;
-	int ran = run_posted(reactor);
-	ran += fire_timers(reactor);
-	reactor->class->wait(reactor->backend, time_to_wait(reactor, ran > 0 && !waits_always ? 0 : timeout_us));
-	ran += call_ready(reactor);
-	ran += run_tasks(task_list_take(&reactor->turn_end));
+	int ran = reactor_run_posted(reactor);
+	ran += reactor_fire_timers(reactor);
+	reactor->class->wait(reactor->backend,
+		reactor_time_to_wait(reactor, ran > 0 && !waits_always ? 0 : timeout_us));
+	ran += reactor_call_ready(reactor);
+	ran += reactor_run_tasks(task_list_take(&reactor->turn_end));
 	reactor->in_turn = false;
 	current = outer;
 	thread_mark(was_marked);
@@ -320,11 +321,11 @@ static int turn(struct reactor *reactor, int64_t timeout_us, bool waits_always)
 
 int reactor_turn(struct reactor *reactor, int64_t timeout_us)
 {
-	return turn(reactor, timeout_us, false);
+	return runtime_reactor_turn(reactor, timeout_us, false);
 }
 
 /* From then on nobody can post to this thread. False while something is posted. */
-static bool leave(struct reactor *reactor, bool is_forced)
+static bool reactor_leave(struct reactor *reactor, bool is_forced)
 {
 	pthread_mutex_lock(&reactor->lock);
 	bool leaves = is_forced || (reactor->posted.count == 0 && reactor->turn_end.count == 0);
@@ -337,8 +338,8 @@ static bool leave(struct reactor *reactor, bool is_forced)
 void reactor_run(struct reactor *reactor)
 {
 	while (!atomic_load(&reactor->stopped))
-		turn(reactor, -1, true);
-	for (int i = 0; !leave(reactor, i == DRAIN_TURNS_MAX); i++)
+		runtime_reactor_turn(reactor, -1, true);
+	for (int i = 0; !reactor_leave(reactor, i == DRAIN_TURNS_MAX); i++)
 		reactor_turn(reactor, 0);
 }
 
@@ -350,6 +351,6 @@ void reactor_stop(struct reactor *reactor)
 
 bool reactor_is_idle(struct reactor *reactor)
 {
-	return !has_posted(reactor) && !reactor->turn_end.count && !timer_heap_first(&reactor->timers) &&
+	return !reactor_has_posted(reactor) && !reactor->turn_end.count && !timer_heap_first(&reactor->timers) &&
 		reactor->watch_count == 0;
 }

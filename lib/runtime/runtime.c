@@ -17,7 +17,7 @@
 
 /* --- life --- */
 
-static void reactors_stop_at_exit(struct exit_entry *entry)
+static void runtime_reactors_stop_at_exit(struct exit_entry *entry)
 {
 	shipopt_runtime *runtime = CONTAINER_OF(entry, shipopt_runtime, exit_entry);
 	atomic_store(&runtime->is_exiting, true);
@@ -26,7 +26,7 @@ static void reactors_stop_at_exit(struct exit_entry *entry)
 			reactor_stop(runtime->reactors[i].reactor);
 }
 
-static bool reactors_have_ended(struct exit_entry *entry)
+static bool runtime_reactors_have_ended(struct exit_entry *entry)
 {
 	shipopt_runtime *runtime = CONTAINER_OF(entry, shipopt_runtime, exit_entry);
 	for (unsigned i = 0; i < RUNTIME_REACTORS_MAX; i++) {
@@ -56,7 +56,7 @@ static void runtime_destroy(struct thread_owner *owner)
 		mem_free(runtime);
 }
 
-static int make_parts(shipopt_runtime *runtime, const shipopt_runtime_config *config)
+static int runtime_make_parts(shipopt_runtime *runtime, const shipopt_runtime_config *config)
 {
 	const struct settings *settings = config ? &config->settings : NULL;
 	int cores = runtime->is_simulated ? 1 : cores_usable();
@@ -95,15 +95,15 @@ static int runtime_make(const shipopt_runtime_config *config, bool is_simulated,
 	pthread_mutex_init(&runtime->lock, NULL);
 	pthread_mutex_init(&runtime->log_lock, NULL);
 	list_init(&runtime->members);
-	int r = make_parts(runtime, config);
+	int r = runtime_make_parts(runtime, config);
 	if (r == 0 && is_simulated)
 		r = reactor_new(&reactor_backend_simulated, &runtime->reactors[0].reactor);
 	if (r < 0) {
 		runtime_destroy(&runtime->owner);
 		return r;
 	}
-	runtime->exit_entry.stop = reactors_stop_at_exit;
-	runtime->exit_entry.has_ended = reactors_have_ended;
+	runtime->exit_entry.stop = runtime_reactors_stop_at_exit;
+	runtime->exit_entry.has_ended = runtime_reactors_have_ended;
 	exit_register(&runtime->exit_entry);
 	*ret_runtime = runtime;
 	return 0;
@@ -126,7 +126,7 @@ shipopt_runtime *runtime_ref(shipopt_runtime *runtime)
 }
 
 /* Nobody can reach the runtime any more; its threads finish what waits and leave. */
-static void end_by_itself(shipopt_runtime *runtime)
+static void runtime_end_by_itself(shipopt_runtime *runtime)
 {
 	if (atomic_exchange(&runtime->has_closer, false)) {
 		pthread_detach(runtime->closer); /* it has ended the threads, or will */
@@ -152,7 +152,7 @@ void runtime_unref(shipopt_runtime *runtime)
 {
 	if (!runtime || runtime_is_forked(runtime) || !reference_drop(&runtime->reference))
 		return;
-	end_by_itself(runtime);
+	runtime_end_by_itself(runtime);
 	thread_owner_drop(&runtime->owner);
 }
 
@@ -232,7 +232,7 @@ int shipopt_runtime_thread_count(const shipopt_runtime *runtime, int kind)
 
 /* --- reactors --- */
 
-static void *reactor_main(void *argument)
+static void *runtime_reactor_main(void *argument)
 {
 	struct runtime_reactor *slot = argument;
 	struct thread_owner *owner = &slot->runtime->owner;
@@ -243,7 +243,7 @@ static void *reactor_main(void *argument)
 	return NULL;
 }
 
-static int reactor_start(shipopt_runtime *runtime, unsigned index)
+static int runtime_reactor_start(shipopt_runtime *runtime, unsigned index)
 {
 	struct runtime_reactor *slot = &runtime->reactors[index];
 	char name[32];
@@ -255,7 +255,7 @@ static int reactor_start(shipopt_runtime *runtime, unsigned index)
 	reactor_set_threaded(slot->reactor);
 	thread_owner_hold(&runtime->owner);
 	atomic_store(&slot->is_running, true);
-	r = thread_start(&slot->thread, name, reactor_main, slot);
+	r = thread_start(&slot->thread, name, runtime_reactor_main, slot);
 	slot->has_thread = r == 0;
 	if (r == 0)
 		return 0;
@@ -276,7 +276,7 @@ int runtime_reactor(shipopt_runtime *runtime, struct reactor **ret_reactor)
 	if (atomic_load(&runtime->state) != RUNTIME_OPEN)
 		r = SHIPOPT_ESHUTDOWN;
 	else if (!runtime->is_simulated && !slot->has_thread)
-		r = reactor_start(runtime, index);
+		r = runtime_reactor_start(runtime, index);
 	if (r == 0)
 		*ret_reactor = slot->reactor;
 	pthread_mutex_unlock(&runtime->lock);
@@ -292,7 +292,7 @@ struct call {
 	bool is_over;
 };
 
-static void call_run(struct task *task)
+static void runtime_call_run(struct task *task)
 {
 	struct call *call = CONTAINER_OF(task, struct call, task);
 	call->function(call->argument);
@@ -304,7 +304,7 @@ static void call_run(struct task *task)
 
 void runtime_call(struct reactor *reactor, void (*function)(void *argument), void *argument)
 {
-	struct call call = {.task.run = call_run, .function = function, .argument = argument};
+	struct call call = {.task.run = runtime_call_run, .function = function, .argument = argument};
 	pthread_mutex_init(&call.lock, NULL);
 	pthread_cond_init(&call.changed, NULL);
 	if (reactor_is_current(reactor) || !reactor_post_threaded(reactor, &call.task)) {
@@ -331,7 +331,7 @@ int runtime_start_workers(shipopt_runtime *runtime)
 	return runtime->is_simulated || runtime->executor ? 0 : scheduler_start(runtime->scheduler);
 }
 
-static void submit_simulated(shipopt_runtime *runtime, struct task *task)
+static void runtime_submit_simulated(shipopt_runtime *runtime, struct task *task)
 {
 	if (pthread_equal(pthread_self(), runtime->simulated_thread))
 		reactor_at_turn_end(runtime->reactors[0].reactor, task);
@@ -356,7 +356,7 @@ void runtime_submit_task(shipopt_runtime *runtime, struct task *task)
 	if (atomic_load(&runtime->state) == RUNTIME_CLOSED && !scheduler_is_current(runtime->scheduler)) {
 		task->run(task);
 	} else if (runtime->is_simulated) {
-		submit_simulated(runtime, task);
+		runtime_submit_simulated(runtime, task);
 	} else if (runtime->executor) {
 		executor_submit(runtime, task);
 	} else {
@@ -373,7 +373,7 @@ int runtime_submit_side(shipopt_runtime *runtime, struct task *task, bool reserv
 		return side_pool_submit(runtime->side_pool, task, reserved);
 	if (atomic_load(&runtime->state) == RUNTIME_CLOSED)
 		return SHIPOPT_ESHUTDOWN;
-	submit_simulated(runtime, task);
+	runtime_submit_simulated(runtime, task);
 	return 0;
 }
 
@@ -390,7 +390,7 @@ void runtime_drain(shipopt_runtime *runtime)
 
 /* --- simulation --- */
 
-static bool simulate_turn(shipopt_runtime *runtime, int64_t timeout_us)
+static bool runtime_simulate_turn(shipopt_runtime *runtime, int64_t timeout_us)
 {
 	struct reactor *reactor = runtime->reactors[0].reactor;
 	for (int i = 0; i < 2; i++) { /* the first may only have taken a wake */
@@ -406,7 +406,7 @@ bool runtime_simulate(shipopt_runtime *runtime, bool (*is_over)(void *argument),
 	int64_t end = timeout_ms < 0 ? -1 : clock_now_us() + timeout_ms * 1000;
 	while (!is_over(argument)) {
 		int64_t left = end < 0 ? -1 : end - clock_now_us();
-		if ((end >= 0 && left <= 0) || !simulate_turn(runtime, left))
+		if ((end >= 0 && left <= 0) || !runtime_simulate_turn(runtime, left))
 			return false;
 	}
 	return true;

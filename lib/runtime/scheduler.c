@@ -45,7 +45,7 @@ struct scheduler {
 
 static _Thread_local struct worker *current;
 
-static inline void pause_briefly(void)
+static inline void scheduler_pause_briefly(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
 	__builtin_ia32_pause();
@@ -104,7 +104,7 @@ bool scheduler_is_current(const struct scheduler *scheduler)
 /* --- waking --- */
 
 /* Whether to signal `wake` after the lock is given up. The woken worker is the searcher from now on. */
-static bool wake_prepare(struct scheduler *scheduler)
+static bool scheduler_wake_prepare(struct scheduler *scheduler)
 {
 	int none = 0;
 	if (atomic_load(&scheduler->parked) <= scheduler->wakes)
@@ -115,19 +115,19 @@ static bool wake_prepare(struct scheduler *scheduler)
 	return true;
 }
 
-static void wake_one(struct scheduler *scheduler)
+static void scheduler_wake_one(struct scheduler *scheduler)
 {
-	deque_fence(); /* what was queued before against the two reads; pairs with park() */
+	deque_fence(); /* what was queued before against the two reads; pairs with scheduler_park() */
 	if (atomic_load(&scheduler->searching) || atomic_load(&scheduler->parked) == 0)
 		return;
 	pthread_mutex_lock(&scheduler->lock);
-	bool wake = wake_prepare(scheduler);
+	bool wake = scheduler_wake_prepare(scheduler);
 	pthread_mutex_unlock(&scheduler->lock);
 	if (wake)
 		pthread_cond_signal(&scheduler->wake);
 }
 
-static bool any_deque_filled(const struct scheduler *scheduler)
+static bool scheduler_any_deque_filled(const struct scheduler *scheduler)
 {
 	unsigned started = atomic_load(&scheduler->started);
 	for (unsigned i = 0; i < started; i++)
@@ -137,20 +137,20 @@ static bool any_deque_filled(const struct scheduler *scheduler)
 }
 
 /* The searcher has found work: its role is free, and if there is more work, the next one takes it. */
-static void search_ended(struct worker *worker)
+static void scheduler_search_ended(struct worker *worker)
 {
 	if (!worker->is_searching)
 		return;
 	worker->is_searching = false;
 	atomic_store(&worker->scheduler->searching, 0);
-	if (atomic_load(&worker->scheduler->injected_count) || any_deque_filled(worker->scheduler))
-		wake_one(worker->scheduler);
+	if (atomic_load(&worker->scheduler->injected_count) || scheduler_any_deque_filled(worker->scheduler))
+		scheduler_wake_one(worker->scheduler);
 }
 
 /* --- finding work --- */
 
 /* Takes a fair share of the common list: one task to run now, the others into the own deque. */
-static struct task *take_injected(struct worker *worker, size_t most)
+static struct task *scheduler_take_injected(struct worker *worker, size_t most)
 {
 	struct scheduler *scheduler = worker->scheduler;
 	struct task *batch[BATCH_MAX];
@@ -171,17 +171,17 @@ static struct task *take_injected(struct worker *worker, size_t most)
 	for (size_t i = count - 1; i > 0; i--)
 		ASSERT(deque_push(&worker->deque, batch[i]));
 	if (count + left > 1 && !worker->is_searching)
-		wake_one(scheduler);
+		scheduler_wake_one(scheduler);
 	return batch[0];
 }
 
-static struct task *take_fair(struct worker *worker)
+static struct task *scheduler_take_fair(struct worker *worker)
 {
-	struct task *task = take_injected(worker, 0);
+	struct task *task = scheduler_take_injected(worker, 0);
 	return task ? task : deque_steal(&worker->deque);
 }
 
-static struct task *steal_round(struct worker *worker)
+static struct task *scheduler_steal_round(struct worker *worker)
 {
 	struct scheduler *scheduler = worker->scheduler;
 	unsigned started = atomic_load(&scheduler->started);
@@ -195,7 +195,7 @@ static struct task *steal_round(struct worker *worker)
 	return NULL;
 }
 
-static struct task *search(struct worker *worker)
+static struct task *scheduler_search(struct worker *worker)
 {
 	struct scheduler *scheduler = worker->scheduler;
 	int none = 0;
@@ -204,13 +204,13 @@ static struct task *search(struct worker *worker)
 	worker->is_searching = true;
 	int rounds = worker->spins ? SPIN_ROUNDS : 1;
 	for (int round = 0; round < rounds; round++) {
-		struct task *task = steal_round(worker);
+		struct task *task = scheduler_steal_round(worker);
 		if (!task)
-			task = take_injected(worker, BATCH_MAX);
+			task = scheduler_take_injected(worker, BATCH_MAX);
 		if (task)
 			return task;
 		for (int i = 0; i < SPIN_PAUSES && rounds > 1; i++)
-			pause_briefly();
+			scheduler_pause_briefly();
 	}
 	return NULL;
 }
@@ -218,7 +218,7 @@ static struct task *search(struct worker *worker)
 /* --- sleeping --- */
 
 /* What a worker does with the lock held before each sleep: true to get up. */
-static bool park_should_end(struct worker *worker)
+static bool scheduler_park_should_end(struct worker *worker)
 {
 	struct scheduler *scheduler = worker->scheduler;
 	int none = 0;
@@ -230,14 +230,14 @@ static bool park_should_end(struct worker *worker)
 	if (scheduler->injected.count > 0)
 		return true;
 	/* Where somebody searches, the deques are looked at. */
-	if (atomic_load(&scheduler->searching) || !any_deque_filled(scheduler))
+	if (atomic_load(&scheduler->searching) || !scheduler_any_deque_filled(scheduler))
 		return false;
 	worker->is_searching = atomic_compare_exchange_strong(&scheduler->searching, &none, 1);
 	return worker->is_searching;
 }
 
 /* Sleeps until there may be work. False when the scheduler stops and nothing is left. */
-static bool park(struct worker *worker)
+static bool scheduler_park(struct worker *worker)
 {
 	struct scheduler *scheduler = worker->scheduler;
 	bool work = true, slept = false;
@@ -249,7 +249,7 @@ static bool park(struct worker *worker)
 	}
 	atomic_fetch_add(&scheduler->parked, 1);
 	deque_fence();
-	while (!park_should_end(worker)) {
+	while (!scheduler_park_should_end(worker)) {
 		if (atomic_load(&scheduler->stopping)) {
 			work = false;
 			break;
@@ -265,33 +265,33 @@ static bool park(struct worker *worker)
 
 /* --- running --- */
 
-static struct task *next_task(struct worker *worker)
+static struct task *scheduler_next_task(struct worker *worker)
 {
 	for (;;) {
-		struct task *task = ++worker->tick % FAIRNESS_TICKS == 0 ? take_fair(worker) : NULL;
+		struct task *task = ++worker->tick % FAIRNESS_TICKS == 0 ? scheduler_take_fair(worker) : NULL;
 		if (!task)
 			task = deque_take(&worker->deque);
 		if (!task)
-			task = take_injected(worker, BATCH_MAX);
+			task = scheduler_take_injected(worker, BATCH_MAX);
 		if (!task)
-			task = search(worker);
+			task = scheduler_search(worker);
 		if (task) {
-			search_ended(worker);
+			scheduler_search_ended(worker);
 			return task;
 		}
-		if (!park(worker))
+		if (!scheduler_park(worker))
 			return NULL;
 	}
 }
 
-static void *worker_main(void *argument)
+static void *scheduler_worker_main(void *argument)
 {
 	struct worker *worker = argument;
 	struct scheduler *scheduler = worker->scheduler;
 	struct thread_owner *owner = scheduler->owner;
 	struct task *task;
 	current = worker;
-	while ((task = next_task(worker)))
+	while ((task = scheduler_next_task(worker)))
 		task->run(task);
 	current = NULL;
 	atomic_fetch_sub(&scheduler->running, 1);
@@ -312,7 +312,7 @@ int scheduler_start(struct scheduler *scheduler)
 		snprintf(name, sizeof(name), "shipopt-w%u", started);
 		thread_owner_hold(scheduler->owner);
 		atomic_fetch_add(&scheduler->running, 1);
-		r = thread_start(&worker->thread, name, worker_main, worker);
+		r = thread_start(&worker->thread, name, scheduler_worker_main, worker);
 		if (r == 0) {
 			atomic_store(&scheduler->started, ++started);
 		} else {
@@ -324,12 +324,12 @@ int scheduler_start(struct scheduler *scheduler)
 	return started > 0 ? 0 : r;
 }
 
-static void inject(struct scheduler *scheduler, struct task_list *tasks)
+static void scheduler_inject(struct scheduler *scheduler, struct task_list *tasks)
 {
 	pthread_mutex_lock(&scheduler->lock);
 	task_list_append(&scheduler->injected, tasks);
 	atomic_store(&scheduler->injected_count, scheduler->injected.count);
-	bool wake = wake_prepare(scheduler);
+	bool wake = scheduler_wake_prepare(scheduler);
 	pthread_mutex_unlock(&scheduler->lock);
 	if (wake)
 		pthread_cond_signal(&scheduler->wake);
@@ -338,18 +338,18 @@ static void inject(struct scheduler *scheduler, struct task_list *tasks)
 void scheduler_submit(struct scheduler *scheduler, struct task *task)
 {
 	if (scheduler_is_current(scheduler) && deque_push(&current->deque, task)) {
-		wake_one(scheduler);
+		scheduler_wake_one(scheduler);
 		return;
 	}
 	struct task_list one = {0};
 	task_list_push(&one, task);
-	inject(scheduler, &one);
+	scheduler_inject(scheduler, &one);
 }
 
 void scheduler_submit_list(struct scheduler *scheduler, struct task_list *tasks)
 {
 	if (tasks->count > 0)
-		inject(scheduler, tasks);
+		scheduler_inject(scheduler, tasks);
 }
 
 bool scheduler_help(struct scheduler *scheduler)
@@ -358,9 +358,9 @@ bool scheduler_help(struct scheduler *scheduler)
 		return false;
 	struct task *task = deque_take(&current->deque);
 	if (!task)
-		task = take_injected(current, 0);
+		task = scheduler_take_injected(current, 0);
 	if (!task)
-		task = steal_round(current);
+		task = scheduler_steal_round(current);
 	if (!task)
 		return false;
 	task->run(task);

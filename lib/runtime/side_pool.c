@@ -72,7 +72,7 @@ unsigned side_pool_thread_count(struct side_pool *pool)
 }
 
 /* With the lock held. */
-static struct task *pick(struct side_pool *pool, bool *ret_is_ordinary)
+static struct task *side_pool_pick(struct side_pool *pool, bool *ret_is_ordinary)
 {
 	struct task *task = task_list_pop(&pool->reserved);
 	*ret_is_ordinary = !task;
@@ -81,7 +81,7 @@ static struct task *pick(struct side_pool *pool, bool *ret_is_ordinary)
 	return task;
 }
 
-static void run_unlocked(struct side_pool *pool, struct task *task, bool is_ordinary)
+static void side_pool_run_unlocked(struct side_pool *pool, struct task *task, bool is_ordinary)
 {
 	pool->running_ordinary += is_ordinary;
 	pthread_mutex_unlock(&pool->lock);
@@ -100,9 +100,9 @@ static void *side_main(void *argument)
 	pthread_mutex_lock(&pool->lock);
 	for (;;) {
 		bool is_ordinary;
-		struct task *task = pick(pool, &is_ordinary);
+		struct task *task = side_pool_pick(pool, &is_ordinary);
 		if (task) {
-			run_unlocked(pool, task, is_ordinary);
+			side_pool_run_unlocked(pool, task, is_ordinary);
 			deadline = condition_deadline(SIDE_IDLE_MS);
 			in_time = true;
 			continue;
@@ -121,7 +121,7 @@ static void *side_main(void *argument)
 }
 
 /* With the lock held. */
-static int start_thread(struct side_pool *pool)
+static int side_pool_start_thread(struct side_pool *pool)
 {
 	unsigned index = 0;
 	while (pool->threads[index].state == SIDE_RUNNING)
@@ -143,7 +143,7 @@ static int start_thread(struct side_pool *pool)
 	return 0;
 }
 
-static int submit_locked(struct side_pool *pool, struct task *task, bool is_reserved)
+static int side_pool_submit_locked(struct side_pool *pool, struct task *task, bool is_reserved)
 {
 	struct task_list *list = is_reserved ? &pool->reserved : &pool->ordinary;
 	if (pool->stopping)
@@ -152,7 +152,7 @@ static int submit_locked(struct side_pool *pool, struct task *task, bool is_rese
 		return SHIPOPT_EAGAIN;
 	size_t waiting = pool->reserved.count + pool->ordinary.count;
 	if (pool->idle <= waiting && pool->running < pool->most) {
-		int r = start_thread(pool);
+		int r = side_pool_start_thread(pool);
 		if (r < 0 && pool->running == 0)
 			return r;
 	}
@@ -163,7 +163,7 @@ static int submit_locked(struct side_pool *pool, struct task *task, bool is_rese
 int side_pool_submit(struct side_pool *pool, struct task *task, bool is_reserved)
 {
 	pthread_mutex_lock(&pool->lock);
-	int r = submit_locked(pool, task, is_reserved);
+	int r = side_pool_submit_locked(pool, task, is_reserved);
 	pthread_mutex_unlock(&pool->lock);
 	if (r == 0)
 		pthread_cond_signal(&pool->work);
@@ -181,7 +181,7 @@ void side_pool_stop(struct side_pool *pool)
 }
 
 /* No thread starts any more, so the table stays as it is but for RUNNING turning to LEFT. */
-static void end_threads(struct side_pool *pool, int (*end)(pthread_t thread))
+static void side_pool_end_threads(struct side_pool *pool, int (*end)(pthread_t thread))
 {
 	if (pool->is_ended)
 		return;
@@ -195,17 +195,17 @@ static void end_threads(struct side_pool *pool, int (*end)(pthread_t thread))
 	}
 }
 
-static int join_thread(pthread_t thread)
+static int side_pool_join_thread(pthread_t thread)
 {
 	return pthread_join(thread, NULL);
 }
 
 void side_pool_join(struct side_pool *pool)
 {
-	end_threads(pool, join_thread);
+	side_pool_end_threads(pool, side_pool_join_thread);
 }
 
 void side_pool_detach(struct side_pool *pool)
 {
-	end_threads(pool, pthread_detach);
+	side_pool_end_threads(pool, pthread_detach);
 }

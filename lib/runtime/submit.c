@@ -17,7 +17,7 @@ struct submission {
 	} tasks[];
 };
 
-static void submitted_run(struct task *task)
+static void submit_submitted_run(struct task *task)
 {
 	struct submitted *submitted = CONTAINER_OF(task, struct submitted, task);
 	struct submission *submission = submitted->submission;
@@ -29,8 +29,8 @@ static void submitted_run(struct task *task)
 		function(userdata);
 }
 
-static struct submission *submission_new(shipopt_runtime *runtime, shipopt_task_fn function, void *const *userdata_list,
-	size_t count)
+static struct submission *submit_submission_new(shipopt_runtime *runtime, shipopt_task_fn function,
+	void *const *userdata_list, size_t count)
 {
 	size_t size;
 	if (!size_multiply(count, sizeof(struct submitted), &size) || !size_add(size, sizeof(struct submission), &size))
@@ -42,7 +42,7 @@ static struct submission *submission_new(shipopt_runtime *runtime, shipopt_task_
 	submission->runtime = runtime;
 	submission->function = function;
 	for (size_t i = 0; i < count; i++) {
-		submission->tasks[i].task.run = submitted_run;
+		submission->tasks[i].task.run = submit_submitted_run;
 		submission->tasks[i].submission = submission;
 		submission->tasks[i].userdata = userdata_list[i];
 	}
@@ -75,7 +75,7 @@ int shipopt_runtime_submit_batch(shipopt_runtime *runtime, shipopt_task_fn task,
 		return r;
 	r = count > 0 ? runtime_start_workers(runtime) : 0;
 	struct submission *submission =
-		r == 0 && count > 0 ? submission_new(runtime, task, userdata_list, count) : NULL;
+		r == 0 && count > 0 ? submit_submission_new(runtime, task, userdata_list, count) : NULL;
 	if (submission) {
 		struct task_list tasks = {0};
 		for (size_t i = 0; i < count; i++)
@@ -100,7 +100,7 @@ int shipopt_runtime_submit_blocking(shipopt_runtime *runtime, shipopt_task_fn ta
 	int r = submit_begin(runtime);
 	if (r < 0)
 		return r;
-	struct submission *submission = submission_new(runtime, task, &userdata, 1);
+	struct submission *submission = submit_submission_new(runtime, task, &userdata, 1);
 	r = submission ? runtime_submit_side(runtime, &submission->tasks[0].task, false) : SHIPOPT_ENOMEM;
 	if (r < 0)
 		mem_free(submission);

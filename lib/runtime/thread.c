@@ -86,7 +86,7 @@ void thread_owner_drop(struct thread_owner *owner)
 		owner->destroy(owner);
 }
 
-static int64_t monotonic_us(void)
+static int64_t thread_monotonic_us(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -95,7 +95,7 @@ static int64_t monotonic_us(void)
 
 int64_t condition_deadline(int64_t timeout_ms)
 {
-	int64_t now = monotonic_us();
+	int64_t now = thread_monotonic_us();
 	if (timeout_ms < 0 || timeout_ms > (INT64_MAX - now) / 1000)
 		return -1;
 	return now + timeout_ms * 1000;
@@ -108,9 +108,9 @@ int condition_init(pthread_cond_t *condition)
 	return pthread_cond_init(condition, NULL) == 0 ? 0 : SHIPOPT_ENOMEM;
 }
 
-static int timed_wait(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t deadline_us)
+static int thread_timed_wait(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t deadline_us)
 {
-	int64_t left = MAX(deadline_us - monotonic_us(), 0);
+	int64_t left = MAX(deadline_us - thread_monotonic_us(), 0);
 	struct timespec relative = {.tv_sec = left / 1000000, .tv_nsec = left % 1000000 * 1000};
 	return pthread_cond_timedwait_relative_np(condition, lock, &relative);
 }
@@ -128,7 +128,7 @@ int condition_init(pthread_cond_t *condition)
 	return r == 0 ? 0 : SHIPOPT_ENOMEM;
 }
 
-static int timed_wait(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t deadline_us)
+static int thread_timed_wait(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t deadline_us)
 {
 	struct timespec until = {.tv_sec = deadline_us / 1000000, .tv_nsec = deadline_us % 1000000 * 1000};
 	return pthread_cond_timedwait(condition, lock, &until);
@@ -142,5 +142,5 @@ bool condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t de
 		pthread_cond_wait(condition, lock);
 		return true;
 	}
-	return timed_wait(condition, lock, deadline_us) != ETIMEDOUT;
+	return thread_timed_wait(condition, lock, deadline_us) != ETIMEDOUT;
 }

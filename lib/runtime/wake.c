@@ -14,7 +14,7 @@
 #include "base/fault.h"
 #include "base/macro.h"
 
-static bool open_event(struct wake *wake)
+static bool wake_open_event(struct wake *wake)
 {
 #ifdef __linux__
 	wake->read_fd = fault_point() ? -1 : eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -25,19 +25,19 @@ static bool open_event(struct wake *wake)
 #endif
 }
 
-static bool set_flags(int fd)
+static bool wake_set_flags(int fd)
 {
 	return fcntl(fd, F_SETFL, O_NONBLOCK) == 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
 }
 
-static bool open_pipe(struct wake *wake)
+static bool wake_open_pipe(struct wake *wake)
 {
 	int ends[2];
 	if (fault_point() || pipe(ends) != 0)
 		return false;
 	wake->read_fd = ends[0];
 	wake->write_fd = ends[1];
-	if (set_flags(ends[0]) && set_flags(ends[1]))
+	if (wake_set_flags(ends[0]) && wake_set_flags(ends[1]))
 		return true;
 	wake_close(wake);
 	return false;
@@ -45,7 +45,7 @@ static bool open_pipe(struct wake *wake)
 
 int wake_open(struct wake *wake)
 {
-	if (open_event(wake) || open_pipe(wake))
+	if (wake_open_event(wake) || wake_open_pipe(wake))
 		return 0;
 	wake->read_fd = wake->write_fd = -1;
 	return SHIPOPT_EIO;

@@ -41,7 +41,7 @@ struct named_text {
 	const char *name, *text;
 };
 
-static int check_text(const struct named_text *text, size_t minimum, size_t maximum, shipopt_error **ret_error)
+static int ledger_check_text(const struct named_text *text, size_t minimum, size_t maximum, shipopt_error **ret_error)
 {
 	size_t length = text->text ? strlen(text->text) : 0, offset = 0;
 	if (length < minimum)
@@ -55,13 +55,13 @@ static int check_text(const struct named_text *text, size_t minimum, size_t maxi
 	return 0;
 }
 
-static int check_key(const struct ledger_key *key, bool is_claim, shipopt_error **ret_error)
+static int ledger_check_key(const struct ledger_key *key, bool is_claim, shipopt_error **ret_error)
 {
 	const struct named_text texts[] = {{"the tenant", key->tenant}, {"the provider", key->provider},
 		{"the account", key->account}, {"the mode", key->mode}, {"the order key", key->order_key},
 		{"the purpose", key->purpose}};
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		int r = check_text(&texts[i], 1, LEDGER_KEY_MAX, ret_error);
+		int r = ledger_check_text(&texts[i], 1, LEDGER_KEY_MAX, ret_error);
 		if (r < 0)
 			return r;
 	}
@@ -75,7 +75,7 @@ static int check_key(const struct ledger_key *key, bool is_claim, shipopt_error 
 	return 0;
 }
 
-static int check_texts(const struct ledger_request *request, shipopt_error **ret_error)
+static int ledger_check_texts(const struct ledger_request *request, shipopt_error **ret_error)
 {
 	const struct named_text texts[] = {{"the owner", request->owner}, {"the fingerprint", request->fingerprint},
 		{"the request", request->request}, {"the shipment id", request->shipment_id},
@@ -85,14 +85,14 @@ static int check_texts(const struct ledger_request *request, shipopt_error **ret
 		{"the reason", request->reason}, {"the refusal", request->refusal},
 		{"the base URL", request->base_url}};
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		int r = check_text(&texts[i], 0, LEDGER_TEXT_MAX, ret_error);
+		int r = ledger_check_text(&texts[i], 0, LEDGER_TEXT_MAX, ret_error);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-static int check_numbers(const struct ledger_request *request, shipopt_error **ret_error)
+static int ledger_check_numbers(const struct ledger_request *request, shipopt_error **ret_error)
 {
 	bool needs_lease = request->operation == LEDGER_CLAIM || request->operation == LEDGER_RENEW;
 	if (request->lease_ms < (needs_lease ? 1 : 0) || request->lease_ms > LEDGER_LEASE_MAX_MS)
@@ -108,7 +108,7 @@ static int check_numbers(const struct ledger_request *request, shipopt_error **r
 	return 0;
 }
 
-static int check_operation(const struct ledger_request *request, shipopt_error **ret_error)
+static int ledger_check_operation(const struct ledger_request *request, shipopt_error **ret_error)
 {
 	int state = request->state;
 	switch (request->operation) {
@@ -137,19 +137,19 @@ static int check_operation(const struct ledger_request *request, shipopt_error *
 	return error_set(ret_error, SHIPOPT_EINVAL, "ledger: no operation %d", (int)request->operation);
 }
 
-static bool is_within(const char *text, size_t maximum)
+static bool ledger_is_within(const char *text, size_t maximum)
 {
 	return !text || (strlen(text) <= maximum && text_is_utf8(text, strlen(text), NULL));
 }
 
 /* A purchase that was made is written down in any case: what does not fit is left out. */
-static void relax_bought(struct ledger_request *request)
+static void ledger_relax_bought(struct ledger_request *request)
 {
 	const char **const texts[] = {&request->tracking_code, &request->label_url, &request->reason};
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-		if (!is_within(*texts[i], LEDGER_TEXT_MAX))
+		if (!ledger_is_within(*texts[i], LEDGER_TEXT_MAX))
 			*texts[i] = NULL;
-	if (!is_within(request->result, LEDGER_RESULT_MAX))
+	if (!ledger_is_within(request->result, LEDGER_RESULT_MAX))
 		request->result = NULL;
 	request->paid = MAX(request->paid, 0);
 	request->fee = MAX(request->fee, 0);
@@ -161,9 +161,9 @@ int ledger_request_check(struct ledger_request *request, const char *tenant, shi
 		return error_set(ret_error, SHIPOPT_EINVAL, "ledger: this view of the store is of another tenant");
 	request->key.tenant = tenant;
 	if (request->operation == LEDGER_BOUGHT_)
-		relax_bought(request);
-	int r = check_operation(request, ret_error);
-	r = r < 0 ? r : check_key(&request->key, request->operation == LEDGER_CLAIM, ret_error);
-	r = r < 0 ? r : check_numbers(request, ret_error);
-	return r < 0 ? r : check_texts(request, ret_error);
+		ledger_relax_bought(request);
+	int r = ledger_check_operation(request, ret_error);
+	r = r < 0 ? r : ledger_check_key(&request->key, request->operation == LEDGER_CLAIM, ret_error);
+	r = r < 0 ? r : ledger_check_numbers(request, ret_error);
+	return r < 0 ? r : ledger_check_texts(request, ret_error);
 }

@@ -14,7 +14,7 @@
 
 /* --- the core's life --- */
 
-static void core_free(struct store_core *core)
+static void store_core_free(struct store_core *core)
 {
 	shipopt_runtime *runtime = core->runtime;
 	if (core->backend)
@@ -24,59 +24,59 @@ static void core_free(struct store_core *core)
 	runtime_unref(runtime);
 }
 
-static void core_close(struct store_core *core)
+static void store_core_close(struct store_core *core)
 {
 	runtime_unregister(core->runtime, &core->member);
 	core->backend->class->close(core->backend);
-	core_free(core);
+	store_core_free(core);
 }
 
-static void core_close_task(struct task *task)
+static void store_core_close_task(struct task *task)
 {
 	struct store_core *core = CONTAINER_OF(task, struct store_core, close_task);
 	shipopt_runtime *runtime = runtime_ref(core->runtime);
-	core_close(core);
+	store_core_close(core);
 	runtime_release(runtime);
 	runtime_unref(runtime);
 }
 
 /* On the back-end's last thread, which a worker joins: so all is gone when the runtime's close has joined the workers. */
-static void core_ended(void *argument)
+static void store_core_ended(void *argument)
 {
 	struct store_core *core = argument;
-	core->close_task.run = core_close_task;
+	core->close_task.run = store_core_close_task;
 	runtime_submit_task(core->runtime, &core->close_task);
 }
 
 /* The last view is gone. */
-static void core_end(struct store_core *core)
+static void store_core_end(struct store_core *core)
 {
 	shipopt_runtime *runtime = core->runtime;
 	if (runtime_admit(runtime) < 0) {
-		core_close(core);
+		store_core_close(core);
 		return;
 	}
 	if (core->backend->class->abandon(core->backend))
 		return;
 	runtime_ref(runtime);
-	core_close(core);
+	store_core_close(core);
 	runtime_release(runtime);
 	runtime_unref(runtime);
 }
 
-static void core_cancel(struct runtime_member *member)
+static void store_core_cancel(struct runtime_member *member)
 {
 	struct store_core *core = CONTAINER_OF(member, struct store_core, member);
 	core->backend->class->hurry(core->backend);
 }
 
-static void core_stop(struct runtime_member *member)
+static void store_core_stop(struct runtime_member *member)
 {
 	struct store_core *core = CONTAINER_OF(member, struct store_core, member);
 	core->backend->class->close(core->backend);
 }
 
-static int check_confirm_mode(const struct settings *settings, shipopt_error **ret_error)
+static int store_check_confirm_mode(const struct settings *settings, shipopt_error **ret_error)
 {
 	const char *mode = settings_text(settings, STORE_CONFIRM_MODE);
 	if (text_is_empty(mode) || text_equal(mode, "test") || text_equal(mode, "production"))
@@ -85,7 +85,7 @@ static int check_confirm_mode(const struct settings *settings, shipopt_error **r
 		mode);
 }
 
-static int core_new(shipopt_runtime *runtime, const char *url, const shipopt_store_config *config,
+static int store_core_new(shipopt_runtime *runtime, const char *url, const shipopt_store_config *config,
 	const struct settings *settings, struct store_core **ret_core, shipopt_error **ret_error)
 {
 	struct store_core *core = mem_alloc_zero(sizeof(*core));
@@ -93,8 +93,8 @@ static int core_new(shipopt_runtime *runtime, const char *url, const shipopt_sto
 		return SHIPOPT_ENOMEM;
 	reference_init(&core->views);
 	core->runtime = runtime_ref(runtime);
-	core->member.cancel = core_cancel;
-	core->member.stop = core_stop;
+	core->member.cancel = store_core_cancel;
+	core->member.stop = store_core_stop;
 	if (config) {
 		core->delivery = config->delivery;
 		if (core->delivery.queue)
@@ -106,13 +106,13 @@ static int core_new(shipopt_runtime *runtime, const char *url, const shipopt_sto
 		.queue_max = settings_number(settings, STORE_QUEUE_MAX),
 		.group_max = settings_number(settings, STORE_GROUP_MAX),
 		.confirm_mode = settings_text(settings, STORE_CONFIRM_MODE),
-		.ended = core_ended,
+		.ended = store_core_ended,
 		.argument = core,
 	};
 	int r = store_url_open(url, &options, &core->backend, ret_error);
 	r = r < 0 ? r : runtime_register(runtime, &core->member);
 	if (r < 0) {
-		core_free(core);
+		store_core_free(core);
 		return r;
 	}
 	*ret_core = core;
@@ -122,7 +122,7 @@ static int core_new(shipopt_runtime *runtime, const char *url, const shipopt_sto
 /* --- views --- */
 
 /* Takes over one hold on the core. */
-static int view_new(struct store_core *core, const char *tenant, shipopt_store **ret_view)
+static int store_view_new(struct store_core *core, const char *tenant, shipopt_store **ret_view)
 {
 	shipopt_store *store = mem_alloc_zero(sizeof(*store));
 	char *copy = mem_copy_text(tenant);
@@ -130,7 +130,7 @@ static int view_new(struct store_core *core, const char *tenant, shipopt_store *
 		mem_free(store);
 		mem_free(copy);
 		if (reference_drop(&core->views))
-			core_end(core);
+			store_core_end(core);
 		return SHIPOPT_ENOMEM;
 	}
 	reference_init(&store->reference);
@@ -154,7 +154,7 @@ void shipopt_store_free(shipopt_store *store)
 	mem_free(store->tenant);
 	mem_free(store);
 	if (reference_drop(&core->views))
-		core_end(core);
+		store_core_end(core);
 }
 
 int shipopt_store_open(shipopt_runtime *runtime, const char *url, const shipopt_store_config *config,
@@ -174,9 +174,9 @@ int shipopt_store_open(shipopt_runtime *runtime, const char *url, const shipopt_
 		return r;
 	struct store_core *core = NULL;
 	shipopt_store *store = NULL;
-	r = check_confirm_mode(&settings, ret_error);
-	r = r < 0 ? r : core_new(runtime, url, config, &settings, &core, ret_error);
-	r = r < 0 ? r : view_new(core, settings_text(&settings, STORE_TENANT), &store);
+	r = store_check_confirm_mode(&settings, ret_error);
+	r = r < 0 ? r : store_core_new(runtime, url, config, &settings, &core, ret_error);
+	r = r < 0 ? r : store_view_new(core, settings_text(&settings, STORE_TENANT), &store);
 	settings_done(&settings);
 	if (r == 0)
 		*ret_store = store;
@@ -196,12 +196,12 @@ int shipopt_store_view(shipopt_store *store, const char *tenant, shipopt_store *
 	if (!text_is_utf8(tenant, length, NULL))
 		return SHIPOPT_EENCODING;
 	reference_take(&store->core->views);
-	return view_new(store->core, tenant, ret_view);
+	return store_view_new(store->core, tenant, ret_view);
 }
 
 /* --- the ledger --- */
 
-static void ledger_run_done(struct task *task)
+static void store_ledger_run_done(struct task *task)
 {
 	struct backend_work *work = CONTAINER_OF(task, struct backend_work, task);
 	struct ledger_request *request = CONTAINER_OF(work, struct ledger_request, work);
@@ -222,7 +222,7 @@ void ledger_submit(shipopt_store *store, struct ledger_request *request)
 	if (r == 0)
 		return;
 	request->status = r;
-	request->work.task.run = ledger_run_done;
+	request->work.task.run = store_ledger_run_done;
 	if (r == SHIPOPT_ESHUTDOWN)
 		request->done(request);
 	else

@@ -21,7 +21,7 @@ struct store_op {
 	char *tracking_code, *actor, *reason;
 };
 
-static void op_destroy(shipopt_op *op)
+static void store_op_destroy(shipopt_op *op)
 {
 	struct store_op *self = CONTAINER_OF(op, struct store_op, op);
 	mem_free(self->tracking_code);
@@ -31,18 +31,18 @@ static void op_destroy(shipopt_op *op)
 }
 
 /* The back-end asks before it starts: enough for calls this short. */
-static void op_cancel(shipopt_op *op)
+static void store_op_cancel(shipopt_op *op)
 {
 }
 
-static const struct op_class store_op_class = {sizeof(struct store_op), op_cancel, op_destroy};
+static const struct op_class store_op_class = {sizeof(struct store_op), store_op_cancel, store_op_destroy};
 
-static bool query_is_canceled(const struct backend_query *query)
+static bool store_query_is_canceled(const struct backend_query *query)
 {
 	return op_is_canceled(&CONTAINER_OF(query, struct store_op, query)->op);
 }
 
-static void complete_on_reactor(struct task *task)
+static void store_complete_on_reactor(struct task *task)
 {
 	struct backend_work *work = CONTAINER_OF(task, struct backend_work, task);
 	struct backend_query *query = CONTAINER_OF(work, struct backend_query, work);
@@ -52,10 +52,10 @@ static void complete_on_reactor(struct task *task)
 	op_complete(&self->op, query->status, TAKE(query->error));
 }
 
-static void query_done(struct backend_query *query)
+static void store_query_done(struct backend_query *query)
 {
 	struct store_op *self = CONTAINER_OF(query, struct store_op, query);
-	query->work.task.run = complete_on_reactor;
+	query->work.task.run = store_complete_on_reactor;
 	reactor_post(self->reactor, &query->work.task);
 }
 
@@ -67,7 +67,7 @@ struct call {
 	const char *tracking_code, *actor, *reason;
 };
 
-static int fill(struct store_op *self, shipopt_store *store, const struct call *call)
+static int store_fill(struct store_op *self, shipopt_store *store, const struct call *call)
 {
 	self->store = store_ref(store);
 	self->tracking_code = mem_copy_text(call->tracking_code);
@@ -86,13 +86,13 @@ static int fill(struct store_op *self, shipopt_store *store, const struct call *
 		.tracking_code = self->tracking_code,
 		.actor = self->actor,
 		.reason = self->reason,
-		.is_canceled = query_is_canceled,
-		.done = query_done,
+		.is_canceled = store_query_is_canceled,
+		.done = store_query_done,
 	};
 	return runtime_reactor(store->core->runtime, &self->reactor);
 }
 
-static int start(shipopt_store *store, const struct call *call, shipopt_done_fn done, void *userdata,
+static int store_start(shipopt_store *store, const struct call *call, shipopt_done_fn done, void *userdata,
 	shipopt_op **ret_op)
 {
 	shipopt_op *op;
@@ -101,7 +101,7 @@ static int start(shipopt_store *store, const struct call *call, shipopt_done_fn 
 	if (r < 0)
 		return r;
 	struct store_op *self = CONTAINER_OF(op, struct store_op, op);
-	r = fill(self, store, call);
+	r = store_fill(self, store, call);
 	if (r == 0) {
 		shipopt_op *before = ret_op ? *ret_op : NULL;
 		if (ret_op)
@@ -117,10 +117,11 @@ static int start(shipopt_store *store, const struct call *call, shipopt_done_fn 
 
 int shipopt_store_ready(shipopt_store *store, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
-	return store ? start(store, &(struct call){.kind = BACKEND_READY}, done, userdata, ret_op) : SHIPOPT_EINVAL;
+	return store ? store_start(store, &(struct call){.kind = BACKEND_READY}, done, userdata, ret_op)
+		     : SHIPOPT_EINVAL;
 }
 
-static bool is_state_or_all(int state)
+static bool store_is_state_or_all(int state)
 {
 	return (state >= 0 && state <= SHIPOPT_LEDGER_VOID_REFUSED) || state == SHIPOPT_LEDGER_NEEDS_PERSON;
 }
@@ -128,20 +129,20 @@ static bool is_state_or_all(int state)
 int shipopt_ledger_list(shipopt_store *store, int state, int64_t after, int64_t limit, shipopt_done_fn done,
 	void *userdata, shipopt_op **ret_op)
 {
-	if (!store || !is_state_or_all(state) || after < 0 || limit < 1 || limit > LIST_LIMIT_MAX)
+	if (!store || !store_is_state_or_all(state) || after < 0 || limit < 1 || limit > LIST_LIMIT_MAX)
 		return SHIPOPT_EINVAL;
 	const struct call call = {.kind = BACKEND_LIST, .state = state, .after = after, .limit = limit};
-	return start(store, &call, done, userdata, ret_op);
+	return store_start(store, &call, done, userdata, ret_op);
 }
 
 int shipopt_ledger_count(shipopt_store *store, int state, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
-	if (!store || !is_state_or_all(state))
+	if (!store || !store_is_state_or_all(state))
 		return SHIPOPT_EINVAL;
-	return start(store, &(struct call){.kind = BACKEND_COUNT, .state = state}, done, userdata, ret_op);
+	return store_start(store, &(struct call){.kind = BACKEND_COUNT, .state = state}, done, userdata, ret_op);
 }
 
-static int check_text(const char *text, bool is_required)
+static int store_check_text(const char *text, bool is_required)
 {
 	size_t length = text ? strlen(text) : 0;
 	if (length > TEXT_MAX_BYTES || (is_required && length == 0))
@@ -155,9 +156,9 @@ int shipopt_ledger_resolve(shipopt_store *store, int64_t row, int state, const c
 	if (!store || row < 1 ||
 		(state != SHIPOPT_LEDGER_BOUGHT && state != SHIPOPT_LEDGER_FAILED && state != SHIPOPT_LEDGER_PLANNED))
 		return SHIPOPT_EINVAL;
-	int r = check_text(tracking_code, state == SHIPOPT_LEDGER_BOUGHT);
-	r = r < 0 ? r : check_text(actor, true);
-	r = r < 0 ? r : check_text(reason, true);
+	int r = store_check_text(tracking_code, state == SHIPOPT_LEDGER_BOUGHT);
+	r = r < 0 ? r : store_check_text(actor, true);
+	r = r < 0 ? r : store_check_text(reason, true);
 	if (r < 0)
 		return r;
 	const struct call call = {.kind = BACKEND_RESOLVE,
@@ -166,5 +167,5 @@ int shipopt_ledger_resolve(shipopt_store *store, int64_t row, int state, const c
 		.tracking_code = tracking_code,
 		.actor = actor,
 		.reason = reason};
-	return start(store, &call, done, userdata, ret_op);
+	return store_start(store, &call, done, userdata, ret_op);
 }

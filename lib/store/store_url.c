@@ -9,7 +9,7 @@
 
 /* "postgresql://user:secret@host/db" → "postgresql://user:***@host/db"; cut to `size`. A password may hold what should have been
  * escaped, may be a parameter behind the question mark, or a word of "host=… password=…", which is no URL. */
-static void without_password(const char *url, char *text, size_t size)
+static void store_url_without_password(const char *url, char *text, size_t size)
 {
 	const char *authority = strstr(url, "://");
 	const char *begin = authority ? authority + 3 : url;
@@ -33,7 +33,7 @@ int store_url_open(const char *url, const struct backend_options *options, struc
 			URL_MAX_BYTES);
 	if (!text_is_utf8(url, length, NULL))
 		return error_set(ret_error, SHIPOPT_EENCODING, "the store's URL is not UTF-8");
-	without_password(url, shown, sizeof(shown));
+	store_url_without_password(url, shown, sizeof(shown));
 	const char *colon = strchr(url, ':');
 	if (!colon || colon == url)
 		return error_set(ret_error, SHIPOPT_EPARSE, "\"%s\" is not a store URL, such as sqlite:ship.db", shown);

@@ -29,12 +29,12 @@ struct filling {
 	bool has_more;
 };
 
-static bool never_canceled(const struct backend_query *query)
+static bool warm_cache_never_canceled(const struct backend_query *query)
 {
 	return false;
 }
 
-static void page_done(struct backend_query *query)
+static void warm_cache_page_done(struct backend_query *query)
 {
 	struct page *page = CONTAINER_OF(query, struct page, query);
 	pthread_mutex_lock(&page->lock);
@@ -43,7 +43,7 @@ static void page_done(struct backend_query *query)
 	pthread_mutex_unlock(&page->lock);
 }
 
-static int ask(shipopt_store *store, struct page *page)
+static int warm_cache_ask(shipopt_store *store, struct page *page)
 {
 	struct backend *backend = store->core->backend;
 	pthread_mutex_init(&page->lock, NULL);
@@ -58,7 +58,7 @@ static int ask(shipopt_store *store, struct page *page)
 	return r < 0 ? r : page->query.status;
 }
 
-static int take_row(struct filling *filling, struct json_value row)
+static int store_warm_cache_take_row(struct filling *filling, struct json_value row)
 {
 	struct json_value id;
 	const char *json, *key = json_get_text(row, "order_key");
@@ -79,7 +79,7 @@ static int take_row(struct filling *filling, struct json_value row)
 	return r == SHIPOPT_EINVAL || r == SHIPOPT_ETOOLARGE ? 0 : r;
 }
 
-static int take_page(struct filling *filling, const char *json, shipopt_error **ret_error)
+static int warm_cache_take_page(struct filling *filling, const char *json, shipopt_error **ret_error)
 {
 	CLEANUP_JSON json_document *document = NULL;
 	struct json_value rows, more;
@@ -91,23 +91,23 @@ static int take_page(struct filling *filling, const char *json, shipopt_error **
 		!json_bool(more, &filling->has_more))
 		return SHIPOPT_EPARSE;
 	for (json_items(rows, &it); r >= 0 && json_next(&it);)
-		r = take_row(filling, it.value);
+		r = store_warm_cache_take_row(filling, it.value);
 	return r;
 }
 
-static int take_next(struct filling *filling, shipopt_store *store, int state, shipopt_error **ret_error)
+static int warm_cache_take_next(struct filling *filling, shipopt_store *store, int state, shipopt_error **ret_error)
 {
 	struct page page = {.query = {.work.kind = BACKEND_LIST,
 				    .tenant = store->tenant,
 				    .state = state,
 				    .after = filling->last_row,
 				    .limit = PAGE_ROWS,
-				    .is_canceled = never_canceled,
-				    .done = page_done}};
+				    .is_canceled = warm_cache_never_canceled,
+				    .done = warm_cache_page_done}};
 	filling->has_more = false;
-	int r = ask(store, &page);
+	int r = warm_cache_ask(store, &page);
 	if (r >= 0)
-		r = take_page(filling, page.query.json, ret_error);
+		r = warm_cache_take_page(filling, page.query.json, ret_error);
 	else if (ret_error && page.query.error)
 		*ret_error = TAKE(page.query.error);
 	shipopt_error_unref(page.query.error);
@@ -137,7 +137,7 @@ int shipopt_store_warm_cache(shipopt_store *store, int state, shipopt_cache *cac
 		.userdata = userdata,
 		.has_more = true};
 	while (r >= 0 && filling.has_more)
-		r = take_next(&filling, store, state, ret_error);
+		r = warm_cache_take_next(&filling, store, state, ret_error);
 	runtime_release(runtime);
 	if (ret_stored)
 		*ret_stored = filling.stored;

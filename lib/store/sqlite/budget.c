@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/sqlite/budget.h"
 
-static int bind_key(struct database *database, enum statement which, const struct budget *budget,
+static int budget_bind_key(struct database *database, enum statement which, const struct budget *budget,
 	sqlite3_stmt **ret_statement, shipopt_error **ret_error)
 {
 	int r = database_statement(database, which, ret_statement, ret_error);
@@ -20,7 +20,7 @@ int budget_read(struct database *database, struct budget *budget, const char *te
 	if (!name || !currency)
 		return 0;
 	sqlite3_stmt *statement;
-	int r = bind_key(database, SQL_BUDGET_READ, budget, &statement, ret_error);
+	int r = budget_bind_key(database, SQL_BUDGET_READ, budget, &statement, ret_error);
 	r = r < 0 ? r : database_step(database, statement, ret_error);
 	if (r == 1) {
 		budget->reserved = sqlite3_column_int64(statement, 0);
@@ -45,7 +45,7 @@ int budget_write(struct database *database, const struct budget *budget, int64_t
 	if (!budget->name || !budget->currency)
 		return 0;
 	sqlite3_stmt *statement;
-	int r = bind_key(database, SQL_BUDGET_WRITE, budget, &statement, ret_error);
+	int r = budget_bind_key(database, SQL_BUDGET_WRITE, budget, &statement, ret_error);
 	if (r < 0)
 		return r;
 	sqlite3_bind_int64(statement, 4, budget->reserved);

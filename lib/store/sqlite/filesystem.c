@@ -47,7 +47,7 @@ static const struct {
 };
 
 /* NULL for a local one. */
-static const char *network_name(unsigned long type)
+static const char *filesystem_network_name(unsigned long type)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(network_types); i++)
 		if (network_types[i].type == type)
@@ -55,17 +55,17 @@ static const char *network_name(unsigned long type)
 	return NULL;
 }
 
-static const char *network_of(const struct statfs *status)
+static const char *filesystem_network_of(const struct statfs *status)
 {
 #ifdef __linux__
-	return network_name((unsigned long)status->f_type & 0xffffffff);
+	return filesystem_network_name((unsigned long)status->f_type & 0xffffffff);
 #else
 	return status->f_flags & MNT_LOCAL ? NULL : status->f_fstypename;
 #endif
 }
 
 /* To be freed; NULL when out of memory. */
-static char *folder_of(const char *path)
+static char *filesystem_folder_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	return mem_copy_bytes(path, slash == path ? 1 : (size_t)(slash - path));
@@ -73,7 +73,7 @@ static char *folder_of(const char *path)
 
 int filesystem_check(const char *path, shipopt_error **ret_error)
 {
-	char *folder = folder_of(path);
+	char *folder = filesystem_folder_of(path);
 	if (!folder)
 		return SHIPOPT_ENOMEM;
 	struct statfs status = {0};
@@ -88,7 +88,7 @@ int filesystem_check(const char *path, shipopt_error **ret_error)
 	if (refusal)
 		return error_set(ret_error, SHIPOPT_EDATABASE, "%s cannot be made in its folder: %s", path,
 			strerror(refusal));
-	const char *name = pretended_type ? network_name(pretended_type) : network_of(&status);
+	const char *name = pretended_type ? filesystem_network_name(pretended_type) : filesystem_network_of(&status);
 	if (name)
 		return error_set(ret_error, SHIPOPT_EUNSUPPORTED,
 			"%s is on a network file system (%s); the store needs a local disk", path, name);
@@ -98,7 +98,7 @@ int filesystem_check(const char *path, shipopt_error **ret_error)
 /* --- the file --- */
 
 /* False: the system does not say. */
-static bool mount_id(const char *path, uint64_t *ret_id)
+static bool filesystem_mount_id(const char *path, uint64_t *ret_id)
 {
 #ifdef STATX_MNT_ID
 	struct statx status;
@@ -110,7 +110,7 @@ static bool mount_id(const char *path, uint64_t *ret_id)
 	return false;
 }
 
-static bool is_on_other_device(const char *path, const char *folder)
+static bool filesystem_is_on_other_device(const char *path, const char *folder)
 {
 	struct stat file, around;
 	if (stat(path, &file) < 0 || stat(folder, &around) < 0 || file.st_dev == around.st_dev)
@@ -124,12 +124,12 @@ static bool is_on_other_device(const char *path, const char *folder)
 #endif
 }
 
-static bool is_mounted_alone(const char *path, const char *folder)
+static bool filesystem_is_mounted_alone(const char *path, const char *folder)
 {
 	uint64_t file, around;
-	if (mount_id(path, &file) && mount_id(folder, &around))
+	if (filesystem_mount_id(path, &file) && filesystem_mount_id(folder, &around))
 		return file != around;
-	return is_on_other_device(path, folder);
+	return filesystem_is_on_other_device(path, folder);
 }
 
 int filesystem_check_file(const char *path, shipopt_error **ret_error)
@@ -142,10 +142,10 @@ int filesystem_check_file(const char *path, shipopt_error **ret_error)
 			"%s has %llu names (hard links); each would have a log of its own, and labels could be bought "
 			"twice. Remove the other names (find -samefile shows them), or copy the file",
 			path, (unsigned long long)status.st_nlink);
-	char *folder = folder_of(path);
+	char *folder = filesystem_folder_of(path);
 	if (!folder)
 		return SHIPOPT_ENOMEM;
-	bool is_alone = is_mounted_alone(path, folder);
+	bool is_alone = filesystem_is_mounted_alone(path, folder);
 	mem_free(folder);
 	if (is_alone)
 		return error_set(ret_error, SHIPOPT_EUNSUPPORTED,

@@ -7,7 +7,7 @@
 
 #define TOKEN_START_MAX (INT64_MAX >> 1) /* leaves as many to count up */
 
-static int insert_row(struct database *database, struct ledger_request *request, int64_t generation,
+static int ledger_claim_insert_row(struct database *database, struct ledger_request *request, int64_t generation,
 	shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
@@ -32,8 +32,8 @@ static int insert_row(struct database *database, struct ledger_request *request,
 	return r;
 }
 
-static int lease_row(struct database *database, struct ledger_request *request, const struct ledger_found *found,
-	shipopt_error **ret_error)
+static int ledger_claim_lease_row(struct database *database, struct ledger_request *request,
+	const struct ledger_found *found, shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
 	int r = database_statement(database, SQL_LEASE, &statement, ret_error);
@@ -49,7 +49,8 @@ static int lease_row(struct database *database, struct ledger_request *request, 
 }
 
 /* Whoever still works on the row loses its token. */
-static int end_token(struct database *database, const struct ledger_found *found, shipopt_error **ret_error)
+static int ledger_claim_end_token(struct database *database, const struct ledger_found *found,
+	shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
 	int r = ledger_move_statement(database, SQL_RENEW, found, true, 0, &statement, ret_error);
@@ -79,7 +80,7 @@ static int claim_new(struct database *database, struct ledger_request *request, 
 	if (newest > 0 && generation == newest + 1 && is_over && ledger_needs_lease(found.facts.state)) {
 		if (ledger_is_leased(&found.facts))
 			return ledger_answer(database, request, &found, LEDGER_BUSY, ret_error);
-		int r = end_token(database, &found, ret_error);
+		int r = ledger_claim_end_token(database, &found, ret_error);
 		if (r < 0)
 			return r;
 	}
@@ -92,12 +93,13 @@ static int claim_new(struct database *database, struct ledger_request *request, 
 			"ledger: generation %lld of order %s is %s (row %lld); settle it before you ask for another one",
 			(long long)newest, request->key.order_key, ledger_state_name(found.facts.state),
 			(long long)found.id);
-	return request->status < 0 ? 0 : insert_row(database, request, newest + 1, ret_error);
+	return request->status < 0 ? 0 : ledger_claim_insert_row(database, request, newest + 1, ret_error);
 }
 
 /* One account belongs to one tenant: another's rows could have the same shipments. Accounts that several tenants had in a store of
  * an earlier version stay with all of them. */
-static int check_account(struct database *database, struct ledger_request *request, shipopt_error **ret_error)
+static int ledger_claim_check_account(struct database *database, struct ledger_request *request,
+	shipopt_error **ret_error)
 {
 	const struct ledger_key *key = &request->key;
 	const char *const texts[] = {key->provider, key->account, key->mode, key->tenant};
@@ -124,7 +126,8 @@ static int check_account(struct database *database, struct ledger_request *reque
 
 /* Rows of an earlier version whose mode was guessed from the API key: nothing is bought beside them until a person has said which
  * mode they are of. Asked again only while the answer was yes: no new row is guessed. */
-static int check_guessed(struct database *database, struct ledger_request *request, shipopt_error **ret_error)
+static int ledger_claim_check_guessed(struct database *database, struct ledger_request *request,
+	shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
 	if (database->has_no_guessed)
@@ -157,13 +160,13 @@ static int claim_found(struct database *database, struct ledger_request *request
 		return ledger_answer(database, request, &found, LEDGER_OK, ret_error);
 	if (ledger_is_leased(&found.facts) && request->token != found.token)
 		return ledger_answer(database, request, &found, LEDGER_BUSY, ret_error);
-	return lease_row(database, request, &found, ret_error);
+	return ledger_claim_lease_row(database, request, &found, ret_error);
 }
 
 int ledger_claim(struct database *database, struct ledger_request *request, shipopt_error **ret_error)
 {
-	int r = check_guessed(database, request, ret_error);
+	int r = ledger_claim_check_guessed(database, request, ret_error);
 	if (r == 0 && request->status == 0)
-		r = check_account(database, request, ret_error);
+		r = ledger_claim_check_account(database, request, ret_error);
 	return r < 0 || request->status < 0 ? r : claim_found(database, request, ret_error);
 }

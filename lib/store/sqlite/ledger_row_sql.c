@@ -5,7 +5,7 @@
 
 /* --- rows --- */
 
-static int copy_row(sqlite3_stmt *statement, struct ledger_row *row)
+static int ledger_row_sql_copy_row(sqlite3_stmt *statement, struct ledger_row *row)
 {
 	const struct {
 		enum row_column column;
@@ -48,7 +48,7 @@ int ledger_take_row(struct database *database, sqlite3_stmt *statement, struct l
 			database->path);
 	if (r < 0)
 		return r;
-	r = copy_row(statement, &request->row);
+	r = ledger_row_sql_copy_row(statement, &request->row);
 	if (ret_token)
 		*ret_token = sqlite3_column_int64(statement, ROW_TOKEN);
 	if (r < 0)
@@ -58,7 +58,8 @@ int ledger_take_row(struct database *database, sqlite3_stmt *statement, struct l
 	return MIN(r, 0);
 }
 
-static int read_row(struct database *database, struct ledger_request *request, int64_t id, shipopt_error **ret_error)
+static int ledger_row_sql_read_row(struct database *database, struct ledger_request *request, int64_t id,
+	shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
 	int r = database_statement(database, SQL_READ, &statement, ret_error);
@@ -72,7 +73,7 @@ static int read_row(struct database *database, struct ledger_request *request, i
 int ledger_answer(struct database *database, struct ledger_request *request, const struct ledger_found *found,
 	int outcome, shipopt_error **ret_error)
 {
-	int r = read_row(database, request, found->id, ret_error);
+	int r = ledger_row_sql_read_row(database, request, found->id, ret_error);
 	if (r == 0)
 		request->status = outcome;
 	return r;
@@ -92,7 +93,7 @@ void ledger_bind_key(sqlite3_stmt *statement, const struct ledger_key *key)
 }
 
 /* What every ledger writes, whatever happens. */
-static bool found_is_sound(sqlite3_stmt *statement)
+static bool ledger_row_sql_found_is_sound(sqlite3_stmt *statement)
 {
 	int64_t state = sqlite3_column_int64(statement, FIND_STATE), sent = sqlite3_column_int64(statement, FIND_SENT);
 	int64_t held_from = sqlite3_column_int64(statement, FIND_HELD_FROM);
@@ -103,7 +104,7 @@ static bool found_is_sound(sqlite3_stmt *statement)
 }
 
 /* SHIPOPT_EDATABASE for a row that no ledger writes: the file is damaged. */
-static int read_found(struct database *database, sqlite3_stmt *statement, struct ledger_found *found,
+static int ledger_row_sql_read_found(struct database *database, sqlite3_stmt *statement, struct ledger_found *found,
 	shipopt_error **ret_error)
 {
 	*found = (struct ledger_found){
@@ -125,7 +126,7 @@ static int read_found(struct database *database, sqlite3_stmt *statement, struct
 			.lease_until_ms = sqlite3_column_int64(statement, FIND_LEASE_UNTIL),
 			.now_ms = sqlite3_column_int64(statement, FIND_NOW)},
 	};
-	if (found_is_sound(statement))
+	if (ledger_row_sql_found_is_sound(statement))
 		return 1;
 	return error_set(ret_error, SHIPOPT_EDATABASE,
 		"%s: ledger row %lld (state %lld, %lld sent, %lld unproven) is none that this library writes: the file is damaged, "
@@ -145,7 +146,7 @@ int ledger_find(struct database *database, const struct ledger_key *key, int64_t
 	if (generation)
 		sqlite3_bind_int64(*ret_statement, 8, generation);
 	r = database_step(database, *ret_statement, ret_error);
-	return r == 1 ? read_found(database, *ret_statement, ret_found, ret_error) : r;
+	return r == 1 ? ledger_row_sql_read_found(database, *ret_statement, ret_found, ret_error) : r;
 }
 
 int ledger_find_id(struct database *database, const char *tenant, int64_t id, struct ledger_found *ret_found,
@@ -157,7 +158,7 @@ int ledger_find_id(struct database *database, const char *tenant, int64_t id, st
 	bind_text(*ret_statement, 1, tenant);
 	sqlite3_bind_int64(*ret_statement, 2, id);
 	r = database_step(database, *ret_statement, ret_error);
-	return r == 1 ? read_found(database, *ret_statement, ret_found, ret_error) : r;
+	return r == 1 ? ledger_row_sql_read_found(database, *ret_statement, ret_found, ret_error) : r;
 }
 
 int ledger_move_statement(struct database *database, enum statement which, const struct ledger_found *found,

@@ -7,7 +7,7 @@
 /* --- transitions --- */
 
 /* A transition whose own parameters are up to `count` texts from ?6 on. */
-static int move(struct database *database, struct ledger_request *request, const struct ledger_found *found,
+static int ledger_sql_move(struct database *database, struct ledger_request *request, const struct ledger_found *found,
 	enum statement which, const char *const *texts, int count, shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
@@ -22,7 +22,7 @@ static int move(struct database *database, struct ledger_request *request, const
 	return ledger_take_row(database, statement, request, NULL, ret_error);
 }
 
-static int plan(struct database *database, struct ledger_request *request, const struct ledger_found *found,
+static int ledger_sql_plan(struct database *database, struct ledger_request *request, const struct ledger_found *found,
 	shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
@@ -36,8 +36,8 @@ static int plan(struct database *database, struct ledger_request *request, const
 }
 
 /* LEDGER_SHARED if another row has the shipment; else LEDGER_OK. */
-static int check_shared(struct database *database, struct ledger_request *request, const struct ledger_found *found,
-	const char *shipment_id, shipopt_error **ret_error)
+static int ledger_sql_check_shared(struct database *database, struct ledger_request *request,
+	const struct ledger_found *found, const char *shipment_id, shipopt_error **ret_error)
 {
 	const struct ledger_key *key = &request->key;
 	sqlite3_stmt *statement;
@@ -58,19 +58,19 @@ static int check_shared(struct database *database, struct ledger_request *reques
 }
 
 /* The same of the shipment that the request brings. */
-static int check_shipment(struct database *database, struct ledger_request *request, const struct ledger_found *found,
-	shipopt_error **ret_error)
+static int ledger_sql_check_shipment(struct database *database, struct ledger_request *request,
+	const struct ledger_found *found, shipopt_error **ret_error)
 {
 	if (!request->shipment_id || text_equal(request->shipment_id, found->facts.shipment_id))
 		return LEDGER_OK;
-	return check_shared(database, request, found, request->shipment_id, ret_error);
+	return ledger_sql_check_shared(database, request, found, request->shipment_id, ret_error);
 }
 
-static int create(struct database *database, struct ledger_request *request, const struct ledger_found *found,
-	shipopt_error **ret_error)
+static int ledger_sql_create(struct database *database, struct ledger_request *request,
+	const struct ledger_found *found, shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
-	int r = check_shipment(database, request, found, ret_error);
+	int r = ledger_sql_check_shipment(database, request, found, ret_error);
 	if (r == LEDGER_SHARED)
 		return ledger_answer(database, request, found, LEDGER_SHARED, ret_error);
 	r = r < 0 ? r : ledger_move_statement(database, SQL_CREATE, found, request->release, 0, &statement, ret_error);
@@ -86,11 +86,11 @@ static int create(struct database *database, struct ledger_request *request, con
 	return ledger_take_row(database, statement, request, NULL, ret_error);
 }
 
-static int hold(struct database *database, struct ledger_request *request, const struct ledger_found *found,
+static int ledger_sql_hold(struct database *database, struct ledger_request *request, const struct ledger_found *found,
 	shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
-	int r = check_shipment(database, request, found, ret_error);
+	int r = ledger_sql_check_shipment(database, request, found, ret_error);
 	if (r == LEDGER_SHARED)
 		return ledger_answer(database, request, found, LEDGER_SHARED, ret_error);
 	r = r < 0 ? r : ledger_move_statement(database, SQL_HOLD, found, request->release, 0, &statement, ret_error);
@@ -109,8 +109,8 @@ struct reservation {
 	const char *name, *currency;
 };
 
-static int reserve(struct database *database, struct ledger_request *request, const struct ledger_found *found,
-	struct reservation *wanted, shipopt_error **ret_error)
+static int ledger_sql_reserve(struct database *database, struct ledger_request *request,
+	const struct ledger_found *found, struct reservation *wanted, shipopt_error **ret_error)
 {
 	const char *tenant = request->key.tenant;
 	bool same = text_equal(wanted->name, found->budget) && text_equal(wanted->currency, found->currency);
@@ -130,8 +130,8 @@ static int reserve(struct database *database, struct ledger_request *request, co
 	return r < 0 ? r : budget_write(database, &budget, wanted->limit, ret_error);
 }
 
-static int write_buying(struct database *database, struct ledger_request *request, const struct ledger_found *found,
-	const struct reservation *wanted, int64_t amount, shipopt_error **ret_error)
+static int ledger_sql_write_buying(struct database *database, struct ledger_request *request,
+	const struct ledger_found *found, const struct reservation *wanted, int64_t amount, shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
 	int r = ledger_move_statement(database, SQL_BUY, found, request->release, request->lease_ms, &statement,
@@ -154,7 +154,7 @@ static int write_buying(struct database *database, struct ledger_request *reques
 	return ledger_take_row(database, statement, request, NULL, ret_error);
 }
 
-static int buy(struct database *database, struct ledger_request *request, const struct ledger_found *found,
+static int ledger_sql_buy(struct database *database, struct ledger_request *request, const struct ledger_found *found,
 	shipopt_error **ret_error)
 {
 	int64_t amount = request->amount ? request->amount : found->amount;
@@ -173,24 +173,24 @@ static int buy(struct database *database, struct ledger_request *request, const 
 	}
 	/* Rows of version 1 may share a shipment: the row's own is looked at too. */
 	const char *shipment_id = request->shipment_id ? request->shipment_id : found->facts.shipment_id;
-	int r = check_shared(database, request, found, shipment_id, ret_error);
-	r = r == LEDGER_OK ? reserve(database, request, found, &wanted, ret_error) : r;
+	int r = ledger_sql_check_shared(database, request, found, shipment_id, ret_error);
+	r = r == LEDGER_OK ? ledger_sql_reserve(database, request, found, &wanted, ret_error) : r;
 	if (r == LEDGER_OVER_LIMIT || r == LEDGER_SHARED)
 		return ledger_answer(database, request, found, r, ret_error);
-	return r < 0 ? r : write_buying(database, request, found, &wanted, amount, ret_error);
+	return r < 0 ? r : ledger_sql_write_buying(database, request, found, &wanted, amount, ret_error);
 }
 
-static int prove(struct database *database, struct ledger_request *request, const struct ledger_found *found,
+static int ledger_sql_prove(struct database *database, struct ledger_request *request, const struct ledger_found *found,
 	shipopt_error **ret_error)
 {
 	int r = 0;
 	if (ledger_next_unproven(request, &found->facts) == 0)
 		r = budget_settle(database, request->key.tenant, found->budget, found->currency, found->reserved, 0,
 			ret_error);
-	return r < 0 ? r : move(database, request, found, SQL_PROVE, &request->reason, 1, ret_error);
+	return r < 0 ? r : ledger_sql_move(database, request, found, SQL_PROVE, &request->reason, 1, ret_error);
 }
 
-static int doubt(struct database *database, struct ledger_request *request, const struct ledger_found *found,
+static int ledger_sql_doubt(struct database *database, struct ledger_request *request, const struct ledger_found *found,
 	shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
@@ -206,12 +206,13 @@ static int doubt(struct database *database, struct ledger_request *request, cons
 }
 
 /* Rows of version 1 may share a shipment: whose its label is says a person. */
-static int bought(struct database *database, struct ledger_request *request, const struct ledger_found *found,
-	shipopt_error **ret_error)
+static int ledger_sql_bought(struct database *database, struct ledger_request *request,
+	const struct ledger_found *found, shipopt_error **ret_error)
 {
 	int64_t spent = 0;
-	int r = found->facts.shipment_id ? check_shared(database, request, found, found->facts.shipment_id, ret_error)
-					 : LEDGER_OK;
+	int r = found->facts.shipment_id
+		? ledger_sql_check_shared(database, request, found, found->facts.shipment_id, ret_error)
+		: LEDGER_OK;
 	if (r == LEDGER_SHARED)
 		return ledger_answer(database, request, found, LEDGER_SHARED, ret_error);
 	if (r < 0)
@@ -235,16 +236,16 @@ static int bought(struct database *database, struct ledger_request *request, con
 	return ledger_take_row(database, statement, request, NULL, ret_error);
 }
 
-static int fail(struct database *database, struct ledger_request *request, const struct ledger_found *found,
+static int ledger_sql_fail(struct database *database, struct ledger_request *request, const struct ledger_found *found,
 	shipopt_error **ret_error)
 {
 	int r = budget_settle(database, request->key.tenant, found->budget, found->currency, found->reserved, 0,
 		ret_error);
-	return r < 0 ? r : move(database, request, found, SQL_FAIL, &request->reason, 1, ret_error);
+	return r < 0 ? r : ledger_sql_move(database, request, found, SQL_FAIL, &request->reason, 1, ret_error);
 }
 
-static int void_row(struct database *database, struct ledger_request *request, const struct ledger_found *found,
-	shipopt_error **ret_error)
+static int ledger_sql_void_row(struct database *database, struct ledger_request *request,
+	const struct ledger_found *found, shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
 	int r = ledger_move_statement(database, SQL_VOID, found, request->release, 0, &statement, ret_error);
@@ -255,38 +256,38 @@ static int void_row(struct database *database, struct ledger_request *request, c
 	return ledger_take_row(database, statement, request, NULL, ret_error);
 }
 
-static int reopen(struct database *database, struct ledger_request *request, const struct ledger_found *found,
-	shipopt_error **ret_error)
+static int ledger_sql_reopen(struct database *database, struct ledger_request *request,
+	const struct ledger_found *found, shipopt_error **ret_error)
 {
 	enum statement which = found->facts.state == LEDGER_HELD ? SQL_UNHOLD : SQL_REPLAN;
-	return move(database, request, found, which, NULL, 0, ret_error);
+	return ledger_sql_move(database, request, found, which, NULL, 0, ret_error);
 }
 
 /* --- running --- */
 
-static int apply(struct database *database, struct ledger_request *request, const struct ledger_found *found,
+static int ledger_sql_apply(struct database *database, struct ledger_request *request, const struct ledger_found *found,
 	shipopt_error **ret_error)
 {
 	switch (request->operation) {
-	case LEDGER_PLAN: return plan(database, request, found, ret_error);
-	case LEDGER_CREATE: return create(database, request, found, ret_error);
-	case LEDGER_BUY: return buy(database, request, found, ret_error);
-	case LEDGER_PROVE: return prove(database, request, found, ret_error);
-	case LEDGER_DOUBT: return doubt(database, request, found, ret_error);
-	case LEDGER_BOUGHT_: return bought(database, request, found, ret_error);
-	case LEDGER_FAIL: return fail(database, request, found, ret_error);
-	case LEDGER_HOLD: return hold(database, request, found, ret_error);
-	case LEDGER_REOPEN: return reopen(database, request, found, ret_error);
+	case LEDGER_PLAN: return ledger_sql_plan(database, request, found, ret_error);
+	case LEDGER_CREATE: return ledger_sql_create(database, request, found, ret_error);
+	case LEDGER_BUY: return ledger_sql_buy(database, request, found, ret_error);
+	case LEDGER_PROVE: return ledger_sql_prove(database, request, found, ret_error);
+	case LEDGER_DOUBT: return ledger_sql_doubt(database, request, found, ret_error);
+	case LEDGER_BOUGHT_: return ledger_sql_bought(database, request, found, ret_error);
+	case LEDGER_FAIL: return ledger_sql_fail(database, request, found, ret_error);
+	case LEDGER_HOLD: return ledger_sql_hold(database, request, found, ret_error);
+	case LEDGER_REOPEN: return ledger_sql_reopen(database, request, found, ret_error);
 	case LEDGER_RENEW:
-	case LEDGER_RELEASE: return move(database, request, found, SQL_RENEW, NULL, 0, ret_error);
-	case LEDGER_DOCUMENT: return move(database, request, found, SQL_DOCUMENT, NULL, 0, ret_error);
-	case LEDGER_VOID: return void_row(database, request, found, ret_error);
+	case LEDGER_RELEASE: return ledger_sql_move(database, request, found, SQL_RENEW, NULL, 0, ret_error);
+	case LEDGER_DOCUMENT: return ledger_sql_move(database, request, found, SQL_DOCUMENT, NULL, 0, ret_error);
+	case LEDGER_VOID: return ledger_sql_void_row(database, request, found, ret_error);
 	case LEDGER_CLAIM: break;
 	}
 	return SHIPOPT_EINTERNAL;
 }
 
-static int transition(struct database *database, struct ledger_request *request, shipopt_error **ret_error)
+static int ledger_sql_transition(struct database *database, struct ledger_request *request, shipopt_error **ret_error)
 {
 	struct ledger_found found;
 	sqlite3_stmt *statement;
@@ -305,7 +306,7 @@ static int transition(struct database *database, struct ledger_request *request,
 	else if (!ledger_allows(request, &found.facts))
 		r = ledger_answer(database, request, &found, LEDGER_REFUSED, ret_error);
 	else
-		r = apply(database, request, &found, ret_error);
+		r = ledger_sql_apply(database, request, &found, ret_error);
 	sqlite3_reset(statement);
 	return r;
 }
@@ -313,5 +314,5 @@ static int transition(struct database *database, struct ledger_request *request,
 int ledger_run(struct database *database, struct ledger_request *request, shipopt_error **ret_error)
 {
 	return request->operation == LEDGER_CLAIM ? ledger_claim(database, request, ret_error)
-						  : transition(database, request, ret_error);
+						  : ledger_sql_transition(database, request, ret_error);
 }

@@ -22,7 +22,7 @@ static int resolve_state(struct backend_query *query, const struct ledger_found 
 	return state;
 }
 
-static int write_transition(struct database *database, const struct backend_query *query,
+static int resolve_write_transition(struct database *database, const struct backend_query *query,
 	const struct ledger_found *found, int state, bool is_new, shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
@@ -52,8 +52,8 @@ static int write_transition(struct database *database, const struct backend_quer
 	return r < 0 ? r : MIN(database_step(database, statement, ret_error), 0);
 }
 
-static int write_audit(struct database *database, const struct backend_query *query, int old_state, int new_state,
-	shipopt_error **ret_error)
+static int resolve_write_audit(struct database *database, const struct backend_query *query, int old_state,
+	int new_state, shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
 	int r = database_statement(database, SQL_AUDIT, &statement, ret_error);
@@ -95,8 +95,8 @@ int resolve_run(struct database *database, struct backend_query *query, shipopt_
 		query->value = state;
 		r = budget_settle(database, query->tenant, found.budget, found.currency, found.reserved, spent,
 			ret_error);
-		r = r < 0 ? r : write_transition(database, query, &found, state, is_new, ret_error);
-		r = r < 0 ? r : write_audit(database, query, found.facts.state, state, ret_error);
+		r = r < 0 ? r : resolve_write_transition(database, query, &found, state, is_new, ret_error);
+		r = r < 0 ? r : resolve_write_audit(database, query, found.facts.state, state, ret_error);
 	}
 	sqlite3_reset(statement);
 	return MIN(r, 0);

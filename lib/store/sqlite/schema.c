@@ -96,7 +96,7 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	"INSERT INTO account SELECT DISTINCT provider, account, mode, tenant_id FROM ledger;",
 };
 
-static int read_version(struct database *database, int64_t *ret_version, shipopt_error **ret_error)
+static int schema_read_version(struct database *database, int64_t *ret_version, shipopt_error **ret_error)
 {
 	int64_t application = 0, version = 0, tables = 0;
 	int r = database_number(database, "PRAGMA application_id", &application, ret_error);
@@ -121,12 +121,12 @@ int schema_check(struct database *database, shipopt_error **ret_error)
 	int64_t version;
 	/* One snapshot: another process may be making the file. */
 	int r = database_run(database, "BEGIN", ret_error);
-	r = r < 0 ? r : read_version(database, &version, ret_error);
+	r = r < 0 ? r : schema_read_version(database, &version, ret_error);
 	database_rollback(database);
 	return r;
 }
 
-static int migrate_from(struct database *database, int64_t version, shipopt_error **ret_error)
+static int schema_migrate_from(struct database *database, int64_t version, shipopt_error **ret_error)
 {
 	for (; version < SCHEMA_VERSION; version++) {
 		int r = database_run(database, migrations[version], ret_error);
@@ -149,9 +149,9 @@ int schema_migrate(struct database *database, shipopt_error **ret_error)
 	if (r < 0)
 		return r;
 	/* Another process may have been faster. */
-	r = read_version(database, &version, ret_error);
+	r = schema_read_version(database, &version, ret_error);
 	if (r == 0 && version < SCHEMA_VERSION)
-		r = migrate_from(database, version, ret_error);
+		r = schema_migrate_from(database, version, ret_error);
 	r = r < 0 ? r : database_run(database, "COMMIT", ret_error);
 	if (r < 0)
 		database_rollback(database);

@@ -17,7 +17,7 @@
 /* --- life --- */
 
 /* "ship.db", "/var/ship.db", "//" + "/var/ship.db" (an empty host) → an absolute path, so that a later chdir() changes nothing. */
-static int make_path(const char *location, char **ret_path, shipopt_error **ret_error)
+static int sqlite_backend_make_path(const char *location, char **ret_path, shipopt_error **ret_error)
 {
 	const char *path = location;
 	if (strncmp(location, "//", 2) == 0) {
@@ -55,7 +55,7 @@ static int sqlite_new(const char *location, const struct backend_options *option
 	struct sqlite_backend *backend = mem_alloc_zero(sizeof(*backend));
 	if (!backend)
 		return SHIPOPT_ENOMEM;
-	int r = make_path(location, &backend->path, ret_error);
+	int r = sqlite_backend_make_path(location, &backend->path, ret_error);
 	backend->confirm_mode = mem_copy_text(options->confirm_mode);
 	if (r == 0 && options->confirm_mode && !backend->confirm_mode)
 		r = SHIPOPT_ENOMEM;
@@ -94,7 +94,7 @@ static void sqlite_free(struct backend *base)
 /* --- the writer's thread --- */
 
 /* With the lock held. */
-static struct task_list take_group(struct sqlite_backend *backend)
+static struct task_list sqlite_backend_take_group(struct sqlite_backend *backend)
 {
 	struct task_list group = {0};
 	while (backend->writes.first && group.count < (size_t)backend->options.group_max)
@@ -102,7 +102,7 @@ static struct task_list take_group(struct sqlite_backend *backend)
 	return group;
 }
 
-static void write_all(struct sqlite_backend *backend)
+static void sqlite_backend_write_all(struct sqlite_backend *backend)
 {
 	pthread_mutex_lock(&backend->lock);
 	for (;;) {
@@ -110,7 +110,7 @@ static void write_all(struct sqlite_backend *backend)
 			pthread_cond_wait(&backend->changed, &backend->lock);
 		if (!backend->writes.first)
 			break;
-		struct task_list group = take_group(backend);
+		struct task_list group = sqlite_backend_take_group(backend);
 		pthread_mutex_unlock(&backend->lock);
 		writer_run(backend, &group);
 		pthread_mutex_lock(&backend->lock);
@@ -120,11 +120,11 @@ static void write_all(struct sqlite_backend *backend)
 	pthread_mutex_unlock(&backend->lock);
 }
 
-static void *writer_main(void *argument)
+static void *sqlite_backend_writer_main(void *argument)
 {
 	struct sqlite_backend *backend = argument;
 	runtime_mark_library_thread();
-	write_all(backend);
+	sqlite_backend_write_all(backend);
 	database_close(&backend->reader);
 	database_close(&backend->writer); /* last: it tidies the log away */
 	pthread_mutex_lock(&backend->lock);
@@ -138,13 +138,14 @@ static void *writer_main(void *argument)
 /* --- work --- */
 
 /* With the lock held, as the next two. */
-static int submit_write(struct sqlite_backend *backend, struct backend_work *work)
+static int sqlite_backend_submit_write(struct sqlite_backend *backend, struct backend_work *work)
 {
 	if (backend->writes.count >= (size_t)backend->options.queue_max)
 		return SHIPOPT_EAGAIN;
 	if (!backend->has_thread) {
-		int r = fault_point() ? SHIPOPT_EAGAIN
-				      : thread_start(&backend->thread, "shipopt-db", writer_main, backend);
+		int r = fault_point()
+			? SHIPOPT_EAGAIN
+			: thread_start(&backend->thread, "shipopt-db", sqlite_backend_writer_main, backend);
 		if (r < 0)
 			return r;
 		backend->has_thread = true;
@@ -154,7 +155,7 @@ static int submit_write(struct sqlite_backend *backend, struct backend_work *wor
 	return 0;
 }
 
-static int submit_read(struct sqlite_backend *backend, struct backend_work *work)
+static int sqlite_backend_submit_read(struct sqlite_backend *backend, struct backend_work *work)
 {
 	if (backend->reads.count >= (size_t)backend->options.queue_max)
 		return SHIPOPT_EAGAIN;
@@ -174,8 +175,8 @@ static int sqlite_submit(struct backend *base, struct backend_work *work)
 	bool is_read = work->kind == BACKEND_LIST || work->kind == BACKEND_COUNT;
 	pthread_mutex_lock(&backend->lock);
 	int r = backend->is_closing           ? SHIPOPT_ESHUTDOWN
-		: is_read && backend->is_open ? submit_read(backend, work)
-					      : submit_write(backend, work);
+		: is_read && backend->is_open ? sqlite_backend_submit_read(backend, work)
+					      : sqlite_backend_submit_write(backend, work);
 	pthread_mutex_unlock(&backend->lock);
 	return r;
 }

@@ -13,7 +13,7 @@
 
 /* --- completion --- */
 
-static void ledger_done(struct task *task)
+static void writer_ledger_done(struct task *task)
 {
 	struct ledger_request *request = WORK_LEDGER(TASK_WORK(task));
 	request->done(request);
@@ -30,11 +30,11 @@ void work_complete(struct backend_work *work)
 		request->token = request->claimed_token;
 		request->key.generation = request->row.generation;
 	}
-	work->task.run = ledger_done;
+	work->task.run = writer_ledger_done;
 	reactor_post(request->reactor, &work->task);
 }
 
-static void work_clear(struct backend_work *work)
+static void writer_work_clear(struct backend_work *work)
 {
 	if (work->kind == BACKEND_LEDGER) {
 		ledger_request_clear(WORK_LEDGER(work));
@@ -49,7 +49,7 @@ static void work_clear(struct backend_work *work)
 
 void work_fail(struct backend_work *work, int status, shipopt_error *error)
 {
-	work_clear(work);
+	writer_work_clear(work);
 	if (work->kind == BACKEND_LEDGER) {
 		WORK_LEDGER(work)->status = status;
 		WORK_LEDGER(work)->error = shipopt_error_ref(error);
@@ -60,14 +60,14 @@ void work_fail(struct backend_work *work, int status, shipopt_error *error)
 	work_complete(work);
 }
 
-static void complete_all(struct task_list *group)
+static void writer_complete_all(struct task_list *group)
 {
 	struct task *task;
 	while ((task = task_list_pop(group)))
 		work_complete(TASK_WORK(task));
 }
 
-static void fail_all(struct task_list *group, int status, shipopt_error *error)
+static void writer_fail_all(struct task_list *group, int status, shipopt_error *error)
 {
 	struct task *task;
 	while ((task = task_list_pop(group)))
@@ -76,7 +76,7 @@ static void fail_all(struct task_list *group, int status, shipopt_error *error)
 
 /* --- transactions --- */
 
-static int work_run(struct database *database, struct backend_work *work, shipopt_error **ret_error)
+static int writer_work_run(struct database *database, struct backend_work *work, shipopt_error **ret_error)
 {
 	if (work->kind == BACKEND_LEDGER)
 		return ledger_run(database, WORK_LEDGER(work), ret_error);
@@ -93,10 +93,10 @@ static int work_run(struct database *database, struct backend_work *work, shipop
 	}
 }
 
-static int run_all(struct database *database, struct task_list *group, shipopt_error **ret_error)
+static int writer_run_all(struct database *database, struct task_list *group, shipopt_error **ret_error)
 {
 	for (struct task *task = group->first; task; task = task->next) {
-		int r = work_run(database, TASK_WORK(task), ret_error);
+		int r = writer_work_run(database, TASK_WORK(task), ret_error);
 		if (r < 0)
 			return r;
 	}
@@ -104,7 +104,7 @@ static int run_all(struct database *database, struct task_list *group, shipopt_e
 }
 
 /* After a COMMIT that failed with `status`: what that means for the group. */
-static int settle(struct database *database, int status, bool was_full)
+static int writer_settle(struct database *database, int status, bool was_full)
 {
 	int r = database_do(database, SQL_BEGIN, NULL);
 	r = r < 0 ? r : database_do(database, SQL_SETTLE, NULL);
@@ -115,16 +115,16 @@ static int settle(struct database *database, int status, bool was_full)
 	return was_full ? status : SHIPOPT_EINDOUBT;
 }
 
-static void clear_all(struct task_list *group)
+static void writer_clear_all(struct task_list *group)
 {
 	for (struct task *task = group->first; task; task = task->next)
-		work_clear(TASK_WORK(task));
+		writer_work_clear(TASK_WORK(task));
 }
 
 enum group_outcome { GROUP_DONE, GROUP_REPEAT, GROUP_FAILED };
 
 /* One transaction. With GROUP_FAILED *ret_status and *ret_error are what each piece gets. */
-static enum group_outcome run_group(struct database *database, struct task_list *group, int *ret_status,
+static enum group_outcome writer_run_group(struct database *database, struct task_list *group, int *ret_status,
 	shipopt_error **ret_error)
 {
 	int r = database_check_place(database, ret_error);
@@ -134,7 +134,7 @@ static enum group_outcome run_group(struct database *database, struct task_list 
 		*ret_status = r;
 		return GROUP_FAILED;
 	}
-	r = run_all(database, group, ret_error);
+	r = writer_run_all(database, group, ret_error);
 	if (r < 0) {
 		database_rollback(database);
 		*ret_status = r;
@@ -144,7 +144,7 @@ static enum group_outcome run_group(struct database *database, struct task_list 
 	if (r < 0) {
 		bool was_full = (sqlite3_errcode(database->handle) & 0xff) == SQLITE_FULL;
 		database_rollback(database);
-		*ret_status = settle(database, r, was_full);
+		*ret_status = writer_settle(database, r, was_full);
 		return GROUP_FAILED;
 	}
 	*ret_status = database_check_place(database, ret_error);
@@ -152,7 +152,7 @@ static enum group_outcome run_group(struct database *database, struct task_list 
 }
 
 /* A group that could not be done as one. */
-static void run_singly(struct database *database, struct task_list *group)
+static void writer_run_singly(struct database *database, struct task_list *group)
 {
 	struct task *task;
 	while ((task = task_list_pop(group))) {
@@ -160,20 +160,20 @@ static void run_singly(struct database *database, struct task_list *group)
 		shipopt_error *error = NULL;
 		int status = 0;
 		task_list_push(&single, task);
-		enum group_outcome outcome = run_group(database, &single, &status, &error);
+		enum group_outcome outcome = writer_run_group(database, &single, &status, &error);
 		if (outcome == GROUP_DONE)
-			complete_all(&single);
+			writer_complete_all(&single);
 		else
-			fail_all(&single, status, error);
+			writer_fail_all(&single, status, error);
 		/* Without a transaction the others would each wait as long. */
 		if (outcome == GROUP_FAILED)
-			fail_all(group, status == SHIPOPT_EINDOUBT ? SHIPOPT_EDATABASE : status, error);
+			writer_fail_all(group, status == SHIPOPT_EINDOUBT ? SHIPOPT_EDATABASE : status, error);
 		shipopt_error_unref(error);
 	}
 }
 
 /* Said before anything is completed: who has seen a completion may count on reads that do not wait for writers. */
-static int open_writer(struct sqlite_backend *backend, shipopt_error **ret_error)
+static int writer_open_writer(struct sqlite_backend *backend, shipopt_error **ret_error)
 {
 	if (backend->writer.handle)
 		return 0;
@@ -190,15 +190,15 @@ void writer_run(struct sqlite_backend *backend, struct task_list *group)
 {
 	struct database *database = &backend->writer;
 	shipopt_error *error = NULL;
-	int status = open_writer(backend, &error);
-	enum group_outcome outcome = status < 0 ? GROUP_FAILED : run_group(database, group, &status, &error);
+	int status = writer_open_writer(backend, &error);
+	enum group_outcome outcome = status < 0 ? GROUP_FAILED : writer_run_group(database, group, &status, &error);
 	if (outcome == GROUP_DONE) {
-		complete_all(group);
+		writer_complete_all(group);
 	} else if (outcome == GROUP_FAILED || group->count == 1) {
-		fail_all(group, status, error);
+		writer_fail_all(group, status, error);
 	} else {
-		clear_all(group);
-		run_singly(database, group);
+		writer_clear_all(group);
+		writer_run_singly(database, group);
 	}
 	shipopt_error_unref(error);
 }
