@@ -127,7 +127,7 @@ SHIPOPT_API void shipopt_source_free(shipopt_source *source);
  *   SHIPOPT_ECANCELED  the run was canceled or ended before this order
  *   other codes        what failed; nothing is in doubt
  *
- * The error is NULL if the status says everything.
+ * The error of a failed item is never NULL.
  */
 typedef struct shipopt_item shipopt_item;
 SHIPOPT_API uint64_t shipopt_item_index(const shipopt_item *item);  /* place in the source, from 0 */
