@@ -176,11 +176,10 @@ static void carrier_fill_lane_options(const struct settings *settings, struct la
 {
 	lane_options_default(options);
 	options->is_adaptive = settings_number(settings, CARRIER_ADAPTIVE) != 0;
-	options->limit_maximum = (size_t)settings_number(settings, CARRIER_CONCURRENCY_MAX);
-	options->limit_minimum =
-		MIN((size_t)settings_number(settings, CARRIER_CONCURRENCY_MIN), options->limit_maximum);
+	options->limit_max = (size_t)settings_number(settings, CARRIER_CONCURRENCY_MAX);
+	options->limit_min = MIN((size_t)settings_number(settings, CARRIER_CONCURRENCY_MIN), options->limit_max);
 	options->limit_initial = (size_t)settings_number(settings, CARRIER_CONCURRENCY_START);
-	options->limit_initial = MAX(options->limit_minimum, MIN(options->limit_initial, options->limit_maximum));
+	options->limit_initial = MAX(options->limit_min, MIN(options->limit_initial, options->limit_max));
 	double rate = (double)settings_number(settings, CARRIER_REQUESTS_PER_SECOND);
 	for (size_t i = 0; i < LANE_ENDPOINT_COUNT; i++)
 		options->tokens_per_second[i] = rate;

@@ -12,7 +12,7 @@
 void exchange_init(struct exchange *exchange)
 {
 	memset(exchange, 0, sizeof(*exchange));
-	call_init(&exchange->call);
+	carrier_call_init(&exchange->call);
 	list_init(&exchange->node);
 }
 
@@ -24,7 +24,7 @@ void exchange_clear(struct exchange *exchange)
 	shipopt_error_unref(TAKE(exchange->error));
 	http_request_clear(&exchange->http);
 	mem_free(TAKE(exchange->url));
-	call_done(&exchange->call);
+	carrier_call_done(&exchange->call);
 }
 
 /* ---- failures ----------------------------------------------------------------------------------------------- */
