@@ -41,7 +41,7 @@ void purchase_end(struct purchase *purchase, int status, shipopt_error *error)
 		purchase_finish(purchase);
 		return;
 	}
-	purchase_ledger(purchase, LEDGER_RELEASE);
+	purchase_ledger(purchase, LEDGER_OP_RELEASE);
 	purchase->holds_lease = false;
 	purchase_submit(purchase, PURCHASE_RELEASING);
 }
@@ -81,7 +81,7 @@ int purchase_fill_item(struct purchase *purchase)
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(texts); i++)
 		r = purchase_replace_text(texts[i].slot, texts[i].text);
-	bool is_bought = row->state == LEDGER_BOUGHT || row->state == LEDGER_DOCUMENTED;
+	bool is_bought = row->state == LEDGER_STATE_BOUGHT || row->state == LEDGER_STATE_DOCUMENTED;
 	/* If the price paid is not known, the rate counts, as in the spend limit. */
 	item->amount = is_bought && row->paid > 0 ? row->paid : row->rate_id ? row->amount : -1;
 	if (!item->record)
@@ -96,7 +96,7 @@ int purchase_fill_item(struct purchase *purchase)
 
 void purchase_end_with_event(struct purchase *purchase)
 {
-	bool is_shared = purchase->event_status == LEDGER_SHARED;
+	bool is_shared = purchase->event_status == LEDGER_OUTCOME_SHARED;
 	int status = is_shared ? SHIPOPT_EPROTOCOL : purchase->event_status;
 	if (is_shared && purchase_is_open(purchase))
 		purchase_keep_doubt(purchase, TAKE(purchase->event_error), true);
@@ -155,7 +155,7 @@ void purchase_hold_shipment(struct purchase *purchase)
 		purchase_end(purchase, SHIPOPT_EHELD, error);
 		return;
 	}
-	struct ledger_request *request = purchase_ledger(purchase, LEDGER_HOLD);
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_OP_HOLD);
 	request->shipment_id = id;
 	request->base_url = purchase->rules->carrier->base_url;
 	request->needs_person = true;
@@ -166,7 +166,7 @@ static int purchase_late_status(const struct purchase *purchase)
 {
 	int state = purchase->row.state;
 	/* Another process may hold the row: then only its state is known. */
-	bool is_open = state == LEDGER_BUYING || state == LEDGER_IN_DOUBT || purchase_is_open(purchase);
+	bool is_open = state == LEDGER_STATE_BUYING || state == LEDGER_STATE_IN_DOUBT || purchase_is_open(purchase);
 	bool is_leased = state && !purchase->holds_lease && purchase->row.lease_until_ms > purchase->row.now_ms;
 	return is_open                  ? SHIPOPT_EINDOUBT
 		: purchase->is_canceled ? SHIPOPT_ECANCELED
@@ -253,7 +253,8 @@ void purchase_end_already(struct purchase *purchase)
 {
 	shipopt_error *error = NULL;
 	/* The reason of a bought row is a note, such as that the label is not insured. */
-	if (purchase->row.reason && purchase->row.state >= LEDGER_BOUGHT && purchase->row.state <= LEDGER_DOCUMENTED)
+	if (purchase->row.reason && purchase->row.state >= LEDGER_STATE_BOUGHT &&
+		purchase->row.state <= LEDGER_STATE_DOCUMENTED)
 		error_set(&error, SHIPOPT_ALREADY, "%s", purchase->row.reason);
 	int r = purchase_fill_item(purchase);
 	purchase_end(purchase, r < 0 ? r : SHIPOPT_ALREADY, error);
