@@ -45,7 +45,7 @@ void purchase_admit(struct purchase *purchase)
 {
 	ASSERT(!purchase->rules->rate_only && !purchase->is_other);
 	if (purchase->is_canceled) {
-		purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : SHIPOPT_ECANCELED, NULL);
+		purchase_end(purchase, SHIPOPT_ECANCELED, NULL);
 		return;
 	}
 	const char *id = purchase->rate_index == SIZE_MAX
@@ -56,7 +56,7 @@ void purchase_admit(struct purchase *purchase)
 	int r = purchase->rules->carrier->provider->buy_shipment(call, id, purchase_rate_id(purchase),
 		insurance > 0 ? insurance : -1);
 	if (r < 0) {
-		purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : r, NULL);
+		purchase_end(purchase, r, NULL);
 		return;
 	}
 	purchase->exchange.admitted = purchase_admitted;
@@ -114,7 +114,7 @@ void purchase_reserve(struct purchase *purchase)
 		return;
 	}
 	exchange_give_up(&purchase->exchange);
-	purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : r, error);
+	purchase_end(purchase, r, error);
 }
 
 static shipopt_error *purchase_over_limit(const struct purchase *purchase)
@@ -145,7 +145,7 @@ void purchase_not_reserved(struct purchase *purchase)
 	} else if (status == LEDGER_OUTCOME_SHARED) {
 		status = SHIPOPT_EPROTOCOL;
 	}
-	purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : status, error);
+	purchase_end(purchase, status, error);
 }
 
 void purchase_reservation_taken(struct purchase *purchase)
@@ -245,8 +245,7 @@ static void purchase_answered(struct exchange *exchange)
 	int status = exchange->status;
 	if (purchase->state == PURCHASE_ADMITTING) {
 		/* It was never admitted: nothing was written and nothing was sent. */
-		purchase_on_error(purchase, EVENT_TROUBLE, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : status,
-			error);
+		purchase_on_error(purchase, EVENT_TROUBLE, status, error);
 		return;
 	}
 	const struct evidence_row row = {.sent = purchase->row.sent, .unproven = purchase->row.unproven};

@@ -27,7 +27,7 @@ void purchase_claim_again(struct purchase *purchase)
 		if (!error)
 			error_set(&error, SHIPOPT_EBUSY, "the order's ledger row keeps changing under us (%s)",
 				ledger_state_name(purchase->row.state));
-		purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : SHIPOPT_EBUSY, error);
+		purchase_end(purchase, SHIPOPT_EBUSY, error);
 		return;
 	}
 	/* A commit whose outcome the store does not know: the reason, should there be no time left to look. */

@@ -32,7 +32,8 @@ void purchase_finish(struct purchase *purchase)
 	purchase->done(purchase);
 }
 
-void purchase_end(struct purchase *purchase, int status, shipopt_error *error)
+/* Ends with exactly this status. Only for a status that already says that a label may exist. */
+static void purchase_end_as(struct purchase *purchase, int status, shipopt_error *error)
 {
 	purchase->end_status = status;
 	shipopt_error_unref(purchase->end_error);
@@ -44,6 +45,28 @@ void purchase_end(struct purchase *purchase, int status, shipopt_error *error)
 	purchase_ledger(purchase, LEDGER_OP_RELEASE);
 	purchase->holds_lease = false;
 	purchase_submit(purchase, PURCHASE_RELEASING);
+}
+
+/* Gives an error the code SHIPOPT_EINDOUBT and keeps all that it says. */
+static shipopt_error *purchase_as_doubt(shipopt_error *error)
+{
+	struct error_detail detail;
+	error_get_detail(error, &detail);
+	detail.code = SHIPOPT_EINDOUBT;
+	shipopt_error *doubt = error ? error_new_detail(&detail) : NULL;
+	if (!doubt)
+		return error;
+	shipopt_error_unref(error);
+	return doubt;
+}
+
+/* While a purchase of the row is unproven, money may have been spent. Whatever ended the item, its outcome is in doubt. */
+void purchase_end(struct purchase *purchase, int status, shipopt_error *error)
+{
+	if (purchase_is_open(purchase))
+		purchase_end_as(purchase, SHIPOPT_EINDOUBT, purchase_as_doubt(error));
+	else
+		purchase_end_as(purchase, status, error);
 }
 
 int purchase_blame(struct purchase *purchase, int status)
@@ -197,8 +220,7 @@ void purchase_end_late(struct purchase *purchase)
 void purchase_end_store_failed(struct purchase *purchase)
 {
 	int status = purchase->event_status == SHIPOPT_EINDOUBT ? SHIPOPT_EDATABASE : purchase->event_status;
-	/* Money may have been spent: this must not look like a failed order. */
-	purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : status, TAKE(purchase->event_error));
+	purchase_end(purchase, status, TAKE(purchase->event_error));
 }
 
 /* ---- in doubt ---------------------------------------------------------------------------------------------- */
@@ -213,7 +235,7 @@ static void purchase_end_other(struct purchase *purchase)
 		purchase->order->key, ledger_state_name(purchase->row.state),
 		names.length ? buffer_text(&names) : "the request");
 	buffer_done(&names);
-	purchase_end(purchase, SHIPOPT_ECONFLICT, error);
+	purchase_end_as(purchase, SHIPOPT_ECONFLICT, error);
 }
 
 /* A refusal of the only purchase that proves nothing is reported to a person, in the carrier's words. Behind an earlier purchase,
@@ -235,7 +257,10 @@ void purchase_end_in_doubt(struct purchase *purchase)
 		error = error_prefix(error,
 			"a person must look the shipment up at the carrier (shipopt_ledger_resolve)");
 	int r = purchase_fill_item(purchase);
-	purchase_end(purchase, is_refused && r == 0 ? SHIPOPT_EREFUSED : SHIPOPT_EINDOUBT, error);
+	if (is_refused && r == 0)
+		purchase_end_as(purchase, SHIPOPT_EREFUSED, error);
+	else
+		purchase_end(purchase, SHIPOPT_EINDOUBT, error);
 }
 
 /* ---- from the row alone ------------------------------------------------------------------------------------- */
@@ -271,7 +296,7 @@ void purchase_end_conflict(struct purchase *purchase)
 	error_set(&error, SHIPOPT_ECONFLICT,
 		"the key \"%s\" is %s at %s, and this client uses %s: use one base URL, or another account name for the other carrier",
 		purchase->order->key, ledger_state_name(purchase->row.state), url, ours);
-	purchase_end(purchase, SHIPOPT_ECONFLICT, error);
+	purchase_end_as(purchase, SHIPOPT_ECONFLICT, error);
 }
 
 void purchase_end_held(struct purchase *purchase)
