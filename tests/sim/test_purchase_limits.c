@@ -216,7 +216,7 @@ static void a_cancel_at_any_moment_hides_no_money(void **state)
 			for (int i = 0; i < turns && !sim_is_over(&process); i++)
 				sim_turn(&process, 500000);
 			is_over = sim_is_over(&process);
-			shipopt_op_cancel(process.run);
+			shipopt_op_cancel(shipopt_run_op(process.run));
 			int64_t begin_us = clock_now_us();
 			sim_wait(&process);
 			/* A purchase on the wire is waited for, nothing else. */
@@ -233,7 +233,7 @@ static void a_deadline_at_any_moment_gives_one_honest_result(void **state)
 	for (size_t way = 0; way < ARRAY_SIZE(hard_ways); way++) {
 		for (int64_t timeout_ms = 1; timeout_ms < 200000; timeout_ms += 1 + timeout_ms / 7) {
 			struct sim_process process;
-			char settings[64];
+			char settings[80];
 			snprintf(settings, sizeof(settings), "bulk.ceiling_percent=10 bulk.item_timeout_ms=%lld",
 				(long long)timeout_ms);
 			case_begin(&process, settings);
