@@ -255,6 +255,7 @@ static void run_destroy(shipopt_op *op)
 	run_intake_done(run);
 	shipopt_error_unref(run->error);
 	summary_done(&run->summary);
+	call_group_done(&run->group);
 	shipopt_bulk_free(run->bulk);
 }
 
@@ -285,7 +286,7 @@ static void run_init(shipopt_run *run, shipopt_bulk *bulk, enum run_kind kind, s
 	run->max_in_flight = wanted ? wanted : run_default_in_flight(kind);
 	run->settling_max = (size_t)settings_number(&bulk->settings, BULK_SETTLING_MAX);
 	list_init(&run->items);
-	lane_group_init(&run->group, 1);
+	call_group_init(&run->group, 1);
 	summary_init(&run->summary);
 	bulk_rules(bulk, &run->rules);
 	run->rules.rate_only = kind == RUN_RATE;

@@ -89,7 +89,7 @@ struct shipopt_run {
 	enum run_kind kind;
 	struct reactor *reactor;
 	struct purchase_rules rules;
-	struct lane_group group;
+	struct call_group group;
 	shipopt_request_fn call;
 	void *call_userdata;
 	struct runtime_member member;

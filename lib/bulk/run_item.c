@@ -119,7 +119,7 @@ static int run_item_exchange_item_write_call(struct exchange_item *self)
 	shipopt_run *run = self->common.run;
 	const shipopt_order *order = self->common.item.order;
 	const struct provider *provider = run->bulk->carrier->provider;
-	struct call *call = &self->exchange.call;
+	struct carrier_call *call = &self->exchange.call;
 	if (run->kind == RUN_TRACK)
 		return provider->create_tracker(call, order->tracking_code, order->carrier);
 	const shipopt_record *address =
