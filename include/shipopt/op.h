@@ -46,10 +46,6 @@ SHIPOPT_API const char *shipopt_op_json(const shipopt_op *op);
 SHIPOPT_API int64_t shipopt_op_value(const shipopt_op *op);
 /* 1 if the result is an answer that a cache kept from an earlier call (see <shipopt/carrier.h>); else 0. */
 SHIPOPT_API int shipopt_op_is_cached(const shipopt_op *op);
-/* A number of the host's, carried by the operation and its queue event; 0 until set. Set it before the
- * completion can be read, that is with a queue or right after the call on the queue's own thread. */
-SHIPOPT_API void shipopt_op_set_token(shipopt_op *op, uint64_t token);
-SHIPOPT_API uint64_t shipopt_op_token(const shipopt_op *op);
 
 /*
  * Asks for an early end. 0 if the request was taken, also when it comes too late to matter. The operation completes as

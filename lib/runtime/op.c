@@ -301,14 +301,3 @@ int shipopt_op_is_cached(const shipopt_op *op)
 {
 	return shipopt_op_is_done(op) && op->is_cached ? 1 : 0;
 }
-
-void shipopt_op_set_token(shipopt_op *op, uint64_t token)
-{
-	if (op)
-		atomic_store_explicit(&op->token, token, memory_order_relaxed);
-}
-
-uint64_t shipopt_op_token(const shipopt_op *op)
-{
-	return op ? atomic_load_explicit(&op->token, memory_order_relaxed) : 0;
-}
