@@ -60,8 +60,8 @@ struct job {
 	int64_t not_own; /* failed for no reason of the order's own */
 	int64_t limited; /* failed as a spend limit or a price limit would be passed */
 	int stranded;
-	char stop_text[400];
-	atomic_int must_stop; /* set by the item callback after stop_text was written */
+	shipopt_error *stop_error;
+	atomic_int must_stop; /* set by the item callback after stop_error was written */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -306,12 +306,12 @@ static int reach_carrier(struct job *job)
 	if (r >= 0)
 		r = wait_for_answer(op);
 	if (r < 0 && !is_passing(r, shipopt_op_error(op))) {
-		const char *message = shipopt_error_message(shipopt_op_error(op));
+		const shipopt_error *error = shipopt_op_error(op);
 		fprintf(stderr,
 			"buy_labels: cannot work with the carrier: %s\nbuy_labels: %s\nbuy_labels: no order was sent to the"
 			" carrier, nothing was bought\n",
-			message ? message : shipopt_error_description(r),
-			r == SHIPOPT_ECANCELED ? "Run the same command again later." : shipopt_error_advice(r));
+			shipopt_error_message(error),
+			r == SHIPOPT_ECANCELED ? "Run the same command again later." : shipopt_error_advice(error));
 		status = 1;
 	}
 	shipopt_op_unref(op);
@@ -366,15 +366,14 @@ static void keep_reason(struct job *job, const shipopt_item *item)
 static void stop_if_pointless(struct job *job, const shipopt_item *item)
 {
 	int status = shipopt_item_status(item);
-	const char *message = shipopt_error_message(shipopt_item_error(item));
 	if (status == SHIPOPT_EAUTH || status == SHIPOPT_EPAYMENT)
 		return;
 	if (status != SHIPOPT_ETLS && ++job->stranded < STRANDED_MAX)
 		return;
 	if (atomic_load(&job->must_stop))
 		return;
-	snprintf(job->stop_text, sizeof(job->stop_text), "%s", message ? message : shipopt_error_description(status));
-	atomic_store(&job->must_stop, status);
+	job->stop_error = shipopt_error_ref(shipopt_item_error(item));
+	atomic_store(&job->must_stop, 1);
 }
 
 static void on_item(void *userdata, const shipopt_item *item)
@@ -569,16 +568,16 @@ static int verdict(const struct job *job, int run_status)
 	int64_t for_person = count_for_person(job);
 	if (must_stop) {
 		fprintf(stderr, "buy_labels: stopped, as it would go on like this: %s\nbuy_labels: %s\n",
-			job->stop_text, shipopt_error_advice(must_stop));
+			shipopt_error_message(job->stop_error), shipopt_error_advice(job->stop_error));
 		status = 1;
 	} else if (interrupted) {
 		fprintf(stderr,
 			"buy_labels: interrupted; run the same command again to go on, nothing is bought twice\n");
 		status = 1;
 	} else if (run_status < 0) {
-		const char *message = shipopt_error_message(shipopt_op_error(shipopt_run_op(job->run)));
-		fprintf(stderr, "buy_labels: the run ended early: %s\nbuy_labels: %s\n",
-			message ? message : shipopt_error_description(run_status), shipopt_error_advice(run_status));
+		const shipopt_error *error = shipopt_op_error(shipopt_run_op(job->run));
+		fprintf(stderr, "buy_labels: the run ended early: %s\nbuy_labels: %s\n", shipopt_error_message(error),
+			shipopt_error_advice(error));
 		status = 1;
 	}
 	if (number(job, SHIPOPT_RUN_STAT_IN_DOUBT) > 0) {
@@ -645,6 +644,7 @@ int main(int argc, char **argv)
 	r = shipopt_runtime_new(NULL, &job.runtime);
 	int status = r < 0 ? fail("cannot start", NULL, r) : buy(&job);
 	shipopt_run_unref(job.run);
+	shipopt_error_unref(job.stop_error);
 	shipopt_bulk_free(job.bulk);
 	if (job.sink && shipopt_sink_close(job.sink, NULL) < 0) {
 		fprintf(stderr, "buy_labels: %s may be incomplete; the ledger in %s is not\n", job.options.out,

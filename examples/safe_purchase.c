@@ -65,8 +65,7 @@ static int report(const shipopt_op *op, int status)
 {
 	if (status < 0) {
 		/* The advice says what to do: SHIPOPT_EINDOUBT, for one, is no failure but "ask again later". */
-		fprintf(stderr, "safe_purchase: %s\n%s\n", reason(shipopt_op_error(op), status),
-			shipopt_error_advice(status));
+		fprintf(stderr, "safe_purchase: %s\n", shipopt_error_text(shipopt_op_error(op)));
 		return status;
 	}
 	const shipopt_record *shipment = shipopt_op_record(op);

@@ -259,7 +259,7 @@ static void run_destroy(shipopt_op *op)
 	shipopt_bulk_free(run->bulk);
 }
 
-static const struct op_class run_class = {sizeof(shipopt_run), run_cancel, run_destroy};
+static const struct op_class run_class = {sizeof(shipopt_run), run_cancel, run_destroy, SHIPOPT_DOMAIN_RUN};
 
 static void run_start_on_reactor(struct task *task)
 {

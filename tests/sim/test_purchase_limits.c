@@ -233,7 +233,7 @@ static void a_deadline_at_any_moment_gives_one_honest_result(void **state)
 	for (size_t way = 0; way < ARRAY_SIZE(hard_ways); way++) {
 		for (int64_t timeout_ms = 1; timeout_ms < 200000; timeout_ms += 1 + timeout_ms / 7) {
 			struct sim_process process;
-			char settings[80];
+			char settings[96];
 			snprintf(settings, sizeof(settings), "bulk.ceiling_percent=10 bulk.item_timeout_ms=%lld",
 				(long long)timeout_ms);
 			case_begin(&process, settings);
