@@ -53,7 +53,7 @@ struct job {
 	shipopt_source *source;
 	shipopt_sink *sink;
 	shipopt_bulk *bulk;
-	shipopt_op *run;
+	shipopt_run *run;
 	/* Written by the item callback, read once the run is done. */
 	struct reason reasons[REASONS_MAX];
 	size_t reason_count;
@@ -473,18 +473,18 @@ static int watch(struct job *job)
 	int on_terminal = isatty(STDERR_FILENO), canceled = 0;
 	int64_t shown_ms = 0, shown_ended = -1;
 	for (;;) {
-		shipopt_op_wait(job->run, TICK_MS);
-		if (shipopt_op_is_done(job->run)) {
+		shipopt_op_wait(shipopt_run_op(job->run), TICK_MS);
+		if (shipopt_op_is_done(shipopt_run_op(job->run))) {
 			if (on_terminal)
 				fprintf(stderr, "\r\033[K");
-			return shipopt_op_status(job->run);
+			return shipopt_op_status(shipopt_run_op(job->run));
 		}
 		if (!canceled && (interrupted || atomic_load(&job->must_stop))) {
 			canceled = 1;
 			fprintf(stderr, "%sbuy_labels: stopping; purchases on the wire are waited for%s\n",
 				on_terminal ? "\r\033[K" : "",
 				interrupted ? " (Ctrl-C again ends at once: that is safe too)" : "");
-			shipopt_op_cancel(job->run);
+			shipopt_op_cancel(shipopt_run_op(job->run));
 		}
 		/* A terminal sees it move; a log gets a line each second in which something ended, else one in ten. */
 		int64_t since_ms = number(job, SHIPOPT_RUN_STAT_ELAPSED_MS) - shown_ms, ended = ended_items(job);
@@ -528,11 +528,11 @@ static void print_summary(const struct job *job)
 	printf("%" PRId64 " orders in %.1f s, %" PRId64 " requests to the carrier\n",
 		number(job, SHIPOPT_RUN_STAT_READ), (double)number(job, SHIPOPT_RUN_STAT_ELAPSED_MS) / 1000.0,
 		number(job, SHIPOPT_RUN_STAT_REQUESTS));
-	if (number(job, SHIPOPT_RUN_P50_US) > 0)
+	if (number(job, SHIPOPT_RUN_STAT_P50_US) > 0)
 		printf("  time of an order: p50 %.0f ms, p95 %.0f ms, p99 %.0f ms\n",
-			(double)number(job, SHIPOPT_RUN_P50_US) / 1000.0,
-			(double)number(job, SHIPOPT_RUN_P95_US) / 1000.0,
-			(double)number(job, SHIPOPT_RUN_P99_US) / 1000.0);
+			(double)number(job, SHIPOPT_RUN_STAT_P50_US) / 1000.0,
+			(double)number(job, SHIPOPT_RUN_STAT_P95_US) / 1000.0,
+			(double)number(job, SHIPOPT_RUN_STAT_P99_US) / 1000.0);
 	print_money(job);
 	print_reasons(job);
 	printf("  results: %s   ledger: %s\n", job->options.out, job->options.store);
@@ -575,7 +575,7 @@ static int verdict(const struct job *job, int run_status)
 			"buy_labels: interrupted; run the same command again to go on, nothing is bought twice\n");
 		status = 1;
 	} else if (run_status < 0) {
-		const shipopt_error *error = shipopt_op_error(job->run);
+		const shipopt_error *error = shipopt_op_error(shipopt_run_op(job->run));
 		fprintf(stderr, "buy_labels: the run ended early: %s\nbuy_labels: %s\n", shipopt_error_message(error),
 			shipopt_error_advice(error));
 		status = 1;
@@ -643,14 +643,15 @@ int main(int argc, char **argv)
 	sigaction(SIGTERM, &action, NULL);
 	r = shipopt_runtime_new(NULL, &job.runtime);
 	int status = r < 0 ? fail("cannot start", NULL, r) : buy(&job);
-	shipopt_op_unref(job.run);
+	shipopt_run_unref(job.run);
 	shipopt_error_unref(job.stop_error);
 	shipopt_bulk_free(job.bulk);
-	if (shipopt_sink_free(job.sink) < 0) {
+	if (job.sink && shipopt_sink_close(job.sink, NULL) < 0) {
 		fprintf(stderr, "buy_labels: %s may be incomplete; the ledger in %s is not\n", job.options.out,
 			job.options.store);
 		status = 1;
 	}
+	shipopt_sink_free(job.sink);
 	shipopt_source_free(job.source);
 	shipopt_store_free(job.store);
 	shipopt_carrier_free(job.carrier);
