@@ -18,6 +18,11 @@
 #if SHIPOPT_HAVE_SQLITE
 #include <shipopt/bulk.h>
 #include <shipopt/client.h>
+#include <shipopt/item.h>
+#include <shipopt/order.h>
+#include <shipopt/run.h>
+#include <shipopt/sink.h>
+#include <shipopt/source.h>
 #include <shipopt/store.h>
 #endif
 #if SHIPOPT_HAVE_POSTGRES

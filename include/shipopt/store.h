@@ -80,21 +80,21 @@ SHIPOPT_API void shipopt_store_free(shipopt_store *store);
  *   void requested, voided, void refused   a refund was asked for
  */
 enum {
-	SHIPOPT_LEDGER_PLANNED = 1,
-	SHIPOPT_LEDGER_CREATED = 2,
-	SHIPOPT_LEDGER_BUYING = 3,
-	SHIPOPT_LEDGER_IN_DOUBT = 4,
-	SHIPOPT_LEDGER_BOUGHT = 5,
-	SHIPOPT_LEDGER_DOCUMENTED = 6,
-	SHIPOPT_LEDGER_FAILED = 7,
-	SHIPOPT_LEDGER_HELD = 8,
-	SHIPOPT_LEDGER_VOID_REQUESTED = 9,
-	SHIPOPT_LEDGER_VOIDED = 10,
-	SHIPOPT_LEDGER_VOID_REFUSED = 11,
+	SHIPOPT_LEDGER_STATE_PLANNED = 1,
+	SHIPOPT_LEDGER_STATE_CREATED = 2,
+	SHIPOPT_LEDGER_STATE_BUYING = 3,
+	SHIPOPT_LEDGER_STATE_IN_DOUBT = 4,
+	SHIPOPT_LEDGER_STATE_BOUGHT = 5,
+	SHIPOPT_LEDGER_STATE_DOCUMENTED = 6,
+	SHIPOPT_LEDGER_STATE_FAILED = 7,
+	SHIPOPT_LEDGER_STATE_HELD = 8,
+	SHIPOPT_LEDGER_STATE_VOID_REQUESTED = 9,
+	SHIPOPT_LEDGER_STATE_VOIDED = 10,
+	SHIPOPT_LEDGER_STATE_VOID_REFUSED = 11,
 	/* No state: with shipopt_ledger_list() and shipopt_ledger_count(), the rows of any state that only a person can settle. */
 	SHIPOPT_LEDGER_NEEDS_PERSON = 100
 };
-/* "in doubt" for SHIPOPT_LEDGER_IN_DOUBT and so on; "unknown" for other numbers. Static. */
+/* "in doubt" for SHIPOPT_LEDGER_STATE_IN_DOUBT and so on; "unknown" for other numbers. Static. */
 SHIPOPT_API const char *shipopt_ledger_state_name(int state);
 
 /*
@@ -125,13 +125,13 @@ SHIPOPT_API int shipopt_ledger_count(shipopt_store *store, int state, shipopt_do
  * A person settles a row after looking at the carrier's own records. `row`: its id from the list. `state`: what was found.
  *
  *   state                    rows that it settles                                    they become
- *   SHIPOPT_LEDGER_BOUGHT    buying, in doubt, held, failed; created with an         bought
+ *   SHIPOPT_LEDGER_STATE_BOUGHT    buying, in doubt, held, failed; created with an         bought
  *   (with `tracking_code`)   unproven purchase; planned and created with a mark
  *                            bought and what follows, with a mark                    the same, without the mark
- *   SHIPOPT_LEDGER_FAILED    buying, in doubt                                        created, see below
+ *   SHIPOPT_LEDGER_STATE_FAILED    buying, in doubt                                        created, see below
  *                            held; planned and created with a mark                   failed
  *                            failed with a mark                                      the same, without the mark
- *   SHIPOPT_LEDGER_PLANNED   held, failed; planned and created with a mark           planned, without a shipment: bought by the
+ *   SHIPOPT_LEDGER_STATE_PLANNED   held, failed; planned and created with a mark           planned, without a shipment: bought by the
  *                                                                                    next run
  *
  * A mark is needs_person of the list; each of these clears it. planned and created with a mark are rows that an earlier version

@@ -116,6 +116,8 @@ static const struct setting bulk_table[] = {
 	INTEGER("settling_max", 10000, 1, 1000000, "items that wait for a purchase in doubt to settle"),
 	INTEGER("item_timeout_ms", 600000, 1, 86400000, "an item's result comes within this time"),
 	INTEGER("lease_ms", 180000, 1000, 3600000, "how long a row is reserved for one process"),
+	INTEGER("unreachable_ms", 60000, 0, 86400000,
+		"ends a run whose carrier was never reached in this time; 0: never"),
 	BOOLEAN("in_order", 0, "results in the order of the input"),
 	INTEGER("order_window", 1024, 1, 1048576, "how far in_order may run ahead"),
 	TEXT("rate_choice", "cheapest", 1, 32, "cheapest, fastest or services"),

@@ -207,9 +207,7 @@ static void a_copy_is_independent(void **state)
 static char *read_header(const struct settings_table *table)
 {
 	char path[1024];
-	/* Sources are described with the executor that reads them. */
-	snprintf(path, sizeof(path), "%s/include/shipopt/%s.h", SOURCE_ROOT,
-		text_equal(table->noun, "source") ? "bulk" : table->noun);
+	snprintf(path, sizeof(path), "%s/include/shipopt/%s.h", SOURCE_ROOT, table->noun);
 	FILE *file = fopen(path, "r");
 	assert_non_null(file);
 	char *text = calloc(1, 1 << 17);
