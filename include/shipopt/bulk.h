@@ -182,6 +182,10 @@ typedef void (*shipopt_progress_fn)(void *userdata, shipopt_op *run);
  *   in_order          1: results in the order of the input, at most order_window (1,024) ahead
  *   rate_choice       cheapest (default), fastest, services (the first of `services` that has a rate)
  *   services          comma separated: "USPS/Priority,UPS/Ground" or "Ground"
+ *   rate_again        1: an order that an earlier run rated, and that no run bought, is rated again: the rate chosen now replaces the
+ *                     stored one and the price approved with it. Default 0: the stored rate is kept, and the item's error object
+ *                     says so if another rate_choice had chosen it. An order with a purchase that may have bought a label is never
+ *                     rated again
  *   missing_carrier   what happens while the wanted carrier offers no rate: fail (default), wait, or fallback (rate_choice among the
  *                     other carriers, at most fallback_percent (20) above the order's max_rate, or without one above the wanted
  *                     carrier's last seen rate)

@@ -119,6 +119,7 @@ static const struct setting bulk_table[] = {
 	INTEGER("order_window", 1024, 1, 1048576, "how far in_order may run ahead"),
 	TEXT("rate_choice", "cheapest", 1, 32, "cheapest, fastest or services"),
 	TEXT("services", NULL, 0, 4096, "comma separated names, best first: Carrier/Service or Service"),
+	BOOLEAN("rate_again", 0, "orders that were rated and not bought are rated again"),
 	TEXT("missing_carrier", "fail", 1, 16, "the wanted carrier has no rate now: wait, fallback or fail"),
 	INTEGER("fallback_percent", 20, 0, 10000,
 		"most that a fallback may cost above the cheapest wanted rate seen before"),

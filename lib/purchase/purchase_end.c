@@ -276,11 +276,16 @@ static void purchase_end_with_row(struct purchase *purchase, int status, const c
 
 void purchase_end_already(struct purchase *purchase)
 {
+	const struct ledger_row *row = &purchase->row;
+	struct buffer note;
 	shipopt_error *error = NULL;
+	buffer_init(&note, PURCHASE_NOTE_BYTES_MAX);
 	/* The reason of a bought row is a note, such as that the label is not insured. */
-	if (purchase->row.reason && purchase->row.state >= LEDGER_STATE_BOUGHT &&
-		purchase->row.state <= LEDGER_STATE_DOCUMENTED)
-		error_set(&error, SHIPOPT_ALREADY, "%s", purchase->row.reason);
+	if (row->reason && row->state >= LEDGER_STATE_BOUGHT && row->state <= LEDGER_STATE_DOCUMENTED)
+		error_set(&error, SHIPOPT_ALREADY, "%s", row->reason);
+	else if (row->state == LEDGER_STATE_CREATED && purchase_note_stored_rate(purchase, &note))
+		error_set(&error, SHIPOPT_ALREADY, "%s", buffer_text(&note));
+	buffer_done(&note);
 	int r = purchase_fill_item(purchase);
 	purchase_end(purchase, r < 0 ? r : SHIPOPT_ALREADY, error);
 }
