@@ -31,6 +31,8 @@ typedef struct shipopt_store_config shipopt_store_config;
 /*
  * Settings, as in <shipopt/runtime.h>; environment SHIPOPT_STORE_….
  *
+ *   url              the store that shipopt_store_open() opens if its own `url` is NULL; default sqlite:ship.db; secret, as a URL
+ *                    may hold a password
  *   tenant           default "default", 1 to 64 bytes
  *   confirm_mode     test or production: the mode of rows that an earlier version of the library wrote, which guessed it from
  *                    the API key. While a file has such rows, purchases fail with SHIPOPT_ESTATE until it was opened once
@@ -51,7 +53,7 @@ SHIPOPT_API int shipopt_store_config_set_group_max(shipopt_store_config *config,
 SHIPOPT_API int shipopt_store_config_set_delivery(shipopt_store_config *config, int delivery);
 SHIPOPT_API int shipopt_store_config_set_queue(shipopt_store_config *config, shipopt_queue *queue);
 
-/* Checks the URL and makes the handle; opens nothing yet. `config` may be NULL. SHIPOPT_EPARSE or SHIPOPT_EUNSUPPORTED
+/* Checks the URL and makes the handle; opens nothing yet. `url` NULL means the setting `url`. `config` may be NULL. SHIPOPT_EPARSE or SHIPOPT_EUNSUPPORTED
  * (scheme) names the URL without its password. */
 SHIPOPT_API int shipopt_store_open(shipopt_runtime *runtime, const char *url, const shipopt_store_config *config,
 	shipopt_store **ret_store, shipopt_error **ret_error);

@@ -233,7 +233,7 @@ void bulk_rules(shipopt_bulk *bulk, struct purchase_rules *rules)
 /* ---- runs -------------------------------------------------------------------------------------------------- */
 
 int shipopt_bulk_buy(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_run)
+	void *userdata, shipopt_run **ret_run)
 {
 	if (!bulk || !source || !bulk->carrier || !bulk->store)
 		return SHIPOPT_EINVAL;
@@ -244,7 +244,7 @@ int shipopt_bulk_buy(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *s
 }
 
 int shipopt_bulk_rate(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_run)
+	void *userdata, shipopt_run **ret_run)
 {
 	if (!bulk || !source || !bulk->carrier)
 		return SHIPOPT_EINVAL;
@@ -252,7 +252,7 @@ int shipopt_bulk_rate(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *
 }
 
 int shipopt_bulk_track(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_run)
+	void *userdata, shipopt_run **ret_run)
 {
 	if (!bulk || !source || !bulk->carrier)
 		return SHIPOPT_EINVAL;
@@ -260,7 +260,7 @@ int shipopt_bulk_track(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink 
 }
 
 int shipopt_bulk_verify(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_run)
+	void *userdata, shipopt_run **ret_run)
 {
 	if (!bulk || !source || !bulk->carrier)
 		return SHIPOPT_EINVAL;
@@ -268,7 +268,7 @@ int shipopt_bulk_verify(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink
 }
 
 int shipopt_bulk_call(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_request_fn call,
-	void *call_userdata, shipopt_done_fn done, void *userdata, shipopt_op **ret_run)
+	void *call_userdata, shipopt_done_fn done, void *userdata, shipopt_run **ret_run)
 {
 	if (!bulk || !source || !call)
 		return SHIPOPT_EINVAL;

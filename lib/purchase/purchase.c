@@ -54,7 +54,7 @@ void purchase_wait(struct purchase *purchase, enum purchase_state state, int64_t
 
 /* ---- calls ------------------------------------------------------------------------------------------------- */
 
-struct call *purchase_new_call(struct purchase *purchase)
+struct carrier_call *purchase_new_call(struct purchase *purchase)
 {
 	exchange_clear(&purchase->exchange);
 	exchange_init(&purchase->exchange);

@@ -51,7 +51,7 @@ void purchase_admit(struct purchase *purchase)
 	const char *id = purchase->rate_index == SIZE_MAX
 		? purchase->row.shipment_id
 		: shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
-	struct call *call = purchase_new_call(purchase);
+	struct carrier_call *call = purchase_new_call(purchase);
 	int64_t insurance = purchase_insurance(purchase);
 	int r = purchase->rules->carrier->provider->buy_shipment(call, id, purchase_rate_id(purchase),
 		insurance > 0 ? insurance : -1);

@@ -106,7 +106,7 @@ void purchase_read(struct purchase *purchase)
 		purchase_end_in_doubt(purchase);
 		return;
 	}
-	struct call *call = purchase_new_call(purchase);
+	struct carrier_call *call = purchase_new_call(purchase);
 	int r = purchase->rules->carrier->provider->retrieve_shipment(call, purchase->row.shipment_id);
 	if (r < 0) {
 		purchase_end_in_doubt(purchase);

@@ -35,7 +35,8 @@ static void store_op_cancel(shipopt_op *op)
 {
 }
 
-static const struct op_class store_op_class = {sizeof(struct store_op), store_op_cancel, store_op_destroy};
+static const struct op_class store_op_class = {sizeof(struct store_op), store_op_cancel, store_op_destroy,
+	SHIPOPT_DOMAIN_STORE};
 
 static bool store_query_is_canceled(const struct backend_query *query)
 {

@@ -132,7 +132,7 @@ void sim_open(struct sim_process *process, const char *settings)
 
 void sim_close(struct sim_process *process)
 {
-	shipopt_op_unref(TAKE(process->run));
+	shipopt_run_unref(TAKE(process->run));
 	shipopt_bulk_free(TAKE(process->bulk));
 	shipopt_store_free(TAKE(process->store));
 	shipopt_carrier_free(TAKE(process->carrier));
@@ -173,13 +173,13 @@ shipopt_order *sim_order(const char *key, int weight)
 	char text[32];
 	shipopt_order *order = NULL;
 	shipopt_record *shipment = NULL;
-	int r = shipopt_order_new(key, &order);
+	int r = shipopt_order_new(key, &order, NULL);
 	r = r < 0 ? r : shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &shipment);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(columns); i++)
 		r = shipopt_record_set_column(shipment, columns[i][0], columns[i][1], NULL);
 	snprintf(text, sizeof(text), "%d.5", weight);
 	r = r < 0 ? r : shipopt_record_set_column(shipment, "weight_oz", text, NULL);
-	r = r < 0 ? r : shipopt_order_set_shipment(order, shipment);
+	r = r < 0 ? r : shipopt_order_set_shipment(order, shipment, NULL);
 	if (r < 0) {
 		shipopt_record_free(shipment);
 		shipopt_order_free(order);
@@ -198,7 +198,7 @@ int sim_start(struct sim_process *process, shipopt_order **orders, size_t count)
 	shipopt_source *source = NULL;
 	process->items = 0;
 	memset(process->results, 0, sizeof(process->results));
-	int r = shipopt_source_new_array(orders, count, &source);
+	int r = shipopt_source_new_array(orders, count, &source, NULL);
 	if (r < 0) {
 		for (size_t i = 0; i < count; i++)
 			shipopt_order_free(orders[i]);
@@ -230,13 +230,13 @@ void sim_turn(struct sim_process *process, int64_t max_us)
 
 bool sim_is_over(struct sim_process *process)
 {
-	return shipopt_op_is_done(process->run);
+	return shipopt_op_is_done(shipopt_run_op(process->run));
 }
 
 int sim_finish(struct sim_process *process)
 {
-	process->run_status = shipopt_op_wait(process->run, -1);
-	shipopt_op_unref(TAKE(process->run));
+	process->run_status = shipopt_op_wait(shipopt_run_op(process->run), -1);
+	shipopt_run_unref(TAKE(process->run));
 	return process->run_status;
 }
 

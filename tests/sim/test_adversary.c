@@ -147,7 +147,7 @@ static void start(struct play *play, size_t which, const char *settings)
 	for (size_t i = 0; i < play->order_count; i++) {
 		snprintf(key, sizeof(key), "o-%zu", i);
 		orders[i] = sim_order(key, 1 + play->orders[i].content);
-		assert_int_equal(shipopt_order_set_max_rate(orders[i], play->orders[i].max_rate), 0);
+		assert_int_equal(shipopt_order_set_max_rate(orders[i], play->orders[i].max_rate, NULL), 0);
 		if (play->orders[i].content % 2)
 			sim_insure(orders[i], 50000000);
 	}

@@ -228,7 +228,7 @@ static void a_ceiling_compares_the_postage_alone(void **state)
 	case_begin(&process, NULL);
 	shipopt_order *order = sim_order("o-0", 1);
 	sim_insure(order, 200000000);
-	assert_int_equal(shipopt_order_set_max_rate(order, 5250000), 0);
+	assert_int_equal(shipopt_order_set_max_rate(order, 5250000, NULL), 0);
 	assert_int_equal(sim_start(&process, &order, 1), 0);
 	assert_int_equal(sim_wait(&process), 0);
 	assert_int_equal(process.results[0].status, 0);

@@ -17,8 +17,8 @@ static struct ledger_row *row_of(const char *key)
 static void start_wish(struct sim_process *process, const char *carrier, const char *service)
 {
 	shipopt_order *order = sim_order("o-0", 1);
-	assert_int_equal(shipopt_order_set_carrier(order, carrier), 0);
-	assert_int_equal(shipopt_order_set_service(order, service), 0);
+	assert_int_equal(shipopt_order_set_carrier(order, carrier, NULL), 0);
+	assert_int_equal(shipopt_order_set_service(order, service, NULL), 0);
 	assert_int_equal(sim_start(process, &order, 1), 0);
 }
 
@@ -137,8 +137,8 @@ static void prices_beyond_all_bounds_do_not_overflow(void **state)
 		struct sim_process process;
 		case_begin(&process, settings[i]);
 		shipopt_order *order = sim_order("o-0", 1);
-		assert_int_equal(shipopt_order_set_max_rate(order, INT64_MAX - 7), 0);
-		assert_int_equal(shipopt_order_set_carrier(order, "UPS"), 0);
+		assert_int_equal(shipopt_order_set_max_rate(order, INT64_MAX - 7, NULL), 0);
+		assert_int_equal(shipopt_order_set_carrier(order, "UPS", NULL), 0);
 		assert_int_equal(sim_start(&process, &order, 1), 0);
 		while (sim_world.shipment_count == 0)
 			sim_turn(&process, 1000);

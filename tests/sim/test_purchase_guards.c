@@ -158,7 +158,7 @@ static void a_cancel_between_buying_and_sending_sends_nothing(void **state)
 	sim_start_orders(&process, 1);
 	case_turn_until(&process, LEDGER_STATE_BUYING);
 	assert_int_equal(sim_world.calls[WORLD_BUY], 0);
-	shipopt_op_cancel(process.run);
+	shipopt_op_cancel(shipopt_run_op(process.run));
 	sim_wait(&process);
 	assert_int_equal(process.results[0].status, SHIPOPT_ECANCELED);
 	assert_int_equal(sim_world.calls[WORLD_BUY], 0);

@@ -99,7 +99,7 @@ static void a_host_that_answers_too_late_buys_nothing(void **state)
 		while (!host_request)
 			sim_turn(&process, 1000);
 		if (is_canceled)
-			shipopt_op_cancel(process.run);
+			shipopt_op_cancel(shipopt_run_op(process.run));
 		while (process.items == 0)
 			sim_turn(&process, 100000);
 		if (is_canceled)
@@ -122,7 +122,7 @@ static void a_host_that_answers_as_the_run_is_canceled_buys_nothing(void **state
 	sim_start_orders(&process, 1);
 	while (!host_request)
 		sim_turn(&process, 1000);
-	shipopt_op_cancel(process.run);
+	shipopt_op_cancel(shipopt_run_op(process.run));
 	shipopt_request_complete(host_request, 0);
 	sim_wait(&process);
 	assert_int_equal(process.results[0].status, SHIPOPT_ECANCELED);
@@ -139,7 +139,7 @@ static void a_cancel_waits_for_a_purchase_on_the_wire(void **state)
 	sim_start_orders(&process, 1);
 	while (sim_world.calls[WORLD_BUY] == 0)
 		sim_turn(&process, 1000);
-	shipopt_op_cancel(process.run);
+	shipopt_op_cancel(shipopt_run_op(process.run));
 	sim_wait(&process);
 	assert_int_equal(process.results[0].status, 0);
 	assert_int_equal(case_row("o-0")->state, LEDGER_STATE_BOUGHT);
@@ -153,7 +153,7 @@ static struct sim_process *cancel_process;
 static void cancel_now(struct memory_database *database, const struct ledger_request *request)
 {
 	if (request->operation == cancel_at)
-		shipopt_op_cancel(cancel_process->run);
+		shipopt_op_cancel(shipopt_run_op(cancel_process->run));
 }
 
 static void a_cancel_while_the_ledger_writes_takes_effect_with_its_answer(void **state)
@@ -236,7 +236,7 @@ static void a_cancel_while_it_waits_for_its_turn_sends_nothing(void **state)
 	for (int i = 0; i < 100; i++)
 		sim_turn(&process, 100000);
 	assert_int_equal(sim_world.calls[WORLD_BUY], 1);
-	shipopt_op_cancel(process.run);
+	shipopt_op_cancel(shipopt_run_op(process.run));
 	sim_wait(&process);
 	assert_int_equal(process.results[0].status, SHIPOPT_ECANCELED);
 	assert_int_equal(process.results[1].status, SHIPOPT_ECANCELED);

@@ -216,7 +216,7 @@ static void a_cancel_at_any_moment_hides_no_money(void **state)
 			for (int i = 0; i < turns && !sim_is_over(&process); i++)
 				sim_turn(&process, 500000);
 			is_over = sim_is_over(&process);
-			shipopt_op_cancel(process.run);
+			shipopt_op_cancel(shipopt_run_op(process.run));
 			int64_t begin_us = clock_now_us();
 			sim_wait(&process);
 			/* A purchase on the wire is waited for, nothing else. */

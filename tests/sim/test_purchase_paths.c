@@ -18,12 +18,12 @@ static void a_carrier_that_stays_away_is_waited_for_until_the_deadline(void **st
 		sim_world.hidden_carrier = "UPS";
 		sim_world.hidden_visits = 1000;
 		shipopt_order *order = sim_order("o-0", 1);
-		assert_int_equal(shipopt_order_set_carrier(order, "UPS"), 0);
+		assert_int_equal(shipopt_order_set_carrier(order, "UPS", NULL), 0);
 		assert_int_equal(sim_start(&process, &order, 1), 0);
 		for (int i = 0; i < 50; i++)
 			sim_turn(&process, 100000);
 		if (is_canceled)
-			shipopt_op_cancel(process.run);
+			shipopt_op_cancel(shipopt_run_op(process.run));
 		sim_wait(&process);
 		assert_int_equal(process.results[0].status, is_canceled ? SHIPOPT_ECANCELED : SHIPOPT_ETIMEDOUT);
 		assert_true(case_says(&process, "none of the 2 rates is by carrier \"UPS\""));
@@ -46,7 +46,7 @@ static void a_fallback_keeps_to_the_price_that_the_wanted_carrier_had(void **sta
 		sim_world.hidden_carrier = "UPS";
 		sim_world.hidden_visits = 1000;
 		shipopt_order *order = sim_order("o-1", 1);
-		assert_int_equal(shipopt_order_set_carrier(order, "UPS"), 0);
+		assert_int_equal(shipopt_order_set_carrier(order, "UPS", NULL), 0);
 		assert_int_equal(sim_start(&process, &order, 1), 0);
 		assert_int_equal(sim_wait(&process), 0);
 		if (i < 2)
@@ -85,7 +85,7 @@ static void a_run_that_may_not_send_asks_no_person(void **state)
 	sim_start_orders(&process, 1);
 	while (sim_world.calls[WORLD_BUY] < 3)
 		sim_turn(&process, SECOND);
-	shipopt_op_cancel(process.run);
+	shipopt_op_cancel(shipopt_run_op(process.run));
 	sim_wait(&process);
 	clock_advance_us(300 * SECOND);
 	assert_int_equal(case_row("o-0")->needs_person, 0);

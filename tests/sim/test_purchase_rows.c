@@ -159,7 +159,7 @@ static void other_wishes_are_other_content_and_are_named(void **state)
 	assert_int_equal(case_one(&process, 1, 0, "UPS"), SHIPOPT_ECONFLICT);
 	assert_true(case_says(&process, "it differs in: carrier"));
 	shipopt_order *order = sim_order("o-0", 99);
-	assert_int_equal(shipopt_order_set_service(order, "Ground"), 0);
+	assert_int_equal(shipopt_order_set_service(order, "Ground", NULL), 0);
 	assert_int_equal(sim_start(&process, &order, 1), 0);
 	assert_int_equal(sim_wait(&process), 0);
 	assert_int_equal(process.results[0].status, SHIPOPT_ECONFLICT);
@@ -175,7 +175,7 @@ static void an_order_without_a_shipment_or_with_a_reference(void **state)
 	struct sim_process process;
 	shipopt_order *order = NULL;
 	case_begin(&process, NULL);
-	assert_int_equal(shipopt_order_new("o-0", &order), 0);
+	assert_int_equal(shipopt_order_new("o-0", &order, NULL), 0);
 	assert_int_equal(sim_start(&process, &order, 1), 0);
 	assert_int_equal(sim_wait(&process), 0);
 	assert_int_equal(process.results[0].status, SHIPOPT_EINVAL);
@@ -184,7 +184,7 @@ static void an_order_without_a_shipment_or_with_a_reference(void **state)
 	shipopt_record *shipment = NULL;
 	assert_int_equal(shipopt_record_copy(shipopt_order_shipment(order), &shipment), 0);
 	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, "ours"), 0);
-	assert_int_equal(shipopt_order_set_shipment(order, shipment), 0);
+	assert_int_equal(shipopt_order_set_shipment(order, shipment, NULL), 0);
 	assert_int_equal(sim_start(&process, &order, 1), 0);
 	assert_int_equal(sim_wait(&process), 0);
 	assert_int_equal(process.results[0].status, 0);
@@ -223,7 +223,7 @@ static void what_another_process_holds_is_reported_as_its_row_says(void **state)
 		for (int turn = 0; turn < 20; turn++)
 			sim_turn(&process, 100000);
 		if (cases[i].is_canceled)
-			shipopt_op_cancel(process.run);
+			shipopt_op_cancel(shipopt_run_op(process.run));
 		sim_wait(&process);
 		assert_int_equal(process.results[0].status, cases[i].item);
 		assert_true(case_says(&process, cases[i].says));
@@ -250,7 +250,7 @@ static void a_row_that_keeps_changing_hands_is_given_up(void **state)
 		if (is_open) {
 			sim_start_orders(&process, 1);
 			case_turn_until(&process, LEDGER_STATE_IN_DOUBT);
-			shipopt_op_cancel(process.run);
+			shipopt_op_cancel(shipopt_run_op(process.run));
 			sim_wait(&process);
 		}
 		clock_advance_us(300 * SECOND);
