@@ -300,7 +300,7 @@ static void what_is_missing_or_wrong_is_named(void **state)
 static int64_t count_bought(shipopt_store *store)
 {
 	shipopt_op *op = NULL;
-	assert_int_equal(shipopt_ledger_count(store, SHIPOPT_LEDGER_BOUGHT, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_ledger_count(store, SHIPOPT_LEDGER_STATE_BOUGHT, NULL, NULL, &op), 0);
 	assert_int_equal(shipopt_op_wait(op, -1), 0);
 	int64_t count = shipopt_op_value(op);
 	shipopt_op_unref(op);
