@@ -49,6 +49,7 @@ static const struct setting carrier_table[] = {
 	INTEGER("quote_ttl_ms", 300000, 0, 86400000, "the same for quoted rates"),
 	TEXT("ca_file", NULL, 1, 4096, "PEM bundle of certificate authorities"),
 	SECRET("proxy", 0, 1024, "URL of a proxy; the environment is not read"),
+	BOOLEAN("trace", 0, "log the headers of each request and answer at level debug, without credentials"),
 };
 TABLE("carrier", carrier_table, CARRIER_SETTING_COUNT)
 carrier_settings = {"carrier", carrier_table, ARRAY_SIZE(carrier_table)};
