@@ -46,7 +46,8 @@ static void purchase_member_cancel(struct runtime_member *member)
 	shipopt_op_cancel(&CONTAINER_OF(member, struct purchase_op, member)->op);
 }
 
-static const struct op_class purchase_op_class = {sizeof(struct purchase_op), purchase_op_cancel, purchase_op_destroy};
+static const struct op_class purchase_op_class = {sizeof(struct purchase_op), purchase_op_cancel, purchase_op_destroy,
+	SHIPOPT_DOMAIN_PURCHASE};
 
 static void purchase_done(struct purchase *purchase)
 {

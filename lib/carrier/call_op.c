@@ -35,7 +35,8 @@ static void call_op_cancel(shipopt_op *op)
 	reactor_post(self->carrier->reactor, &self->cancel_task);
 }
 
-static const struct op_class call_op_class = {sizeof(struct call_op), call_op_cancel, call_op_destroy};
+static const struct op_class call_op_class = {sizeof(struct call_op), call_op_cancel, call_op_destroy,
+	SHIPOPT_DOMAIN_CARRIER};
 
 void call_op_finish(struct call_op *self, int status, shipopt_error *error)
 {

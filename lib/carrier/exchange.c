@@ -55,6 +55,7 @@ void exchange_set_failure(struct exchange *exchange, int status, const char *wha
 	}
 	buffer_append_format(&text, "; %s", what);
 	detail.code = status;
+	detail.domain = SHIPOPT_DOMAIN_CARRIER;
 	detail.message = buffer_text(&text);
 	shipopt_error *error = error_new_detail(&detail);
 	buffer_done(&text);
