@@ -91,6 +91,7 @@ typedef struct shipopt_carrier_config shipopt_carrier_config;
  *   proxy                [scheme://][user:password@]host[:port] with http (the default), https, socks4, socks4a, socks5 or
  *                        socks5h; "@", "/", "?", "#" and "%" of user and password percent-encoded; default none; the
  *                        environment is not read; secret
+ *   trace                1: log the headers of each request and answer at SHIPOPT_LOG_DEBUG, for debugging; default 0
  *
  * A secret appears in no message, log line, result or store, also if a server or proxy repeats it: the library searches every
  * answer for the key and the proxy's password, literal, escaped as in JSON and URLs, or encoded as in "Authorization: Basic", and
@@ -112,7 +113,7 @@ SHIPOPT_API int shipopt_carrier_config_set_queue(shipopt_carrier_config *config,
 SHIPOPT_API int shipopt_carrier_config_set_cache(shipopt_carrier_config *config, shipopt_cache *cache);
 
 /* Makes a client; `config` is copied. Nothing is sent yet. SHIPOPT_EINVAL names the setting that is missing or wrong,
- * SHIPOPT_ETLS if no certificate bundle is found. *ret_error may be NULL, and is the caller's to unref. */
+ * SHIPOPT_EPARSE what is wrong with base_url, SHIPOPT_ETLS if no certificate bundle is found. *ret_error may be NULL, and is the caller's to unref. */
 SHIPOPT_API int shipopt_carrier_new(shipopt_runtime *runtime, const shipopt_carrier_config *config,
 	shipopt_carrier **ret_carrier, shipopt_error **ret_error);
 /* Drops the caller's reference; never blocks; running calls go on. Accepts NULL. */

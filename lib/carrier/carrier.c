@@ -182,6 +182,8 @@ static int carrier_make_reactor_parts(shipopt_carrier *carrier, shipopt_error **
 		.proxy = settings_text(&carrier->settings, CARRIER_PROXY),
 		.connect_timeout_ms = settings_number(&carrier->settings, CARRIER_CONNECT_TIMEOUT_MS),
 		.connections_max = (size_t)settings_number(&carrier->settings, CARRIER_CONCURRENCY_MAX),
+		.trace = settings_number(&carrier->settings, CARRIER_TRACE) ? carrier_log_trace : NULL,
+		.trace_userdata = carrier,
 	};
 	carrier_fill_lane_options(&carrier->settings, &lane_options);
 	int r = random_bytes(&seed, sizeof(seed));
@@ -198,10 +200,11 @@ static int carrier_check_config(const shipopt_carrier_config *config, shipopt_er
 		return r;
 	if (!settings_text(&config->settings, CARRIER_API_KEY))
 		return error_set(ret_error, SHIPOPT_EINVAL, "carrier setting api_key: it is required and was not set");
-	if (http_check_url(url, ret_error) < 0) { /* what only libcurl can tell; the setter has checked the form */
+	r = http_check_url(url, ret_error); /* the setter has checked the form; libcurl knows more */
+	if (r < 0) {
 		if (ret_error && *ret_error)
 			*ret_error = error_prefix(*ret_error, "carrier setting base_url");
-		return SHIPOPT_EINVAL;
+		return r;
 	}
 	return 0;
 }

@@ -64,6 +64,7 @@ static const struct setting carrier_table[] = {
 		"URL of an HTTP or SOCKS proxy; proxy variables of the environment are not read"),
 	BOOLEAN("deliver_inline", 0,
 		"call back on the event loop; only for callbacks that are short and never block, and not with a queue"),
+	BOOLEAN("trace", 0, "log the headers of each request and answer at level debug, without credentials"),
 };
 TABLE("carrier", carrier_table, CARRIER_SETTING_COUNT)
 carrier_settings = {"carrier", carrier_table, ARRAY_SIZE(carrier_table)};
@@ -147,6 +148,7 @@ static const struct setting bulk_table[] = {
 	CHOICE("rate_choice", "cheapest", 1, "cheapest|fastest|services", "which rate is bought"),
 	FORM("services", NULL, 0, 4096, check_services,
 		"the services for rate_choice services, best first, separated by commas: Carrier/Service or Service"),
+	BOOLEAN("rate_again", 0, "orders that were rated and not bought are rated again"),
 	CHOICE("missing_carrier", "fail", 1, "wait|fallback|fail", "what to do while the wanted carrier has no rate"),
 	INTEGER("fallback_percent", 20, 0, 10000,
 		"how much more a fallback may cost than the cheapest wanted rate that was seen before"),
