@@ -59,7 +59,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: custom_operation ORDERS.csv OUT.jsonl\n");
 		return 2;
 	}
-	int r = shipopt_runtime_new(NULL, &runtime, NULL);
+	int r = shipopt_runtime_new(NULL, &runtime, &error);
 	r = r < 0 ? r : shipopt_source_open_csv(argv[1], NULL, &source, &error);
 	r = r < 0 ? r : shipopt_sink_open_json_lines(argv[2], &sink, &error);
 	r = r < 0 ? r : shipopt_bulk_config_new(&config);

@@ -84,7 +84,7 @@ int main(int argc, char **argv)
 	shipopt_runtime *runtime = NULL;
 	shipopt_carrier_config *config = NULL;
 	shipopt_error *error = NULL;
-	int r = shipopt_runtime_new(NULL, &runtime, NULL);
+	int r = shipopt_runtime_new(NULL, &runtime, &error);
 	r = r < 0 ? r : shipopt_queue_new(runtime, 0, &host.queue);
 	r = r < 0 ? r : shipopt_carrier_config_new(&config);
 	r = r < 0 ? r : shipopt_carrier_config_from_env(config);
