@@ -54,6 +54,9 @@ typedef struct shipopt_bulk_config shipopt_bulk_config;
  *   rate_choice       Which rate to buy: cheapest (default), fastest, or services (the first name in `services` that has a
  *                     rate).
  *   services          Names for rate_choice services, separated by commas: "USPS/Priority,UPS/Ground" or "Ground".
+ *   rate_again        1: rates an order again that an earlier run rated and no run bought. The new rate replaces the stored one and
+ *                     the price approved with it. Default 0: the stored rate is kept, and shipopt_item_error() says so if another
+ *                     rate_choice chose it. An order is never rated again while a purchase of it may have bought a label.
  *   missing_carrier   What to do while the wanted carrier offers no rate: fail (default), wait, or fallback. A fallback takes
  *                     another carrier by rate_choice, if its rate is at most fallback_percent (default 20) above the order's
  *                     max_rate. Without a max_rate, the rate last seen from the wanted carrier is the base.

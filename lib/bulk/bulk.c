@@ -171,6 +171,7 @@ void bulk_rules(shipopt_bulk *bulk, struct purchase_rules *rules)
 			.services = settings_text(settings, BULK_SERVICES),
 			.currency =
 				choice_currency(currency, 0, spend_limit)}, /* an order's max_rate may want one too */
+		.rate_again = settings_number(settings, BULK_RATE_AGAIN) != 0,
 		.choose = bulk->callbacks.choose,
 		.choose_userdata = bulk->callbacks.choose_userdata,
 		.missing_carrier = bulk->missing_carrier,

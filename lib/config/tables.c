@@ -147,6 +147,7 @@ static const struct setting bulk_table[] = {
 	CHOICE("rate_choice", "cheapest", 1, "cheapest|fastest|services", "which rate is bought"),
 	FORM("services", NULL, 0, 4096, check_services,
 		"the services for rate_choice services, best first, separated by commas: Carrier/Service or Service"),
+	BOOLEAN("rate_again", 0, "orders that were rated and not bought are rated again"),
 	CHOICE("missing_carrier", "fail", 1, "wait|fallback|fail", "what to do while the wanted carrier has no rate"),
 	INTEGER("fallback_percent", 20, 0, 10000,
 		"how much more a fallback may cost than the cheapest wanted rate that was seen before"),

@@ -76,7 +76,11 @@ static void see_item(void *userdata, const shipopt_item *item)
 	if (index >= SIM_ITEMS_MAX)
 		return;
 	struct sim_result *result = &process->results[index];
-	const char *message = shipopt_error_message(shipopt_item_error(item));
+	const shipopt_error *error = shipopt_item_error(item);
+	const char *message = shipopt_error_message(error);
+	if (shipopt_item_status(item) < 0 && shipopt_error_code(error) != shipopt_item_status(item))
+		fail_msg("%s ends with %s, and its error is %s", shipopt_item_key(item),
+			shipopt_error_name(shipopt_item_status(item)), shipopt_error_text(error));
 	result->times++;
 	result->status = shipopt_item_status(item);
 	result->attempts = shipopt_item_attempts(item);

@@ -132,7 +132,7 @@ static void a_file_that_cannot_be_the_store_is_refused_and_left_alone(void **sta
 	assert_int_equal(ready(fixture.path, "schema version 99"), SHIPOPT_EDATABASE);
 	sql(fixture.path, "PRAGMA user_version = -1");
 	assert_int_equal(ready(fixture.path, "schema version -1"), SHIPOPT_EDATABASE);
-	sql(fixture.path, "PRAGMA user_version = 2");
+	sql(fixture.path, "PRAGMA user_version = 3");
 	assert_int_equal(ready(fixture.path, ""), 0);
 }
 
