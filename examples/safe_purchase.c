@@ -110,7 +110,8 @@ int main(int argc, char **argv)
 	else
 		fprintf(stderr, "safe_purchase: %s\n", shipopt_error_text(error));
 	shipopt_error_unref(error);
-	shipopt_client_free(client); /* every _free accepts NULL */
+	shipopt_client_close(client, -1); /* waits for the library's threads to end */
+	shipopt_client_free(client);      /* every _free accepts NULL */
 	shipopt_client_config_free(config);
 	return r < 0;
 }
