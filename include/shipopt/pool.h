@@ -91,8 +91,6 @@ typedef struct shipopt_rows shipopt_rows;
  *   slow_ms              duration from which a command is reported as slow; default 0: never. It runs from when the command has its
  *                        connection to its last answer, the pauses of a stream's reader included; waiting for a connection, or
  *                        behind other commands of the lease, does not count
- *   slow_explain         1: those reports carry a plan; default 0
- *   slow_explain_per_minute   plans asked for in a minute, at most; default 6
  *   listen_conninfo      connection string of the connection that listens, as <shipopt/listen.h> tells; default: conninfo; secret
  *   notifications_max    messages that wait for one listener, beside those (16 at most) that its queue has; default 1,024
  */
@@ -107,11 +105,6 @@ SHIPOPT_API int shipopt_pool_config_set_max(shipopt_pool_config *config, int64_t
 SHIPOPT_API int shipopt_pool_config_set_overflow(shipopt_pool_config *config, int64_t value);
 SHIPOPT_API int shipopt_pool_config_set_acquire_timeout_ms(shipopt_pool_config *config, int64_t value);
 SHIPOPT_API int shipopt_pool_config_set_command_timeout_ms(shipopt_pool_config *config, int64_t value);
-/*
- * Sizes by name: "small" 5 and 10 beyond it, "elastic" 2 to 20, "fixed" 20, "large" 20 and 10, "huge" 50 and 20 (min, max and
- * overflow; only "elastic" keeps connections open, 2). SHIPOPT_ENOTFOUND for another name.
- */
-SHIPOPT_API int shipopt_pool_config_set_preset(shipopt_pool_config *config, const char *name);
 /* Where completions go: SHIPOPT_DELIVERY_…; a queue for SHIPOPT_DELIVERY_QUEUE (a reference is kept by the handle). */
 SHIPOPT_API int shipopt_pool_config_set_delivery(shipopt_pool_config *config, int delivery);
 SHIPOPT_API int shipopt_pool_config_set_queue(shipopt_pool_config *config, shipopt_queue *queue);
@@ -119,18 +112,10 @@ SHIPOPT_API int shipopt_pool_config_set_queue(shipopt_pool_config *config, shipo
  * Reports of commands that took slow_ms or longer. The hook is called on the reactor thread and must not block; when the pool
  * delivers to a queue, reports are events of the kind SHIPOPT_EVENT_SLOW_QUERY there, for which shipopt_queue_dispatch() runs the
  * hook, if there is one. The report is borrowed for the call, or until the event is released. Values of parameters are never shown.
- *
- * With slow_explain, a statement (SELECT, INSERT, UPDATE, DELETE, MERGE, VALUES, WITH; run alone, at most 100 values) is
- * explained on a connection that is idle, if there is one and nobody waits: not executed, one at a time, within 2 s, without its
- * values: $1 stands where one was. Needs named_statements and PostgreSQL 12. The report waits for it; without a plan (busy, not
- * to be explained, too many in this minute) it has none. Reports beyond 64 that were not yet given back, or without a slot in the queue,
- * are dropped: SHIPOPT_POOL_STAT_SLOW_DROPPED.
  */
 typedef struct shipopt_slow_query shipopt_slow_query;
 SHIPOPT_API const char *shipopt_slow_query_sql(const shipopt_slow_query *report);
 SHIPOPT_API int64_t shipopt_slow_query_duration_us(const shipopt_slow_query *report);
-/* The lines of EXPLAIN, at most 64 KiB of them; NULL without one. */
-SHIPOPT_API const char *shipopt_slow_query_plan(const shipopt_slow_query *report);
 typedef void (*shipopt_slow_query_fn)(void *userdata, const shipopt_slow_query *report);
 SHIPOPT_API int shipopt_pool_config_set_slow_query(shipopt_pool_config *config, shipopt_slow_query_fn slow_query,
 	void *userdata);
@@ -179,6 +164,7 @@ SHIPOPT_API int shipopt_query_bind_float(shipopt_query *query, double value);
 SHIPOPT_API int shipopt_query_bind_decimal(shipopt_query *query, int64_t millionths);
 SHIPOPT_API int shipopt_query_bind_bool(shipopt_query *query, int value);
 SHIPOPT_API int shipopt_query_bind_time_us(shipopt_query *query, int64_t unix_us);
+SHIPOPT_API int shipopt_query_bind_date(shipopt_query *query, int64_t unix_us);
 SHIPOPT_API int shipopt_query_bind_uuid(shipopt_query *query, const unsigned char uuid[16]);
 SHIPOPT_API int shipopt_query_bind_json(shipopt_query *query, const char *json);
 SHIPOPT_API int shipopt_query_bind_bytes(shipopt_query *query, const void *bytes, size_t length);

@@ -84,8 +84,6 @@ static const struct setting pool_table[] = {
 	INTEGER("reset", 1, 0, 2, "clean the session on release: 0 never, 1 when it was changed, 2 always"),
 	INTEGER("leak_ms", 0, 0, 86400000, "age at which a lease is reported as leaked; 0: never"),
 	INTEGER("slow_ms", 0, 0, 86400000, "duration from which a command is reported as slow; 0: never"),
-	BOOLEAN("slow_explain", 0, "whether reports of slow commands carry a plan"),
-	INTEGER("slow_explain_per_minute", 6, 1, 600, "plans asked for in a minute"),
 	SECRET("listen_conninfo", 0, 4096, "connection string of the connection that listens; empty: conninfo"),
 	INTEGER("notifications_max", 1024, 1, 1048576, "notifications that wait for their listener"),
 };
