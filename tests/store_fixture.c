@@ -38,7 +38,7 @@ void store_fixture_init(struct store_fixture *fixture, const shipopt_store_confi
 	folder_make(fixture->folder, sizeof(fixture->folder));
 	snprintf(fixture->path, sizeof(fixture->path), "%s/ship.db", fixture->folder);
 	snprintf(fixture->url, sizeof(fixture->url), "sqlite:%s", fixture->path);
-	assert_int_equal(shipopt_runtime_new(NULL, &fixture->runtime), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &fixture->runtime, NULL), 0);
 	assert_int_equal(runtime_reactor(fixture->runtime, &fixture->reactor), 0);
 	assert_int_equal(shipopt_store_open(fixture->runtime, fixture->url, config, &fixture->store, NULL), 0);
 }
@@ -85,13 +85,13 @@ struct ledger_request fixture_request(enum ledger_operation operation, const cha
 		.key = fixture_key(order_key),
 		.token = token,
 		.owner = "test"};
-	if (operation == LEDGER_CLAIM || operation == LEDGER_RENEW)
+	if (operation == LEDGER_OP_CLAIM || operation == LEDGER_OP_RENEW)
 		request.lease_ms = 60000;
-	if (operation == LEDGER_CLAIM || operation == LEDGER_PLAN) {
+	if (operation == LEDGER_OP_CLAIM || operation == LEDGER_OP_PLAN) {
 		request.fingerprint = "f1";
 		request.request = "{\"to\":1}";
 	}
-	if (operation == LEDGER_CREATE)
+	if (operation == LEDGER_OP_CREATE)
 		request.shipment_id = fixture_shipment(order_key);
 	return request;
 }

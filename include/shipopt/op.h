@@ -16,8 +16,9 @@ SHIPOPT_BEGIN_DECLS
  * the operation can complete and is a reference of the caller's, to be dropped with shipopt_op_unref(); `done` borrows one for
  * the time of its call.
  *
- * Where `done` runs is a setting of the handle (`…_config_set_delivery`): on a scheduler thread (default), inline on
- * the reactor thread (only for short callbacks that never block), or in a queue of the host's (<shipopt/queue.h>).
+ * Where `done` runs depends on the configuration of the handle: on a scheduler thread (default); on a queue, if
+ * `…_config_set_queue` gave one (<shipopt/queue.h>); or on the event loop, if the setting deliver_inline is 1. The event
+ * loop waits for such a callback, so it must be short and never block.
  *
  * Results are readable once the operation is done: in `done`, after shipopt_op_wait(), or when
  * shipopt_op_is_done() says 1. Before that getters give SHIPOPT_EAGAIN, NULL or 0. What they hand out lives as long as a
@@ -28,17 +29,11 @@ struct shipopt_record; /* <shipopt/record.h> */
 
 typedef void (*shipopt_done_fn)(void *userdata, shipopt_op *op);
 
-enum { /* where completions are delivered */
-	SHIPOPT_DELIVERY_SCHEDULER = 0,
-	SHIPOPT_DELIVERY_INLINE = 1,
-	SHIPOPT_DELIVERY_QUEUE = 2
-};
-
 /* 0 or positive for success, negative for the failure, SHIPOPT_EAGAIN while it runs. */
 SHIPOPT_API int shipopt_op_status(const shipopt_op *op);
 /* 1 once the results are readable. Any thread. */
 SHIPOPT_API int shipopt_op_is_done(const shipopt_op *op);
-/* The detail of a failure; NULL where the code says it all (SHIPOPT_ECANCELED, say). Borrowed. */
+/* The error of a failed operation, never NULL then. NULL while it runs and after success. Borrowed. */
 SHIPOPT_API const shipopt_error *shipopt_op_error(const shipopt_op *op);
 /* What the operation made, by kind of call; NULL or 0 if the call makes none. Borrowed. */
 SHIPOPT_API const struct shipopt_record *shipopt_op_record(const shipopt_op *op);
@@ -46,10 +41,6 @@ SHIPOPT_API const char *shipopt_op_json(const shipopt_op *op);
 SHIPOPT_API int64_t shipopt_op_value(const shipopt_op *op);
 /* 1 if the result is an answer that a cache kept from an earlier call (see <shipopt/carrier.h>); else 0. */
 SHIPOPT_API int shipopt_op_is_cached(const shipopt_op *op);
-/* A number of the host's, carried by the operation and its queue event; 0 until set. Set it before the
- * completion can be read, that is with a queue or right after the call on the queue's own thread. */
-SHIPOPT_API void shipopt_op_set_token(shipopt_op *op, uint64_t token);
-SHIPOPT_API uint64_t shipopt_op_token(const shipopt_op *op);
 
 /*
  * Asks for an early end. 0 if the request was taken, also when it comes too late to matter. The operation completes as

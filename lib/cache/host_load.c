@@ -61,8 +61,9 @@ static int host_load_put_question(const struct asking *asking, shipopt_load *loa
 	question->entry.has_callback = asking->ask != NULL;
 	question->entry.run = host_load_question_run;
 	question->entry.finish = host_load_question_finish;
-	question->entry.event =
-		(shipopt_event){.kind = SHIPOPT_EVENT_REQUEST, .value = (uint64_t)(uintptr_t)question->request};
+	question->entry.event = (shipopt_event){.userdata = (uint64_t)(uintptr_t)asking->userdata,
+		.kind = SHIPOPT_EVENT_REQUEST,
+		.value = (uint64_t)(uintptr_t)question->request};
 	queue_push(asking->queue, &question->entry);
 	return 0;
 }

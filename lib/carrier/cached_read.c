@@ -39,7 +39,7 @@ static void read_answer(struct call_op *self)
 	struct cached_read *read = &self->read;
 	exchange_take_answer(&self->exchange, shipopt_value_data(read->value), shipopt_value_length(read->value));
 	shipopt_value_unref(TAKE(read->value));
-	bool is_inline = self->op.delivery.mode == SHIPOPT_DELIVERY_INLINE;
+	bool is_inline = self->op.delivery.mode == DELIVERY_INLINE;
 	if (self->exchange.status == SHIPOPT_EPROTOCOL) {
 		/* The host has put something else there: it is as if there were nothing. */
 		exchange_drop_answer(&self->exchange, 0);
@@ -78,7 +78,7 @@ static void read_on_reactor(struct task *task)
 static void read_from_call(struct call_op *self)
 {
 	struct cached_read *read = &self->read;
-	bool is_inline = self->op.delivery.mode == SHIPOPT_DELIVERY_INLINE;
+	bool is_inline = self->op.delivery.mode == DELIVERY_INLINE;
 	read->stored_task.run = is_inline ? read_on_reactor : read_on_worker;
 	if (is_inline)
 		reactor_post(self->carrier->reactor, &read->stored_task);
@@ -119,6 +119,7 @@ static shipopt_error *cached_read_not_found(const struct call_op *self)
 	snprintf(text, sizeof(text), "%s %.160s: HTTP 404%s%s, as an earlier answer said", self->exchange.call.method,
 		buffer_text(&self->exchange.call.path), code[0] ? " " : "", code);
 	struct error_detail detail = {.code = SHIPOPT_ENOTFOUND,
+		.domain = SHIPOPT_DOMAIN_CARRIER,
 		.http_status = 404,
 		.retry_after_ms = -1,
 		.message = text,
@@ -151,7 +152,7 @@ static void cached_read_told(void *userdata, int outcome, shipopt_value *value, 
 	read->outcome = outcome;
 	read->value = shipopt_value_ref(value);
 	read->load = load;
-	read->error = shipopt_error_ref((shipopt_error *)(uintptr_t)error);
+	read->error = shipopt_error_ref(error);
 	if (atomic_exchange(&read->phase, READ_TOLD) == READ_WAITING) {
 		reactor_post(self->carrier->reactor, &read->told_task);
 		return;

@@ -24,25 +24,6 @@ void shipopt_carrier_config_free(shipopt_carrier_config *config)
 }
 
 SETTINGS_PUBLIC(carrier)
-SETTING_PUBLIC_TEXT(carrier, api_key, CARRIER_API_KEY)
-SETTING_PUBLIC_TEXT(carrier, base_url, CARRIER_BASE_URL)
-SETTING_PUBLIC_TEXT(carrier, account, CARRIER_ACCOUNT)
-SETTING_PUBLIC_TEXT(carrier, mode, CARRIER_MODE)
-SETTING_PUBLIC_NUMBER(carrier, timeout_ms, CARRIER_TIMEOUT_MS)
-SETTING_PUBLIC_NUMBER(carrier, connect_timeout_ms, CARRIER_CONNECT_TIMEOUT_MS)
-SETTING_PUBLIC_NUMBER(carrier, queue_timeout_ms, CARRIER_QUEUE_TIMEOUT_MS)
-SETTING_PUBLIC_NUMBER(carrier, queue_max, CARRIER_QUEUE_MAX)
-SETTING_PUBLIC_NUMBER(carrier, response_max_bytes, CARRIER_RESPONSE_MAX_BYTES)
-SETTING_PUBLIC_NUMBER(carrier, concurrency_max, CARRIER_CONCURRENCY_MAX)
-SETTING_PUBLIC_NUMBER(carrier, concurrency_min, CARRIER_CONCURRENCY_MIN)
-SETTING_PUBLIC_NUMBER(carrier, concurrency_start, CARRIER_CONCURRENCY_START)
-SETTING_PUBLIC_NUMBER(carrier, adaptive, CARRIER_ADAPTIVE)
-SETTING_PUBLIC_NUMBER(carrier, attempts_max, CARRIER_ATTEMPTS_MAX)
-SETTING_PUBLIC_NUMBER(carrier, settle_ms, CARRIER_SETTLE_MS)
-SETTING_PUBLIC_NUMBER(carrier, cache_ttl_ms, CARRIER_CACHE_TTL_MS)
-SETTING_PUBLIC_NUMBER(carrier, tracker_ttl_ms, CARRIER_TRACKER_TTL_MS)
-SETTING_PUBLIC_NUMBER(carrier, quote_ttl_ms, CARRIER_QUOTE_TTL_MS)
-SETTING_PUBLIC_TEXT(carrier, ca_file, CARRIER_CA_FILE)
 
 DELIVERY_PUBLIC(carrier)
 
@@ -94,6 +75,7 @@ static void carrier_release_reactor_parts(void *argument)
 static void carrier_free_memory(shipopt_carrier *carrier)
 {
 	shipopt_runtime *runtime = carrier->runtime;
+	call_group_done(&carrier->single_calls);
 	queue_unref(carrier->delivery.queue);
 	if (carrier->cache)
 		cache_unref(carrier->cache);
@@ -175,11 +157,10 @@ static void carrier_fill_lane_options(const struct settings *settings, struct la
 {
 	lane_options_default(options);
 	options->is_adaptive = settings_number(settings, CARRIER_ADAPTIVE) != 0;
-	options->limit_maximum = (size_t)settings_number(settings, CARRIER_CONCURRENCY_MAX);
-	options->limit_minimum =
-		MIN((size_t)settings_number(settings, CARRIER_CONCURRENCY_MIN), options->limit_maximum);
+	options->limit_max = (size_t)settings_number(settings, CARRIER_CONCURRENCY_MAX);
+	options->limit_min = MIN((size_t)settings_number(settings, CARRIER_CONCURRENCY_MIN), options->limit_max);
 	options->limit_initial = (size_t)settings_number(settings, CARRIER_CONCURRENCY_START);
-	options->limit_initial = MAX(options->limit_minimum, MIN(options->limit_initial, options->limit_maximum));
+	options->limit_initial = MAX(options->limit_min, MIN(options->limit_initial, options->limit_max));
 	double rate = (double)settings_number(settings, CARRIER_REQUESTS_PER_SECOND);
 	for (size_t i = 0; i < LANE_ENDPOINT_COUNT; i++)
 		options->tokens_per_second[i] = rate;
@@ -201,6 +182,8 @@ static int carrier_make_reactor_parts(shipopt_carrier *carrier, shipopt_error **
 		.proxy = settings_text(&carrier->settings, CARRIER_PROXY),
 		.connect_timeout_ms = settings_number(&carrier->settings, CARRIER_CONNECT_TIMEOUT_MS),
 		.connections_max = (size_t)settings_number(&carrier->settings, CARRIER_CONCURRENCY_MAX),
+		.trace = settings_number(&carrier->settings, CARRIER_TRACE) ? carrier_log_trace : NULL,
+		.trace_userdata = carrier,
 	};
 	carrier_fill_lane_options(&carrier->settings, &lane_options);
 	int r = random_bytes(&seed, sizeof(seed));
@@ -212,14 +195,18 @@ static int carrier_make_reactor_parts(shipopt_carrier *carrier, shipopt_error **
 static int carrier_check_config(const shipopt_carrier_config *config, shipopt_error **ret_error)
 {
 	const char *url = settings_text(&config->settings, CARRIER_BASE_URL);
+	int r = delivery_check(&config->delivery, &config->settings, CARRIER_DELIVER_INLINE, ret_error);
+	if (r < 0)
+		return r;
 	if (!settings_text(&config->settings, CARRIER_API_KEY))
 		return error_set(ret_error, SHIPOPT_EINVAL, "carrier setting api_key: it is required and was not set");
-	if (http_check_url(url, ret_error) < 0) {
+	r = http_check_url(url, ret_error); /* the setter has checked the form; libcurl knows more */
+	if (r < 0) {
 		if (ret_error && *ret_error)
 			*ret_error = error_prefix(*ret_error, "carrier setting base_url");
-		return SHIPOPT_EINVAL;
+		return r;
 	}
-	return delivery_check(&config->delivery, "carrier", ret_error);
+	return 0;
 }
 
 /* Which books a purchase is written in: a wrong guess would buy for real what was tried out, or the other way round. */
@@ -256,8 +243,7 @@ static int carrier_copy_config(shipopt_carrier *carrier, const shipopt_carrier_c
 		length--;
 	carrier->authorization = carrier_authorization(key);
 	carrier->base_url = mem_copy_bytes(url, length);
-	carrier->delivery = config->delivery;
-	queue_ref(carrier->delivery.queue);
+	delivery_copy(&carrier->delivery, &config->delivery, &config->settings, CARRIER_DELIVER_INLINE);
 	if (config->cache)
 		carrier->cache = cache_ref(config->cache);
 	if (!carrier->authorization || !carrier->base_url)
@@ -284,7 +270,7 @@ int shipopt_carrier_new(shipopt_runtime *runtime, const shipopt_carrier_config *
 	list_init(&carrier->exchanges);
 	list_init(&carrier->waiting);
 	list_init(&carrier->member.node);
-	lane_group_init(&carrier->single_calls, 1);
+	call_group_init(&carrier->single_calls, 1);
 	carrier->runtime = runtime_ref(runtime);
 	carrier->provider = &provider_easypost;
 	carrier->cancel_task.run = carrier_cancel_task;
@@ -323,10 +309,14 @@ void carrier_publish_stats(shipopt_carrier *carrier)
 	carrier->stats[SHIPOPT_CARRIER_STAT_CERTIFICATE_CACHE] = http.certificate_cache_shared;
 }
 
+bool carrier_was_reached(const shipopt_carrier *carrier)
+{
+	return carrier->stats[SHIPOPT_CARRIER_STAT_ANSWERS] > 0;
+}
+
 int shipopt_carrier_stat(shipopt_carrier *carrier, int stat, int64_t *ret_value)
 {
-	if (!carrier || !ret_value || stat < SHIPOPT_CARRIER_STAT_REQUESTS ||
-		stat > SHIPOPT_CARRIER_STAT_CERTIFICATE_CACHE)
+	if (!carrier || !ret_value || stat < SHIPOPT_CARRIER_STAT_REQUESTS || stat > SHIPOPT_CARRIER_STAT_ANSWERS)
 		return SHIPOPT_EINVAL;
 	if (runtime_is_forked(carrier->runtime))
 		return SHIPOPT_EFORKED;

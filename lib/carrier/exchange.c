@@ -12,7 +12,7 @@
 void exchange_init(struct exchange *exchange)
 {
 	memset(exchange, 0, sizeof(*exchange));
-	call_init(&exchange->call);
+	carrier_call_init(&exchange->call);
 	list_init(&exchange->node);
 }
 
@@ -24,7 +24,7 @@ void exchange_clear(struct exchange *exchange)
 	shipopt_error_unref(TAKE(exchange->error));
 	http_request_clear(&exchange->http);
 	mem_free(TAKE(exchange->url));
-	call_done(&exchange->call);
+	carrier_call_done(&exchange->call);
 }
 
 /* ---- failures ----------------------------------------------------------------------------------------------- */
@@ -55,6 +55,7 @@ void exchange_set_failure(struct exchange *exchange, int status, const char *wha
 	}
 	buffer_append_format(&text, "; %s", what);
 	detail.code = status;
+	detail.domain = SHIPOPT_DOMAIN_CARRIER;
 	detail.message = buffer_text(&text);
 	shipopt_error *error = error_new_detail(&detail);
 	buffer_done(&text);
@@ -142,6 +143,7 @@ static void exchange_send(struct exchange *exchange)
 	exchange->state = EXCHANGE_SENDING;
 	exchange->attempts++;
 	exchange->carrier->stats[SHIPOPT_CARRIER_STAT_REQUESTS]++;
+	exchange->group->requests++;
 	if (exchange->call.is_purchase)
 		runtime_await(exchange->carrier->runtime);
 	int r = http_send(exchange->carrier->engine, &exchange->http);
@@ -181,11 +183,12 @@ void exchange_give_up(struct exchange *exchange)
 static void exchange_admitted(struct lane_ticket *ticket)
 {
 	struct exchange *exchange = CONTAINER_OF(ticket, struct exchange, ticket);
+	carrier_log_breaker(exchange->carrier);
 	timer_stop(&exchange->timer);
 	if (exchange_is_late(exchange)) {
 		/* A purchase admitted too late could outlive its lease. */
 		lane_leave(ticket, LANE_NEUTRAL, -1);
-		exchange_fail(exchange, SHIPOPT_ETIMEDOUT, "its deadline passed before it was admitted");
+		exchange_fail(exchange, SHIPOPT_ETIMEDOUT, "its deadline passed before it could be sent");
 	} else if (exchange->admitted && !exchange->was_held) {
 		exchange->was_held = true;
 		exchange->state = EXCHANGE_HELD;
@@ -210,7 +213,7 @@ static int exchange_try_enter(struct exchange *exchange)
 	exchange->ticket = (struct lane_ticket){
 		.class = exchange->call.class,
 		.endpoint = exchange->call.endpoint,
-		.group = exchange->group ? exchange->group : &exchange->carrier->single_calls,
+		.group = &exchange->group->lane,
 		.admitted = exchange_admitted,
 	};
 	exchange->state = EXCHANGE_WAITING;
@@ -246,10 +249,20 @@ static void exchange_enter(struct exchange *exchange)
 		exchange_fail(exchange, r, "too many calls wait for admission");
 }
 
+/* "it was not sent again within 60 s: the circuit breaker is open" */
+static void exchange_describe_wait(const struct exchange *exchange, char *text, size_t size)
+{
+	int64_t waited_ms = (clock_now_us() - exchange->started_us) / 1000;
+	const char *obstacle = lane_obstacle(exchange->carrier->lane, exchange->call.endpoint);
+	bool is_short = waited_ms < 10000;
+	snprintf(text, size, "it was not sent %swithin %lld %s: %s", exchange->attempts > 0 ? "again " : "",
+		(long long)(is_short ? waited_ms : waited_ms / 1000), is_short ? "ms" : "s", obstacle);
+}
+
 static void exchange_timer_fired(struct timer *timer)
 {
 	struct exchange *exchange = CONTAINER_OF(timer, struct exchange, timer);
-	char what[64];
+	char what[160];
 	if (exchange->state == EXCHANGE_DELAYED) {
 		exchange_enter(exchange);
 		return;
@@ -259,8 +272,7 @@ static void exchange_timer_fired(struct timer *timer)
 		exchange_finish(exchange);
 		return;
 	}
-	snprintf(what, sizeof(what), "it waited %lld s for admission, too long",
-		(long long)((clock_now_us() - exchange->waiting_since_us) / 1000000));
+	exchange_describe_wait(exchange, what, sizeof(what));
 	exchange_fail(exchange, SHIPOPT_ETIMEDOUT, what);
 }
 
@@ -286,8 +298,10 @@ int exchange_start(shipopt_carrier *carrier, struct exchange *exchange)
 	if (!exchange->url)
 		return SHIPOPT_ENOMEM;
 	exchange->carrier = carrier;
+	if (!exchange->group)
+		exchange->group = &carrier->single_calls;
 	exchange->timer.fire = exchange_timer_fired;
-	exchange->waiting_since_us = clock_now_us();
+	exchange->started_us = exchange->waiting_since_us = clock_now_us();
 	bool is_over = exchange_is_outlasted(exchange);
 	if (!is_over && !exchange->patient && lane_breaker_open_us(carrier->lane) > 0) {
 		exchange_set_failure(exchange, SHIPOPT_EUNAVAILABLE, "the carrier keeps failing");
@@ -321,6 +335,6 @@ void exchange_cancel(struct exchange *exchange)
 		return;
 	lane_withdraw(&exchange->ticket);
 	timer_stop(&exchange->timer);
-	exchange_set_failure(exchange, SHIPOPT_ECANCELED, "it was canceled");
+	exchange_set_failure(exchange, exchange_cancel_status(exchange), "it was canceled");
 	exchange_end_soon(exchange);
 }

@@ -41,13 +41,14 @@
  */
 struct exchange {
 	/* the owner's; constant while under way */
-	struct call call;         /* owned by the exchange */
-	struct lane_group *group; /* NULL: the client's single calls */
+	struct carrier_call call; /* owned by the exchange */
+	struct call_group *group; /* NULL: the client's single calls */
 	int64_t timeout_ms;       /* one request; 0: the client's */
 	int64_t deadline_us;      /* of the whole on the monotonic clock; 0: none */
 	int64_t patience_us;      /* a pause beyond this ends the call at once; 0: deadline_us */
 	unsigned attempts_max;    /* 0: the client's */
 	bool patient;
+	bool cancel_is_doubt;               /* a write that is canceled after it was sent ends with SHIPOPT_EINDOUBT */
 	const char *authorization;          /* NULL: the client's */
 	const struct secret_forms *secrets; /* of that credential; NULL: the client's */
 	const char *base_url;               /* NULL: the client's */
@@ -87,6 +88,7 @@ struct exchange {
 	struct timer timer;
 	struct task task;
 	struct list_node node;
+	int64_t started_us;
 	int64_t waiting_since_us; /* for admission or for a repeat */
 };
 

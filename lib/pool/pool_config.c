@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/memory.h"
-#include "base/text.h"
 #include "pool/pool_config.h"
 
 SETTINGS_PUBLIC_NEW(pool)
@@ -14,12 +13,6 @@ void shipopt_pool_config_free(shipopt_pool_config *config)
 }
 
 SETTINGS_PUBLIC(pool)
-SETTING_PUBLIC_TEXT(pool, conninfo, POOL_CONNINFO)
-SETTING_PUBLIC_NUMBER(pool, min, POOL_MIN)
-SETTING_PUBLIC_NUMBER(pool, max, POOL_MAX)
-SETTING_PUBLIC_NUMBER(pool, overflow, POOL_OVERFLOW)
-SETTING_PUBLIC_NUMBER(pool, acquire_timeout_ms, POOL_ACQUIRE_TIMEOUT_MS)
-SETTING_PUBLIC_NUMBER(pool, command_timeout_ms, POOL_COMMAND_TIMEOUT_MS)
 
 DELIVERY_PUBLIC(pool)
 

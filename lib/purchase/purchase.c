@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_PURCHASE
+
 #include "purchase/purchase.h"
 
 #include "base/clock.h"
@@ -20,8 +22,7 @@ void purchase_on(struct purchase *purchase, enum purchase_event event)
 		return;
 	}
 	shipopt_error *error = NULL;
-	int status = purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : SHIPOPT_EINTERNAL;
-	error_set(&error, status, "purchase: no rule for event %d while %s", (int)event,
+	int status = error_set(&error, SHIPOPT_EINTERNAL, "purchase: no rule for event %d while %s", (int)event,
 		purchase_state_name(purchase->state));
 	purchase_end(purchase, status, error);
 }
@@ -55,7 +56,7 @@ void purchase_wait(struct purchase *purchase, enum purchase_state state, int64_t
 
 /* ---- calls ------------------------------------------------------------------------------------------------- */
 
-struct call *purchase_new_call(struct purchase *purchase)
+struct carrier_call *purchase_new_call(struct purchase *purchase)
 {
 	exchange_clear(&purchase->exchange);
 	exchange_init(&purchase->exchange);
@@ -121,7 +122,8 @@ static int purchase_prepare(struct purchase *purchase, shipopt_error **ret_error
 		r = shipopt_record_set_text(order->shipment, SHIPOPT_SHIPMENT_REFERENCE, order->key);
 	r = r < 0 ? r : shipopt_record_check_shipment(order->shipment, ret_error);
 	r = r < 0 ? r : purchase_request_fingerprint(order, purchase->fingerprint);
-	return r < 0 ? r : purchase_request_write(order, &purchase->request);
+	r = r < 0 ? r : purchase_request_write(order, &purchase->request);
+	return r < 0 ? r : purchase_write_rate_choice(purchase);
 }
 
 static void purchase_begin(struct task *task)
@@ -181,5 +183,6 @@ void purchase_clear(struct purchase *purchase)
 	shipopt_error_unref(TAKE(purchase->doubt));
 	buffer_done(&purchase->note);
 	mem_free(TAKE(purchase->request));
+	mem_free(TAKE(purchase->rate_choice));
 	mem_free(TAKE(purchase->rerate_id));
 }

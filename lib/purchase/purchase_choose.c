@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_PURCHASE
+
 #include <stdatomic.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/unicode.h"
 #include "purchase/purchase_steps.h"
 #include "runtime/request.h"
 
 /* Which rate is bought (the row's, that of the run's rule, or the host's choice), and whether its price is allowed. */
 
+#define RATE_CHOICE_BYTES_MAX 8192
 #define MISSING_WAIT_FIRST_US 2000000
-#define MISSING_WAIT_MOST_US 60000000
+#define MISSING_WAIT_MAX_US 60000000
 
 /* ---- the price --------------------------------------------------------------------------------------------- */
 
@@ -30,10 +34,11 @@ static int64_t purchase_order_bound(const struct purchase *purchase)
 	return rules->missing_carrier == MISSING_FALLBACK ? purchase_grown(bound, rules->fallback_percent) : bound;
 }
 
-/* The approved price in the row, unless the order has a new max_rate; 0: none. */
+/* The approved price in the row, unless the order has a new max_rate or the run replaces the stored rate; 0: none. */
 static int64_t purchase_approved(const struct purchase *purchase)
 {
-	return purchase->row.ceiling > 0 && !purchase_request_max_rate_changed(purchase) ? purchase->row.ceiling : 0;
+	bool is_replaced = purchase->rerate == RERATE_REPLACE || purchase_request_max_rate_changed(purchase);
+	return purchase->row.ceiling > 0 && !is_replaced ? purchase->row.ceiling : 0;
 }
 
 static const shipopt_record *purchase_chosen_rate(const struct purchase *purchase)
@@ -52,7 +57,7 @@ static void purchase_hold_above(struct purchase *purchase, int64_t amount, const
 	decimal_format(ceiling, 2, approved);
 	error_set(&error, SHIPOPT_EHELD, "the price is %s %s now, above the approved %s %s: needs review", now,
 		currency ? currency : "(no currency)", approved, ceiling_currency ? ceiling_currency : "(no currency)");
-	purchase_fail(purchase, LEDGER_HOLD, SHIPOPT_EHELD, error);
+	purchase_fail(purchase, LEDGER_OP_HOLD, SHIPOPT_EHELD, error);
 }
 
 /* Amounts in different currencies are never compared: a price approved in another currency is not approved. */
@@ -114,6 +119,7 @@ void purchase_fill_rate(const struct purchase *purchase, struct ledger_request *
 	request->currency = shipopt_record_text(rate, SHIPOPT_RATE_CURRENCY);
 	request->amount = amount;
 	request->ceiling = purchase_ceiling(purchase, amount);
+	request->rate_choice = purchase->rerate == RERATE_EXPIRED ? NULL : purchase->rate_choice;
 }
 
 /* A run that buys goes on to the purchase, which writes the rate; a rate run writes it now. */
@@ -123,7 +129,7 @@ static void purchase_go_on_with_rate(struct purchase *purchase)
 		purchase_admit(purchase);
 		return;
 	}
-	purchase_fill_rate(purchase, purchase_ledger(purchase, LEDGER_CREATE));
+	purchase_fill_rate(purchase, purchase_ledger(purchase, LEDGER_OP_CREATE));
 	purchase_submit(purchase, PURCHASE_KEEPING);
 }
 
@@ -137,7 +143,7 @@ void purchase_use_rate(struct purchase *purchase)
 			"rate %lld was chosen, which cannot be bought; there are %zu, counted from 0",
 			(long long)purchase->event_value,
 			shipopt_record_count(purchase->shipment, SHIPOPT_SHIPMENT_RATES));
-		purchase_fail(purchase, LEDGER_FAIL, status, error);
+		purchase_fail(purchase, LEDGER_OP_FAIL, status, error);
 	} else if (purchase_price_is_allowed(purchase, amount, shipopt_record_text(rate, SHIPOPT_RATE_CURRENCY))) {
 		if (purchase->rules->store)
 			purchase_go_on_with_rate(purchase);
@@ -154,6 +160,36 @@ void purchase_use_kept(struct purchase *purchase)
 		purchase_end_already(purchase);
 	else if (purchase_price_is_allowed(purchase, purchase->row.amount, purchase->row.currency))
 		purchase_admit(purchase);
+}
+
+/* ---- the rule that chose ------------------------------------------------------------------------------------ */
+
+int purchase_write_rate_choice(struct purchase *purchase)
+{
+	const struct purchase_rules *rules = purchase->rules;
+	struct buffer text;
+	buffer_init(&text, RATE_CHOICE_BYTES_MAX);
+	if (rules->choose)
+		buffer_append_text(&text, "the host");
+	else if (rules->choice.rule == CHOICE_SERVICES)
+		buffer_append_format(&text, "services %s", rules->choice.services);
+	else
+		buffer_append_text(&text, choice_rule_name(rules->choice.rule));
+	purchase->rate_choice = buffer_take(&text);
+	buffer_done(&text);
+	return purchase->rate_choice ? 0 : SHIPOPT_ENOMEM;
+}
+
+bool purchase_note_stored_rate(const struct purchase *purchase, struct buffer *note)
+{
+	const char *stored = purchase->row.rate_choice;
+	if (!stored || text_equal(stored, purchase->rate_choice))
+		return false;
+	buffer_append_format(note,
+		"%sthe stored rate was kept: it was chosen by \"%s\", and this run's rate choice \"%s\" was not applied "
+		"(bulk setting rate_again rates the order again)",
+		note->length ? "; " : "", UNICODE_SHOWN(stored), UNICODE_SHOWN(purchase->rate_choice));
+	return true;
 }
 
 /* ---- the host's choice ------------------------------------------------------------------------------------- */
@@ -279,7 +315,7 @@ static void purchase_wait_for_carrier(struct purchase *purchase, shipopt_error *
 	purchase->rate_waits++;
 	shipopt_error_unref(purchase->item->error);
 	purchase->item->error = error; /* the item's error if its deadline comes first */
-	purchase_wait(purchase, PURCHASE_WAITING_FOR_RATE, MIN(delay_us, MISSING_WAIT_MOST_US));
+	purchase_wait(purchase, PURCHASE_WAITING_FOR_RATE, MIN(delay_us, MISSING_WAIT_MAX_US));
 }
 
 /* The currency that the rates must be in. An approved price stays in its own currency. */
@@ -330,7 +366,7 @@ static void purchase_choose_missing(struct purchase *purchase, int status, shipo
 		}
 	}
 	if (status != SHIPOPT_ELIMIT) {
-		purchase_fail(purchase, status == SHIPOPT_EHELD ? LEDGER_HOLD : LEDGER_FAIL, status, error);
+		purchase_fail(purchase, status == SHIPOPT_EHELD ? LEDGER_OP_HOLD : LEDGER_OP_FAIL, status, error);
 		return;
 	}
 	/* A person decides about a price that is too high: the row is held, and the error gets that code. */
@@ -338,7 +374,7 @@ static void purchase_choose_missing(struct purchase *purchase, int status, shipo
 	error_set(&held, SHIPOPT_EHELD, "%s: needs review",
 		error ? shipopt_error_message(error) : "above the order's max_rate");
 	shipopt_error_unref(error);
-	purchase_fail(purchase, LEDGER_HOLD, SHIPOPT_EHELD, held);
+	purchase_fail(purchase, LEDGER_OP_HOLD, SHIPOPT_EHELD, held);
 }
 
 void purchase_choose(struct purchase *purchase)
@@ -349,7 +385,7 @@ void purchase_choose(struct purchase *purchase)
 	choice.service = purchase->order->service;
 	choice.max_rate = purchase->order->max_rate;
 	choice.currency = purchase_wanted_currency(purchase);
-	if (purchase->is_rerating) { /* after an expired rate: the same service again, at its new price */
+	if (purchase->rerate == RERATE_EXPIRED) { /* after an expired rate: the same service again, at its new price */
 		choice.rule = CHOICE_CHEAPEST;
 		choice.carrier = purchase->row.carrier;
 		choice.service = purchase->row.service;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_PURCHASE
+
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -11,7 +13,7 @@
 
 void purchase_claim(struct purchase *purchase)
 {
-	struct ledger_request *request = purchase_ledger(purchase, LEDGER_CLAIM);
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_OP_CLAIM);
 	request->owner = "libshipopt";
 	request->fingerprint = purchase->fingerprint;
 	request->request = purchase->request;
@@ -27,7 +29,7 @@ void purchase_claim_again(struct purchase *purchase)
 		if (!error)
 			error_set(&error, SHIPOPT_EBUSY, "the order's ledger row keeps changing under us (%s)",
 				ledger_state_name(purchase->row.state));
-		purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : SHIPOPT_EBUSY, error);
+		purchase_end(purchase, SHIPOPT_EBUSY, error);
 		return;
 	}
 	/* A commit whose outcome the store does not know: the reason, should there be no time left to look. */
@@ -58,10 +60,13 @@ static enum purchase_event purchase_find_unsent(struct purchase *purchase, bool 
 {
 	bool is_kept = is_same && !purchase_is_elsewhere(purchase) && !purchase_request_max_rate_changed(purchase);
 	switch (purchase->row.state) {
-	case LEDGER_PLANNED: return is_kept ? EVENT_FRESH : EVENT_CHANGED;
-	case LEDGER_CREATED: return is_kept && purchase->row.sent < LEDGER_SENDS_MAX ? EVENT_RATED : EVENT_CHANGED;
-	case LEDGER_HELD: return is_kept ? EVENT_HELD : EVENT_CHANGED; /* the order was corrected */
-	case LEDGER_FAILED: return EVENT_CHANGED;                      /* nothing was bought: a new run tries again */
+	case LEDGER_STATE_PLANNED: return is_kept ? EVENT_FRESH : EVENT_CHANGED;
+	case LEDGER_STATE_CREATED:
+		if (!is_kept || purchase->row.sent >= LEDGER_SENDS_MAX)
+			return EVENT_CHANGED;
+		return purchase->rules->rate_again ? EVENT_RERATE : EVENT_RATED;
+	case LEDGER_STATE_HELD: return is_kept ? EVENT_HELD : EVENT_CHANGED; /* the order was corrected */
+	case LEDGER_STATE_FAILED: return EVENT_CHANGED; /* nothing was bought: a new run tries again */
 	default: return EVENT_CLOSED;
 	}
 }
@@ -69,7 +74,7 @@ static enum purchase_event purchase_find_unsent(struct purchase *purchase, bool 
 static enum purchase_event purchase_find_event(struct purchase *purchase, bool is_same)
 {
 	const struct ledger_row *row = &purchase->row;
-	bool has_label = row->state == LEDGER_BOUGHT || row->state == LEDGER_DOCUMENTED;
+	bool has_label = row->state == LEDGER_STATE_BOUGHT || row->state == LEDGER_STATE_DOCUMENTED;
 	if (purchase_is_elsewhere(purchase) && (has_label || purchase_is_open(purchase)))
 		return EVENT_CONFLICT;
 	if (purchase_is_open(purchase)) {
@@ -90,7 +95,7 @@ static void purchase_find_doubt(struct purchase *purchase)
 	const char *reason = row->refusal ? row->refusal : row->reason;
 	if (!purchase_is_open(purchase) || !reason || purchase->doubt)
 		return;
-	if (row->state == LEDGER_CREATED)
+	if (row->state == LEDGER_STATE_CREATED)
 		error_set(&purchase->doubt, SHIPOPT_EINDOUBT,
 			"a person found nothing bought (\"%s\"): the same shipment is sent again when a look-up finds no postage either",
 			reason);
@@ -106,13 +111,15 @@ static void purchase_forget(struct purchase *purchase)
 	if (!text_equal(id, purchase->row.shipment_id))
 		shipopt_record_free(TAKE(purchase->shipment));
 	purchase->rate_index = SIZE_MAX;
-	purchase->is_rerating = purchase->is_other = false;
+	purchase->rerate = RERATE_NONE;
+	purchase->is_other = false;
 }
 
 /* What the row says by itself is reported also when there is no time left. */
 static bool purchase_is_work(enum purchase_event event)
 {
-	return event == EVENT_FRESH || event == EVENT_CHANGED || event == EVENT_RATED || event == EVENT_OPEN;
+	return event == EVENT_FRESH || event == EVENT_CHANGED || event == EVENT_RATED || event == EVENT_RERATE ||
+		event == EVENT_OPEN;
 }
 
 void purchase_find(struct purchase *purchase)
@@ -131,7 +138,7 @@ void purchase_find(struct purchase *purchase)
 /* The approval stays for the same content. A changed max_rate or other content needs a new one. */
 void purchase_plan(struct purchase *purchase)
 {
-	struct ledger_request *request = purchase_ledger(purchase, LEDGER_PLAN);
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_OP_PLAN);
 	request->fingerprint = purchase->fingerprint;
 	request->request = purchase->request;
 	request->keep_approval = purchase_request_is_same(purchase) && !purchase_request_max_rate_changed(purchase);

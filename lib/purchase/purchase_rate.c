@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_PURCHASE
+
 #include <string.h>
 
 #include "base/memory.h"
@@ -103,7 +105,7 @@ static void purchase_rated(struct exchange *exchange)
 void purchase_refuse_order(struct purchase *purchase)
 {
 	int status = purchase->event_status;
-	purchase_fail(purchase, status == SHIPOPT_EHELD ? LEDGER_HOLD : LEDGER_FAIL, status,
+	purchase_fail(purchase, status == SHIPOPT_EHELD ? LEDGER_OP_HOLD : LEDGER_OP_FAIL, status,
 		TAKE(purchase->event_error));
 }
 
@@ -116,7 +118,7 @@ void purchase_create(struct purchase *purchase)
 	/* With a service or carrier in it the carrier would buy at once, without the ledger. */
 	ASSERT(!record_find_wish(purchase->order->shipment));
 	mem_free(TAKE(purchase->rerate_id));
-	struct call *call = purchase_new_call(purchase);
+	struct carrier_call *call = purchase_new_call(purchase);
 	int r = purchase->rules->carrier->provider->create_shipment(call, purchase->order->shipment);
 	if (r < 0) {
 		purchase_end(purchase, r, NULL);
@@ -126,14 +128,22 @@ void purchase_create(struct purchase *purchase)
 	purchase_call(purchase, PURCHASE_RATING, purchase_rated);
 }
 
+/* The row's rate and its approval stay until the new rate is written, which replaces both. */
+void purchase_replace_rate(struct purchase *purchase)
+{
+	ASSERT(!purchase_is_open(purchase));
+	purchase->rerate = RERATE_REPLACE;
+	purchase_rerate(purchase);
+}
+
 /* Rates again the row's shipment, or the new one if it has no rate of the wanted carrier. */
 void purchase_rerate(struct purchase *purchase)
 {
-	const char *id = purchase->is_rerating ? purchase->row.shipment_id
-					       : shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
+	const char *id = purchase->rerate != RERATE_NONE ? purchase->row.shipment_id
+							 : shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
 	if (!purchase->rerate_id)
 		purchase->rerate_id = mem_copy_text(id);
-	struct call *call = purchase_new_call(purchase);
+	struct carrier_call *call = purchase_new_call(purchase);
 	int r = purchase->rerate_id ? purchase->rules->carrier->provider->rerate_shipment(call, purchase->rerate_id)
 				    : SHIPOPT_ENOMEM;
 	if (r < 0 && purchase_is_open(purchase))

@@ -71,7 +71,7 @@ static const char *purchase_label_url(const struct purchase *purchase, struct bu
 void purchase_record(struct purchase *purchase)
 {
 	const struct buffer *answer = &purchase->exchange.http.response;
-	struct ledger_request *request = purchase_ledger(purchase, LEDGER_BOUGHT_);
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_OP_BOUGHT);
 	struct buffer *note = &purchase->note;
 	buffer_done(note);
 	buffer_init(note, PURCHASE_NOTE_BYTES_MAX);
@@ -79,6 +79,7 @@ void purchase_record(struct purchase *purchase)
 	request->label_url = purchase_label_url(purchase, note);
 	request->paid = purchase_paid(purchase, note);
 	request->fee = purchase_fee(purchase, note);
+	purchase_note_stored_rate(purchase, note);
 	request->result = answer->length <= RESULT_BYTES_MAX ? buffer_text(answer) : NULL;
 	request->reason = note->length ? buffer_text(note) : NULL;
 	request->release = true;

@@ -539,8 +539,8 @@ static void inline_delivery_calls_on_the_reactor(void **state)
 	static const char *const channels[] = {"a"};
 	open_pool(NULL);
 	assert_int_equal(shipopt_pool_config_new(&config), 0);
-	shipopt_pool_config_set_conninfo(config, fixture.postgres.conninfo);
-	shipopt_pool_config_set_delivery(config, SHIPOPT_DELIVERY_INLINE);
+	shipopt_pool_config_set(config, SHIPOPT_POOL_CONNINFO, fixture.postgres.conninfo);
+	shipopt_pool_config_set_int(config, SHIPOPT_POOL_DELIVER_INLINE, 1);
 	shipopt_pool *pool;
 	assert_int_equal(shipopt_pool_new(fixture.runtime, config, &pool, NULL), 0);
 	shipopt_pool_config_free(config);
@@ -564,7 +564,7 @@ static void open_queued(size_t slots)
 	open_pool(NULL);
 	assert_int_equal(shipopt_queue_new(fixture.runtime, slots, &queue), 0);
 	assert_int_equal(shipopt_pool_config_new(&config), 0);
-	shipopt_pool_config_set_conninfo(config, fixture.postgres.conninfo);
+	shipopt_pool_config_set(config, SHIPOPT_POOL_CONNINFO, fixture.postgres.conninfo);
 	shipopt_pool_config_set_queue(config, queue);
 	assert_int_equal(shipopt_pool_new(fixture.runtime, config, &queued, NULL), 0);
 	shipopt_pool_config_free(config);
@@ -604,7 +604,7 @@ static void a_queue_that_is_polled_gives_events(void **state)
 		assert_in_range(count, 1, 16);
 		for (int i = 0; i < count; i++) {
 			assert_int_equal(events[i].kind, SHIPOPT_EVENT_NOTIFICATION);
-			assert_true(events[i].token == (uint64_t)(uintptr_t)&heard[2]);
+			assert_true(events[i].userdata == (uint64_t)(uintptr_t)&heard[2]);
 			assert_null(shipopt_event_item(&events[i]));
 			const shipopt_notification *notification = shipopt_event_notification(&events[i]);
 			int kind = shipopt_notification_kind(notification);

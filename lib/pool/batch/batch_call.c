@@ -22,7 +22,8 @@ static void batch_destroy(shipopt_op *op)
 	command_destroy(&batch->command);
 }
 
-static const struct op_class batch_op_class = {sizeof(struct batch_op), command_cancel, batch_destroy};
+static const struct op_class batch_op_class = {sizeof(struct batch_op), command_cancel, batch_destroy,
+	SHIPOPT_DOMAIN_DATABASE};
 
 static int batch_make_ring(struct batch_op *batch, size_t statements)
 {
@@ -184,5 +185,7 @@ int shipopt_op_statement_status(const shipopt_op *op, size_t index)
 const shipopt_error *shipopt_op_statement_error(const shipopt_op *op, size_t index)
 {
 	const struct batch_item *item = batch_done_item(op, index);
-	return item ? item->outcome.error : NULL;
+	if (!item || item->outcome.status >= 0)
+		return NULL;
+	return item->outcome.error ? item->outcome.error : error_of(SHIPOPT_DOMAIN_DATABASE, item->outcome.status);
 }

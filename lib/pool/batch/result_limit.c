@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_DATABASE
+
 #include <stdio.h>
 
 #include "pool/batch/batch_op.h"
@@ -127,6 +129,7 @@ bool result_limit_takes(struct batch_op *batch, struct batch_item *item, const P
 	struct error_detail detail = {.code = SHIPOPT_ETOOLARGE,
 		.message = message,
 		.sqlstate = is_canceled ? SQLSTATE_QUERY_CANCELED : NULL,
+		.domain = ERROR_DOMAIN,
 		.retry_after_ms = -1};
 	if (is_canceled)
 		command_note_failure(&batch->command, &detail);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_DATABASE
+
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -62,7 +64,11 @@ int command_result_error(struct command *command, const PGresult *result, const 
 		code = SHIPOPT_EINVAL;
 	else
 		command_note_sqlstate(connection, sqlstate);
-	struct error_detail error = {.code = code, .message = message, .sqlstate = sqlstate, .retry_after_ms = -1};
+	struct error_detail error = {.code = code,
+		.message = message,
+		.sqlstate = sqlstate,
+		.domain = ERROR_DOMAIN,
+		.retry_after_ms = -1};
 	command_note_failure(command, &error);
 	return error_set_detail(ret_error, &error);
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_DATABASE
+
 #include <stdio.h>
 
 #include "base/text.h"
@@ -28,6 +30,7 @@ static void listen_answer_take_error(struct listen_connection *self, const PGres
 	struct error_detail detail = {.code = is_standby ? SHIPOPT_ESTATE : SHIPOPT_EDATABASE,
 		.message = message,
 		.sqlstate = sqlstate,
+		.domain = ERROR_DOMAIN,
 		.retry_after_ms = -1};
 	listen_answer_refuse(self, detail.code, error_new_detail(&detail));
 }

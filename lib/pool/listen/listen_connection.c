@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_DATABASE
+
 #include "pool/listen/listen_connection.h"
 
 #include <stdio.h>
@@ -212,6 +214,7 @@ static void listen_connection_dialed_on_reactor(struct task *task)
 			&(struct error_detail){.code = failure->status,
 				.message = failure->message,
 				.sqlstate = failure->sqlstate[0] ? failure->sqlstate : NULL,
+				.domain = ERROR_DOMAIN,
 				.retry_after_ms = -1});
 		listen_connection_fail(self, failure->status, error);
 	}

@@ -10,7 +10,7 @@
 
 static bool listener_delivery_is_queued(const shipopt_listener *listener)
 {
-	return listener->pool->delivery.mode == SHIPOPT_DELIVERY_QUEUE;
+	return listener->pool->delivery.mode == DELIVERY_QUEUE;
 }
 
 /* ---- what waits; with the lock held ---------------------------------------------------------------------------- */
@@ -126,7 +126,7 @@ static void listener_delivery_deliver(struct task *task);
 /* When the runtime is closed there is no thread of it: what is told then is told here, as runtime_submit_task() does. */
 static void listener_delivery_submit(shipopt_listener *listener)
 {
-	if (listener->pool->delivery.mode == SHIPOPT_DELIVERY_INLINE) {
+	if (listener->pool->delivery.mode == DELIVERY_INLINE) {
 		if (!reactor_post_threaded(listener->pool->reactor, &listener->deliver_task))
 			listener_delivery_deliver(&listener->deliver_task);
 	} else {
@@ -192,7 +192,7 @@ static void listener_delivery_push_all(shipopt_listener *listener)
 	while ((slot = listener_delivery_free_slot(listener)) &&
 		(slot->notification = listener_delivery_take(listener))) {
 		slot->entry.event = (shipopt_event){
-			.token = (uint64_t)(uintptr_t)listener->userdata,
+			.userdata = (uint64_t)(uintptr_t)listener->userdata,
 			.status = slot->notification->status,
 			.kind = SHIPOPT_EVENT_NOTIFICATION,
 			.value = (uint64_t)(uintptr_t)slot->notification,

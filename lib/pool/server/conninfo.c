@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_CONFIG
+
 #include "pool/server/conninfo.h"
 
 #include <stdio.h>

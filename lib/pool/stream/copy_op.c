@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_DATABASE
+
 #include "base/fault.h"
 #include "base/memory.h"
 #include "pool/stream/copy.h"

@@ -19,7 +19,8 @@ static void stream_destroy(shipopt_op *op)
 	command_destroy(&self->command);
 }
 
-static const struct op_class stream_op_class = {sizeof(struct stream_op), command_cancel, stream_destroy};
+static const struct op_class stream_op_class = {sizeof(struct stream_op), command_cancel, stream_destroy,
+	SHIPOPT_DOMAIN_DATABASE};
 
 static int stream_new(shipopt_pool *pool, struct stream_op *self, shipopt_stream **ret_stream)
 {

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_DATABASE
+
 #include "pool/stream/stream_op.h"
 
 #include "base/fault.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_DATABASE
+
 #include <stdio.h>
 
 #include "pool/transaction/transaction_op.h"
@@ -111,6 +113,7 @@ void transaction_conclude(struct transaction_op *transaction)
 			&(struct error_detail){.code = SHIPOPT_EBUSY,
 				.message = message,
 				.sqlstate = failure,
+				.domain = ERROR_DOMAIN,
 				.retry_after_ms = -1});
 		transaction_hold(transaction, SHIPOPT_EBUSY, error);
 	} else if (command->status < 0 && state == PQTRANS_INERROR && !transaction->is_over && command->lease->cause) {

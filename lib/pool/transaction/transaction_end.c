@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_DATABASE
+
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -49,6 +51,7 @@ void transaction_hold_caused(struct transaction_op *transaction, int status, con
 		&(struct error_detail){.code = status,
 			.message = text,
 			.sqlstate = shipopt_error_sqlstate(cause),
+			.domain = ERROR_DOMAIN,
 			.retry_after_ms = -1});
 	transaction_hold(transaction, status, error);
 }

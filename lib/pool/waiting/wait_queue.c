@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_DATABASE
+
 #include "pool/waiting/wait_queue.h"
 
 #include <stdio.h>
@@ -92,6 +94,7 @@ static shipopt_error *wait_queue_error(int status, const char *message, const ch
 	return error_new_detail(&(struct error_detail){.code = status,
 		.message = message,
 		.sqlstate = text_is_empty(sqlstate) ? NULL : sqlstate,
+		.domain = ERROR_DOMAIN,
 		.retry_after_ms = -1});
 }
 

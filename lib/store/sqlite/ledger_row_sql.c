@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_STORE
+
 #include "store/sqlite/ledger_row_sql.h"
 
 #include <string.h>
@@ -15,7 +17,7 @@ static int ledger_row_sql_copy_row(sqlite3_stmt *statement, struct ledger_row *r
 		{ROW_SERVICE, &row->service}, {ROW_CURRENCY, &row->currency}, {ROW_TRACKING_CODE, &row->tracking_code},
 		{ROW_LABEL_URL, &row->label_url}, {ROW_BUDGET, &row->budget}, {ROW_REASON, &row->reason},
 		{ROW_RESULT, &row->result}, {ROW_REFUSAL, &row->refusal}, {ROW_BASE_URL, &row->base_url},
-		{ROW_APPROVED_CURRENCY, &row->approved_currency}};
+		{ROW_APPROVED_CURRENCY, &row->approved_currency}, {ROW_RATE_CHOICE, &row->rate_choice}};
 	const struct {
 		enum row_column column;
 		int64_t *number;
@@ -98,8 +100,8 @@ static bool ledger_row_sql_found_is_sound(sqlite3_stmt *statement)
 	int64_t state = sqlite3_column_int64(statement, FIND_STATE), sent = sqlite3_column_int64(statement, FIND_SENT);
 	int64_t held_from = sqlite3_column_int64(statement, FIND_HELD_FROM);
 	int64_t unproven = sqlite3_column_int64(statement, FIND_UNPROVEN);
-	return state >= LEDGER_PLANNED && state <= LEDGER_VOID_REFUSED && held_from >= 0 &&
-		held_from <= LEDGER_CREATED && unproven >= 0 && unproven <= sent &&
+	return state >= LEDGER_STATE_PLANNED && state <= LEDGER_STATE_VOID_REFUSED && held_from >= 0 &&
+		held_from <= LEDGER_STATE_CREATED && unproven >= 0 && unproven <= sent &&
 		(unproven == 0 || sqlite3_column_text(statement, FIND_SHIPMENT_ID));
 }
 
