@@ -67,6 +67,7 @@ typedef struct shipopt_carrier_config shipopt_carrier_config;
  *   mode                 test or production, part of the ledger key. Default: as the API key says (EZTK…, EZAK…); required for a
  *                        key that does not say it
  *   timeout_ms           longest time for one request, without the wait for admission; default 60,000, 1 to 600,000
+ *   call_timeout_ms      longest time for a whole call, with all its requests and waits; default 0: no limit
  *   connect_timeout_ms   default 10,000, 1 to 600,000
  *   queue_timeout_ms     longest wait for admission; default 600,000; 0: no limit
  *   queue_max            calls waiting for admission; default 4,096, 1 to 1,048,576

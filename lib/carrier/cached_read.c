@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_CARRIER
 #include <stdio.h>
 #include <string.h>
 
@@ -204,7 +205,7 @@ static void cached_read_waited_too_long(struct timer *timer)
 {
 	struct cached_read *read = CONTAINER_OF(timer, struct cached_read, timer);
 	cached_read_leave(cached_read_of_read(read), SHIPOPT_ETIMEDOUT,
-		"waited too long for the answer to the same call of another's");
+		"another caller's request for the same answer took too long");
 }
 
 static void cached_read_wait_on_reactor(struct task *task)
@@ -218,7 +219,8 @@ static void cached_read_wait_on_reactor(struct task *task)
 		cached_read_leave(self, SHIPOPT_ECANCELED, "canceled; nothing was sent");
 	} else if (atomic_load(&read->phase) == READ_WAITING) {
 		list_push_back(&carrier->waiting, &read->node);
-		timer_start(carrier->reactor, &read->timer, clock_now_us() + timeout_ms * 1000);
+		int64_t due_us = clock_now_us() + timeout_ms * 1000, deadline_us = self->exchange.deadline_us;
+		timer_start(carrier->reactor, &read->timer, deadline_us ? MIN(due_us, deadline_us) : due_us);
 	}
 	shipopt_op_unref(&self->op);
 }

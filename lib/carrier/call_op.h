@@ -56,6 +56,12 @@ struct call_op {
 int call_op_new(shipopt_carrier *carrier, shipopt_done_fn done, void *userdata, shipopt_op **ret_caller,
 	struct call_op **ret_self);
 int call_op_start(struct call_op *self, int written, shipopt_op **ret_op);
+/* For a call with a wrong argument: an operation that fails with SHIPOPT_EINVAL and the message. Returns what op_refuse() does,
+ * SHIPOPT_EINVAL for a NULL `carrier`. */
+int call_op_refuse(shipopt_carrier *carrier, shipopt_done_fn done, void *userdata, shipopt_op **ret_op,
+	const char *format, ...) PRINTF_LIKE(5, 6);
+/* The moment at which a whole call ends that begins now; 0: never, as `timeout_ms` is 0. */
+int64_t call_op_deadline_us(int64_t timeout_ms);
 /* Writes POST /shipments. A shipment that names what to buy is refused: the operation then completes with SHIPOPT_EINVAL, as only
  * a completion has an error that can name the field. */
 int call_op_write_shipment(struct call_op *self, const shipopt_record *shipment);
