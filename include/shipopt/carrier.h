@@ -117,22 +117,30 @@ SHIPOPT_API int shipopt_carrier_new(shipopt_runtime *runtime, const shipopt_carr
 /* Drops the caller's reference; never blocks; running calls go on. Accepts NULL. */
 SHIPOPT_API void shipopt_carrier_free(shipopt_carrier *carrier);
 
-/* Options of one raw call, in place of the client's. Opaque, reusable; freed with _free. 0 and NULL restore the client's
- * value. Since 0.1. */
-typedef struct shipopt_call_options shipopt_call_options;
-SHIPOPT_API int shipopt_call_options_new(shipopt_call_options **ret_options);
-SHIPOPT_API void shipopt_call_options_free(shipopt_call_options *options);
-SHIPOPT_API int shipopt_call_options_set_timeout_ms(shipopt_call_options *options, int64_t timeout_ms);
-SHIPOPT_API int shipopt_call_options_set_api_key(shipopt_call_options *options, const char *key);
-SHIPOPT_API int shipopt_call_options_set_base_url(shipopt_call_options *options, const char *url);
-/* How a read uses the cache: USE looks there first (the default); REFRESH always asks the carrier and keeps the answer; NONE does
- * not use the cache at all. Without a cache all three are the same. */
-enum { SHIPOPT_CALL_CACHE_USE = 0, SHIPOPT_CALL_CACHE_REFRESH = 1, SHIPOPT_CALL_CACHE_NONE = 2 };
-SHIPOPT_API int shipopt_call_options_set_cache(shipopt_call_options *options, int mode);
+/*
+ * Settings of one raw call, which replace those of the client.
+ *
+ *   timeout_ms        time limit for one HTTP request; default 0: that of the client
+ *   call_timeout_ms   time limit for the whole call; default 0: that of the client
+ *   api_key           default: that of the client; secret
+ *   base_url          default: that of the client
+ *   cache             how a read uses the cache. use (default): look there first. refresh: send a request and store the answer.
+ *                     none: neither look nor store. Without a cache all three are the same
+ *
+ * A configuration may be used for many calls. A call copies it. A wrong setting is reported by its setter and by the call. All of
+ * this since 0.2.
+ */
+typedef struct shipopt_call_config shipopt_call_config;
+SHIPOPT_API int shipopt_call_config_new(shipopt_call_config **ret_config);
+SHIPOPT_API void shipopt_call_config_free(shipopt_call_config *config);
+SHIPOPT_API int shipopt_call_config_set(shipopt_call_config *config, const char *name, const char *text);
+SHIPOPT_API int shipopt_call_config_set_int(shipopt_call_config *config, const char *name, int64_t number);
+SHIPOPT_API int shipopt_call_config_from_env(shipopt_call_config *config);
+SHIPOPT_API const shipopt_error *shipopt_call_config_error(const shipopt_call_config *config);
 
 /*
  * Any call of the API. `method`: GET, POST, PUT, PATCH, DELETE; `path` begins with "/" and is relative to the base URL,
- * query included; `json` is the body (sent as it is) or NULL; `options` may be NULL. GET is repeated on failure. POST, PATCH, PUT
+ * query included; `json` is the body (sent as it is) or NULL; `config` may be NULL. GET is repeated on failure. POST, PATCH, PUT
  * and DELETE are repeated only if the server certainly did no work (429, nothing sent); if the outcome is not known they end
  * with SHIPOPT_EINDOUBT. The answer is in shipopt_op_json().
  *
@@ -143,7 +151,7 @@ SHIPOPT_API int shipopt_call_options_set_cache(shipopt_call_options *options, in
  * shipopt_bulk_purchase() or a bulk run instead.
  */
 SHIPOPT_API int shipopt_carrier_call(shipopt_carrier *carrier, const char *method, const char *path, const char *json,
-	const shipopt_call_options *options, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
+	const shipopt_call_config *config, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
 
 /*
  * POST /shipments: creates a shipment and its rates; costs nothing. After SHIPOPT_EINDOUBT it may be called again: at worst this

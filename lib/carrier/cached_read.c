@@ -27,7 +27,7 @@ static struct call_op *cached_read_of_read(struct cached_read *read)
 bool cached_read_applies(const struct call_op *self)
 {
 	struct answer_question question = cached_read_question_of(self);
-	if (!self->carrier->cache || self->cache_mode == SHIPOPT_CALL_CACHE_NONE)
+	if (!self->carrier->cache || self->cache_mode == CALL_CACHE_MODE_NONE)
 		return false;
 	return (self->is_quote || strcmp(self->exchange.call.method, "GET") == 0) &&
 		answer_ttl_ms(self->carrier, &question) > 0;
@@ -280,7 +280,7 @@ void cached_read_begin(struct call_op *self)
 	struct answer_question question = cached_read_question_of(self);
 	size_t length = answer_key(&question, key);
 	answer_options(self->carrier, &question, &options);
-	if (self->cache_mode == SHIPOPT_CALL_CACHE_REFRESH)
+	if (self->cache_mode == CALL_CACHE_MODE_REFRESH)
 		shipopt_cache_remove(cache, key, length);
 	/* From the look-up on it can be told, on another thread, before the look-up has returned. */
 	atomic_store(&self->read.phase, READ_WAITING);

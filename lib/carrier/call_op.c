@@ -147,24 +147,34 @@ int call_op_refuse(shipopt_carrier *carrier, shipopt_done_fn done, void *userdat
 		error_new(SHIPOPT_EINVAL, message));
 }
 
-int call_op_start(struct call_op *self, int written, shipopt_op **ret_op)
+/* The operation cannot send anything: another one, which has failed, takes its place. */
+static int call_op_replace(struct call_op *self, int status, shipopt_op **ret_op)
 {
+	shipopt_carrier *carrier = self->carrier;
 	struct exchange *exchange = &self->exchange;
-	if (written == SHIPOPT_ENOMEM) {
-		atomic_fetch_sub(&self->carrier->pending, 1);
-		op_abandon(&self->op, ret_op != NULL);
-		return written;
-	}
-	if (written < 0)
-		exchange->status = error_set(&exchange->error, written,
+	shipopt_done_fn done = self->op.done;
+	void *userdata = self->op.userdata;
+	shipopt_error *error = TAKE(exchange->error);
+	if (!error && status != SHIPOPT_ENOMEM)
+		error_set(&error, status,
 			"%s %.200s: the request is too large: its path may have %d bytes and its body %zu",
 			exchange->call.method, buffer_text(&exchange->call.path), CALL_PATH_BYTES_MAX,
 			CALL_BODY_BYTES_MAX);
+	atomic_fetch_sub(&carrier->pending, 1);
+	op_abandon(&self->op, ret_op != NULL);
+	if (status != SHIPOPT_ENOMEM)
+		return op_refuse(carrier->runtime, &carrier->delivery, done, userdata, ret_op, status, error);
+	shipopt_error_unref(error);
+	return status;
+}
+
+int call_op_start(struct call_op *self, int written, shipopt_op **ret_op)
+{
+	if (written < 0)
+		return call_op_replace(self, written, ret_op);
 	if (ret_op)
 		*ret_op = &self->op;
-	if (exchange->status < 0)
-		reactor_post(self->carrier->reactor, &self->read.finish_task);
-	else if (cached_read_applies(self))
+	if (cached_read_applies(self))
 		cached_read_begin(self);
 	else
 		reactor_post(self->carrier->reactor, &self->start_task);

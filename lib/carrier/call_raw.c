@@ -73,7 +73,7 @@ static int call_raw_write(struct carrier_call *call, const char *method, const c
 }
 
 int shipopt_carrier_call(shipopt_carrier *carrier, const char *method, const char *path, const char *json,
-	const shipopt_call_options *options, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+	const shipopt_call_config *config, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
 	struct call_op *self;
 	char fault[FAULT_SIZE];
@@ -85,6 +85,6 @@ int shipopt_carrier_call(shipopt_carrier *carrier, const char *method, const cha
 	r = call_raw_write(&self->exchange.call, call_raw_method(method), path, json);
 	if (self->exchange.call.is_purchase)
 		self->exchange.attempts_max = 1;
-	r = r < 0 ? r : call_op_apply(self, options);
+	r = r < 0 ? r : call_op_apply(self, config);
 	return call_op_start(self, r, ret_op);
 }

@@ -11,11 +11,10 @@ int call_op_write_shipment(struct call_op *self, const shipopt_record *shipment)
 	const struct record_field *wish = record_find_wish(shipment);
 	if (!wish)
 		return self->carrier->provider->create_shipment(&self->exchange.call, shipment);
-	self->exchange.status = error_set(&self->exchange.error, SHIPOPT_EINVAL,
+	return error_set(&self->exchange.error, SHIPOPT_EINVAL,
 		"the shipment's \"%s\" says what to buy, and this call must not buy: choose the %s with shipopt_order_set_%s(), or buy "
 		"with shipopt_bulk_purchase()",
 		wish->key, wish->key, wish->key);
-	return 0;
 }
 
 /* Makes the operation, lets the provider write the call, and starts it. `advice` is for a call whose outcome is unknown; NULL for a

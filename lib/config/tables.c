@@ -72,6 +72,18 @@ static const struct setting carrier_table[] = {
 TABLE("carrier", carrier_table, CARRIER_SETTING_COUNT)
 carrier_settings = {"carrier", carrier_table, ARRAY_SIZE(carrier_table)};
 
+static const struct setting call_table[] = {
+	INTEGER("timeout_ms", 0, 0, 600000, "time limit for one HTTP request; 0: that of the client"),
+	INTEGER("call_timeout_ms", 0, 0, 86400000,
+		"time limit for the call with all its waits, requests and retries; 0: that of the client"),
+	SECRET("api_key", NULL, 1, 512, "the API key; not set: that of the client"),
+	FORM("base_url", NULL, 8, 1024, url_check_base, "the address of the API; not set: that of the client"),
+	CHOICE("cache", "use", 1, "use|refresh|none",
+		"how a read uses the cache: use looks there first, refresh sends a request and stores the response, none does neither"),
+};
+TABLE("call", call_table, CALL_SETTING_COUNT)
+call_settings = {"call", call_table, ARRAY_SIZE(call_table)};
+
 static const struct setting pool_table[] = {
 	SECRET("conninfo", NULL, 0, 4096, "libpq connection string or URL; not set or empty: libpq's own defaults"),
 	INTEGER("min", 0, 0, 1024, "connections that are kept open"),

@@ -47,6 +47,15 @@ enum carrier_setting {
 	CARRIER_SETTING_COUNT
 };
 
+enum call_setting {
+	CALL_TIMEOUT_MS,
+	CALL_CALL_TIMEOUT_MS,
+	CALL_API_KEY,
+	CALL_BASE_URL,
+	CALL_CACHE,
+	CALL_SETTING_COUNT
+};
+
 enum pool_setting {
 	POOL_CONNINFO,
 	POOL_MIN,
@@ -144,6 +153,7 @@ enum cache_setting {
 extern const struct settings_table cache_settings;
 extern const struct settings_table runtime_settings;
 extern const struct settings_table carrier_settings;
+extern const struct settings_table call_settings;
 extern const struct settings_table pool_settings;
 extern const struct settings_table store_settings;
 extern const struct settings_table source_settings;
