@@ -99,7 +99,7 @@ bool cached_read_lead_done(struct call_op *self)
 		answer_keep(TAKE(read->load), self->carrier->provider, &question, &self->exchange);
 	if (!read->value)
 		return true;
-	if (self->exchange.status == 0 || self->exchange.status == SHIPOPT_ECANCELED) {
+	if (self->exchange.status == 0 || self->exchange.is_canceled || self->exchange.status == SHIPOPT_ECANCELED) {
 		shipopt_value_unref(TAKE(read->value));
 		return true;
 	}

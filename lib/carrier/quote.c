@@ -174,6 +174,8 @@ static int quote_write_quote(struct call_op *self, const shipopt_record *shipmen
 	r = r < 0 ? r : call_op_write_shipment(self, content);
 	self->is_quote = true;
 	self->exchange.call.repeat = REPEAT_ALWAYS; /* at worst it leaves a second shipment that nobody uses */
+	self->exchange.call.doubt_advice =
+		"Ask for the quote again. At worst this leaves an unused shipment, which is not paid for.";
 	return r;
 }
 
