@@ -83,18 +83,22 @@ SHIPOPT_API shipopt_store *shipopt_client_store(shipopt_client *client);
 SHIPOPT_API shipopt_bulk *shipopt_client_bulk(shipopt_client *client);
 
 /*
- * Buys a label for each order of a file and waits until all are done, as shipopt_bulk_buy() does. Calling it again with the same
- * file buys nothing twice: orders that have a label are reported again.
+ * Buys a label for each order of a file, as shipopt_bulk_buy() does, and waits until all are done. A second call with the same file
+ * buys nothing twice: it reports the orders that have a label again.
  *
- * `orders_path`: a file of orders; ".tsv" and ".jsonl" at the end of its name mean TSV and JSON lines, anything else CSV; "-" is
- * standard input. `results_path`: the file for the results, JSON lines if its name ends in ".jsonl", otherwise CSV with
- * protected formulas; it is truncated; NULL: none. `item`, with `userdata`: called for each order, never twice at the same
- * time, where the bulk configuration delivers; NULL: the configuration's own item callback, if any.
+ *   orders_path    the file of orders. A name that ends in ".tsv" means TSV, in ".jsonl" JSON lines, any other name CSV. "-" is
+ *                  standard input
+ *   results_path   the file for the results, which is overwritten: JSON lines if the name ends in ".jsonl", otherwise CSV, in which
+ *                  text cannot act as a formula. "-" is standard output. NULL: no file
+ *   item           called for each order with `userdata`, never twice at the same time, where the bulk configuration delivers.
+ *                  NULL: the item callback of the configuration, if it has one
  *
- * Returns the number of orders that have no label; 0: every order has one. A failure means that the run itself could not start
- * or had to end early; orders that it did not start are reported as canceled. Another thread can end it with
- * shipopt_client_close(client, 0), after which it returns SHIPOPT_ECANCELED. The errors are those of the functions that open
- * sources and sinks, and of shipopt_bulk_buy().
+ * Returns the number of orders that have no label; 0: every order has one. A failure means that the run could not start or had to
+ * end early; orders that it did not start are reported as canceled. The errors are those of the functions that open sources and
+ * sinks, and of shipopt_bulk_buy().
+ *
+ * To end the call early, another thread calls shipopt_client_close(client, 0). The call then returns SHIPOPT_ECANCELED; the client
+ * must not be freed before.
  */
 SHIPOPT_API int shipopt_client_buy_file(shipopt_client *client, const char *orders_path, const char *results_path,
 	shipopt_item_fn item, void *userdata, shipopt_error **ret_error);
