@@ -16,7 +16,20 @@ TEXT = re.compile(r"^(\s*(?:/\*|\*) *)(.*)$")
 
 
 def is_long(line):
-    return len(line.expandtabs(8)) > COLUMNS and re.match(r"\s*(/\*|\*(?!\t))", line) is not None
+    return len(line.expandtabs(8)) > COLUMNS and not re.match(r"\s*\*\t", line)
+
+
+def comment_lines(lines):
+    """Numbers of the lines that begin in a comment or with one. The list may grow on the way."""
+    number, is_inside = 0, False
+    while number < len(lines):
+        line = lines[number]
+        begins = line.lstrip().startswith("/*")
+        if is_inside or begins:
+            yield number
+            line = lines[number]
+        is_inside = "*/" not in line if is_inside or begins else False
+        number += 1
 
 
 def continuation(line):
@@ -46,21 +59,18 @@ def cut_of(line, begin):
 def reflow(path):
     with open(path, encoding="utf-8") as file:
         lines = file.read().split("\n")
-    number = 0
-    while number < len(lines):
-        line, begin = lines[number], ""
-        cut = None
-        if is_long(line):
-            begin = continuation(line)
-            cut = cut_of(line, begin)
-        if cut is not None:
-            lines[number], rest = line[:cut].rstrip(), line[cut + 1 :].strip()
-            following = lines[number + 1] if number + 1 < len(lines) else ""
-            if not rest.endswith("*/") and continues(following, begin):
-                lines[number + 1] = f"{begin}{rest} {TEXT.match(following)[2]}"
-            else:
-                lines.insert(number + 1, begin + rest)
-        number += 1
+    for number in comment_lines(lines):
+        line = lines[number]
+        begin = continuation(line) if is_long(line) and TEXT.match(line) else None
+        cut = cut_of(line, begin) if begin else None
+        if cut is None:
+            continue
+        lines[number], rest = line[:cut].rstrip(), line[cut + 1 :].strip()
+        following = lines[number + 1] if number + 1 < len(lines) else ""
+        if not rest.endswith("*/") and continues(following, begin):
+            lines[number + 1] = f"{begin}{rest} {TEXT.match(following)[2]}"
+        else:
+            lines.insert(number + 1, begin + rest)
     with open(path, "w", encoding="utf-8") as file:
         file.write("\n".join(lines))
 
@@ -73,10 +83,11 @@ def main(arguments):
     failed = 0
     for path in arguments[1:]:
         with open(path, encoding="utf-8") as file:
-            for number, line in enumerate(file.read().split("\n"), 1):
-                if is_long(line):
-                    print(f"{path}:{number}: a comment line of more than {COLUMNS} columns")
-                    failed = 1
+            lines = file.read().split("\n")
+        for number in comment_lines(lines):
+            if is_long(lines[number]):
+                print(f"{path}:{number + 1}: a comment line of more than {COLUMNS} columns")
+                failed = 1
     return failed
 
 
