@@ -46,13 +46,15 @@
 	})
 
 /*
- * A condition that only a bug in this library can break. Never about input, servers or memory: those are
- * errors returned. Kept in release builds: going on with a broken invariant could spend money.
+ * A condition that only a bug in this library can break. Never about input, servers or memory: those are errors that
+ * are returned. Kept in release builds, because to continue with a broken invariant could spend money. A failed
+ * assertion writes file, line and condition to standard error and aborts (assert.c).
  */
-#define ASSERT(condition)                   \
-	do {                                \
-		if (UNLIKELY(!(condition))) \
-			abort();            \
+void assert_failed(const char *condition, const char *file, int line) __attribute__((noreturn));
+#define ASSERT(condition)                                              \
+	do {                                                           \
+		if (UNLIKELY(!(condition)))                            \
+			assert_failed(#condition, __FILE__, __LINE__); \
 	} while (0)
 
 #endif
