@@ -46,15 +46,13 @@
 	})
 
 /*
- * A condition that only a bug in this library can break. Never about input, servers or memory: those are errors that
- * are returned. Kept in release builds, because to continue with a broken invariant could spend money. A failed
- * assertion writes file, line and condition to standard error and aborts (assert.c).
+ * A condition that only a bug in this library can break. Never about input, servers or memory: those are
+ * errors returned. Kept in release builds: going on with a broken invariant could spend money.
  */
-void assert_failed(const char *condition, const char *file, int line) __attribute__((noreturn));
-#define ASSERT(condition)                                              \
-	do {                                                           \
-		if (UNLIKELY(!(condition)))                            \
-			assert_failed(#condition, __FILE__, __LINE__); \
+#define ASSERT(condition)                   \
+	do {                                \
+		if (UNLIKELY(!(condition))) \
+			abort();            \
 	} while (0)
 
 #endif
