@@ -2,7 +2,7 @@
 #ifndef STORE_LEDGER_H
 #define STORE_LEDGER_H
 
-#include <shipopt/store.h>
+#include <shipopt/ledger.h>
 
 #include "base/error.h"
 #include "runtime/reactor.h"
