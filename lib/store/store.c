@@ -217,7 +217,7 @@ void ledger_submit(shipopt_store *store, struct ledger_request *request)
 	request->error = NULL;
 	request->row = (struct ledger_row){0};
 	request->created_row = false;
-	request->claimed_token = 0;
+	request->claimed_token = request->budget_more = request->budget_used = 0;
 	request->work.kind = BACKEND_LEDGER;
 	int r = ledger_request_check(request, store->tenant, &request->error);
 	request->status = 0;
