@@ -168,6 +168,7 @@ SHIPOPT_API int64_t shipopt_ledger_page_number(const shipopt_ledger_page *page, 
  *   state     rows that it settles                               they become
  *   BOUGHT    buying, in doubt, held, failed                     bought
  *             created, with an unproven purchase                 bought
+ *             planned and created, if marked                     bought
  *             bought and the states after it, if marked          the same, without the mark
  *   FAILED    buying, in doubt                                   created, see below
  *             held                                               failed

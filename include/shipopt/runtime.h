@@ -3,6 +3,7 @@
 #define SHIPOPT_RUNTIME_H
 
 #include <shipopt/error.h>
+#include <shipopt/settings.h>
 
 SHIPOPT_BEGIN_DECLS
 
@@ -35,10 +36,11 @@ typedef struct shipopt_runtime shipopt_runtime;
 typedef struct shipopt_runtime_config shipopt_runtime_config;
 
 /*
- * Settings; each setter checks type and bounds, copies and returns 0, or SHIPOPT_EINVAL (text: also NULL, and SHIPOPT_EENCODING)
- * with the detail in `_error`, which lives until the next setter or `_free`. Settings that depend on each other are checked when
- * the handle is made. `_set` takes any setting by name as text (SHIPOPT_ENOTFOUND; booleans as 0, 1, true, false, yes, no).
- * `_from_env` reads SHIPOPT_RUNTIME_… variables over the settings; an empty or bad value is SHIPOPT_EINVAL.
+ * Settings, as in <shipopt/settings.h>; environment SHIPOPT_RUNTIME_….
+ *
+ * This holds for every configuration of the library: `_new` creates one with all defaults, and the caller owns it. The handle
+ * that is created from it copies it. `_set` and `_set_int` set by name, as text or as number. `_from_env` sets what the
+ * environment has. `_error` lends the first error, NULL without one; it lives until `_free`, which accepts NULL.
  *
  *   workers          scheduler threads; 0 (default): one per usable core; at most 256
  *   side_threads     most side pool threads; 0 (default): min(40, 2 × cores); at most 256
@@ -47,13 +49,10 @@ typedef struct shipopt_runtime_config shipopt_runtime_config;
  */
 SHIPOPT_API int shipopt_runtime_config_new(shipopt_runtime_config **ret_config);
 SHIPOPT_API void shipopt_runtime_config_free(shipopt_runtime_config *config);
-SHIPOPT_API int shipopt_runtime_config_set(shipopt_runtime_config *config, const char *name, const char *value);
+SHIPOPT_API int shipopt_runtime_config_set(shipopt_runtime_config *config, const char *name, const char *text);
+SHIPOPT_API int shipopt_runtime_config_set_int(shipopt_runtime_config *config, const char *name, int64_t number);
 SHIPOPT_API int shipopt_runtime_config_from_env(shipopt_runtime_config *config);
 SHIPOPT_API const shipopt_error *shipopt_runtime_config_error(const shipopt_runtime_config *config);
-SHIPOPT_API int shipopt_runtime_config_set_workers(shipopt_runtime_config *config, int64_t workers);
-SHIPOPT_API int shipopt_runtime_config_set_side_threads(shipopt_runtime_config *config, int64_t threads);
-SHIPOPT_API int shipopt_runtime_config_set_reactors(shipopt_runtime_config *config, int64_t reactors);
-SHIPOPT_API int shipopt_runtime_config_set_log_level(shipopt_runtime_config *config, int64_t level);
 
 enum {
 	SHIPOPT_LOG_SILENT = 0,
@@ -77,9 +76,12 @@ SHIPOPT_API int shipopt_runtime_config_set_executor(shipopt_runtime_config *conf
 	void *userdata);
 SHIPOPT_API void shipopt_executor_run(void *task);
 
-/* Makes a runtime; `config` is copied and may be NULL. Starts no thread yet. The caller owns *ret_runtime. SHIPOPT_ENOMEM,
- * SHIPOPT_EIO (no descriptors). */
-SHIPOPT_API int shipopt_runtime_new(const shipopt_runtime_config *config, shipopt_runtime **ret_runtime);
+/*
+ * Creates a runtime. Starts no thread yet. `config` is copied and may be NULL. The caller owns *ret_runtime.
+ * SHIPOPT_EINVAL for a configuration with an error, SHIPOPT_ENOMEM, SHIPOPT_EIO if there are no more descriptors.
+ */
+SHIPOPT_API int shipopt_runtime_new(const shipopt_runtime_config *config, shipopt_runtime **ret_runtime,
+	shipopt_error **ret_error);
 
 /*
  * Ends everything: refuses new operations, gives running ones up to `timeout_ms` (-1: no limit) to finish, cancels the rest,

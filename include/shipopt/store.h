@@ -37,7 +37,7 @@ typedef struct shipopt_store shipopt_store;
 typedef struct shipopt_store_config shipopt_store_config;
 
 /*
- * Settings, as in <shipopt/runtime.h>; environment SHIPOPT_STORE_….
+ * Settings, as in <shipopt/settings.h>; environment SHIPOPT_STORE_….
  *
  *   url              The URL that shipopt_store_open() opens if its argument `url` is NULL; default sqlite:ship.db. It is
  *                    secret, because a URL can hold a password.
@@ -48,17 +48,16 @@ typedef struct shipopt_store_config shipopt_store_config;
  *   busy_timeout_ms  How long a write waits for another process's write, 0 to 600,000; default 10,000.
  *   queue_max        How many requests may wait for the writer, 16 to 1,048,576; default 16,384.
  *   group_max        How many requests one transaction may hold, 1 to 4,096; default 256.
+ *   deliver_inline   1: calls back on the event loop instead of a scheduler thread. Such a callback must be short and never
+ *                    block. Not together with a queue. Default 0.
  */
 SHIPOPT_API int shipopt_store_config_new(shipopt_store_config **ret_config);
 SHIPOPT_API void shipopt_store_config_free(shipopt_store_config *config);
-SHIPOPT_API int shipopt_store_config_set(shipopt_store_config *config, const char *name, const char *value);
+SHIPOPT_API int shipopt_store_config_set(shipopt_store_config *config, const char *name, const char *text);
+SHIPOPT_API int shipopt_store_config_set_int(shipopt_store_config *config, const char *name, int64_t number);
 SHIPOPT_API int shipopt_store_config_from_env(shipopt_store_config *config);
 SHIPOPT_API const shipopt_error *shipopt_store_config_error(const shipopt_store_config *config);
-SHIPOPT_API int shipopt_store_config_set_tenant(shipopt_store_config *config, const char *tenant);
-SHIPOPT_API int shipopt_store_config_set_busy_timeout_ms(shipopt_store_config *config, int64_t value);
-SHIPOPT_API int shipopt_store_config_set_queue_max(shipopt_store_config *config, int64_t value);
-SHIPOPT_API int shipopt_store_config_set_group_max(shipopt_store_config *config, int64_t value);
-SHIPOPT_API int shipopt_store_config_set_delivery(shipopt_store_config *config, int delivery);
+/* Delivers completions to a queue; NULL: to scheduler threads. The handle keeps a reference to the queue. */
 SHIPOPT_API int shipopt_store_config_set_queue(shipopt_store_config *config, shipopt_queue *queue);
 
 /*

@@ -10,7 +10,7 @@ static bool run_reserve_slots(shipopt_run *run, struct run_item *item)
 {
 	shipopt_queue *queue = run->op.delivery.queue;
 	bool asks = item->item.order->status == 0 && (run->kind == RUN_CALL || run->rules.choose);
-	if (run->op.delivery.mode != SHIPOPT_DELIVERY_QUEUE)
+	if (run->op.delivery.mode != DELIVERY_QUEUE)
 		return true;
 	if (run->is_canceled && run->is_closing)
 		queue_reserve_beyond(queue);
@@ -313,7 +313,7 @@ int run_new(shipopt_bulk *bulk, enum run_kind kind, shipopt_source *source, ship
 {
 	shipopt_op *op, *caller;
 	int r = runtime_check(bulk->runtime);
-	if (r == 0 && bulk->delivery.mode == SHIPOPT_DELIVERY_QUEUE &&
+	if (r == 0 && bulk->delivery.mode == DELIVERY_QUEUE &&
 		queue_slots(bulk->delivery.queue) < RUN_SLOTS_MIN + (kind == RUN_CALL))
 		r = SHIPOPT_EINVAL;
 	r = r < 0 ? r

@@ -15,7 +15,7 @@ static void run_outlet_send_batch(shipopt_run *run);
 
 static bool run_outlet_is_queued(const shipopt_run *run)
 {
-	return run->op.delivery.mode == SHIPOPT_DELIVERY_QUEUE;
+	return run->op.delivery.mode == DELIVERY_QUEUE;
 }
 
 static void run_outlet_call_item(shipopt_run *run, struct run_item *item)
@@ -119,7 +119,7 @@ static void outlet_task(struct task *task)
 {
 	shipopt_run *run = CONTAINER_OF(task, shipopt_run, outlet_task);
 	run_outlet_write_sink(run);
-	if (run->op.delivery.mode == SHIPOPT_DELIVERY_SCHEDULER)
+	if (run->op.delivery.mode == DELIVERY_SCHEDULER)
 		run_outlet_deliver(run);
 	reactor_post(run->reactor, &run->outlet_back_task);
 }
@@ -144,7 +144,7 @@ static void run_outlet_hand_on(shipopt_run *run)
 static void outlet_back(struct task *task)
 {
 	shipopt_run *run = CONTAINER_OF(task, shipopt_run, outlet_back_task);
-	if (run->op.delivery.mode == SHIPOPT_DELIVERY_INLINE)
+	if (run->op.delivery.mode == DELIVERY_INLINE)
 		run_outlet_deliver(run);
 	run_outlet_hand_on(run);
 	run->outlet_is_out = false;
@@ -162,7 +162,7 @@ static void run_outlet_send_batch(shipopt_run *run)
 	run->progress_out = run->progress_due;
 	run->progress_due = false;
 	run->outlet_is_out = true;
-	if (run->sink || run->op.delivery.mode == SHIPOPT_DELIVERY_SCHEDULER)
+	if (run->sink || run->op.delivery.mode == DELIVERY_SCHEDULER)
 		runtime_submit_task(run->op.runtime, &run->outlet_task);
 	else
 		reactor_at_turn_end(run->reactor, &run->outlet_back_task);

@@ -116,8 +116,10 @@ int sim_try_open(struct sim_process *process, const char *settings)
 	int r = runtime_new_simulated(&process->runtime);
 	r = r < 0 ? r : shipopt_carrier_config_new(&process->carrier_config);
 	r = r < 0 ? r : shipopt_bulk_config_new(&process->bulk_config);
-	r = r < 0 ? r : shipopt_carrier_config_set_base_url(process->carrier_config, "http://carrier.invalid/v2");
-	r = r < 0 ? r : shipopt_carrier_config_set_api_key(process->carrier_config, "EZTKsimulated");
+	r = r < 0 ? r
+		  : shipopt_carrier_config_set(process->carrier_config, SHIPOPT_CARRIER_BASE_URL,
+			    "http://carrier.invalid/v2");
+	r = r < 0 ? r : shipopt_carrier_config_set(process->carrier_config, SHIPOPT_CARRIER_API_KEY, "EZTKsimulated");
 	r = r < 0 ? r : set_all(process, settings);
 	r = r < 0 ? r : shipopt_bulk_config_set_item(process->bulk_config, see_item, process);
 	if (r == 0 && sim_configure)

@@ -461,7 +461,7 @@ static int open_main(const char *path, const char *kill_at)
 	while (read(STDIN_FILENO, &byte, 1) > 0)
 		;
 	snprintf(url, sizeof(url), "sqlite:%s", path);
-	int r = shipopt_runtime_new(NULL, &runtime);
+	int r = shipopt_runtime_new(NULL, &runtime, NULL);
 	r = r < 0 ? r : shipopt_store_open(runtime, url, NULL, &store, NULL);
 	r = r < 0 ? r : shipopt_store_ready(store, NULL, NULL, &op);
 	if (r < 0)
