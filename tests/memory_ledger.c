@@ -673,6 +673,17 @@ int memory_ledger_resolve(struct memory_ledger *ledger, int64_t row, int state, 
 	return 0;
 }
 
+int memory_ledger_move(struct memory_ledger *ledger, int64_t row, enum ledger_operation operation, int state)
+{
+	struct memory_row *found = &ledger->rows[row - 1];
+	const struct ledger_request request = {.operation = operation, .state = state};
+	if (!is_allowed(&request, found))
+		return SHIPOPT_ESTATE;
+	write(ledger, &request, found);
+	found->row.state = rules[operation].to ? rules[operation].to : found->row.state;
+	return 0;
+}
+
 void memory_ledger_apply(struct memory_ledger *ledger, struct ledger_request *request)
 {
 	if (request->operation == LEDGER_OP_CLAIM)
