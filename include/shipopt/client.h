@@ -5,7 +5,7 @@
 #include <shipopt/bulk.h>
 #include <shipopt/carrier.h>
 #include <shipopt/runtime.h>
-#include <shipopt/store.h>
+#include <shipopt/ledger.h>
 
 SHIPOPT_BEGIN_DECLS
 
