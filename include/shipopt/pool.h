@@ -72,7 +72,7 @@ typedef struct shipopt_batch shipopt_batch;
 typedef struct shipopt_rows shipopt_rows;
 
 /*
- * The configuration of a pool, as in <shipopt/runtime.h>. The environment variables begin with SHIPOPT_POOL_.
+ * Settings of a pool, as in <shipopt/settings.h>. The environment variables begin with SHIPOPT_POOL_.
  *
  *   conninfo             connection string or URL of libpq, also with several hosts and target_session_attrs; default: libpq's own
  *                        defaults. TCP keepalives and tcp_user_timeout are on unless the string says otherwise. In a URL, "@" and
