@@ -10,7 +10,7 @@
 #include "pool/value/type.h"
 #include "runtime/thread.h"
 
-/* A stream whose rows are put one by one, on the thread of the caller. */
+/* Fills a cache from a stream, row by row, on the thread of the caller. */
 struct warm_filling {
 	shipopt_cache *cache;
 	shipopt_cache_options options; /* of the row */
@@ -74,7 +74,7 @@ static int warm_cache_check_columns(const shipopt_rows *rows, shipopt_error **re
 	return 0;
 }
 
-/* 1, 0 for a row that is over already, or an error. */
+/* 1, 0 for a row whose time has passed already, or an error. */
 static int warm_cache_read_ttl(struct warm_filling *filling, const shipopt_rows *rows, size_t row)
 {
 	int64_t ttl_ms;
@@ -148,7 +148,7 @@ int shipopt_pool_warm_cache(shipopt_pool *pool, const shipopt_query *query, ship
 		return r;
 	r = warm_cache_take_all(&filling, stream);
 	shipopt_stream_free(stream);
-	/* A failure of the query is told by both; of ours by `r` alone. */
+	/* A failure of the query is in both, a failure of this file in `r` alone. */
 	int status = shipopt_op_wait(op, -1);
 	if (r < 0 && status == r && ret_error && !error && shipopt_op_error(op))
 		error = shipopt_error_ref(shipopt_op_error(op));

@@ -103,7 +103,7 @@ static bool copy_wants_wake(shipopt_copy *copy)
 	return true;
 }
 
-/* When there is no reactor any more the operation is over too, and nobody takes what was written. */
+/* When the event loop has ended, the operation has ended too, and nothing takes what was written. */
 static void copy_post_wake(shipopt_copy *copy)
 {
 	if (!reactor_post_threaded(copy->pool->reactor, &copy->wake_task))

@@ -86,7 +86,7 @@ bool stream_pack_rows(struct stream_op *self, const PGresult *result)
 	return true;
 }
 
-/* COPY's own columns lie inside its lines. */
+/* The columns of a COPY are inside its lines. */
 static PGresult *stream_describe_copy(const PGresult *result)
 {
 	bool is_binary = PQbinaryTuples(result);
@@ -102,7 +102,6 @@ static PGresult *stream_describe_copy(const PGresult *result)
 	return NULL;
 }
 
-/* The columns are told by the first result. */
 bool stream_describe(struct stream_op *self, PGresult *result)
 {
 	shipopt_stream *stream = self->stream;

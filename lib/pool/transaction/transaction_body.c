@@ -38,7 +38,7 @@ void transaction_answer_on_reactor(struct task *task)
 	shipopt_op_unref(&command->op);
 }
 
-/* On the host's thread. */
+/* On the thread of the application. */
 static void transaction_answered(void *userdata, int status, int64_t value, shipopt_error *error)
 {
 	struct transaction_op *transaction = userdata;
@@ -67,7 +67,6 @@ static void transaction_run_body(void *userdata, shipopt_request *request)
 	lease_set_thread_owner(before);
 }
 
-/* It has begun: the connection is the body's. */
 void transaction_ask_body(struct transaction_op *transaction)
 {
 	struct command *command = &transaction->command;
@@ -92,7 +91,6 @@ void transaction_ask_body(struct transaction_op *transaction)
 		transaction, request);
 }
 
-/* All that was given to the lease before the answer is over. */
 void transaction_conclude(struct transaction_op *transaction)
 {
 	struct command *command = &transaction->command;
