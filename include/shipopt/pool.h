@@ -488,6 +488,10 @@ SHIPOPT_API int shipopt_pool_transaction_blocking(shipopt_pool *pool, const ship
  * _copy_out                    runs COPY … TO STDOUT. Each row has one column: a line of text with its line end, or a piece of the
  *                              binary form
  *
+ * If the pool delivers to a queue that enabled SHIPOPT_EVENT_READY, an event of that kind says that rows wait: `value` is the address of
+ * the stream, `op` its operation. One event stands for all rows until it is released. Call shipopt_stream_next() with timeout 0 until
+ * it returns SHIPOPT_ETIMEDOUT, then release the event. The event takes one slot of the queue as long as the stream lives. Since 0.2.
+ *
  * The caller owns *ret_stream, also when the operation fails. It is NULL if the arguments are refused: the operation then fails with
  * SHIPOPT_EINVAL (such as a statement of another kind), SHIPOPT_ETOOLARGE or SHIPOPT_EENCODING.
  */
@@ -514,6 +518,10 @@ SHIPOPT_API void shipopt_stream_free(shipopt_stream *stream);
  * most stream_bytes wait for the server. The operation ends after shipopt_copy_finish(), with the number of rows in
  * shipopt_op_value(). The caller owns *ret_copy, also when the operation fails. It is NULL if the statement is refused: the operation
  * then fails with SHIPOPT_EINVAL, SHIPOPT_ETOOLARGE or SHIPOPT_EENCODING.
+ *
+ * If the pool delivers to a queue that enabled SHIPOPT_EVENT_READY, an event of that kind says that a write that found no room can
+ * be repeated: `value` is the address of the COPY, `op` its operation. The event takes one slot of the queue as long as the COPY
+ * lives. Since 0.2.
  */
 typedef struct shipopt_copy shipopt_copy;
 SHIPOPT_API int shipopt_lease_copy_in(shipopt_lease *lease, const char *sql, shipopt_copy **ret_copy,

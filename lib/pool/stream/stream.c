@@ -26,6 +26,7 @@ void stream_unref(shipopt_stream *stream)
 	}
 	stream_chunk_free(stream->current);
 	PQclear(stream->description);
+	ready_event_done(&stream->ready);
 	pthread_cond_destroy(&stream->changed);
 	pthread_mutex_destroy(&stream->lock);
 	shipopt_pool *pool = stream->pool;

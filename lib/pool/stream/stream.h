@@ -7,6 +7,7 @@
 #include "pool/command/command.h"
 #include "pool/query/query.h"
 #include "pool/value/rows.h"
+#include "runtime/ready_event.h"
 #include "runtime/thread.h"
 
 /*
@@ -18,7 +19,8 @@
  * operation completes when the server has sent everything, or when the reader gives up. Then the query is canceled, and its answers
  * are dropped until they end.
  *
- * References: the application's handle and the operation's, which ends with the operation.
+ * With a queue that enabled them, READY events say that rows wait. References: the application's handle, the operation's, which ends
+ * with the operation, and that of a READY event on its way, which keeps the operation too.
  */
 #define STREAM_CHUNK_BYTES ((size_t)65536)
 
@@ -45,6 +47,7 @@ struct shipopt_stream {
 	int status;               /* of the end */
 	struct task resume_task;
 	bool is_resuming;
+	struct ready_event ready;
 	struct stream_op *op; /* NULL once the command has ended; the event loop's */
 
 	/* the reader's */

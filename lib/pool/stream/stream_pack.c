@@ -54,6 +54,7 @@ void stream_publish(struct stream_op *self)
 	stream->waiting_bytes += chunk->length;
 	pthread_cond_signal(&stream->changed);
 	pthread_mutex_unlock(&stream->lock);
+	ready_event_signal(&stream->ready);
 }
 
 static bool stream_chunk_for(struct stream_op *self, size_t values, size_t bytes)
