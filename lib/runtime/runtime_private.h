@@ -63,7 +63,6 @@ struct shipopt_runtime {
 
 	atomic_int state;
 	atomic_size_t running; /* operations */
-	atomic_uint waiters;   /* threads in shipopt_op_wait() */
 
 	pthread_t closer;         /* see close.c */
 	atomic_bool has_closer;   /* started and neither joined nor detached */
@@ -73,7 +72,7 @@ struct shipopt_runtime {
 	int close_status;         /* the closer's, then whoever sees RUNTIME_CLOSED */
 
 	pthread_mutex_t lock;   /* for what follows */
-	pthread_cond_t changed; /* state, running, an operation delivered, a member's call returned */
+	pthread_cond_t changed; /* state, running, a member's call returned */
 	struct list_node members;
 	struct runtime_member *called; /* the close calls it now, on thread called_by */
 	pthread_t called_by;
