@@ -38,7 +38,7 @@ enum { /* where completions are delivered */
 SHIPOPT_API int shipopt_op_status(const shipopt_op *op);
 /* 1 once the results are readable. Any thread. */
 SHIPOPT_API int shipopt_op_is_done(const shipopt_op *op);
-/* The detail of a failure; NULL where the code says it all (SHIPOPT_ECANCELED, say). Borrowed. */
+/* The error of a failed operation, never NULL then. NULL while it runs and after success. Borrowed. */
 SHIPOPT_API const shipopt_error *shipopt_op_error(const shipopt_op *op);
 /* What the operation made, by kind of call; NULL or 0 if the call makes none. Borrowed. */
 SHIPOPT_API const struct shipopt_record *shipopt_op_record(const shipopt_op *op);

@@ -50,7 +50,7 @@ static void sweep_destroy(shipopt_op *op)
 		cache_unref(self->cache);
 }
 
-static const struct op_class sweep_op_class = {sizeof(struct sweep_op), NULL, sweep_destroy};
+static const struct op_class sweep_op_class = {sizeof(struct sweep_op), NULL, sweep_destroy, SHIPOPT_DOMAIN_CACHE};
 
 int shipopt_cache_sweep_pattern(shipopt_cache *cache, const char *pattern, shipopt_done_fn done, void *userdata,
 	shipopt_op **ret_op)

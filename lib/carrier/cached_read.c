@@ -118,6 +118,7 @@ static shipopt_error *cached_read_not_found(const struct call_op *self)
 	snprintf(text, sizeof(text), "%s %.160s: HTTP 404%s%s, as an earlier answer said", self->exchange.call.method,
 		buffer_text(&self->exchange.call.path), code[0] ? " " : "", code);
 	struct error_detail detail = {.code = SHIPOPT_ENOTFOUND,
+		.domain = SHIPOPT_DOMAIN_CARRIER,
 		.http_status = 404,
 		.retry_after_ms = -1,
 		.message = text,
@@ -150,7 +151,7 @@ static void cached_read_told(void *userdata, int outcome, shipopt_value *value, 
 	read->outcome = outcome;
 	read->value = shipopt_value_ref(value);
 	read->load = load;
-	read->error = shipopt_error_ref((shipopt_error *)(uintptr_t)error);
+	read->error = shipopt_error_ref(error);
 	if (atomic_exchange(&read->phase, READ_TOLD) == READ_WAITING) {
 		reactor_post(self->carrier->reactor, &read->told_task);
 		return;

@@ -93,6 +93,7 @@ TABLE("pool", pool_table, POOL_SETTING_COUNT)
 pool_settings = {"pool", pool_table, ARRAY_SIZE(pool_table)};
 
 static const struct setting store_table[] = {
+	{"url", SETTING_SECRET, 0, 1, 4096, "sqlite:ship.db", "the store that is opened where no URL is given"},
 	TEXT("tenant", "default", 1, 64, "whose rows this handle sees"),
 	TEXT("confirm_mode", "", 0, 16, "the mode of rows of an earlier version that guessed it: test or production"),
 	INTEGER("busy_timeout_ms", 10000, 0, 600000, "how long to wait for another process's write"),
@@ -115,6 +116,8 @@ static const struct setting bulk_table[] = {
 	INTEGER("settling_max", 10000, 1, 1000000, "items that wait for a purchase in doubt to settle"),
 	INTEGER("item_timeout_ms", 600000, 1, 86400000, "an item's result comes within this time"),
 	INTEGER("lease_ms", 180000, 1000, 3600000, "how long a row is reserved for one process"),
+	INTEGER("unreachable_ms", 60000, 0, 86400000,
+		"ends a run whose carrier was never reached in this time; 0: never"),
 	BOOLEAN("in_order", 0, "results in the order of the input"),
 	INTEGER("order_window", 1024, 1, 1048576, "how far in_order may run ahead"),
 	TEXT("rate_choice", "cheapest", 1, 32, "cheapest, fastest or services"),

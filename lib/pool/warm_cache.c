@@ -149,7 +149,7 @@ int shipopt_pool_warm_cache(shipopt_pool *pool, const shipopt_query *query, ship
 	/* A failure of the query is told by both; of ours by `r` alone. */
 	int status = shipopt_op_wait(op, -1);
 	if (r < 0 && status == r && ret_error && !error && shipopt_op_error(op))
-		error = shipopt_error_ref((shipopt_error *)(uintptr_t)shipopt_op_error(op));
+		error = shipopt_error_ref(shipopt_op_error(op));
 	shipopt_op_unref(op);
 	if (error)
 		*ret_error = error;

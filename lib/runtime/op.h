@@ -30,6 +30,7 @@ struct op_class {
 	size_t size;                     /* of the embedding struct */
 	void (*cancel)(shipopt_op *op);  /* may be NULL: cannot be canceled */
 	void (*destroy)(shipopt_op *op); /* frees what the embedding struct holds; may be NULL */
+	int domain;                      /* SHIPOPT_DOMAIN_… of a failure without an error object */
 };
 
 enum op_state { /* bits of `state` */

@@ -17,7 +17,9 @@ int shipopt_op_status(const shipopt_op *op)
 
 const shipopt_error *shipopt_op_error(const shipopt_op *op)
 {
-	return shipopt_op_is_done(op) ? op->error : NULL;
+	if (!shipopt_op_is_done(op))
+		return NULL;
+	return op->error || op->status >= 0 ? op->error : error_of(op->class->domain, op->status);
 }
 
 const struct shipopt_record *shipopt_op_record(const shipopt_op *op)
