@@ -129,7 +129,7 @@ SHIPOPT_API int shipopt_carrier_config_set_queue(shipopt_carrier_config *config,
 SHIPOPT_API int shipopt_carrier_config_set_cache(shipopt_carrier_config *config, shipopt_cache *cache);
 
 /* Makes a client; `config` is copied. Nothing is sent yet. SHIPOPT_EINVAL names the setting that is missing or wrong,
- * SHIPOPT_ETLS if no certificate bundle is found. *ret_error may be NULL, and is the caller's to unref. */
+ * SHIPOPT_EPARSE what is wrong with base_url, SHIPOPT_ETLS if no certificate bundle is found. *ret_error may be NULL, and is the caller's to unref. */
 SHIPOPT_API int shipopt_carrier_new(shipopt_runtime *runtime, const shipopt_carrier_config *config,
 	shipopt_carrier **ret_carrier, shipopt_error **ret_error);
 /* Drops the caller's reference; never blocks; running calls go on. Accepts NULL. */

@@ -47,7 +47,7 @@ static int client_new_bulk(shipopt_client *client, shipopt_item_fn item, void *u
 	return shipopt_bulk_new(client->runtime, client->carrier, client->store, &config, ret_bulk, ret_error);
 }
 
-static int client_count_unlabeled(shipopt_op *run)
+static int client_count_unlabeled(shipopt_run *run)
 {
 	static const int stats[] = {SHIPOPT_RUN_STAT_FAILED, SHIPOPT_RUN_STAT_IN_DOUBT, SHIPOPT_RUN_STAT_HELD,
 		SHIPOPT_RUN_STAT_CANCELED};
@@ -60,18 +60,18 @@ static int client_count_unlabeled(shipopt_op *run)
 /* Runs a source that it takes over, also on failure. */
 static int client_buy(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_error **ret_error)
 {
-	shipopt_op *run = NULL;
+	shipopt_run *run = NULL;
 	int r = shipopt_bulk_buy(bulk, source, sink, NULL, NULL, &run);
 	if (r < 0) {
 		shipopt_source_free(source);
 		return r;
 	}
-	r = shipopt_op_wait(run, -1);
+	r = shipopt_op_wait(shipopt_run_op(run), -1);
 	if (r < 0)
-		*ret_error = shipopt_error_ref((shipopt_error *)shipopt_op_error(run));
+		*ret_error = shipopt_error_ref(shipopt_op_error(shipopt_run_op(run)));
 	else
 		r = client_count_unlabeled(run);
-	shipopt_op_unref(run);
+	shipopt_run_unref(run);
 	return r;
 }
 
@@ -88,9 +88,10 @@ static int client_buy_file(shipopt_client *client, const char *orders_path, cons
 		shipopt_source_free(source);
 	else
 		r = client_buy(bulk, source, sink, ret_error);
-	int closed = shipopt_sink_free(sink);
+	int closed = r >= 0 && sink ? shipopt_sink_close(sink, ret_error) : 0;
+	shipopt_sink_free(sink);
 	shipopt_bulk_free(bulk);
-	return r >= 0 && closed < 0 ? error_set(ret_error, closed, "cannot write \"%s\"", results_path) : r;
+	return closed < 0 ? closed : r;
 }
 
 int shipopt_client_buy_file(shipopt_client *client, const char *orders_path, const char *results_path,
