@@ -38,7 +38,7 @@ static int host_load_ask(const struct host_load *host, shipopt_load *load)
 static int load_by_host(void *userdata, shipopt_load *load)
 {
 	const struct host_load *host = userdata;
-	int r = queue_reserve(host->queue);
+	int r = queue_admit(host->queue);
 	if (r < 0)
 		return r;
 	r = host_load_ask(host, load);
