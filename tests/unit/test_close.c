@@ -42,11 +42,11 @@ static shipopt_runtime *runtime_with_one_thread_each(shipopt_executor_fn executo
 	shipopt_runtime_config *config;
 	shipopt_runtime *runtime;
 	assert_int_equal(shipopt_runtime_config_new(&config), 0);
-	assert_int_equal(shipopt_runtime_config_set_workers(config, 1), 0);
-	assert_int_equal(shipopt_runtime_config_set_side_threads(config, 1), 0);
+	assert_int_equal(shipopt_runtime_config_set_int(config, SHIPOPT_RUNTIME_WORKERS, 1), 0);
+	assert_int_equal(shipopt_runtime_config_set_int(config, SHIPOPT_RUNTIME_SIDE_THREADS, 1), 0);
 	if (executor)
 		assert_int_equal(shipopt_runtime_config_set_executor(config, executor, NULL), 0);
-	assert_int_equal(shipopt_runtime_new(config, &runtime), 0);
+	assert_int_equal(shipopt_runtime_new(config, &runtime, NULL), 0);
 	shipopt_runtime_config_free(config);
 	return runtime;
 }

@@ -30,7 +30,7 @@ static int begin(void **state)
 	assert_int_equal(shipopt_runtime_config_new(&config), 0);
 	assert_int_equal(shipopt_runtime_config_set(config, "log_level", "3"), 0);
 	assert_int_equal(shipopt_runtime_config_set_log(config, log_line, NULL), 0);
-	assert_int_equal(shipopt_runtime_new(config, &fixture.runtime), 0);
+	assert_int_equal(shipopt_runtime_new(config, &fixture.runtime, NULL), 0);
 	shipopt_runtime_config_free(config);
 	assert_int_equal(shipopt_queue_new(fixture.runtime, 1, &fixture.queue), 0);
 	return 0;

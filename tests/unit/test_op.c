@@ -62,7 +62,7 @@ static int begin(void **state)
 	assert_int_equal(mem_live_count(), 0);
 	atomic_store(&done_count, 0);
 	atomic_store(&destroyed_count, 0);
-	assert_int_equal(shipopt_runtime_new(NULL, &runtime), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &runtime, NULL), 0);
 	*state = runtime;
 	return 0;
 }

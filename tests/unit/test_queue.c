@@ -63,7 +63,7 @@ static int begin(void **state)
 	static struct fixture fixture;
 	assert_int_equal(mem_live_count(), 0);
 	atomic_store(&done_count, 0);
-	assert_int_equal(shipopt_runtime_new(NULL, &fixture.runtime), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &fixture.runtime, NULL), 0);
 	assert_int_equal(shipopt_queue_new(fixture.runtime, 4, &fixture.queue), 0);
 	*state = &fixture;
 	return 0;
@@ -402,7 +402,7 @@ static void open_logged(struct fixture *fixture)
 	assert_int_equal(shipopt_runtime_config_new(&config), 0);
 	assert_int_equal(shipopt_runtime_config_set(config, "log_level", "2"), 0);
 	assert_int_equal(shipopt_runtime_config_set_log(config, count_warning, NULL), 0);
-	assert_int_equal(shipopt_runtime_new(config, &fixture->runtime), 0);
+	assert_int_equal(shipopt_runtime_new(config, &fixture->runtime, NULL), 0);
 	assert_int_equal(shipopt_queue_new(fixture->runtime, 4, &fixture->queue), 0);
 	queue_set_stall_ms(fixture->queue, 50);
 	shipopt_runtime_config_free(config);

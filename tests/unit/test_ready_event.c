@@ -37,7 +37,7 @@ static int make_ready(void)
 static int begin(void **state)
 {
 	assert_int_equal(mem_live_count(), 0);
-	assert_int_equal(shipopt_runtime_new(NULL, &fixture.runtime), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &fixture.runtime, NULL), 0);
 	assert_int_equal(shipopt_queue_new(fixture.runtime, SLOTS, &fixture.queue), 0);
 	assert_int_equal(shipopt_queue_enable(fixture.queue, SHIPOPT_EVENT_READY), 0);
 	atomic_store(&fixture.holds, 0);
