@@ -131,11 +131,12 @@ SHIPOPT_API int shipopt_pool_config_set_queue(shipopt_pool_config *config, shipo
 /*
  * Reports of slow commands, those that took slow_ms or longer.
  *
- * The callback runs on the event loop thread and must not block. If the pool delivers to a queue, a report is an event of the kind
- * SHIPOPT_EVENT_SLOW_QUERY instead, and shipopt_queue_dispatch() runs the callback if there is one. The report is borrowed for the
- * call, or until the event is released. It has the text of the statement and how long it took, never the values of parameters. To
- * see plans, use PostgreSQL's module auto_explain. The pool drops a report and counts it in SHIPOPT_POOL_STAT_SLOW_DROPPED if the
- * application holds 64 reports, if the queue has no free slot, or if memory is short.
+ * The callback runs on the event loop thread and must not block. If the pool delivers to a queue, shipopt_queue_dispatch() runs the
+ * callback. A queue that is polled gets an event of the kind SHIPOPT_EVENT_SLOW_QUERY instead, if it enabled that kind
+ * (shipopt_queue_enable()). The report is borrowed for the call, or until the event is released. It has the text of the statement and
+ * how long it took, never the values of parameters. To see plans, use PostgreSQL's module auto_explain. Reports take no slot of the
+ * queue; at most 256 notices wait in it, and the oldest is dropped. The pool also drops a report and counts it in
+ * SHIPOPT_POOL_STAT_SLOW_DROPPED if the application holds 64 reports or memory is short.
  */
 typedef struct shipopt_slow_query shipopt_slow_query;
 typedef void (*shipopt_slow_query_fn)(void *userdata, const shipopt_slow_query *report);

@@ -45,8 +45,8 @@ static int transaction_run(shipopt_pool *pool, const struct delivery *delivery,
 	transaction->body = body;
 	command->lease->owner = transaction->options.owner;
 	lease_copy_name(command->lease->name, transaction->options.name);
-	r = delivery->mode == DELIVERY_QUEUE ? queue_reserve(delivery->queue) : 0;
-	transaction->has_slot = r == 0 && delivery->mode == DELIVERY_QUEUE;
+	r = delivery_admit(delivery, 1);
+	transaction->has_slot = r == 0;
 	return command_submit(command, r, ret_op);
 }
 
@@ -56,7 +56,7 @@ int shipopt_pool_transaction(shipopt_pool *pool, const shipopt_transaction_optio
 	shipopt_error *error = NULL;
 	if (!pool)
 		return SHIPOPT_EINVAL;
-	if (!body && pool->delivery.mode != DELIVERY_QUEUE) {
+	if (!body && !delivery_is_queued(&pool->delivery)) {
 		error_set(&error, SHIPOPT_EINVAL,
 			"the body of a transaction is NULL, and the pool delivers to no queue");
 		return op_refuse(pool->runtime, &pool->delivery, done, userdata, ret_op, SHIPOPT_EINVAL, error);
@@ -132,8 +132,7 @@ static void transaction_run_here(shipopt_request *request, shipopt_transaction_f
 
 static int transaction_check_caller(shipopt_pool *pool, shipopt_error **ret_error)
 {
-	bool is_dispatching = pool->delivery.mode == DELIVERY_QUEUE && queue_is_dispatching(pool->delivery.queue);
-	if (runtime_is_library_thread() || is_dispatching)
+	if (runtime_is_library_thread() || delivery_is_dispatching(&pool->delivery))
 		return error_set(ret_error, SHIPOPT_EDEADLK,
 			"a thread of the library, or a callback inside of a dispatch, cannot wait for a transaction");
 	return 0;
