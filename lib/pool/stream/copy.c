@@ -62,8 +62,9 @@ static void copy_drop(void *object)
 
 static int copy_init_ready(shipopt_copy *copy, shipopt_op *op)
 {
-	shipopt_event event = {
-		.userdata = (uint64_t)(uintptr_t)op->userdata, .op = op, .value = (uint64_t)(uintptr_t)copy};
+	shipopt_event event = {.userdata = (uint64_t)(uintptr_t)op->userdata,
+		.op = op,
+		.value = (uint64_t)(uintptr_t)copy};
 	int r = ready_event_init(&copy->ready, op->delivery.queue, &event);
 	ready_event_set_object(&copy->ready, copy, copy_hold, copy_drop);
 	return r;

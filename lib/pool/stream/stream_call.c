@@ -70,8 +70,8 @@ static int stream_new(struct stream_op *self, bool has_ready, shipopt_stream **r
 	return r;
 }
 
-static int stream_run(shipopt_pool *pool, shipopt_lease *lease, const shipopt_query *query, bool is_copy, bool has_ready,
-	shipopt_stream **ret_stream, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+static int stream_run(shipopt_pool *pool, shipopt_lease *lease, const shipopt_query *query, bool is_copy,
+	bool has_ready, shipopt_stream **ret_stream, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
 	struct command *command;
 	shipopt_stream *stream = NULL;
@@ -122,7 +122,8 @@ int shipopt_pool_stream(shipopt_pool *pool, const shipopt_query *query, shipopt_
 int shipopt_lease_stream(shipopt_lease *lease, const shipopt_query *query, shipopt_stream **ret_stream,
 	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
-	return lease ? stream_run_query(lease->pool, lease, query, true, ret_stream, done, userdata, ret_op) : SHIPOPT_EINVAL;
+	return lease ? stream_run_query(lease->pool, lease, query, true, ret_stream, done, userdata, ret_op)
+		     : SHIPOPT_EINVAL;
 }
 
 int shipopt_lease_copy_out(shipopt_lease *lease, const char *sql, shipopt_stream **ret_stream, shipopt_done_fn done,
