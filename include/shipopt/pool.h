@@ -258,9 +258,8 @@ SHIPOPT_API int shipopt_batch_end_group(shipopt_batch *batch);
 SHIPOPT_API int shipopt_batch_set_timeout_ms(shipopt_batch *batch, int64_t timeout_ms);
 
 /*
- * Makes the batch one transaction: BEGIN, the statements and COMMIT in one round trip. Groups are ignored. After a serialization
- * failure or deadlock (40001, 40P01) the pool repeats it, up to `attempts` times in all (1 to 100), after a random pause of up to
- * 10 ms × 2^n. `flags` are SHIPOPT_TRANSACTION_…. Only for shipopt_pool_batch(). SHIPOPT_EINVAL for flags or attempts out of bounds.
+ * Makes the batch one transaction: BEGIN, the statements and COMMIT in one round trip. Groups are ignored. After a serialization failure or deadlock (40001, 40P01) the pool repeats it, up to `attempts` times in all (1 to 100). Before
+ * each repetition it makes a random pause of up to 10 ms × 2^n. `flags` are SHIPOPT_TRANSACTION_…. Only for shipopt_pool_batch(). SHIPOPT_EINVAL for flags or attempts out of bounds.
  */
 SHIPOPT_API int shipopt_batch_set_transaction(shipopt_batch *batch, int flags, int attempts);
 
@@ -432,8 +431,8 @@ SHIPOPT_API int shipopt_transaction_options_set_owner(shipopt_transaction_option
  * failure it sends ROLLBACK, and the operation fails with the code and message of the body, followed by the server's error if a
  * statement had made the transaction fail.
  *
- * After a serialization failure or deadlock (40001, 40P01) in any statement or in the COMMIT, the whole body runs again, after a
- * random pause of up to 10 ms × 2^n. This happens also if the body ignored the error, except when it rolled back to a savepoint that
+ * After a serialization failure or deadlock (40001, 40P01) in any statement or in the COMMIT, the whole body runs again. Before that
+ * the pool makes a random pause of up to 10 ms × 2^n. This happens also if the body ignored the error, except when it rolled back to a savepoint that
  * lies before the failed statement. So a body must do nothing outside of the transaction that must not happen twice. The pause keeps
  * the connection. Further failures:
  *
@@ -490,7 +489,7 @@ SHIPOPT_API int shipopt_pool_transaction_blocking(shipopt_pool *pool, const ship
  *                              binary form
  *
  * If the pool delivers to a queue that enabled SHIPOPT_EVENT_READY, an event of that kind says that rows wait: `value` is the address of
- * the stream, `op` its operation. One event stands for all rows until it is released. Call shipopt_stream_next() with timeout 0 until
+ * the stream, `op` its operation. There is one event for all rows until it is released. Call shipopt_stream_next() with timeout 0 until
  * it returns SHIPOPT_ETIMEDOUT, then release the event. The event takes one slot of the queue as long as the stream lives. Since 0.2.
  *
  * The caller owns *ret_stream, also when the operation fails. It is NULL if the arguments are refused: the operation then fails with
