@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_CARRIER
 #include <stdio.h>
 #include <string.h>
 
@@ -56,6 +57,7 @@ void exchange_set_failure(struct exchange *exchange, int status, const char *wha
 	buffer_append_format(&text, "; %s", what);
 	detail.code = status;
 	detail.domain = SHIPOPT_DOMAIN_CARRIER;
+	detail.advice = status == SHIPOPT_EINDOUBT ? exchange->call.doubt_advice : NULL;
 	detail.message = buffer_text(&text);
 	shipopt_error *error = error_new_detail(&detail);
 	buffer_done(&text);
@@ -70,7 +72,7 @@ void exchange_finish(struct exchange *exchange)
 	timer_stop(&exchange->timer);
 	list_remove(&exchange->node);
 	if (carrier->cache && exchange->maybe_sent && strcmp(exchange->call.method, "GET") != 0)
-		answer_forget(exchange); /* before the host can know that the write is over */
+		answer_invalidate(exchange); /* before the application can know that the write is over */
 	exchange->state = EXCHANGE_IDLE;
 	exchange->carrier = NULL;
 	carrier_publish_stats(carrier);
@@ -89,7 +91,7 @@ static void exchange_finish_task(struct task *task)
 	exchange_finish(CONTAINER_OF(task, struct exchange, task));
 }
 
-/* Ends in a turn of its own, with the status and error that are set. */
+/* Ends in a later turn, with the status and error that are set. */
 static void exchange_end_soon(struct exchange *exchange)
 {
 	exchange->state = EXCHANGE_ENDING;
@@ -97,7 +99,7 @@ static void exchange_end_soon(struct exchange *exchange)
 	reactor_post(exchange->carrier->reactor, &exchange->task);
 }
 
-/* Ends in a turn of its own, with a failure of our own; this request was not sent. */
+/* Ends in a later turn, with a failure before this request was sent. */
 static void exchange_end_unsent(struct exchange *exchange, int status, const char *what)
 {
 	char call[256];

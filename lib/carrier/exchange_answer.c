@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_CARRIER
 #include <stdio.h>
 
 #include "base/text.h"
@@ -147,6 +148,8 @@ static void exchange_set_result(struct exchange *exchange)
 		root = json_root(exchange->document);
 	answer_error(&exchange->http, exchange->document ? &root : NULL, call, exchange->status, exchange->blame,
 		&exchange->error);
+	if (exchange->status == SHIPOPT_EINDOUBT)
+		exchange->error = error_advise(exchange->error, exchange->call.doubt_advice);
 }
 
 /* From the parsed body to status and error. */
@@ -166,7 +169,7 @@ static bool exchange_is_problem(const struct exchange *exchange)
 }
 
 /* Notes for the other calls what the answer says of the carrier as a whole. */
-static void exchange_tell_carrier(struct exchange *exchange)
+static void exchange_report(struct exchange *exchange)
 {
 	shipopt_carrier *carrier = exchange->carrier;
 	if (exchange_is_problem(exchange)) {
@@ -188,7 +191,7 @@ static void exchange_tell_carrier(struct exchange *exchange)
 static void exchange_read_done(struct exchange *exchange)
 {
 	exchange_read(exchange);
-	exchange_tell_carrier(exchange);
+	exchange_report(exchange);
 	if (!exchange_repeat(exchange))
 		exchange_finish(exchange);
 }

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_DATABASE
+
 #include <shipopt/warm.h>
 
 #include "base/memory.h"
 #include "cache/options.h"
-#include "pool/pool.h"
-#include "pool/rows.h"
-#include "pool/type.h"
+#include "pool/core/pool.h"
+#include "pool/stream/stream_op.h"
+#include "pool/value/rows.h"
+#include "pool/value/type.h"
 #include "runtime/thread.h"
 
-/* A stream whose rows are put one by one, on the thread of the caller. */
-struct filling {
+/* Fills a cache from a stream, row by row, on the thread of the caller. */
+struct warm_filling {
 	shipopt_cache *cache;
 	shipopt_cache_options options; /* of the row */
 	int64_t ttl_ms;                /* of the call's options */
@@ -18,13 +21,13 @@ struct filling {
 };
 
 /* Bytes of a column; `owned` must be freed. */
-struct span {
+struct warm_bytes {
 	const char *bytes;
 	size_t length;
 	char *owned;
 };
 
-static int warm_cache_decode_bytea(const struct value *value, struct span *span)
+static int warm_cache_decode_bytea(const struct column_value *value, struct warm_bytes *span)
 {
 	size_t size = value->length / 2;
 	span->owned = mem_alloc(MAX(1, size));
@@ -35,10 +38,10 @@ static int warm_cache_decode_bytea(const struct value *value, struct span *span)
 }
 
 /* 1, 0 for null, or an error. */
-static int warm_cache_read_span(const shipopt_rows *rows, size_t row, size_t column, struct span *span)
+static int warm_cache_read_span(const shipopt_rows *rows, size_t row, size_t column, struct warm_bytes *span)
 {
-	struct value value;
-	*span = (struct span){0};
+	struct column_value value;
+	*span = (struct warm_bytes){0};
 	int r = rows_value(rows, row, column, &value);
 	if (r <= 0)
 		return r;
@@ -72,8 +75,8 @@ static int warm_cache_check_columns(const shipopt_rows *rows, shipopt_error **re
 	return 0;
 }
 
-/* 1, 0 for a row that is over already, or an error. */
-static int warm_cache_read_ttl(struct filling *filling, const shipopt_rows *rows, size_t row)
+/* 1, 0 for a row whose time has passed already, or an error. */
+static int warm_cache_read_ttl(struct warm_filling *filling, const shipopt_rows *rows, size_t row)
 {
 	int64_t ttl_ms;
 	filling->options.ttl_ms = filling->ttl_ms;
@@ -86,7 +89,7 @@ static int warm_cache_read_ttl(struct filling *filling, const shipopt_rows *rows
 	return ttl_ms > 0;
 }
 
-static int warm_cache_store(struct filling *filling, const struct span *key, const struct span *value)
+static int warm_cache_store(struct warm_filling *filling, const struct warm_bytes *key, const struct warm_bytes *value)
 {
 	int r = value->bytes ? shipopt_cache_put(filling->cache, key->bytes, key->length, value->bytes, value->length,
 				       &filling->options)
@@ -96,9 +99,9 @@ static int warm_cache_store(struct filling *filling, const struct span *key, con
 	return r == SHIPOPT_EINVAL || r == SHIPOPT_ETOOLARGE ? 0 : r;
 }
 
-static int warm_cache_take_row(struct filling *filling, const shipopt_rows *rows, size_t row)
+static int warm_cache_take_row(struct warm_filling *filling, const shipopt_rows *rows, size_t row)
 {
-	struct span key = {0}, value = {0};
+	struct warm_bytes key = {0}, value = {0};
 	int r = warm_cache_read_ttl(filling, rows, row);
 	r = r <= 0 ? r : warm_cache_read_span(rows, row, 0, &key);
 	if (r > 0) {
@@ -110,7 +113,7 @@ static int warm_cache_take_row(struct filling *filling, const shipopt_rows *rows
 	return r;
 }
 
-static int warm_cache_take_all(struct filling *filling, shipopt_stream *stream)
+static int warm_cache_take_all(struct warm_filling *filling, shipopt_stream *stream)
 {
 	const shipopt_rows *rows;
 	int r;
@@ -129,11 +132,11 @@ int shipopt_pool_warm_cache(shipopt_pool *pool, const shipopt_query *query, ship
 {
 	int r = pool && query ? cache_check(cache, "", 1) : SHIPOPT_EINVAL;
 	if (r < 0)
-		return r;
+		return error_set(ret_error, r, "warming a cache: pool, query and cache must not be NULL");
 	if (thread_is_marked())
-		return SHIPOPT_EDEADLK;
+		return error_set(ret_error, SHIPOPT_EDEADLK, "warming a cache: a thread of the library cannot wait");
 	shipopt_error *error = NULL;
-	struct filling filling = {.cache = cache, .ret_error = ret_error ? &error : NULL};
+	struct warm_filling filling = {.cache = cache, .ret_error = ret_error ? &error : NULL};
 	if (options)
 		filling.options = *options;
 	else
@@ -141,13 +144,14 @@ int shipopt_pool_warm_cache(shipopt_pool *pool, const shipopt_query *query, ship
 	filling.ttl_ms = filling.options.ttl_ms;
 	shipopt_stream *stream;
 	shipopt_op *op;
-	r = shipopt_pool_stream(pool, query, &stream, NULL, NULL, &op);
+	r = stream_run_query(pool, NULL, query, false, &stream, NULL, NULL, &op);
 	if (r < 0)
 		return r;
-	r = warm_cache_take_all(&filling, stream);
+	r = stream ? warm_cache_take_all(&filling, stream) : 0;
 	shipopt_stream_free(stream);
-	/* A failure of the query is told by both; of ours by `r` alone. */
+	/* A failure of the query is in both, a failure of this file in `r` alone. */
 	int status = shipopt_op_wait(op, -1);
+	r = stream ? r : status;
 	if (r < 0 && status == r && ret_error && !error && shipopt_op_error(op))
 		error = shipopt_error_ref(shipopt_op_error(op));
 	shipopt_op_unref(op);
