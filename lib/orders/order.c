@@ -222,7 +222,7 @@ static int order_take_wish(shipopt_order *order, int field, char **wish)
 			asked);
 	else if (asked && !*wish)
 		*wish = TAKE(asked);
-	return shipopt_record_clear(order->shipment, field);
+	return shipopt_record_clear(order->shipment, field, NULL);
 }
 
 int order_take_wishes(shipopt_order *order)

@@ -72,8 +72,9 @@ static int purchase_respell_reference(shipopt_order *stored, const char *order_k
 	char *key = NULL;
 	if (!reference || unicode_key(reference, strlen(reference), &key, NULL) < 0)
 		return 0;
-	int r = text_equal(key, order_key) ? shipopt_record_set_text(stored->shipment, SHIPOPT_SHIPMENT_REFERENCE, key)
-					   : 0;
+	int r = text_equal(key, order_key)
+		? shipopt_record_set_text(stored->shipment, SHIPOPT_SHIPMENT_REFERENCE, key, NULL)
+		: 0;
 	mem_free(key);
 	return r;
 }
