@@ -71,9 +71,9 @@ static int bulk_check(shipopt_bulk *bulk, shipopt_error **ret_error)
 		return error_set(ret_error, SHIPOPT_EINVAL,
 			"bulk setting services: rate_choice is services, and none is set");
 	size_t needed = RUN_SLOTS_MIN + (bulk->callbacks.choose != NULL);
-	if (bulk->delivery.mode == DELIVERY_QUEUE && queue_slots(bulk->delivery.queue) < needed)
+	if (delivery_slots(&bulk->delivery) < needed)
 		return error_set(ret_error, SHIPOPT_EINVAL, "bulk: the queue has %zu slots, a run needs at least %zu",
-			queue_slots(bulk->delivery.queue), needed);
+			delivery_slots(&bulk->delivery), needed);
 	return 0;
 }
 

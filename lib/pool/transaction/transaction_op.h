@@ -54,10 +54,7 @@ struct transaction_op {
 	/* the question and its answer */
 	_Atomic int asking; /* enum asking */
 	shipopt_lease *lent;
-	struct task answer_task;
-	int answer_status;
 	int64_t answer_value;
-	shipopt_error *answer_error;
 };
 
 static inline struct transaction_op *transaction_from(struct command *command)
@@ -83,8 +80,6 @@ bool transaction_may_repeat(const struct transaction_op *transaction);
 
 /* Asks the application for the body. The connection is the body's from now on. */
 void transaction_ask_body(struct transaction_op *transaction);
-/* Handles the answer of the body. */
-void transaction_answer_on_reactor(struct task *task);
 /* Ends or repeats the transaction. All commands given to the lease before the answer have ended. */
 void transaction_conclude(struct transaction_op *transaction);
 /* The transaction whose body the request is. NULL for other requests. */
