@@ -30,9 +30,7 @@ struct summary {
 	atomic_int_fast64_t started_us, ended_us, expected; /* ended 0: still running; expected -1: not known */
 	atomic_uint_fast32_t buckets[SUMMARY_BUCKETS];
 	atomic_uint_fast64_t samples;
-	atomic_int_fast64_t problem_us; /* when the last one came; 0: none */
-	pthread_mutex_t lock;           /* for the members below */
-	shipopt_error *problem;
+	pthread_mutex_t lock; /* for the money */
 	struct summary_money money[SUMMARY_CARRIERS_MAX + 1];
 	size_t money_count;
 };
@@ -41,10 +39,6 @@ void summary_init(struct summary *summary);
 void summary_done(struct summary *summary);
 /* Counts an item that has ended. Reactor thread. `spends`: its amount is money paid. */
 void summary_add(struct summary *summary, const shipopt_item *item, bool spends);
-/* Keeps a failure as the last problem. Takes a reference. Any thread. */
-void summary_note_problem(struct summary *summary, const shipopt_error *problem);
-/* A reference to the last problem; SHIPOPT_ENOTFOUND: there was none. */
-int summary_problem(struct summary *summary, shipopt_error **ret_problem);
 /* SHIPOPT_RUN_STAT_…; SHIPOPT_EINVAL. */
 int summary_stat(const struct summary *summary, int stat, int64_t *ret_value);
 /* SHIPOPT_ENOTFOUND behind the last. */

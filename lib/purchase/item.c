@@ -40,7 +40,7 @@ const shipopt_error *shipopt_item_error(const shipopt_item *item)
 {
 	if (!item)
 		return NULL;
-	return item->error || item->status >= 0 ? item->error : error_of(SHIPOPT_DOMAIN_PURCHASE, item->status);
+	return item->error || item->status >= 0 ? item->error : error_of(item->domain, item->status);
 }
 
 const char *shipopt_item_input(const shipopt_item *item)

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#include "bulk/run.h"
+#include "runtime/ask.h"
+#include "runtime/request.h"
+
+/*
+ * Items of call runs: a question to the application each. There is nothing to cancel: the application works on it, and the run waits
+ * for its answer.
+ */
+
+/* On the thread that answers. */
+static void item_call_answered(void *userdata, int status, int64_t value, shipopt_error *error)
+{
+	struct run_item *item = userdata;
+	item->item.value = value;
+	run_item_end_later(item, MIN(status, 0), error);
+}
+
+static void item_call_start(struct run_item *item)
+{
+	shipopt_run *run = item->run;
+	shipopt_request *request;
+	int r = request_new(item->item.order->key, item->item.order->shipment, item_call_answered, item, &request);
+	if (r < 0) {
+		run_item_end_later(item, r, NULL);
+		return;
+	}
+	item->item.attempts = 1;
+	bool has_slot = item->has_ask_slot;
+	item->has_ask_slot = false; /* the question uses it up */
+	ask_host(&run->op, run->reactor, has_slot, run->call, run->call_userdata, request);
+}
+
+const struct run_item_class item_call_class = {sizeof(struct run_item), item_call_start, NULL, NULL};
