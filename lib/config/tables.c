@@ -93,6 +93,7 @@ TABLE("pool", pool_table, POOL_SETTING_COUNT)
 pool_settings = {"pool", pool_table, ARRAY_SIZE(pool_table)};
 
 static const struct setting store_table[] = {
+	{"url", SETTING_SECRET, 0, 1, 4096, "sqlite:ship.db", "the store that is opened where no URL is given"},
 	TEXT("tenant", "default", 1, 64, "whose rows this handle sees"),
 	TEXT("confirm_mode", "", 0, 16, "the mode of rows of an earlier version that guessed it: test or production"),
 	INTEGER("busy_timeout_ms", 10000, 0, 600000, "how long to wait for another process's write"),

@@ -79,6 +79,7 @@ enum pool_setting {
 };
 
 enum store_setting {
+	STORE_URL,
 	STORE_TENANT,
 	STORE_CONFIRM_MODE,
 	STORE_BUSY_TIMEOUT_MS,

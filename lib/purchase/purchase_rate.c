@@ -103,7 +103,7 @@ static void purchase_rated(struct exchange *exchange)
 void purchase_refuse_order(struct purchase *purchase)
 {
 	int status = purchase->event_status;
-	purchase_fail(purchase, status == SHIPOPT_EHELD ? LEDGER_HOLD : LEDGER_FAIL, status,
+	purchase_fail(purchase, status == SHIPOPT_EHELD ? LEDGER_OP_HOLD : LEDGER_OP_FAIL, status,
 		TAKE(purchase->event_error));
 }
 

@@ -31,7 +31,7 @@ static void every_order_is_bought_once_and_a_second_run_buys_nothing(void **stat
 	assert_int_equal(result.done, 0);
 	assert_int_equal(result.already, 60);
 	assert_int_equal(sandbox_count(&fixture.sandbox, "labels"), 60);
-	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_BOUGHT), 60);
+	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_STATE_BOUGHT), 60);
 	fixture_stop(&fixture);
 	assert_int_equal(mem_live_count(), 0);
 }
@@ -103,7 +103,7 @@ static void a_refused_order_fails_with_the_carriers_reason(void **state)
 	fixture_open(&fixture, QUICK);
 	fixture_buy(&fixture, fixture_orders(5, "never"), &result);
 	assert_int_equal(result.failed, 5);
-	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_FAILED), 5);
+	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_STATE_FAILED), 5);
 	assert_int_equal(sandbox_count(&fixture.sandbox, "labels"), 0);
 	fixture_stop(&fixture);
 	assert_int_equal(mem_live_count(), 0);
@@ -172,7 +172,7 @@ static void orders_rated_first_are_bought_at_the_stored_rate(void **state)
 	fixture_open(&fixture, QUICK);
 	fixture_run(&fixture, shipopt_bulk_rate, fixture_orders(20, "order"), &result);
 	assert_int_equal(result.done, 20);
-	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_CREATED), 20);
+	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_STATE_CREATED), 20);
 	assert_int_equal(sandbox_count(&fixture.sandbox, "labels"), 0);
 	fixture_buy(&fixture, fixture_orders(20, "order"), &result);
 	assert_int_equal(result.done, 20);
@@ -234,7 +234,7 @@ static void a_price_above_the_orders_ceiling_is_held_until_the_ceiling_is_raised
 	assert_int_equal(purchase(&fixture, order, message, sizeof(message)), SHIPOPT_EHELD);
 	assert_non_null(strstr(message, "max_rate 0.01"));
 	assert_int_equal(purchase(&fixture, order, message, sizeof(message)), SHIPOPT_EHELD);
-	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_HELD), 1);
+	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_STATE_HELD), 1);
 	assert_int_equal(shipopt_order_set_max_rate(order, 500000000, NULL), 0);
 	assert_int_equal(purchase(&fixture, order, message, sizeof(message)), 0);
 	assert_int_equal(fixture_compare(&fixture), 0);

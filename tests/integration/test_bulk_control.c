@@ -180,7 +180,7 @@ static void a_purchase_whose_kept_connection_dies_unanswered_is_on_the_wire_once
 		assert_int_equal(sandbox_requests(&fixture.sandbox, "POST /shipments/buy"), 1);
 	while (sandbox_requests(&fixture.sandbox, "GET /shipments/id") == 0)
 		; /* for ever, if it were not read back */
-	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_IN_DOUBT), 1);
+	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_STATE_IN_DOUBT), 1);
 	assert_int_equal(sandbox_count(&fixture.sandbox, "labels"), 0);
 	assert_int_equal(sandbox_set_faults(&fixture.sandbox, "{\"reset\": true}"), 0);
 	assert_int_equal(shipopt_op_wait(op, -1), 0);

@@ -223,9 +223,9 @@ void sim_start_orders(struct sim_process *process, size_t count)
 
 /* ---- turning ----------------------------------------------------------------------------------------------- */
 
-void sim_turn(struct sim_process *process, int64_t most_us)
+void sim_turn(struct sim_process *process, int64_t max_us)
 {
-	reactor_turn(process->runtime->reactors[0].reactor, most_us);
+	reactor_turn(process->runtime->reactors[0].reactor, max_us);
 }
 
 bool sim_is_over(struct sim_process *process)
@@ -267,7 +267,7 @@ static bool row_agrees(const struct memory_row *row, int *labels_open)
 	const struct world_shipment *shipment = world_find(&sim_world, stored->shipment_id);
 	char tracking_code[32] = "";
 	int made = world_labels_of(&sim_world, stored->id);
-	bool is_bought = stored->state == LEDGER_BOUGHT || stored->state == LEDGER_DOCUMENTED;
+	bool is_bought = stored->state == LEDGER_STATE_BOUGHT || stored->state == LEDGER_STATE_DOCUMENTED;
 	bool agrees = made <= 1 && (made == 0 || (shipment && shipment->labels == 1));
 	if (agrees && made)
 		snprintf(tracking_code, sizeof(tracking_code), "TRK%06d", shipment->label_number);
@@ -298,7 +298,7 @@ size_t sim_compare(void)
 	for (size_t i = 0; i < sim_database.ledger.row_count; i++) {
 		const struct memory_row *row = &sim_database.ledger.rows[i];
 		differences += !row_agrees(row, &labels_open);
-		bought += row->row.state == LEDGER_BOUGHT || row->row.state == LEDGER_DOCUMENTED;
+		bought += row->row.state == LEDGER_STATE_BOUGHT || row->row.state == LEDGER_STATE_DOCUMENTED;
 	}
 	if ((size_t)(sim_world.labels - labels_open) != bought) {
 		print_error("%zu rows bought, %d labels made, %d of them in doubt\n", bought, sim_world.labels,

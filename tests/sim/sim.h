@@ -73,8 +73,8 @@ int sim_wait(struct sim_process *process);
 /* Orders "o-0" to "o-(count-1)". */
 void sim_start_orders(struct sim_process *process, size_t count);
 int sim_buy(struct sim_process *process, size_t count);
-/* One turn of its reactor, moving the clock by at most `most_us`. */
-void sim_turn(struct sim_process *process, int64_t most_us);
+/* One turn of its reactor, moving the clock by at most `max_us`. */
+void sim_turn(struct sim_process *process, int64_t max_us);
 bool sim_is_over(struct sim_process *process);
 /* Takes the run's status and forgets the run. */
 int sim_finish(struct sim_process *process);

@@ -71,7 +71,7 @@ static void a_run_that_may_not_send_looks_up_and_sends_nothing(void **state)
 		sim_run = rate_only ? shipopt_bulk_rate : shipopt_bulk_buy;
 		int item = case_one(&process, rate_only ? 1 : 99, 0, NULL);
 		assert_int_equal(item, !rate_only ? SHIPOPT_ECONFLICT : is_bought ? SHIPOPT_ALREADY : SHIPOPT_EINDOUBT);
-		assert_int_equal(case_row("o-0")->state, is_bought ? LEDGER_BOUGHT : LEDGER_IN_DOUBT);
+		assert_int_equal(case_row("o-0")->state, is_bought ? LEDGER_STATE_BOUGHT : LEDGER_STATE_IN_DOUBT);
 		assert_int_equal(sim_world.calls[WORLD_BUY], 1);
 		case_finish(&process);
 	}
@@ -136,11 +136,11 @@ static void commits_of_unknown_outcome_are_looked_at_again_a_few_times(void **st
 		enum database_fault fault;
 		int item;
 	} cases[] = {
-		{LEDGER_CLAIM, DATABASE_DOUBT, SHIPOPT_EDATABASE},
-		{LEDGER_CLAIM, DATABASE_DOUBT_UNDONE, SHIPOPT_EDATABASE},
-		{LEDGER_BUY, DATABASE_DOUBT_UNDONE, SHIPOPT_EINDOUBT},
-		{LEDGER_BOUGHT_, DATABASE_DOUBT_UNDONE, SHIPOPT_EINDOUBT},
-		{LEDGER_BOUGHT_, DATABASE_FAILS, SHIPOPT_EINDOUBT},
+		{LEDGER_OP_CLAIM, DATABASE_DOUBT, SHIPOPT_EDATABASE},
+		{LEDGER_OP_CLAIM, DATABASE_DOUBT_UNDONE, SHIPOPT_EDATABASE},
+		{LEDGER_OP_BUY, DATABASE_DOUBT_UNDONE, SHIPOPT_EINDOUBT},
+		{LEDGER_OP_BOUGHT, DATABASE_DOUBT_UNDONE, SHIPOPT_EINDOUBT},
+		{LEDGER_OP_BOUGHT, DATABASE_FAILS, SHIPOPT_EINDOUBT},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct sim_process process;

@@ -137,7 +137,7 @@ static void the_environment_sets_and_is_named_when_it_is_wrong(void **state)
 
 static void what_may_hold_a_credential_is_a_secret(void **state)
 {
-	static const char *const names[] = {"api_key", "proxy", "conninfo", "listen_conninfo"};
+	static const char *const names[] = {"api_key", "proxy", "conninfo", "listen_conninfo", "url"};
 	size_t found = 0;
 	for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
 		for (size_t i = 0; i < tables[t]->count; i++)
