@@ -6,12 +6,12 @@
 
 #include "config/tables.h"
 
-/* The settings of a source, read once when it is made; nothing keeps a reference to the object. */
+/* The settings of a source. They are read when the source is made; nothing keeps the object. */
 struct shipopt_source_config {
 	struct settings settings;
 };
 
-/* The setting's value, or its default without an object. */
+/* Returns a setting, or its default if `config` is NULL. */
 int64_t source_config_number(const shipopt_source_config *config, enum source_setting index);
 
 #endif

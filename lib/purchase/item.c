@@ -45,7 +45,7 @@ const shipopt_error *shipopt_item_error(const shipopt_item *item)
 
 const char *shipopt_item_input(const shipopt_item *item)
 {
-	return item && item->order ? item->order->input : NULL;
+	return item && item->order && item->status < 0 ? item->order->input : NULL;
 }
 
 int64_t shipopt_item_attempts(const shipopt_item *item)
