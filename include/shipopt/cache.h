@@ -3,6 +3,7 @@
 #define SHIPOPT_CACHE_H
 
 #include <shipopt/queue.h>
+#include <shipopt/settings.h>
 
 SHIPOPT_BEGIN_DECLS
 
@@ -93,20 +94,10 @@ typedef int64_t (*shipopt_cache_clock_fn)(void *userdata);
  */
 SHIPOPT_API int shipopt_cache_config_new(shipopt_cache_config **ret_config);
 SHIPOPT_API void shipopt_cache_config_free(shipopt_cache_config *config);
-SHIPOPT_API int shipopt_cache_config_set(shipopt_cache_config *config, const char *name, const char *value);
+SHIPOPT_API int shipopt_cache_config_set(shipopt_cache_config *config, const char *name, const char *text);
+SHIPOPT_API int shipopt_cache_config_set_int(shipopt_cache_config *config, const char *name, int64_t number);
 SHIPOPT_API int shipopt_cache_config_from_env(shipopt_cache_config *config);
 SHIPOPT_API const shipopt_error *shipopt_cache_config_error(const shipopt_cache_config *config);
-SHIPOPT_API int shipopt_cache_config_set_policy(shipopt_cache_config *config, const char *policy);
-SHIPOPT_API int shipopt_cache_config_set_entries_max(shipopt_cache_config *config, int64_t entries);
-SHIPOPT_API int shipopt_cache_config_set_bytes_max(shipopt_cache_config *config, int64_t bytes);
-SHIPOPT_API int shipopt_cache_config_set_value_max_bytes(shipopt_cache_config *config, int64_t bytes);
-SHIPOPT_API int shipopt_cache_config_set_ttl_ms(shipopt_cache_config *config, int64_t ttl_ms);
-SHIPOPT_API int shipopt_cache_config_set_soft_ttl_ms(shipopt_cache_config *config, int64_t ttl_ms);
-SHIPOPT_API int shipopt_cache_config_set_access_ttl_ms(shipopt_cache_config *config, int64_t ttl_ms);
-SHIPOPT_API int shipopt_cache_config_set_negative_ttl_ms(shipopt_cache_config *config, int64_t ttl_ms);
-SHIPOPT_API int shipopt_cache_config_set_jitter_percent(shipopt_cache_config *config, int64_t percent);
-SHIPOPT_API int shipopt_cache_config_set_error_backoff_ms(shipopt_cache_config *config, int64_t backoff_ms);
-SHIPOPT_API int shipopt_cache_config_set_load_timeout_ms(shipopt_cache_config *config, int64_t timeout_ms);
 /* A prefix whose entries shipopt_cache_remove_prefix() can kill at once, as "rate:"; 1 to 1,024 bytes, at most 64 of them.
  * SHIPOPT_ETOOLARGE. */
 SHIPOPT_API int shipopt_cache_config_add_prefix(shipopt_cache_config *config, const char *prefix);
@@ -131,9 +122,6 @@ SHIPOPT_API int shipopt_cache_config_set_clock(shipopt_cache_config *config, shi
  * start the reactor's thread: SHIPOPT_ESHUTDOWN, SHIPOPT_EIO.
  */
 SHIPOPT_API int shipopt_cache_config_set_runtime(shipopt_cache_config *config, shipopt_runtime *runtime);
-/* Where completions of shipopt_cache_sweep_pattern() go: SHIPOPT_DELIVERY_…; a queue for SHIPOPT_DELIVERY_QUEUE (a reference is kept by
- * the handle). */
-SHIPOPT_API int shipopt_cache_config_set_delivery(shipopt_cache_config *config, int delivery);
 SHIPOPT_API int shipopt_cache_config_set_queue(shipopt_cache_config *config, shipopt_queue *queue);
 
 /* Makes a cache; `config` is copied and may be NULL. SHIPOPT_EINVAL names the setting that is wrong. */

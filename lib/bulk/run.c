@@ -71,7 +71,7 @@ static bool run_reserve_slots(shipopt_run *run, struct run_item *item)
 {
 	shipopt_queue *queue = run->op.delivery.queue;
 	bool asks = item->item.order->status == 0 && (run->kind == RUN_CALL || run->rules.choose);
-	if (run->op.delivery.mode != SHIPOPT_DELIVERY_QUEUE)
+	if (run->op.delivery.mode != DELIVERY_QUEUE)
 		return true;
 	if (run->state == RUN_CANCELED && run->is_closing)
 		queue_reserve_beyond(queue);
@@ -345,7 +345,7 @@ static void run_take_source(shipopt_run *run, const struct run_request *request)
 /* Whether anybody can learn why a run is refused. */
 static bool run_has_reader(const shipopt_bulk *bulk, const struct run_request *request, shipopt_run **ret_run)
 {
-	return request->done || ret_run || bulk->delivery.mode == SHIPOPT_DELIVERY_QUEUE;
+	return request->done || ret_run || bulk->delivery.mode == DELIVERY_QUEUE;
 }
 
 static int run_make(shipopt_bulk *bulk, const struct run_request *request, shipopt_run **ret_run)

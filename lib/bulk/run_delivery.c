@@ -8,12 +8,12 @@ static void run_delivery_send(shipopt_run *run);
 
 static bool run_delivery_is_queued(const shipopt_run *run)
 {
-	return run->op.delivery.mode == SHIPOPT_DELIVERY_QUEUE;
+	return run->op.delivery.mode == DELIVERY_QUEUE;
 }
 
 static bool run_delivery_uses_worker(const shipopt_run *run)
 {
-	return run->op.delivery.mode == SHIPOPT_DELIVERY_SCHEDULER;
+	return run->op.delivery.mode == DELIVERY_SCHEDULER;
 }
 
 static void run_delivery_call_item(struct run_item *item)

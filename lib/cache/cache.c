@@ -51,11 +51,11 @@ static int cache_take_settings(shipopt_cache *cache, const struct shipopt_cache_
 	shipopt_error **ret_error)
 {
 	const struct settings *settings = &config->settings;
+	int r = delivery_check(&config->delivery, settings, CACHE_DELIVER_INLINE, ret_error);
+	if (r < 0)
+		return r;
 	const char *policy = settings_text(settings, CACHE_POLICY);
 	cache->policy = text_equal(policy, policy_lru.name) ? &policy_lru : &policy_s3fifo;
-	if (!text_equal(policy, cache->policy->name))
-		return error_set(ret_error, SHIPOPT_EINVAL, "cache setting policy: \"%.32s\" is not s3fifo or lru",
-			policy);
 	int64_t entries = settings_number(settings, CACHE_ENTRIES_MAX);
 	cache->entries_max = entries ? (size_t)entries : SIZE_MAX;
 	cache->bytes_max = (size_t)settings_number(settings, CACHE_BYTES_MAX);
@@ -83,10 +83,12 @@ static int cache_take_settings(shipopt_cache *cache, const struct shipopt_cache_
 static int cache_build_keeper(shipopt_cache *cache, const struct shipopt_cache_config *config,
 	shipopt_error **ret_error)
 {
-	int r = delivery_check(&config->delivery, "cache", ret_error);
-	if (r < 0 || !config->runtime)
-		return r;
-	r = keeper_new(cache, config->runtime, &config->delivery, &cache->keeper);
+	if (!config->runtime)
+		return 0;
+	struct delivery delivery;
+	delivery_copy(&delivery, &config->delivery, &config->settings, CACHE_DELIVER_INLINE);
+	int r = keeper_new(cache, config->runtime, &delivery, &cache->keeper);
+	queue_unref(delivery.queue);
 	return r < 0 ? error_set(ret_error, r, "cache: the runtime cannot be used: %s", shipopt_error_description(r))
 		     : 0;
 }

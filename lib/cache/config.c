@@ -38,17 +38,6 @@ void shipopt_cache_config_free(shipopt_cache_config *config)
 }
 
 SETTINGS_PUBLIC(cache)
-SETTING_PUBLIC_TEXT(cache, policy, CACHE_POLICY)
-SETTING_PUBLIC_NUMBER(cache, entries_max, CACHE_ENTRIES_MAX)
-SETTING_PUBLIC_NUMBER(cache, bytes_max, CACHE_BYTES_MAX)
-SETTING_PUBLIC_NUMBER(cache, value_max_bytes, CACHE_VALUE_MAX_BYTES)
-SETTING_PUBLIC_NUMBER(cache, ttl_ms, CACHE_TTL_MS)
-SETTING_PUBLIC_NUMBER(cache, soft_ttl_ms, CACHE_SOFT_TTL_MS)
-SETTING_PUBLIC_NUMBER(cache, access_ttl_ms, CACHE_ACCESS_TTL_MS)
-SETTING_PUBLIC_NUMBER(cache, negative_ttl_ms, CACHE_NEGATIVE_TTL_MS)
-SETTING_PUBLIC_NUMBER(cache, jitter_percent, CACHE_JITTER_PERCENT)
-SETTING_PUBLIC_NUMBER(cache, error_backoff_ms, CACHE_ERROR_BACKOFF_MS)
-SETTING_PUBLIC_NUMBER(cache, load_timeout_ms, CACHE_LOAD_TIMEOUT_MS)
 
 int shipopt_cache_config_add_prefix(shipopt_cache_config *config, const char *prefix)
 {

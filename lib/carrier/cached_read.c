@@ -39,7 +39,7 @@ static void read_answer(struct call_op *self)
 	struct cached_read *read = &self->read;
 	exchange_take_answer(&self->exchange, shipopt_value_data(read->value), shipopt_value_length(read->value));
 	shipopt_value_unref(TAKE(read->value));
-	bool is_inline = self->op.delivery.mode == SHIPOPT_DELIVERY_INLINE;
+	bool is_inline = self->op.delivery.mode == DELIVERY_INLINE;
 	if (self->exchange.status == SHIPOPT_EPROTOCOL) {
 		/* The host has put something else there: it is as if there were nothing. */
 		exchange_drop_answer(&self->exchange, 0);
@@ -78,7 +78,7 @@ static void read_on_reactor(struct task *task)
 static void read_from_call(struct call_op *self)
 {
 	struct cached_read *read = &self->read;
-	bool is_inline = self->op.delivery.mode == SHIPOPT_DELIVERY_INLINE;
+	bool is_inline = self->op.delivery.mode == DELIVERY_INLINE;
 	read->stored_task.run = is_inline ? read_on_reactor : read_on_worker;
 	if (is_inline)
 		reactor_post(self->carrier->reactor, &read->stored_task);

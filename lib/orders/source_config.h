@@ -11,6 +11,8 @@ struct shipopt_source_config {
 	struct settings settings;
 };
 
+/* Returns the first error of a configuration; 0 if `config` is NULL. */
+int source_config_check(const shipopt_source_config *config, shipopt_error **ret_error);
 /* Returns a setting, or its default if `config` is NULL. */
 int64_t source_config_number(const shipopt_source_config *config, enum source_setting index);
 

@@ -10,7 +10,7 @@
 
 static bool outlet_is_queued(const shipopt_listener *listener)
 {
-	return listener->pool->delivery.mode == SHIPOPT_DELIVERY_QUEUE;
+	return listener->pool->delivery.mode == DELIVERY_QUEUE;
 }
 
 /* ---- what waits; with the lock held ---------------------------------------------------------------------------- */
@@ -123,7 +123,7 @@ static void outlet_deliver(struct task *task);
 /* When the runtime is closed there is no thread of it: what is told then is told here, as runtime_submit_task() does. */
 static void outlet_submit(shipopt_listener *listener)
 {
-	if (listener->pool->delivery.mode == SHIPOPT_DELIVERY_INLINE) {
+	if (listener->pool->delivery.mode == DELIVERY_INLINE) {
 		if (!reactor_post_threaded(listener->pool->reactor, &listener->deliver_task))
 			outlet_deliver(&listener->deliver_task);
 	} else {

@@ -131,12 +131,11 @@ static void transaction_pause_fire(struct timer *timer)
 		transaction_abandon_held(transaction);
 		return;
 	}
-	if (op->delivery.mode == SHIPOPT_DELIVERY_QUEUE && !transaction->has_slot &&
-		queue_reserve(op->delivery.queue) < 0) {
+	if (op->delivery.mode == DELIVERY_QUEUE && !transaction->has_slot && queue_reserve(op->delivery.queue) < 0) {
 		transaction_start_pause(transaction); /* nothing is dropped: it is asked when the host has made room */
 		return;
 	}
-	transaction->has_slot = op->delivery.mode == SHIPOPT_DELIVERY_QUEUE;
+	transaction->has_slot = op->delivery.mode == DELIVERY_QUEUE;
 	command_resume(&transaction->command);
 }
 

@@ -53,7 +53,7 @@ static void ask_entry_finish(struct queue_entry *entry)
 void ask_host(shipopt_op *op, struct reactor *reactor, bool has_slot, shipopt_request_fn function, void *userdata,
 	shipopt_request *request)
 {
-	bool is_queued = op->delivery.mode == SHIPOPT_DELIVERY_QUEUE;
+	bool is_queued = op->delivery.mode == DELIVERY_QUEUE;
 	int r = is_queued && !has_slot ? queue_reserve(op->delivery.queue) : 0;
 	struct ask *ask = r < 0 ? NULL : mem_alloc_zero(sizeof(*ask));
 	if (!ask) {
@@ -71,7 +71,7 @@ void ask_host(shipopt_op *op, struct reactor *reactor, bool has_slot, shipopt_re
 		ask->entry.event =
 			(shipopt_event){.op = op, .kind = SHIPOPT_EVENT_REQUEST, .value = (uint64_t)(uintptr_t)request};
 		queue_push(op->delivery.queue, &ask->entry);
-	} else if (op->delivery.mode == SHIPOPT_DELIVERY_INLINE) {
+	} else if (op->delivery.mode == DELIVERY_INLINE) {
 		reactor_post(reactor, &ask->task);
 	} else {
 		runtime_submit_task(op->runtime, &ask->task);

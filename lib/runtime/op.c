@@ -38,7 +38,7 @@ static void op_free(shipopt_op *op)
 
 static bool op_uses_queue(const shipopt_op *op)
 {
-	return op->delivery.mode == SHIPOPT_DELIVERY_QUEUE;
+	return op->delivery.mode == DELIVERY_QUEUE;
 }
 
 shipopt_op *shipopt_op_ref(shipopt_op *op)
@@ -109,7 +109,7 @@ static void op_push(shipopt_op *op, shipopt_runtime *runtime)
 
 static void op_deliver(shipopt_op *op)
 {
-	if (op->delivery.mode == SHIPOPT_DELIVERY_INLINE) {
+	if (op->delivery.mode == DELIVERY_INLINE) {
 		op_deliver_here(op);
 		return;
 	}
@@ -131,7 +131,7 @@ void op_complete(shipopt_op *op, int status, shipopt_error *error)
 	if (before & OP_CANCELING) {
 		bool is_here = canceling.op == op;
 		canceling.completed = canceling.completed || is_here;
-		if (is_here || op->delivery.mode != SHIPOPT_DELIVERY_INLINE)
+		if (is_here || op->delivery.mode != DELIVERY_INLINE)
 			return; /* whoever cancels delivers when that is over */
 		while (atomic_load(&op->state) & OP_CANCELING)
 			sched_yield();
@@ -145,11 +145,11 @@ int op_new(const struct op_class *class, shipopt_runtime *runtime, const struct 
 	shipopt_done_fn done, void *userdata, shipopt_op **ret_caller, shipopt_op **ret_op)
 {
 	ASSERT(class->size >= sizeof(shipopt_op));
-	bool has_queue = delivery->mode == SHIPOPT_DELIVERY_QUEUE;
+	bool has_queue = delivery->mode == DELIVERY_QUEUE;
 	int r = runtime_admit(runtime);
 	if (r < 0)
 		return r;
-	r = delivery->mode == SHIPOPT_DELIVERY_INLINE ? 0 : runtime_start_workers(runtime);
+	r = delivery->mode == DELIVERY_INLINE ? 0 : runtime_start_workers(runtime);
 	if (r == 0 && has_queue)
 		r = queue_reserve(delivery->queue);
 	shipopt_op *op = r == 0 ? mem_alloc_zero(class->size) : NULL;
@@ -216,7 +216,7 @@ int shipopt_op_cancel(shipopt_op *op)
 		canceling = outer;
 	}
 	state = atomic_fetch_and(&op->state, ~OP_CANCELING);
-	if (completed || ((state & OP_COMPLETED) && op->delivery.mode != SHIPOPT_DELIVERY_INLINE))
+	if (completed || ((state & OP_COMPLETED) && op->delivery.mode != DELIVERY_INLINE))
 		op_deliver(op);
 	return 0;
 }

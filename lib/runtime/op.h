@@ -25,9 +25,11 @@
  * delivery op_complete() waits for a cancel that is under way on another thread: no lock that `cancel` takes may
  * be held then (as `done` may not run under a lock anyway).
  */
+enum delivery_mode { DELIVERY_SCHEDULER = 0, DELIVERY_INLINE = 1, DELIVERY_QUEUE = 2 };
+
 struct delivery {
-	int mode;             /* SHIPOPT_DELIVERY_… */
-	shipopt_queue *queue; /* for SHIPOPT_DELIVERY_QUEUE */
+	int mode;             /* enum delivery_mode */
+	shipopt_queue *queue; /* for DELIVERY_QUEUE */
 };
 
 struct op_class {

@@ -105,7 +105,7 @@ static void assert_looks(shipopt_cache *cache, const char *key, int expected)
 static void a_pattern_kills_at_once_and_is_swept_without_any_call(void **state)
 {
 	shipopt_cache_config *config = runtime_config();
-	shipopt_cache_config_set_ttl_ms(config, 0);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 0);
 	shipopt_cache_config_set_listener(config, count_cause, NULL);
 	memset(causes, 0, sizeof(causes));
 	shipopt_cache *cache = test_cache(config);
@@ -242,7 +242,7 @@ static void a_cache_freed_while_a_pattern_is_swept_ends_after_it(void **state)
 static void an_idle_cache_gives_everything_back_and_then_sleeps(void **state)
 {
 	shipopt_cache_config *config = runtime_config();
-	shipopt_cache_config_set_ttl_ms(config, 5000);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 5000);
 	shipopt_cache *cache = test_cache(config);
 	int64_t began = clock_now_us();
 	fill(cache, "k", 3000);
@@ -259,7 +259,7 @@ static void an_idle_cache_gives_everything_back_and_then_sleeps(void **state)
 static void without_anything_timed_there_is_no_wake_up(void **state)
 {
 	shipopt_cache_config *config = runtime_config();
-	shipopt_cache_config_set_ttl_ms(config, 0);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 0);
 	shipopt_cache *cache = test_cache(config);
 	assert_true(turn_until_idle() <= 1);
 	int64_t began = clock_now_us();
@@ -356,7 +356,7 @@ static int ask(shipopt_cache *cache, struct refresher *refresher, const shipopt_
 static void a_stale_value_is_handed_to_all_and_refreshed_in_the_background(void **state)
 {
 	shipopt_cache_config *config = runtime_config();
-	shipopt_cache_config_set_soft_ttl_ms(config, 100);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_SOFT_TTL_MS, 100);
 	shipopt_cache *cache = test_cache(config);
 	struct refresher refresher = {.value = "new"};
 	put(cache, "k", "old");
@@ -396,7 +396,7 @@ static void a_stale_value_is_handed_to_all_and_refreshed_in_the_background(void 
 static void a_stale_value_is_handed_out_while_its_refresh_is_asked_for(void **state)
 {
 	shipopt_cache_config *config = runtime_config();
-	shipopt_cache_config_set_soft_ttl_ms(config, 100);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_SOFT_TTL_MS, 100);
 	shipopt_cache *cache = test_cache(config);
 	shipopt_queue *queue;
 	assert_int_equal(shipopt_queue_new(runtime, 4, &queue), 0);
@@ -422,7 +422,7 @@ static void a_stale_value_is_handed_out_while_its_refresh_is_asked_for(void **st
 static void a_cache_outlives_the_close_of_its_runtime(void **state)
 {
 	shipopt_cache_config *config = runtime_config();
-	shipopt_cache_config_set_soft_ttl_ms(config, 100);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_SOFT_TTL_MS, 100);
 	shipopt_cache *cache = test_cache(config);
 	fill(cache, "k", 100);
 	assert_int_equal(shipopt_runtime_close(runtime, -1), 0);
@@ -474,10 +474,10 @@ static void runtime_and_cache_may_end_in_any_order(void **state)
 	for (int round = 0; round < 40; round++) {
 		shipopt_runtime *own;
 		shipopt_cache_config *config;
-		assert_int_equal(shipopt_runtime_new(NULL, &own), 0);
+		assert_int_equal(shipopt_runtime_new(NULL, &own, NULL), 0);
 		assert_int_equal(shipopt_cache_config_new(&config), 0);
 		shipopt_cache_config_set_runtime(config, own);
-		shipopt_cache_config_set_ttl_ms(config, 1);
+		shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 1);
 		shipopt_cache *cache = test_cache(config);
 		fill(cache, "k", 200);
 		if (round % 3 == 0)
@@ -518,7 +518,7 @@ static void deadlines_pass_on_real_threads_too(void **state)
 	shipopt_value *value;
 	shipopt_load *token;
 	assert_int_equal(sem_init(&deadline_passed, 0, 0), 0);
-	assert_int_equal(shipopt_runtime_new(NULL, &own), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &own, NULL), 0);
 	assert_int_equal(shipopt_cache_config_new(&config), 0);
 	shipopt_cache_config_set_runtime(config, own);
 	shipopt_cache *cache = test_cache(config);
@@ -544,8 +544,8 @@ static void held_bytes_count_against_the_bound_if_asked_for(void **state)
 {
 	for (int counts = 0; counts < 2; counts++) {
 		shipopt_cache_config *config = runtime_config();
-		shipopt_cache_config_set_bytes_max(config, 65536);
-		shipopt_cache_config_set_entries_max(config, 0);
+		shipopt_cache_config_set_int(config, SHIPOPT_CACHE_BYTES_MAX, 65536);
+		shipopt_cache_config_set_int(config, SHIPOPT_CACHE_ENTRIES_MAX, 0);
 		assert_int_equal(shipopt_cache_config_set(config, "count_held", counts ? "1" : "0"), 0);
 		shipopt_cache *cache = test_cache(config);
 		static char value[1000];
@@ -588,7 +588,7 @@ static int scenario(void)
 	if (r < 0)
 		return r;
 	shipopt_cache_config_set_runtime(config, runtime);
-	shipopt_cache_config_set_soft_ttl_ms(config, 100);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_SOFT_TTL_MS, 100);
 	r = shipopt_cache_new(config, &cache, NULL);
 	shipopt_cache_config_free(config);
 	r = r < 0 ? r : put(cache, "k", "old");

@@ -166,7 +166,7 @@ static void warming_loads_what_is_absent_with_times_of_its_own(void **state)
 	pass_ms(3600000);
 	assert_int_equal(peek(cache, "rate:1"), SHIPOPT_CACHE_ABSENT);
 	assert_int_equal(get(cache, "states", "states"), SHIPOPT_CACHE_FOUND);
-	assert_int_equal(shipopt_runtime_new(NULL, &runtime), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &runtime, NULL), 0);
 	char names[500][16];
 	const void *many[500];
 	size_t many_lengths[500];
@@ -220,7 +220,7 @@ static void loads_are_asked_as_events_of_a_queue(void **state)
 {
 	shipopt_runtime *runtime;
 	shipopt_queue *queue;
-	assert_int_equal(shipopt_runtime_new(NULL, &runtime), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &runtime, NULL), 0);
 	assert_int_equal(shipopt_queue_new(runtime, 2, &queue), 0);
 	shipopt_cache *cache = test_cache(test_config());
 	static const char *const keys[] = {"value", "none", "fails"};
@@ -279,7 +279,7 @@ static void write_whole(const char *bytes, size_t length)
 static shipopt_cache *filled(void)
 {
 	shipopt_cache_config *config = test_config();
-	shipopt_cache_config_set_ttl_ms(config, 0);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 0);
 	shipopt_cache *cache = test_cache(config);
 	shipopt_cache_options *options;
 	shipopt_cache_options_new(&options);

@@ -27,7 +27,7 @@ static void count_done(void *userdata, shipopt_op *op)
 
 static int try_start(struct fixture *fixture, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
-	struct delivery delivery = {.mode = SHIPOPT_DELIVERY_QUEUE, .queue = fixture->queue};
+	struct delivery delivery = {.mode = DELIVERY_QUEUE, .queue = fixture->queue};
 	shipopt_op *caller = NULL;
 	return op_new(&plain_class, fixture->runtime, &delivery, done, userdata, &caller, ret_op);
 }
@@ -59,7 +59,7 @@ static int begin(void **state)
 	static struct fixture fixture;
 	assert_int_equal(mem_live_count(), 0);
 	atomic_store(&done_count, 0);
-	assert_int_equal(shipopt_runtime_new(NULL, &fixture.runtime), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &fixture.runtime, NULL), 0);
 	assert_int_equal(shipopt_queue_new(fixture.runtime, 4, &fixture.queue), 0);
 	*state = &fixture;
 	return 0;

@@ -54,9 +54,9 @@ static shipopt_runtime *runtime_with(int64_t workers, int64_t side_threads)
 	shipopt_runtime_config *config;
 	shipopt_runtime *runtime;
 	assert_int_equal(shipopt_runtime_config_new(&config), 0);
-	assert_int_equal(shipopt_runtime_config_set_workers(config, workers), 0);
-	assert_int_equal(shipopt_runtime_config_set_side_threads(config, side_threads), 0);
-	assert_int_equal(shipopt_runtime_new(config, &runtime), 0);
+	assert_int_equal(shipopt_runtime_config_set_int(config, SHIPOPT_RUNTIME_WORKERS, workers), 0);
+	assert_int_equal(shipopt_runtime_config_set_int(config, SHIPOPT_RUNTIME_SIDE_THREADS, side_threads), 0);
+	assert_int_equal(shipopt_runtime_new(config, &runtime, NULL), 0);
 	shipopt_runtime_config_free(config);
 	return runtime;
 }
@@ -153,7 +153,7 @@ static void done_passes(void *userdata, shipopt_op *op)
 static void the_close_cancels_what_does_not_finish_in_time(void **state)
 {
 	static const struct op_class class = {.size = sizeof(struct canceled_op)};
-	static const int modes[] = {SHIPOPT_DELIVERY_SCHEDULER, SHIPOPT_DELIVERY_INLINE};
+	static const int modes[] = {DELIVERY_SCHEDULER, DELIVERY_INLINE};
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
 		shipopt_runtime *runtime = runtime_with(2, 1);
 		struct delivery delivery = {.mode = modes[i]};
@@ -290,7 +290,7 @@ static void an_operation_keeps_its_runtime_alive(void **state)
 {
 	static const struct op_class class = {.size = sizeof(shipopt_op)};
 	shipopt_runtime *runtime = runtime_with(1, 1);
-	struct delivery delivery = {.mode = SHIPOPT_DELIVERY_SCHEDULER};
+	struct delivery delivery = {.mode = DELIVERY_SCHEDULER};
 	shipopt_op *caller = NULL, *op;
 	gate_reset();
 	assert_int_equal(op_new(&class, runtime, &delivery, done_passes, NULL, &caller, &op), 0);
@@ -325,7 +325,7 @@ static int child_checks(shipopt_runtime *runtime, shipopt_op *op, shipopt_queue 
 	return 0; /* ThreadSanitizer forbids new threads in a child of a threaded process */
 #endif
 	shipopt_runtime *own; /* a new one works */
-	if (shipopt_runtime_new(NULL, &own) < 0)
+	if (shipopt_runtime_new(NULL, &own, NULL) < 0)
 		return 6;
 	gate_reset();
 	if (shipopt_runtime_submit(own, gate_pass, NULL) < 0)
@@ -338,7 +338,7 @@ static void a_forked_child_is_told_so(void **state)
 {
 	static const struct op_class class = {.size = sizeof(shipopt_op)};
 	shipopt_runtime *runtime = runtime_with(2, 2);
-	struct delivery delivery = {.mode = SHIPOPT_DELIVERY_SCHEDULER};
+	struct delivery delivery = {.mode = DELIVERY_SCHEDULER};
 	shipopt_op *caller = NULL, *op;
 	shipopt_queue *queue;
 	int status;
@@ -409,7 +409,7 @@ static void a_host_executor_replaces_the_workers(void **state)
 	gate_reset();
 	assert_int_equal(shipopt_runtime_config_new(&config), 0);
 	assert_int_equal(shipopt_runtime_config_set_executor(config, host_submit, NULL), 0);
-	assert_int_equal(shipopt_runtime_new(config, &runtime), 0);
+	assert_int_equal(shipopt_runtime_new(config, &runtime, NULL), 0);
 	shipopt_runtime_config_free(config);
 	void *nothing[3] = {NULL};
 	assert_int_equal(shipopt_runtime_submit_batch(runtime, check_library_thread, nothing, 3), 0);
@@ -470,9 +470,9 @@ static void the_log_gets_whole_lines_of_its_level(void **state)
 	assert_int_equal(shipopt_runtime_config_new(&config), 0);
 	assert_int_equal(shipopt_runtime_config_set_log(config, take_log, NULL), 0);
 	assert_int_equal(shipopt_runtime_config_set(config, "log_level", "2"), 0);
-	assert_int_equal(shipopt_runtime_config_set_log_level(config, 5), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_runtime_config_set_int(config, SHIPOPT_RUNTIME_LOG_LEVEL, 5), SHIPOPT_EINVAL);
 	assert_non_null(shipopt_runtime_config_error(config));
-	assert_int_equal(shipopt_runtime_new(config, &runtime), 0);
+	assert_int_equal(shipopt_runtime_new(config, &runtime, NULL), 0);
 	shipopt_runtime_config_free(config);
 	runtime_log(runtime, SHIPOPT_LOG_INFO, "not %s", "wanted");
 	assert_int_equal(log_calls, 0);
@@ -567,7 +567,7 @@ static int use_everything(void)
 	shipopt_runtime *runtime;
 	shipopt_queue *queue;
 	struct reactor *reactor;
-	int r = shipopt_runtime_new(NULL, &runtime);
+	int r = shipopt_runtime_new(NULL, &runtime, NULL);
 	if (r < 0)
 		return r;
 	r = runtime_reactor(runtime, &reactor);
