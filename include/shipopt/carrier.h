@@ -91,6 +91,7 @@ typedef struct shipopt_carrier_config shipopt_carrier_config;
  *   proxy                [scheme://][user:password@]host[:port] with http (the default), https, socks4, socks4a, socks5 or
  *                        socks5h; "@", "/", "?", "#" and "%" of user and password percent-encoded; default none; the
  *                        environment is not read; secret
+ *   trace                1: log the headers of each request and answer at SHIPOPT_LOG_DEBUG, for debugging; default 0
  *
  * A secret appears in no message, log line, result or store, also if a server or proxy repeats it: the library searches every
  * answer for the key and the proxy's password, literal, escaped as in JSON and URLs, or encoded as in "Authorization: Basic", and

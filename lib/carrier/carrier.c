@@ -182,6 +182,8 @@ static int carrier_make_reactor_parts(shipopt_carrier *carrier, shipopt_error **
 		.proxy = settings_text(&carrier->settings, CARRIER_PROXY),
 		.connect_timeout_ms = settings_number(&carrier->settings, CARRIER_CONNECT_TIMEOUT_MS),
 		.connections_max = (size_t)settings_number(&carrier->settings, CARRIER_CONCURRENCY_MAX),
+		.trace = settings_number(&carrier->settings, CARRIER_TRACE) ? carrier_log_trace : NULL,
+		.trace_userdata = carrier,
 	};
 	carrier_fill_lane_options(&carrier->settings, &lane_options);
 	int r = random_bytes(&seed, sizeof(seed));

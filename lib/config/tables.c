@@ -64,6 +64,7 @@ static const struct setting carrier_table[] = {
 		"URL of an HTTP or SOCKS proxy; proxy variables of the environment are not read"),
 	BOOLEAN("deliver_inline", 0,
 		"call back on the event loop; only for callbacks that are short and never block, and not with a queue"),
+	BOOLEAN("trace", 0, "log the headers of each request and answer at level debug, without credentials"),
 };
 TABLE("carrier", carrier_table, CARRIER_SETTING_COUNT)
 carrier_settings = {"carrier", carrier_table, ARRAY_SIZE(carrier_table)};

@@ -108,7 +108,7 @@ static void a_store_delivers_to_its_queue(void **state)
 	shipopt_store *store = NULL;
 	folder_make(folder, sizeof(folder));
 	snprintf(url, sizeof(url), "sqlite:%s/ship.db", folder);
-	assert_int_equal(shipopt_runtime_new(NULL, &runtime), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &runtime, NULL), 0);
 	assert_int_equal(shipopt_queue_new(runtime, 4, &queue), 0);
 	assert_int_equal(shipopt_store_config_new(&config), 0);
 	assert_int_equal(shipopt_store_config_set_queue(config, queue), 0);
@@ -131,7 +131,7 @@ static void a_cache_delivers_its_sweeps_to_its_queue(void **state)
 	shipopt_queue *queue = NULL;
 	shipopt_cache_config *config = NULL;
 	shipopt_cache *cache = NULL;
-	assert_int_equal(shipopt_runtime_new(NULL, &runtime), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &runtime, NULL), 0);
 	assert_int_equal(shipopt_queue_new(runtime, 4, &queue), 0);
 	assert_int_equal(shipopt_cache_config_new(&config), 0);
 	assert_int_equal(shipopt_cache_config_set_runtime(config, runtime), 0);
