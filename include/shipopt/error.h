@@ -131,13 +131,14 @@ SHIPOPT_API int64_t shipopt_error_retry_after_ms(const shipopt_error *error);
 SHIPOPT_API const char *shipopt_error_sqlstate(const shipopt_error *error);
 
 /*
- * The fields that the carrier or a check of the library refused, at most 64. `index` counts from 0. Name and suggestion
- * may be NULL. An index out of range gives NULL.
+ * The fields that the carrier or a check of the library refused, at most 64. `index` counts from 0. Name, suggestion
+ * and code may be NULL. An index out of range gives NULL. The code since 0.2.
  */
 SHIPOPT_API size_t shipopt_error_field_count(const shipopt_error *error);
 SHIPOPT_API const char *shipopt_error_field_name(const shipopt_error *error, size_t index);
 SHIPOPT_API const char *shipopt_error_field_message(const shipopt_error *error, size_t index);
 SHIPOPT_API const char *shipopt_error_field_suggestion(const shipopt_error *error, size_t index);
+SHIPOPT_API const char *shipopt_error_field_code(const shipopt_error *error, size_t index);
 
 /* Takes and drops a reference. `ref` returns its argument. Any thread. */
 SHIPOPT_API shipopt_error *shipopt_error_ref(const shipopt_error *error);

@@ -40,7 +40,7 @@
 #endif
 
 struct error_field {
-	const char *name, *message, *suggestion; /* each may be NULL; copied */
+	const char *name, *message, *suggestion, *code; /* each may be NULL; copied */
 };
 
 /* The content of an error. Texts are copied; NULL means absent. */

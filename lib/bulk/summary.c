@@ -20,7 +20,7 @@ void summary_done(struct summary *summary)
 	pthread_mutex_destroy(&summary->lock);
 }
 
-/* Values below 16 have a bucket each; above, the four bits behind the leading one choose among 16 per power of two. */
+/* Values below 16 have a bucket each. Above, the four bits after the leading one choose one of 16 for each power of two. */
 static size_t summary_bucket_of(int64_t value)
 {
 	uint64_t v = value < 0 ? 0 : (uint64_t)value;
@@ -54,7 +54,6 @@ static int64_t summary_percentile(const struct summary *summary, unsigned per_mi
 
 static bool summary_is_line_of(const struct summary_money *line, const char *carrier, const char *currency)
 {
-	/* As far as they are kept. */
 	return strncmp(line->carrier, carrier, sizeof(line->carrier) - 1) == 0 &&
 		strncmp(line->currency, currency, sizeof(line->currency) - 1) == 0;
 }
@@ -166,7 +165,7 @@ int summary_spend(struct summary *summary, size_t index, const char **ret_carrie
 	int r = SHIPOPT_ENOTFOUND;
 	pthread_mutex_lock(&summary->lock);
 	if (index < summary->money_count) {
-		/* Lines never move or change their names: the texts stay valid behind the lock. */
+		/* Lines never move and never change their names, so the texts stay valid without the lock. */
 		const struct summary_money *line = &summary->money[index];
 		*ret_carrier = line->carrier;
 		*ret_currency = line->currency;

@@ -33,9 +33,11 @@
 #define MESSAGE_SIZE (UNICODE_SHOWN_SIZE + 64)
 #define HS_DIGITS_MIN 6
 #define HS_DIGITS_MAX 13
+#define REPORT_BYTES_MAX 2048 /* of the message that lists the findings */
 
 struct findings {
-	size_t count; /* kept ones */
+	size_t count; /* those that are stored */
+	size_t total; /* all */
 	struct error_field fields[ERROR_FIELDS_MAX];
 	char names[ERROR_FIELDS_MAX][NAME_SIZE];
 	char messages[ERROR_FIELDS_MAX][MESSAGE_SIZE];
@@ -47,6 +49,7 @@ static void check_find(struct findings *findings, const char *place, const char 
 static void check_find(struct findings *findings, const char *place, const char *field, const char *format, ...)
 {
 	va_list list;
+	findings->total++;
 	if (findings->count == ERROR_FIELDS_MAX)
 		return;
 	size_t i = findings->count++;
@@ -54,7 +57,7 @@ static void check_find(struct findings *findings, const char *place, const char 
 	va_start(list, format);
 	vsnprintf(findings->messages[i], MESSAGE_SIZE, format, list);
 	va_end(list);
-	findings->fields[i] = (struct error_field){findings->names[i], findings->messages[i], NULL};
+	findings->fields[i] = (struct error_field){.name = findings->names[i], .message = findings->messages[i]};
 }
 
 static bool check_is_blank(const shipopt_record *record, int field)
@@ -317,14 +320,30 @@ static void check_customs(struct findings *findings, const shipopt_record *custo
 	check_items(findings, customs, parcel, border);
 }
 
+/* Appends "to_address.city is required, …" to `message`, as far as there is room, and how many findings are left out. */
+static void check_list(const struct findings *findings, char message[REPORT_BYTES_MAX], size_t length)
+{
+	size_t listed = 0, room = REPORT_BYTES_MAX - 32; /* " and 64 more" needs less */
+	for (; listed < findings->count; listed++) {
+		int n = snprintf(message + length, room - length, "%s%s %s", listed ? ", " : " ",
+			findings->names[listed], findings->messages[listed]);
+		if (n < 0 || (size_t)n >= room - length)
+			break;
+		length += (size_t)n;
+	}
+	message[length] = '\0';
+	if (listed < findings->total)
+		snprintf(message + length, REPORT_BYTES_MAX - length, " and %zu more", findings->total - listed);
+}
+
 static int check_report(const struct findings *findings, shipopt_error **ret_error)
 {
-	char message[NAME_SIZE + MESSAGE_SIZE + 64];
+	char message[REPORT_BYTES_MAX];
 	if (findings->count == 0)
 		return 0;
-	snprintf(message, sizeof(message), "shipment has %zu finding%s: %s %s%s", findings->count,
-		findings->count == 1 ? "" : "s", findings->names[0], findings->messages[0],
-		findings->count == 1 ? "" : ", …");
+	int length = snprintf(message, sizeof(message), "shipment has %zu finding%s:", findings->total,
+		findings->total == 1 ? "" : "s");
+	check_list(findings, message, (size_t)length);
 	struct error_detail detail = {.code = SHIPOPT_EREFUSED,
 		.message = message,
 		.retry_after_ms = -1,
@@ -349,7 +368,7 @@ static void check_insurance(struct findings *findings, const shipopt_record *shi
 int shipopt_record_check_shipment(const shipopt_record *shipment, shipopt_error **ret_error)
 {
 	struct findings findings;
-	findings.count = 0;
+	findings.count = findings.total = 0;
 	if (shipopt_record_kind(shipment) != SHIPOPT_RECORD_SHIPMENT)
 		return error_set(ret_error, SHIPOPT_EINVAL, "a shipment is needed");
 	const shipopt_record *to = shipopt_record_child(shipment, SHIPOPT_SHIPMENT_TO_ADDRESS);
