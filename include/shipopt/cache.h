@@ -71,7 +71,7 @@ typedef void (
 typedef int64_t (*shipopt_cache_clock_fn)(void *userdata);
 
 /*
- * Settings, as in <shipopt/runtime.h>; environment SHIPOPT_CACHE_….
+ * Settings, as in <shipopt/settings.h>; environment SHIPOPT_CACHE_….
  *
  *   policy            "s3fifo" (default) or "lru"
  *   entries_max       most entries; default 10,000, 0: bounded by bytes only
@@ -91,6 +91,8 @@ typedef int64_t (*shipopt_cache_clock_fn)(void *userdata);
  *   loads_max         loads at once, those in back-off included; default 4,096
  *   tags_max          different tags in use; default 65,536
  *   shards            0 (default): chosen from the bounds, so that each has about 250 entries or more
+ *   deliver_inline    1: call back on the event loop instead of a scheduler thread. The callbacks must be short and never
+ *                     block. Not together with a queue; default 0
  */
 SHIPOPT_API int shipopt_cache_config_new(shipopt_cache_config **ret_config);
 SHIPOPT_API void shipopt_cache_config_free(shipopt_cache_config *config);
@@ -122,6 +124,7 @@ SHIPOPT_API int shipopt_cache_config_set_clock(shipopt_cache_config *config, shi
  * start the reactor's thread: SHIPOPT_ESHUTDOWN, SHIPOPT_EIO.
  */
 SHIPOPT_API int shipopt_cache_config_set_runtime(shipopt_cache_config *config, shipopt_runtime *runtime);
+/* Delivers completions to a queue; NULL: to scheduler threads. The handle keeps a reference to the queue. */
 SHIPOPT_API int shipopt_cache_config_set_queue(shipopt_cache_config *config, shipopt_queue *queue);
 
 /* Makes a cache; `config` is copied and may be NULL. SHIPOPT_EINVAL names the setting that is wrong. */

@@ -54,7 +54,7 @@ typedef struct shipopt_batch shipopt_batch;
 typedef struct shipopt_rows shipopt_rows;
 
 /*
- * Settings, as in <shipopt/runtime.h>; environment SHIPOPT_POOL_….
+ * Settings, as in <shipopt/settings.h>; environment SHIPOPT_POOL_….
  *
  *   conninfo             libpq's connection string or URL, several hosts and target_session_attrs included; default: libpq's
  *                        own defaults. TCP keepalives and tcp_user_timeout are on unless it says otherwise. In a URL, "@" and
@@ -95,6 +95,8 @@ typedef struct shipopt_rows shipopt_rows;
  *   slow_explain_per_minute   plans asked for in a minute, at most; default 6
  *   listen_conninfo      connection string of the connection that listens, as <shipopt/listen.h> tells; default: conninfo; secret
  *   notifications_max    messages that wait for one listener, beside those (16 at most) that its queue has; default 1,024
+ *   deliver_inline       1: call back on the event loop instead of a scheduler thread. The callbacks must be short and never
+ *                        block. Not together with a queue; default 0
  */
 SHIPOPT_API int shipopt_pool_config_new(shipopt_pool_config **ret_config);
 SHIPOPT_API void shipopt_pool_config_free(shipopt_pool_config *config);
@@ -102,6 +104,7 @@ SHIPOPT_API int shipopt_pool_config_set(shipopt_pool_config *config, const char 
 SHIPOPT_API int shipopt_pool_config_set_int(shipopt_pool_config *config, const char *name, int64_t number);
 SHIPOPT_API int shipopt_pool_config_from_env(shipopt_pool_config *config);
 SHIPOPT_API const shipopt_error *shipopt_pool_config_error(const shipopt_pool_config *config);
+/* Delivers completions to a queue; NULL: to scheduler threads. The handle keeps a reference to the queue. */
 SHIPOPT_API int shipopt_pool_config_set_queue(shipopt_pool_config *config, shipopt_queue *queue);
 /*
  * Reports of commands that took slow_ms or longer. The hook is called on the reactor thread and must not block; when the pool
