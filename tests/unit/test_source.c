@@ -200,10 +200,10 @@ static void a_push_source_is_bounded_and_wakes_once(void **state)
 	shipopt_order_free(order);
 	assert_int_equal(shipopt_source_finish(source), 0);
 	assert_int_equal(shipopt_source_push(source, order = make_order(5)), SHIPOPT_ESTATE);
-	source_close(source); /* what waits is dropped */
+	source_close(source); /* order 4 waits and is freed */
 	assert_int_equal(shipopt_source_push(source, order), SHIPOPT_ECANCELED);
 	shipopt_order_free(order);
-	assert_int_equal(source_next(source, &order, NULL), SOURCE_END);
+	assert_int_equal(source_next(source, &order, NULL), SHIPOPT_ECANCELED); /* which is not the end of the input */
 	source_unref(source);
 	shipopt_source_free(source);
 	assert_int_equal(wakes, 1);
