@@ -71,9 +71,9 @@ static int bulk_check(shipopt_bulk *bulk, shipopt_error **ret_error)
 		return error_set(ret_error, SHIPOPT_EINVAL,
 			"bulk setting services: rate_choice is services, and none is set");
 	size_t needed = RUN_SLOTS_MIN + (bulk->callbacks.choose != NULL);
-	if (bulk->delivery.mode == DELIVERY_QUEUE && queue_slots(bulk->delivery.queue) < needed)
+	if (delivery_slots(&bulk->delivery) < needed)
 		return error_set(ret_error, SHIPOPT_EINVAL, "bulk: the queue has %zu slots, a run needs at least %zu",
-			queue_slots(bulk->delivery.queue), needed);
+			delivery_slots(&bulk->delivery), needed);
 	return 0;
 }
 
@@ -215,11 +215,6 @@ int bulk_check_buys(const shipopt_bulk *bulk, shipopt_error **ret_error)
 
 static int bulk_check_run(const shipopt_bulk *bulk, enum run_kind kind, shipopt_error **ret_error)
 {
-	size_t needed = RUN_SLOTS_MIN + (kind == RUN_CALL);
-	if (bulk->delivery.mode == DELIVERY_QUEUE && queue_slots(bulk->delivery.queue) < needed)
-		return error_set(ret_error, SHIPOPT_EINVAL,
-			"bulk: the queue has %zu slots, this run needs at least %zu", queue_slots(bulk->delivery.queue),
-			needed);
 	if (kind == RUN_BUY)
 		return bulk_check_buys(bulk, ret_error);
 	if (kind != RUN_CALL && !bulk->carrier)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "bulk/run.h"
-#include "runtime/ask.h"
+#include "runtime/request.h"
 
 /* Items of runs that buy or rate: a purchase each. */
 
@@ -32,7 +32,7 @@ static void item_buy_ask(struct purchase *purchase, shipopt_request *request)
 	shipopt_run *run = item->run;
 	bool has_slot = item->has_ask_slot;
 	item->has_ask_slot = false; /* the question uses it up */
-	ask_host(&run->op, run->reactor, has_slot, run->rules.choose, run->rules.choose_userdata, request);
+	request_ask(request, &run->op, has_slot, run->rules.choose, run->rules.choose_userdata);
 }
 
 static void item_buy_start(struct run_item *item)

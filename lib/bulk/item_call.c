@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "bulk/run.h"
-#include "runtime/ask.h"
 #include "runtime/request.h"
 
 /*
@@ -8,10 +7,9 @@
  * for its answer.
  */
 
-/* On the thread that answers. */
-static void item_call_answered(void *userdata, int status, int64_t value, shipopt_error *error)
+static void item_call_answered(void *asker, int status, int64_t value, shipopt_error *error)
 {
-	struct run_item *item = userdata;
+	struct run_item *item = asker;
 	item->item.value = value;
 	run_item_end_later(item, MIN(status, 0), error);
 }
@@ -20,7 +18,8 @@ static void item_call_start(struct run_item *item)
 {
 	shipopt_run *run = item->run;
 	shipopt_request *request;
-	int r = request_new(item->item.order->key, item->item.order->shipment, item_call_answered, item, &request);
+	int r = request_new(item->item.order->key, item->item.order->shipment, run->reactor, item_call_answered, item,
+		&request);
 	if (r < 0) {
 		run_item_end_later(item, r, NULL);
 		return;
@@ -28,7 +27,7 @@ static void item_call_start(struct run_item *item)
 	item->item.attempts = 1;
 	bool has_slot = item->has_ask_slot;
 	item->has_ask_slot = false; /* the question uses it up */
-	ask_host(&run->op, run->reactor, has_slot, run->call, run->call_userdata, request);
+	request_ask(request, &run->op, has_slot, run->call, run->call_userdata);
 }
 
 const struct run_item_class item_call_class = {sizeof(struct run_item), item_call_start, NULL, NULL};

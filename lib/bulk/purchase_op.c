@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "bulk/bulk.h"
 #include "orders/order.h"
-#include "runtime/ask.h"
+#include "runtime/request.h"
 #include "runtime/runtime.h"
 
 /* shipopt_bulk_purchase(): buys one order as a buy run does, as an operation of its own. */
@@ -69,7 +69,7 @@ static void purchase_parked(struct purchase *purchase, bool is_parked)
 static void purchase_ask(struct purchase *purchase, shipopt_request *request)
 {
 	struct purchase_op *self = CONTAINER_OF(purchase, struct purchase_op, purchase);
-	ask_host(&self->op, purchase->reactor, false, self->rules.choose, self->rules.choose_userdata, request);
+	request_ask(request, &self->op, false, self->rules.choose, self->rules.choose_userdata);
 }
 
 static void purchase_start_on_reactor(struct task *task)

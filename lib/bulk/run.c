@@ -69,17 +69,15 @@ void run_cancel_items(shipopt_run *run)
 
 static bool run_reserve_slots(shipopt_run *run, struct run_item *item)
 {
-	shipopt_queue *queue = run->op.delivery.queue;
+	const struct delivery *delivery = &run->op.delivery;
 	bool asks = item->item.order->status == 0 && (run->kind == RUN_CALL || run->rules.choose);
-	if (run->op.delivery.mode != DELIVERY_QUEUE)
-		return true;
 	if (run->state == RUN_CANCELED && run->is_closing)
-		queue_reserve_beyond(queue);
-	else if (queue_reserve(queue) < 0)
+		delivery_reserve_beyond(delivery);
+	else if (delivery_reserve(delivery, 1) < 0)
 		return false;
 	item->has_slot = true;
-	item->has_ask_slot = asks && queue_reserve(queue) == 0;
-	return item->has_ask_slot == asks; /* run_item_free() gives the first one back */
+	item->has_ask_slot = asks && delivery_reserve(delivery, 1) == 0;
+	return item->has_ask_slot == asks; /* otherwise run_item_free() gives the first one back */
 }
 
 static void run_start_item(shipopt_run *run, struct run_item *item)
@@ -98,7 +96,9 @@ static bool run_admit(shipopt_run *run)
 	struct run_item *item = run_item_new(run, run->batch.orders[run->batch.next]);
 	if (item) {
 		item->item.order->index = run->next_index;
-		if (run_reserve_slots(run, item)) {
+		bool has_slots = run_reserve_slots(run, item);
+		run->op.needs_slot = !has_slots;
+		if (has_slots) {
 			run->next_index++;
 			run_start_item(run, item);
 			return true;
@@ -271,6 +271,7 @@ int shipopt_run_resume(shipopt_run *run)
 static void run_destroy(shipopt_op *op)
 {
 	shipopt_run *run = CONTAINER_OF(op, shipopt_run, op);
+	ready_event_done(&run->room);
 	run_delivery_done(run);
 	run_reader_done(run);
 	shipopt_error_unref(run->error);
@@ -332,12 +333,46 @@ static int run_find_reactor(shipopt_bulk *bulk, shipopt_run *run)
 	return runtime_reactor(bulk->runtime, &run->reactor);
 }
 
+static void run_hold(void *object)
+{
+	shipopt_op_ref(object);
+}
+
+static void run_drop(void *object)
+{
+	shipopt_op_unref(object);
+}
+
+/* Prepares the READY event of a push source. */
+static int run_init_room(shipopt_run *run, const struct run_request *request)
+{
+	shipopt_event event = {.userdata = (uint64_t)(uintptr_t)request->userdata,
+		.op = &run->op,
+		.value = (uint64_t)(uintptr_t)request->source};
+	if (!request->source->class->keeps_host || !delivery_is_queued(&run->op.delivery))
+		return 0;
+	int r = ready_event_init(&run->room, run->op.delivery.queue, &event);
+	ready_event_set_object(&run->room, &run->op, run_hold, run_drop);
+	return r;
+}
+
+static void run_check_slots(shipopt_run *run)
+{
+	size_t slots = delivery_slots(&run->op.delivery);
+	size_t needed = RUN_SLOTS_MIN + (run->kind == RUN_CALL) + run->room.has_slot;
+	shipopt_error *error = NULL;
+	if (slots >= needed)
+		return;
+	error_set(&error, SHIPOPT_EINVAL, "bulk: the queue has %zu slots, this run needs at least %zu", slots, needed);
+	run_stop(run, SHIPOPT_EINVAL, error);
+}
+
 /* Takes the source. If another run has taken it, this run is refused. */
 static void run_take_source(shipopt_run *run, const struct run_request *request)
 {
 	if (source_take(request->source) == 0)
 		run_reader_open(run, request->source);
-	else if (request->status == 0)
+	else
 		run_stop(run, SHIPOPT_ESTATE,
 			error_new(SHIPOPT_ESTATE, "another run has taken the source: a source serves one run"));
 }
@@ -345,7 +380,7 @@ static void run_take_source(shipopt_run *run, const struct run_request *request)
 /* Whether anybody can learn why a run is refused. */
 static bool run_has_reader(const shipopt_bulk *bulk, const struct run_request *request, shipopt_run **ret_run)
 {
-	return request->done || ret_run || bulk->delivery.mode == DELIVERY_QUEUE;
+	return request->done || ret_run || delivery_is_queued(&bulk->delivery);
 }
 
 static int run_make(shipopt_bulk *bulk, const struct run_request *request, shipopt_run **ret_run)
@@ -359,6 +394,7 @@ static int run_make(shipopt_bulk *bulk, const struct run_request *request, shipo
 	run_init(run, bulk, request);
 	r = run_find_reactor(bulk, run);
 	r = r < 0 ? r : run_delivery_init(run, request->sink);
+	r = r < 0 ? r : run_init_room(run, request);
 	r = r < 0 ? r : runtime_register(bulk->runtime, &run->member);
 	if (r < 0) {
 		op_abandon(op, ret_run != NULL);
@@ -366,6 +402,7 @@ static int run_make(shipopt_bulk *bulk, const struct run_request *request, shipo
 	}
 	if (request->status < 0)
 		run_stop(run, request->status, shipopt_error_ref(request->error));
+	run_check_slots(run);
 	run_take_source(run, request);
 	if (ret_run)
 		*ret_run = run;

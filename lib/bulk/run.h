@@ -14,6 +14,7 @@
 #include "carrier/call_group.h"
 #include "purchase/purchase.h"
 #include "runtime/op.h"
+#include "runtime/ready_event.h"
 #include "runtime/runtime.h"
 
 /*
@@ -47,7 +48,7 @@
  * more. The orders that were read but will not be started, fewer than three batches, then get their items without a slot.
  */
 #define RUN_SLOT_RETRY_US 5000
-#define RUN_SLOTS_MIN 2 /* of a queue: the run's own completion and one item; one more where the application is asked */
+#define RUN_SLOTS_MIN 2 /* of a queue: the run's own completion and one item. One more for a question, and for READY events */
 
 enum run_kind { RUN_BUY, RUN_RATE, RUN_TRACK, RUN_VERIFY, RUN_CALL };
 
@@ -75,6 +76,7 @@ struct shipopt_run {
 	struct run_reach reach;
 
 	struct run_reader reader;
+	struct ready_event room;  /* a push source has room again */
 	struct order_batch batch; /* being started */
 	uint64_t next_index;
 	size_t max_in_flight, in_flight, settling, settling_max, active;

@@ -8,12 +8,12 @@ static void run_delivery_send(shipopt_run *run);
 
 static bool run_delivery_is_queued(const shipopt_run *run)
 {
-	return run->op.delivery.mode == DELIVERY_QUEUE;
+	return delivery_is_queued(&run->op.delivery);
 }
 
 static bool run_delivery_uses_worker(const shipopt_run *run)
 {
-	return run->op.delivery.mode == DELIVERY_SCHEDULER;
+	return !delivery_is_queued(&run->op.delivery) && !delivery_is_inline(&run->op.delivery);
 }
 
 static void run_delivery_call_item(struct run_item *item)
@@ -60,7 +60,7 @@ static void run_delivery_push_item(struct run_item *item)
 	item->entry.run = run_delivery_item_run;
 	item->entry.finish = run_delivery_item_finish;
 	shipopt_op_ref(&run->op);
-	queue_push(run->op.delivery.queue, &item->entry);
+	deliver(&run->op.delivery, run->op.runtime, run->reactor, &item->entry);
 }
 
 static void run_delivery_progress_run(struct queue_entry *entry)
@@ -79,7 +79,7 @@ static void run_delivery_progress_finish(struct queue_entry *entry)
 static void run_delivery_push_progress(shipopt_run *run)
 {
 	struct queue_entry *entry = &run->delivery.progress_entry;
-	if (run->delivery.progress_is_queued || queue_reserve(run->op.delivery.queue) < 0)
+	if (run->delivery.progress_is_queued || delivery_reserve(&run->op.delivery, 1) < 0)
 		return;
 	run->delivery.progress_is_queued = true;
 	entry->event = (shipopt_event){
@@ -91,7 +91,7 @@ static void run_delivery_push_progress(shipopt_run *run)
 	entry->run = run_delivery_progress_run;
 	entry->finish = run_delivery_progress_finish;
 	shipopt_op_ref(&run->op);
-	queue_push(run->op.delivery.queue, entry);
+	deliver(&run->op.delivery, run->op.runtime, run->reactor, entry);
 }
 
 /* ---- the batch --------------------------------------------------------------------------------------------------- */
@@ -154,7 +154,7 @@ static void run_delivery_back(struct task *task)
 {
 	shipopt_run *run = CONTAINER_OF(task, shipopt_run, delivery.back_task);
 	struct run_delivery *delivery = &run->delivery;
-	if (!run_delivery_uses_worker(run) && !run_delivery_is_queued(run))
+	if (delivery_is_inline(&run->op.delivery))
 		run_delivery_call_back(run);
 	run_delivery_release(run);
 	delivery->is_out = false;

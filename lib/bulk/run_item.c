@@ -75,9 +75,9 @@ void run_item_free(struct run_item *item)
 	if (item->is_started && item->class->clear)
 		item->class->clear(item);
 	if (item->has_ask_slot)
-		queue_unreserve(item->run->op.delivery.queue);
+		delivery_unreserve(&item->run->op.delivery, 1);
 	if (item->has_slot)
-		queue_unreserve(item->run->op.delivery.queue);
+		delivery_unreserve(&item->run->op.delivery, 1);
 	item_done(&item->item);
 	mem_free(item);
 }

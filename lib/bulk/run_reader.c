@@ -159,6 +159,13 @@ static void run_reader_wake(void *argument)
 	reactor_post(run->reactor, &run->reader.wake_task);
 }
 
+/* A push source has room again. Any thread. */
+static void run_reader_room(void *argument)
+{
+	shipopt_run *run = argument;
+	ready_event_signal(&run->room);
+}
+
 /* ---- life ---------------------------------------------------------------------------------------------------------- */
 
 void run_reader_init(shipopt_run *run)
@@ -173,7 +180,7 @@ void run_reader_init(shipopt_run *run)
 void run_reader_open(shipopt_run *run, shipopt_source *source)
 {
 	run->reader.source = source;
-	source_set_wake(source, run_reader_wake, run);
+	source_set_wake(source, run_reader_wake, run_reader_room, run);
 }
 
 void run_reader_done(shipopt_run *run)

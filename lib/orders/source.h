@@ -22,8 +22,8 @@
  * reference from then on. That is the application's reference for most classes. A push source (`keeps_host`) gives the run a new one,
  * because the application goes on using its own.
  *
- * Threads: `wake` is called with the source's lock held, so that no wake is on its way when source_close() has returned. It must only
- * post work and must not call the source. Any thread may call source_expected().
+ * Threads: `wake` and `room` are called with the source's lock held, so that none is on its way when source_close() has returned. They
+ * must only post work and must not call the source. Any thread may call source_expected().
  */
 struct source_class {
 	int (*next)(shipopt_source *source, shipopt_order **ret_order, shipopt_error **ret_error);
@@ -36,7 +36,8 @@ struct shipopt_source {
 	struct reference reference;
 	const struct source_class *class;
 	atomic_bool taken;
-	void (*wake)(void *argument);
+	void (*wake)(void *argument); /* a reader that got SHIPOPT_EAGAIN can read again */
+	void (*room)(void *argument); /* a push that got SHIPOPT_EAGAIN can push again */
 	void *wake_argument;
 	_Atomic int64_t expected;
 	int ended; /* 0: not yet; 1: at its end; negative: the error that ended it */
@@ -55,9 +56,9 @@ int source_new(const struct source_class *class, size_t size, shipopt_source **r
  *   other codes     the stream failed; the same code on every later call, with its detail the first time
  */
 int source_next(shipopt_source *source, shipopt_order **ret_order, shipopt_error **ret_error);
-/* Call it before the first source_next(). */
-void source_set_wake(shipopt_source *source, void (*wake)(void *argument), void *argument);
-/* The run reads no more: a push source refuses and frees orders. No wake comes afterwards. */
+/* Sets what a push source calls. Call it before the first source_next(). */
+void source_set_wake(shipopt_source *source, void (*wake)(void *argument), void (*room)(void *argument), void *argument);
+/* The run reads no more: a push source refuses and frees orders. It calls neither `wake` nor `room` afterwards. */
 void source_close(shipopt_source *source);
 shipopt_source *source_ref(shipopt_source *source);
 void source_unref(shipopt_source *source); /* accepts NULL */

@@ -17,6 +17,7 @@ struct push_source {
 	shipopt_order **ring;
 	size_t ring_size, first, count;
 	bool is_waiting;
+	bool was_refused; /* a push got SHIPOPT_EAGAIN, and `room` was not called since */
 	bool is_finished; /* the application pushes no more */
 	bool is_closed;   /* the run reads no more */
 	bool has_dropped; /* orders were freed unread */
@@ -37,6 +38,15 @@ static void push_wake(struct push_source *push)
 		push->source.wake(push->source.wake_argument);
 }
 
+/* The same. */
+static void push_tell_room(struct push_source *push)
+{
+	if (!push->was_refused || !push->source.room)
+		return;
+	push->was_refused = false;
+	push->source.room(push->source.wake_argument);
+}
+
 static int push_next(shipopt_source *source, shipopt_order **ret_order, shipopt_error **ret_error)
 {
 	struct push_source *push = push_of(source);
@@ -46,6 +56,7 @@ static int push_next(shipopt_source *source, shipopt_order **ret_order, shipopt_
 		*ret_order = TAKE(push->ring[push->first]);
 		push->first = (push->first + 1) % push->ring_size;
 		push->count--;
+		push_tell_room(push);
 	} else if (push->is_finished && !push->has_dropped) {
 		r = SOURCE_END;
 	} else if (push->is_closed) {
@@ -70,6 +81,8 @@ static void push_close(shipopt_source *source)
 {
 	struct push_source *push = push_of(source);
 	pthread_mutex_lock(&push->lock);
+	if (!push->is_closed)
+		push_tell_room(push); /* the next push gets SHIPOPT_ECANCELED */
 	push->is_closed = true;
 	push->is_waiting = false;
 	push->has_dropped = push->has_dropped || push->count > 0;
@@ -123,8 +136,10 @@ static int push_put(struct push_source *push, shipopt_order *order)
 		return SHIPOPT_ECANCELED;
 	if (push->is_finished)
 		return SHIPOPT_ESTATE;
-	if (push->count == push->ring_size)
+	if (push->count == push->ring_size) {
+		push->was_refused = true;
 		return SHIPOPT_EAGAIN;
+	}
 	push->ring[(push->first + push->count) % push->ring_size] = order;
 	push->count++;
 	push_wake(push);

@@ -108,15 +108,15 @@ static int transaction_run(shipopt_pool *pool, const struct delivery *delivery,
 	transaction->body = body;
 	command->lease->owner = transaction->options.owner;
 	lease_copy_name(command->lease->name, transaction->options.name);
-	r = delivery->mode == DELIVERY_QUEUE ? queue_reserve(delivery->queue) : 0;
-	transaction->has_slot = r == 0 && delivery->mode == DELIVERY_QUEUE;
+	r = delivery_admit(delivery, 1);
+	transaction->has_slot = r == 0;
 	return command_submit(command, r, ret_op);
 }
 
 int shipopt_pool_transaction(shipopt_pool *pool, const shipopt_transaction_options *options, shipopt_request_fn body,
 	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
-	if (!pool || (!body && pool->delivery.mode != DELIVERY_QUEUE))
+	if (!pool || (!body && !delivery_is_queued(&pool->delivery)))
 		return SHIPOPT_EINVAL;
 	return transaction_run(pool, &pool->delivery, options, body, done, userdata, ret_op);
 }
@@ -189,8 +189,7 @@ static void transaction_run_here(shipopt_request *request, shipopt_transaction_f
 
 static int transaction_check_caller(shipopt_pool *pool, shipopt_error **ret_error)
 {
-	bool is_dispatching = pool->delivery.mode == DELIVERY_QUEUE && queue_is_dispatching(pool->delivery.queue);
-	if (runtime_is_library_thread() || is_dispatching)
+	if (runtime_is_library_thread() || delivery_is_dispatching(&pool->delivery))
 		return error_set(ret_error, SHIPOPT_EDEADLK,
 			"a thread of the library, or inside of a dispatch, must not wait for a transaction");
 	return 0;

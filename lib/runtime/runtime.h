@@ -46,6 +46,8 @@ int runtime_reactor(shipopt_runtime *runtime, struct reactor **ret_reactor);
 /* Runs `function(argument)` on the reactor's thread and returns when it is done; directly when already there or when no
  * thread runs the reactor. */
 void runtime_call(struct reactor *reactor, void (*function)(void *argument), void *argument);
+/* Runs a task on the reactor's thread, later. False when no thread runs the reactor any more: the runtime is closed. */
+bool runtime_post(shipopt_runtime *runtime, struct reactor *reactor, struct task *task);
 /* Threads for tasks, for whoever is going to queue some and wants to know before: SHIPOPT_EAGAIN, SHIPOPT_ENOMEM when not one could
  * be started. */
 int runtime_start_workers(shipopt_runtime *runtime);
