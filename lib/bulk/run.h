@@ -48,7 +48,8 @@
  * more. The orders that were read but will not be started, fewer than three batches, then get their items without a slot.
  */
 #define RUN_SLOT_RETRY_US 5000
-#define RUN_SLOTS_MIN 2 /* of a queue: the run's own completion and one item. One more for a question, and for READY events */
+#define RUN_SLOTS_MIN \
+	2 /* of a queue: the run's own completion and one item. One more for a question, and for READY events */
 
 enum run_kind { RUN_BUY, RUN_RATE, RUN_TRACK, RUN_VERIFY, RUN_CALL };
 

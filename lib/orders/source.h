@@ -57,7 +57,8 @@ int source_new(const struct source_class *class, size_t size, shipopt_source **r
  */
 int source_next(shipopt_source *source, shipopt_order **ret_order, shipopt_error **ret_error);
 /* Sets what a push source calls. Call it before the first source_next(). */
-void source_set_wake(shipopt_source *source, void (*wake)(void *argument), void (*room)(void *argument), void *argument);
+void source_set_wake(shipopt_source *source, void (*wake)(void *argument), void (*room)(void *argument),
+	void *argument);
 /* The run reads no more: a push source refuses and frees orders. It calls neither `wake` nor `room` afterwards. */
 void source_close(shipopt_source *source);
 shipopt_source *source_ref(shipopt_source *source);
