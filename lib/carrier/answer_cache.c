@@ -196,8 +196,9 @@ static bool answer_cache_is_own_failure(const struct exchange *exchange)
 	case SHIPOPT_ENOMEM:
 	case SHIPOPT_EAGAIN:
 	case SHIPOPT_ESHUTDOWN: return true;
-	case SHIPOPT_ETIMEDOUT: return exchange->timeout_ms != 0; /* he was in more of a hurry than others may be */
-	default: return exchange->status == 0;                    /* no answer to be kept, as it is no 200 */
+	case SHIPOPT_EINDOUBT: return exchange->is_canceled;
+	case SHIPOPT_ETIMEDOUT: return exchange->timeout_ms != 0 || exchange->deadline_us != 0; /* a limit of its own */
+	default: return exchange->status == 0; /* no answer to be kept, as it is no 200 */
 	}
 }
 

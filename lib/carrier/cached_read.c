@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_CARRIER
 #include <stdio.h>
 #include <string.h>
 
@@ -26,7 +27,7 @@ static struct call_op *cached_read_of_read(struct cached_read *read)
 bool cached_read_applies(const struct call_op *self)
 {
 	struct answer_question question = cached_read_question_of(self);
-	if (!self->carrier->cache || self->cache_mode == SHIPOPT_CALL_CACHE_NONE)
+	if (!self->carrier->cache || self->cache_mode == CALL_CACHE_MODE_NONE)
 		return false;
 	return (self->is_quote || strcmp(self->exchange.call.method, "GET") == 0) &&
 		answer_ttl_ms(self->carrier, &question) > 0;
@@ -97,7 +98,7 @@ bool cached_read_lead_done(struct call_op *self)
 		answer_keep(TAKE(read->load), self->carrier->provider, &question, &self->exchange);
 	if (!read->value)
 		return true;
-	if (self->exchange.status == 0 || self->exchange.status == SHIPOPT_ECANCELED) {
+	if (self->exchange.status == 0 || self->exchange.is_canceled || self->exchange.status == SHIPOPT_ECANCELED) {
 		shipopt_value_unref(TAKE(read->value));
 		return true;
 	}
@@ -203,7 +204,7 @@ static void cached_read_waited_too_long(struct timer *timer)
 {
 	struct cached_read *read = CONTAINER_OF(timer, struct cached_read, timer);
 	cached_read_leave(cached_read_of_read(read), SHIPOPT_ETIMEDOUT,
-		"waited too long for the answer to the same call of another's");
+		"another caller's request for the same answer took too long");
 }
 
 static void cached_read_wait_on_reactor(struct task *task)
@@ -217,7 +218,8 @@ static void cached_read_wait_on_reactor(struct task *task)
 		cached_read_leave(self, SHIPOPT_ECANCELED, "canceled; nothing was sent");
 	} else if (atomic_load(&read->phase) == READ_WAITING) {
 		list_push_back(&carrier->waiting, &read->node);
-		timer_start(carrier->reactor, &read->timer, clock_now_us() + timeout_ms * 1000);
+		int64_t due_us = clock_now_us() + timeout_ms * 1000, deadline_us = self->exchange.deadline_us;
+		timer_start(carrier->reactor, &read->timer, deadline_us ? MIN(due_us, deadline_us) : due_us);
 	}
 	shipopt_op_unref(&self->op);
 }
@@ -277,7 +279,7 @@ void cached_read_begin(struct call_op *self)
 	struct answer_question question = cached_read_question_of(self);
 	size_t length = answer_key(&question, key);
 	answer_options(self->carrier, &question, &options);
-	if (self->cache_mode == SHIPOPT_CALL_CACHE_REFRESH)
+	if (self->cache_mode == CALL_CACHE_MODE_REFRESH)
 		shipopt_cache_remove(cache, key, length);
 	/* From the look-up on it can be told, on another thread, before the look-up has returned. */
 	atomic_store(&self->read.phase, READ_WAITING);

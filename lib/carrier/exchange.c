@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_CARRIER
 #include <stdio.h>
 #include <string.h>
 
@@ -56,6 +57,7 @@ void exchange_set_failure(struct exchange *exchange, int status, const char *wha
 	buffer_append_format(&text, "; %s", what);
 	detail.code = status;
 	detail.domain = SHIPOPT_DOMAIN_CARRIER;
+	detail.advice = status == SHIPOPT_EINDOUBT ? exchange->call.doubt_advice : NULL;
 	detail.message = buffer_text(&text);
 	shipopt_error *error = error_new_detail(&detail);
 	buffer_done(&text);

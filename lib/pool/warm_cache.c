@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_DATABASE
+
 #include <shipopt/warm.h>
 
 #include "base/memory.h"
 #include "cache/options.h"
-#include "pool/pool.h"
-#include "pool/rows.h"
-#include "pool/type.h"
+#include "pool/core/pool.h"
+#include "pool/value/rows.h"
+#include "pool/value/type.h"
 #include "runtime/thread.h"
 
 /* A stream whose rows are put one by one, on the thread of the caller. */
-struct filling {
+struct warm_filling {
 	shipopt_cache *cache;
 	shipopt_cache_options options; /* of the row */
 	int64_t ttl_ms;                /* of the call's options */
@@ -18,13 +20,13 @@ struct filling {
 };
 
 /* Bytes of a column; `owned` must be freed. */
-struct span {
+struct warm_bytes {
 	const char *bytes;
 	size_t length;
 	char *owned;
 };
 
-static int warm_cache_decode_bytea(const struct value *value, struct span *span)
+static int warm_cache_decode_bytea(const struct column_value *value, struct warm_bytes *span)
 {
 	size_t size = value->length / 2;
 	span->owned = mem_alloc(MAX(1, size));
@@ -35,10 +37,10 @@ static int warm_cache_decode_bytea(const struct value *value, struct span *span)
 }
 
 /* 1, 0 for null, or an error. */
-static int warm_cache_read_span(const shipopt_rows *rows, size_t row, size_t column, struct span *span)
+static int warm_cache_read_span(const shipopt_rows *rows, size_t row, size_t column, struct warm_bytes *span)
 {
-	struct value value;
-	*span = (struct span){0};
+	struct column_value value;
+	*span = (struct warm_bytes){0};
 	int r = rows_value(rows, row, column, &value);
 	if (r <= 0)
 		return r;
@@ -73,7 +75,7 @@ static int warm_cache_check_columns(const shipopt_rows *rows, shipopt_error **re
 }
 
 /* 1, 0 for a row that is over already, or an error. */
-static int warm_cache_read_ttl(struct filling *filling, const shipopt_rows *rows, size_t row)
+static int warm_cache_read_ttl(struct warm_filling *filling, const shipopt_rows *rows, size_t row)
 {
 	int64_t ttl_ms;
 	filling->options.ttl_ms = filling->ttl_ms;
@@ -86,7 +88,7 @@ static int warm_cache_read_ttl(struct filling *filling, const shipopt_rows *rows
 	return ttl_ms > 0;
 }
 
-static int warm_cache_store(struct filling *filling, const struct span *key, const struct span *value)
+static int warm_cache_store(struct warm_filling *filling, const struct warm_bytes *key, const struct warm_bytes *value)
 {
 	int r = value->bytes ? shipopt_cache_put(filling->cache, key->bytes, key->length, value->bytes, value->length,
 				       &filling->options)
@@ -96,9 +98,9 @@ static int warm_cache_store(struct filling *filling, const struct span *key, con
 	return r == SHIPOPT_EINVAL || r == SHIPOPT_ETOOLARGE ? 0 : r;
 }
 
-static int warm_cache_take_row(struct filling *filling, const shipopt_rows *rows, size_t row)
+static int warm_cache_take_row(struct warm_filling *filling, const shipopt_rows *rows, size_t row)
 {
-	struct span key = {0}, value = {0};
+	struct warm_bytes key = {0}, value = {0};
 	int r = warm_cache_read_ttl(filling, rows, row);
 	r = r <= 0 ? r : warm_cache_read_span(rows, row, 0, &key);
 	if (r > 0) {
@@ -110,7 +112,7 @@ static int warm_cache_take_row(struct filling *filling, const shipopt_rows *rows
 	return r;
 }
 
-static int warm_cache_take_all(struct filling *filling, shipopt_stream *stream)
+static int warm_cache_take_all(struct warm_filling *filling, shipopt_stream *stream)
 {
 	const shipopt_rows *rows;
 	int r;
@@ -133,7 +135,7 @@ int shipopt_pool_warm_cache(shipopt_pool *pool, const shipopt_query *query, ship
 	if (thread_is_marked())
 		return SHIPOPT_EDEADLK;
 	shipopt_error *error = NULL;
-	struct filling filling = {.cache = cache, .ret_error = ret_error ? &error : NULL};
+	struct warm_filling filling = {.cache = cache, .ret_error = ret_error ? &error : NULL};
 	if (options)
 		filling.options = *options;
 	else
