@@ -140,7 +140,7 @@ static bool error_copy_fields(shipopt_error *error, const struct error_detail *d
 		error->fields[i].name = error_owned(detail->fields[i].name, &ok);
 		error->fields[i].message = error_owned(detail->fields[i].message, &ok);
 		error->fields[i].suggestion = error_owned(detail->fields[i].suggestion, &ok);
-		error->fields[i].code = error_owned(detail->fields[i].code, &ok);
+		error->fields[i].code = detail->fields[i].code ? detail->fields[i].code : detail->code;
 	}
 	return ok;
 }
@@ -151,7 +151,6 @@ static void error_free(shipopt_error *error)
 		mem_free((void *)error->fields[i].name);
 		mem_free((void *)error->fields[i].message);
 		mem_free((void *)error->fields[i].suggestion);
-		mem_free((void *)error->fields[i].code);
 	}
 	mem_free(error->fields);
 	mem_free((void *)error->detail.message);
@@ -369,8 +368,8 @@ const char *shipopt_error_field_suggestion(const shipopt_error *error, size_t in
 	return field ? field->suggestion : NULL;
 }
 
-const char *shipopt_error_field_code(const shipopt_error *error, size_t index)
+int shipopt_error_field_code(const shipopt_error *error, size_t index)
 {
 	const struct error_field *field = error_field_at(error, index);
-	return field ? field->code : NULL;
+	return field ? field->code : 0;
 }

@@ -56,9 +56,8 @@ static struct error_field answer_read_field(struct json_value item, struct buffe
 	if (json_type(item) == JSON_OBJECT) {
 		field.name = json_get_text(item, "field");
 		field.suggestion = json_get_text(item, "suggestion");
-		field.code = json_get_text(item, "code");
 		if (!field.name)
-			field.name = field.code;
+			field.name = json_get_text(item, "code");
 		if (json_get(item, "message", &member))
 			answer_flatten(member, message, 0);
 	} else {
