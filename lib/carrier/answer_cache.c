@@ -106,7 +106,7 @@ void answer_options(const shipopt_carrier *carrier, const struct answer_question
 	options_init(ret_options);
 	ret_options->ttl_ms = answer_ttl_ms(carrier, question);
 	ret_options->takes_words = true;
-	ret_options->timeout_ms = SHIPOPT_CACHE_FOREVER; /* who waits has a timer of his own */
+	ret_options->timeout_ms = SHIPOPT_CACHE_FOREVER; /* a waiting call has a timer */
 	shipopt_cache_options_add_tag(ret_options, question->identity);
 	if (question->content)
 		shipopt_cache_options_add_tag(ret_options, "quotes");
@@ -152,7 +152,7 @@ static bool answer_cache_is_partial(const shipopt_record *quote)
 	return shipopt_record_count(quote, SHIPOPT_SHIPMENT_RATES) == 0;
 }
 
-static void answer_cache_keep_success(shipopt_load *load, const struct provider *provider,
+static void answer_cache_store_success(shipopt_load *load, const struct provider *provider,
 	const struct answer_question *question, const struct exchange *exchange)
 {
 	struct flight *flight = load->flight;
@@ -162,8 +162,7 @@ static void answer_cache_keep_success(shipopt_load *load, const struct provider 
 	const struct buffer *body = &exchange->http.response;
 	char tag[TAG_SIZE];
 	if (question->content) {
-		if (answer_cache_is_partial(
-			    exchange->record)) /* whoever holds the token has the flight's options to himself */
+		if (answer_cache_is_partial(exchange->record)) /* only the holder of the token uses the options */
 			flight->options.ttl_ms = MAX(flight->options.ttl_ms / QUOTE_PARTIAL, 1);
 	} else {
 		if (parts.id_length && id && answer_cache_make_tag(&parts, id, strlen(id), tag))
@@ -177,7 +176,7 @@ static void answer_cache_keep_success(shipopt_load *load, const struct provider 
 }
 
 /* Whatever is made in the collection may be what there was not, under a reference. */
-static void answer_cache_keep_absence(shipopt_load *load, const struct answer_question *question, const char *code)
+static void answer_cache_store_not_found(shipopt_load *load, const struct answer_question *question, const char *code)
 {
 	struct shipopt_cache_options options = load->flight->options;
 	struct path_parts parts = answer_cache_split(question->path);
@@ -188,7 +187,7 @@ static void answer_cache_keep_absence(shipopt_load *load, const struct answer_qu
 	load_not_found(load, code, strnlen(code, ANSWER_CODE_BYTES_MAX), &options);
 }
 
-/* Whether a failure says nothing about what would befall another who asks. */
+/* A failure of the sending call alone: another call may succeed. */
 static bool answer_cache_is_own_failure(const struct exchange *exchange)
 {
 	switch (exchange->status) {
@@ -197,19 +196,20 @@ static bool answer_cache_is_own_failure(const struct exchange *exchange)
 	case SHIPOPT_EAGAIN:
 	case SHIPOPT_ESHUTDOWN: return true;
 	case SHIPOPT_EINDOUBT: return exchange->is_canceled;
-	case SHIPOPT_ETIMEDOUT: return exchange->timeout_ms != 0 || exchange->deadline_us != 0; /* a limit of its own */
+	case SHIPOPT_ETIMEDOUT:
+		return exchange->timeout_ms != 0 || exchange->deadline_us != 0; /* another limit than the client's */
 	default: return exchange->status == 0; /* no answer to be kept, as it is no 200 */
 	}
 }
 
-void answer_keep(shipopt_load *load, const struct provider *provider, const struct answer_question *question,
+void answer_store(shipopt_load *load, const struct provider *provider, const struct answer_question *question,
 	const struct exchange *exchange)
 {
 	if (exchange->status == 0 && exchange->http_status == 200)
-		answer_cache_keep_success(load, provider, question, exchange);
+		answer_cache_store_success(load, provider, question, exchange);
 	else if (exchange->status == SHIPOPT_ENOTFOUND && shipopt_error_carrier_code(exchange->error) &&
 		!question->content)
-		answer_cache_keep_absence(load, question, shipopt_error_carrier_code(exchange->error));
+		answer_cache_store_not_found(load, question, shipopt_error_carrier_code(exchange->error));
 	else if (answer_cache_is_own_failure(exchange))
 		answer_pass_on(load);
 	else
@@ -219,7 +219,7 @@ void answer_keep(shipopt_load *load, const struct provider *provider, const stru
 /* ---- writes ------------------------------------------------------------------------------------------------ */
 
 /* Collections whose writes change nothing but the object and their lists. */
-static bool answer_cache_stands_for_itself(const struct path_parts *parts)
+static bool answer_cache_changes_only_itself(const struct path_parts *parts)
 {
 	static const char *const collections[] = {"shipments", "trackers", "addresses", "parcels", "customs_infos",
 		"customs_items"};
@@ -236,7 +236,7 @@ static bool answer_cache_is_refused(const struct exchange *exchange)
 	return exchange->is_envelope && (exchange->blame == BLAME_ORDER || exchange->blame == BLAME_ACCOUNT);
 }
 
-void answer_forget(const struct exchange *exchange)
+void answer_invalidate(const struct exchange *exchange)
 {
 	const shipopt_carrier *carrier = exchange->carrier;
 	struct path_parts parts = answer_cache_split(buffer_text(&exchange->call.path));
@@ -244,7 +244,7 @@ void answer_forget(const struct exchange *exchange)
 	const char *id = answer_id(exchange);
 	/* Without an id in the path something new was made, whatever came of it. */
 	bool is_known = answer_cache_is_canonical(buffer_text(&exchange->call.path)) &&
-		answer_cache_stands_for_itself(&parts) &&
+		answer_cache_changes_only_itself(&parts) &&
 		(!parts.id_length || id || answer_cache_is_refused(exchange)) &&
 		answer_cache_make_tag(&parts, parts.id, parts.id_length, own) &&
 		answer_cache_make_tag(&parts, "", 0, lists) &&

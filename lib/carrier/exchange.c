@@ -72,7 +72,7 @@ void exchange_finish(struct exchange *exchange)
 	timer_stop(&exchange->timer);
 	list_remove(&exchange->node);
 	if (carrier->cache && exchange->maybe_sent && strcmp(exchange->call.method, "GET") != 0)
-		answer_forget(exchange); /* before the host can know that the write is over */
+		answer_invalidate(exchange); /* before the application can know that the write is over */
 	exchange->state = EXCHANGE_IDLE;
 	exchange->carrier = NULL;
 	carrier_publish_stats(carrier);
@@ -91,7 +91,7 @@ static void exchange_finish_task(struct task *task)
 	exchange_finish(CONTAINER_OF(task, struct exchange, task));
 }
 
-/* Ends in a turn of its own, with the status and error that are set. */
+/* Ends in a later turn, with the status and error that are set. */
 static void exchange_end_soon(struct exchange *exchange)
 {
 	exchange->state = EXCHANGE_ENDING;
@@ -99,7 +99,7 @@ static void exchange_end_soon(struct exchange *exchange)
 	reactor_post(exchange->carrier->reactor, &exchange->task);
 }
 
-/* Ends in a turn of its own, with a failure of our own; this request was not sent. */
+/* Ends in a later turn, with a failure before this request was sent. */
 static void exchange_end_unsent(struct exchange *exchange, int status, const char *what)
 {
 	char call[256];

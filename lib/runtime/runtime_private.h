@@ -86,10 +86,6 @@ struct shipopt_runtime {
 	struct runtime_reactor reactors[RUNTIME_REACTORS_MAX];
 };
 
-/* Counts an operation in, or refuses it: SHIPOPT_ESHUTDOWN, SHIPOPT_EFORKED. */
-int runtime_admit(shipopt_runtime *runtime);
-/* Counts it out. */
-void runtime_release(shipopt_runtime *runtime);
 /* The same as runtime_submit_task() for many tasks. */
 void runtime_submit_tasks(shipopt_runtime *runtime, struct task_list *tasks);
 /* How many threads run tasks at once, at best. */
