@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/macro.h"
 #include "base/memory.h"
 #include "store_fixture.h"
@@ -31,6 +32,24 @@ static void a_time_is_read_as_it_was_set_or_decoded(void **state)
 	assert_int_equal(shipopt_record_get_time_ms(record, SHIPOPT_SHIPMENT_CREATED_AT, &time_ms), 1);
 	assert_int_equal(time_ms, 1700000000000);
 	shipopt_record_free(record);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void a_field_of_an_error_has_the_carriers_own_code(void **state)
+{
+	const struct error_field fields[] = {{.name = "zip", .message = "is wrong", .carrier_code = "E.ZIP.INVALID"},
+		{.name = "city", .message = "is missing"}};
+	shipopt_error *error = NULL;
+	error_set_detail(&error,
+		&(struct error_detail){.code = SHIPOPT_EREFUSED,
+			.retry_after_ms = -1,
+			.fields = fields,
+			.field_count = 2});
+	assert_string_equal(shipopt_error_field_carrier_code(error, 0), "E.ZIP.INVALID");
+	assert_null(shipopt_error_field_carrier_code(error, 1));
+	assert_null(shipopt_error_field_carrier_code(error, 2));
+	assert_null(shipopt_error_field_carrier_code(NULL, 0));
+	shipopt_error_unref(error);
 	assert_int_equal(mem_live_count(), 0);
 }
 
@@ -153,6 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_time_is_read_as_it_was_set_or_decoded),
+		cmocka_unit_test(a_field_of_an_error_has_the_carriers_own_code),
 		cmocka_unit_test(every_state_of_the_ledger_has_a_name),
 		cmocka_unit_test(an_entry_may_have_its_own_jitter),
 		cmocka_unit_test(a_store_delivers_to_its_queue),
