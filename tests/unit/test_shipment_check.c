@@ -288,7 +288,8 @@ static void findings_are_listed_and_bounded(void **state)
 	assert_int_equal(shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &shipment), 0);
 	assert_int_equal(shipopt_record_check_shipment(shipment, &error), SHIPOPT_EREFUSED);
 	assert_int_equal(shipopt_error_field_count(error), 3);
-	assert_non_null(strstr(shipopt_error_message(error), "3 findings: to_address is required"));
+	assert_string_equal(shipopt_error_message(error),
+		"shipment has 3 findings: to_address is required; from_address is required; parcel is required");
 	shipopt_error_unref(error);
 	error = NULL;
 	for (int i = 0; i < 50; i++) {
@@ -298,6 +299,10 @@ static void findings_are_listed_and_bounded(void **state)
 	}
 	assert_int_equal(shipopt_record_check_shipment(shipment, &error), SHIPOPT_EREFUSED);
 	assert_int_equal(shipopt_error_field_count(error), ERROR_FIELDS_MAX);
+	/* The message is bounded, too, and counts what it leaves out. */
+	const char *message = shipopt_error_message(error), *more = strstr(message, "; and ");
+	assert_int_equal(strncmp(message, "shipment has 256 findings: ", 27), 0);
+	assert_true(strlen(message) < 2048 + 64 && more && strstr(more, " more"));
 	shipopt_error_unref(error);
 	assert_int_equal(shipopt_record_check_shipment(shipment, NULL), SHIPOPT_EREFUSED);
 	shipopt_record_free(shipment);
