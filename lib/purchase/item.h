@@ -15,6 +15,7 @@ struct shipopt_item {
 	shipopt_order *order; /* owned */
 	int status;
 	shipopt_error *error;
+	int domain; /* SHIPOPT_DOMAIN_… of a failure without an error object */
 	int64_t attempts, started_us, latency_us;
 	shipopt_record *record;
 	char *tracking_code, *label_url, *shipment_id, *carrier, *service, *currency;

@@ -52,7 +52,7 @@ static int purchase_name_rerated(struct purchase *purchase)
 		return 0;
 	const shipopt_record *rate = shipopt_record_item(purchase->shipment, SHIPOPT_SHIPMENT_RATES, 0);
 	const char *id = rate ? shipopt_record_text(rate, SHIPOPT_RATE_SHIPMENT_ID) : NULL;
-	return shipopt_record_set_text(purchase->shipment, SHIPOPT_SHIPMENT_ID, id ? id : purchase->rerate_id);
+	return shipopt_record_set_text(purchase->shipment, SHIPOPT_SHIPMENT_ID, id ? id : purchase->rerate_id, NULL);
 }
 
 /* Whether a new shipment came with postage: the account buys without being asked. */

@@ -72,8 +72,9 @@ static int purchase_respell_reference(shipopt_order *stored, const char *order_k
 	char *key = NULL;
 	if (!reference || unicode_key(reference, strlen(reference), &key, NULL) < 0)
 		return 0;
-	int r = text_equal(key, order_key) ? shipopt_record_set_text(stored->shipment, SHIPOPT_SHIPMENT_REFERENCE, key)
-					   : 0;
+	int r = text_equal(key, order_key)
+		? shipopt_record_set_text(stored->shipment, SHIPOPT_SHIPMENT_REFERENCE, key, NULL)
+		: 0;
 	mem_free(key);
 	return r;
 }
@@ -94,7 +95,7 @@ static int purchase_read_stored(const struct purchase *purchase, shipopt_order *
 		: SHIPOPT_EPARSE;
 	r = r < 0 ? r : shipopt_order_set_service(stored, json_get_text(root, "service"), NULL);
 	r = r < 0 ? r : shipopt_order_set_carrier(stored, json_get_text(root, "carrier"), NULL);
-	r = r < 0 ? r : order_take_wishes(stored); /* an earlier version left them in the shipment */
+	r = r < 0 ? r : order_adopt_service(stored); /* an earlier version left them in the shipment */
 	if (r == 0)
 		*ret_order = TAKE(stored);
 	return r;
