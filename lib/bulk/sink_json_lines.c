@@ -32,7 +32,7 @@ static void sink_json_lines_write_result(struct json_writer *writer, const shipo
 		json_member_i64(writer, "value", shipopt_item_value(item));
 }
 
-/* The field errors of the carrier or of the check, such as {"field":"to_address.zip","code":"SHIPOPT_ENOTFOUND","message":"is required in US"}. */
+/* The field errors of the carrier or of the check, such as {"field":"to_address.zip","message":"is required in US"}. */
 static void sink_json_lines_write_errors(struct json_writer *writer, const shipopt_error *error)
 {
 	size_t count = shipopt_error_field_count(error);
@@ -43,7 +43,9 @@ static void sink_json_lines_write_errors(struct json_writer *writer, const shipo
 	for (size_t i = 0; i < count; i++) {
 		json_begin_object(writer);
 		sink_json_lines_member_if(writer, "field", shipopt_error_field_name(error, i));
-		json_member_text(writer, "code", shipopt_error_name(shipopt_error_field_code(error, i)));
+		const char *code = shipopt_error_field_carrier_code(error, i);
+		sink_json_lines_member_if(writer, "code",
+			code ? code : shipopt_error_name(shipopt_error_field_code(error, i)));
 		sink_json_lines_member_if(writer, "message", shipopt_error_field_message(error, i));
 		sink_json_lines_member_if(writer, "suggestion", shipopt_error_field_suggestion(error, i));
 		json_end_object(writer);

@@ -224,7 +224,7 @@ static int order_adopt_text(shipopt_order *order, int shipment_field, char **fie
 			name, inside);
 	else if (inside && !*field)
 		*field = TAKE(inside);
-	return shipopt_record_clear(order->shipment, shipment_field);
+	return shipopt_record_clear(order->shipment, shipment_field, NULL);
 }
 
 int order_adopt_service(shipopt_order *order)

@@ -113,7 +113,7 @@ static void json_lines_say_what_there_is(void **state)
 static void every_refused_field_is_in_the_file(void **state)
 {
 	struct error_field fields[] = {{.name = "to_address.city", .message = "is required", .code = SHIPOPT_ENOTFOUND},
-		{.name = "zip", .message = "bad", .suggestion = "02116"}};
+		{.name = "zip", .message = "bad", .suggestion = "02116", .carrier_code = "E.ZIP"}};
 	struct error_detail detail = {.code = SHIPOPT_EREFUSED,
 		.message = "shipment has 2 findings: to_address.city is required, zip bad",
 		.retry_after_ms = -1,
@@ -129,7 +129,7 @@ static void every_refused_field_is_in_the_file(void **state)
 	assert_file(
 		"{\"index\":0,\"line\":2,\"order_key\":\"A\",\"status\":\"SHIPOPT_EREFUSED\",\"reason\":"
 		"\"shipment has 2 findings: to_address.city is required, zip bad\",\"errors\":[{\"field\":"
-		"\"to_address.city\",\"code\":\"SHIPOPT_ENOTFOUND\",\"message\":\"is required\"},{\"field\":\"zip\",\"code\":\"SHIPOPT_EREFUSED\","
+		"\"to_address.city\",\"code\":\"SHIPOPT_ENOTFOUND\",\"message\":\"is required\"},{\"field\":\"zip\",\"code\":\"E.ZIP\","
 		"\"message\":\"bad\",\"suggestion\":\"02116\"}],\"attempts\":0,\"latency_ms\":0,\"input\":\"A,,\"}\n");
 	assert_int_equal(shipopt_sink_open_csv(path, 0, &sink, NULL), 0);
 	assert_int_equal(sink_write(sink, &item, NULL), 0);

@@ -87,7 +87,7 @@ static void a_wish_longer_than_an_order_holds_is_refused(void **state)
 	memset(text, 's', sizeof(text));
 	text[ORDER_TEXT_BYTES_MAX + 1] = '\0';
 	shipopt_order *order = order_with(NULL, NULL, "{}");
-	assert_int_equal(shipopt_record_set_text(order->shipment, SHIPOPT_SHIPMENT_SERVICE, text), 0);
+	assert_int_equal(shipopt_record_set_text(order->shipment, SHIPOPT_SHIPMENT_SERVICE, text, NULL), 0);
 	assert_int_equal(order_adopt_service(order), 0);
 	assert_int_equal(order->status, SHIPOPT_ETOOLARGE);
 	assert_string_equal(shipopt_error_message(order->error),
@@ -96,7 +96,7 @@ static void a_wish_longer_than_an_order_holds_is_refused(void **state)
 	shipopt_order_free(order);
 	order = order_with(NULL, NULL, "{}");
 	text[ORDER_TEXT_BYTES_MAX] = '\0';
-	assert_int_equal(shipopt_record_set_text(order->shipment, SHIPOPT_SHIPMENT_SERVICE, text), 0);
+	assert_int_equal(shipopt_record_set_text(order->shipment, SHIPOPT_SHIPMENT_SERVICE, text, NULL), 0);
 	assert_int_equal(order_adopt_service(order), 0);
 	assert_string_equal(order->service, text);
 	shipopt_order_free(order);
