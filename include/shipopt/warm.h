@@ -8,7 +8,7 @@
 #include <shipopt/pool.h>
 #endif
 #if SHIPOPT_HAVE_SQLITE
-#include <shipopt/store.h>
+#include <shipopt/ledger.h>
 #endif
 
 SHIPOPT_BEGIN_DECLS

@@ -6,11 +6,12 @@
 #include "base/memory.h"
 #include "cache/options.h"
 #include "pool/core/pool.h"
+#include "pool/stream/stream_op.h"
 #include "pool/value/rows.h"
 #include "pool/value/type.h"
 #include "runtime/thread.h"
 
-/* A stream whose rows are put one by one, on the thread of the caller. */
+/* Fills a cache from a stream, row by row, on the thread of the caller. */
 struct warm_filling {
 	shipopt_cache *cache;
 	shipopt_cache_options options; /* of the row */
@@ -74,7 +75,7 @@ static int warm_cache_check_columns(const shipopt_rows *rows, shipopt_error **re
 	return 0;
 }
 
-/* 1, 0 for a row that is over already, or an error. */
+/* 1, 0 for a row whose time has passed already, or an error. */
 static int warm_cache_read_ttl(struct warm_filling *filling, const shipopt_rows *rows, size_t row)
 {
 	int64_t ttl_ms;
@@ -131,9 +132,9 @@ int shipopt_pool_warm_cache(shipopt_pool *pool, const shipopt_query *query, ship
 {
 	int r = pool && query ? cache_check(cache, "", 1) : SHIPOPT_EINVAL;
 	if (r < 0)
-		return r;
+		return error_set(ret_error, r, "warming a cache: pool, query and cache must not be NULL");
 	if (thread_is_marked())
-		return SHIPOPT_EDEADLK;
+		return error_set(ret_error, SHIPOPT_EDEADLK, "warming a cache: a thread of the library cannot wait");
 	shipopt_error *error = NULL;
 	struct warm_filling filling = {.cache = cache, .ret_error = ret_error ? &error : NULL};
 	if (options)
@@ -143,13 +144,14 @@ int shipopt_pool_warm_cache(shipopt_pool *pool, const shipopt_query *query, ship
 	filling.ttl_ms = filling.options.ttl_ms;
 	shipopt_stream *stream;
 	shipopt_op *op;
-	r = shipopt_pool_stream(pool, query, &stream, NULL, NULL, &op);
+	r = stream_run_query(pool, NULL, query, false, &stream, NULL, NULL, &op);
 	if (r < 0)
 		return r;
-	r = warm_cache_take_all(&filling, stream);
+	r = stream ? warm_cache_take_all(&filling, stream) : 0;
 	shipopt_stream_free(stream);
-	/* A failure of the query is told by both; of ours by `r` alone. */
+	/* A failure of the query is in both, a failure of this file in `r` alone. */
 	int status = shipopt_op_wait(op, -1);
+	r = stream ? r : status;
 	if (r < 0 && status == r && ret_error && !error && shipopt_op_error(op))
 		error = shipopt_error_ref(shipopt_op_error(op));
 	shipopt_op_unref(op);

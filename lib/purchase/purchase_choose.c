@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #define ERROR_DOMAIN SHIPOPT_DOMAIN_PURCHASE
 
-#include <stdatomic.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -11,7 +10,7 @@
 #include "purchase/purchase_steps.h"
 #include "runtime/request.h"
 
-/* Which rate is bought (the row's, that of the run's rule, or the host's choice), and whether its price is allowed. */
+/* Which rate is bought: the row's, the choice of the run's rule, or the host's choice. And whether its price is allowed. */
 
 #define RATE_CHOICE_BYTES_MAX 8192
 #define MISSING_WAIT_FIRST_US 2000000
@@ -26,7 +25,7 @@ static int64_t purchase_grown(int64_t amount, int64_t percent)
 	return more >= 0x1p63 || __builtin_add_overflow(amount, (int64_t)more, &grown) ? INT64_MAX : grown;
 }
 
-/* The most that the order itself allows, including a fallback to another carrier; 0: no limit. */
+/* The highest price that the order allows, including a fallback to another carrier; 0: no limit. */
 static int64_t purchase_order_bound(const struct purchase *purchase)
 {
 	const struct purchase_rules *rules = purchase->rules;
@@ -60,7 +59,7 @@ static void purchase_hold_above(struct purchase *purchase, int64_t amount, const
 	purchase_fail(purchase, LEDGER_OP_HOLD, SHIPOPT_EHELD, error);
 }
 
-/* Amounts in different currencies are never compared: a price approved in another currency is not approved. */
+/* Amounts in different currencies are never compared. A price approved in another currency is not approved. */
 static bool purchase_price_is_allowed(struct purchase *purchase, int64_t amount, const char *currency)
 {
 	int64_t approved = purchase_approved(purchase),
@@ -90,14 +89,14 @@ static void purchase_end_quoted(struct purchase *purchase, const shipopt_record 
 	purchase_end(purchase, r, NULL);
 }
 
-/* What is approved with a price, unless the row says it already: the order's max_rate, or the price itself and a little more. A
- * fallback within its bound may be above the order's max_rate: then its own price is what is approved. */
+/* What is approved with a price, unless the row has an approval: the order's max_rate, or the price and ceiling_percent. A fallback
+ * may be above the order's max_rate. Then its own price is approved. */
 static int64_t purchase_ceiling(const struct purchase *purchase, int64_t amount)
 {
 	int64_t approved = purchase_approved(purchase);
 	int64_t bound = purchase->order->max_rate > 0 ? purchase->order->max_rate
 						      : purchase_grown(amount, purchase->rules->ceiling_percent);
-	/* 0 leaves what was approved as it is, and is no ceiling: a price of nothing approves the least amount that there is. */
+	/* 0 keeps the approval of the row, and is no ceiling. So a price of 0 approves the smallest amount. */
 	return approved > 0 ? 0 : MAX(MAX(bound, amount), 1);
 }
 
@@ -122,7 +121,7 @@ void purchase_fill_rate(const struct purchase *purchase, struct ledger_request *
 	request->rate_choice = purchase->rerate == RERATE_EXPIRED ? NULL : purchase->rate_choice;
 }
 
-/* A run that buys goes on to the purchase, which writes the rate; a rate run writes it now. */
+/* A run that buys goes on to the purchase, which writes the rate. A rate run writes it now. */
 static void purchase_go_on_with_rate(struct purchase *purchase)
 {
 	if (!purchase->rules->rate_only) {
@@ -194,62 +193,14 @@ bool purchase_note_stored_rate(const struct purchase *purchase, struct buffer *n
 
 /* ---- the host's choice ------------------------------------------------------------------------------------- */
 
-/* A question to the host. The purchase that asks ends only with the answer, unless it drops the question first: then purchase,
- * reactor and runtime may be gone when the answer comes, and the question is freed where that is. */
-enum { QUESTION_OPEN, QUESTION_ANSWERED, QUESTION_DROPPED };
-struct purchase_question {
-	atomic_int state;
-	struct purchase *purchase;
-	struct reactor *reactor;
-	struct task task;
-	shipopt_record *shipment; /* a copy: the host may read it after the purchase has ended */
-	int status;
-	int64_t value;
-	shipopt_error *error;
-};
-
-static void purchase_question_free(struct purchase_question *question)
+static void purchase_answered(void *asker, int status, int64_t value, shipopt_error *error)
 {
-	if (!question)
-		return;
-	shipopt_record_free(question->shipment);
-	shipopt_error_unref(question->error);
-	mem_free(question);
-}
-
-/* False if the other side was first. */
-static bool purchase_question_settle(struct purchase_question *question, int state)
-{
-	int open = QUESTION_OPEN;
-	return atomic_compare_exchange_strong(&question->state, &open, state);
-}
-
-static void purchase_question_over(struct task *task)
-{
-	struct purchase_question *question = CONTAINER_OF(task, struct purchase_question, task);
-	struct purchase *purchase = question->purchase;
-	int status = question->status;
-	int64_t value = question->value;
-	shipopt_error *error = TAKE(question->error);
-	purchase_question_free(question);
+	struct purchase *purchase = asker;
 	timer_stop(&purchase->timer);
 	purchase->question = NULL;
 	purchase->event_value = value;
 	purchase->rate_index = value >= 0 ? (size_t)value : SIZE_MAX;
 	purchase_on_error(purchase, status >= 0 ? EVENT_CHOSEN : EVENT_REFUSED, status, error);
-}
-
-/* On the host's thread. */
-static void purchase_question_answered(void *userdata, int status, int64_t value, shipopt_error *error)
-{
-	struct purchase_question *question = userdata;
-	question->status = status;
-	question->value = value;
-	question->error = error;
-	if (purchase_question_settle(question, QUESTION_ANSWERED))
-		reactor_post(question->reactor, &question->task);
-	else
-		purchase_question_free(question);
 }
 
 static void purchase_question_late(struct timer *timer)
@@ -262,7 +213,7 @@ void purchase_drop_question(struct purchase *purchase)
 {
 	shipopt_error *error = NULL;
 	int status = purchase->is_canceled ? SHIPOPT_ECANCELED : SHIPOPT_ETIMEDOUT;
-	if (!purchase_question_settle(purchase->question, QUESTION_DROPPED))
+	if (!request_drop(purchase->question))
 		return;
 	purchase->question = NULL;
 	error_set(&error, status, "the host had not chosen a rate; nothing was bought");
@@ -276,25 +227,23 @@ static void purchase_ask_host(struct purchase *purchase)
 		purchase_end(purchase, SHIPOPT_ECANCELED, NULL);
 		return;
 	}
-	shipopt_request *request = NULL;
-	struct purchase_question *question = mem_alloc_zero(sizeof(*question));
-	int r = question ? shipopt_record_copy(purchase->shipment, &question->shipment) : SHIPOPT_ENOMEM;
-	r = r < 0
-		? r
-		: request_new(purchase->order->key, question->shipment, purchase_question_answered, question, &request);
+	shipopt_record *shipment; /* a copy: the host may read it after the purchase has ended */
+	int r = shipopt_record_copy(purchase->shipment, &shipment);
+	if (r == 0) {
+		r = request_new(purchase->order->key, NULL, purchase->reactor, purchase_answered, purchase,
+			&purchase->question);
+		if (r < 0)
+			shipopt_record_free(shipment);
+	}
 	if (r < 0) {
-		purchase_question_free(question);
 		purchase_end(purchase, r, NULL);
 		return;
 	}
-	question->purchase = purchase;
-	question->reactor = purchase->reactor;
-	question->task.run = purchase_question_over;
-	purchase->question = question;
+	request_own_record(purchase->question, shipment, shipopt_record_free);
 	purchase->state = PURCHASE_CHOOSING;
 	purchase->timer.fire = purchase_question_late;
 	timer_start(purchase->reactor, &purchase->timer, purchase->deadline_us);
-	purchase->ask(purchase, request);
+	purchase->ask(purchase, purchase->question);
 }
 
 /* ---- our own choice ---------------------------------------------------------------------------------------- */
@@ -318,7 +267,7 @@ static void purchase_wait_for_carrier(struct purchase *purchase, shipopt_error *
 	purchase_wait(purchase, PURCHASE_WAITING_FOR_RATE, MIN(delay_us, MISSING_WAIT_MAX_US));
 }
 
-/* The currency that the rates must be in. An approved price stays in its own currency. */
+/* The currency that the rates must have. An approved price stays in its own currency. */
 static const char *purchase_wanted_currency(const struct purchase *purchase)
 {
 	const struct purchase_rules *rules = purchase->rules;
@@ -369,7 +318,7 @@ static void purchase_choose_missing(struct purchase *purchase, int status, shipo
 		purchase_fail(purchase, status == SHIPOPT_EHELD ? LEDGER_OP_HOLD : LEDGER_OP_FAIL, status, error);
 		return;
 	}
-	/* A person decides about a price that is too high: the row is held, and the error gets that code. */
+	/* A person decides about a price that is too high. The row is held, and the error gets that code. */
 	shipopt_error *held = NULL;
 	error_set(&held, SHIPOPT_EHELD, "%s: needs review",
 		error ? shipopt_error_message(error) : "above the order's max_rate");

@@ -37,6 +37,10 @@ bool runtime_may_call_host(const shipopt_runtime *runtime);
 /* Around what a close should wait for beyond its time, because it is paid for and certain to end: a purchase on the wire. */
 void runtime_await(shipopt_runtime *runtime);
 void runtime_awaited(shipopt_runtime *runtime);
+/* Counts work that is no operation as one, so that a close waits for it. SHIPOPT_ESHUTDOWN, SHIPOPT_EFORKED. */
+int runtime_admit(shipopt_runtime *runtime);
+/* Ends what runtime_admit() began. */
+void runtime_release(shipopt_runtime *runtime);
 /* SHIPOPT_ESHUTDOWN. */
 int runtime_register(shipopt_runtime *runtime, struct runtime_member *member);
 void runtime_unregister(shipopt_runtime *runtime, struct runtime_member *member); /* again: does nothing */
@@ -46,6 +50,8 @@ int runtime_reactor(shipopt_runtime *runtime, struct reactor **ret_reactor);
 /* Runs `function(argument)` on the reactor's thread and returns when it is done; directly when already there or when no
  * thread runs the reactor. */
 void runtime_call(struct reactor *reactor, void (*function)(void *argument), void *argument);
+/* Runs a task on the reactor's thread, later. False when no thread runs the reactor any more: the runtime is closed. */
+bool runtime_post(shipopt_runtime *runtime, struct reactor *reactor, struct task *task);
 /* Threads for tasks, for whoever is going to queue some and wants to know before: SHIPOPT_EAGAIN, SHIPOPT_ENOMEM when not one could
  * be started. */
 int runtime_start_workers(shipopt_runtime *runtime);

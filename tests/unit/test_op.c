@@ -214,6 +214,33 @@ static void waiting_on_a_library_thread_is_refused(void **state)
 	shipopt_op_unref(other);
 }
 
+static void without_a_callback_the_completing_thread_delivers(void **state)
+{
+	static const int modes[] = {DELIVERY_SCHEDULER, DELIVERY_INLINE};
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		struct delivery delivery = {.mode = modes[i]};
+		shipopt_op *caller = NULL, *op;
+		assert_int_equal(op_new(&manual_class, *state, &delivery, NULL, NULL, &caller, &op), 0);
+		assert_int_equal(shipopt_op_wait(op, 0), SHIPOPT_ETIMEDOUT);
+		op_complete(op, 4, NULL);
+		assert_int_equal(shipopt_op_wait(op, 0), 4); /* no other thread was needed */
+		shipopt_op_unref(op);
+		assert_int_equal(atomic_load(&destroyed_count), i + 1);
+	}
+}
+
+static void without_a_callback_a_cancel_in_progress_comes_first(void **state)
+{
+	struct delivery delivery = {.mode = DELIVERY_INLINE};
+	shipopt_op *caller = NULL, *op;
+	assert_int_equal(op_new(&manual_class, *state, &delivery, NULL, NULL, &caller, &op), 0);
+	((struct manual_op *)op)->completes_on_cancel = true;
+	assert_int_equal(shipopt_op_cancel(op), 0);
+	assert_int_equal(shipopt_op_wait(op, 0), SHIPOPT_ECANCELED);
+	shipopt_op_unref(op);
+	assert_int_equal(atomic_load(&destroyed_count), 1);
+}
+
 static void an_operation_needs_no_done_and_no_caller(void **state)
 {
 	shipopt_op *op;
@@ -342,19 +369,19 @@ static void a_request_is_answered_once(void **state)
 {
 	struct answer answer = {0};
 	shipopt_request *request;
-	assert_int_equal(request_new("order-7", NULL, take_answer, &answer, &request), 0);
+	assert_int_equal(request_new("order-7", NULL, NULL, take_answer, &answer, &request), 0);
 	assert_string_equal(shipopt_request_key(request), "order-7");
 	assert_null(shipopt_request_record(request));
 	shipopt_request_complete(request, 12);
 	assert_int_equal(answer.count, 1);
 	assert_int_equal(answer.status, 0);
 	assert_int_equal(answer.value, 12);
-	assert_int_equal(request_new(NULL, NULL, take_answer, &answer, &request), 0);
+	assert_int_equal(request_new(NULL, NULL, NULL, take_answer, &answer, &request), 0);
 	shipopt_request_fail(request, 5, NULL); /* no failure at all */
 	assert_int_equal(answer.status, SHIPOPT_EINVAL);
 	assert_string_equal(shipopt_error_message(answer.error), shipopt_error_description(SHIPOPT_EINVAL));
 	shipopt_error_unref(answer.error);
-	assert_int_equal(request_new(NULL, NULL, take_answer, &answer, &request), 0);
+	assert_int_equal(request_new(NULL, NULL, NULL, take_answer, &answer, &request), 0);
 	request_free(request);
 	assert_int_equal(answer.count, 2);
 	shipopt_request_complete(NULL, 0);
@@ -373,6 +400,8 @@ int main(void)
 		TEST(an_operation_lives_until_its_last_reference),
 		TEST(an_abandoned_operation_leaves_nothing_behind),
 		TEST(waiting_on_a_library_thread_is_refused),
+		TEST(without_a_callback_the_completing_thread_delivers),
+		TEST(without_a_callback_a_cancel_in_progress_comes_first),
 		TEST(an_operation_needs_no_done_and_no_caller),
 		TEST(a_refused_call_completes_like_any_other_with_its_error),
 		TEST(a_refused_call_that_nobody_can_hear_returns_its_status),

@@ -2,6 +2,7 @@
 #include "pool/command/slow.h"
 
 #include "base/memory.h"
+#include "runtime/notice.h"
 
 struct shipopt_slow_query {
 	struct queue_entry entry;
@@ -45,11 +46,8 @@ static void slow_entry_finish(struct queue_entry *entry)
 static void slow_deliver(struct shipopt_slow_query *report)
 {
 	const struct delivery *delivery = &report->pool->delivery;
-	if (delivery->mode != DELIVERY_QUEUE) {
+	if (!delivery_is_queued(delivery)) {
 		slow_call_hook(report);
-		slow_report_free(report);
-	} else if (queue_reserve(delivery->queue) < 0) {
-		pool_count(report->pool, SHIPOPT_POOL_STAT_SLOW_DROPPED, 1);
 		slow_report_free(report);
 	} else {
 		report->entry.has_callback = report->pool->slow_query != NULL;
@@ -57,7 +55,7 @@ static void slow_deliver(struct shipopt_slow_query *report)
 		report->entry.finish = slow_entry_finish;
 		report->entry.event =
 			(shipopt_event){.kind = SHIPOPT_EVENT_SLOW_QUERY, .value = (uint64_t)(uintptr_t)report};
-		queue_push(delivery->queue, &report->entry);
+		notice_push(delivery->queue, &report->entry);
 	}
 }
 
@@ -84,7 +82,9 @@ static struct shipopt_slow_query *slow_report_new(shipopt_pool *pool, const char
 
 void slow_report(shipopt_pool *pool, const char *sql, int64_t duration_us)
 {
-	if (!pool->slow_query && pool->delivery.mode != DELIVERY_QUEUE)
+	bool has_callback = pool->slow_query != NULL, is_queued = delivery_is_queued(&pool->delivery);
+	if (!has_callback &&
+		!(is_queued && notice_is_wanted(pool->delivery.queue, SHIPOPT_EVENT_SLOW_QUERY, has_callback)))
 		return;
 	struct shipopt_slow_query *report = slow_report_new(pool, sql, duration_us);
 	if (report)

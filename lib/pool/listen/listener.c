@@ -37,7 +37,7 @@ static struct listen_channel *listener_find(shipopt_listener *listener, const ch
 	return NULL;
 }
 
-/* 1, or 0 when it is there. With the lock held. */
+/* 1, or 0 if it is there already. With the lock held. */
 static int listener_add(shipopt_listener *listener, const char *name)
 {
 	if (listener_find(listener, name))
@@ -62,7 +62,7 @@ bool listener_wants(shipopt_listener *listener, const char *channel)
 	return wants;
 }
 
-/* ---- what the listening connection tells ----------------------------------------------------------------------- */
+/* ---- what the connection reports ----------------------------------------------------------------------- */
 
 void listener_reset(shipopt_listener *listener)
 {
@@ -146,7 +146,7 @@ void listener_end(shipopt_listener *listener, int status)
 	if (tells) {
 		listener->is_ended = true;
 		listener->own[SHIPOPT_NOTIFICATION_ENDED].status = status;
-		listener->due = 0; /* what is still on its way would be told once more behind the end */
+		listener->due = 0; /* nothing may follow ENDED */
 		listener_delivery_put_own(listener, SHIPOPT_NOTIFICATION_ENDED);
 	}
 	pthread_mutex_unlock(&listener->lock);
@@ -176,7 +176,7 @@ static void listener_change_on_reactor(struct task *task)
 	listener_unref(listener);
 }
 
-/* True when the caller is to post it. With the lock held. */
+/* True if the caller must post the change. With the lock held. */
 static bool listener_claim_change(shipopt_listener *listener)
 {
 	if (listener->is_change_posted)
@@ -186,7 +186,7 @@ static bool listener_claim_change(shipopt_listener *listener)
 	return true;
 }
 
-/* After the runtime's close there is no reactor, and nobody else either. */
+/* After the close of the runtime there is no event loop, and no other thread of the library. */
 static void listener_post_change(shipopt_listener *listener)
 {
 	if (!reactor_post_threaded(listener->pool->reactor, &listener->change_task))
@@ -206,8 +206,7 @@ static void listener_destroy(shipopt_listener *listener)
 	listener_delivery_done(listener);
 	listener_free_channels(&listener->channels);
 	listener_free_channels(&listener->removed);
-	for (int i = 0; pool->delivery.mode == DELIVERY_QUEUE && i < LISTENER_SLOTS; i++)
-		queue_unreserve(pool->delivery.queue);
+	delivery_unreserve(&pool->delivery, LISTENER_SLOTS);
 	pthread_mutex_destroy(&listener->lock);
 	mem_free(listener);
 	pool_unref(pool);
@@ -221,29 +220,14 @@ void listener_unref(shipopt_listener *listener)
 
 /* ---- public ---------------------------------------------------------------------------------------------------- */
 
-static int listener_reserve_slots(shipopt_pool *pool)
-{
-	int r = 0;
-	for (int i = 0; pool->delivery.mode == DELIVERY_QUEUE && i < LISTENER_SLOTS; i++) {
-		r = queue_reserve(pool->delivery.queue);
-		if (r < 0) {
-			while (i-- > 0)
-				queue_unreserve(pool->delivery.queue);
-			return r;
-		}
-	}
-	return r;
-}
-
 static int listener_new(shipopt_pool *pool, shipopt_listener **ret_listener)
 {
-	int r = listener_reserve_slots(pool);
+	int r = delivery_admit(&pool->delivery, LISTENER_SLOTS);
 	if (r < 0)
 		return r;
 	shipopt_listener *listener = mem_alloc_zero(sizeof(*listener));
 	if (!listener) {
-		for (int i = 0; pool->delivery.mode == DELIVERY_QUEUE && i < LISTENER_SLOTS; i++)
-			queue_unreserve(pool->delivery.queue);
+		delivery_unreserve(&pool->delivery, LISTENER_SLOTS);
 		return SHIPOPT_ENOMEM;
 	}
 	reference_init(&listener->reference);
@@ -274,14 +258,14 @@ int shipopt_pool_listen(shipopt_pool *pool, const char *const *channels, size_t 
 	void *userdata, shipopt_listener **ret_listener, shipopt_error **ret_error)
 {
 	shipopt_listener *listener;
-	if (!pool || !ret_listener || (!channels && count) || (!notified && pool->delivery.mode != DELIVERY_QUEUE))
+	if (!pool || !ret_listener || (!channels && count) || (!notified && !delivery_is_queued(&pool->delivery)))
 		return error_set(ret_error, SHIPOPT_EINVAL,
 			"listen: pool, channels, notified and ret_listener must not be NULL");
 	if (count > SHIPOPT_LISTENER_CHANNELS_MAX)
 		return error_set(ret_error, SHIPOPT_ETOOLARGE, "listen: %zu channels, at most %d", count,
 			SHIPOPT_LISTENER_CHANNELS_MAX);
 	int r = runtime_check(pool->runtime);
-	if (r == 0 && pool->delivery.mode != DELIVERY_INLINE)
+	if (r == 0 && !delivery_is_inline(&pool->delivery))
 		r = runtime_start_workers(pool->runtime);
 	r = r < 0 ? r : listener_new(pool, &listener);
 	if (r < 0)

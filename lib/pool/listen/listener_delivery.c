@@ -4,13 +4,13 @@
 #include "base/memory.h"
 #include "pool/listen/listener.h"
 
-/* The way of a listener's notifications to the host; see listener.h. */
+/* Passing the notifications of a listener to the application; see listener.h. */
 
 #define DELIVER_AT_ONCE 64
 
 static bool listener_delivery_is_queued(const shipopt_listener *listener)
 {
-	return listener->pool->delivery.mode == DELIVERY_QUEUE;
+	return delivery_is_queued(&listener->pool->delivery);
 }
 
 /* ---- what waits; with the lock held ---------------------------------------------------------------------------- */
@@ -66,7 +66,7 @@ static void listener_delivery_put_gap(shipopt_listener *listener)
 {
 	struct shipopt_notification *missed = &listener->own[SHIPOPT_NOTIFICATION_MISSED];
 	pool_count(listener->pool, SHIPOPT_POOL_STAT_NOTIFICATIONS_DROPPED, 1);
-	if (listener->waiting.previous != &missed->node) /* else it is the same gap */
+	if (listener->waiting.previous != &missed->node) /* otherwise it is the same gap */
 		listener_delivery_put_own(listener, SHIPOPT_NOTIFICATION_MISSED);
 }
 
@@ -123,15 +123,10 @@ static void listener_delivery_notify(shipopt_listener *listener, const shipopt_n
 
 static void listener_delivery_deliver(struct task *task);
 
-/* When the runtime is closed there is no thread of it: what is told then is told here, as runtime_submit_task() does. */
 static void listener_delivery_submit(shipopt_listener *listener)
 {
-	if (listener->pool->delivery.mode == DELIVERY_INLINE) {
-		if (!reactor_post_threaded(listener->pool->reactor, &listener->deliver_task))
-			listener_delivery_deliver(&listener->deliver_task);
-	} else {
-		runtime_submit_task(listener->pool->runtime, &listener->deliver_task);
-	}
+	shipopt_pool *pool = listener->pool;
+	delivery_submit(&pool->delivery, pool->runtime, pool->reactor, &listener->deliver_task);
 }
 
 static void listener_delivery_deliver(struct task *task)
@@ -154,7 +149,7 @@ static void listener_delivery_deliver(struct task *task)
 	listener_delivery_submit(listener);
 }
 
-/* ---- by the host's queue --------------------------------------------------------------------------------------- */
+/* ---- by a queue --------------------------------------------------------------------------------------- */
 
 static void listener_delivery_slot_run(struct queue_entry *entry)
 {
@@ -181,8 +176,8 @@ static struct listener_slot *listener_delivery_free_slot(shipopt_listener *liste
 	return NULL;
 }
 
-/* With the lock held, which is given up for each push. One thread at a time pushes, so that the order stays; what others add
- * meanwhile it finds. */
+/* With the lock held, which is released for each push. One thread at a time pushes, so that the order stays. It also
+ * pushes what other threads add in the meantime. */
 static void listener_delivery_push_all(shipopt_listener *listener)
 {
 	struct listener_slot *slot;
@@ -200,7 +195,7 @@ static void listener_delivery_push_all(shipopt_listener *listener)
 		slot->entry.has_callback = listener->notified != NULL;
 		reference_take(&listener->reference);
 		pthread_mutex_unlock(&listener->lock);
-		queue_push(listener->pool->delivery.queue, &slot->entry);
+		deliver(&listener->pool->delivery, listener->pool->runtime, listener->pool->reactor, &slot->entry);
 		pthread_mutex_lock(&listener->lock);
 	}
 	listener->is_delivering = false;

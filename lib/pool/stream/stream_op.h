@@ -5,8 +5,8 @@
 #include "pool/stream/stream.h"
 
 /*
- * The event loop's part of a stream: it reads rows in single-row mode (in chunks where libpq has them) or the lines of COPY TO
- * STDOUT, and packs them for the reader.
+ * The event loop's part of a stream: it reads rows in single-row mode (in chunks where libpq has them) or the lines of
+ * COPY TO STDOUT, and packs them for the reader.
  */
 struct stream_op {
 	struct command command;
@@ -22,6 +22,11 @@ struct stream_op {
 extern const struct command_class stream_class;
 /* Continues after the reader has made room or gone. */
 void stream_resume(struct task *task);
+
+/* ---- stream_call.c ---- */
+/* shipopt_pool_stream() and shipopt_lease_stream(). Without `has_ready` the stream sends no READY events. */
+int stream_run_query(shipopt_pool *pool, shipopt_lease *lease, const shipopt_query *query, bool has_ready,
+	shipopt_stream **ret_stream, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
 
 /* ---- stream_pack.c; false: out of memory ---- */
 /* Passes the chunk that is being filled to the reader. */

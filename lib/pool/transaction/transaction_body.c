@@ -4,16 +4,15 @@
 #include <stdio.h>
 
 #include "pool/transaction/transaction_op.h"
-#include "runtime/ask.h"
 #include "runtime/request.h"
 
 /* Asking the application for the body of a transaction, and what its answer leads to. */
 
-void transaction_answer_on_reactor(struct task *task)
+static void transaction_answered(void *asker, int status, int64_t value, shipopt_error *error)
 {
-	struct transaction_op *transaction = CONTAINER_OF(task, struct transaction_op, answer_task);
+	struct transaction_op *transaction = asker;
 	struct command *command = &transaction->command;
-	shipopt_error *error = TAKE(transaction->answer_error);
+	transaction->answer_value = value;
 	lease_unref(TAKE(transaction->lent));
 	if (command->state == COMMAND_FINISHED) { /* it has ended without the answer */
 		shipopt_error_unref(error);
@@ -25,7 +24,7 @@ void transaction_answer_on_reactor(struct task *task)
 	if (transaction->is_over)
 		shipopt_error_unref(error);
 	else
-		transaction_hold(transaction, transaction->answer_status, error);
+		transaction_hold(transaction, status, error);
 	if (command->status < 0)
 		command_cancel_all(connection);
 	if (connection->state != CONNECTION_LOST) {
@@ -38,20 +37,9 @@ void transaction_answer_on_reactor(struct task *task)
 	shipopt_op_unref(&command->op);
 }
 
-/* On the host's thread. */
-static void transaction_answered(void *userdata, int status, int64_t value, shipopt_error *error)
-{
-	struct transaction_op *transaction = userdata;
-	transaction->answer_status = status;
-	transaction->answer_value = value;
-	transaction->answer_error = error;
-	if (!reactor_post_threaded(transaction->command.pool->reactor, &transaction->answer_task))
-		transaction_answer_on_reactor(&transaction->answer_task); /* the runtime is closed */
-}
-
 struct transaction_op *transaction_of(const shipopt_request *request)
 {
-	return request_userdata(request, transaction_answered);
+	return request_asker(request, transaction_answered);
 }
 
 static void transaction_run_body(void *userdata, shipopt_request *request)
@@ -67,12 +55,11 @@ static void transaction_run_body(void *userdata, shipopt_request *request)
 	lease_set_thread_owner(before);
 }
 
-/* It has begun: the connection is the body's. */
 void transaction_ask_body(struct transaction_op *transaction)
 {
 	struct command *command = &transaction->command;
 	shipopt_request *request;
-	int r = request_new(NULL, NULL, transaction_answered, transaction, &request);
+	int r = request_new(NULL, NULL, command->pool->reactor, transaction_answered, transaction, &request);
 	if (r < 0) {
 		command_end(command, r, NULL);
 		return;
@@ -88,11 +75,9 @@ void transaction_ask_body(struct transaction_op *transaction)
 	bool had_slot = transaction->has_slot;
 	transaction->has_slot = false;
 	command_park(command);
-	ask_host(&command->op, command->pool->reactor, had_slot, transaction->body ? transaction_run_body : NULL,
-		transaction, request);
+	request_ask(request, &command->op, had_slot, transaction->body ? transaction_run_body : NULL, transaction);
 }
 
-/* All that was given to the lease before the answer is over. */
 void transaction_conclude(struct transaction_op *transaction)
 {
 	struct command *command = &transaction->command;

@@ -18,7 +18,7 @@ static void transaction_destroy(shipopt_op *op)
 static const struct op_class transaction_op_class = {sizeof(struct transaction_op), command_cancel, transaction_destroy,
 	SHIPOPT_DOMAIN_DATABASE};
 
-/* A number nobody else has, for the bodies of a host that names no owners. */
+/* A number that no other owner has, for transactions without an owner. */
 static uint64_t transaction_make_owner(void)
 {
 	static atomic_uint_fast64_t last;
@@ -45,8 +45,8 @@ static int transaction_run(shipopt_pool *pool, const struct delivery *delivery,
 	transaction->body = body;
 	command->lease->owner = transaction->options.owner;
 	lease_copy_name(command->lease->name, transaction->options.name);
-	r = delivery->mode == DELIVERY_QUEUE ? queue_reserve(delivery->queue) : 0;
-	transaction->has_slot = r == 0 && delivery->mode == DELIVERY_QUEUE;
+	r = delivery_admit(delivery, 1);
+	transaction->has_slot = r == 0;
 	return command_submit(command, r, ret_op);
 }
 
@@ -56,7 +56,7 @@ int shipopt_pool_transaction(shipopt_pool *pool, const shipopt_transaction_optio
 	shipopt_error *error = NULL;
 	if (!pool)
 		return SHIPOPT_EINVAL;
-	if (!body && pool->delivery.mode != DELIVERY_QUEUE) {
+	if (!body && !delivery_is_queued(&pool->delivery)) {
 		error_set(&error, SHIPOPT_EINVAL,
 			"the body of a transaction is NULL, and the pool delivers to no queue");
 		return op_refuse(pool->runtime, &pool->delivery, done, userdata, ret_op, SHIPOPT_EINVAL, error);
@@ -78,7 +78,8 @@ int shipopt_request_attempt(const shipopt_request *request)
 
 /* ---- on the caller's thread ---------------------------------------------------------------------------------- */
 
-/* What the reactor tells the thread that waits. On its stack: shipopt_op_wait() returns after the last touch. */
+/* What the event loop passes to the waiting thread. On the stack of that thread: shipopt_op_wait() returns after the
+ * last use. */
 struct transaction_caller {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -121,7 +122,7 @@ static void transaction_run_here(shipopt_request *request, shipopt_transaction_f
 {
 	struct transaction_op *transaction = transaction_of(request);
 	uint64_t before = lease_set_thread_owner(transaction->options.owner);
-	/* When it is over already, the lease refuses what the body asks for. */
+	/* If the transaction has ended already, the lease refuses the commands of the body. */
 	int r = body(userdata, transaction->lent, transaction->attempt);
 	lease_set_thread_owner(before);
 	if (r < 0)
@@ -132,8 +133,7 @@ static void transaction_run_here(shipopt_request *request, shipopt_transaction_f
 
 static int transaction_check_caller(shipopt_pool *pool, shipopt_error **ret_error)
 {
-	bool is_dispatching = pool->delivery.mode == DELIVERY_QUEUE && queue_is_dispatching(pool->delivery.queue);
-	if (runtime_is_library_thread() || is_dispatching)
+	if (runtime_is_library_thread() || delivery_is_dispatching(&pool->delivery))
 		return error_set(ret_error, SHIPOPT_EDEADLK,
 			"a thread of the library, or a callback inside of a dispatch, cannot wait for a transaction");
 	return 0;

@@ -13,7 +13,7 @@ static bool transaction_was_stopped(const struct transaction_op *transaction)
 	return transaction->command.is_canceled || transaction->command.has_timed_out;
 }
 
-/* ---- statements of its own ----------------------------------------------------------------------------------- */
+/* ---- its own statements ----------------------------------------------------------------------------------- */
 
 void transaction_send_sql(struct transaction_op *transaction, enum transaction_phase phase, const char *sql)
 {
@@ -69,11 +69,13 @@ static void transaction_pause_fire(struct timer *timer)
 		transaction_abandon_held(transaction);
 		return;
 	}
-	if (op->delivery.mode == DELIVERY_QUEUE && !transaction->has_slot && queue_reserve(op->delivery.queue) < 0) {
-		transaction_start_pause(transaction); /* nothing is dropped: it is asked when the host has made room */
+	bool needs_slot = !transaction->has_slot && delivery_reserve(&op->delivery, 1) < 0;
+	atomic_store(&op->needs_slot, needs_slot);
+	if (needs_slot) {
+		transaction_start_pause(transaction); /* the question waits until the queue has a slot */
 		return;
 	}
-	transaction->has_slot = op->delivery.mode == DELIVERY_QUEUE;
+	transaction->has_slot = true;
 	command_resume(&transaction->command);
 }
 
@@ -130,7 +132,7 @@ static void transaction_begun(struct transaction_op *transaction)
 		transaction_ask_body(transaction);
 }
 
-/* What COMMIT has come to. */
+/* Holds back the outcome of COMMIT. */
 static void transaction_hold_committed(struct transaction_op *transaction)
 {
 	if (transaction->was_rolled_back) {
@@ -210,7 +212,7 @@ static void transaction_ended(struct command *command, int status)
 	if (transaction->lent) /* the body still has it */
 		transaction->lent->refusal = status < 0 ? status : SHIPOPT_ESTATE;
 	if (transaction->has_slot)
-		queue_unreserve(command->op.delivery.queue);
+		delivery_unreserve(&command->op.delivery, 1);
 	transaction->has_slot = false;
 }
 
@@ -224,12 +226,10 @@ const struct command_class transaction_class = {.start = transaction_start,
 void transaction_init(struct transaction_op *transaction)
 {
 	transaction->pause.fire = transaction_pause_fire;
-	transaction->answer_task.run = transaction_answer_on_reactor;
 	list_init(&transaction->node);
 }
 
 void transaction_done(struct transaction_op *transaction)
 {
 	outcome_reset(&transaction->outcome);
-	shipopt_error_unref(TAKE(transaction->answer_error));
 }

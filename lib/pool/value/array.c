@@ -8,8 +8,8 @@
 #include "pool/value/type.h"
 
 /*
- * Arrays of one dimension, element by element, from text ("{1,NULL,"a \"b\""}") or from the binary form (dimensions, has
- * nulls, element type, and per dimension size and lower bound; then each element's length, -1 for null, and bytes).
+ * Arrays of one dimension, element by element, from text ("{1,NULL,"a \"b\""}") or from the binary form (dimensions,
+ * has nulls, element type, and per dimension size and lower bound; then each element's length, -1 for null, and bytes).
  */
 struct array_reader {
 	const char *place, *end;
@@ -166,7 +166,7 @@ int shipopt_rows_text_array(const shipopt_rows *rows, size_t row, size_t column,
 		return SHIPOPT_ETYPE;
 	r = array_reader_init(&reader, &value);
 	while (r >= 0 && (r = array_reader_next(&reader, &text, &length)) > 0) {
-		if (value.is_binary && text) { /* with a NUL behind it */
+		if (value.is_binary && text) { /* a copy that ends in NUL */
 			buffer_clear(&reader.element);
 			r = buffer_append(&reader.element, text, length);
 			text = buffer_text(&reader.element);

@@ -3,12 +3,12 @@
 #define STORE_SQLITE_STATEMENTS_H
 
 /*
- * Every SQL text that the store runs again and again, in one table (statements.c), so that all of them can be read in one
- * place. Values are bound, never spliced.
+ * Every SQL text that the store runs repeatedly, in one table (statements.c). Values are bound, never spliced.
  *
- * The transitions share their first parameters: ?1 row id, ?2 fencing token and ?3 state that the row must still have (the
- * compare of the compare-and-set), ?4 whether to give the lease up (1 or 0), ?5 lease to set in ms (0: leave). Their own
- * start at ?6. All return the row as it is afterwards, in the order of enum row_column.
+ * All transitions share their first parameters. ?1 is the row id. ?2 is the fencing token and ?3 the state that the row must
+ * still have (the compare of the compare-and-set). ?4 says whether to give the lease up (1 or 0). ?5 is the lease to set in
+ * ms, 0 to keep it. Their own parameters start at ?6. All return the row as it is afterwards, in the order of enum
+ * row_column.
  */
 enum statement {
 	/* transactions */
@@ -118,42 +118,6 @@ enum find_column {
 	FIND_EXISTS_SEEN,
 	FIND_NEEDS_PERSON,
 	FIND_FEE
-};
-
-enum list_column {
-	LIST_ID,
-	LIST_ORDER_KEY,
-	LIST_PIECE,
-	LIST_PURPOSE,
-	LIST_GENERATION,
-	LIST_STATE,
-	LIST_SHIPMENT_ID,
-	LIST_CARRIER,
-	LIST_SERVICE,
-	LIST_AMOUNT,
-	LIST_PAID,
-	LIST_CURRENCY,
-	LIST_TRACKING_CODE,
-	LIST_LABEL_URL,
-	LIST_ATTEMPTS,
-	LIST_REASON,
-	LIST_UPDATED_AT,
-	LIST_SENT,
-	LIST_UNPROVEN,
-	LIST_NEEDS_PERSON,
-	LIST_REFUSAL,
-	LIST_APPROVED,
-	LIST_CEILING,
-	LIST_INSURANCE,
-	LIST_PROVIDER,
-	LIST_ACCOUNT,
-	LIST_MODE,
-	LIST_MODE_GUESSED,
-	LIST_BASE_URL,
-	LIST_BUYING_AT,
-	LIST_EXISTS_SEEN,
-	LIST_APPROVED_CURRENCY,
-	LIST_FEE
 };
 
 extern const char *const statement_texts[STATEMENT_COUNT];
