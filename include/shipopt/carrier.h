@@ -217,7 +217,7 @@ SHIPOPT_API int shipopt_carrier_new(shipopt_runtime *runtime, const shipopt_carr
 SHIPOPT_API void shipopt_carrier_free(shipopt_carrier *carrier);
 
 /*
- * Settings of one raw call, which replace those of the client; environment SHIPOPT_CALL_….
+ * Settings of one raw call, as in <shipopt/settings.h>; environment SHIPOPT_CALL_…. They replace those of the client.
  *
  *   timeout_ms        one HTTP request; default 0: as the client
  *   call_timeout_ms   the whole call; default 0: as the client
