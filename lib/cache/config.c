@@ -5,7 +5,6 @@
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "runtime/delivery.h"
 #include "runtime/runtime.h"
 
 #define PREFIX_LENGTH_MAX 1024
@@ -17,7 +16,7 @@ int shipopt_cache_config_new(shipopt_cache_config **ret_config)
 	if (r < 0)
 		return r;
 	shipopt_cache_config *config = CONTAINER_OF(settings, shipopt_cache_config, settings);
-	/* Unknown to whoever chooses keys, so that nobody can choose keys that collide. */
+	/* A random seed, so that nobody can choose keys that collide. */
 	struct random random;
 	random_init_system(&random);
 	config->hash_seed = random_u64(&random);
@@ -32,7 +31,7 @@ void shipopt_cache_config_free(shipopt_cache_config *config)
 		return;
 	for (size_t i = 0; i < config->prefix_count; i++)
 		mem_free(config->prefixes[i]);
-	queue_unref(config->delivery.queue);
+	queue_unref(config->queue);
 	runtime_unref(config->runtime);
 	settings_object_free(&config->settings);
 }
@@ -45,7 +44,7 @@ SETTING_PUBLIC_NUMBER(cache, value_max_bytes, CACHE_VALUE_MAX_BYTES)
 SETTING_PUBLIC_NUMBER(cache, ttl_ms, CACHE_TTL_MS)
 SETTING_PUBLIC_NUMBER(cache, soft_ttl_ms, CACHE_SOFT_TTL_MS)
 SETTING_PUBLIC_NUMBER(cache, access_ttl_ms, CACHE_ACCESS_TTL_MS)
-SETTING_PUBLIC_NUMBER(cache, negative_ttl_ms, CACHE_NEGATIVE_TTL_MS)
+SETTING_PUBLIC_NUMBER(cache, not_found_ttl_ms, CACHE_NOT_FOUND_TTL_MS)
 SETTING_PUBLIC_NUMBER(cache, jitter_percent, CACHE_JITTER_PERCENT)
 SETTING_PUBLIC_NUMBER(cache, error_backoff_ms, CACHE_ERROR_BACKOFF_MS)
 SETTING_PUBLIC_NUMBER(cache, load_timeout_ms, CACHE_LOAD_TIMEOUT_MS)
@@ -64,12 +63,12 @@ int shipopt_cache_config_add_prefix(shipopt_cache_config *config, const char *pr
 	return 0;
 }
 
-int shipopt_cache_config_set_listener(shipopt_cache_config *config, shipopt_cache_removed_fn listener, void *userdata)
+int shipopt_cache_config_set_removed(shipopt_cache_config *config, shipopt_cache_removed_fn removed, void *userdata)
 {
 	if (!config)
 		return SHIPOPT_EINVAL;
-	config->listener = listener;
-	config->listener_userdata = userdata;
+	config->removed = removed;
+	config->removed_userdata = userdata;
 	return 0;
 }
 
@@ -93,4 +92,12 @@ int shipopt_cache_config_set_runtime(shipopt_cache_config *config, shipopt_runti
 	return 0;
 }
 
-DELIVERY_PUBLIC(cache)
+int shipopt_cache_config_set_queue(shipopt_cache_config *config, shipopt_queue *queue)
+{
+	if (!config)
+		return SHIPOPT_EINVAL;
+	queue_ref(queue);
+	queue_unref(config->queue);
+	config->queue = queue;
+	return 0;
+}

@@ -7,8 +7,8 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "cache/flight.h"
-#include "cache/load.h"
+#include "cache/flight/flight.h"
+#include "cache/flight/load.h"
 
 #define IDENTITY_FORM "answer-1\n"
 #define IDENTITY_DIGITS 32
@@ -105,7 +105,7 @@ void answer_options(const shipopt_carrier *carrier, const struct answer_question
 	struct path_parts parts = answer_cache_split(question->path);
 	options_init(ret_options);
 	ret_options->ttl_ms = answer_ttl_ms(carrier, question);
-	ret_options->takes_words = true;
+	ret_options->wants_negative_detail = true;
 	ret_options->timeout_ms = SHIPOPT_CACHE_FOREVER; /* who waits has a timer of his own */
 	shipopt_cache_options_add_tag(ret_options, question->identity);
 	if (question->content)

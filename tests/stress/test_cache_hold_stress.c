@@ -4,7 +4,7 @@
 #include <pthread.h>
 
 #include "base/random.h"
-#include "cache/hold.h"
+#include "cache/reclaim/pin.h"
 
 /*
  * Handles taken, kept, passed to other threads and given up there, while entries are replaced and removed, threads come and go, and

@@ -466,7 +466,7 @@ static void count_done(void *userdata, shipopt_op *op)
 	atomic_fetch_add(&threads_done, 1);
 }
 
-/* Real threads: the caller frees, the runtime closes, the keeper works, all at once. */
+/* Real threads: the caller frees, the runtime closes, the maintenance works, all at once. */
 static void runtime_and_cache_may_end_in_any_order(void **state)
 {
 	size_t before = mem_live_count();
