@@ -120,15 +120,15 @@ static void submit(struct submitter *self, enum ledger_operation operation)
 static void submitter_done(struct ledger_request *request)
 {
 	struct submitter *self = CONTAINER_OF(request, struct submitter, request);
-	if (request->status != LEDGER_OK) {
+	if (request->status != LEDGER_OUTCOME_OK) {
 		fprintf(stderr, "status %d: %s\n", request->status, shipopt_error_message(request->error));
 		abort();
 	}
 	self->token = request->token;
-	bench.count += request->operation == LEDGER_CREATE;
+	bench.count += request->operation == LEDGER_OP_CREATE;
 	ledger_request_clear(request);
 	if (clock_now_us() < bench.end_us) {
-		submit(self, LEDGER_CREATE);
+		submit(self, LEDGER_OP_CREATE);
 		return;
 	}
 	pthread_mutex_lock(&bench.lock);
@@ -144,7 +144,7 @@ static void round_of(int submitters, int64_t seconds_us)
 	atomic_store(&syncs, 0);
 	bench.end_us = clock_now_us() + seconds_us;
 	for (int i = 0; i < submitters; i++)
-		submit(&bench.submitters[i], bench.submitters[i].token ? LEDGER_CREATE : LEDGER_CLAIM);
+		submit(&bench.submitters[i], bench.submitters[i].token ? LEDGER_OP_CREATE : LEDGER_OP_CLAIM);
 	pthread_mutex_lock(&bench.lock);
 	while (bench.running)
 		pthread_cond_wait(&bench.changed, &bench.lock);

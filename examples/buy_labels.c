@@ -53,15 +53,15 @@ struct job {
 	shipopt_source *source;
 	shipopt_sink *sink;
 	shipopt_bulk *bulk;
-	shipopt_op *run;
+	shipopt_run *run;
 	/* Written by the item callback, read once the run is done. */
 	struct reason reasons[REASONS_MAX];
 	size_t reason_count;
 	int64_t not_own; /* failed for no reason of the order's own */
 	int64_t limited; /* failed as a spend limit or a price limit would be passed */
 	int stranded;
-	char stop_text[400];
-	atomic_int must_stop; /* set by the item callback after stop_text was written */
+	shipopt_error *stop_error;
+	atomic_int must_stop; /* set by the item callback after stop_error was written */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -306,12 +306,12 @@ static int reach_carrier(struct job *job)
 	if (r >= 0)
 		r = wait_for_answer(op);
 	if (r < 0 && !is_passing(r, shipopt_op_error(op))) {
-		const char *message = shipopt_error_message(shipopt_op_error(op));
+		const shipopt_error *error = shipopt_op_error(op);
 		fprintf(stderr,
 			"buy_labels: cannot work with the carrier: %s\nbuy_labels: %s\nbuy_labels: no order was sent to the"
 			" carrier, nothing was bought\n",
-			message ? message : shipopt_error_description(r),
-			r == SHIPOPT_ECANCELED ? "Run the same command again later." : shipopt_error_advice(r));
+			shipopt_error_message(error),
+			r == SHIPOPT_ECANCELED ? "Run the same command again later." : shipopt_error_advice(error));
 		status = 1;
 	}
 	shipopt_op_unref(op);
@@ -366,15 +366,14 @@ static void keep_reason(struct job *job, const shipopt_item *item)
 static void stop_if_pointless(struct job *job, const shipopt_item *item)
 {
 	int status = shipopt_item_status(item);
-	const char *message = shipopt_error_message(shipopt_item_error(item));
 	if (status == SHIPOPT_EAUTH || status == SHIPOPT_EPAYMENT)
 		return;
 	if (status != SHIPOPT_ETLS && ++job->stranded < STRANDED_MAX)
 		return;
 	if (atomic_load(&job->must_stop))
 		return;
-	snprintf(job->stop_text, sizeof(job->stop_text), "%s", message ? message : shipopt_error_description(status));
-	atomic_store(&job->must_stop, status);
+	job->stop_error = shipopt_error_ref(shipopt_item_error(item));
+	atomic_store(&job->must_stop, 1);
 }
 
 static void on_item(void *userdata, const shipopt_item *item)
@@ -474,18 +473,18 @@ static int watch(struct job *job)
 	int on_terminal = isatty(STDERR_FILENO), canceled = 0;
 	int64_t shown_ms = 0, shown_ended = -1;
 	for (;;) {
-		shipopt_op_wait(job->run, TICK_MS);
-		if (shipopt_op_is_done(job->run)) {
+		shipopt_op_wait(shipopt_run_op(job->run), TICK_MS);
+		if (shipopt_op_is_done(shipopt_run_op(job->run))) {
 			if (on_terminal)
 				fprintf(stderr, "\r\033[K");
-			return shipopt_op_status(job->run);
+			return shipopt_op_status(shipopt_run_op(job->run));
 		}
 		if (!canceled && (interrupted || atomic_load(&job->must_stop))) {
 			canceled = 1;
 			fprintf(stderr, "%sbuy_labels: stopping; purchases on the wire are waited for%s\n",
 				on_terminal ? "\r\033[K" : "",
 				interrupted ? " (Ctrl-C again ends at once: that is safe too)" : "");
-			shipopt_op_cancel(job->run);
+			shipopt_op_cancel(shipopt_run_op(job->run));
 		}
 		/* A terminal sees it move; a log gets a line each second in which something ended, else one in ten. */
 		int64_t since_ms = number(job, SHIPOPT_RUN_STAT_ELAPSED_MS) - shown_ms, ended = ended_items(job);
@@ -529,11 +528,11 @@ static void print_summary(const struct job *job)
 	printf("%" PRId64 " orders in %.1f s, %" PRId64 " requests to the carrier\n",
 		number(job, SHIPOPT_RUN_STAT_READ), (double)number(job, SHIPOPT_RUN_STAT_ELAPSED_MS) / 1000.0,
 		number(job, SHIPOPT_RUN_STAT_REQUESTS));
-	if (number(job, SHIPOPT_RUN_P50_US) > 0)
+	if (number(job, SHIPOPT_RUN_STAT_P50_US) > 0)
 		printf("  time of an order: p50 %.0f ms, p95 %.0f ms, p99 %.0f ms\n",
-			(double)number(job, SHIPOPT_RUN_P50_US) / 1000.0,
-			(double)number(job, SHIPOPT_RUN_P95_US) / 1000.0,
-			(double)number(job, SHIPOPT_RUN_P99_US) / 1000.0);
+			(double)number(job, SHIPOPT_RUN_STAT_P50_US) / 1000.0,
+			(double)number(job, SHIPOPT_RUN_STAT_P95_US) / 1000.0,
+			(double)number(job, SHIPOPT_RUN_STAT_P99_US) / 1000.0);
 	print_money(job);
 	print_reasons(job);
 	printf("  results: %s   ledger: %s\n", job->options.out, job->options.store);
@@ -569,16 +568,16 @@ static int verdict(const struct job *job, int run_status)
 	int64_t for_person = count_for_person(job);
 	if (must_stop) {
 		fprintf(stderr, "buy_labels: stopped, as it would go on like this: %s\nbuy_labels: %s\n",
-			job->stop_text, shipopt_error_advice(must_stop));
+			shipopt_error_message(job->stop_error), shipopt_error_advice(job->stop_error));
 		status = 1;
 	} else if (interrupted) {
 		fprintf(stderr,
 			"buy_labels: interrupted; run the same command again to go on, nothing is bought twice\n");
 		status = 1;
 	} else if (run_status < 0) {
-		const char *message = shipopt_error_message(shipopt_op_error(job->run));
-		fprintf(stderr, "buy_labels: the run ended early: %s\nbuy_labels: %s\n",
-			message ? message : shipopt_error_description(run_status), shipopt_error_advice(run_status));
+		const shipopt_error *error = shipopt_op_error(shipopt_run_op(job->run));
+		fprintf(stderr, "buy_labels: the run ended early: %s\nbuy_labels: %s\n", shipopt_error_message(error),
+			shipopt_error_advice(error));
 		status = 1;
 	}
 	if (number(job, SHIPOPT_RUN_STAT_IN_DOUBT) > 0) {
@@ -644,13 +643,15 @@ int main(int argc, char **argv)
 	sigaction(SIGTERM, &action, NULL);
 	r = shipopt_runtime_new(NULL, &job.runtime);
 	int status = r < 0 ? fail("cannot start", NULL, r) : buy(&job);
-	shipopt_op_unref(job.run);
+	shipopt_run_unref(job.run);
+	shipopt_error_unref(job.stop_error);
 	shipopt_bulk_free(job.bulk);
-	if (shipopt_sink_free(job.sink) < 0) {
+	if (job.sink && shipopt_sink_close(job.sink, NULL) < 0) {
 		fprintf(stderr, "buy_labels: %s may be incomplete; the ledger in %s is not\n", job.options.out,
 			job.options.store);
 		status = 1;
 	}
+	shipopt_sink_free(job.sink);
 	shipopt_source_free(job.source);
 	shipopt_store_free(job.store);
 	shipopt_carrier_free(job.carrier);

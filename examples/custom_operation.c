@@ -60,7 +60,7 @@ int main(int argc, char **argv)
 	shipopt_bulk *bulk = NULL;
 	shipopt_source *source = NULL;
 	shipopt_sink *sink = NULL;
-	shipopt_op *run = NULL;
+	shipopt_run *run = NULL;
 	shipopt_error *error = NULL;
 	if (argc != 3) {
 		fprintf(stderr, "usage: custom_operation ORDERS.csv OUT.jsonl\n");
@@ -77,23 +77,24 @@ int main(int argc, char **argv)
 	r = r < 0 ? r : shipopt_bulk_call(bulk, source, sink, weigh, NULL, NULL, NULL, &run);
 	if (r >= 0) {
 		source = NULL; /* the run's now */
-		r = shipopt_op_wait(run, -1);
+		r = shipopt_op_wait(shipopt_run_op(run), -1);
 	}
 	if (r < 0)
 		fprintf(stderr, "custom_operation: %s\n",
 			reason(error          ? error
-					: run ? shipopt_op_error(run)
+					: run ? shipopt_op_error(shipopt_run_op(run))
 					      : NULL,
 				r));
 	else
 		printf("%" PRId64 " orders, %" PRId64 " failed, heaviest %" PRId64 ".%02" PRId64 " oz\n", totals.orders,
 			totals.failed, totals.heaviest / 1000000, totals.heaviest / 10000 % 100);
-	shipopt_op_unref(run);
+	shipopt_run_unref(run);
 	shipopt_error_unref(error);
 	shipopt_bulk_free(bulk);
 	shipopt_bulk_config_free(config);
-	if (shipopt_sink_free(sink) < 0) /* the last write may fail too */
+	if (sink && shipopt_sink_close(sink, NULL) < 0) /* the last write may fail too */
 		fprintf(stderr, "custom_operation: %s may be incomplete\n", argv[2]);
+	shipopt_sink_free(sink);
 	shipopt_source_free(source);
 	shipopt_runtime_close(runtime, -1);
 	shipopt_runtime_free(runtime);

@@ -35,7 +35,7 @@ require_packages "cc build-essential" "c++ build-essential" "pkg-config pkg-conf
 mkdir -p "$state"
 echo "building in $build (log: $state/build.log)"
 if ! {
-	{ [ -e "$build/build.ninja" ] || meson setup "$build" --buildtype=release -Dpostgres=disabled -Dtests=false \
+	{ [ -e "$build/build.ninja" ] || meson setup "$build" --buildtype=release -Dpostgres=disabled -Dtests=disabled \
 		-Dbenchmarks=false; } && ninja -C "$build"
 } >"$state/build.log" 2>&1; then
 	tail -n 30 "$state/build.log" >&2

@@ -49,9 +49,9 @@ static int make_order(const char *key, shipopt_order **ret_order)
 	for (size_t i = 0; r >= 0 && i < sizeof(columns) / sizeof(columns[0]); i++)
 		r = shipopt_record_set_column(shipment, columns[i][0], columns[i][1], NULL);
 	if (r >= 0)
-		r = shipopt_order_new(key, &order);
+		r = shipopt_order_new(key, &order, NULL);
 	if (r >= 0)
-		r = shipopt_order_set_shipment(order, shipment);
+		r = shipopt_order_set_shipment(order, shipment, NULL);
 	if (r >= 0) {
 		*ret_order = order; /* the shipment is the order's now */
 		return r;
@@ -65,8 +65,7 @@ static int report(const shipopt_op *op, int status)
 {
 	if (status < 0) {
 		/* The advice says what to do: SHIPOPT_EINDOUBT, for one, is no failure but "ask again later". */
-		fprintf(stderr, "safe_purchase: %s\n%s\n", reason(shipopt_op_error(op), status),
-			shipopt_error_advice(status));
+		fprintf(stderr, "safe_purchase: %s\n", shipopt_error_text(shipopt_op_error(op)));
 		return status;
 	}
 	const shipopt_record *shipment = shipopt_op_record(op);

@@ -30,8 +30,8 @@ static int next_order(void *userdata, shipopt_order *order)
 	struct codes *codes = userdata;
 	if (!*codes->next)
 		return 0;
-	int r = shipopt_order_set_key(order, *codes->next);
-	r = r < 0 ? r : shipopt_order_set_tracking_code(order, *codes->next);
+	int r = shipopt_order_set_key(order, *codes->next, NULL);
+	r = r < 0 ? r : shipopt_order_set_tracking_code(order, *codes->next, NULL);
 	codes->next++;
 	return r < 0 ? r : 1;
 }
@@ -57,7 +57,7 @@ static int track(shipopt_runtime *runtime, shipopt_carrier *carrier, struct code
 	shipopt_bulk_config *config = NULL;
 	shipopt_bulk *bulk = NULL;
 	shipopt_source *source = NULL;
-	shipopt_op *run = NULL;
+	shipopt_run *run = NULL;
 	int r = shipopt_bulk_config_new(&config);
 	r = r < 0 ? r : shipopt_bulk_config_set_item(config, on_item, codes);
 	r = r < 0 ? r : shipopt_bulk_new(runtime, carrier, NULL, config, &bulk, NULL);
@@ -65,10 +65,10 @@ static int track(shipopt_runtime *runtime, shipopt_carrier *carrier, struct code
 	r = r < 0 ? r : shipopt_bulk_track(bulk, source, NULL, NULL, NULL, &run);
 	if (r < 0)
 		shipopt_source_free(source); /* a run that started has taken it over */
-	r = r < 0 ? r : shipopt_op_wait(run, -1);
+	r = r < 0 ? r : shipopt_op_wait(shipopt_run_op(run), -1);
 	if (r < 0)
 		fprintf(stderr, "track_codes: %s\n", shipopt_error_description(r));
-	shipopt_op_unref(run);
+	shipopt_run_unref(run);
 	shipopt_bulk_free(bulk);
 	shipopt_bulk_config_free(config);
 	return r;

@@ -133,19 +133,19 @@ void fixture_fill_order(shipopt_order *order, const char *prefix, size_t number)
 	char text[64];
 	shipopt_record *shipment;
 	snprintf(text, sizeof(text), "%s-%zu", prefix, number);
-	assert_int_equal(shipopt_order_set_key(order, text), 0);
+	assert_int_equal(shipopt_order_set_key(order, text, NULL), 0);
 	assert_int_equal(shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &shipment), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
 		assert_int_equal(shipopt_record_set_column(shipment, columns[i][0], columns[i][1], NULL), 0);
 	snprintf(text, sizeof(text), "%zu.5", 1 + number % 150);
 	assert_int_equal(shipopt_record_set_column(shipment, "weight_oz", text, NULL), 0);
-	assert_int_equal(shipopt_order_set_shipment(order, shipment), 0);
+	assert_int_equal(shipopt_order_set_shipment(order, shipment, NULL), 0);
 }
 
 shipopt_order *fixture_order(const char *prefix, size_t number)
 {
 	shipopt_order *order;
-	assert_int_equal(shipopt_order_new("x", &order), 0);
+	assert_int_equal(shipopt_order_new("x", &order, NULL), 0);
 	fixture_fill_order(order, prefix, number);
 	return order;
 }
@@ -187,39 +187,39 @@ shipopt_source *fixture_orders(size_t count, const char *prefix)
 
 /* ---- runs -------------------------------------------------------------------------------------------------- */
 
-static int64_t stat_of(shipopt_op *run, int stat)
+static int64_t stat_of(shipopt_run *run, int stat)
 {
 	int64_t value = -1;
 	assert_int_equal(shipopt_run_stat(run, stat, &value), 0);
 	return value;
 }
 
-void fixture_collect(shipopt_op *op, struct fixture_result *result)
+void fixture_collect(shipopt_run *run, struct fixture_result *result)
 {
 	memset(result, 0, sizeof(*result));
-	result->status = shipopt_op_wait(op, -1);
-	result->done = stat_of(op, SHIPOPT_RUN_STAT_DONE);
-	result->already = stat_of(op, SHIPOPT_RUN_STAT_ALREADY);
-	result->failed = stat_of(op, SHIPOPT_RUN_STAT_FAILED);
-	result->in_doubt = stat_of(op, SHIPOPT_RUN_STAT_IN_DOUBT);
-	result->held = stat_of(op, SHIPOPT_RUN_STAT_HELD);
-	result->canceled = stat_of(op, SHIPOPT_RUN_STAT_CANCELED);
-	result->requests = stat_of(op, SHIPOPT_RUN_STAT_REQUESTS);
-	result->elapsed_ms = stat_of(op, SHIPOPT_RUN_STAT_ELAPSED_MS);
+	result->status = shipopt_op_wait(shipopt_run_op(run), -1);
+	result->done = stat_of(run, SHIPOPT_RUN_STAT_DONE);
+	result->already = stat_of(run, SHIPOPT_RUN_STAT_ALREADY);
+	result->failed = stat_of(run, SHIPOPT_RUN_STAT_FAILED);
+	result->in_doubt = stat_of(run, SHIPOPT_RUN_STAT_IN_DOUBT);
+	result->held = stat_of(run, SHIPOPT_RUN_STAT_HELD);
+	result->canceled = stat_of(run, SHIPOPT_RUN_STAT_CANCELED);
+	result->requests = stat_of(run, SHIPOPT_RUN_STAT_REQUESTS);
+	result->elapsed_ms = stat_of(run, SHIPOPT_RUN_STAT_ELAPSED_MS);
 	if (result->status < 0) {
-		const char *message = shipopt_error_message(shipopt_op_error(op));
+		const char *message = shipopt_error_message(shipopt_op_error(shipopt_run_op(run)));
 		snprintf(result->message, sizeof(result->message), "%s", message ? message : "");
 	}
-	shipopt_op_unref(op);
+	shipopt_run_unref(run);
 }
 
-void fixture_run(struct bulk_fixture *fixture, fixture_run_fn run, shipopt_source *source,
+void fixture_run(struct bulk_fixture *fixture, fixture_run_fn start, shipopt_source *source,
 	struct fixture_result *ret_result)
 {
-	shipopt_op *op;
+	shipopt_run *run;
 	struct fixture_result ignored;
-	must(run(fixture->bulk, source, NULL, NULL, NULL, &op), NULL, "run");
-	fixture_collect(op, ret_result ? ret_result : &ignored);
+	must(start(fixture->bulk, source, NULL, NULL, NULL, &run), NULL, "run");
+	fixture_collect(run, ret_result ? ret_result : &ignored);
 }
 
 void fixture_buy(struct bulk_fixture *fixture, shipopt_source *source, struct fixture_result *ret_result)

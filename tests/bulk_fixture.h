@@ -57,14 +57,14 @@ shipopt_source *fixture_orders(size_t count, const char *prefix);
 shipopt_source *fixture_orders_planted(size_t count, const char *prefix, const char *planted, size_t every);
 
 typedef int (*fixture_run_fn)(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_run);
+	void *userdata, shipopt_run **ret_run);
 /* Runs to the end and collects. Uses the bulk handle's item callback only through the run's statistics. */
 void fixture_run(struct bulk_fixture *fixture, fixture_run_fn run, shipopt_source *source,
 	struct fixture_result *ret_result);
 void fixture_buy(struct bulk_fixture *fixture, shipopt_source *source, struct fixture_result *ret_result);
 
 /* Collects from a run that has ended, and drops it. */
-void fixture_collect(shipopt_op *run, struct fixture_result *ret_result);
+void fixture_collect(shipopt_run *run, struct fixture_result *ret_result);
 
 /* Rows of the ledger in a state (0: all). */
 int64_t fixture_ledger_count(struct bulk_fixture *fixture, int state);

@@ -10,16 +10,16 @@
 #include "base/text.h"
 
 #define BIT(state) (1u << (state))
-#define PLANNED BIT(LEDGER_PLANNED)
-#define CREATED BIT(LEDGER_CREATED)
-#define BUYING BIT(LEDGER_BUYING)
-#define IN_DOUBT BIT(LEDGER_IN_DOUBT)
-#define BOUGHT BIT(LEDGER_BOUGHT)
-#define DOCUMENTED BIT(LEDGER_DOCUMENTED)
-#define FAILED BIT(LEDGER_FAILED)
-#define HELD BIT(LEDGER_HELD)
-#define VOID_REFUSED BIT(LEDGER_VOID_REFUSED)
-#define VOIDED BIT(LEDGER_VOIDED)
+#define PLANNED BIT(LEDGER_STATE_PLANNED)
+#define CREATED BIT(LEDGER_STATE_CREATED)
+#define BUYING BIT(LEDGER_STATE_BUYING)
+#define IN_DOUBT BIT(LEDGER_STATE_IN_DOUBT)
+#define BOUGHT BIT(LEDGER_STATE_BOUGHT)
+#define DOCUMENTED BIT(LEDGER_STATE_DOCUMENTED)
+#define FAILED BIT(LEDGER_STATE_FAILED)
+#define HELD BIT(LEDGER_STATE_HELD)
+#define VOID_REFUSED BIT(LEDGER_STATE_VOID_REFUSED)
+#define VOIDED BIT(LEDGER_STATE_VOIDED)
 
 /* The rules: from which states, to which, and what must hold beside. */
 static const struct rule {
@@ -29,19 +29,19 @@ static const struct rule {
 	bool needs_proven; /* nothing unproven, and nobody is asked */
 	bool leases;
 } rules[] = {
-	[LEDGER_PLAN] = {PLANNED | CREATED | FAILED | HELD, LEDGER_PLANNED, true, true, false},
-	[LEDGER_CREATE] = {PLANNED | CREATED, LEDGER_CREATED, true, true, false},
-	[LEDGER_BUY] = {PLANNED | CREATED | BUYING | IN_DOUBT, LEDGER_BUYING, true, false, true},
-	[LEDGER_PROVE] = {BUYING, 0, true, false, false},
-	[LEDGER_DOUBT] = {BUYING | IN_DOUBT, LEDGER_IN_DOUBT, true, false, false},
-	[LEDGER_BOUGHT_] = {CREATED | BUYING | IN_DOUBT | FAILED, LEDGER_BOUGHT, true, false, false},
-	[LEDGER_FAIL] = {PLANNED | CREATED | BUYING, LEDGER_FAILED, true, false, false},
-	[LEDGER_HOLD] = {PLANNED | CREATED, LEDGER_HELD, true, true, false},
-	[LEDGER_REOPEN] = {HELD | FAILED, 0, true, false, false},
-	[LEDGER_RENEW] = {~0u, 0, true, false, true},
-	[LEDGER_RELEASE] = {~0u, 0, true, false, false},
-	[LEDGER_DOCUMENT] = {BOUGHT, LEDGER_DOCUMENTED, false, false, false},
-	[LEDGER_VOID] = {0, 0, false, false, false},
+	[LEDGER_OP_PLAN] = {PLANNED | CREATED | FAILED | HELD, LEDGER_STATE_PLANNED, true, true, false},
+	[LEDGER_OP_CREATE] = {PLANNED | CREATED, LEDGER_STATE_CREATED, true, true, false},
+	[LEDGER_OP_BUY] = {PLANNED | CREATED | BUYING | IN_DOUBT, LEDGER_STATE_BUYING, true, false, true},
+	[LEDGER_OP_PROVE] = {BUYING, 0, true, false, false},
+	[LEDGER_OP_DOUBT] = {BUYING | IN_DOUBT, LEDGER_STATE_IN_DOUBT, true, false, false},
+	[LEDGER_OP_BOUGHT] = {CREATED | BUYING | IN_DOUBT | FAILED, LEDGER_STATE_BOUGHT, true, false, false},
+	[LEDGER_OP_FAIL] = {PLANNED | CREATED | BUYING, LEDGER_STATE_FAILED, true, false, false},
+	[LEDGER_OP_HOLD] = {PLANNED | CREATED, LEDGER_STATE_HELD, true, true, false},
+	[LEDGER_OP_REOPEN] = {HELD | FAILED, 0, true, false, false},
+	[LEDGER_OP_RENEW] = {~0u, 0, true, false, true},
+	[LEDGER_OP_RELEASE] = {~0u, 0, true, false, false},
+	[LEDGER_OP_DOCUMENT] = {BOUGHT, LEDGER_STATE_DOCUMENTED, false, false, false},
+	[LEDGER_OP_VOID] = {0, 0, false, false, false},
 };
 
 /* ---- memory ------------------------------------------------------------------------------------------------ */
@@ -336,7 +336,7 @@ static void write_proof(struct memory_ledger *ledger, const struct ledger_reques
 {
 	struct ledger_row *row = &found->row;
 	row->unproven--;
-	row->state = row->unproven > 0 ? LEDGER_IN_DOUBT : LEDGER_CREATED;
+	row->state = row->unproven > 0 ? LEDGER_STATE_IN_DOUBT : LEDGER_STATE_CREATED;
 	if (row->unproven == 0)
 		settle(ledger, request->key.tenant, found, 0);
 	set(&row->reason, request->reason);
@@ -346,43 +346,43 @@ static void write(struct memory_ledger *ledger, const struct ledger_request *req
 {
 	struct ledger_row *row = &found->row;
 	switch (request->operation) {
-	case LEDGER_PLAN:
+	case LEDGER_OP_PLAN:
 		forget_shipment(found);
 		if (!request->keep_approval)
 			forget_approval(row);
 		set(&row->fingerprint, request->fingerprint);
 		set(&row->request, request->request);
 		break;
-	case LEDGER_CREATE: write_created(request, row); break;
-	case LEDGER_BUY: write_buying(ledger, request, found); break;
-	case LEDGER_BOUGHT_: write_bought(ledger, request, found); break;
-	case LEDGER_FAIL:
+	case LEDGER_OP_CREATE: write_created(request, row); break;
+	case LEDGER_OP_BUY: write_buying(ledger, request, found); break;
+	case LEDGER_OP_BOUGHT: write_bought(ledger, request, found); break;
+	case LEDGER_OP_FAIL:
 		settle(ledger, request->key.tenant, found, 0);
 		row->unproven = row->needs_person = 0;
 		found->held_from = 0;
 		set(&row->reason, request->reason);
 		break;
-	case LEDGER_PROVE: write_proof(ledger, request, found); break;
-	case LEDGER_HOLD:
+	case LEDGER_OP_PROVE: write_proof(ledger, request, found); break;
+	case LEDGER_OP_HOLD:
 		found->held_from = row->state;
 		set(&row->reason, request->reason);
 		set_if(&row->shipment_id, request->shipment_id);
 		set_if(&row->base_url, request->base_url);
 		row->needs_person = request->needs_person;
 		break;
-	case LEDGER_REOPEN:
-		if (row->state == LEDGER_HELD) {
+	case LEDGER_OP_REOPEN:
+		if (row->state == LEDGER_STATE_HELD) {
 			row->state = found->held_from;
 			found->held_from = 0;
 			set(&row->reason, NULL);
 		} else {
 			forget_shipment(found);
 			forget_approval(row);
-			row->state = LEDGER_PLANNED;
+			row->state = LEDGER_STATE_PLANNED;
 		}
 		break;
-	case LEDGER_DOUBT: write_doubt(request, row); break;
-	case LEDGER_VOID:
+	case LEDGER_OP_DOUBT: write_doubt(request, row); break;
+	case LEDGER_OP_VOID:
 		row->state = request->state;
 		set(&row->reason, request->reason);
 		break;
@@ -396,7 +396,7 @@ static bool buy_is_allowed(const struct ledger_request *request, const struct le
 {
 	if (row->sent >= LEDGER_SENDS_MAX || row->exists_seen || row->needs_person)
 		return false;
-	if (row->state == LEDGER_PLANNED)
+	if (row->state == LEDGER_STATE_PLANNED)
 		return request->shipment_id && request->rate_id;
 	return row->shipment_id && (!request->shipment_id || strcmp(request->shipment_id, row->shipment_id) == 0);
 }
@@ -406,26 +406,27 @@ static bool is_allowed(const struct ledger_request *request, const struct memory
 	const struct rule *rule = &rules[request->operation];
 	const struct ledger_row *row = &found->row;
 	unsigned from = rule->from;
-	if (request->operation == LEDGER_VOID)
-		from = request->state == LEDGER_VOID_REQUESTED ? BOUGHT | DOCUMENTED | VOID_REFUSED
-							       : BIT(LEDGER_VOID_REQUESTED);
-	if (request->operation == LEDGER_DOUBT && request->exists_seen && row->sent)
+	if (request->operation == LEDGER_OP_VOID)
+		from = request->state == LEDGER_STATE_VOID_REQUESTED ? BOUGHT | DOCUMENTED | VOID_REFUSED
+								     : BIT(LEDGER_STATE_VOID_REQUESTED);
+	if (request->operation == LEDGER_OP_DOUBT && request->exists_seen && row->sent)
 		from |= CREATED;
 	if (!(from & BIT(row->state)) || (rule->needs_proven && (row->unproven || row->needs_person)))
 		return false;
-	bool has_newest = row->state == LEDGER_BUYING && row->unproven;
+	bool has_newest = row->state == LEDGER_STATE_BUYING && row->unproven;
 	switch (request->operation) {
-	case LEDGER_BUY: return buy_is_allowed(request, row);
-	case LEDGER_PROVE: return row->unproven > 0;
-	case LEDGER_DOUBT:
+	case LEDGER_OP_BUY: return buy_is_allowed(request, row);
+	case LEDGER_OP_PROVE: return row->unproven > 0;
+	case LEDGER_OP_DOUBT:
 		return (!request->proven || has_newest) && row->unproven + request->exists_seen > request->proven;
-	case LEDGER_FAIL:
+	case LEDGER_OP_FAIL:
 		return (!request->proven || has_newest) && row->unproven == request->proven && !row->needs_person;
-	case LEDGER_BOUGHT_: return row->state != LEDGER_CREATED || row->unproven;
-	case LEDGER_REOPEN:
+	case LEDGER_OP_BOUGHT: return row->state != LEDGER_STATE_CREATED || row->unproven;
+	case LEDGER_OP_REOPEN:
 		return !row->needs_person &&
 			(!request->state ||
-				request->state == (row->state == LEDGER_HELD ? found->held_from : LEDGER_PLANNED));
+				request->state ==
+					(row->state == LEDGER_STATE_HELD ? found->held_from : LEDGER_STATE_PLANNED));
 	default: return true;
 	}
 }
@@ -434,8 +435,8 @@ static bool is_allowed(const struct ledger_request *request, const struct memory
 static bool is_shared(const struct memory_ledger *ledger, const struct ledger_request *request,
 	const struct memory_row *found)
 {
-	bool brings = request->operation == LEDGER_CREATE || request->operation == LEDGER_BUY ||
-		request->operation == LEDGER_HOLD;
+	bool brings = request->operation == LEDGER_OP_CREATE || request->operation == LEDGER_OP_BUY ||
+		request->operation == LEDGER_OP_HOLD;
 	for (size_t i = 0; brings && request->shipment_id && i < ledger->row_count; i++)
 		if (&ledger->rows[i] != found && text_equal(ledger->rows[i].row.shipment_id, request->shipment_id))
 			return true;
@@ -450,7 +451,7 @@ static void look(struct ledger_request *request, const struct memory_row *found,
 
 static void lease(struct memory_row *row, const struct ledger_request *request, bool leases)
 {
-	bool release = request->release || request->operation == LEDGER_RELEASE;
+	bool release = request->release || request->operation == LEDGER_OP_RELEASE;
 	row->token += release;
 	if (release)
 		row->row.lease_until_ms = 0;
@@ -467,14 +468,14 @@ static void transition(struct memory_ledger *ledger, struct ledger_request *requ
 		return;
 	}
 	if (rule->needs_token && request->token != found->token) {
-		look(request, found, LEDGER_LOST);
+		look(request, found, LEDGER_OUTCOME_LOST);
 		return;
 	}
 	if (!is_allowed(request, found)) {
-		look(request, found, LEDGER_REFUSED);
+		look(request, found, LEDGER_OUTCOME_REFUSED);
 		return;
 	}
-	if (request->operation == LEDGER_BUY) {
+	if (request->operation == LEDGER_OP_BUY) {
 		const char *currency = request->currency ? request->currency : found->row.currency;
 		if (request->budget && !currency) {
 			request->status = error_set(&request->error, SHIPOPT_EINVAL, "a budget without a currency");
@@ -483,14 +484,14 @@ static void transition(struct memory_ledger *ledger, struct ledger_request *requ
 	}
 	if (is_shared(ledger, request, found)) {
 		error_set(&request->error, SHIPOPT_EPROTOCOL, "another order has this shipment");
-		look(request, found, LEDGER_SHARED);
+		look(request, found, LEDGER_OUTCOME_SHARED);
 		return;
 	}
-	if (request->operation == LEDGER_BUY) {
+	if (request->operation == LEDGER_OP_BUY) {
 		const char *currency = request->currency ? request->currency : found->row.currency;
 		if (is_over(ledger, request, found,
 			    (request->amount ? request->amount : found->row.amount) + request->fee, currency)) {
-			look(request, found, LEDGER_OVER_LIMIT);
+			look(request, found, LEDGER_OUTCOME_OVER_LIMIT);
 			return;
 		}
 	}
@@ -504,9 +505,9 @@ static void transition(struct memory_ledger *ledger, struct ledger_request *requ
 	write(ledger, request, found);
 	found->row.state = rule->to ? rule->to : found->row.state;
 	lease(found, request, rule->leases);
-	look(request, found, LEDGER_OK);
+	look(request, found, LEDGER_OUTCOME_OK);
 	if (request->status < 0) /* one failure at a time */
-		look(request, found, LEDGER_OK);
+		look(request, found, LEDGER_OUTCOME_OK);
 }
 
 static void insert(struct memory_ledger *ledger, struct ledger_request *request, int64_t generation)
@@ -522,11 +523,11 @@ static void insert(struct memory_ledger *ledger, struct ledger_request *request,
 		.token = ledger->next_token};
 	row->row = (struct ledger_row){.id = (int64_t)ledger->row_count + 1,
 		.generation = generation,
-		.state = LEDGER_PLANNED,
+		.state = LEDGER_STATE_PLANNED,
 		.fingerprint = copy(request->fingerprint),
 		.request = copy(request->request),
 		.lease_until_ms = clock_wall_ms() + request->lease_ms};
-	look(request, row, LEDGER_OK);
+	look(request, row, LEDGER_OUTCOME_OK);
 	if (request->status < 0) {
 		row_free(&row->row);
 		free(row->key);
@@ -558,14 +559,14 @@ static void claim(struct memory_ledger *ledger, struct ledger_request *request)
 		int64_t last = newest ? newest->generation : 0;
 		bool is_over = !newest ||
 			BIT(newest->row.state) & (BOUGHT | DOCUMENTED | FAILED | VOIDED | VOID_REFUSED) ||
-			(newest->row.state == LEDGER_CREATED && newest->row.unproven);
+			(newest->row.state == LEDGER_STATE_CREATED && newest->row.unproven);
 		if (request->key.generation > last + 1)
 			request->status = error_set(&request->error, SHIPOPT_EINVAL, "a gap between generations");
 		else if (!is_over)
 			request->status =
 				error_set(&request->error, SHIPOPT_ESTATE, "the generation before it is open");
 		else if (newest && needs_lease(newest) && is_leased(newest))
-			look(request, newest, LEDGER_BUSY);
+			look(request, newest, LEDGER_OUTCOME_BUSY);
 		else {
 			if (newest && needs_lease(newest)) {
 				newest->token++;
@@ -576,11 +577,11 @@ static void claim(struct memory_ledger *ledger, struct ledger_request *request)
 		return;
 	}
 	if (!needs_lease(found)) {
-		look(request, found, LEDGER_OK);
+		look(request, found, LEDGER_OUTCOME_OK);
 		return;
 	}
 	if (is_leased(found) && request->token != found->token) {
-		look(request, found, LEDGER_BUSY);
+		look(request, found, LEDGER_OUTCOME_BUSY);
 		return;
 	}
 	struct memory_row before = *found;
@@ -588,7 +589,7 @@ static void claim(struct memory_ledger *ledger, struct ledger_request *request)
 	set_if(&found->row.base_url, found->row.base_url || !found->row.shipment_id ? NULL : request->base_url);
 	found->token++;
 	found->row.lease_until_ms = clock_wall_ms() + request->lease_ms;
-	look(request, found, LEDGER_OK);
+	look(request, found, LEDGER_OUTCOME_OK);
 	if (request->status < 0) {
 		found->token = before.token;
 		found->row.lease_until_ms = before.row.lease_until_ms;
@@ -601,7 +602,7 @@ static void claim(struct memory_ledger *ledger, struct ledger_request *request)
 
 static void write_unbought(struct memory_row *found)
 {
-	found->row.state = LEDGER_CREATED;
+	found->row.state = LEDGER_STATE_CREATED;
 	found->row.sent = found->row.unproven = 1;
 	found->row.exists_seen = found->row.needs_person = 0;
 	set(&found->row.refusal, NULL);
@@ -613,10 +614,10 @@ static void write_resolved(struct memory_ledger *ledger, struct memory_row *foun
 	char tenant[LEDGER_KEY_MAX + 1];
 	struct ledger_row *row = &found->row;
 	snprintf(tenant, sizeof(tenant), "%.*s", (int)strcspn(found->key, "\n"), found->key);
-	bool is_bought = state == LEDGER_BOUGHT;
+	bool is_bought = state == LEDGER_STATE_BOUGHT;
 	settle(ledger, tenant, found, is_bought ? MAX(found->reserved, row->amount) : 0);
 	if (is_bought) {
-		row->state = LEDGER_BOUGHT;
+		row->state = LEDGER_STATE_BOUGHT;
 		set(&row->tracking_code, tracking_code);
 		row->paid = row->fee = 0;
 		row->unproven = row->exists_seen = row->needs_person = 0;
@@ -624,14 +625,14 @@ static void write_resolved(struct memory_ledger *ledger, struct memory_row *foun
 		found->is_by_person = true;
 	} else if (BIT(row->state) & (BUYING | IN_DOUBT)) {
 		write_unbought(found);
-	} else if (state == LEDGER_FAILED) {
-		row->state = LEDGER_FAILED;
+	} else if (state == LEDGER_STATE_FAILED) {
+		row->state = LEDGER_STATE_FAILED;
 		row->unproven = row->needs_person = 0;
 		found->held_from = 0;
 	} else {
 		forget_shipment(found);
 		forget_approval(row);
-		row->state = LEDGER_PLANNED;
+		row->state = LEDGER_STATE_PLANNED;
 	}
 }
 
@@ -639,11 +640,11 @@ static bool may_resolve(const struct ledger_row *row, int state)
 {
 	bool waits = (BIT(row->state) & (PLANNED | CREATED)) && row->needs_person && !row->unproven;
 	switch (state) {
-	case LEDGER_BOUGHT:
+	case LEDGER_STATE_BOUGHT:
 		return BIT(row->state) & (BUYING | IN_DOUBT | HELD | FAILED) ||
-			(row->state == LEDGER_CREATED && row->unproven);
-	case LEDGER_FAILED: return BIT(row->state) & (BUYING | IN_DOUBT | HELD) || waits;
-	case LEDGER_PLANNED: return BIT(row->state) & (HELD | FAILED) || waits;
+			(row->state == LEDGER_STATE_CREATED && row->unproven);
+	case LEDGER_STATE_FAILED: return BIT(row->state) & (BUYING | IN_DOUBT | HELD) || waits;
+	case LEDGER_STATE_PLANNED: return BIT(row->state) & (HELD | FAILED) || waits;
 	default: return false;
 	}
 }
@@ -668,7 +669,7 @@ int memory_ledger_resolve(struct memory_ledger *ledger, int64_t row, int state, 
 
 void memory_ledger_apply(struct memory_ledger *ledger, struct ledger_request *request)
 {
-	if (request->operation == LEDGER_CLAIM)
+	if (request->operation == LEDGER_OP_CLAIM)
 		claim(ledger, request);
 	else
 		transition(ledger, request);

@@ -85,13 +85,13 @@ struct ledger_request fixture_request(enum ledger_operation operation, const cha
 		.key = fixture_key(order_key),
 		.token = token,
 		.owner = "test"};
-	if (operation == LEDGER_CLAIM || operation == LEDGER_RENEW)
+	if (operation == LEDGER_OP_CLAIM || operation == LEDGER_OP_RENEW)
 		request.lease_ms = 60000;
-	if (operation == LEDGER_CLAIM || operation == LEDGER_PLAN) {
+	if (operation == LEDGER_OP_CLAIM || operation == LEDGER_OP_PLAN) {
 		request.fingerprint = "f1";
 		request.request = "{\"to\":1}";
 	}
-	if (operation == LEDGER_CREATE)
+	if (operation == LEDGER_OP_CREATE)
 		request.shipment_id = fixture_shipment(order_key);
 	return request;
 }

@@ -231,7 +231,8 @@ enum {
 	SHIPOPT_CARRIER_STAT_BREAKER_OPENED = 7, /* times */
 	SHIPOPT_CARRIER_STAT_CONNECTIONS_OPENED = 8,
 	SHIPOPT_CARRIER_STAT_CERTIFICATE_CACHE =
-		9 /* 0: libcurl's own store cache works, 1: the library shares a store */
+		9, /* 0: libcurl's own store cache works, 1: the library shares a store */
+	SHIPOPT_CARRIER_STAT_ANSWERS = 10 /* HTTP answers of the host at base_url, with any status; since 0.2 */
 };
 SHIPOPT_API int shipopt_carrier_stat(shipopt_carrier *carrier, int stat, int64_t *ret_value);
 

@@ -48,7 +48,7 @@ enum { /* kinds of notifications */
 
 /*
  * Called for each, in order, one call at a time: on a scheduler thread, on the reactor (inline delivery: it must not block), or in
- * the dispatch of the pool's queue. Polled from a queue it is an event of kind SHIPOPT_EVENT_NOTIFICATION whose token is
+ * the dispatch of the pool's queue. Polled from a queue it is an event of kind SHIPOPT_EVENT_NOTIFICATION whose userdata is
  * `userdata` as a number and whose status is shipopt_notification_status(), with shipopt_event_notification(); the callback does not run then. The notification is borrowed
  * for the call, or until the event is released. It may call anything but wait and close, shipopt_listener_free() included.
  * After the queue was freed the rest is told on scheduler threads, where calls may overlap: free listeners first.

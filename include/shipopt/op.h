@@ -38,7 +38,7 @@ enum { /* where completions are delivered */
 SHIPOPT_API int shipopt_op_status(const shipopt_op *op);
 /* 1 once the results are readable. Any thread. */
 SHIPOPT_API int shipopt_op_is_done(const shipopt_op *op);
-/* The detail of a failure; NULL where the code says it all (SHIPOPT_ECANCELED, say). Borrowed. */
+/* The error of a failed operation, never NULL then. NULL while it runs and after success. Borrowed. */
 SHIPOPT_API const shipopt_error *shipopt_op_error(const shipopt_op *op);
 /* What the operation made, by kind of call; NULL or 0 if the call makes none. Borrowed. */
 SHIPOPT_API const struct shipopt_record *shipopt_op_record(const shipopt_op *op);
@@ -46,10 +46,6 @@ SHIPOPT_API const char *shipopt_op_json(const shipopt_op *op);
 SHIPOPT_API int64_t shipopt_op_value(const shipopt_op *op);
 /* 1 if the result is an answer that a cache kept from an earlier call (see <shipopt/carrier.h>); else 0. */
 SHIPOPT_API int shipopt_op_is_cached(const shipopt_op *op);
-/* A number of the host's, carried by the operation and its queue event; 0 until set. Set it before the
- * completion can be read, that is with a queue or right after the call on the queue's own thread. */
-SHIPOPT_API void shipopt_op_set_token(shipopt_op *op, uint64_t token);
-SHIPOPT_API uint64_t shipopt_op_token(const shipopt_op *op);
 
 /*
  * Asks for an early end. 0 if the request was taken, also when it comes too late to matter. The operation completes as
@@ -93,6 +89,8 @@ SHIPOPT_API void shipopt_request_fail(shipopt_request *request, int code, const 
 SHIPOPT_API const struct shipopt_record *shipopt_request_record(const shipopt_request *request);
 /* The key that the question is about (an order key), or NULL. Borrowed until the answer. */
 SHIPOPT_API const char *shipopt_request_key(const shipopt_request *request);
+/* The length of that key in bytes, or 0. The key of a cache's load may contain NUL bytes. Since 0.2. */
+SHIPOPT_API size_t shipopt_request_key_length(const shipopt_request *request);
 
 SHIPOPT_END_DECLS
 

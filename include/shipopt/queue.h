@@ -34,8 +34,9 @@ enum {                              /* kinds of events */
 /* Frozen: 48 bytes, the only public struct. `op` is borrowed until the event is released; NULL where no operation is behind it
  * (NOTIFICATION, SLOW_QUERY). */
 typedef struct shipopt_event {
-	uint64_t
-		token; /* of the operation, see shipopt_op_set_token(); of a NOTIFICATION the listener's `userdata`; else 0 */
+	/* The `userdata` pointer of the call that the event belongs to, as a number: of the operation (OP, REQUEST), the run (ITEM,
+	 * PROGRESS), the load (REQUEST of a cache), the listener (NOTIFICATION). 0 for SLOW_QUERY. */
+	uint64_t userdata;
 	shipopt_op *op;
 	int32_t status; /* of the operation, item or notification; else 0 */
 	uint32_t kind;

@@ -31,6 +31,8 @@ typedef struct shipopt_store_config shipopt_store_config;
 /*
  * Settings, as in <shipopt/runtime.h>; environment SHIPOPT_STORE_….
  *
+ *   url              the store that shipopt_store_open() opens if its own `url` is NULL; default sqlite:ship.db; secret, as a URL
+ *                    may hold a password
  *   tenant           default "default", 1 to 64 bytes
  *   confirm_mode     test or production: the mode of rows that an earlier version of the library wrote, which guessed it from
  *                    the API key. While a file has such rows, purchases fail with SHIPOPT_ESTATE until it was opened once
@@ -51,7 +53,7 @@ SHIPOPT_API int shipopt_store_config_set_group_max(shipopt_store_config *config,
 SHIPOPT_API int shipopt_store_config_set_delivery(shipopt_store_config *config, int delivery);
 SHIPOPT_API int shipopt_store_config_set_queue(shipopt_store_config *config, shipopt_queue *queue);
 
-/* Checks the URL and makes the handle; opens nothing yet. `config` may be NULL. SHIPOPT_EPARSE or SHIPOPT_EUNSUPPORTED
+/* Checks the URL and makes the handle; opens nothing yet. `url` NULL means the setting `url`. `config` may be NULL. SHIPOPT_EPARSE or SHIPOPT_EUNSUPPORTED
  * (scheme) names the URL without its password. */
 SHIPOPT_API int shipopt_store_open(shipopt_runtime *runtime, const char *url, const shipopt_store_config *config,
 	shipopt_store **ret_store, shipopt_error **ret_error);
@@ -78,21 +80,21 @@ SHIPOPT_API void shipopt_store_free(shipopt_store *store);
  *   void requested, voided, void refused   a refund was asked for
  */
 enum {
-	SHIPOPT_LEDGER_PLANNED = 1,
-	SHIPOPT_LEDGER_CREATED = 2,
-	SHIPOPT_LEDGER_BUYING = 3,
-	SHIPOPT_LEDGER_IN_DOUBT = 4,
-	SHIPOPT_LEDGER_BOUGHT = 5,
-	SHIPOPT_LEDGER_DOCUMENTED = 6,
-	SHIPOPT_LEDGER_FAILED = 7,
-	SHIPOPT_LEDGER_HELD = 8,
-	SHIPOPT_LEDGER_VOID_REQUESTED = 9,
-	SHIPOPT_LEDGER_VOIDED = 10,
-	SHIPOPT_LEDGER_VOID_REFUSED = 11,
+	SHIPOPT_LEDGER_STATE_PLANNED = 1,
+	SHIPOPT_LEDGER_STATE_CREATED = 2,
+	SHIPOPT_LEDGER_STATE_BUYING = 3,
+	SHIPOPT_LEDGER_STATE_IN_DOUBT = 4,
+	SHIPOPT_LEDGER_STATE_BOUGHT = 5,
+	SHIPOPT_LEDGER_STATE_DOCUMENTED = 6,
+	SHIPOPT_LEDGER_STATE_FAILED = 7,
+	SHIPOPT_LEDGER_STATE_HELD = 8,
+	SHIPOPT_LEDGER_STATE_VOID_REQUESTED = 9,
+	SHIPOPT_LEDGER_STATE_VOIDED = 10,
+	SHIPOPT_LEDGER_STATE_VOID_REFUSED = 11,
 	/* No state: with shipopt_ledger_list() and shipopt_ledger_count(), the rows of any state that only a person can settle. */
 	SHIPOPT_LEDGER_NEEDS_PERSON = 100
 };
-/* "in doubt" for SHIPOPT_LEDGER_IN_DOUBT and so on; "unknown" for other numbers. Static. */
+/* "in doubt" for SHIPOPT_LEDGER_STATE_IN_DOUBT and so on; "unknown" for other numbers. Static. */
 SHIPOPT_API const char *shipopt_ledger_state_name(int state);
 
 /*
@@ -123,13 +125,13 @@ SHIPOPT_API int shipopt_ledger_count(shipopt_store *store, int state, shipopt_do
  * A person settles a row after looking at the carrier's own records. `row`: its id from the list. `state`: what was found.
  *
  *   state                    rows that it settles                                    they become
- *   SHIPOPT_LEDGER_BOUGHT    buying, in doubt, held, failed; created with an         bought
+ *   SHIPOPT_LEDGER_STATE_BOUGHT    buying, in doubt, held, failed; created with an         bought
  *   (with `tracking_code`)   unproven purchase; planned and created with a mark
  *                            bought and what follows, with a mark                    the same, without the mark
- *   SHIPOPT_LEDGER_FAILED    buying, in doubt                                        created, see below
+ *   SHIPOPT_LEDGER_STATE_FAILED    buying, in doubt                                        created, see below
  *                            held; planned and created with a mark                   failed
  *                            failed with a mark                                      the same, without the mark
- *   SHIPOPT_LEDGER_PLANNED   held, failed; planned and created with a mark           planned, without a shipment: bought by the
+ *   SHIPOPT_LEDGER_STATE_PLANNED   held, failed; planned and created with a mark           planned, without a shipment: bought by the
  *                                                                                    next run
  *
  * A mark is needs_person of the list; each of these clears it. planned and created with a mark are rows that an earlier version

@@ -3,8 +3,13 @@
 #define SHIPOPT_WARM_H
 
 #include <shipopt/cache.h>
+#include <shipopt/features.h>
+#if SHIPOPT_HAVE_POSTGRES
 #include <shipopt/pool.h>
+#endif
+#if SHIPOPT_HAVE_SQLITE
 #include <shipopt/store.h>
+#endif
 
 SHIPOPT_BEGIN_DECLS
 
@@ -17,6 +22,7 @@ SHIPOPT_BEGIN_DECLS
  * may be NULL, and is the caller's to unref. All of this since 0.1.
  */
 
+#if SHIPOPT_HAVE_SQLITE
 /*
  * Called for one row, on the calling thread, in the order of the rows. `json` is what shipopt_ledger_list() tells of it; both texts are
  * borrowed. `options` are those of the call, made anew for each row: what is set in them (a time to live, tags) holds for this row.
@@ -33,7 +39,9 @@ typedef int (*shipopt_warm_row_fn)(void *userdata, const char *order_key, const 
 SHIPOPT_API int shipopt_store_warm_cache(shipopt_store *store, int state, shipopt_cache *cache,
 	const shipopt_cache_options *options, shipopt_warm_row_fn row, void *userdata, uint64_t *ret_stored,
 	shipopt_error **ret_error);
+#endif
 
+#if SHIPOPT_HAVE_POSTGRES
 /*
  * Puts the rows of a query into a cache: the first column is the key, the second the value, a third (may be missing) the time to live in
  * milliseconds, null for that of `options` (may be NULL). Key and value are text, varchar, char(n) (with its blanks), json, jsonb or bytea; the third is
@@ -43,6 +51,7 @@ SHIPOPT_API int shipopt_store_warm_cache(shipopt_store *store, int state, shipop
  */
 SHIPOPT_API int shipopt_pool_warm_cache(shipopt_pool *pool, const shipopt_query *query, shipopt_cache *cache,
 	const shipopt_cache_options *options, uint64_t *ret_stored, shipopt_error **ret_error);
+#endif
 
 SHIPOPT_END_DECLS
 

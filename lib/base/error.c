@@ -5,107 +5,88 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/error_table.h"
 #include "base/memory.h"
 #include "base/reference.h"
 #include "base/text.h"
 
 #define ERROR_MESSAGE_LIMIT 4096
+#define ERROR_TEXT_LIMIT (ERROR_MESSAGE_LIMIT + 512)
 
-enum { FINAL = 0, RETRY = 1 };
-
-/* code, may a retry help, what it means, what to do */
-#define ERROR_TABLE(XX)                                                                                           \
-	XX(OK, FINAL, "success", "Nothing to do.")                                                                \
-	XX(EINVAL, FINAL, "invalid argument", "Correct the argument that the message names.")                     \
-	XX(ENOMEM, RETRY, "out of memory", "Free memory or lower the configured bounds, then repeat.")            \
-	XX(EAGAIN, RETRY, "a bounded queue is full", "Repeat after a completion was taken.")                      \
-	XX(ECANCELED, FINAL, "canceled", "Nothing was sent; submit again if it is still wanted.")                 \
-	XX(ETIMEDOUT, RETRY, "deadline passed", "Repeat, or raise the timeout.")                                  \
-	XX(EINDOUBT, FINAL, "outcome unknown",                                                                    \
-		"Run the order again through the ledger, which looks it up first; if the message "                \
-		"asks for a person, settle it with shipopt_ledger_resolve().")                                    \
-	XX(EDEADLK, FINAL, "would wait for its own thread", "Wait on a thread of the host instead.")              \
-	XX(EFORKED, FINAL, "object belongs to the parent process", "Make new objects after fork().")              \
-	XX(ESHUTDOWN, FINAL, "runtime is closed", "Make a new runtime.")                                          \
-	XX(ETYPE, FINAL, "field has another type", "Use the getter or setter of the field's type.")               \
-	XX(ENOTFOUND, FINAL, "not found", "Check the name, number or id.")                                        \
-	XX(ECONFLICT, FINAL, "stored content differs",                                                            \
-		"Read the differing fields in the message; use another "                                          \
-		"key for another order.")                                                                         \
-	XX(ESTATE, FINAL, "not possible in this state",                                                           \
-		"Check the order of the calls, or the state that the message names.")                             \
-	XX(ETOOLARGE, FINAL, "size bound passed", "Make the input smaller or raise the bound that is named.")     \
-	XX(EPARSE, FINAL, "malformed input", "Correct the place that the message names.")                         \
-	XX(EENCODING, FINAL, "not UTF-8", "Convert the input to UTF-8.")                                          \
-	XX(EIO, FINAL, "input or output failed",                                                                  \
-		"Check the file, its permissions, the disk, and the limit of open files.")                        \
-	XX(ECONNECT, RETRY, "cannot connect", "Check the URL and the network; nothing was sent.")                 \
-	XX(ETLS, FINAL, "TLS refused", "Check the certificate, the host name and the CA file; nothing was sent.") \
-	XX(ENETWORK, RETRY, "connection failed", "Repeat.")                                                       \
-	XX(EPROTOCOL, RETRY, "answer makes no sense", "Check that the URL is the carrier's API; repeat.")         \
-	XX(EAUTH, FINAL, "credential refused", "Check the API key and its permissions.")                          \
-	XX(EPAYMENT, FINAL, "insufficient funds", "Add funds to the carrier account.")                            \
-	XX(ERATELIMIT, RETRY, "rate limited", "Repeat later, or lower the concurrency.")                          \
-	XX(EREFUSED, FINAL, "refused by the carrier", "Correct the fields that the carrier names.")               \
-	XX(ESERVER, RETRY, "carrier failed", "Repeat later.")                                                     \
-	XX(EUNAVAILABLE, RETRY, "carrier unavailable", "Repeat after the pause.")                                 \
-	XX(ELIMIT, FINAL, "spend limit or ceiling reached",                                                       \
-		"Raise spend_limit or the order's max_rate, then run again.")                                     \
-	XX(EHELD, FINAL, "held for review",                                                                       \
-		"Correct the order (such as max_rate) and run it again, or settle its row.")                      \
-	XX(EBUSY, RETRY, "in use elsewhere", "Repeat when the other holder is done.")                             \
-	XX(ENORATE, FINAL, "no suitable rate", "Allow more services or carriers, or raise the ceiling.")          \
-	XX(EDATABASE, RETRY, "store failed", "Check the database that the message names.")                        \
-	XX(EUNSUPPORTED, FINAL, "not supported", "Build with the part that is missing, or use another way.")      \
-	XX(EINTERNAL, FINAL, "internal error", "Report it.")
-
-struct error_entry {
-	int code;
-	int retriable;
-	const char *name, *text, *advice;
+/* What the code of an error means in its domain. */
+struct error_row {
+	int domain, code;
+	int is_retriable;
+	const char *name, *description, *advice;
 };
 
-#define ERROR_ENTRY(code, retriable, text, advice) {SHIPOPT_##code, retriable, "SHIPOPT_" #code, text, advice},
-static const struct error_entry error_table[] = {ERROR_TABLE(ERROR_ENTRY)};
-static const struct error_entry error_already = {SHIPOPT_ALREADY, FINAL, "SHIPOPT_ALREADY", "done before",
-	"Nothing to do."};
-static const struct error_entry error_unknown = {0, FINAL, "SHIPOPT_E?", "unknown error", "Report it."};
+struct shipopt_error {
+	struct error_row row;
+	struct reference reference; /* unused in a static object */
+	bool is_static;
+	struct error_detail detail; /* owns every text in it */
+	struct error_field *fields;
+	const char *text; /* owned */
+};
 
-_Static_assert(ARRAY_SIZE(error_table) == 1 - SHIPOPT_EINTERNAL, "a code is missing from ERROR_TABLE");
+/* --- static objects --- */
 
-static const struct error_entry *error_find(int code)
+/* clang-format off */
+#define ERROR_OBJECT(domain_, code_, retriable_, description_, advice_) {                                     \
+	.row = {SHIPOPT_DOMAIN_##domain_, SHIPOPT_##code_, ERROR_##retriable_, "SHIPOPT_" #code_, description_, advice_}, \
+	.is_static = true,                                                                                     \
+	.detail = {.domain = SHIPOPT_DOMAIN_##domain_, .code = SHIPOPT_##code_, .retry_after_ms = -1, .message = description_}, \
+	.text = "SHIPOPT_" #code_ ": " description_ ". " advice_,                                              \
+},
+static const struct shipopt_error error_objects[] = {ERROR_TABLE(ERROR_OBJECT)};
+static const struct shipopt_error error_already[] = {
+	ERROR_OBJECT(GENERAL, ALREADY, FINAL, "done in an earlier run", "Nothing to do.")
+};
+/* clang-format on */
+
+#define ERROR_COUNT_ROW(...) +1
+enum { ERROR_GENERAL_COUNT = 0 ERROR_TABLE_GENERAL(ERROR_COUNT_ROW) };
+_Static_assert(ERROR_GENERAL_COUNT == 1 - SHIPOPT_EINTERNAL, "a code is missing from ERROR_TABLE_GENERAL");
+
+/* What is known about a code that the library does not know, such as one that the application gave. */
+static const struct error_row error_unknown = {SHIPOPT_DOMAIN_GENERAL, SHIPOPT_EINTERNAL, ERROR_FINAL, "SHIPOPT_E?",
+	"unknown error", "Report it as a bug in the library."};
+
+static const struct shipopt_error *error_find(int domain, int code)
 {
-	/* The table is in the order of the codes, which the unit test checks. */
 	if (code == SHIPOPT_ALREADY)
-		return &error_already;
-	return code <= 0 && code >= SHIPOPT_EINTERNAL ? &error_table[-code] : &error_unknown;
+		return error_already;
+	if (code > 0 || code < SHIPOPT_EINTERNAL)
+		return NULL;
+	for (size_t i = ERROR_GENERAL_COUNT; domain != SHIPOPT_DOMAIN_GENERAL && i < ARRAY_SIZE(error_objects); i++)
+		if (error_objects[i].row.domain == domain && error_objects[i].row.code == code)
+			return &error_objects[i];
+	return &error_objects[-code]; /* the general rows are in the order of the codes, as the unit test checks */
 }
 
-const char *shipopt_error_description(int code)
+static const struct error_row *error_row_of(int domain, int code)
 {
-	return error_find(code)->text;
+	const struct shipopt_error *error = error_find(domain, code);
+	return error ? &error->row : &error_unknown;
+}
+
+shipopt_error *error_of(int domain, int code)
+{
+	const struct shipopt_error *error = error_find(domain, code);
+	return (shipopt_error *)(error ? error : error_find(domain, SHIPOPT_EINTERNAL));
 }
 
 const char *shipopt_error_name(int code)
 {
-	return error_find(code)->name;
+	return error_row_of(SHIPOPT_DOMAIN_GENERAL, code)->name;
 }
 
-const char *shipopt_error_advice(int code)
+const char *shipopt_error_description(int code)
 {
-	return error_find(code)->advice;
+	return error_row_of(SHIPOPT_DOMAIN_GENERAL, code)->description;
 }
 
-int shipopt_error_is_retriable(int code)
-{
-	return error_find(code)->retriable;
-}
-
-struct shipopt_error {
-	struct reference reference;
-	struct error_detail detail; /* every text in it is owned */
-	struct error_field *fields;
-};
+/* --- making --- */
 
 /* Messages quote what others wrote and are cut to their bounds; the ledger and the sinks take nothing but UTF-8. */
 static char *error_owned(const char *text, bool *ok)
@@ -115,6 +96,33 @@ static char *error_owned(const char *text, bool *ok)
 	if (copy)
 		text_make_utf8(copy, strlen(copy));
 	return copy;
+}
+
+static void error_make_one_line(char *text)
+{
+	for (char *p = text; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = ' ';
+}
+
+/* "NAME: message. Advice": the period only where the message has none. */
+static const char *error_new_text(const struct error_row *row, const char *message)
+{
+	const char *begin = message ? message : row->description;
+	size_t length = strlen(begin);
+	text_trim(&begin, &length);
+	struct buffer buffer;
+	buffer_init(&buffer, ERROR_TEXT_LIMIT);
+	bool is_sentence = length > 0 && strchr(".!?", begin[length - 1]);
+	int r = buffer_append_format(&buffer, "%s: %.*s%s %s", row->name, (int)MIN(length, (size_t)ERROR_MESSAGE_LIMIT),
+		begin, is_sentence ? "" : ".", row->advice);
+	char *text = r == 0 ? buffer_take(&buffer) : NULL;
+	buffer_done(&buffer);
+	if (text) {
+		text_make_utf8(text, strlen(text));
+		error_make_one_line(text);
+	}
+	return text;
 }
 
 static bool error_copy_fields(shipopt_error *error, const struct error_detail *detail)
@@ -136,25 +144,51 @@ static bool error_copy_fields(shipopt_error *error, const struct error_detail *d
 	return ok;
 }
 
-shipopt_error *error_new_detail(const struct error_detail *detail)
+static void error_free(shipopt_error *error)
+{
+	for (size_t i = 0; i < error->detail.field_count; i++) {
+		mem_free((void *)error->fields[i].name);
+		mem_free((void *)error->fields[i].message);
+		mem_free((void *)error->fields[i].suggestion);
+	}
+	mem_free(error->fields);
+	mem_free((void *)error->detail.message);
+	mem_free((void *)error->detail.carrier_code);
+	mem_free((void *)error->detail.request_id);
+	mem_free((void *)error->detail.sqlstate);
+	mem_free((void *)error->text);
+	mem_free(error);
+}
+
+/* NULL when out of memory. */
+static shipopt_error *error_try_new(const struct error_detail *detail)
 {
 	shipopt_error *error = mem_alloc_zero(sizeof(*error));
 	if (!error)
 		return NULL;
 	bool ok = true;
 	reference_init(&error->reference);
+	error->row = *error_row_of(detail->domain, detail->code);
 	error->detail.code = detail->code;
+	error->detail.domain = detail->domain;
 	error->detail.http_status = detail->http_status;
 	error->detail.retry_after_ms = detail->retry_after_ms;
 	error->detail.message = error_owned(detail->message, &ok);
 	error->detail.carrier_code = error_owned(detail->carrier_code, &ok);
 	error->detail.request_id = error_owned(detail->request_id, &ok);
 	error->detail.sqlstate = error_owned(detail->sqlstate, &ok);
-	if (!error_copy_fields(error, detail) || !ok) {
-		shipopt_error_unref(error);
+	error->text = error_new_text(&error->row, error->detail.message);
+	if (!error_copy_fields(error, detail) || !ok || !error->text) {
+		error_free(error);
 		return NULL;
 	}
 	return error;
+}
+
+shipopt_error *error_new_detail(const struct error_detail *detail)
+{
+	shipopt_error *error = error_try_new(detail);
+	return error ? error : error_of(detail->domain, detail->code);
 }
 
 void error_get_detail(const shipopt_error *error, struct error_detail *ret_detail)
@@ -162,9 +196,20 @@ void error_get_detail(const shipopt_error *error, struct error_detail *ret_detai
 	*ret_detail = error ? error->detail : (struct error_detail){.retry_after_ms = -1};
 }
 
-shipopt_error *error_new(int code, const char *message)
+shipopt_error *error_new_in(int domain, int code, const char *message)
 {
-	return error_new_detail(&(struct error_detail){.code = code, .message = message, .retry_after_ms = -1});
+	return error_new_detail(
+		&(struct error_detail){.domain = domain, .code = code, .message = message, .retry_after_ms = -1});
+}
+
+/* `error` with other content. Consumes it; returns it unchanged when out of memory. */
+static shipopt_error *error_replace(shipopt_error *error, const struct error_detail *detail)
+{
+	shipopt_error *replaced = error_try_new(detail);
+	if (!replaced)
+		return error;
+	shipopt_error_unref(error);
+	return replaced;
 }
 
 shipopt_error *error_prefix(shipopt_error *error, const char *prefix)
@@ -176,25 +221,29 @@ shipopt_error *error_prefix(shipopt_error *error, const char *prefix)
 	struct error_detail detail = error->detail;
 	if (buffer_append_format(&text, "%s: %s", prefix, detail.message ? detail.message : "") == 0) {
 		detail.message = buffer_text(&text);
-		shipopt_error *prefixed = error_new_detail(&detail);
-		if (prefixed) {
-			shipopt_error_unref(error);
-			error = prefixed;
-		}
+		error = error_replace(error, &detail);
 	}
 	buffer_done(&text);
 	return error;
 }
 
+shipopt_error *error_move(shipopt_error *error, int domain)
+{
+	if (!error || error->detail.domain == domain)
+		return error;
+	struct error_detail detail = error->detail;
+	detail.domain = domain;
+	return error_replace(error, &detail);
+}
+
 int error_set_detail(shipopt_error **ret_error, const struct error_detail *detail)
 {
-	shipopt_error *error = ret_error ? error_new_detail(detail) : NULL;
-	if (error)
-		*ret_error = error;
+	if (ret_error)
+		*ret_error = error_new_detail(detail);
 	return detail->code;
 }
 
-int error_set(shipopt_error **ret_error, int code, const char *format, ...)
+int error_set_in(shipopt_error **ret_error, int domain, int code, const char *format, ...)
 {
 	if (!ret_error)
 		return code;
@@ -203,34 +252,44 @@ int error_set(shipopt_error **ret_error, int code, const char *format, ...)
 	va_start(list, format);
 	vsnprintf(message, sizeof(message), format, list);
 	va_end(list);
-	shipopt_error *error = error_new(code, message);
-	if (error)
-		*ret_error = error;
+	*ret_error = error_new_in(domain, code, message);
 	return code;
 }
 
-shipopt_error *shipopt_error_ref(shipopt_error *error)
+shipopt_error *shipopt_error_ref(const shipopt_error *error)
 {
-	if (error)
-		reference_take(&error->reference);
-	return error;
+	shipopt_error *shared = (shipopt_error *)error; /* only the count changes */
+	if (shared && !shared->is_static)
+		reference_take(&shared->reference);
+	return shared;
 }
 
 void shipopt_error_unref(shipopt_error *error)
 {
-	if (!error || !reference_drop(&error->reference))
-		return;
-	for (size_t i = 0; i < error->detail.field_count; i++) {
-		mem_free((void *)error->fields[i].name);
-		mem_free((void *)error->fields[i].message);
-		mem_free((void *)error->fields[i].suggestion);
-	}
-	mem_free(error->fields);
-	mem_free((void *)error->detail.message);
-	mem_free((void *)error->detail.carrier_code);
-	mem_free((void *)error->detail.request_id);
-	mem_free((void *)error->detail.sqlstate);
-	mem_free(error);
+	if (error && !error->is_static && reference_drop(&error->reference))
+		error_free(error);
+}
+
+/* --- reading --- */
+
+int shipopt_error_domain(const shipopt_error *error)
+{
+	return error ? error->detail.domain : SHIPOPT_DOMAIN_GENERAL;
+}
+
+const char *shipopt_error_advice(const shipopt_error *error)
+{
+	return error ? error->row.advice : error_objects[0].row.advice;
+}
+
+int shipopt_error_is_retriable(const shipopt_error *error)
+{
+	return error ? error->row.is_retriable : 0;
+}
+
+const char *shipopt_error_text(const shipopt_error *error)
+{
+	return error ? error->text : "no error";
 }
 
 int shipopt_error_code(const shipopt_error *error)
@@ -275,7 +334,7 @@ size_t shipopt_error_field_count(const shipopt_error *error)
 
 static const struct error_field *error_field_at(const shipopt_error *error, size_t index)
 {
-	return error && index < error->detail.field_count ? &error->fields[index] : NULL;
+	return error && index < error->detail.field_count ? &error->detail.fields[index] : NULL;
 }
 
 const char *shipopt_error_field_name(const shipopt_error *error, size_t index)

@@ -2,6 +2,8 @@
 #ifndef BASE_UNICODE_H
 #define BASE_UNICODE_H
 
+#include <string.h>
+
 #include "base/error.h"
 
 /*

@@ -232,7 +232,7 @@ void bulk_rules(shipopt_bulk *bulk, struct purchase_rules *rules)
 /* ---- runs -------------------------------------------------------------------------------------------------- */
 
 int shipopt_bulk_buy(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_run)
+	void *userdata, shipopt_run **ret_run)
 {
 	if (!bulk || !source || !bulk->carrier || !bulk->store)
 		return SHIPOPT_EINVAL;
@@ -243,7 +243,7 @@ int shipopt_bulk_buy(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *s
 }
 
 int shipopt_bulk_rate(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_run)
+	void *userdata, shipopt_run **ret_run)
 {
 	if (!bulk || !source || !bulk->carrier)
 		return SHIPOPT_EINVAL;
@@ -251,7 +251,7 @@ int shipopt_bulk_rate(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *
 }
 
 int shipopt_bulk_track(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_run)
+	void *userdata, shipopt_run **ret_run)
 {
 	if (!bulk || !source || !bulk->carrier)
 		return SHIPOPT_EINVAL;
@@ -259,7 +259,7 @@ int shipopt_bulk_track(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink 
 }
 
 int shipopt_bulk_verify(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_run)
+	void *userdata, shipopt_run **ret_run)
 {
 	if (!bulk || !source || !bulk->carrier)
 		return SHIPOPT_EINVAL;
@@ -267,7 +267,7 @@ int shipopt_bulk_verify(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink
 }
 
 int shipopt_bulk_call(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_request_fn call,
-	void *call_userdata, shipopt_done_fn done, void *userdata, shipopt_op **ret_run)
+	void *call_userdata, shipopt_done_fn done, void *userdata, shipopt_run **ret_run)
 {
 	if (!bulk || !source || !call)
 		return SHIPOPT_EINVAL;

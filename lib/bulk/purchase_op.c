@@ -11,7 +11,7 @@ struct purchase_op {
 	struct purchase_rules rules;
 	struct purchase purchase;
 	shipopt_item item;
-	struct lane_group group;
+	struct call_group group;
 	struct runtime_member member;
 	struct task start_task, cancel_task;
 	bool is_started;
@@ -23,6 +23,7 @@ static void purchase_op_destroy(shipopt_op *op)
 	if (self->is_started)
 		purchase_clear(&self->purchase);
 	item_done(&self->item);
+	call_group_done(&self->group);
 	shipopt_bulk_free(self->bulk);
 }
 
@@ -45,7 +46,8 @@ static void purchase_member_cancel(struct runtime_member *member)
 	shipopt_op_cancel(&CONTAINER_OF(member, struct purchase_op, member)->op);
 }
 
-static const struct op_class purchase_op_class = {sizeof(struct purchase_op), purchase_op_cancel, purchase_op_destroy};
+static const struct op_class purchase_op_class = {sizeof(struct purchase_op), purchase_op_cancel, purchase_op_destroy,
+	SHIPOPT_DOMAIN_PURCHASE};
 
 static void purchase_done(struct purchase *purchase)
 {
@@ -88,12 +90,12 @@ static int purchase_op_init(struct purchase_op *self, shipopt_bulk *bulk, const 
 	self->bulk = bulk_ref(bulk);
 	self->item.amount = -1;
 	list_init(&self->member.node);
+	call_group_init(&self->group, 1);
 	int r = order_copy(order, &self->item.order);
 	r = r < 0 ? r : order_take_wishes(self->item.order);
 	if (r < 0)
 		return r;
 	bulk_rules(bulk, &self->rules);
-	lane_group_init(&self->group, 1);
 	self->purchase.rules = &self->rules;
 	self->purchase.order = self->item.order;
 	self->purchase.item = &self->item;

@@ -4,16 +4,9 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
-static const struct op_class run_class;
-
-struct run *run_of(shipopt_op *op)
-{
-	return op && op->class == &run_class ? CONTAINER_OF(op, struct run, op) : NULL;
-}
-
 /* ---- admission --------------------------------------------------------------------------------------------- */
 
-static bool run_reserve_slots(struct run *run, struct run_item *item)
+static bool run_reserve_slots(shipopt_run *run, struct run_item *item)
 {
 	shipopt_queue *queue = run->op.delivery.queue;
 	bool asks = item->item.order->status == 0 && (run->kind == RUN_CALL || run->rules.choose);
@@ -32,7 +25,7 @@ static bool run_reserve_slots(struct run *run, struct run_item *item)
 	return true;
 }
 
-static void run_start_item(struct run *run, struct run_item *item)
+static void run_start_item(shipopt_run *run, struct run_item *item)
 {
 	run->batch.next++;
 	run->active++;
@@ -43,7 +36,7 @@ static void run_start_item(struct run *run, struct run_item *item)
 }
 
 /* The next order becomes an item; false if there is no slot or memory for it now. */
-static bool run_admit(struct run *run)
+static bool run_admit(shipopt_run *run)
 {
 	shipopt_order *order = run->batch.orders[run->batch.next];
 	struct run_item *item = run_item_new(run, order);
@@ -61,14 +54,14 @@ static bool run_admit(struct run *run)
 	return false;
 }
 
-static bool run_may_admit(const struct run *run)
+static bool run_may_admit(const shipopt_run *run)
 {
 	bool is_paused = run->is_paused && run->status == 0;
 	return run->batch.next < run->batch.count && !is_paused && run->in_flight < run->max_in_flight &&
 		run->settling < run->settling_max && run_outlet_has_room(run);
 }
 
-static void run_complete(struct run *run)
+static void run_complete(shipopt_run *run)
 {
 	run->is_ending = true;
 	timer_stop(&run->pump_timer);
@@ -81,7 +74,7 @@ static void run_complete(struct run *run)
 	op_complete(&run->op, run->status, TAKE(run->error));
 }
 
-void run_pump(struct run *run)
+void run_pump(shipopt_run *run)
 {
 	if (run->is_ending)
 		return;
@@ -100,14 +93,14 @@ void run_pump(struct run *run)
 
 static void run_pump_again(struct timer *timer)
 {
-	run_pump(CONTAINER_OF(timer, struct run, pump_timer));
+	run_pump(CONTAINER_OF(timer, shipopt_run, pump_timer));
 }
 
 /* ---- items ------------------------------------------------------------------------------------------------- */
 
 void run_item_ended(struct run_item *item)
 {
-	struct run *run = item->run;
+	shipopt_run *run = item->run;
 	list_remove(&item->node);
 	run->active--;
 	if (item->is_parked)
@@ -122,7 +115,7 @@ void run_item_ended(struct run_item *item)
 
 void run_item_parked(struct run_item *item, bool is_parked)
 {
-	struct run *run = item->run;
+	shipopt_run *run = item->run;
 	if (item->is_parked == is_parked)
 		return;
 	item->is_parked = is_parked;
@@ -134,7 +127,7 @@ void run_item_parked(struct run_item *item, bool is_parked)
 		run_pump(run);
 }
 
-void run_stop(struct run *run, int status, shipopt_error *error)
+void run_stop(shipopt_run *run, int status, shipopt_error *error)
 {
 	if (run->status < 0) {
 		shipopt_error_unref(error);
@@ -148,7 +141,7 @@ void run_stop(struct run *run, int status, shipopt_error *error)
 
 static void run_cancel_on_reactor(struct task *task)
 {
-	struct run *run = CONTAINER_OF(task, struct run, cancel_task);
+	shipopt_run *run = CONTAINER_OF(task, shipopt_run, cancel_task);
 	if (!run->is_ending && !run->is_canceled) {
 		run->is_canceled = true;
 		run_stop(run, SHIPOPT_ECANCELED, NULL);
@@ -164,33 +157,32 @@ static void run_cancel_on_reactor(struct task *task)
 
 static void run_cancel(shipopt_op *op)
 {
-	struct run *run = CONTAINER_OF(op, struct run, op);
+	shipopt_run *run = CONTAINER_OF(op, shipopt_run, op);
 	shipopt_op_ref(op);
 	reactor_post(run->reactor, &run->cancel_task);
 }
 
 static void run_member_cancel(struct runtime_member *member)
 {
-	struct run *run = CONTAINER_OF(member, struct run, member);
+	shipopt_run *run = CONTAINER_OF(member, shipopt_run, member);
 	run->is_closing = true;
 	shipopt_op_cancel(&run->op);
 }
 
 static void run_pause_on_reactor(struct task *task)
 {
-	struct run *run = CONTAINER_OF(task, struct run, pause_task);
+	shipopt_run *run = CONTAINER_OF(task, shipopt_run, pause_task);
 	run->pause_posted = false;
 	run->is_paused = run->wants_pause;
 	run_pump(run);
 	shipopt_op_unref(&run->op);
 }
 
-static int run_set_pause(shipopt_op *op, bool pause)
+static int run_set_pause(shipopt_run *run, bool pause)
 {
-	struct run *run = run_of(op);
 	if (!run)
 		return SHIPOPT_EINVAL;
-	int r = runtime_check(op->runtime);
+	int r = runtime_check(run->op.runtime);
 	if (r < 0)
 		return r;
 	if (run->is_over)
@@ -201,32 +193,53 @@ static int run_set_pause(shipopt_op *op, bool pause)
 	/* A task that was posted before and has not run yet applies the newest value. */
 	bool idle = false;
 	if (atomic_compare_exchange_strong(&run->pause_posted, &idle, true)) {
-		shipopt_op_ref(op);
+		shipopt_op_ref(&run->op);
 		reactor_post(run->reactor, &run->pause_task);
 	}
 	return 0;
 }
 
-int shipopt_run_pause(shipopt_op *run)
+int shipopt_run_pause(shipopt_run *run)
 {
 	return run_set_pause(run, true);
 }
 
-int shipopt_run_resume(shipopt_op *run)
+int shipopt_run_resume(shipopt_run *run)
 {
 	return run_set_pause(run, false);
 }
 
-int shipopt_run_stat(shipopt_op *op, int stat, int64_t *ret_value)
+/* ---- readers ------------------------------------------------------------------------------------------------ */
+
+shipopt_op *shipopt_run_op(shipopt_run *run)
 {
-	struct run *run = run_of(op);
+	return run ? &run->op : NULL;
+}
+
+shipopt_run *shipopt_run_ref(shipopt_run *run)
+{
+	shipopt_op_ref(shipopt_run_op(run));
+	return run;
+}
+
+void shipopt_run_unref(shipopt_run *run)
+{
+	shipopt_op_unref(shipopt_run_op(run));
+}
+
+int shipopt_run_stat(shipopt_run *run, int stat, int64_t *ret_value)
+{
 	return run && ret_value ? summary_stat(&run->summary, stat, ret_value) : SHIPOPT_EINVAL;
 }
 
-int shipopt_run_spend(shipopt_op *op, size_t index, const char **ret_carrier, const char **ret_currency,
+int shipopt_run_problem(shipopt_run *run, shipopt_error **ret_problem)
+{
+	return run && ret_problem ? summary_problem(&run->summary, ret_problem) : SHIPOPT_EINVAL;
+}
+
+int shipopt_run_spend(shipopt_run *run, size_t index, const char **ret_carrier, const char **ret_currency,
 	int64_t *ret_labels, int64_t *ret_amount)
 {
-	struct run *run = run_of(op);
 	if (!run || !ret_carrier || !ret_currency || !ret_labels || !ret_amount)
 		return SHIPOPT_EINVAL;
 	return summary_spend(&run->summary, index, ret_carrier, ret_currency, ret_labels, ret_amount);
@@ -236,20 +249,21 @@ int shipopt_run_spend(shipopt_op *op, size_t index, const char **ret_carrier, co
 
 static void run_destroy(shipopt_op *op)
 {
-	struct run *run = CONTAINER_OF(op, struct run, op);
+	shipopt_run *run = CONTAINER_OF(op, shipopt_run, op);
 	run_outlet_done(run);
 	source_unref(run->source);
 	run_intake_done(run);
 	shipopt_error_unref(run->error);
 	summary_done(&run->summary);
+	call_group_done(&run->group);
 	shipopt_bulk_free(run->bulk);
 }
 
-static const struct op_class run_class = {sizeof(struct run), run_cancel, run_destroy};
+static const struct op_class run_class = {sizeof(shipopt_run), run_cancel, run_destroy, SHIPOPT_DOMAIN_RUN};
 
 static void run_start_on_reactor(struct task *task)
 {
-	struct run *run = CONTAINER_OF(task, struct run, start_task);
+	shipopt_run *run = CONTAINER_OF(task, shipopt_run, start_task);
 	if (run->bulk->carrier)
 		run->answers_before = run->bulk->carrier->answers;
 	if (run->bulk->callbacks.progress)
@@ -263,7 +277,7 @@ static size_t run_default_in_flight(enum run_kind kind)
 	return kind == RUN_TRACK ? 32 : 16;
 }
 
-static void run_init(struct run *run, shipopt_bulk *bulk, enum run_kind kind, shipopt_sink *sink)
+static void run_init(shipopt_run *run, shipopt_bulk *bulk, enum run_kind kind, shipopt_sink *sink)
 {
 	size_t wanted = (size_t)settings_number(&bulk->settings, BULK_MAX_IN_FLIGHT);
 	run->bulk = bulk_ref(bulk);
@@ -272,7 +286,7 @@ static void run_init(struct run *run, shipopt_bulk *bulk, enum run_kind kind, sh
 	run->max_in_flight = wanted ? wanted : run_default_in_flight(kind);
 	run->settling_max = (size_t)settings_number(&bulk->settings, BULK_SETTLING_MAX);
 	list_init(&run->items);
-	lane_group_init(&run->group, 1);
+	call_group_init(&run->group, 1);
 	summary_init(&run->summary);
 	bulk_rules(bulk, &run->rules);
 	run->rules.rate_only = kind == RUN_RATE;
@@ -285,7 +299,7 @@ static void run_init(struct run *run, shipopt_bulk *bulk, enum run_kind kind, sh
 	list_init(&run->member.node);
 }
 
-static int run_reactor(shipopt_bulk *bulk, struct run *run)
+static int run_reactor(shipopt_bulk *bulk, shipopt_run *run)
 {
 	if (bulk->carrier) {
 		run->reactor = bulk->carrier->reactor;
@@ -295,17 +309,18 @@ static int run_reactor(shipopt_bulk *bulk, struct run *run)
 }
 
 int run_new(shipopt_bulk *bulk, enum run_kind kind, shipopt_source *source, shipopt_sink *sink, shipopt_request_fn call,
-	void *call_userdata, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+	void *call_userdata, shipopt_done_fn done, void *userdata, shipopt_run **ret_run)
 {
-	shipopt_op *op;
+	shipopt_op *op, *caller;
 	int r = runtime_check(bulk->runtime);
 	if (r == 0 && bulk->delivery.mode == SHIPOPT_DELIVERY_QUEUE &&
 		queue_slots(bulk->delivery.queue) < RUN_SLOTS_MIN + (kind == RUN_CALL))
 		r = SHIPOPT_EINVAL;
-	r = r < 0 ? r : op_new(&run_class, bulk->runtime, &bulk->delivery, done, userdata, ret_op, &op);
+	r = r < 0 ? r
+		  : op_new(&run_class, bulk->runtime, &bulk->delivery, done, userdata, ret_run ? &caller : NULL, &op);
 	if (r < 0)
 		return r;
-	struct run *run = CONTAINER_OF(op, struct run, op);
+	shipopt_run *run = CONTAINER_OF(op, shipopt_run, op);
 	run_init(run, bulk, kind, sink);
 	run->call = call;
 	run->call_userdata = call_userdata;
@@ -315,12 +330,12 @@ int run_new(shipopt_bulk *bulk, enum run_kind kind, shipopt_source *source, ship
 	r = r < 0 ? r : source_take(source);
 	if (r < 0) {
 		runtime_unregister(bulk->runtime, &run->member);
-		op_abandon(op, ret_op != NULL);
+		op_abandon(op, ret_run != NULL);
 		return r;
 	}
 	run_intake_open(run, source);
-	if (ret_op)
-		*ret_op = op;
+	if (ret_run)
+		*ret_run = run;
 	reactor_post(run->reactor, &run->start_task);
 	return 0;
 }

@@ -83,13 +83,13 @@ struct run_intake {
 	bool is_closed;    /* the run ends: the reader stops after the order that it is at */
 };
 
-struct run {
+struct shipopt_run {
 	shipopt_op op;
 	shipopt_bulk *bulk;
 	enum run_kind kind;
 	struct reactor *reactor;
 	struct purchase_rules rules;
-	struct lane_group group;
+	struct call_group group;
 	shipopt_request_fn call;
 	void *call_userdata;
 	struct runtime_member member;
@@ -129,7 +129,7 @@ struct run {
 
 struct run_item {
 	shipopt_item item;
-	struct run *run;
+	shipopt_run *run;
 	struct list_node node;
 	struct queue_entry entry;
 	bool has_slot, has_ask_slot, is_parked;
@@ -139,40 +139,38 @@ struct run_item {
 
 /* ---- run.c ---- */
 int run_new(shipopt_bulk *bulk, enum run_kind kind, shipopt_source *source, shipopt_sink *sink, shipopt_request_fn call,
-	void *call_userdata, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
-/* NULL if the operation is no run. */
-struct run *run_of(shipopt_op *op);
-void run_pump(struct run *run);
+	void *call_userdata, shipopt_done_fn done, void *userdata, shipopt_run **ret_run);
+void run_pump(shipopt_run *run);
 /* Stops reading; items at work go on to their end. The first reason stays. Consumes `error`. */
-void run_stop(struct run *run, int status, shipopt_error *error);
+void run_stop(shipopt_run *run, int status, shipopt_error *error);
 /* An item has ended: its item.status says how. */
 void run_item_ended(struct run_item *item);
 void run_item_parked(struct run_item *item, bool is_parked);
 
 /* ---- run_intake.c ---- */
-void run_intake_init(struct run *run);
+void run_intake_init(shipopt_run *run);
 /* The run has taken the source. */
-void run_intake_open(struct run *run, shipopt_source *source);
-void run_intake_done(struct run *run);
+void run_intake_open(shipopt_run *run, shipopt_source *source);
+void run_intake_done(shipopt_run *run);
 /* Orders for the pump: fills its batch when that is used up, and begins to read when the intake is empty. */
-void run_intake_draw(struct run *run);
+void run_intake_draw(shipopt_run *run);
 /* The run ends: stops reading and refuses the orders that were read but not started. */
-void run_intake_close(struct run *run);
+void run_intake_close(shipopt_run *run);
 
 /* ---- run_item.c ---- */
 /* NULL when out of memory. Takes the order over on success. */
-struct run_item *run_item_new(struct run *run, shipopt_order *order);
+struct run_item *run_item_new(shipopt_run *run, shipopt_order *order);
 void run_item_start(struct run_item *item);
 void run_item_free(struct run_item *item);
 
 /* ---- run_outlet.c ---- */
-int run_outlet_init(struct run *run);
-void run_outlet_done(struct run *run);
-bool run_outlet_has_room(const struct run *run);
-void run_outlet_add(struct run *run, struct run_item *item);
-bool run_outlet_is_empty(const struct run *run);
+int run_outlet_init(shipopt_run *run);
+void run_outlet_done(shipopt_run *run);
+bool run_outlet_has_room(const shipopt_run *run);
+void run_outlet_add(shipopt_run *run, struct run_item *item);
+bool run_outlet_is_empty(const shipopt_run *run);
 /* The last progress report, after all items were delivered: true once it was made or if none is wanted. */
-bool run_outlet_last_word(struct run *run);
+bool run_outlet_last_word(shipopt_run *run);
 
 /* Fills rules from a bulk handle. */
 void bulk_rules(shipopt_bulk *bulk, struct purchase_rules *rules);

@@ -2,7 +2,7 @@
 #ifndef BULK_RUN_BLAME_H
 #define BULK_RUN_BLAME_H
 
-#include <shipopt/bulk.h>
+#include <shipopt/order.h>
 
 #include "carrier/blame.h"
 

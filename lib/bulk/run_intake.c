@@ -14,7 +14,7 @@
 /* ---- the reader: side pool -------------------------------------------------------------------------------------- */
 
 /* With the lock held. */
-static void run_intake_announce(struct run *run)
+static void run_intake_announce(shipopt_run *run)
 {
 	if (run->intake.is_announced)
 		return;
@@ -23,7 +23,7 @@ static void run_intake_announce(struct run *run)
 }
 
 /* Takes the result of source_next(). False: the reader must end. */
-static bool run_intake_put(struct run *run, int status, shipopt_order *order, shipopt_error *error)
+static bool run_intake_put(shipopt_run *run, int status, shipopt_order *order, shipopt_error *error)
 {
 	struct run_intake *intake = &run->intake;
 	pthread_mutex_lock(&intake->lock);
@@ -43,7 +43,7 @@ static bool run_intake_put(struct run *run, int status, shipopt_order *order, sh
 
 static void run_intake_read(struct task *task)
 {
-	struct run *run = CONTAINER_OF(task, struct run, reader_task);
+	shipopt_run *run = CONTAINER_OF(task, shipopt_run, reader_task);
 	shipopt_order *order;
 	shipopt_error *error;
 	int status;
@@ -57,7 +57,7 @@ static void run_intake_read(struct task *task)
 /* ---- the pump's side: reactor ------------------------------------------------------------------------------------ */
 
 /* The reader has ended. */
-static void run_intake_reader_ended(struct run *run, int status, shipopt_error *error)
+static void run_intake_reader_ended(shipopt_run *run, int status, shipopt_error *error)
 {
 	bool has_failed = status < 0 && status != SHIPOPT_EAGAIN;
 	run->is_reading = false;
@@ -68,7 +68,7 @@ static void run_intake_reader_ended(struct run *run, int status, shipopt_error *
 
 static void run_intake_orders_read(struct task *task)
 {
-	struct run *run = CONTAINER_OF(task, struct run, read_task);
+	shipopt_run *run = CONTAINER_OF(task, shipopt_run, read_task);
 	struct run_intake *intake = &run->intake;
 	pthread_mutex_lock(&intake->lock);
 	intake->is_announced = false;
@@ -91,7 +91,7 @@ static void run_intake_refuse(struct run_batch *batch)
 }
 
 /* Replaces a batch that is used up by the intake's. */
-static void run_intake_take(struct run *run)
+static void run_intake_take(shipopt_run *run)
 {
 	struct run_intake *intake = &run->intake;
 	if (run->batch.next < run->batch.count)
@@ -110,7 +110,7 @@ static void run_intake_take(struct run *run)
 }
 
 /* Starts a reader if none runs and the intake is empty. */
-static void run_intake_start_reader(struct run *run)
+static void run_intake_start_reader(shipopt_run *run)
 {
 	struct run_intake *intake = &run->intake;
 	if (run->is_reading || run->source_ended || intake->batch.count)
@@ -127,14 +127,14 @@ static void run_intake_start_reader(struct run *run)
 	}
 }
 
-void run_intake_draw(struct run *run)
+void run_intake_draw(shipopt_run *run)
 {
 	run_intake_take(run);
 	run_intake_start_reader(run);
 }
 
 /* Orders that were read but will not be started still give a result each. */
-void run_intake_close(struct run *run)
+void run_intake_close(shipopt_run *run)
 {
 	struct run_intake *intake = &run->intake;
 	pthread_mutex_lock(&intake->lock);
@@ -150,7 +150,7 @@ void run_intake_close(struct run *run)
  * wake has arrived, also if a cancel ends it meanwhile. */
 static void run_intake_woke(struct task *task)
 {
-	struct run *run = CONTAINER_OF(task, struct run, wake_task);
+	shipopt_run *run = CONTAINER_OF(task, shipopt_run, wake_task);
 	run->is_woken = true;
 	run_pump(run);
 	shipopt_op_unref(&run->op);
@@ -158,14 +158,14 @@ static void run_intake_woke(struct task *task)
 
 static void run_intake_wake(void *argument)
 {
-	struct run *run = argument;
+	shipopt_run *run = argument;
 	shipopt_op_ref(&run->op);
 	reactor_post(run->reactor, &run->wake_task);
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------------------- */
 
-void run_intake_init(struct run *run)
+void run_intake_init(shipopt_run *run)
 {
 	pthread_mutex_init(&run->intake.lock, NULL);
 	run->reader_task.run = run_intake_read;
@@ -173,13 +173,13 @@ void run_intake_init(struct run *run)
 	run->wake_task.run = run_intake_woke;
 }
 
-void run_intake_open(struct run *run, shipopt_source *source)
+void run_intake_open(shipopt_run *run, shipopt_source *source)
 {
 	run->source = source;
 	source_set_wake(source, run_intake_wake, run);
 }
 
-void run_intake_done(struct run *run)
+void run_intake_done(shipopt_run *run)
 {
 	shipopt_error_unref(run->intake.error);
 	pthread_mutex_destroy(&run->intake.lock);

@@ -18,13 +18,13 @@ static void run_item_finish(struct run_item *item, int status, shipopt_error *er
 	run_item_ended(item);
 }
 
-static int64_t run_item_deadline_us(const struct run *run)
+static int64_t run_item_deadline_us(const shipopt_run *run)
 {
 	return clock_now_us() + settings_number(&run->bulk->settings, BULK_ITEM_TIMEOUT_MS) * 1000;
 }
 
 /* To be called before an item that asked the carrier ends: its failure may end the run. */
-static void run_item_judge(struct run *run, const shipopt_item *item, int item_status, enum blame whose, int status)
+static void run_item_judge(shipopt_run *run, const shipopt_item *item, int item_status, enum blame whose, int status)
 {
 	bool has_answered = run->bulk->carrier->answers != run->answers_before;
 	if (item_status == 0)
@@ -58,7 +58,7 @@ static void run_item_buy_item_parked(struct purchase *purchase, bool is_parked)
 static void run_item_buy_item_ask(struct purchase *purchase, shipopt_request *request)
 {
 	struct run_item *item = &CONTAINER_OF(purchase, struct buy_item, purchase)->common;
-	struct run *run = item->run;
+	shipopt_run *run = item->run;
 	bool has_slot = item->has_ask_slot;
 	item->has_ask_slot = false; /* the question uses it up */
 	ask_host(&run->op, run->reactor, has_slot, run->rules.choose, run->rules.choose_userdata, request);
@@ -67,7 +67,7 @@ static void run_item_buy_item_ask(struct purchase *purchase, shipopt_request *re
 static void run_item_buy_item_start(struct run_item *item)
 {
 	struct buy_item *self = CONTAINER_OF(item, struct buy_item, common);
-	struct run *run = item->run;
+	shipopt_run *run = item->run;
 	self->purchase.rules = &run->rules;
 	self->purchase.order = item->item.order;
 	self->purchase.item = &item->item;
@@ -101,7 +101,7 @@ struct exchange_item {
 static void run_item_exchange_item_done(struct exchange *exchange)
 {
 	struct exchange_item *self = CONTAINER_OF(exchange, struct exchange_item, exchange);
-	struct run *run = self->common.run;
+	shipopt_run *run = self->common.run;
 	shipopt_item *item = &self->common.item;
 	item->attempts = exchange->attempts;
 	item->record = TAKE(exchange->record);
@@ -116,10 +116,10 @@ static void run_item_exchange_item_done(struct exchange *exchange)
 
 static int run_item_exchange_item_write_call(struct exchange_item *self)
 {
-	struct run *run = self->common.run;
+	shipopt_run *run = self->common.run;
 	const shipopt_order *order = self->common.item.order;
 	const struct provider *provider = run->bulk->carrier->provider;
-	struct call *call = &self->exchange.call;
+	struct carrier_call *call = &self->exchange.call;
 	if (run->kind == RUN_TRACK)
 		return provider->create_tracker(call, order->tracking_code, order->carrier);
 	const shipopt_record *address =
@@ -195,7 +195,7 @@ static void run_item_host_item_answered(void *userdata, int status, int64_t valu
 static void run_item_host_item_start(struct run_item *item)
 {
 	struct host_item *self = CONTAINER_OF(item, struct host_item, common);
-	struct run *run = item->run;
+	shipopt_run *run = item->run;
 	shipopt_request *request;
 	self->task.run = run_item_host_item_done;
 	self->status = request_new(item->item.order->key, item->item.order->shipment, run_item_host_item_answered, self,
@@ -261,7 +261,7 @@ static void run_item_bad_item_clear(struct run_item *item)
 {
 }
 
-struct run_item *run_item_new(struct run *run, shipopt_order *order)
+struct run_item *run_item_new(shipopt_run *run, shipopt_order *order)
 {
 	if ((run->kind == RUN_BUY || run->kind == RUN_RATE) && order_take_wishes(order) < 0)
 		return NULL;

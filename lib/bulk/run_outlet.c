@@ -11,23 +11,23 @@
  * write or when callbacks run there, else the end of the reactor's turn. Back on the reactor, inline callbacks run, and what was
  * not handed to the host's queue is freed. In the queue's case each item is freed when its event is released.
  */
-static void run_outlet_send_batch(struct run *run);
+static void run_outlet_send_batch(shipopt_run *run);
 
-static bool run_outlet_is_queued(const struct run *run)
+static bool run_outlet_is_queued(const shipopt_run *run)
 {
 	return run->op.delivery.mode == SHIPOPT_DELIVERY_QUEUE;
 }
 
-static void run_outlet_call_item(struct run *run, struct run_item *item)
+static void run_outlet_call_item(shipopt_run *run, struct run_item *item)
 {
 	if (run->bulk->callbacks.item && runtime_may_call_host(run->op.runtime))
 		run->bulk->callbacks.item(run->bulk->callbacks.item_userdata, &item->item);
 }
 
-static void run_outlet_call_progress(struct run *run)
+static void run_outlet_call_progress(shipopt_run *run)
 {
 	if (run->bulk->callbacks.progress && runtime_may_call_host(run->op.runtime))
-		run->bulk->callbacks.progress(run->bulk->callbacks.progress_userdata, &run->op);
+		run->bulk->callbacks.progress(run->bulk->callbacks.progress_userdata, run);
 }
 
 /* ---- the host's queue -------------------------------------------------------------------------------------- */
@@ -41,13 +41,13 @@ static void run_outlet_item_entry_run(struct queue_entry *entry)
 static void run_outlet_item_entry_finish(struct queue_entry *entry)
 {
 	struct run_item *item = CONTAINER_OF(entry, struct run_item, entry);
-	struct run *run = item->run;
+	shipopt_run *run = item->run;
 	item->has_slot = false; /* freed by the queue */
 	run_item_free(item);
 	shipopt_op_unref(&run->op);
 }
 
-static void run_outlet_push_item(struct run *run, struct run_item *item)
+static void run_outlet_push_item(shipopt_run *run, struct run_item *item)
 {
 	item->entry.event = (shipopt_event){
 		.op = &run->op,
@@ -64,18 +64,18 @@ static void run_outlet_push_item(struct run *run, struct run_item *item)
 
 static void run_outlet_progress_entry_run(struct queue_entry *entry)
 {
-	run_outlet_call_progress(CONTAINER_OF(entry, struct run, progress_entry));
+	run_outlet_call_progress(CONTAINER_OF(entry, shipopt_run, progress_entry));
 }
 
 static void run_outlet_progress_entry_finish(struct queue_entry *entry)
 {
-	struct run *run = CONTAINER_OF(entry, struct run, progress_entry);
+	shipopt_run *run = CONTAINER_OF(entry, shipopt_run, progress_entry);
 	run->progress_queued = false;
 	shipopt_op_unref(&run->op);
 }
 
 /* A report that finds no slot, or the one before still unread, is left out: the next says more. */
-static void run_outlet_push_progress(struct run *run)
+static void run_outlet_push_progress(shipopt_run *run)
 {
 	if (run->progress_queued || queue_reserve(run->op.delivery.queue) < 0)
 		return;
@@ -90,7 +90,7 @@ static void run_outlet_push_progress(struct run *run)
 
 /* ---- the batch --------------------------------------------------------------------------------------------- */
 
-static void run_outlet_write_sink(struct run *run)
+static void run_outlet_write_sink(shipopt_run *run)
 {
 	if (!run->sink)
 		return;
@@ -104,7 +104,7 @@ static void run_outlet_write_sink(struct run *run)
 		run->sink_status = sink_flush(run->sink, &run->sink_error);
 }
 
-static void run_outlet_deliver(struct run *run)
+static void run_outlet_deliver(shipopt_run *run)
 {
 	LIST_FOREACH(node, &run->outgoing) {
 		struct run_item *item = LIST_MEMBER(node, struct run_item, node);
@@ -117,14 +117,14 @@ static void run_outlet_deliver(struct run *run)
 /* Scheduler thread. */
 static void outlet_task(struct task *task)
 {
-	struct run *run = CONTAINER_OF(task, struct run, outlet_task);
+	shipopt_run *run = CONTAINER_OF(task, shipopt_run, outlet_task);
 	run_outlet_write_sink(run);
 	if (run->op.delivery.mode == SHIPOPT_DELIVERY_SCHEDULER)
 		run_outlet_deliver(run);
 	reactor_post(run->reactor, &run->outlet_back_task);
 }
 
-static void run_outlet_hand_on(struct run *run)
+static void run_outlet_hand_on(shipopt_run *run)
 {
 	struct list_node *node;
 	while ((node = list_pop_front(&run->outgoing))) {
@@ -143,7 +143,7 @@ static void run_outlet_hand_on(struct run *run)
 /* Reactor thread. */
 static void outlet_back(struct task *task)
 {
-	struct run *run = CONTAINER_OF(task, struct run, outlet_back_task);
+	shipopt_run *run = CONTAINER_OF(task, shipopt_run, outlet_back_task);
 	if (run->op.delivery.mode == SHIPOPT_DELIVERY_INLINE)
 		run_outlet_deliver(run);
 	run_outlet_hand_on(run);
@@ -154,7 +154,7 @@ static void outlet_back(struct task *task)
 	run_pump(run);
 }
 
-static void run_outlet_send_batch(struct run *run)
+static void run_outlet_send_batch(shipopt_run *run)
 {
 	if (run->outlet_is_out || (list_is_empty(&run->ended) && !run->progress_due))
 		return;
@@ -170,19 +170,19 @@ static void run_outlet_send_batch(struct run *run)
 
 /* ---- order and room ---------------------------------------------------------------------------------------- */
 
-bool run_outlet_has_room(const struct run *run)
+bool run_outlet_has_room(const shipopt_run *run)
 {
 	if (run->undelivered >= RUN_UNDELIVERED_MAX)
 		return false;
 	return !run->window || run->next_index < run->next_delivered + run->window_size;
 }
 
-bool run_outlet_is_empty(const struct run *run)
+bool run_outlet_is_empty(const shipopt_run *run)
 {
 	return run->undelivered == 0 && !run->outlet_is_out;
 }
 
-void run_outlet_add(struct run *run, struct run_item *item)
+void run_outlet_add(shipopt_run *run, struct run_item *item)
 {
 	run->undelivered++;
 	if (!run->window) {
@@ -199,7 +199,7 @@ void run_outlet_add(struct run *run, struct run_item *item)
 	run_outlet_send_batch(run);
 }
 
-bool run_outlet_last_word(struct run *run)
+bool run_outlet_last_word(shipopt_run *run)
 {
 	if (!run->bulk->callbacks.progress || run->last_word_said)
 		return true;
@@ -212,20 +212,22 @@ bool run_outlet_last_word(struct run *run)
 
 static void run_outlet_progress_is_due(struct timer *timer)
 {
-	struct run *run = CONTAINER_OF(timer, struct run, progress_timer);
+	shipopt_run *run = CONTAINER_OF(timer, shipopt_run, progress_timer);
 	run->progress_due = true;
 	timer_start(run->reactor, timer,
 		clock_now_us() + settings_number(&run->bulk->settings, BULK_PROGRESS_MS) * 1000);
 	run_outlet_send_batch(run);
 }
 
-int run_outlet_init(struct run *run)
+int run_outlet_init(shipopt_run *run)
 {
 	list_init(&run->ended);
 	list_init(&run->outgoing);
 	run->outlet_task.run = outlet_task;
 	run->outlet_back_task.run = outlet_back;
 	run->progress_timer.fire = run_outlet_progress_is_due;
+	if (run->sink)
+		sink_use(run->sink, run->op.runtime);
 	if (!settings_number(&run->bulk->settings, BULK_IN_ORDER))
 		return 0;
 	run->window_size = (size_t)settings_number(&run->bulk->settings, BULK_ORDER_WINDOW);
@@ -233,7 +235,7 @@ int run_outlet_init(struct run *run)
 	return run->window ? 0 : SHIPOPT_ENOMEM;
 }
 
-void run_outlet_done(struct run *run)
+void run_outlet_done(shipopt_run *run)
 {
 	mem_free(run->window);
 	shipopt_error_unref(run->sink_error);

@@ -2,7 +2,8 @@
 #ifndef BULK_SINK_H
 #define BULK_SINK_H
 
-#include <shipopt/bulk.h>
+#include <shipopt/runtime.h>
+#include <shipopt/sink.h>
 
 #include "base/buffer.h"
 #include "purchase/item.h"
@@ -34,13 +35,16 @@ struct sink_format {
 struct shipopt_sink {
 	const struct sink_format *format;
 	char *path;
-	int fd;
+	int fd;        /* -1 once it was closed */
 	bool is_owned; /* standard output stays open */
 	bool guard;
-	int status; /* first failure */
+	int status;               /* of the first failure; 0: none */
+	shipopt_error *error;     /* of it; NULL when out of memory */
+	shipopt_runtime *runtime; /* of the run that uses it, for its log; NULL before */
 	struct buffer buffer;
 };
 
+/* The file is created last: a failure before it leaves an existing file alone. */
 int sink_open(const struct sink_format *format, const char *path, bool guard, shipopt_sink **ret_sink,
 	shipopt_error **ret_error);
 /* "done", "already" or the name of the item's error. */
@@ -48,8 +52,10 @@ const char *sink_status_text(const shipopt_item *item);
 /* Why an item failed: its message, or the text of its code; NULL for one that did not. */
 const char *sink_reason_text(const shipopt_item *item);
 
-/* SHIPOPT_EIO with the system's reason, SHIPOPT_ENOMEM; a failed sink stays failed. */
+/* SHIPOPT_EIO with the system's reason, SHIPOPT_ENOMEM, SHIPOPT_ETOOLARGE. A failed sink gives its first failure again. */
 int sink_write(shipopt_sink *sink, const shipopt_item *item, shipopt_error **ret_error);
+/* A run of this runtime is going to write to the sink. */
+void sink_use(shipopt_sink *sink, shipopt_runtime *runtime);
 /* Hands everything written so far to the system. */
 int sink_flush(shipopt_sink *sink, shipopt_error **ret_error);
 

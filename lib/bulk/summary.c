@@ -17,7 +17,31 @@ void summary_init(struct summary *summary)
 
 void summary_done(struct summary *summary)
 {
+	shipopt_error_unref(summary->problem);
 	pthread_mutex_destroy(&summary->lock);
+}
+
+void summary_note_problem(struct summary *summary, const shipopt_error *problem)
+{
+	if (!problem)
+		return;
+	pthread_mutex_lock(&summary->lock);
+	shipopt_error *before = summary->problem;
+	summary->problem = shipopt_error_ref((shipopt_error *)problem);
+	pthread_mutex_unlock(&summary->lock);
+	shipopt_error_unref(before);
+	summary->problem_us = clock_now_us();
+}
+
+int summary_problem(struct summary *summary, shipopt_error **ret_problem)
+{
+	pthread_mutex_lock(&summary->lock);
+	shipopt_error *problem = shipopt_error_ref(summary->problem);
+	pthread_mutex_unlock(&summary->lock);
+	if (!problem)
+		return SHIPOPT_ENOTFOUND;
+	*ret_problem = problem;
+	return 0;
 }
 
 /* Values below 16 have a bucket each; above, the four bits behind the leading one choose among 16 per power of two. */
@@ -135,6 +159,12 @@ static int64_t summary_eta_ms(const struct summary *summary)
 		(double)MAX(expected - ended, 0));
 }
 
+static int64_t summary_problem_age_ms(const struct summary *summary)
+{
+	int64_t problem_us = summary->problem_us, ended_us = summary->ended_us;
+	return problem_us ? MAX((ended_us ? ended_us : clock_now_us()) - problem_us, 0) / 1000 : -1;
+}
+
 int summary_stat(const struct summary *summary, int stat, int64_t *ret_value)
 {
 	switch (stat) {
@@ -153,10 +183,12 @@ int summary_stat(const struct summary *summary, int stat, int64_t *ret_value)
 			(int64_t)((double)summary_ended_items(summary) * 1e9 / (double)summary_elapsed_us(summary));
 		break;
 	case SHIPOPT_RUN_STAT_ETA_MS: *ret_value = summary_eta_ms(summary); break;
-	case SHIPOPT_RUN_P50_US: *ret_value = summary_percentile(summary, 500); break;
-	case SHIPOPT_RUN_P95_US: *ret_value = summary_percentile(summary, 950); break;
-	case SHIPOPT_RUN_P99_US: *ret_value = summary_percentile(summary, 990); break;
+	case SHIPOPT_RUN_STAT_P50_US: *ret_value = summary_percentile(summary, 500); break;
+	case SHIPOPT_RUN_STAT_P95_US: *ret_value = summary_percentile(summary, 950); break;
+	case SHIPOPT_RUN_STAT_P99_US: *ret_value = summary_percentile(summary, 990); break;
 	case SHIPOPT_RUN_STAT_REQUESTS: *ret_value = summary->requests; break;
+	case SHIPOPT_RUN_STAT_RETRIES: *ret_value = summary->retries; break;
+	case SHIPOPT_RUN_STAT_PROBLEM_AGE_MS: *ret_value = summary_problem_age_ms(summary); break;
 	default: return SHIPOPT_EINVAL;
 	}
 	return 0;

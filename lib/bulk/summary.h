@@ -4,7 +4,8 @@
 
 #include <pthread.h>
 #include <stdbool.h>
-#include <shipopt/bulk.h>
+#include <shipopt/item.h>
+#include <shipopt/run.h>
 #include <stdatomic.h>
 
 /*
@@ -24,11 +25,14 @@ struct summary_money {
 };
 
 struct summary {
-	atomic_int_fast64_t read, done, already, failed, in_doubt, held, canceled, in_flight, settling, requests;
+	atomic_int_fast64_t read, done, already, failed, in_doubt, held, canceled, in_flight, settling, requests,
+		retries;
 	atomic_int_fast64_t started_us, ended_us, expected; /* ended 0: still running; expected -1: not known */
 	atomic_uint_fast32_t buckets[SUMMARY_BUCKETS];
 	atomic_uint_fast64_t samples;
-	pthread_mutex_t lock;
+	atomic_int_fast64_t problem_us; /* when the last one came; 0: none */
+	pthread_mutex_t lock;           /* for the members below */
+	shipopt_error *problem;
 	struct summary_money money[SUMMARY_CARRIERS_MAX + 1];
 	size_t money_count;
 };
@@ -37,7 +41,11 @@ void summary_init(struct summary *summary);
 void summary_done(struct summary *summary);
 /* Counts an item that has ended. Reactor thread. `spends`: its amount is money paid. */
 void summary_add(struct summary *summary, const shipopt_item *item, bool spends);
-/* SHIPOPT_RUN_…; SHIPOPT_EINVAL. */
+/* Keeps a failure as the last problem. Takes a reference. Any thread. */
+void summary_note_problem(struct summary *summary, const shipopt_error *problem);
+/* A reference to the last problem; SHIPOPT_ENOTFOUND: there was none. */
+int summary_problem(struct summary *summary, shipopt_error **ret_problem);
+/* SHIPOPT_RUN_STAT_…; SHIPOPT_EINVAL. */
 int summary_stat(const struct summary *summary, int stat, int64_t *ret_value);
 /* SHIPOPT_ENOTFOUND behind the last. */
 int summary_spend(struct summary *summary, size_t index, const char **ret_carrier, const char **ret_currency,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_CACHE
 #include "cache/cache.h"
 
 #include <unistd.h>

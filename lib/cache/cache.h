@@ -81,7 +81,7 @@ static inline int cache_check(const shipopt_cache *cache, const void *key, size_
 /* The same for a call without a key. */
 static inline int cache_check_handle(const shipopt_cache *cache)
 {
-	return cache_check_handle(cache);
+	return cache_check(cache, "", 1);
 }
 
 static inline shipopt_cache *cache_ref(shipopt_cache *cache)

@@ -224,6 +224,7 @@ static void answer_set_http_error(const struct http_request *request, const stru
 	answer_append_hint(&text, request, blame);
 	answer_append_retry_after(&text, request->retry_after_ms);
 	struct error_detail detail = {.code = status,
+		.domain = SHIPOPT_DOMAIN_CARRIER,
 		.http_status = request->http_status,
 		.retry_after_ms = request->retry_after_ms,
 		.message = buffer_text(&text),

@@ -119,6 +119,7 @@ static shipopt_error *cached_read_not_found(const struct call_op *self)
 	snprintf(text, sizeof(text), "%s %.160s: HTTP 404%s%s, as an earlier answer said", self->exchange.call.method,
 		buffer_text(&self->exchange.call.path), code[0] ? " " : "", code);
 	struct error_detail detail = {.code = SHIPOPT_ENOTFOUND,
+		.domain = SHIPOPT_DOMAIN_CARRIER,
 		.http_status = 404,
 		.retry_after_ms = -1,
 		.message = text,
@@ -151,7 +152,7 @@ static void cached_read_told(void *userdata, int outcome, shipopt_value *value, 
 	read->outcome = outcome;
 	read->value = shipopt_value_ref(value);
 	read->load = load;
-	read->error = shipopt_error_ref((shipopt_error *)(uintptr_t)error);
+	read->error = shipopt_error_ref(error);
 	if (atomic_exchange(&read->phase, READ_TOLD) == READ_WAITING) {
 		reactor_post(self->carrier->reactor, &read->told_task);
 		return;
@@ -173,7 +174,7 @@ static void cached_read_told_on_reactor(struct task *task)
 		call_op_finish(self, SHIPOPT_ECANCELED, error_new(SHIPOPT_ECANCELED, "canceled; nothing was sent"));
 	} else if (read->outcome == SHIPOPT_CACHE_FOUND) {
 		read_on_reactor(&read->stored_task);
-	} else if (read->outcome == SHIPOPT_CACHE_NEGATIVE) {
+	} else if (read->outcome == SHIPOPT_CACHE_NOT_FOUND) {
 		cached_read_finish_not_found(self);
 	} else if (read->outcome == SHIPOPT_CACHE_LEAD) {
 		call_op_send(self);
@@ -227,7 +228,7 @@ static void cached_read_wait_on_reactor(struct task *task)
 static void cached_read_go_on(struct call_op *self, int outcome)
 {
 	struct cached_read *read = &self->read;
-	if (outcome == SHIPOPT_CACHE_NEGATIVE) {
+	if (outcome == SHIPOPT_CACHE_NOT_FOUND) {
 		self->op.is_cached = true;
 		read->outcome = outcome;
 		reactor_post(self->carrier->reactor, &read->finish_task);
@@ -247,7 +248,7 @@ static void cached_read_finish_on_reactor(struct task *task)
 {
 	struct cached_read *read = CONTAINER_OF(task, struct cached_read, finish_task);
 	struct call_op *self = cached_read_of_read(read);
-	if (read->outcome == SHIPOPT_CACHE_NEGATIVE)
+	if (read->outcome == SHIPOPT_CACHE_NOT_FOUND)
 		cached_read_finish_not_found(self);
 	else if (read->outcome < 0)
 		call_op_finish(self, read->outcome,

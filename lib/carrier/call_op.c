@@ -35,7 +35,8 @@ static void call_op_cancel(shipopt_op *op)
 	reactor_post(self->carrier->reactor, &self->cancel_task);
 }
 
-static const struct op_class call_op_class = {sizeof(struct call_op), call_op_cancel, call_op_destroy};
+static const struct op_class call_op_class = {sizeof(struct call_op), call_op_cancel, call_op_destroy,
+	SHIPOPT_DOMAIN_CARRIER};
 
 void call_op_finish(struct call_op *self, int status, shipopt_error *error)
 {
@@ -85,9 +86,9 @@ static void call_op_start_on_reactor(struct task *task)
 
 static int call_op_reserve_pending(shipopt_carrier *carrier)
 {
-	size_t most = (size_t)settings_number(&carrier->settings, CARRIER_QUEUE_MAX) +
+	size_t pending_max = (size_t)settings_number(&carrier->settings, CARRIER_QUEUE_MAX) +
 		(size_t)settings_number(&carrier->settings, CARRIER_CONCURRENCY_MAX);
-	if (atomic_fetch_add(&carrier->pending, 1) < most)
+	if (atomic_fetch_add(&carrier->pending, 1) < pending_max)
 		return 0;
 	atomic_fetch_sub(&carrier->pending, 1);
 	return SHIPOPT_EAGAIN;
@@ -158,7 +159,7 @@ static bool call_op_is_plain_path(const char *path)
 	return true;
 }
 
-static int call_op_write_raw(struct call *call, const char *method, const char *path, const char *json)
+static int call_op_write_raw(struct carrier_call *call, const char *method, const char *path, const char *json)
 {
 	bool is_get = text_equal(method, "GET");
 	int spends = is_get ? 0 : spending_find(path, json);
@@ -215,7 +216,7 @@ int call_op_write_shipment(struct call_op *self, const shipopt_record *shipment)
 	int r = call_op_new(carrier, done, userdata, ret_op, &self); \
 	if (r < 0)                                                   \
 		return r;                                            \
-	struct call *call = &self->exchange.call;                    \
+	struct carrier_call *call = &self->exchange.call;            \
 	const struct provider *provider = carrier->provider;         \
 	return call_op_start(self, (write), ret_op)
 

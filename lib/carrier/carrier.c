@@ -94,6 +94,7 @@ static void carrier_release_reactor_parts(void *argument)
 static void carrier_free_memory(shipopt_carrier *carrier)
 {
 	shipopt_runtime *runtime = carrier->runtime;
+	call_group_done(&carrier->single_calls);
 	queue_unref(carrier->delivery.queue);
 	if (carrier->cache)
 		cache_unref(carrier->cache);
@@ -175,11 +176,10 @@ static void carrier_fill_lane_options(const struct settings *settings, struct la
 {
 	lane_options_default(options);
 	options->is_adaptive = settings_number(settings, CARRIER_ADAPTIVE) != 0;
-	options->limit_maximum = (size_t)settings_number(settings, CARRIER_CONCURRENCY_MAX);
-	options->limit_minimum =
-		MIN((size_t)settings_number(settings, CARRIER_CONCURRENCY_MIN), options->limit_maximum);
+	options->limit_max = (size_t)settings_number(settings, CARRIER_CONCURRENCY_MAX);
+	options->limit_min = MIN((size_t)settings_number(settings, CARRIER_CONCURRENCY_MIN), options->limit_max);
 	options->limit_initial = (size_t)settings_number(settings, CARRIER_CONCURRENCY_START);
-	options->limit_initial = MAX(options->limit_minimum, MIN(options->limit_initial, options->limit_maximum));
+	options->limit_initial = MAX(options->limit_min, MIN(options->limit_initial, options->limit_max));
 	double rate = (double)settings_number(settings, CARRIER_REQUESTS_PER_SECOND);
 	for (size_t i = 0; i < LANE_ENDPOINT_COUNT; i++)
 		options->tokens_per_second[i] = rate;
@@ -284,7 +284,7 @@ int shipopt_carrier_new(shipopt_runtime *runtime, const shipopt_carrier_config *
 	list_init(&carrier->exchanges);
 	list_init(&carrier->waiting);
 	list_init(&carrier->member.node);
-	lane_group_init(&carrier->single_calls, 1);
+	call_group_init(&carrier->single_calls, 1);
 	carrier->runtime = runtime_ref(runtime);
 	carrier->provider = &provider_easypost;
 	carrier->cancel_task.run = carrier_cancel_task;
@@ -323,10 +323,14 @@ void carrier_publish_stats(shipopt_carrier *carrier)
 	carrier->stats[SHIPOPT_CARRIER_STAT_CERTIFICATE_CACHE] = http.certificate_cache_shared;
 }
 
+bool carrier_was_reached(const shipopt_carrier *carrier)
+{
+	return carrier->stats[SHIPOPT_CARRIER_STAT_ANSWERS] > 0;
+}
+
 int shipopt_carrier_stat(shipopt_carrier *carrier, int stat, int64_t *ret_value)
 {
-	if (!carrier || !ret_value || stat < SHIPOPT_CARRIER_STAT_REQUESTS ||
-		stat > SHIPOPT_CARRIER_STAT_CERTIFICATE_CACHE)
+	if (!carrier || !ret_value || stat < SHIPOPT_CARRIER_STAT_REQUESTS || stat > SHIPOPT_CARRIER_STAT_ANSWERS)
 		return SHIPOPT_EINVAL;
 	if (runtime_is_forked(carrier->runtime))
 		return SHIPOPT_EFORKED;

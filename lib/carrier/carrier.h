@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "base/reference.h"
+#include "carrier/call_group.h"
 #include "carrier/closure.h"
 #include "carrier/health.h"
 #include "carrier/provider.h"
@@ -52,10 +53,10 @@ struct shipopt_carrier {
 	struct list_node exchanges; /* under way */
 	struct list_node waiting;   /* calls that wait for another's answer to the same question */
 	bool is_closing;            /* all calls have been canceled, as the runtime closes */
-	struct lane_group single_calls;
+	struct call_group single_calls;
 
 	atomic_size_t pending; /* calls taken and not finished */
-	atomic_int_fast64_t stats[SHIPOPT_CARRIER_STAT_CERTIFICATE_CACHE + 1];
+	atomic_int_fast64_t stats[SHIPOPT_CARRIER_STAT_ANSWERS + 1];
 	struct runtime_member member;
 	struct task cancel_task, destroy_task;
 };
@@ -64,6 +65,8 @@ shipopt_carrier *carrier_ref(shipopt_carrier *carrier);
 void carrier_unref(shipopt_carrier *carrier); /* any thread */
 /* Copies lane and engine numbers to where any thread may read them. Reactor thread. */
 void carrier_publish_stats(shipopt_carrier *carrier);
+/* Whether the host at the client's base URL has ever given an HTTP answer, with any status, to this client. Any thread. */
+bool carrier_was_reached(const shipopt_carrier *carrier);
 /* "Bearer KEY", owned by the caller as a secret. NULL when out of memory. */
 char *carrier_authorization(const char *api_key);
 /* The forms of a key, for secret_blank(). Only visible ASCII and blanks are taken: a server that repeats anything else in

@@ -12,7 +12,7 @@
 void exchange_init(struct exchange *exchange)
 {
 	memset(exchange, 0, sizeof(*exchange));
-	call_init(&exchange->call);
+	carrier_call_init(&exchange->call);
 	list_init(&exchange->node);
 }
 
@@ -24,7 +24,7 @@ void exchange_clear(struct exchange *exchange)
 	shipopt_error_unref(TAKE(exchange->error));
 	http_request_clear(&exchange->http);
 	mem_free(TAKE(exchange->url));
-	call_done(&exchange->call);
+	carrier_call_done(&exchange->call);
 }
 
 /* ---- failures ----------------------------------------------------------------------------------------------- */
@@ -55,6 +55,7 @@ void exchange_set_failure(struct exchange *exchange, int status, const char *wha
 	}
 	buffer_append_format(&text, "; %s", what);
 	detail.code = status;
+	detail.domain = SHIPOPT_DOMAIN_CARRIER;
 	detail.message = buffer_text(&text);
 	shipopt_error *error = error_new_detail(&detail);
 	buffer_done(&text);
@@ -142,6 +143,7 @@ static void exchange_send(struct exchange *exchange)
 	exchange->state = EXCHANGE_SENDING;
 	exchange->attempts++;
 	exchange->carrier->stats[SHIPOPT_CARRIER_STAT_REQUESTS]++;
+	exchange->group->requests++;
 	if (exchange->call.is_purchase)
 		runtime_await(exchange->carrier->runtime);
 	int r = http_send(exchange->carrier->engine, &exchange->http);
@@ -210,7 +212,7 @@ static int exchange_try_enter(struct exchange *exchange)
 	exchange->ticket = (struct lane_ticket){
 		.class = exchange->call.class,
 		.endpoint = exchange->call.endpoint,
-		.group = exchange->group ? exchange->group : &exchange->carrier->single_calls,
+		.group = &exchange->group->lane,
 		.admitted = exchange_admitted,
 	};
 	exchange->state = EXCHANGE_WAITING;
@@ -286,6 +288,8 @@ int exchange_start(shipopt_carrier *carrier, struct exchange *exchange)
 	if (!exchange->url)
 		return SHIPOPT_ENOMEM;
 	exchange->carrier = carrier;
+	if (!exchange->group)
+		exchange->group = &carrier->single_calls;
 	exchange->timer.fire = exchange_timer_fired;
 	exchange->waiting_since_us = clock_now_us();
 	bool is_over = exchange_is_outlasted(exchange);

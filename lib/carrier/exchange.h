@@ -41,8 +41,8 @@
  */
 struct exchange {
 	/* the owner's; constant while under way */
-	struct call call;         /* owned by the exchange */
-	struct lane_group *group; /* NULL: the client's single calls */
+	struct carrier_call call; /* owned by the exchange */
+	struct call_group *group; /* NULL: the client's single calls */
 	int64_t timeout_ms;       /* one request; 0: the client's */
 	int64_t deadline_us;      /* of the whole on the monotonic clock; 0: none */
 	int64_t patience_us;      /* a pause beyond this ends the call at once; 0: deadline_us */

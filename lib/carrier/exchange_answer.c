@@ -153,6 +153,8 @@ static void exchange_read(struct exchange *exchange)
 static void exchange_tell_carrier(struct exchange *exchange)
 {
 	shipopt_carrier *carrier = exchange->carrier;
+	if (exchange->blame == BLAME_CARRIER || exchange->http_status == 429 || exchange->status == SHIPOPT_EIO)
+		call_group_note_problem(exchange->group, exchange->error);
 	bool is_apis_own = exchange->is_envelope ? exchange->blame != BLAME_CONFIGURATION
 						 : exchange->blame == BLAME_NONE && exchange->document;
 	carrier->answers += is_apis_own && !exchange->base_url;
@@ -213,6 +215,10 @@ void exchange_answered(struct http_request *http)
 		exchange_reject(exchange, "the answer began before the request was sent whole");
 	if (!exchange_is_unsent(exchange))
 		exchange->maybe_sent = true;
+	if (http->status == 0) {
+		exchange->group->answers++;
+		exchange->carrier->stats[SHIPOPT_CARRIER_STAT_ANSWERS] += !exchange->base_url;
+	}
 	if (exchange_is_rate_limited(exchange))
 		exchange->carrier->stats[SHIPOPT_CARRIER_STAT_RATE_LIMITED]++;
 	lane_leave(&exchange->ticket, exchange_lane_outcome(http), http->retry_after_ms);

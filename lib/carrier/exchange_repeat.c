@@ -98,6 +98,7 @@ static bool exchange_may_repeat(const struct exchange *exchange)
 static void exchange_repeat_after(struct exchange *exchange, int64_t delay_us)
 {
 	exchange->carrier->stats[SHIPOPT_CARRIER_STAT_RETRIES]++;
+	exchange->group->retries++;
 	exchange_forget_answer(exchange);
 	exchange_delay(exchange, delay_us);
 }

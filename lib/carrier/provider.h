@@ -12,15 +12,13 @@
 /*
  * What differs between carrier APIs: how a call is written, and what its answers to a purchase mean.
  *
- * A provider is a constant table. Its functions only turn arguments into a `struct call` (what to send) and codes into
+ * A provider is a constant table. Its functions only turn arguments into a `struct carrier_call` (what to send) and codes into
  * words; sending, retries and admission are the exchange's business, what an answer proves and whether a purchase may be
  * sent at all that of lib/purchase.
  */
-enum provider_guard {          /* what keeps a second purchase call from buying a second label */
-	GUARD_NONE,            /* nothing: the ledger refuses such a provider */
-	GUARD_ONCE_BY_ID,      /* a shipment id can be bought once; read-back by that id */
-	GUARD_IDEMPOTENCY_KEY, /* a key of ours makes repeats harmless */
-	GUARD_SEARCH_BY_TOKEN  /* our token can be searched for afterwards */
+enum provider_guard {    /* what keeps a second purchase call from buying a second label */
+	GUARD_NONE,      /* nothing: the ledger refuses such a provider */
+	GUARD_ONCE_BY_ID /* a shipment id can be bought once; read-back by that id */
 };
 
 enum call_repeat {
@@ -32,7 +30,7 @@ enum call_repeat {
 #define CALL_BODY_BYTES_MAX ((size_t)4 << 20)
 
 /* What to send. The buffers are owned by the call. */
-struct call {
+struct carrier_call {
 	const char *method; /* static */
 	struct buffer path; /* relative to the base URL */
 	struct buffer body;
@@ -46,8 +44,8 @@ struct call {
 	const char *record_member; /* where in the answer, NULL: the whole */
 };
 
-void call_init(struct call *call);
-void call_done(struct call *call);
+void carrier_call_init(struct carrier_call *call);
+void carrier_call_done(struct carrier_call *call);
 
 /* What the API's own error envelope says about a purchase: by HTTP status and code, from a list. */
 enum provider_word {
@@ -65,15 +63,15 @@ struct provider {
 	enum provider_guard purchase_guard;
 	const char *(*mode_of_key)(const char *api_key); /* "test", "production", or NULL: the key does not say */
 	/* Makes a shipment without buying it, whatever the record asks for: see the roles of fields in record/fields.h. */
-	int (*create_shipment)(struct call *call, const shipopt_record *shipment);
-	int (*buy_shipment)(struct call *call, const char *id, const char *rate_id, int64_t insurance);
-	int (*retrieve_shipment)(struct call *call, const char *id);
-	int (*rerate_shipment)(struct call *call, const char *id);
-	int (*refund_shipment)(struct call *call, const char *id);
-	int (*create_tracker)(struct call *call, const char *tracking_code, const char *carrier_name);
-	int (*retrieve_tracker)(struct call *call, const char *id);
-	int (*create_address)(struct call *call, const shipopt_record *address, int verify);
-	int (*verify_address)(struct call *call, const char *id);
+	int (*create_shipment)(struct carrier_call *call, const shipopt_record *shipment);
+	int (*buy_shipment)(struct carrier_call *call, const char *id, const char *rate_id, int64_t insurance);
+	int (*retrieve_shipment)(struct carrier_call *call, const char *id);
+	int (*rerate_shipment)(struct carrier_call *call, const char *id);
+	int (*refund_shipment)(struct carrier_call *call, const char *id);
+	int (*create_tracker)(struct carrier_call *call, const char *tracking_code, const char *carrier_name);
+	int (*retrieve_tracker)(struct carrier_call *call, const char *id);
+	int (*create_address)(struct carrier_call *call, const shipopt_record *address, int verify);
+	int (*verify_address)(struct carrier_call *call, const char *id);
 	/* `code` may be NULL. What follows from it decides lib/purchase/evidence. */
 	enum provider_word (*purchase_word)(int http_status, const char *code);
 	/* Whether a shipment that was read back has postage: 1, 0, or SHIPOPT_EPROTOCOL if it is not that shipment. */

@@ -36,7 +36,8 @@ static int provider_easypost_append_segment(struct buffer *path, const char *seg
 }
 
 /* "/shipments/{id}/buy" from its three parts; `action` may be NULL. */
-static int provider_easypost_set_path(struct call *call, const char *collection, const char *id, const char *action)
+static int provider_easypost_set_path(struct carrier_call *call, const char *collection, const char *id,
+	const char *action)
 {
 	int r = buffer_append_format(&call->path, "/%s", collection);
 	if (r == 0 && id) {
@@ -49,7 +50,7 @@ static int provider_easypost_set_path(struct call *call, const char *collection,
 	return r == 0 && action ? buffer_append_format(&call->path, "/%s", action) : r;
 }
 
-static void provider_easypost_set_kind(struct call *call, const char *method, enum lane_class class,
+static void provider_easypost_set_kind(struct carrier_call *call, const char *method, enum lane_class class,
 	enum lane_endpoint endpoint, enum call_repeat repeat, int record_kind)
 {
 	call->method = method;
@@ -60,19 +61,19 @@ static void provider_easypost_set_kind(struct call *call, const char *method, en
 	call->has_body = strcmp(method, "GET") != 0;
 }
 
-static int provider_easypost_finish_body(struct call *call, struct json_writer *writer)
+static int provider_easypost_finish_body(struct carrier_call *call, struct json_writer *writer)
 {
 	call->has_body = true;
 	return json_writer_finish(writer);
 }
 
-static int provider_easypost_set_empty_body(struct call *call)
+static int provider_easypost_set_empty_body(struct carrier_call *call)
 {
 	call->has_body = true;
 	return buffer_append_text(&call->body, "{}");
 }
 
-static int easypost_create_shipment(struct call *call, const shipopt_record *shipment)
+static int easypost_create_shipment(struct carrier_call *call, const shipopt_record *shipment)
 {
 	struct json_writer writer;
 	provider_easypost_set_kind(call, "POST", LANE_CREATE, LANE_ENDPOINT_CREATE, REPEAT_UNSENT,
@@ -87,7 +88,7 @@ static int easypost_create_shipment(struct call *call, const shipopt_record *shi
 	return r < 0 ? r : provider_easypost_set_path(call, "shipments", NULL, NULL);
 }
 
-static int easypost_buy_shipment(struct call *call, const char *id, const char *rate_id, int64_t insurance)
+static int easypost_buy_shipment(struct carrier_call *call, const char *id, const char *rate_id, int64_t insurance)
 {
 	struct json_writer writer;
 	if (text_is_empty(rate_id))
@@ -110,13 +111,13 @@ static int easypost_buy_shipment(struct call *call, const char *id, const char *
 	return r < 0 ? r : provider_easypost_set_path(call, "shipments", id, "buy");
 }
 
-static int easypost_retrieve_shipment(struct call *call, const char *id)
+static int easypost_retrieve_shipment(struct carrier_call *call, const char *id)
 {
 	provider_easypost_set_kind(call, "GET", LANE_READ, LANE_ENDPOINT_READ, REPEAT_ALWAYS, SHIPOPT_RECORD_SHIPMENT);
 	return provider_easypost_set_path(call, "shipments", id, NULL);
 }
 
-static int easypost_rerate_shipment(struct call *call, const char *id)
+static int easypost_rerate_shipment(struct carrier_call *call, const char *id)
 {
 	provider_easypost_set_kind(call, "POST", LANE_CREATE, LANE_ENDPOINT_CREATE, REPEAT_ALWAYS,
 		SHIPOPT_RECORD_SHIPMENT);
@@ -124,7 +125,7 @@ static int easypost_rerate_shipment(struct call *call, const char *id)
 	return r < 0 ? r : provider_easypost_set_path(call, "shipments", id, "rerate");
 }
 
-static int easypost_refund_shipment(struct call *call, const char *id)
+static int easypost_refund_shipment(struct carrier_call *call, const char *id)
 {
 	provider_easypost_set_kind(call, "POST", LANE_CREATE, LANE_ENDPOINT_CREATE, REPEAT_UNSENT,
 		SHIPOPT_RECORD_SHIPMENT);
@@ -132,7 +133,7 @@ static int easypost_refund_shipment(struct call *call, const char *id)
 	return r < 0 ? r : provider_easypost_set_path(call, "shipments", id, "refund");
 }
 
-static int easypost_create_tracker(struct call *call, const char *tracking_code, const char *carrier_name)
+static int easypost_create_tracker(struct carrier_call *call, const char *tracking_code, const char *carrier_name)
 {
 	struct json_writer writer;
 	if (text_is_empty(tracking_code))
@@ -151,13 +152,13 @@ static int easypost_create_tracker(struct call *call, const char *tracking_code,
 	return r < 0 ? r : provider_easypost_set_path(call, "trackers", NULL, NULL);
 }
 
-static int easypost_retrieve_tracker(struct call *call, const char *id)
+static int easypost_retrieve_tracker(struct carrier_call *call, const char *id)
 {
 	provider_easypost_set_kind(call, "GET", LANE_READ, LANE_ENDPOINT_READ, REPEAT_ALWAYS, SHIPOPT_RECORD_TRACKER);
 	return provider_easypost_set_path(call, "trackers", id, NULL);
 }
 
-static int easypost_create_address(struct call *call, const shipopt_record *address, int verify)
+static int easypost_create_address(struct carrier_call *call, const shipopt_record *address, int verify)
 {
 	struct json_writer writer;
 	/* An address costs nothing and a second copy harms nobody. */
@@ -177,7 +178,7 @@ static int easypost_create_address(struct call *call, const shipopt_record *addr
 	return r < 0 ? r : provider_easypost_set_path(call, "addresses", NULL, NULL);
 }
 
-static int easypost_verify_address(struct call *call, const char *id)
+static int easypost_verify_address(struct carrier_call *call, const char *id)
 {
 	provider_easypost_set_kind(call, "GET", LANE_READ, LANE_ENDPOINT_READ, REPEAT_ALWAYS, SHIPOPT_RECORD_ADDRESS);
 	call->record_member = "address";
@@ -281,15 +282,15 @@ const struct provider provider_easypost = {
 	.is_open = easypost_is_open,
 };
 
-void call_init(struct call *call)
+void carrier_call_init(struct carrier_call *call)
 {
-	*call = (struct call){.method = "GET"};
+	*call = (struct carrier_call){.method = "GET"};
 	buffer_init(&call->path, CALL_PATH_BYTES_MAX);
 	buffer_init(&call->body, CALL_BODY_BYTES_MAX);
 	buffer_init(&call->id, CALL_PATH_BYTES_MAX);
 }
 
-void call_done(struct call *call)
+void carrier_call_done(struct carrier_call *call)
 {
 	buffer_done(&call->path);
 	buffer_done(&call->body);

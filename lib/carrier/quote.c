@@ -9,17 +9,17 @@
 #include "carrier/call_op.h"
 #include "record/record.h"
 
-/* ---- the request ------------------------------------------------------------------------------------------- */
+/* ---- the content ------------------------------------------------------------------------------------------- */
 
-int quote_request(const shipopt_record *shipment, shipopt_record **ret_request)
+int quote_content(const shipopt_record *shipment, shipopt_record **ret_content)
 {
 	static const int fields[] = {SHIPOPT_SHIPMENT_REFERENCE, SHIPOPT_SHIPMENT_INSURANCE};
-	shipopt_record *request CLEANUP_RECORD = NULL;
-	int r = shipopt_record_copy(shipment, &request);
+	shipopt_record *content CLEANUP_RECORD = NULL;
+	int r = shipopt_record_copy(shipment, &content);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fields); i++)
-		r = shipopt_record_clear(request, fields[i]);
+		r = shipopt_record_clear(content, fields[i]);
 	if (r == 0)
-		*ret_request = TAKE(request);
+		*ret_content = TAKE(content);
 	return r;
 }
 
@@ -114,12 +114,12 @@ static int quote_leave_out_printed(shipopt_record *shipment)
 	return r;
 }
 
-int quote_digest(const shipopt_record *request, char ret_hex[HASH_HEX_SIZE])
+int quote_digest(const shipopt_record *content, char ret_hex[HASH_HEX_SIZE])
 {
 	static const int addresses[] = {SHIPOPT_SHIPMENT_TO_ADDRESS, SHIPOPT_SHIPMENT_FROM_ADDRESS,
 		SHIPOPT_SHIPMENT_RETURN_ADDRESS, SHIPOPT_SHIPMENT_BUYER_ADDRESS};
 	shipopt_record *normal CLEANUP_RECORD = NULL;
-	int r = shipopt_record_copy(request, &normal);
+	int r = shipopt_record_copy(content, &normal);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(addresses); i++)
 		r = quote_mask_contact(normal, addresses[i]);
 	r = r < 0 ? r : quote_sort_accounts(normal);
@@ -168,10 +168,10 @@ void quote_take_rates(struct exchange *exchange)
 
 static int quote_write_quote(struct call_op *self, const shipopt_record *shipment)
 {
-	shipopt_record *request CLEANUP_RECORD = NULL;
-	int r = quote_request(shipment, &request);
-	r = r < 0 ? r : quote_digest(request, self->content);
-	r = r < 0 ? r : call_op_write_shipment(self, request);
+	shipopt_record *content CLEANUP_RECORD = NULL;
+	int r = quote_content(shipment, &content);
+	r = r < 0 ? r : quote_digest(content, self->content);
+	r = r < 0 ? r : call_op_write_shipment(self, content);
 	self->is_quote = true;
 	self->exchange.call.repeat = REPEAT_ALWAYS; /* at worst it leaves a second shipment that nobody uses */
 	return r;

@@ -14,10 +14,10 @@
  */
 
 /* The request: a copy of `shipment` without what would tie it to an order, and without what is paid and not rated. */
-int quote_request(const shipopt_record *shipment, shipopt_record **ret_request);
+int quote_content(const shipopt_record *shipment, shipopt_record **ret_content);
 /* The digest of what rates depend on: the same for requests that differ only in notation, order or in what no carrier
  * prices. Of contact texts only counts whether they are there, as a carrier may insist on them. */
-int quote_digest(const shipopt_record *request, char ret_hex[HASH_HEX_SIZE]);
+int quote_digest(const shipopt_record *content, char ret_hex[HASH_HEX_SIZE]);
 /* Puts the rates and messages of a good answer in its place, without ids; SHIPOPT_ENOMEM becomes the exchange's status. */
 void quote_take_rates(struct exchange *exchange);
 

@@ -93,6 +93,7 @@ TABLE("pool", pool_table, POOL_SETTING_COUNT)
 pool_settings = {"pool", pool_table, ARRAY_SIZE(pool_table)};
 
 static const struct setting store_table[] = {
+	{"url", SETTING_SECRET, 0, 1, 4096, "sqlite:ship.db", "the store that is opened where no URL is given"},
 	TEXT("tenant", "default", 1, 64, "whose rows this handle sees"),
 	TEXT("confirm_mode", "", 0, 16, "the mode of rows of an earlier version that guessed it: test or production"),
 	INTEGER("busy_timeout_ms", 10000, 0, 600000, "how long to wait for another process's write"),
@@ -115,6 +116,8 @@ static const struct setting bulk_table[] = {
 	INTEGER("settling_max", 10000, 1, 1000000, "items that wait for a purchase in doubt to settle"),
 	INTEGER("item_timeout_ms", 600000, 1, 86400000, "an item's result comes within this time"),
 	INTEGER("lease_ms", 180000, 1000, 3600000, "how long a row is reserved for one process"),
+	INTEGER("unreachable_ms", 60000, 0, 86400000,
+		"ends a run whose carrier was never reached in this time; 0: never"),
 	BOOLEAN("in_order", 0, "results in the order of the input"),
 	INTEGER("order_window", 1024, 1, 1048576, "how far in_order may run ahead"),
 	TEXT("rate_choice", "cheapest", 1, 32, "cheapest, fastest or services"),
@@ -136,22 +139,22 @@ TABLE("bulk", bulk_table, BULK_SETTING_COUNT)
 bulk_settings = {"bulk", bulk_table, ARRAY_SIZE(bulk_table)};
 
 static const struct setting cache_table[] = {
-	TEXT("policy", "s3fifo", 1, 16, "s3fifo or lru"),
-	INTEGER("entries_max", 10000, 0, 1073741824, "most entries; 0: bounded by bytes only"),
-	INTEGER("bytes_max", 67108864, 4096, 1099511627776, "most bytes, overhead included"),
-	INTEGER("value_max_bytes", 0, 0, 4294967295, "largest weight of one entry; 0: an eighth of bytes_max"),
-	BOOLEAN("count_held", 0, "what readers hold of entries that left counts against bytes_max"),
-	INTEGER("ttl_ms", 60000, 0, 315360000000, "time to live; 0: without end"),
-	INTEGER("soft_ttl_ms", 0, 0, 315360000000, "after this a value is due for a refresh; 0: never"),
-	INTEGER("access_ttl_ms", 0, 0, 315360000000, "an entry dies when not read for so long; 0: none"),
-	INTEGER("negative_ttl_ms", 5000, 1, 315360000000, "time to live of what is known not to exist"),
-	INTEGER("jitter_percent", 0, 0, 90, "random part by which times to live are shortened"),
+	TEXT("policy", "s3fifo", 1, 16, "which entries are evicted: s3fifo or lru"),
+	INTEGER("entries_max", 10000, 0, 1073741824, "maximum number of entries; 0: no limit on entries"),
+	INTEGER("bytes_max", 67108864, 4096, 1099511627776, "maximum bytes of keys, values and overhead"),
+	INTEGER("value_max_bytes", 0, 0, 4294967295, "maximum bytes of one entry; 0: an eighth of bytes_max"),
+	BOOLEAN("count_held", 0, "removed entries whose handles are still held count against bytes_max"),
+	INTEGER("ttl_ms", 60000, 0, 315360000000, "time to live of a value; 0: never expires"),
+	INTEGER("soft_ttl_ms", 0, 0, 315360000000, "age at which a value becomes stale; 0: never"),
+	INTEGER("access_ttl_ms", 0, 0, 315360000000, "an entry expires when not read for this long; 0: no limit"),
+	INTEGER("not_found_ttl_ms", 5000, 1, 315360000000, "time to live of a not found entry"),
+	INTEGER("jitter_percent", 0, 0, 90, "maximum percentage by which times to live are randomly shortened"),
 	INTEGER("error_backoff_ms", 0, 0, 3600000,
-		"how long the error of a failed load answers instead of another load"),
-	INTEGER("load_timeout_ms", 30000, 0, 86400000, "longest wait for another's load"),
-	INTEGER("loads_max", 4096, 1, 1048576, "loads at once, those in back-off included"),
-	INTEGER("tags_max", 65536, 1, 16777216, "different tags in use"),
-	INTEGER("shards", 0, 0, 64, "parts with a lock of their own; 0: chosen from the bounds"),
+		"how long a failed load's error is returned before the key is loaded again"),
+	INTEGER("load_timeout_ms", 30000, 0, 86400000, "maximum wait for another caller's load"),
+	INTEGER("loads_max", 4096, 1, 1048576, "maximum number of loads in flight, including those in back-off"),
+	INTEGER("tags_max", 65536, 1, 16777216, "maximum number of different tags in use"),
+	INTEGER("shards", 0, 0, 64, "independently locked parts; 0: chosen from the bounds"),
 };
 TABLE("cache", cache_table, CACHE_SETTING_COUNT)
 cache_settings = {"cache", cache_table, ARRAY_SIZE(cache_table)};

@@ -9,6 +9,8 @@
 #include "base/fault.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "http/multi.h"
+#include "http/socket.h"
 #include "http/transfer.h"
 #include "http/url.h"
 
@@ -18,167 +20,6 @@ void engine_schedule(struct http_engine *engine, int64_t due_us)
 {
 	if (!timer_is_started(&engine->timer) || engine->timer.due_us > due_us)
 		timer_start(engine->reactor, &engine->timer, due_us);
-}
-
-/* Ends the transfer of `easy` in the next turn. Handles of libcurl's own have no transfer. */
-static void engine_mark_failure(CURL *easy, int status)
-{
-	struct http_transfer *transfer = NULL;
-	if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer) != CURLE_OK || !transfer)
-		return;
-	transfer->failure = status;
-	transfer->engine->has_marked = true;
-	engine_schedule(transfer->engine, 0);
-}
-
-/* --- descriptors --- */
-
-static void engine_socket_ready(struct watch *watch, unsigned events)
-{
-	struct http_socket *socket = CONTAINER_OF(watch, struct http_socket, watch);
-	struct http_multi *multi = socket->multi;
-	int flags = (events & REACTOR_READ ? CURL_CSELECT_IN : 0) | (events & REACTOR_WRITE ? CURL_CSELECT_OUT : 0) |
-		(events & REACTOR_ERROR ? CURL_CSELECT_ERR : 0);
-	int running;
-	multi->is_touched = true;
-	engine_schedule(multi->engine, 0);
-	/* The only errors are our own mistakes and a multi that a callback killed, which ours never do. */
-	CURLMcode code = curl_multi_socket_action(multi->handle, watch->fd, flags, &running);
-	ASSERT(code == CURLM_OK || code == CURLM_OUT_OF_MEMORY || code == CURLM_INTERNAL_ERROR);
-}
-
-static int engine_socket_open(struct http_multi *multi, curl_socket_t fd, unsigned events)
-{
-	struct http_engine *engine = multi->engine;
-	struct list_node *node = list_pop_front(&engine->sockets_spare);
-	struct http_socket *socket =
-		node ? LIST_MEMBER(node, struct http_socket, node) : mem_alloc_zero(sizeof(*socket));
-	if (!socket)
-		return SHIPOPT_ENOMEM;
-	if (!node)
-		list_init(&socket->node);
-	socket->multi = multi;
-	socket->watch = (struct watch){.ready = engine_socket_ready};
-	int r = fault_point() ? SHIPOPT_EIO : watch_start(engine->reactor, &socket->watch, fd, events);
-	if (r == 0 && curl_multi_assign(multi->handle, fd, socket) != CURLM_OK) {
-		watch_stop(&socket->watch);
-		r = SHIPOPT_EIO;
-	}
-	list_push_front(r == 0 ? &engine->sockets : &engine->sockets_spare, &socket->node);
-	return r;
-}
-
-static void engine_socket_close(struct http_socket *socket)
-{
-	struct http_engine *engine = socket->multi->engine;
-	watch_stop(&socket->watch);
-	list_remove(&socket->node);
-	list_push_front(&engine->sockets_spare, &socket->node);
-}
-
-static int engine_on_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, void *socket_pointer)
-{
-	struct http_multi *multi = userdata;
-	struct http_socket *socket = socket_pointer;
-	if (what == CURL_POLL_REMOVE) {
-		if (socket)
-			engine_socket_close(socket);
-		return 0;
-	}
-	unsigned events = (what & CURL_POLL_IN ? REACTOR_READ : 0U) | (what & CURL_POLL_OUT ? REACTOR_WRITE : 0U);
-	int r = 0;
-	if (!socket)
-		r = engine_socket_open(multi, fd, events);
-	else if (socket->watch.events != events)
-		r = fault_point() ? SHIPOPT_EIO : watch_change(&socket->watch, events);
-	if (r < 0)
-		engine_mark_failure(easy, r);
-	return 0;
-}
-
-/* --- multis --- */
-
-static int engine_on_timer(CURLM *handle, long timeout_ms, void *userdata)
-{
-	struct http_multi *multi = userdata;
-	if (timeout_ms < 0) {
-		multi->due_us = INT64_MAX;
-		return 0;
-	}
-	multi->due_us = timeout_ms == 0 ? 0 : clock_now_us() + (int64_t)timeout_ms * 1000;
-	engine_schedule(multi->engine, multi->due_us);
-	return 0;
-}
-
-static void engine_multi_free(struct http_multi *multi)
-{
-	if (!multi)
-		return;
-	ASSERT(list_is_empty(&multi->transfers));
-	curl_multi_cleanup(multi->handle);
-	mem_free(multi);
-}
-
-#define SET(option, value) (ok = ok && !fault_point() && curl_multi_setopt(multi->handle, option, value) == CURLM_OK)
-
-static int engine_multi_new(struct http_engine *engine, struct http_multi **ret_multi)
-{
-	struct http_multi *multi = mem_alloc_zero(sizeof(*multi));
-	if (!multi)
-		return SHIPOPT_ENOMEM;
-	list_init(&multi->transfers);
-	multi->engine = engine;
-	multi->due_us = INT64_MAX;
-	multi->handle = fault_point() ? NULL : curl_multi_init();
-	bool ok = multi->handle != NULL;
-	SET(CURLMOPT_SOCKETFUNCTION, engine_on_socket);
-	SET(CURLMOPT_SOCKETDATA, multi);
-	SET(CURLMOPT_TIMERFUNCTION, engine_on_timer);
-	SET(CURLMOPT_TIMERDATA, multi);
-	SET(CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
-	if (!ok) {
-		engine_multi_free(multi);
-		return SHIPOPT_ENOMEM;
-	}
-	*ret_multi = multi;
-	return 0;
-}
-
-/* The bound on kept connections is for all multis together; it is shared out again when there is one more. */
-static bool engine_share_connections(struct http_engine *engine)
-{
-	long each = (long)((engine->connections_max + engine->multi_count - 1) / engine->multi_count);
-	bool ok = true;
-	for (size_t i = 0; i < engine->multi_count; i++) {
-		struct http_multi *multi = engine->multis[i];
-		SET(CURLMOPT_MAXCONNECTS, each);
-	}
-	return ok;
-}
-
-/* The first with room: few multis with warm connections are better than many. */
-static int engine_multi(struct http_engine *engine, struct http_multi **ret_multi)
-{
-	for (size_t i = 0; i < engine->multi_count; i++) {
-		if (engine->multis[i]->in_flight < engine->transfers_per_multi) {
-			*ret_multi = engine->multis[i];
-			return 0;
-		}
-	}
-	if (engine->multi_count == HTTP_MULTIS_MAX)
-		return SHIPOPT_EAGAIN;
-	struct http_multi *multi = NULL;
-	int r = engine_multi_new(engine, &multi);
-	if (r < 0)
-		return r;
-	engine->multis[engine->multi_count++] = multi;
-	if (!engine_share_connections(engine)) {
-		engine->multi_count--;
-		engine_multi_free(multi);
-		return SHIPOPT_ENOMEM;
-	}
-	*ret_multi = multi;
-	return 0;
 }
 
 /* --- transfers --- */
@@ -273,7 +114,7 @@ int http_send(struct http_engine *engine, struct http_request *request)
 	struct http_transfer *transfer = NULL;
 	ASSERT(!request->transfer);
 	int r = engine_check_request(request);
-	r = r < 0 ? r : engine_multi(engine, &multi);
+	r = r < 0 ? r : multi_find(engine, &multi);
 	r = r < 0 ? r : engine_transfer_take(engine, &transfer);
 	if (r < 0)
 		return r;
@@ -312,21 +153,7 @@ void http_request_clear(struct http_request *request)
 
 /* --- the turn --- */
 
-static void engine_multi_run(struct http_multi *multi)
-{
-	int running;
-	multi->due_us = INT64_MAX;
-	multi->is_touched = true;
-	CURLMcode code = curl_multi_socket_action(multi->handle, CURL_SOCKET_TIMEOUT, 0, &running);
-	ASSERT(code == CURLM_OK || code == CURLM_OUT_OF_MEMORY || code == CURLM_INTERNAL_ERROR);
-	/* libcurl reports a time only when it changed. Were we a tick early by its clock, it would have done nothing
-	 * and would say nothing more: so ask. */
-	long timeout_ms = -1;
-	if (multi->due_us == INT64_MAX && curl_multi_timeout(multi->handle, &timeout_ms) == CURLM_OK && timeout_ms >= 0)
-		engine_on_timer(multi->handle, timeout_ms, multi);
-}
-
-static void engine_multi_collect(struct http_multi *multi)
+static void engine_collect(struct http_multi *multi)
 {
 	int left;
 	CURLMsg *message;
@@ -374,10 +201,10 @@ static void engine_turn(struct timer *timer)
 	int64_t now_us = clock_now_us(), next_us = INT64_MAX;
 	for (size_t i = 0; i < engine->multi_count; i++)
 		if (engine->multis[i]->due_us <= now_us)
-			engine_multi_run(engine->multis[i]);
+			multi_run(engine->multis[i]);
 	for (size_t i = 0; i < engine->multi_count; i++)
 		if (engine->multis[i]->is_touched)
-			engine_multi_collect(engine->multis[i]);
+			engine_collect(engine->multis[i]);
 	if (engine->has_marked)
 		engine_end_marked(engine);
 	engine_deliver(engine);
@@ -467,16 +294,6 @@ int http_engine_new(struct reactor *reactor, const struct http_options *options,
 	return 0;
 }
 
-static void engine_free_sockets(struct list_node *sockets)
-{
-	struct list_node *node;
-	while ((node = list_pop_front(sockets))) {
-		struct http_socket *socket = LIST_MEMBER(node, struct http_socket, node);
-		watch_stop(&socket->watch);
-		mem_free(socket);
-	}
-}
-
 void http_engine_free(struct http_engine *engine)
 {
 	if (!engine)
@@ -486,10 +303,10 @@ void http_engine_free(struct http_engine *engine)
 	while ((node = list_pop_front(&engine->stock)))
 		transfer_free(LIST_MEMBER(node, struct http_transfer, node));
 	for (size_t i = 0; i < engine->multi_count; i++)
-		engine_multi_free(engine->multis[i]);
+		multi_free(engine->multis[i]);
 	tcp_table_done(&engine->connections);
-	engine_free_sockets(&engine->sockets);
-	engine_free_sockets(&engine->sockets_spare);
+	socket_free_all(&engine->sockets);
+	socket_free_all(&engine->sockets_spare);
 	timer_stop(&engine->timer);
 	certificate_bundle_free(&engine->bundle);
 	mem_free_secret(engine->proxy);

@@ -10,35 +10,26 @@
 #include "http/http.h"
 
 /*
- * Inside the engine: multis, the descriptors libcurl asks to be watched, and one timer.
+ * The inside of the HTTP engine.
  *
- * libcurl tells through two callbacks what it waits for: descriptors (a watch each) and one time for each multi. All times share
- * one timer of the reactor, `timer`, which is moved only to be earlier; that it fires too early once in a while is
- * cheaper than moving it at each of libcurl's many changes. What it does is the whole of a turn: run the multis whose time
- * has come, take the finished transfers of all multis that did something, hand them to their owners. A ready descriptor, a send
- * or a cancel sets it to "now", which is the beginning of the next turn, so that libcurl is asked once for a whole batch.
+ * libcurl reports through two callbacks what it waits for: descriptors (http/socket.h) and one time for each multi
+ * (http/multi.h). All these times share one timer of the reactor, `timer`. The timer is only ever moved to an earlier time.
+ * Sometimes it fires too early, which is cheaper than to move it at each of libcurl's many changes.
  *
- * No callback of libcurl can fail without taking its multi with it; one that cannot watch a descriptor marks the
- * transfer, which the next turn ends.
+ * The timer runs one turn of the engine:
+ *
+ *   1. run each multi whose time has come
+ *   2. collect the finished transfers of each multi that did something
+ *   3. fail the transfers that a callback has marked
+ *   4. call `done` of the finished requests
+ *
+ * A ready descriptor, a send and a cancel all schedule the next turn, so that libcurl is called once for a whole batch.
  */
 #define HTTP_MULTIS_MAX (HTTP_IN_FLIGHT_MAX / HTTP_CONNECTIONS_PER_MULTI)
 #define HTTP_STOCK_MAX 128
 #define HTTP_CONNECTIONS_DEFAULT 256
 
-struct http_multi {
-	struct http_engine *engine;
-	CURLM *handle;
-	struct list_node transfers;
-	size_t in_flight;
-	int64_t due_us;  /* libcurl's wish; INT64_MAX: none */
-	bool is_touched; /* there may be finished transfers */
-};
-
-struct http_socket {
-	struct watch watch;
-	struct http_multi *multi;
-	struct list_node node; /* in `sockets` of the engine, or in `sockets_spare` */
-};
+struct http_multi;
 
 struct http_engine {
 	struct reactor *reactor;

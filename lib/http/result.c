@@ -78,6 +78,7 @@ void result_describe(struct http_request *request, const char *reason)
 		result_what_was_done(request));
 	error_set_detail(&request->error,
 		&(struct error_detail){.code = request->status,
+			.domain = SHIPOPT_DOMAIN_CARRIER,
 			.message = message,
 			.http_status = request->http_status,
 			.retry_after_ms = request->retry_after_ms,

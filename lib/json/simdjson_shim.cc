@@ -24,8 +24,8 @@ static bool parser_allocate(json_parser *parser, size_t capacity, size_t depth)
 	if (!parser->places || parser->document.allocate(capacity) != simdjson::SUCCESS)
 		return false;
 	parser->capacity = capacity;
-	return simdjson::get_active_implementation()->create_dom_parser_implementation(
-		       capacity, depth, parser->implementation) == simdjson::SUCCESS;
+	return simdjson::get_active_implementation()->create_dom_parser_implementation(capacity, depth,
+		       parser->implementation) == simdjson::SUCCESS;
 }
 
 json_parser *json_parser_new(size_t capacity, size_t depth)
@@ -54,16 +54,11 @@ uint32_t *json_parser_places(json_parser *parser)
 static json_parse_outcome outcome_of(error_code code)
 {
 	switch (code) {
-	case simdjson::SUCCESS:
-		return JSON_PARSE_OK;
-	case simdjson::MEMALLOC:
-		return JSON_PARSE_NO_MEMORY;
-	case simdjson::UTF8_ERROR:
-		return JSON_PARSE_NOT_UTF8;
-	case simdjson::DEPTH_ERROR:
-		return JSON_PARSE_TOO_DEEP;
-	default:
-		return JSON_PARSE_SYNTAX;
+	case simdjson::SUCCESS: return JSON_PARSE_OK;
+	case simdjson::MEMALLOC: return JSON_PARSE_NO_MEMORY;
+	case simdjson::UTF8_ERROR: return JSON_PARSE_NOT_UTF8;
+	case simdjson::DEPTH_ERROR: return JSON_PARSE_TOO_DEEP;
+	default: return JSON_PARSE_SYNTAX;
 	}
 }
 

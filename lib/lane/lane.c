@@ -278,9 +278,9 @@ int64_t lane_retry_wait_us(struct lane *lane)
 void lane_options_default(struct lane_options *options)
 {
 	*options = (struct lane_options){.is_adaptive = true,
-		.limit_minimum = 1,
+		.limit_min = 1,
 		.limit_initial = 16,
-		.limit_maximum = 64,
+		.limit_max = 64,
 		.tokens_per_second[LANE_ENDPOINT_LIST] = 5,
 		.waiting_max = 4096,
 		.retry_base_ms = 100,
@@ -288,7 +288,7 @@ void lane_options_default(struct lane_options *options)
 		.retry_budget = 500,
 		.retry_refill_millis = 100,
 		.breaker_window = 100,
-		.breaker_minimum = 20,
+		.breaker_outcomes_min = 20,
 		.breaker_open_ms = 10000,
 		.breaker_probes = 3};
 }
@@ -302,8 +302,7 @@ int lane_new(struct reactor *reactor, const struct lane_options *options, uint64
 	lane->timer.fire = lane_on_time;
 	lane->waiting_max = MAX(options->waiting_max, (size_t)1);
 	random_init(&lane->random, seed);
-	limit_init(&lane->limit, options->is_adaptive, options->limit_minimum, options->limit_initial,
-		options->limit_maximum);
+	limit_init(&lane->limit, options->is_adaptive, options->limit_min, options->limit_initial, options->limit_max);
 	for (int endpoint = 0; endpoint < LANE_ENDPOINT_COUNT; endpoint++)
 		bucket_init(&lane->buckets[endpoint], options->tokens_per_second[endpoint]);
 	retry_init(&lane->retry, options->retry_base_ms, options->retry_cap_ms, options->retry_budget,
@@ -314,7 +313,8 @@ int lane_new(struct reactor *reactor, const struct lane_options *options, uint64
 	lane_group_init(&lane->single, 1);
 	int64_t open_us = MIN(MAX(options->breaker_open_ms, 1), INT32_MAX) * 1000;
 	if (breaker_init(&lane->breaker, (size_t)MAX(options->breaker_window, 1),
-		    (size_t)MAX(options->breaker_minimum, 1), open_us, (size_t)MAX(options->breaker_probes, 1)) < 0) {
+		    (size_t)MAX(options->breaker_outcomes_min, 1), open_us,
+		    (size_t)MAX(options->breaker_probes, 1)) < 0) {
 		mem_free(lane);
 		return SHIPOPT_ENOMEM;
 	}

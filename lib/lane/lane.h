@@ -27,7 +27,7 @@
  *
  * 429 pauses its endpoint class until Retry-After (full jitter back-off when absent) and never counts for the breaker; 429 in
  * two classes within a pause pauses the lane. The breaker counts transport errors and 5xx only: it opens when of the last
- * `breaker_window` outcomes at least half failed (and at least `breaker_minimum` were seen), stays open for
+ * `breaker_window` outcomes at least half failed (and at least `breaker_outcomes_min` were seen), stays open for
  * `breaker_open_ms`, then lets `breaker_probes` through; all succeed: closed, one fails: open again.
  *
  * Retry budget: a bucket of `retry_budget` tokens; a retry takes one, a success gives back `retry_refill_millis` thousandths.
@@ -51,12 +51,12 @@ struct lane;
 
 struct lane_options {
 	bool is_adaptive;
-	size_t limit_minimum, limit_initial, limit_maximum; /* fixed: limit_maximum */
-	double tokens_per_second[LANE_ENDPOINT_COUNT];      /* 0: no bucket; burst is one second's worth, at least 1 */
+	size_t limit_min, limit_initial, limit_max;    /* fixed: limit_max */
+	double tokens_per_second[LANE_ENDPOINT_COUNT]; /* 0: no bucket; burst is one second's worth, at least 1 */
 	size_t waiting_max;
 	int64_t retry_base_ms, retry_cap_ms;
 	int64_t retry_budget, retry_refill_millis;
-	int64_t breaker_window, breaker_minimum, breaker_open_ms, breaker_probes;
+	int64_t breaker_window, breaker_outcomes_min, breaker_open_ms, breaker_probes;
 };
 void lane_options_default(struct lane_options *options);
 

@@ -5,11 +5,11 @@
 
 #include "base/memory.h"
 
-int breaker_init(struct lane_breaker *breaker, size_t window, size_t minimum, int64_t open_us, size_t probes)
+int breaker_init(struct lane_breaker *breaker, size_t window, size_t outcomes_min, int64_t open_us, size_t probes)
 {
 	window = MAX(window, (size_t)1);
 	*breaker = (struct lane_breaker){.window = window,
-		.minimum = MIN(MAX(minimum, (size_t)1), window),
+		.outcomes_min = MIN(MAX(outcomes_min, (size_t)1), window),
 		.open_us = MAX(open_us, 1),
 		.probes = MAX(probes, (size_t)1)};
 	breaker->failures = mem_alloc_array(window, 1);
@@ -64,7 +64,7 @@ static void lane_breaker_window_add(struct lane_breaker *breaker, bool is_failur
 	breaker->failures[breaker->next] = is_failure;
 	breaker->next = (breaker->next + 1) % breaker->window;
 	breaker->failed += is_failure;
-	if (breaker->seen >= breaker->minimum && breaker->failed * 2 >= breaker->seen)
+	if (breaker->seen >= breaker->outcomes_min && breaker->failed * 2 >= breaker->seen)
 		lane_breaker_open_up(breaker, now_us);
 }
 

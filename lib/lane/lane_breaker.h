@@ -7,7 +7,7 @@
 /*
  * The circuit breaker: closed, open, half open.
  *
- * Closed, it looks at the last `window` outcomes (a ring of bytes, allocated once) and opens when `minimum` were seen and at least
+ * Closed, it looks at the last `window` outcomes (a ring of bytes, allocated once) and opens when `outcomes_min` were seen and at least
  * half failed. Open, nobody passes for `open_us`. Then it is half open: `probes` requests may be on the wire as probes; when
  * that many succeeded it closes with an empty window, when one fails it opens again. Outcomes of requests that were sent in an
  * earlier state say nothing about this one: each request remembers the epoch, which every change of state ends.
@@ -17,7 +17,7 @@ enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
 struct lane_breaker {
 	enum breaker_state state;
 	unsigned char *failures; /* ring: 1 for a failure */
-	size_t window, minimum, probes;
+	size_t window, outcomes_min, probes;
 	int64_t open_us;
 	size_t seen, next, failed;        /* closed */
 	int64_t until_us;                 /* open */
@@ -26,7 +26,7 @@ struct lane_breaker {
 };
 
 /* SHIPOPT_ENOMEM. */
-int breaker_init(struct lane_breaker *breaker, size_t window, size_t minimum, int64_t open_us, size_t probes);
+int breaker_init(struct lane_breaker *breaker, size_t window, size_t outcomes_min, int64_t open_us, size_t probes);
 void breaker_done(struct lane_breaker *breaker);
 /* When the next request may pass: INT64_MIN for now, INT64_MAX when that waits for a probe's outcome. Goes from open to
  * half open when it is time. */

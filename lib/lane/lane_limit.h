@@ -14,12 +14,12 @@
 #define LIMIT_CUT 0.7
 
 struct lane_limit {
-	double value, minimum, maximum;
+	double value, min, max;
 	bool is_adaptive;
 	uint64_t epoch, cuts;
 };
 
-void limit_init(struct lane_limit *limit, bool is_adaptive, size_t minimum, size_t initial, size_t maximum);
+void limit_init(struct lane_limit *limit, bool is_adaptive, size_t min, size_t initial, size_t max);
 size_t limit_get(const struct lane_limit *limit);
 /* `on_wire` counts the request itself. */
 void limit_success(struct lane_limit *limit, size_t on_wire);

@@ -17,14 +17,14 @@ int order_new_empty(shipopt_order **ret_order)
 	return 0;
 }
 
-int shipopt_order_new(const char *key, shipopt_order **ret_order)
+int shipopt_order_new(const char *key, shipopt_order **ret_order, shipopt_error **ret_error)
 {
 	if (!ret_order)
-		return SHIPOPT_EINVAL;
+		return error_set(ret_error, SHIPOPT_EINVAL, "order: ret_order must not be NULL");
 	shipopt_order *order CLEANUP_ORDER = NULL;
 	int r = order_new_empty(&order);
 	if (r == 0)
-		r = shipopt_order_set_key(order, key);
+		r = shipopt_order_set_key(order, key, ret_error);
 	if (r < 0)
 		return r;
 	*ret_order = TAKE(order);
@@ -51,21 +51,7 @@ void shipopt_order_free(shipopt_order *order)
 	mem_free(order);
 }
 
-/* NULL and "" make the field empty. */
-static int order_set_text(char **field, const char *text, size_t bytes_max)
-{
-	size_t length = text ? strlen(text) : 0;
-	if (length > bytes_max)
-		return SHIPOPT_ETOOLARGE;
-	if (length > 0 && !text_is_utf8(text, length, NULL))
-		return SHIPOPT_EENCODING;
-	char *copy = length > 0 ? mem_copy_bytes(text, length) : NULL;
-	if (length > 0 && !copy)
-		return SHIPOPT_ENOMEM;
-	mem_free(*field);
-	*field = copy;
-	return 0;
-}
+/* ---- fields ------------------------------------------------------------------------------------------------ */
 
 int order_set_key(shipopt_order *order, const char *text, shipopt_error **ret_error)
 {
@@ -81,60 +67,99 @@ int order_set_key(shipopt_order *order, const char *text, shipopt_error **ret_er
 	return 0;
 }
 
-int shipopt_order_set_key(shipopt_order *order, const char *key)
+static int order_null(shipopt_error **ret_error)
 {
-	return order && key ? order_set_key(order, key, NULL) : SHIPOPT_EINVAL;
+	return error_set(ret_error, SHIPOPT_EINVAL, "order: the order must not be NULL");
 }
 
-int shipopt_order_set_shipment(shipopt_order *order, shipopt_record *shipment)
+int shipopt_order_set_key(shipopt_order *order, const char *key, shipopt_error **ret_error)
 {
-	if (!order || !shipment)
-		return SHIPOPT_EINVAL;
+	if (!order)
+		return order_null(ret_error);
+	if (!key)
+		return error_set(ret_error, SHIPOPT_EINVAL, "order: the key must not be NULL");
+	return order_set_key(order, key, ret_error);
+}
+
+int shipopt_order_set_shipment(shipopt_order *order, shipopt_record *shipment, shipopt_error **ret_error)
+{
+	if (!order)
+		return order_null(ret_error);
+	if (!shipment)
+		return error_set(ret_error, SHIPOPT_EINVAL, "order: the shipment must not be NULL");
 	if (shipopt_record_kind(shipment) != SHIPOPT_RECORD_SHIPMENT)
-		return SHIPOPT_ETYPE;
+		return error_set(ret_error, SHIPOPT_ETYPE, "order: the record is of kind %d, not a shipment",
+			shipopt_record_kind(shipment));
 	if (order->shipment != shipment)
 		shipopt_record_free(order->shipment);
 	order->shipment = shipment;
 	return 0;
 }
 
-int shipopt_order_set_tracking_code(shipopt_order *order, const char *code)
+/* NULL and "" make the field empty. */
+static int order_set_text(char **field, const char *name, const char *text, shipopt_error **ret_error)
 {
-	return order ? order_set_text(&order->tracking_code, code, ORDER_TEXT_BYTES_MAX) : SHIPOPT_EINVAL;
+	size_t length = text ? strlen(text) : 0, bad;
+	if (length > ORDER_TEXT_BYTES_MAX)
+		return error_set(ret_error, SHIPOPT_ETOOLARGE, "order: %s has %zu bytes, the limit is %d", name, length,
+			ORDER_TEXT_BYTES_MAX);
+	if (length > 0 && !text_is_utf8(text, length, &bad))
+		return error_set(ret_error, SHIPOPT_EENCODING, "order: %s is not UTF-8: byte 0x%02x at offset %zu",
+			name, (unsigned)(unsigned char)text[bad], bad);
+	char *copy = length > 0 ? mem_copy_bytes(text, length) : NULL;
+	if (length > 0 && !copy)
+		return SHIPOPT_ENOMEM;
+	mem_free(*field);
+	*field = copy;
+	return 0;
 }
 
-int shipopt_order_set_service(shipopt_order *order, const char *service)
+int shipopt_order_set_tracking_code(shipopt_order *order, const char *code, shipopt_error **ret_error)
 {
-	return order ? order_set_text(&order->service, service, ORDER_TEXT_BYTES_MAX) : SHIPOPT_EINVAL;
+	return order ? order_set_text(&order->tracking_code, "tracking_code", code, ret_error) : order_null(ret_error);
 }
 
-int shipopt_order_set_carrier(shipopt_order *order, const char *carrier)
+int shipopt_order_set_service(shipopt_order *order, const char *service, shipopt_error **ret_error)
 {
-	return order ? order_set_text(&order->carrier, carrier, ORDER_TEXT_BYTES_MAX) : SHIPOPT_EINVAL;
+	return order ? order_set_text(&order->service, "service", service, ret_error) : order_null(ret_error);
 }
 
-int shipopt_order_set_max_rate(shipopt_order *order, int64_t millionths)
+int shipopt_order_set_carrier(shipopt_order *order, const char *carrier, shipopt_error **ret_error)
 {
-	if (!order || millionths < 0)
-		return SHIPOPT_EINVAL;
+	return order ? order_set_text(&order->carrier, "carrier", carrier, ret_error) : order_null(ret_error);
+}
+
+int shipopt_order_set_max_rate(shipopt_order *order, int64_t millionths, shipopt_error **ret_error)
+{
+	if (!order)
+		return order_null(ret_error);
+	if (millionths < 0)
+		return error_set(ret_error, SHIPOPT_EINVAL, "order: max_rate %lld is below 0", (long long)millionths);
 	order->max_rate = millionths;
 	return 0;
 }
 
-int shipopt_order_set_piece(shipopt_order *order, int64_t piece)
+static int order_set_number(int64_t *field, const char *name, int64_t number, int64_t min, int64_t max,
+	shipopt_error **ret_error)
 {
-	if (!order || piece < 1 || piece > ORDER_PIECE_MAX)
-		return SHIPOPT_EINVAL;
-	order->piece = piece;
+	if (number < min || number > max)
+		return error_set(ret_error, SHIPOPT_EINVAL, "order: %s %lld is not between %lld and %lld", name,
+			(long long)number, (long long)min, (long long)max);
+	*field = number;
 	return 0;
 }
 
-int shipopt_order_set_generation(shipopt_order *order, int64_t generation)
+int shipopt_order_set_piece(shipopt_order *order, int64_t piece, shipopt_error **ret_error)
 {
-	if (!order || generation < 0 || generation > ORDER_GENERATION_MAX)
-		return SHIPOPT_EINVAL;
-	order->generation = generation;
-	return 0;
+	return order ? order_set_number(&order->piece, "piece", piece, 1, ORDER_PIECE_MAX, ret_error)
+		     : order_null(ret_error);
+}
+
+int shipopt_order_set_generation(shipopt_order *order, int64_t generation, shipopt_error **ret_error)
+{
+	return order
+		? order_set_number(&order->generation, "generation", generation, 0, ORDER_GENERATION_MAX, ret_error)
+		: order_null(ret_error);
 }
 
 const char *shipopt_order_key(const shipopt_order *order)

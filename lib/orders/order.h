@@ -2,7 +2,7 @@
 #ifndef ORDERS_ORDER_H
 #define ORDERS_ORDER_H
 
-#include <shipopt/bulk.h>
+#include <shipopt/order.h>
 
 #include "base/error.h"
 

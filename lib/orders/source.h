@@ -2,7 +2,7 @@
 #ifndef ORDERS_SOURCE_H
 #define ORDERS_SOURCE_H
 
-#include <shipopt/bulk.h>
+#include <shipopt/source.h>
 #include <stdatomic.h>
 
 #include "base/reference.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/memory.h"
+#include "base/unicode.h"
 #include "orders/source.h"
 
 struct array_source {
@@ -28,30 +29,40 @@ static void array_destroy(shipopt_source *source)
 
 static const struct source_class array_class = {.next = array_next, .destroy = array_destroy};
 
-/* Marks every order, so that one that stands twice in the array, or was handed over before, is noticed; all or none. */
-static int source_array_take_orders(shipopt_order *const *orders, size_t count)
+static int source_array_refuse(const shipopt_order *order, size_t index, shipopt_error **ret_error)
+{
+	if (!order)
+		return error_set(ret_error, SHIPOPT_EINVAL, "source: order %zu of the array is NULL", index);
+	return error_set(ret_error, SHIPOPT_ESTATE,
+		"source: order %zu of the array, \"%s\", is in it twice, or another source already owns it", index,
+		UNICODE_SHOWN(shipopt_order_key(order)));
+}
+
+/* Marks every order, so that an order that is in the array twice, or belongs to a source already, is noticed. All or none. */
+static int source_array_take_orders(shipopt_order *const *orders, size_t count, shipopt_error **ret_error)
 {
 	size_t taken = 0;
 	while (taken < count && orders[taken] && !orders[taken]->is_taken)
 		orders[taken++]->is_taken = true;
 	if (taken == count)
 		return 0;
-	int r = orders[taken] ? SHIPOPT_ESTATE : SHIPOPT_EINVAL;
+	int r = source_array_refuse(orders[taken], taken, ret_error);
 	while (taken > 0)
 		orders[--taken]->is_taken = false;
 	return r;
 }
 
-int shipopt_source_new_array(shipopt_order *const *orders, size_t count, shipopt_source **ret_source)
+int shipopt_source_new_array(shipopt_order *const *orders, size_t count, shipopt_source **ret_source,
+	shipopt_error **ret_error)
 {
 	if (!ret_source || (count > 0 && !orders))
-		return SHIPOPT_EINVAL;
+		return error_set(ret_error, SHIPOPT_EINVAL, "source: orders and ret_source must not be NULL");
 	shipopt_order **copy = mem_alloc_array(count, sizeof(*copy));
 	if (!copy)
 		return SHIPOPT_ENOMEM;
 	shipopt_source *source = NULL;
 	int r = source_new(&array_class, sizeof(struct array_source), &source);
-	r = r < 0 ? r : source_array_take_orders(orders, count);
+	r = r < 0 ? r : source_array_take_orders(orders, count, ret_error);
 	if (r < 0) {
 		mem_free(source);
 		mem_free(copy);

@@ -76,7 +76,7 @@ static int source_columns_set_amount(shipopt_order *order, const char *name, con
 	if (decimal_parse(text, strlen(text), &value) < 0)
 		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": \"%s\" is not an amount", name,
 			UNICODE_SHOWN(text));
-	if (shipopt_order_set_max_rate(order, value) < 0)
+	if (shipopt_order_set_max_rate(order, value, NULL) < 0)
 		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": %s is below 0", name, UNICODE_SHOWN(text));
 	return 0;
 }
@@ -89,7 +89,8 @@ static int source_columns_set_integer(shipopt_order *order, enum column_kind kin
 	if (text_parse_i64(text, &value) < 0)
 		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": \"%s\" is not an integer", name,
 			UNICODE_SHOWN(text));
-	if ((is_piece ? shipopt_order_set_piece(order, value) : shipopt_order_set_generation(order, value)) < 0)
+	if ((is_piece ? shipopt_order_set_piece(order, value, NULL)
+		      : shipopt_order_set_generation(order, value, NULL)) < 0)
 		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": %s is not between %d and %d", name,
 			UNICODE_SHOWN(text), is_piece, is_piece ? ORDER_PIECE_MAX : ORDER_GENERATION_MAX);
 	return 0;
@@ -121,9 +122,9 @@ static int source_columns_set_key(shipopt_order *order, const char *name, const 
 static int source_columns_set_text(shipopt_order *order, enum column_kind kind, const char *text)
 {
 	switch (kind) {
-	case COLUMN_SERVICE: return shipopt_order_set_service(order, text);
-	case COLUMN_CARRIER: return shipopt_order_set_carrier(order, text);
-	default: return shipopt_order_set_tracking_code(order, text);
+	case COLUMN_SERVICE: return shipopt_order_set_service(order, text, NULL);
+	case COLUMN_CARRIER: return shipopt_order_set_carrier(order, text, NULL);
+	default: return shipopt_order_set_tracking_code(order, text, NULL);
 	}
 }
 
@@ -220,7 +221,7 @@ static int source_columns_fill_key(const struct columns *columns, struct row_rea
 	const char *bytes = reader->text.data + cell->begin;
 	if (!text_is_utf8(bytes, cell->length, NULL) || memchr(bytes, '\0', cell->length))
 		return 0;
-	int r = shipopt_order_set_key(order, row_cell_trimmed(reader, columns->key));
+	int r = shipopt_order_set_key(order, row_cell_trimmed(reader, columns->key), NULL);
 	return r == SHIPOPT_ENOMEM ? r : 0;
 }
 

@@ -2,7 +2,7 @@
 #ifndef ORDERS_SOURCE_CONFIG_H
 #define ORDERS_SOURCE_CONFIG_H
 
-#include <shipopt/bulk.h>
+#include <shipopt/source.h>
 
 #include "config/tables.h"
 

@@ -2,6 +2,8 @@
 #ifndef ORDERS_SOURCE_CSV_H
 #define ORDERS_SOURCE_CSV_H
 
+#include <shipopt/source.h>
+
 #include "base/buffer.h"
 #include "orders/order.h"
 #include "orders/source_file.h"

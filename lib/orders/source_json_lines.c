@@ -129,7 +129,7 @@ static int source_json_lines_fill_key(struct json_value root, shipopt_order *ord
 		if (!text_equal_ignore_case(member.key, "order_key"))
 			continue;
 		int r = source_json_lines_member_text(&member, &text, NULL);
-		r = r < 0 ? r : shipopt_order_set_key(order, text);
+		r = r < 0 ? r : shipopt_order_set_key(order, text, NULL);
 		return r == SHIPOPT_ENOMEM ? r : 0;
 	}
 	return 0;

@@ -84,10 +84,10 @@ static const struct source_class push_class = {.next = push_next,
 	.destroy = push_destroy,
 	.keeps_host = true};
 
-int shipopt_source_new_push(const shipopt_source_config *config, shipopt_source **ret_source)
+int shipopt_source_new_push(const shipopt_source_config *config, shipopt_source **ret_source, shipopt_error **ret_error)
 {
 	if (!ret_source)
-		return SHIPOPT_EINVAL;
+		return error_set(ret_error, SHIPOPT_EINVAL, "source: ret_source must not be NULL");
 	size_t ring_size = (size_t)source_config_number(config, SOURCE_PUSH_MAX);
 	shipopt_order **ring = mem_alloc_array(ring_size, sizeof(*ring));
 	if (!ring)

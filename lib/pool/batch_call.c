@@ -21,7 +21,8 @@ static void batch_destroy(shipopt_op *op)
 	command_destroy(&batch->command);
 }
 
-static const struct op_class batch_op_class = {sizeof(struct batch_op), command_cancel, batch_destroy};
+static const struct op_class batch_op_class = {sizeof(struct batch_op), command_cancel, batch_destroy,
+	SHIPOPT_DOMAIN_DATABASE};
 
 static int batch_make_ring(struct batch_op *batch, size_t statements)
 {

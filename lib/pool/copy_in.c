@@ -269,7 +269,8 @@ static void copy_destroy(shipopt_op *op)
 	command_destroy(&self->command);
 }
 
-static const struct op_class copy_op_class = {sizeof(struct copy_op), command_cancel, copy_destroy};
+static const struct op_class copy_op_class = {sizeof(struct copy_op), command_cancel, copy_destroy,
+	SHIPOPT_DOMAIN_DATABASE};
 static const struct command_class copy_class = {.start = copy_start,
 	.progress = copy_progress,
 	.loss = copy_loss,

@@ -205,7 +205,8 @@ static int lease_acquire_start(struct command *command)
 	return 0;
 }
 
-static const struct op_class acquire_op_class = {sizeof(struct command), command_cancel, lease_acquire_destroy};
+static const struct op_class acquire_op_class = {sizeof(struct command), command_cancel, lease_acquire_destroy,
+	SHIPOPT_DOMAIN_DATABASE};
 static const struct command_class acquire_class = {.start = lease_acquire_start, .keeps_lease = true};
 
 int shipopt_pool_acquire(shipopt_pool *pool, const char *name, uint64_t owner, shipopt_done_fn done, void *userdata,

@@ -188,7 +188,7 @@ static void outlet_push_all(shipopt_listener *listener)
 	listener->is_delivering = true;
 	while ((slot = outlet_free_slot(listener)) && (slot->notification = outlet_take(listener))) {
 		slot->entry.event = (shipopt_event){
-			.token = (uint64_t)(uintptr_t)listener->userdata,
+			.userdata = (uint64_t)(uintptr_t)listener->userdata,
 			.status = slot->notification->status,
 			.kind = SHIPOPT_EVENT_NOTIFICATION,
 			.value = (uint64_t)(uintptr_t)slot->notification,

@@ -401,7 +401,8 @@ static void stream_failed(struct command *command, int status)
 	pthread_mutex_unlock(&self->stream->lock);
 }
 
-static const struct op_class stream_op_class = {sizeof(struct stream_op), command_cancel, stream_destroy};
+static const struct op_class stream_op_class = {sizeof(struct stream_op), command_cancel, stream_destroy,
+	SHIPOPT_DOMAIN_DATABASE};
 static const struct command_class stream_class = {.start = stream_start,
 	.progress = stream_progress,
 	.loss = stream_loss,

@@ -78,8 +78,8 @@ static void transaction_destroy(shipopt_op *op)
 	command_destroy(&transaction->command);
 }
 
-static const struct op_class transaction_op_class = {sizeof(struct transaction_op), command_cancel,
-	transaction_destroy};
+static const struct op_class transaction_op_class = {sizeof(struct transaction_op), command_cancel, transaction_destroy,
+	SHIPOPT_DOMAIN_DATABASE};
 
 /* A number nobody else has, for the bodies of a host that names no owners. */
 static uint64_t transaction_make_owner(void)
@@ -216,7 +216,7 @@ int shipopt_pool_transaction_blocking(shipopt_pool *pool, const shipopt_transact
 		transaction_run_here(request, body, userdata);
 	r = shipopt_op_wait(op, -1);
 	if (r < 0 && ret_error && shipopt_op_error(op))
-		*ret_error = shipopt_error_ref((shipopt_error *)(uintptr_t)shipopt_op_error(op));
+		*ret_error = shipopt_error_ref(shipopt_op_error(op));
 	shipopt_op_unref(op);
 	pthread_cond_destroy(&caller.changed);
 	pthread_mutex_destroy(&caller.lock);

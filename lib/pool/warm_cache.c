@@ -90,7 +90,7 @@ static int warm_cache_store(struct filling *filling, const struct span *key, con
 {
 	int r = value->bytes ? shipopt_cache_put(filling->cache, key->bytes, key->length, value->bytes, value->length,
 				       &filling->options)
-			     : shipopt_cache_put_negative(filling->cache, key->bytes, key->length, &filling->options);
+			     : shipopt_cache_put_not_found(filling->cache, key->bytes, key->length, &filling->options);
 	if (r == 0)
 		filling->stored++;
 	return r == SHIPOPT_EINVAL || r == SHIPOPT_ETOOLARGE ? 0 : r;
@@ -149,7 +149,7 @@ int shipopt_pool_warm_cache(shipopt_pool *pool, const shipopt_query *query, ship
 	/* A failure of the query is told by both; of ours by `r` alone. */
 	int status = shipopt_op_wait(op, -1);
 	if (r < 0 && status == r && ret_error && !error && shipopt_op_error(op))
-		error = shipopt_error_ref((shipopt_error *)(uintptr_t)shipopt_op_error(op));
+		error = shipopt_error_ref(shipopt_op_error(op));
 	shipopt_op_unref(op);
 	if (error)
 		*ret_error = error;

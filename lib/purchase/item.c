@@ -38,7 +38,9 @@ int shipopt_item_status(const shipopt_item *item)
 
 const shipopt_error *shipopt_item_error(const shipopt_item *item)
 {
-	return item ? item->error : NULL;
+	if (!item)
+		return NULL;
+	return item->error || item->status >= 0 ? item->error : error_of(SHIPOPT_DOMAIN_PURCHASE, item->status);
 }
 
 const char *shipopt_item_input(const shipopt_item *item)

@@ -2,7 +2,7 @@
 #ifndef PURCHASE_ITEM_H
 #define PURCHASE_ITEM_H
 
-#include <shipopt/bulk.h>
+#include <shipopt/item.h>
 
 #include "base/error.h"
 #include "orders/order.h"

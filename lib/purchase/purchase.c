@@ -20,8 +20,7 @@ void purchase_on(struct purchase *purchase, enum purchase_event event)
 		return;
 	}
 	shipopt_error *error = NULL;
-	int status = purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : SHIPOPT_EINTERNAL;
-	error_set(&error, status, "purchase: no rule for event %d while %s", (int)event,
+	int status = error_set(&error, SHIPOPT_EINTERNAL, "purchase: no rule for event %d while %s", (int)event,
 		purchase_state_name(purchase->state));
 	purchase_end(purchase, status, error);
 }
@@ -55,7 +54,7 @@ void purchase_wait(struct purchase *purchase, enum purchase_state state, int64_t
 
 /* ---- calls ------------------------------------------------------------------------------------------------- */
 
-struct call *purchase_new_call(struct purchase *purchase)
+struct carrier_call *purchase_new_call(struct purchase *purchase)
 {
 	exchange_clear(&purchase->exchange);
 	exchange_init(&purchase->exchange);

@@ -99,7 +99,7 @@ struct purchase {
 	/* the owner's */
 	const struct purchase_rules *rules;
 	shipopt_order *order; /* its shipment gets the key as reference if it has none */
-	struct lane_group *group;
+	struct call_group *group;
 	int64_t deadline_us; /* a result by then */
 	void (*done)(struct purchase *purchase);
 	void (*parked)(struct purchase *purchase, bool is_parked);

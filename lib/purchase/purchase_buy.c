@@ -11,7 +11,7 @@
 /* The part that spends money: admission, `buying`, one request, and what its answer proves. */
 
 /* A purchase has at least this long to get onto the wire, so that it can be sent with a tiny settle_ms too. */
-#define ADMISSION_LEAST_US 50000
+#define ADMISSION_TIME_MIN_US 50000
 
 /* ---- admission --------------------------------------------------------------------------------------------- */
 
@@ -45,18 +45,18 @@ void purchase_admit(struct purchase *purchase)
 {
 	ASSERT(!purchase->rules->rate_only && !purchase->is_other);
 	if (purchase->is_canceled) {
-		purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : SHIPOPT_ECANCELED, NULL);
+		purchase_end(purchase, SHIPOPT_ECANCELED, NULL);
 		return;
 	}
 	const char *id = purchase->rate_index == SIZE_MAX
 		? purchase->row.shipment_id
 		: shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
-	struct call *call = purchase_new_call(purchase);
+	struct carrier_call *call = purchase_new_call(purchase);
 	int64_t insurance = purchase_insurance(purchase);
 	int r = purchase->rules->carrier->provider->buy_shipment(call, id, purchase_rate_id(purchase),
 		insurance > 0 ? insurance : -1);
 	if (r < 0) {
-		purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : r, NULL);
+		purchase_end(purchase, r, NULL);
 		return;
 	}
 	purchase->exchange.admitted = purchase_admitted;
@@ -99,7 +99,7 @@ static int purchase_check_money(const struct purchase *purchase, const struct le
 void purchase_reserve(struct purchase *purchase)
 {
 	const struct purchase_rules *rules = purchase->rules;
-	struct ledger_request *request = purchase_ledger(purchase, LEDGER_BUY);
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_OP_BUY);
 	shipopt_error *error = NULL;
 	purchase_fill_rate(purchase, request);
 	request->insurance = purchase_insurance(purchase);
@@ -114,7 +114,7 @@ void purchase_reserve(struct purchase *purchase)
 		return;
 	}
 	exchange_give_up(&purchase->exchange);
-	purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : r, error);
+	purchase_end(purchase, r, error);
 }
 
 static shipopt_error *purchase_over_limit(const struct purchase *purchase)
@@ -138,14 +138,14 @@ void purchase_not_reserved(struct purchase *purchase)
 	int status = purchase->event_status;
 	shipopt_error *error = TAKE(purchase->event_error);
 	exchange_give_up(&purchase->exchange);
-	if (status == LEDGER_OVER_LIMIT) {
+	if (status == LEDGER_OUTCOME_OVER_LIMIT) {
 		status = SHIPOPT_ELIMIT;
 		shipopt_error_unref(error);
 		error = purchase_over_limit(purchase);
-	} else if (status == LEDGER_SHARED) {
+	} else if (status == LEDGER_OUTCOME_SHARED) {
 		status = SHIPOPT_EPROTOCOL;
 	}
-	purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : status, error);
+	purchase_end(purchase, status, error);
 }
 
 void purchase_reservation_taken(struct purchase *purchase)
@@ -162,7 +162,7 @@ static int64_t purchase_send_deadline(const struct purchase *purchase)
 	int64_t by_lease_us = purchase->lease_until_us - rules->timeout_ms * 1000;
 	/* Counted from before `buying` was submitted. It is not sent later than this. */
 	int64_t by_settle_us =
-		purchase->ledger_sent_us + MAX(rules->settle_ms * 1000 / PURCHASE_SETTLE_SHARES, ADMISSION_LEAST_US);
+		purchase->ledger_sent_us + MAX(rules->settle_ms * 1000 / PURCHASE_SETTLE_SHARES, ADMISSION_TIME_MIN_US);
 	return MIN(MIN(by_lease_us, by_settle_us), purchase->deadline_us);
 }
 
@@ -245,8 +245,7 @@ static void purchase_answered(struct exchange *exchange)
 	int status = exchange->status;
 	if (purchase->state == PURCHASE_ADMITTING) {
 		/* It was never admitted: nothing was written and nothing was sent. */
-		purchase_on_error(purchase, EVENT_TROUBLE, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : status,
-			error);
+		purchase_on_error(purchase, EVENT_TROUBLE, status, error);
 		return;
 	}
 	const struct evidence_row row = {.sent = purchase->row.sent, .unproven = purchase->row.unproven};
@@ -279,7 +278,7 @@ static void purchase_keep_end(struct purchase *purchase)
 void purchase_fail_proven(struct purchase *purchase)
 {
 	purchase_keep_end(purchase);
-	struct ledger_request *request = purchase_ledger(purchase, LEDGER_FAIL);
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_OP_FAIL);
 	request->reason = purchase_end_text(purchase);
 	request->proven = true;
 	request->release = true;
@@ -291,7 +290,7 @@ void purchase_fail_proven(struct purchase *purchase)
 void purchase_prove(struct purchase *purchase)
 {
 	purchase_keep_end(purchase);
-	struct ledger_request *request = purchase_ledger(purchase, LEDGER_PROVE);
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_OP_PROVE);
 	request->reason = purchase_end_text(purchase);
 	purchase_submit(purchase, PURCHASE_PROVING);
 }

@@ -11,7 +11,7 @@
 /* Which rate is bought (the row's, that of the run's rule, or the host's choice), and whether its price is allowed. */
 
 #define MISSING_WAIT_FIRST_US 2000000
-#define MISSING_WAIT_MOST_US 60000000
+#define MISSING_WAIT_MAX_US 60000000
 
 /* ---- the price --------------------------------------------------------------------------------------------- */
 
@@ -52,7 +52,7 @@ static void purchase_hold_above(struct purchase *purchase, int64_t amount, const
 	decimal_format(ceiling, 2, approved);
 	error_set(&error, SHIPOPT_EHELD, "the price is %s %s now, above the approved %s %s: needs review", now,
 		currency ? currency : "(no currency)", approved, ceiling_currency ? ceiling_currency : "(no currency)");
-	purchase_fail(purchase, LEDGER_HOLD, SHIPOPT_EHELD, error);
+	purchase_fail(purchase, LEDGER_OP_HOLD, SHIPOPT_EHELD, error);
 }
 
 /* Amounts in different currencies are never compared: a price approved in another currency is not approved. */
@@ -123,7 +123,7 @@ static void purchase_go_on_with_rate(struct purchase *purchase)
 		purchase_admit(purchase);
 		return;
 	}
-	purchase_fill_rate(purchase, purchase_ledger(purchase, LEDGER_CREATE));
+	purchase_fill_rate(purchase, purchase_ledger(purchase, LEDGER_OP_CREATE));
 	purchase_submit(purchase, PURCHASE_KEEPING);
 }
 
@@ -137,7 +137,7 @@ void purchase_use_rate(struct purchase *purchase)
 			"rate %lld was chosen, which cannot be bought; there are %zu, counted from 0",
 			(long long)purchase->event_value,
 			shipopt_record_count(purchase->shipment, SHIPOPT_SHIPMENT_RATES));
-		purchase_fail(purchase, LEDGER_FAIL, status, error);
+		purchase_fail(purchase, LEDGER_OP_FAIL, status, error);
 	} else if (purchase_price_is_allowed(purchase, amount, shipopt_record_text(rate, SHIPOPT_RATE_CURRENCY))) {
 		if (purchase->rules->store)
 			purchase_go_on_with_rate(purchase);
@@ -279,7 +279,7 @@ static void purchase_wait_for_carrier(struct purchase *purchase, shipopt_error *
 	purchase->rate_waits++;
 	shipopt_error_unref(purchase->item->error);
 	purchase->item->error = error; /* the item's error if its deadline comes first */
-	purchase_wait(purchase, PURCHASE_WAITING_FOR_RATE, MIN(delay_us, MISSING_WAIT_MOST_US));
+	purchase_wait(purchase, PURCHASE_WAITING_FOR_RATE, MIN(delay_us, MISSING_WAIT_MAX_US));
 }
 
 /* The currency that the rates must be in. An approved price stays in its own currency. */
@@ -330,7 +330,7 @@ static void purchase_choose_missing(struct purchase *purchase, int status, shipo
 		}
 	}
 	if (status != SHIPOPT_ELIMIT) {
-		purchase_fail(purchase, status == SHIPOPT_EHELD ? LEDGER_HOLD : LEDGER_FAIL, status, error);
+		purchase_fail(purchase, status == SHIPOPT_EHELD ? LEDGER_OP_HOLD : LEDGER_OP_FAIL, status, error);
 		return;
 	}
 	/* A person decides about a price that is too high: the row is held, and the error gets that code. */
@@ -338,7 +338,7 @@ static void purchase_choose_missing(struct purchase *purchase, int status, shipo
 	error_set(&held, SHIPOPT_EHELD, "%s: needs review",
 		error ? shipopt_error_message(error) : "above the order's max_rate");
 	shipopt_error_unref(error);
-	purchase_fail(purchase, LEDGER_HOLD, SHIPOPT_EHELD, held);
+	purchase_fail(purchase, LEDGER_OP_HOLD, SHIPOPT_EHELD, held);
 }
 
 void purchase_choose(struct purchase *purchase)

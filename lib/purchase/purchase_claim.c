@@ -11,7 +11,7 @@
 
 void purchase_claim(struct purchase *purchase)
 {
-	struct ledger_request *request = purchase_ledger(purchase, LEDGER_CLAIM);
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_OP_CLAIM);
 	request->owner = "libshipopt";
 	request->fingerprint = purchase->fingerprint;
 	request->request = purchase->request;
@@ -27,7 +27,7 @@ void purchase_claim_again(struct purchase *purchase)
 		if (!error)
 			error_set(&error, SHIPOPT_EBUSY, "the order's ledger row keeps changing under us (%s)",
 				ledger_state_name(purchase->row.state));
-		purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : SHIPOPT_EBUSY, error);
+		purchase_end(purchase, SHIPOPT_EBUSY, error);
 		return;
 	}
 	/* A commit whose outcome the store does not know: the reason, should there be no time left to look. */
@@ -58,10 +58,11 @@ static enum purchase_event purchase_find_unsent(struct purchase *purchase, bool 
 {
 	bool is_kept = is_same && !purchase_is_elsewhere(purchase) && !purchase_request_max_rate_changed(purchase);
 	switch (purchase->row.state) {
-	case LEDGER_PLANNED: return is_kept ? EVENT_FRESH : EVENT_CHANGED;
-	case LEDGER_CREATED: return is_kept && purchase->row.sent < LEDGER_SENDS_MAX ? EVENT_RATED : EVENT_CHANGED;
-	case LEDGER_HELD: return is_kept ? EVENT_HELD : EVENT_CHANGED; /* the order was corrected */
-	case LEDGER_FAILED: return EVENT_CHANGED;                      /* nothing was bought: a new run tries again */
+	case LEDGER_STATE_PLANNED: return is_kept ? EVENT_FRESH : EVENT_CHANGED;
+	case LEDGER_STATE_CREATED:
+		return is_kept && purchase->row.sent < LEDGER_SENDS_MAX ? EVENT_RATED : EVENT_CHANGED;
+	case LEDGER_STATE_HELD: return is_kept ? EVENT_HELD : EVENT_CHANGED; /* the order was corrected */
+	case LEDGER_STATE_FAILED: return EVENT_CHANGED; /* nothing was bought: a new run tries again */
 	default: return EVENT_CLOSED;
 	}
 }
@@ -69,7 +70,7 @@ static enum purchase_event purchase_find_unsent(struct purchase *purchase, bool 
 static enum purchase_event purchase_find_event(struct purchase *purchase, bool is_same)
 {
 	const struct ledger_row *row = &purchase->row;
-	bool has_label = row->state == LEDGER_BOUGHT || row->state == LEDGER_DOCUMENTED;
+	bool has_label = row->state == LEDGER_STATE_BOUGHT || row->state == LEDGER_STATE_DOCUMENTED;
 	if (purchase_is_elsewhere(purchase) && (has_label || purchase_is_open(purchase)))
 		return EVENT_CONFLICT;
 	if (purchase_is_open(purchase)) {
@@ -90,7 +91,7 @@ static void purchase_find_doubt(struct purchase *purchase)
 	const char *reason = row->refusal ? row->refusal : row->reason;
 	if (!purchase_is_open(purchase) || !reason || purchase->doubt)
 		return;
-	if (row->state == LEDGER_CREATED)
+	if (row->state == LEDGER_STATE_CREATED)
 		error_set(&purchase->doubt, SHIPOPT_EINDOUBT,
 			"a person found nothing bought (\"%s\"): the same shipment is sent again when a look-up finds no postage either",
 			reason);
@@ -131,7 +132,7 @@ void purchase_find(struct purchase *purchase)
 /* The approval stays for the same content. A changed max_rate or other content needs a new one. */
 void purchase_plan(struct purchase *purchase)
 {
-	struct ledger_request *request = purchase_ledger(purchase, LEDGER_PLAN);
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_OP_PLAN);
 	request->fingerprint = purchase->fingerprint;
 	request->request = purchase->request;
 	request->keep_approval = purchase_request_is_same(purchase) && !purchase_request_max_rate_changed(purchase);

@@ -32,7 +32,8 @@ void purchase_finish(struct purchase *purchase)
 	purchase->done(purchase);
 }
 
-void purchase_end(struct purchase *purchase, int status, shipopt_error *error)
+/* Ends with exactly this status. Only for a status that already says that a label may exist. */
+static void purchase_end_as(struct purchase *purchase, int status, shipopt_error *error)
 {
 	purchase->end_status = status;
 	shipopt_error_unref(purchase->end_error);
@@ -41,9 +42,31 @@ void purchase_end(struct purchase *purchase, int status, shipopt_error *error)
 		purchase_finish(purchase);
 		return;
 	}
-	purchase_ledger(purchase, LEDGER_RELEASE);
+	purchase_ledger(purchase, LEDGER_OP_RELEASE);
 	purchase->holds_lease = false;
 	purchase_submit(purchase, PURCHASE_RELEASING);
+}
+
+/* Gives an error the code SHIPOPT_EINDOUBT and keeps all that it says. */
+static shipopt_error *purchase_as_doubt(shipopt_error *error)
+{
+	struct error_detail detail;
+	error_get_detail(error, &detail);
+	detail.code = SHIPOPT_EINDOUBT;
+	shipopt_error *doubt = error ? error_new_detail(&detail) : NULL;
+	if (!doubt)
+		return error;
+	shipopt_error_unref(error);
+	return doubt;
+}
+
+/* While a purchase of the row is unproven, money may have been spent. Whatever ended the item, its outcome is in doubt. */
+void purchase_end(struct purchase *purchase, int status, shipopt_error *error)
+{
+	if (purchase_is_open(purchase))
+		purchase_end_as(purchase, SHIPOPT_EINDOUBT, purchase_as_doubt(error));
+	else
+		purchase_end_as(purchase, status, error);
 }
 
 int purchase_blame(struct purchase *purchase, int status)
@@ -81,7 +104,7 @@ int purchase_fill_item(struct purchase *purchase)
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(texts); i++)
 		r = purchase_replace_text(texts[i].slot, texts[i].text);
-	bool is_bought = row->state == LEDGER_BOUGHT || row->state == LEDGER_DOCUMENTED;
+	bool is_bought = row->state == LEDGER_STATE_BOUGHT || row->state == LEDGER_STATE_DOCUMENTED;
 	/* If the price paid is not known, the rate counts, as in the spend limit. */
 	item->amount = is_bought && row->paid > 0 ? row->paid : row->rate_id ? row->amount : -1;
 	if (!item->record)
@@ -96,7 +119,7 @@ int purchase_fill_item(struct purchase *purchase)
 
 void purchase_end_with_event(struct purchase *purchase)
 {
-	bool is_shared = purchase->event_status == LEDGER_SHARED;
+	bool is_shared = purchase->event_status == LEDGER_OUTCOME_SHARED;
 	int status = is_shared ? SHIPOPT_EPROTOCOL : purchase->event_status;
 	if (is_shared && purchase_is_open(purchase))
 		purchase_keep_doubt(purchase, TAKE(purchase->event_error), true);
@@ -155,7 +178,7 @@ void purchase_hold_shipment(struct purchase *purchase)
 		purchase_end(purchase, SHIPOPT_EHELD, error);
 		return;
 	}
-	struct ledger_request *request = purchase_ledger(purchase, LEDGER_HOLD);
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_OP_HOLD);
 	request->shipment_id = id;
 	request->base_url = purchase->rules->carrier->base_url;
 	request->needs_person = true;
@@ -166,7 +189,7 @@ static int purchase_late_status(const struct purchase *purchase)
 {
 	int state = purchase->row.state;
 	/* Another process may hold the row: then only its state is known. */
-	bool is_open = state == LEDGER_BUYING || state == LEDGER_IN_DOUBT || purchase_is_open(purchase);
+	bool is_open = state == LEDGER_STATE_BUYING || state == LEDGER_STATE_IN_DOUBT || purchase_is_open(purchase);
 	bool is_leased = state && !purchase->holds_lease && purchase->row.lease_until_ms > purchase->row.now_ms;
 	return is_open                  ? SHIPOPT_EINDOUBT
 		: purchase->is_canceled ? SHIPOPT_ECANCELED
@@ -197,8 +220,7 @@ void purchase_end_late(struct purchase *purchase)
 void purchase_end_store_failed(struct purchase *purchase)
 {
 	int status = purchase->event_status == SHIPOPT_EINDOUBT ? SHIPOPT_EDATABASE : purchase->event_status;
-	/* Money may have been spent: this must not look like a failed order. */
-	purchase_end(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : status, TAKE(purchase->event_error));
+	purchase_end(purchase, status, TAKE(purchase->event_error));
 }
 
 /* ---- in doubt ---------------------------------------------------------------------------------------------- */
@@ -213,7 +235,7 @@ static void purchase_end_other(struct purchase *purchase)
 		purchase->order->key, ledger_state_name(purchase->row.state),
 		names.length ? buffer_text(&names) : "the request");
 	buffer_done(&names);
-	purchase_end(purchase, SHIPOPT_ECONFLICT, error);
+	purchase_end_as(purchase, SHIPOPT_ECONFLICT, error);
 }
 
 /* A refusal of the only purchase that proves nothing is reported to a person, in the carrier's words. Behind an earlier purchase,
@@ -235,7 +257,10 @@ void purchase_end_in_doubt(struct purchase *purchase)
 		error = error_prefix(error,
 			"a person must look the shipment up at the carrier (shipopt_ledger_resolve)");
 	int r = purchase_fill_item(purchase);
-	purchase_end(purchase, is_refused && r == 0 ? SHIPOPT_EREFUSED : SHIPOPT_EINDOUBT, error);
+	if (is_refused && r == 0)
+		purchase_end_as(purchase, SHIPOPT_EREFUSED, error);
+	else
+		purchase_end(purchase, SHIPOPT_EINDOUBT, error);
 }
 
 /* ---- from the row alone ------------------------------------------------------------------------------------- */
@@ -253,7 +278,8 @@ void purchase_end_already(struct purchase *purchase)
 {
 	shipopt_error *error = NULL;
 	/* The reason of a bought row is a note, such as that the label is not insured. */
-	if (purchase->row.reason && purchase->row.state >= LEDGER_BOUGHT && purchase->row.state <= LEDGER_DOCUMENTED)
+	if (purchase->row.reason && purchase->row.state >= LEDGER_STATE_BOUGHT &&
+		purchase->row.state <= LEDGER_STATE_DOCUMENTED)
 		error_set(&error, SHIPOPT_ALREADY, "%s", purchase->row.reason);
 	int r = purchase_fill_item(purchase);
 	purchase_end(purchase, r < 0 ? r : SHIPOPT_ALREADY, error);
@@ -270,7 +296,7 @@ void purchase_end_conflict(struct purchase *purchase)
 	error_set(&error, SHIPOPT_ECONFLICT,
 		"the key \"%s\" is %s at %s, and this client uses %s: use one base URL, or another account name for the other carrier",
 		purchase->order->key, ledger_state_name(purchase->row.state), url, ours);
-	purchase_end(purchase, SHIPOPT_ECONFLICT, error);
+	purchase_end_as(purchase, SHIPOPT_ECONFLICT, error);
 }
 
 void purchase_end_held(struct purchase *purchase)

@@ -11,7 +11,7 @@
 struct ledger_request *purchase_ledger(struct purchase *purchase, enum ledger_operation operation)
 {
 	const struct purchase_rules *rules = purchase->rules;
-	int64_t generation = operation == LEDGER_CLAIM ? purchase->order->generation : purchase->row.generation;
+	int64_t generation = operation == LEDGER_OP_CLAIM ? purchase->order->generation : purchase->row.generation;
 	purchase->ledger = (struct ledger_request){
 		.operation = operation,
 		.key = {.provider = rules->carrier->provider->name,
@@ -43,12 +43,12 @@ void purchase_take_settle_time(struct purchase *purchase)
 
 static void purchase_take_lease(struct purchase *purchase, const struct ledger_request *request)
 {
-	bool is_leased = request->operation == LEDGER_CLAIM || request->operation == LEDGER_RENEW ||
-		request->operation == LEDGER_BUY;
+	bool is_leased = request->operation == LEDGER_OP_CLAIM || request->operation == LEDGER_OP_RENEW ||
+		request->operation == LEDGER_OP_BUY;
 	/* Counted from before the request, so that our end is never later than the database's. */
 	if (is_leased)
 		purchase->lease_until_us = purchase->ledger_sent_us + purchase->rules->lease_ms * 1000;
-	if (request->operation == LEDGER_CLAIM)
+	if (request->operation == LEDGER_OP_CLAIM)
 		purchase->token = request->token;
 	purchase->holds_lease = !request->release;
 }
@@ -56,12 +56,12 @@ static void purchase_take_lease(struct purchase *purchase, const struct ledger_r
 static enum purchase_event purchase_outcome(struct purchase *purchase, int status)
 {
 	switch (status) {
-	case LEDGER_OK: return EVENT_DONE;
-	case LEDGER_BUSY: return EVENT_BUSY;
-	case LEDGER_LOST: purchase->holds_lease = false; return EVENT_TAKEN;
-	case LEDGER_REFUSED: return EVENT_TAKEN;
-	case LEDGER_OVER_LIMIT: return EVENT_OVER_LIMIT;
-	case LEDGER_SHARED: return EVENT_SHARED;
+	case LEDGER_OUTCOME_OK: return EVENT_DONE;
+	case LEDGER_OUTCOME_BUSY: return EVENT_BUSY;
+	case LEDGER_OUTCOME_LOST: purchase->holds_lease = false; return EVENT_TAKEN;
+	case LEDGER_OUTCOME_REFUSED: return EVENT_TAKEN;
+	case LEDGER_OUTCOME_OVER_LIMIT: return EVENT_OVER_LIMIT;
+	case LEDGER_OUTCOME_SHARED: return EVENT_SHARED;
 	case SHIPOPT_EINDOUBT: /* of the commit: read the row before anything else */
 		return ++purchase->store_retries <= COMMITS_IN_DOUBT_MAX ? EVENT_TAKEN : EVENT_STORE_FAILED;
 	default: return EVENT_STORE_FAILED;
@@ -75,7 +75,7 @@ static void purchase_ledger_done(struct ledger_request *request)
 	int status = request->status;
 	if (status >= 0)
 		purchase_take_row(purchase, request);
-	if (status == LEDGER_OK)
+	if (status == LEDGER_OUTCOME_OK)
 		purchase_take_lease(purchase, request);
 	ledger_row_done(&request->row);
 	purchase_on_error(purchase, purchase_outcome(purchase, status), status, error);

@@ -6,11 +6,11 @@
 /*
  * A purchase whose outcome is not known: the row becomes in doubt, and the shipment is looked up until the outcome is known.
  *
- * Delays between look-ups double from LOOK_UP_FIRST_US to LOOK_UP_MOST_US, with jitter; one look-up comes right after the settle
+ * Delays between look-ups double from LOOK_UP_DELAY_FIRST_US to LOOK_UP_DELAY_MAX_US, with jitter; one look-up comes right after the settle
  * time. After LOOK_UPS_MAX of them, or at its deadline, the item ends as in doubt, and the row waits for the next run or a person.
  */
-#define LOOK_UP_FIRST_US 250000
-#define LOOK_UP_MOST_US 15000000
+#define LOOK_UP_DELAY_FIRST_US 250000
+#define LOOK_UP_DELAY_MAX_US 15000000
 #define LOOK_UP_SETTLED_US 20000
 #define LOOK_UPS_MAX 64
 
@@ -28,7 +28,7 @@ static const char *purchase_doubt_text(const struct purchase *purchase)
 void purchase_doubt(struct purchase *purchase)
 {
 	const struct evidence_row row = {.sent = purchase->row.sent, .unproven = purchase->row.unproven};
-	struct ledger_request *request = purchase_ledger(purchase, LEDGER_DOUBT);
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_OP_DOUBT);
 	bool is_of_purchase = purchase->state == PURCHASE_BUYING;
 	request->reason = purchase_doubt_text(purchase);
 	request->proven = is_of_purchase && evidence_is_proof(purchase->evidence);
@@ -44,7 +44,7 @@ void purchase_doubt(struct purchase *purchase)
 static void purchase_wait_to_look(struct purchase *purchase)
 {
 	int64_t now_us = clock_now_us();
-	int64_t delay_us = MIN(LOOK_UP_MOST_US, (int64_t)LOOK_UP_FIRST_US << MIN(purchase->look_ups, 8U));
+	int64_t delay_us = MIN(LOOK_UP_DELAY_MAX_US, (int64_t)LOOK_UP_DELAY_FIRST_US << MIN(purchase->look_ups, 8U));
 	if (++purchase->look_ups > LOOK_UPS_MAX) {
 		purchase_end_in_doubt(purchase);
 		return;
@@ -106,7 +106,7 @@ void purchase_read(struct purchase *purchase)
 		purchase_end_in_doubt(purchase);
 		return;
 	}
-	struct call *call = purchase_new_call(purchase);
+	struct carrier_call *call = purchase_new_call(purchase);
 	int r = purchase->rules->carrier->provider->retrieve_shipment(call, purchase->row.shipment_id);
 	if (r < 0) {
 		purchase_end_in_doubt(purchase);
@@ -124,7 +124,7 @@ void purchase_look_up(struct purchase *purchase)
 		purchase_read(purchase);
 		return;
 	}
-	purchase_ledger(purchase, LEDGER_RENEW);
+	purchase_ledger(purchase, LEDGER_OP_RENEW);
 	purchase_submit(purchase, PURCHASE_RENEWING);
 }
 
@@ -139,9 +139,9 @@ static bool purchase_may_send(const struct purchase *purchase)
 /* A row that a dead process left in buying becomes in doubt first. */
 static bool purchase_write_doubt(struct purchase *purchase)
 {
-	if (purchase->row.state == LEDGER_IN_DOUBT)
+	if (purchase->row.state == LEDGER_STATE_IN_DOUBT)
 		return false;
-	struct ledger_request *request = purchase_ledger(purchase, LEDGER_DOUBT);
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_OP_DOUBT);
 	request->reason = "an earlier run ended before the outcome of the purchase was known";
 	purchase_submit(purchase, PURCHASE_DOUBTING);
 	return true;
@@ -153,7 +153,7 @@ void purchase_look_again(struct purchase *purchase)
 	purchase_keep_doubt(purchase, TAKE(purchase->event_error), false);
 	if (!purchase_may_send(purchase))
 		purchase_end_in_doubt(purchase);
-	else if (purchase->row.state == LEDGER_CREATED || !purchase_write_doubt(purchase))
+	else if (purchase->row.state == LEDGER_STATE_CREATED || !purchase_write_doubt(purchase))
 		purchase_wait_to_look(purchase);
 }
 
@@ -163,7 +163,7 @@ void purchase_ask_person(struct purchase *purchase)
 		purchase_end_in_doubt(purchase);
 		return;
 	}
-	struct ledger_request *request = purchase_ledger(purchase, LEDGER_DOUBT);
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_OP_DOUBT);
 	request->reason = purchase->row.refusal
 		? purchase->row.refusal
 		: "three purchases of the shipment were sent, and what became of them is not known: "

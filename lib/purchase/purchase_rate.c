@@ -103,7 +103,7 @@ static void purchase_rated(struct exchange *exchange)
 void purchase_refuse_order(struct purchase *purchase)
 {
 	int status = purchase->event_status;
-	purchase_fail(purchase, status == SHIPOPT_EHELD ? LEDGER_HOLD : LEDGER_FAIL, status,
+	purchase_fail(purchase, status == SHIPOPT_EHELD ? LEDGER_OP_HOLD : LEDGER_OP_FAIL, status,
 		TAKE(purchase->event_error));
 }
 
@@ -116,7 +116,7 @@ void purchase_create(struct purchase *purchase)
 	/* With a service or carrier in it the carrier would buy at once, without the ledger. */
 	ASSERT(!record_find_wish(purchase->order->shipment));
 	mem_free(TAKE(purchase->rerate_id));
-	struct call *call = purchase_new_call(purchase);
+	struct carrier_call *call = purchase_new_call(purchase);
 	int r = purchase->rules->carrier->provider->create_shipment(call, purchase->order->shipment);
 	if (r < 0) {
 		purchase_end(purchase, r, NULL);
@@ -133,7 +133,7 @@ void purchase_rerate(struct purchase *purchase)
 					       : shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
 	if (!purchase->rerate_id)
 		purchase->rerate_id = mem_copy_text(id);
-	struct call *call = purchase_new_call(purchase);
+	struct carrier_call *call = purchase_new_call(purchase);
 	int r = purchase->rerate_id ? purchase->rules->carrier->provider->rerate_shipment(call, purchase->rerate_id)
 				    : SHIPOPT_ENOMEM;
 	if (r < 0 && purchase_is_open(purchase))

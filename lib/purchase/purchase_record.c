@@ -71,7 +71,7 @@ static const char *purchase_label_url(const struct purchase *purchase, struct bu
 void purchase_record(struct purchase *purchase)
 {
 	const struct buffer *answer = &purchase->exchange.http.response;
-	struct ledger_request *request = purchase_ledger(purchase, LEDGER_BOUGHT_);
+	struct ledger_request *request = purchase_ledger(purchase, LEDGER_OP_BOUGHT);
 	struct buffer *note = &purchase->note;
 	buffer_done(note);
 	buffer_init(note, PURCHASE_NOTE_BYTES_MAX);

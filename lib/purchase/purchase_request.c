@@ -92,8 +92,8 @@ static int purchase_read_stored(const struct purchase *purchase, shipopt_order *
 	r = json_get(root, "shipment", &member)
 		? record_decode_value(SHIPOPT_RECORD_SHIPMENT, member, &stored->shipment)
 		: SHIPOPT_EPARSE;
-	r = r < 0 ? r : shipopt_order_set_service(stored, json_get_text(root, "service"));
-	r = r < 0 ? r : shipopt_order_set_carrier(stored, json_get_text(root, "carrier"));
+	r = r < 0 ? r : shipopt_order_set_service(stored, json_get_text(root, "service"), NULL);
+	r = r < 0 ? r : shipopt_order_set_carrier(stored, json_get_text(root, "carrier"), NULL);
 	r = r < 0 ? r : order_take_wishes(stored); /* an earlier version left them in the shipment */
 	if (r == 0)
 		*ret_order = TAKE(stored);

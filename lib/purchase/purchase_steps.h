@@ -63,7 +63,7 @@ static inline bool purchase_is_open(const struct purchase *purchase)
 /* Waits in `state` for `delay_us`: EVENT_TIME, or EVENT_LATE when the item's deadline or a cancel comes first. */
 void purchase_wait(struct purchase *purchase, enum purchase_state state, int64_t delay_us);
 /* Prepares an exchange of this purchase for a new call. */
-struct call *purchase_new_call(struct purchase *purchase);
+struct carrier_call *purchase_new_call(struct purchase *purchase);
 /* Sends it and waits in `state`. `done` runs later, in any case. */
 void purchase_call(struct purchase *purchase, enum purchase_state state, void (*done)(struct exchange *exchange));
 struct purchase *purchase_of(struct exchange *exchange);

@@ -279,7 +279,9 @@ int shipopt_op_status(const shipopt_op *op)
 
 const shipopt_error *shipopt_op_error(const shipopt_op *op)
 {
-	return shipopt_op_is_done(op) ? op->error : NULL;
+	if (!shipopt_op_is_done(op))
+		return NULL;
+	return op->error || op->status >= 0 ? op->error : error_of(op->class->domain, op->status);
 }
 
 const struct shipopt_record *shipopt_op_record(const shipopt_op *op)
@@ -300,15 +302,4 @@ int64_t shipopt_op_value(const shipopt_op *op)
 int shipopt_op_is_cached(const shipopt_op *op)
 {
 	return shipopt_op_is_done(op) && op->is_cached ? 1 : 0;
-}
-
-void shipopt_op_set_token(shipopt_op *op, uint64_t token)
-{
-	if (op)
-		atomic_store_explicit(&op->token, token, memory_order_relaxed);
-}
-
-uint64_t shipopt_op_token(const shipopt_op *op)
-{
-	return op ? atomic_load_explicit(&op->token, memory_order_relaxed) : 0;
 }

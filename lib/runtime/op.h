@@ -34,6 +34,7 @@ struct op_class {
 	size_t size;                     /* of the embedding struct */
 	void (*cancel)(shipopt_op *op);  /* may be NULL: cannot be canceled */
 	void (*destroy)(shipopt_op *op); /* frees what the embedding struct holds; may be NULL */
+	int domain;                      /* SHIPOPT_DOMAIN_… of a failure without an error object */
 };
 
 struct shipopt_op {
@@ -44,7 +45,6 @@ struct shipopt_op {
 	shipopt_done_fn done;
 	void *userdata;
 	bool done_is_own; /* no callback of the host's: set before the operation starts */
-	_Atomic uint64_t token;
 
 	int status; /* written before op_complete() through it */
 	shipopt_error *error;
@@ -68,6 +68,13 @@ void op_abandon(shipopt_op *op, bool has_caller);
 /* Completes, exactly once, from any thread. Consumes `error` (may be NULL). Inline delivery runs `done` on the reactor:
  * op_complete() must then be called on a reactor thread, and not from inside the asynchronous call itself. */
 void op_complete(shipopt_op *op, int status, shipopt_error *error);
+/*
+ * For a call whose arguments are wrong in a way that the application should read about: makes an operation that fails with
+ * `status` and `error`, and returns 0. It completes later, like any other. Takes over `error`, also on failure (NULL where the code
+ * says it all). Returns `status` itself if there is nobody to report to (no `done`, no queue, no ret_op), or the errors of op_new().
+ */
+int op_refuse(shipopt_runtime *runtime, const struct delivery *delivery, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_op, int status, shipopt_error *error);
 /* True once a cancel was asked for. */
 bool op_is_canceled(const shipopt_op *op);
 

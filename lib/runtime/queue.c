@@ -357,7 +357,7 @@ static void queue_place_give(shipopt_queue *queue, struct queue_entry *entry, sh
 	place->serial++;
 	*event = entry->event;
 	if (event->op)
-		event->token = shipopt_op_token(event->op);
+		event->userdata = (uint64_t)(uintptr_t)event->op->userdata;
 	event->reserved[0] = index;
 	event->reserved[1] = place->serial;
 }

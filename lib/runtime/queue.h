@@ -19,8 +19,8 @@
  *
  * An entry's slot is reserved (queue_reserve) when the thing is admitted and freed after its event was dispatched or
  * released. `run` is what dispatch calls; `taken` (may be NULL) is called instead when poll hands the event out; `finish` is
- * called once after `run`, or at release, and gives up the entry's hold on what it is embedded in. The event's token is read
- * from its operation when it is handed out. An entry that keeps its slot may be pushed again from `finish` on, and its owner
+ * called once after `run`, or at release, and gives up the entry's hold on what it is embedded in. The event's userdata is
+ * that of its operation, if it has one. An entry that keeps its slot may be pushed again from `finish` on, and its owner
  * gives the slot up.
  */
 struct queue_entry {

@@ -94,7 +94,7 @@ static int ledger_check_texts(const struct ledger_request *request, shipopt_erro
 
 static int ledger_check_numbers(const struct ledger_request *request, shipopt_error **ret_error)
 {
-	bool needs_lease = request->operation == LEDGER_CLAIM || request->operation == LEDGER_RENEW;
+	bool needs_lease = request->operation == LEDGER_OP_CLAIM || request->operation == LEDGER_OP_RENEW;
 	if (request->lease_ms < (needs_lease ? 1 : 0) || request->lease_ms > LEDGER_LEASE_MAX_MS)
 		return error_set(ret_error, SHIPOPT_EINVAL, "ledger: a lease of %lld ms is not between 1 and %d",
 			(long long)request->lease_ms, LEDGER_LEASE_MAX_MS);
@@ -112,27 +112,28 @@ static int ledger_check_operation(const struct ledger_request *request, shipopt_
 {
 	int state = request->state;
 	switch (request->operation) {
-	case LEDGER_CREATE:
+	case LEDGER_OP_CREATE:
 		return text_is_empty(request->shipment_id)
 			? error_set(ret_error, SHIPOPT_EINVAL, "ledger: the shipment id is missing")
 			: 0;
-	case LEDGER_VOID:
-		if (state != LEDGER_VOID_REQUESTED && state != LEDGER_VOIDED && state != LEDGER_VOID_REFUSED)
+	case LEDGER_OP_VOID:
+		if (state != LEDGER_STATE_VOID_REQUESTED && state != LEDGER_STATE_VOIDED &&
+			state != LEDGER_STATE_VOID_REFUSED)
 			return error_set(ret_error, SHIPOPT_EINVAL, "ledger: a void cannot lead to state %d (%s)",
 				state, ledger_state_name(state));
 		return 0;
-	case LEDGER_CLAIM:
-	case LEDGER_PLAN:
-	case LEDGER_BUY:
-	case LEDGER_PROVE:
-	case LEDGER_DOUBT:
-	case LEDGER_BOUGHT_:
-	case LEDGER_FAIL:
-	case LEDGER_HOLD:
-	case LEDGER_REOPEN:
-	case LEDGER_RENEW:
-	case LEDGER_RELEASE:
-	case LEDGER_DOCUMENT: return 0;
+	case LEDGER_OP_CLAIM:
+	case LEDGER_OP_PLAN:
+	case LEDGER_OP_BUY:
+	case LEDGER_OP_PROVE:
+	case LEDGER_OP_DOUBT:
+	case LEDGER_OP_BOUGHT:
+	case LEDGER_OP_FAIL:
+	case LEDGER_OP_HOLD:
+	case LEDGER_OP_REOPEN:
+	case LEDGER_OP_RENEW:
+	case LEDGER_OP_RELEASE:
+	case LEDGER_OP_DOCUMENT: return 0;
 	}
 	return error_set(ret_error, SHIPOPT_EINVAL, "ledger: no operation %d", (int)request->operation);
 }
@@ -160,10 +161,10 @@ int ledger_request_check(struct ledger_request *request, const char *tenant, shi
 	if (request->key.tenant && strcmp(request->key.tenant, tenant) != 0)
 		return error_set(ret_error, SHIPOPT_EINVAL, "ledger: this view of the store is of another tenant");
 	request->key.tenant = tenant;
-	if (request->operation == LEDGER_BOUGHT_)
+	if (request->operation == LEDGER_OP_BOUGHT)
 		ledger_relax_bought(request);
 	int r = ledger_check_operation(request, ret_error);
-	r = r < 0 ? r : ledger_check_key(&request->key, request->operation == LEDGER_CLAIM, ret_error);
+	r = r < 0 ? r : ledger_check_key(&request->key, request->operation == LEDGER_OP_CLAIM, ret_error);
 	r = r < 0 ? r : ledger_check_numbers(request, ret_error);
 	return r < 0 ? r : ledger_check_texts(request, ret_error);
 }

@@ -24,13 +24,13 @@
  *   planned, created ⇄ held; a new generation opens only after voided, or by explicit request
  *
  * The count. `sent` counts the purchases of the shipment in the row, `unproven` those of them that are not proven to have
- * bought nothing. LEDGER_BUY adds one to both before the request is sent. A proof about the newest purchase
- * (LEDGER_PROVE, or `proven` of LEDGER_FAIL and LEDGER_DOUBT) takes one from `unproven`. Nothing else lowers it, apart from
+ * bought nothing. LEDGER_OP_BUY adds one to both before the request is sent. A proof about the newest purchase
+ * (LEDGER_OP_PROVE, or `proven` of LEDGER_OP_FAIL and LEDGER_OP_DOUBT) takes one from `unproven`. Nothing else lowers it, apart from
  * the label itself and a person, whose "nothing was bought" leaves one. `exists_seen` withdraws a proof: with postage at the
  * carrier one of the purchases may have bought it. The ledger enforces what follows from it:
  *   - a row with an unproven purchase is never planned again, created again, held or failed: its shipment stays;
  *   - a shipment is sent at most LEDGER_SENDS_MAX times, never again once `exists_seen` or `needs_person` is set;
- *   - a shipment id belongs to one row of a provider, account and mode (LEDGER_SHARED otherwise). Rows that an earlier version
+ *   - a shipment id belongs to one row of a provider, account and mode (LEDGER_OUTCOME_SHARED otherwise). Rows that an earlier version
  *     wrote may share one: a person says whose the label is.
  * `needs_person` is cleared by the label or by a person, by nothing else.
  *
@@ -40,22 +40,22 @@
  *
  * Leases: a claim takes the row for `lease_ms` of the database's clock and a fresh fencing token; only the holder of the
  * current token may change the row, also when its lease has expired, until another claim or a release. A live lease gives
- * LEDGER_BUSY, except to a claim that brings the current token; an expired one is taken over. A lease further ahead than
+ * LEDGER_OUTCOME_BUSY, except to a claim that brings the current token; an expired one is taken over. A lease further ahead than
  * LEDGER_LEASE_MAX_MS was written by a wrong clock and is none; a take-over also moves a `buying` time in the future to now.
  * Tokens start at a random number and count up, so that no two rows share one. Rows in bought, documented, voided and
  * void refused need no lease: a claim returns them as they are, with token 0, and DOCUMENT and VOID compare the state alone.
  *
  * A claim never compares content: the row comes back with its fingerprint and request, and the caller decides whether it
- * replaces the plan (LEDGER_PLAN) or reports a conflict. Generation 0 claims the newest one and makes generation 1 where there is
+ * replaces the plan (LEDGER_OP_PLAN) or reports a conflict. Generation 0 claims the newest one and makes generation 1 where there is
  * none; a number claims that one and makes it if it follows the newest and that one is over (its label bought, refunded or proven
  * not bought, or a person found nothing bought): that is the explicit request.
  *
- * Money: LEDGER_BUY reserves `amount` and the insurance `fee` in the spend limit (tenant, budget, currency) in the
- * transaction that writes buying. LEDGER_FAIL and LEDGER_PROVE release it when no purchase is unproven. LEDGER_BOUGHT_ turns
+ * Money: LEDGER_OP_BUY reserves `amount` and the insurance `fee` in the spend limit (tenant, budget, currency) in the
+ * transaction that writes buying. LEDGER_OP_FAIL and LEDGER_OP_PROVE release it when no purchase is unproven. LEDGER_OP_BOUGHT turns
  * it into spend: `paid` (the amount where `paid` is 0, as an unknown price must not loosen the limit) and `fee`. A purchase
  * that is tried again keeps its reservation and pays only the difference. While an earlier one is unproven, a repeat at a
  * lower price gives nothing back, and a repeat without a budget stays in the budget of the first. `ceiling` and `approved` are in
- * `approved_currency`; they stay through LEDGER_PLAN with `keep_approval`.
+ * `approved_currency`; they stay through LEDGER_OP_PLAN with `keep_approval`.
  *
  * Bounds: key texts 1 to LEDGER_KEY_MAX bytes, other texts LEDGER_TEXT_MAX; a longer `result` or label is not kept (the purchase
  * is what counts). Everything must be UTF-8. Lease 1 ms to a day. SHIPOPT_EINVAL, SHIPOPT_ETOOLARGE, SHIPOPT_EENCODING otherwise.
@@ -67,17 +67,17 @@
 #define LEDGER_LEASE_MAX_MS 86400000
 
 enum ledger_state {
-	LEDGER_PLANNED = 1,
-	LEDGER_CREATED = 2,
-	LEDGER_BUYING = 3,
-	LEDGER_IN_DOUBT = 4,
-	LEDGER_BOUGHT = 5,
-	LEDGER_DOCUMENTED = 6,
-	LEDGER_FAILED = 7,
-	LEDGER_HELD = 8,
-	LEDGER_VOID_REQUESTED = 9,
-	LEDGER_VOIDED = 10,
-	LEDGER_VOID_REFUSED = 11
+	LEDGER_STATE_PLANNED = 1,
+	LEDGER_STATE_CREATED = 2,
+	LEDGER_STATE_BUYING = 3,
+	LEDGER_STATE_IN_DOUBT = 4,
+	LEDGER_STATE_BOUGHT = 5,
+	LEDGER_STATE_DOCUMENTED = 6,
+	LEDGER_STATE_FAILED = 7,
+	LEDGER_STATE_HELD = 8,
+	LEDGER_STATE_VOID_REQUESTED = 9,
+	LEDGER_STATE_VOIDED = 10,
+	LEDGER_STATE_VOID_REFUSED = 11
 };
 const char *ledger_state_name(int state);
 
@@ -126,37 +126,38 @@ struct ledger_row {
 void ledger_row_done(struct ledger_row *row);
 
 enum ledger_operation {
-	LEDGER_CLAIM = 1, /* find or make the row and lease it */
-	LEDGER_PLAN, /* planned, created, failed, held → planned with new content (fingerprint, request); clears the shipment */
-	LEDGER_CREATE, /* planned, created → created: shipment_id, rate. A re-rate (same shipment id) or a new shipment. A `ceiling`
+	LEDGER_OP_CLAIM = 1, /* find or make the row and lease it */
+	LEDGER_OP_PLAN, /* planned, created, failed, held → planned with new content (fingerprint, request); clears the shipment */
+	LEDGER_OP_CREATE, /* planned, created → created: shipment_id, rate. A re-rate (same shipment id) or a new shipment. A `ceiling`
 	                     replaces the approval */
-	LEDGER_BUY, /* planned, created, buying, in doubt → buying. From planned it brings the shipment; otherwise a
+	LEDGER_OP_BUY, /* planned, created, buying, in doubt → buying. From planned it brings the shipment; otherwise a
 	                     `shipment_id` that differs is refused. A `rate_id` replaces the rate, a `ceiling` the approval, a
 	                     `request` the stored one. Reserves `amount` (0: the row's) and `fee`, writes buying_at and settle_ms */
-	LEDGER_PROVE, /* buying → created, or in doubt while an earlier purchase is unproven: the newest one bought nothing */
-	LEDGER_DOUBT, /* buying, in doubt → in doubt: reason; `proven`, `exists_seen`, `needs_person`, `refusal` (the first stays).
+	LEDGER_OP_PROVE, /* buying → created, or in doubt while an earlier purchase is unproven: the newest one bought nothing */
+	LEDGER_OP_DOUBT, /* buying, in doubt → in doubt: reason; `proven`, `exists_seen`, `needs_person`, `refusal` (the first stays).
 	                     With `exists_seen` also from created, if its shipment was sent: it leaves at least one unproven */
-	LEDGER_BOUGHT_, /* buying, in doubt, failed, created with an unproven purchase → bought: tracking_code, label_url, paid, fee,
+	LEDGER_OP_BOUGHT, /* buying, in doubt, failed, created with an unproven purchase → bought: tracking_code, label_url, paid, fee,
 	                     result, reason (a note); turns the reservation into spend */
-	LEDGER_FAIL, /* planned, created, buying → failed (proven): reason; releases the reservation */
-	LEDGER_HOLD, /* planned, created → held: reason; shipment_id, base_url and `needs_person` of a label nobody asked for */
-	LEDGER_REOPEN, /* held → planned or created, as it was; failed → planned, without its shipment. `state` 0, or the target
+	LEDGER_OP_FAIL, /* planned, created, buying → failed (proven): reason; releases the reservation */
+	LEDGER_OP_HOLD, /* planned, created → held: reason; shipment_id, base_url and `needs_person` of a label nobody asked for */
+	LEDGER_OP_REOPEN, /* held → planned or created, as it was; failed → planned, without its shipment. `state` 0, or the target
 	                     that must come out */
-	LEDGER_RENEW,    /* extends the lease, no other change */
-	LEDGER_RELEASE,  /* gives the lease up, no other change */
-	LEDGER_DOCUMENT, /* bought → documented */
-	LEDGER_VOID /* bought, documented, void refused → void requested → voided, void refused: `state` says which */
+	LEDGER_OP_RENEW,    /* extends the lease, no other change */
+	LEDGER_OP_RELEASE,  /* gives the lease up, no other change */
+	LEDGER_OP_DOCUMENT, /* bought → documented */
+	LEDGER_OP_VOID /* bought, documented, void refused → void requested → voided, void refused: `state` says which */
 };
 
 /* Outcomes beside 0 and errors. */
 enum ledger_outcome {
-	LEDGER_OK = 0,
-	LEDGER_BUSY = 1, /* claim: another holder's lease is live; row has lease_until_ms */
-	LEDGER_LOST = 2, /* the fencing token is not current any more: another holder took over; nothing was changed */
-	LEDGER_REFUSED = 3,    /* the row's state does not allow it; row is filled */
-	LEDGER_OVER_LIMIT = 4, /* LEDGER_BUY: the budget's limit would be passed; nothing was changed */
-	LEDGER_SHARED =
-		5 /* LEDGER_CREATE, _BUY, _BOUGHT_, _HOLD: another row has the shipment id; nothing was changed */
+	LEDGER_OUTCOME_OK = 0,
+	LEDGER_OUTCOME_BUSY = 1, /* claim: another holder's lease is live; row has lease_until_ms */
+	LEDGER_OUTCOME_LOST =
+		2, /* the fencing token is not current any more: another holder took over; nothing was changed */
+	LEDGER_OUTCOME_REFUSED = 3,    /* the row's state does not allow it; row is filled */
+	LEDGER_OUTCOME_OVER_LIMIT = 4, /* LEDGER_OP_BUY: the budget's limit would be passed; nothing was changed */
+	LEDGER_OUTCOME_SHARED =
+		5 /* LEDGER_OP_CREATE, _BUY, _BOUGHT_, _HOLD: another row has the shipment id; nothing was changed */
 };
 
 struct ledger_request {

@@ -29,7 +29,7 @@ int64_t ledger_next_unproven(const struct ledger_request *request, const struct 
  * bought. Of any other the outcome is open, or it needs no other one. */
 bool ledger_allows_next_generation(const struct ledger_facts *facts);
 
-/* What a person may decide about a row: whether it may become `target` (SHIPOPT_LEDGER_BOUGHT, _FAILED, _PLANNED), and the state
+/* What a person may decide about a row: whether it may become `target` (SHIPOPT_LEDGER_STATE_BOUGHT, _FAILED, _PLANNED), and the state
  * that results, 0 if it may not. The table is in <shipopt/store.h>. */
 int ledger_resolved_state(int target, const struct ledger_facts *facts);
 

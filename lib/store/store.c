@@ -160,7 +160,7 @@ void shipopt_store_free(shipopt_store *store)
 int shipopt_store_open(shipopt_runtime *runtime, const char *url, const shipopt_store_config *config,
 	shipopt_store **ret_store, shipopt_error **ret_error)
 {
-	if (!runtime || !url || !ret_store)
+	if (!runtime || !ret_store)
 		return SHIPOPT_EINVAL;
 	int r = runtime_check(runtime);
 	if (r < 0)
@@ -174,6 +174,7 @@ int shipopt_store_open(shipopt_runtime *runtime, const char *url, const shipopt_
 		return r;
 	struct store_core *core = NULL;
 	shipopt_store *store = NULL;
+	url = url ? url : settings_text(&settings, STORE_URL);
 	r = store_check_confirm_mode(&settings, ret_error);
 	r = r < 0 ? r : store_core_new(runtime, url, config, &settings, &core, ret_error);
 	r = r < 0 ? r : store_view_new(core, settings_text(&settings, STORE_TENANT), &store);

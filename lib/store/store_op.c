@@ -35,7 +35,8 @@ static void store_op_cancel(shipopt_op *op)
 {
 }
 
-static const struct op_class store_op_class = {sizeof(struct store_op), store_op_cancel, store_op_destroy};
+static const struct op_class store_op_class = {sizeof(struct store_op), store_op_cancel, store_op_destroy,
+	SHIPOPT_DOMAIN_STORE};
 
 static bool store_query_is_canceled(const struct backend_query *query)
 {
@@ -60,14 +61,14 @@ static void store_query_done(struct backend_query *query)
 }
 
 /* What a call brings besides `done` and its like. Texts are copied. */
-struct call {
+struct store_call {
 	enum backend_kind kind;
 	int state;
 	int64_t row, after, limit;
 	const char *tracking_code, *actor, *reason;
 };
 
-static int store_fill(struct store_op *self, shipopt_store *store, const struct call *call)
+static int store_fill(struct store_op *self, shipopt_store *store, const struct store_call *call)
 {
 	self->store = store_ref(store);
 	self->tracking_code = mem_copy_text(call->tracking_code);
@@ -92,7 +93,7 @@ static int store_fill(struct store_op *self, shipopt_store *store, const struct 
 	return runtime_reactor(store->core->runtime, &self->reactor);
 }
 
-static int store_start(shipopt_store *store, const struct call *call, shipopt_done_fn done, void *userdata,
+static int store_start(shipopt_store *store, const struct store_call *call, shipopt_done_fn done, void *userdata,
 	shipopt_op **ret_op)
 {
 	shipopt_op *op;
@@ -117,13 +118,13 @@ static int store_start(shipopt_store *store, const struct call *call, shipopt_do
 
 int shipopt_store_ready(shipopt_store *store, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
-	return store ? store_start(store, &(struct call){.kind = BACKEND_READY}, done, userdata, ret_op)
+	return store ? store_start(store, &(struct store_call){.kind = BACKEND_READY}, done, userdata, ret_op)
 		     : SHIPOPT_EINVAL;
 }
 
 static bool store_is_state_or_all(int state)
 {
-	return (state >= 0 && state <= SHIPOPT_LEDGER_VOID_REFUSED) || state == SHIPOPT_LEDGER_NEEDS_PERSON;
+	return (state >= 0 && state <= SHIPOPT_LEDGER_STATE_VOID_REFUSED) || state == SHIPOPT_LEDGER_NEEDS_PERSON;
 }
 
 int shipopt_ledger_list(shipopt_store *store, int state, int64_t after, int64_t limit, shipopt_done_fn done,
@@ -131,7 +132,7 @@ int shipopt_ledger_list(shipopt_store *store, int state, int64_t after, int64_t 
 {
 	if (!store || !store_is_state_or_all(state) || after < 0 || limit < 1 || limit > LIST_LIMIT_MAX)
 		return SHIPOPT_EINVAL;
-	const struct call call = {.kind = BACKEND_LIST, .state = state, .after = after, .limit = limit};
+	const struct store_call call = {.kind = BACKEND_LIST, .state = state, .after = after, .limit = limit};
 	return store_start(store, &call, done, userdata, ret_op);
 }
 
@@ -139,7 +140,7 @@ int shipopt_ledger_count(shipopt_store *store, int state, shipopt_done_fn done, 
 {
 	if (!store || !store_is_state_or_all(state))
 		return SHIPOPT_EINVAL;
-	return store_start(store, &(struct call){.kind = BACKEND_COUNT, .state = state}, done, userdata, ret_op);
+	return store_start(store, &(struct store_call){.kind = BACKEND_COUNT, .state = state}, done, userdata, ret_op);
 }
 
 static int store_check_text(const char *text, bool is_required)
@@ -154,14 +155,15 @@ int shipopt_ledger_resolve(shipopt_store *store, int64_t row, int state, const c
 	const char *reason, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
 	if (!store || row < 1 ||
-		(state != SHIPOPT_LEDGER_BOUGHT && state != SHIPOPT_LEDGER_FAILED && state != SHIPOPT_LEDGER_PLANNED))
+		(state != SHIPOPT_LEDGER_STATE_BOUGHT && state != SHIPOPT_LEDGER_STATE_FAILED &&
+			state != SHIPOPT_LEDGER_STATE_PLANNED))
 		return SHIPOPT_EINVAL;
-	int r = store_check_text(tracking_code, state == SHIPOPT_LEDGER_BOUGHT);
+	int r = store_check_text(tracking_code, state == SHIPOPT_LEDGER_STATE_BOUGHT);
 	r = r < 0 ? r : store_check_text(actor, true);
 	r = r < 0 ? r : store_check_text(reason, true);
 	if (r < 0)
 		return r;
-	const struct call call = {.kind = BACKEND_RESOLVE,
+	const struct store_call call = {.kind = BACKEND_RESOLVE,
 		.state = state,
 		.row = row,
 		.tracking_code = tracking_code,

@@ -12,14 +12,14 @@
 #define PAGE_ROWS 250
 
 /* Pages of the ledger, asked of the back-end by the calling thread, which waits for each. */
-struct page {
+struct ledger_read {
 	struct backend_query query;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool is_done;
 };
 
-struct filling {
+struct ledger_filling {
 	shipopt_cache *cache;
 	const shipopt_cache_options *options;
 	shipopt_warm_row_fn row;
@@ -36,14 +36,14 @@ static bool warm_cache_never_canceled(const struct backend_query *query)
 
 static void warm_cache_page_done(struct backend_query *query)
 {
-	struct page *page = CONTAINER_OF(query, struct page, query);
+	struct ledger_read *page = CONTAINER_OF(query, struct ledger_read, query);
 	pthread_mutex_lock(&page->lock);
 	page->is_done = true;
 	pthread_cond_signal(&page->changed);
 	pthread_mutex_unlock(&page->lock);
 }
 
-static int warm_cache_ask(shipopt_store *store, struct page *page)
+static int warm_cache_ask(shipopt_store *store, struct ledger_read *page)
 {
 	struct backend *backend = store->core->backend;
 	pthread_mutex_init(&page->lock, NULL);
@@ -58,7 +58,7 @@ static int warm_cache_ask(shipopt_store *store, struct page *page)
 	return r < 0 ? r : page->query.status;
 }
 
-static int store_warm_cache_take_row(struct filling *filling, struct json_value row)
+static int store_warm_cache_take_row(struct ledger_filling *filling, struct json_value row)
 {
 	struct json_value id;
 	const char *json, *key = json_get_text(row, "order_key");
@@ -79,7 +79,7 @@ static int store_warm_cache_take_row(struct filling *filling, struct json_value 
 	return r == SHIPOPT_EINVAL || r == SHIPOPT_ETOOLARGE ? 0 : r;
 }
 
-static int warm_cache_take_page(struct filling *filling, const char *json, shipopt_error **ret_error)
+static int warm_cache_take_page(struct ledger_filling *filling, const char *json, shipopt_error **ret_error)
 {
 	CLEANUP_JSON json_document *document = NULL;
 	struct json_value rows, more;
@@ -95,15 +95,16 @@ static int warm_cache_take_page(struct filling *filling, const char *json, shipo
 	return r;
 }
 
-static int warm_cache_take_next(struct filling *filling, shipopt_store *store, int state, shipopt_error **ret_error)
+static int warm_cache_take_next(struct ledger_filling *filling, shipopt_store *store, int state,
+	shipopt_error **ret_error)
 {
-	struct page page = {.query = {.work.kind = BACKEND_LIST,
-				    .tenant = store->tenant,
-				    .state = state,
-				    .after = filling->last_row,
-				    .limit = PAGE_ROWS,
-				    .is_canceled = warm_cache_never_canceled,
-				    .done = warm_cache_page_done}};
+	struct ledger_read page = {.query = {.work.kind = BACKEND_LIST,
+					   .tenant = store->tenant,
+					   .state = state,
+					   .after = filling->last_row,
+					   .limit = PAGE_ROWS,
+					   .is_canceled = warm_cache_never_canceled,
+					   .done = warm_cache_page_done}};
 	filling->has_more = false;
 	int r = warm_cache_ask(store, &page);
 	if (r >= 0)
@@ -119,7 +120,7 @@ int shipopt_store_warm_cache(shipopt_store *store, int state, shipopt_cache *cac
 	const shipopt_cache_options *options, shipopt_warm_row_fn row, void *userdata, uint64_t *ret_stored,
 	shipopt_error **ret_error)
 {
-	if (!store || state < 0 || state > SHIPOPT_LEDGER_VOID_REFUSED)
+	if (!store || state < 0 || state > SHIPOPT_LEDGER_STATE_VOID_REFUSED)
 		return SHIPOPT_EINVAL;
 	int r = cache_check(cache, "", 1);
 	if (r < 0)
@@ -131,7 +132,7 @@ int shipopt_store_warm_cache(shipopt_store *store, int state, shipopt_cache *cac
 	r = runtime_admit(runtime);
 	if (r < 0)
 		return r;
-	struct filling filling = {.cache = cache,
+	struct ledger_filling filling = {.cache = cache,
 		.options = options,
 		.row = row,
 		.userdata = userdata,

@@ -35,13 +35,15 @@ static const struct way {
 		int state, attempts, unproven;
 	} after[STEPS_MAX + 1];
 } ways[] = {
-	{4, 3, {LEDGER_CLAIM, LEDGER_BUY, LEDGER_BOUGHT_, LEDGER_DOCUMENT},
-		{{0, 0, 0}, {LEDGER_PLANNED, 0, 0}, {LEDGER_BUYING, 1, 1}, {LEDGER_BOUGHT, 1, 0},
-			{LEDGER_DOCUMENTED, 1, 0}}},
-	{7, 6, {LEDGER_CLAIM, LEDGER_CREATE, LEDGER_BUY, LEDGER_DOUBT, LEDGER_BUY, LEDGER_BOUGHT_, LEDGER_DOCUMENT},
-		{{0, 0, 0}, {LEDGER_PLANNED, 0, 0}, {LEDGER_CREATED, 0, 0}, {LEDGER_BUYING, 1, 1},
-			{LEDGER_IN_DOUBT, 1, 1}, {LEDGER_BUYING, 2, 2}, {LEDGER_BOUGHT, 2, 0},
-			{LEDGER_DOCUMENTED, 2, 0}}},
+	{4, 3, {LEDGER_OP_CLAIM, LEDGER_OP_BUY, LEDGER_OP_BOUGHT, LEDGER_OP_DOCUMENT},
+		{{0, 0, 0}, {LEDGER_STATE_PLANNED, 0, 0}, {LEDGER_STATE_BUYING, 1, 1}, {LEDGER_STATE_BOUGHT, 1, 0},
+			{LEDGER_STATE_DOCUMENTED, 1, 0}}},
+	{7, 6,
+		{LEDGER_OP_CLAIM, LEDGER_OP_CREATE, LEDGER_OP_BUY, LEDGER_OP_DOUBT, LEDGER_OP_BUY, LEDGER_OP_BOUGHT,
+			LEDGER_OP_DOCUMENT},
+		{{0, 0, 0}, {LEDGER_STATE_PLANNED, 0, 0}, {LEDGER_STATE_CREATED, 0, 0}, {LEDGER_STATE_BUYING, 1, 1},
+			{LEDGER_STATE_IN_DOUBT, 1, 1}, {LEDGER_STATE_BUYING, 2, 2}, {LEDGER_STATE_BOUGHT, 2, 0},
+			{LEDGER_STATE_DOCUMENTED, 2, 0}}},
 };
 
 struct order {
@@ -67,7 +69,7 @@ static void step_done(struct ledger_request *request);
 static void step_next(struct order *order)
 {
 	order->request = fixture_request(order->way->steps[order->acknowledged], order->key, order->token);
-	if (order->request.operation == LEDGER_BUY) {
+	if (order->request.operation == LEDGER_OP_BUY) {
 		order->request.shipment_id = order->shipment_id;
 		order->request.rate_id = "rate_1";
 	}
@@ -88,8 +90,8 @@ static void step_done(struct ledger_request *request)
 	fixture_forget(request);
 	/* A failure that is not in doubt says that nothing happened. */
 	order->is_open = status == SHIPOPT_EINDOUBT;
-	order->acknowledged += status == LEDGER_OK;
-	if (status == LEDGER_OK && order->acknowledged < order->way->count) {
+	order->acknowledged += status == LEDGER_OUTCOME_OK;
+	if (status == LEDGER_OUTCOME_OK && order->acknowledged < order->way->count) {
 		step_next(order);
 		return;
 	}

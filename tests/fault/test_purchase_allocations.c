@@ -68,18 +68,20 @@ static void check_after_failure(const struct sim_process *process, const char *n
 	const struct memory_row *row = memory_ledger_find(&sim_database.ledger, "o-0");
 	int state = row ? row->row.state : 0, item = process->results[0].status;
 	world_catch_up(&sim_world);
-	if (sim_world.labels && state != LEDGER_BUYING && state != LEDGER_IN_DOUBT && state != LEDGER_BOUGHT)
+	if (sim_world.labels && state != LEDGER_STATE_BUYING && state != LEDGER_STATE_IN_DOUBT &&
+		state != LEDGER_STATE_BOUGHT)
 		fail_msg("%s, point %ld: %d labels, the row is %s", name, point, sim_world.labels,
 			ledger_state_name(state));
 	if (status == SHIPOPT_EDEADLK)
 		fail_msg("%s, point %ld: the run stands still", name, point);
 	if (status == 0 && process->items != 1)
 		fail_msg("%s, point %ld: %zu results", name, point, process->items);
-	if (process->items && item >= 0 && state != LEDGER_BOUGHT)
+	if (process->items && item >= 0 && state != LEDGER_STATE_BOUGHT)
 		fail_msg("%s, point %ld: the item says %d, the row is %s", name, point, item, ledger_state_name(state));
-	if (process->items && state == LEDGER_BOUGHT && item < 0 && item != SHIPOPT_EINDOUBT)
+	if (process->items && state == LEDGER_STATE_BOUGHT && item < 0 && item != SHIPOPT_EINDOUBT)
 		fail_msg("%s, point %ld: bought, and the item says %s", name, point, shipopt_error_name(item));
-	if (process->items && (state == LEDGER_BUYING || state == LEDGER_IN_DOUBT) && item != SHIPOPT_EINDOUBT)
+	if (process->items && (state == LEDGER_STATE_BUYING || state == LEDGER_STATE_IN_DOUBT) &&
+		item != SHIPOPT_EINDOUBT)
 		fail_msg("%s, point %ld: the row is %s, the item says %s", name, point, ledger_state_name(state),
 			shipopt_error_name(item));
 }

@@ -23,20 +23,20 @@ static const struct {
 	enum ledger_operation operation;
 	int after; /* the row's state */
 } steps[] = {
-	{"a", LEDGER_CLAIM, LEDGER_PLANNED},
-	{"a", LEDGER_CREATE, LEDGER_CREATED},
-	{"a", LEDGER_BUY, LEDGER_BUYING},
-	{"a", LEDGER_DOUBT, LEDGER_IN_DOUBT},
-	{"a", LEDGER_BUY, LEDGER_BUYING},
-	{"a", LEDGER_BOUGHT_, LEDGER_BOUGHT},
-	{"a", LEDGER_DOCUMENT, LEDGER_DOCUMENTED},
-	{"b", LEDGER_CLAIM, LEDGER_PLANNED},
-	{"b", LEDGER_PLAN, LEDGER_PLANNED},
-	{"b", LEDGER_CREATE, LEDGER_CREATED},
-	{"b", LEDGER_BUY, LEDGER_BUYING},
-	{"b", LEDGER_FAIL, LEDGER_FAILED},
-	{"b", LEDGER_REOPEN, LEDGER_PLANNED},
-	{"b", LEDGER_HOLD, LEDGER_HELD},
+	{"a", LEDGER_OP_CLAIM, LEDGER_STATE_PLANNED},
+	{"a", LEDGER_OP_CREATE, LEDGER_STATE_CREATED},
+	{"a", LEDGER_OP_BUY, LEDGER_STATE_BUYING},
+	{"a", LEDGER_OP_DOUBT, LEDGER_STATE_IN_DOUBT},
+	{"a", LEDGER_OP_BUY, LEDGER_STATE_BUYING},
+	{"a", LEDGER_OP_BOUGHT, LEDGER_STATE_BOUGHT},
+	{"a", LEDGER_OP_DOCUMENT, LEDGER_STATE_DOCUMENTED},
+	{"b", LEDGER_OP_CLAIM, LEDGER_STATE_PLANNED},
+	{"b", LEDGER_OP_PLAN, LEDGER_STATE_PLANNED},
+	{"b", LEDGER_OP_CREATE, LEDGER_STATE_CREATED},
+	{"b", LEDGER_OP_BUY, LEDGER_STATE_BUYING},
+	{"b", LEDGER_OP_FAIL, LEDGER_STATE_FAILED},
+	{"b", LEDGER_OP_REOPEN, LEDGER_STATE_PLANNED},
+	{"b", LEDGER_OP_HOLD, LEDGER_STATE_HELD},
 };
 
 struct progress {
@@ -55,7 +55,7 @@ static int run_steps(struct store_fixture *fixture, struct progress *progress)
 		request.budget = "all";
 		request.currency = "USD";
 		request.amount = 5000000;
-		request.proven = request.operation == LEDGER_FAIL;
+		request.proven = request.operation == LEDGER_OP_FAIL;
 		request.release = i + 1 == ARRAY_SIZE(steps);
 		int r = fixture_run(fixture, fixture->store, &request);
 		progress->tokens[which] = request.token;
@@ -64,7 +64,7 @@ static int run_steps(struct store_fixture *fixture, struct progress *progress)
 		progress->is_in_doubt = r == SHIPOPT_EINDOUBT;
 		if (r < 0)
 			return r;
-		assert_int_equal(r, LEDGER_OK);
+		assert_int_equal(r, LEDGER_OUTCOME_OK);
 		progress->state[which] = steps[i].after;
 		progress->steps++;
 	}
@@ -86,15 +86,15 @@ static int run_queries(struct store_fixture *fixture, struct progress *progress)
 	shipopt_op *op = NULL;
 	int r = shipopt_ledger_list(fixture->store, 0, 0, 10, NULL, NULL, &op);
 	r = wait_for(r, &op);
-	r = r < 0 ? r : wait_for(shipopt_ledger_count(fixture->store, LEDGER_HELD, NULL, NULL, &op), &op);
+	r = r < 0 ? r : wait_for(shipopt_ledger_count(fixture->store, LEDGER_STATE_HELD, NULL, NULL, &op), &op);
 	if (r < 0)
 		return r;
-	r = shipopt_ledger_resolve(fixture->store, progress->row, LEDGER_FAILED, NULL, "kim", "never mind", NULL, NULL,
-		&op);
+	r = shipopt_ledger_resolve(fixture->store, progress->row, LEDGER_STATE_FAILED, NULL, "kim", "never mind", NULL,
+		NULL, &op);
 	r = wait_for(r, &op);
 	progress->is_in_doubt = r == SHIPOPT_EINDOUBT;
 	if (r == 0)
-		progress->state[1] = LEDGER_FAILED;
+		progress->state[1] = LEDGER_STATE_FAILED;
 	return r;
 }
 
@@ -115,10 +115,11 @@ static void check(struct store_fixture *fixture, const struct progress *progress
 	shipopt_store_free(TAKE(fixture->store));
 	assert_int_equal(shipopt_store_open(fixture->runtime, fixture->url, NULL, &fixture->store, NULL), 0);
 	for (int i = 0; i < 2; i++) {
-		struct ledger_request request = fixture_request(LEDGER_CLAIM, i == 0 ? "a" : "b", progress->tokens[i]);
+		struct ledger_request request =
+			fixture_request(LEDGER_OP_CLAIM, i == 0 ? "a" : "b", progress->tokens[i]);
 		int r = fixture_run(fixture, fixture->store, &request);
-		assert_true(r == LEDGER_OK || r == LEDGER_BUSY);
-		int expected = progress->state[i] ? progress->state[i] : LEDGER_PLANNED;
+		assert_true(r == LEDGER_OUTCOME_OK || r == LEDGER_OUTCOME_BUSY);
+		int expected = progress->state[i] ? progress->state[i] : LEDGER_STATE_PLANNED;
 		if (!progress->is_in_doubt && request.row.state != expected)
 			fail_msg("row %c: %s was acknowledged, the file has %s", 'a' + i, ledger_state_name(expected),
 				ledger_state_name(request.row.state));

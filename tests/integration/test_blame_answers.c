@@ -235,9 +235,9 @@ static void what_is_not_the_api_ends_a_run_and_is_quoted(void **state)
 			open_at_server("");
 			for (size_t k = 0; k < 100; k++) {
 				orders[k] = fixture_order("order", k);
-				assert_int_equal(shipopt_order_set_tracking_code(orders[k], "EZ1"), 0);
+				assert_int_equal(shipopt_order_set_tracking_code(orders[k], "EZ1", NULL), 0);
 			}
-			assert_int_equal(shipopt_source_new_array(orders, 100, &source), 0);
+			assert_int_equal(shipopt_source_new_array(orders, 100, &source, NULL), 0);
 			fixture_run(&fixture, runs[j], source, &result);
 			if (result.status != SHIPOPT_EPROTOCOL)
 				fail_msg("HTTP %s: the run ended as %s: %s", lines[i],

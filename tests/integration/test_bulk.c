@@ -31,7 +31,7 @@ static void every_order_is_bought_once_and_a_second_run_buys_nothing(void **stat
 	assert_int_equal(result.done, 0);
 	assert_int_equal(result.already, 60);
 	assert_int_equal(sandbox_count(&fixture.sandbox, "labels"), 60);
-	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_BOUGHT), 60);
+	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_STATE_BOUGHT), 60);
 	fixture_stop(&fixture);
 	assert_int_equal(mem_live_count(), 0);
 }
@@ -46,7 +46,7 @@ static void duplicate_keys_in_one_input_are_one_purchase(void **state)
 	fixture_open(&fixture, QUICK);
 	for (size_t i = 0; i < 8; i++)
 		orders[i] = fixture_order("same", 1);
-	assert_int_equal(shipopt_source_new_array(orders, 8, &source), 0);
+	assert_int_equal(shipopt_source_new_array(orders, 8, &source, NULL), 0);
 	fixture_buy(&fixture, source, &result);
 	assert_int_equal(result.done, 1);
 	assert_int_equal(result.already, 7);
@@ -103,7 +103,7 @@ static void a_refused_order_fails_with_the_carriers_reason(void **state)
 	fixture_open(&fixture, QUICK);
 	fixture_buy(&fixture, fixture_orders(5, "never"), &result);
 	assert_int_equal(result.failed, 5);
-	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_FAILED), 5);
+	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_STATE_FAILED), 5);
 	assert_int_equal(sandbox_count(&fixture.sandbox, "labels"), 0);
 	fixture_stop(&fixture);
 	assert_int_equal(mem_live_count(), 0);
@@ -172,7 +172,7 @@ static void orders_rated_first_are_bought_at_the_stored_rate(void **state)
 	fixture_open(&fixture, QUICK);
 	fixture_run(&fixture, shipopt_bulk_rate, fixture_orders(20, "order"), &result);
 	assert_int_equal(result.done, 20);
-	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_CREATED), 20);
+	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_STATE_CREATED), 20);
 	assert_int_equal(sandbox_count(&fixture.sandbox, "labels"), 0);
 	fixture_buy(&fixture, fixture_orders(20, "order"), &result);
 	assert_int_equal(result.done, 20);
@@ -201,7 +201,7 @@ static void other_content_under_a_bought_key_is_a_conflict_that_names_the_fields
 	shipopt_op_unref(op);
 	shipopt_order_free(order);
 	order = fixture_order("key", 2);
-	assert_int_equal(shipopt_order_set_key(order, "key-1"), 0);
+	assert_int_equal(shipopt_order_set_key(order, "key-1", NULL), 0);
 	assert_int_equal(shipopt_bulk_purchase(fixture.bulk, order, NULL, NULL, &op), 0);
 	assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_ECONFLICT);
 	assert_non_null(strstr(shipopt_error_message(shipopt_op_error(op)), "parcel.weight"));
@@ -230,12 +230,12 @@ static void a_price_above_the_orders_ceiling_is_held_until_the_ceiling_is_raised
 	shipopt_order *order = fixture_order("dear", 1);
 	fixture_start(&fixture, NULL);
 	fixture_open(&fixture, QUICK);
-	assert_int_equal(shipopt_order_set_max_rate(order, 10000), 0);
+	assert_int_equal(shipopt_order_set_max_rate(order, 10000, NULL), 0);
 	assert_int_equal(purchase(&fixture, order, message, sizeof(message)), SHIPOPT_EHELD);
 	assert_non_null(strstr(message, "max_rate 0.01"));
 	assert_int_equal(purchase(&fixture, order, message, sizeof(message)), SHIPOPT_EHELD);
-	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_HELD), 1);
-	assert_int_equal(shipopt_order_set_max_rate(order, 500000000), 0);
+	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_STATE_HELD), 1);
+	assert_int_equal(shipopt_order_set_max_rate(order, 500000000, NULL), 0);
 	assert_int_equal(purchase(&fixture, order, message, sizeof(message)), 0);
 	assert_int_equal(fixture_compare(&fixture), 0);
 	shipopt_order_free(order);
@@ -326,19 +326,19 @@ static void a_canceled_run_ends_and_a_later_one_finishes_it(void **state)
 	struct bulk_fixture fixture;
 	struct fixture_result result;
 	shipopt_source *source;
-	shipopt_op *run;
+	shipopt_run *run;
 	fixture_start(&fixture, options);
 	fixture_open(&fixture, QUICK);
 	/* More orders may always come, so that the run is not over before it is canceled. */
-	assert_int_equal(shipopt_source_new_push(NULL, &source), 0);
+	assert_int_equal(shipopt_source_new_push(NULL, &source, NULL), 0);
 	for (size_t i = 0; i < 60; i++)
 		assert_int_equal(shipopt_source_push(source, fixture_order("order", i)), 0);
 	assert_int_equal(shipopt_bulk_buy(fixture.bulk, source, NULL, NULL, NULL, &run), 0);
 	while (sandbox_count(&fixture.sandbox, "labels") < 10)
 		;
-	assert_int_equal(shipopt_op_cancel(run), 0);
-	assert_int_equal(shipopt_op_wait(run, -1), SHIPOPT_ECANCELED);
-	shipopt_op_unref(run);
+	assert_int_equal(shipopt_op_cancel(shipopt_run_op(run)), 0);
+	assert_int_equal(shipopt_op_wait(shipopt_run_op(run), -1), SHIPOPT_ECANCELED);
+	shipopt_run_unref(run);
 	shipopt_source_free(source);
 	assert_int_equal(fixture_compare(&fixture), 0);
 	fixture_buy(&fixture, fixture_orders(100, "order"), &result);
@@ -361,7 +361,7 @@ static void add_value(void *userdata, const shipopt_item *item)
 static void a_host_call_runs_for_every_order(void **state)
 {
 	struct bulk_fixture fixture;
-	shipopt_op *run;
+	shipopt_run *run;
 	int64_t sum = 0, done;
 	fixture_start(&fixture, NULL);
 	fixture_open_handles(&fixture, QUICK);
@@ -370,11 +370,11 @@ static void a_host_call_runs_for_every_order(void **state)
 	assert_int_equal(shipopt_bulk_call(fixture.bulk, fixture_orders(1000, "k"), NULL, answer_length, NULL, NULL,
 				 NULL, &run),
 		0);
-	assert_int_equal(shipopt_op_wait(run, -1), 0);
+	assert_int_equal(shipopt_op_wait(shipopt_run_op(run), -1), 0);
 	assert_int_equal(shipopt_run_stat(run, SHIPOPT_RUN_STAT_DONE, &done), 0);
 	assert_int_equal(done, 1000);
 	assert_int_equal(sum, 10 * 3 + 90 * 4 + 900 * 5);
-	shipopt_op_unref(run);
+	shipopt_run_unref(run);
 	fixture_stop(&fixture);
 	assert_int_equal(mem_live_count(), 0);
 }
@@ -383,7 +383,7 @@ static void the_whole_run_can_be_driven_through_a_polled_queue(void **state)
 {
 	struct bulk_fixture fixture;
 	shipopt_queue *queue;
-	shipopt_op *run;
+	shipopt_run *run;
 	shipopt_event events[16];
 	int items = 0, ended = 0;
 	fixture_start(&fixture, NULL);
@@ -391,26 +391,25 @@ static void the_whole_run_can_be_driven_through_a_polled_queue(void **state)
 	assert_int_equal(shipopt_queue_new(fixture.runtime, 20, &queue), 0);
 	assert_int_equal(shipopt_bulk_config_set_queue(fixture.bulk_config, queue), 0);
 	fixture_open_bulk(&fixture);
-	assert_int_equal(shipopt_bulk_buy(fixture.bulk, fixture_orders(100, "order"), NULL, NULL, NULL, &run), 0);
-	shipopt_op_set_token(run, 7);
+	assert_int_equal(shipopt_bulk_buy(fixture.bulk, fixture_orders(100, "order"), NULL, NULL, &items, &run), 0);
 	while (!ended) {
 		int count = shipopt_queue_poll(queue, events, 16, -1);
 		assert_true(count > 0);
 		for (int i = 0; i < count; i++) {
+			assert_true(events[i].userdata == (uint64_t)(uintptr_t)&items);
 			if (events[i].kind == SHIPOPT_EVENT_ITEM) {
 				const shipopt_item *item = shipopt_event_item(&events[i]);
 				assert_int_equal(shipopt_item_status(item), 0);
 				assert_non_null(shipopt_item_tracking_code(item));
 				items++;
 			} else if (events[i].kind == SHIPOPT_EVENT_OP) {
-				assert_int_equal(events[i].token, 7);
 				ended++;
 			}
 		}
 		assert_int_equal(shipopt_queue_release(queue, events, (size_t)count), 0);
 	}
 	assert_int_equal(items, 100);
-	shipopt_op_unref(run);
+	shipopt_run_unref(run);
 	fixture_close(&fixture);
 	shipopt_queue_free(queue);
 	fixture_stop(&fixture);

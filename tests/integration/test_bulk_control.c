@@ -16,7 +16,7 @@
 #define QUICK "carrier.retry_base_ms=5 carrier.retry_cap_ms=100"
 #define LOOKS 100
 
-static int64_t number_of(shipopt_op *run, int stat)
+static int64_t number_of(shipopt_run *run, int stat)
 {
 	int64_t value = -1;
 	assert_int_equal(shipopt_run_stat(run, stat, &value), 0);
@@ -35,10 +35,10 @@ static void a_paused_run_starts_nothing_and_goes_on_when_resumed(void **state)
 	struct bulk_fixture fixture;
 	struct fixture_result result;
 	shipopt_source *source;
-	shipopt_op *run;
+	shipopt_run *run;
 	fixture_start(&fixture, options);
 	fixture_open(&fixture, QUICK " bulk.max_in_flight=4");
-	assert_int_equal(shipopt_source_new_push(NULL, &source), 0);
+	assert_int_equal(shipopt_source_new_push(NULL, &source, NULL), 0);
 	push_some(source, 0, 20);
 	assert_int_equal(shipopt_bulk_buy(fixture.bulk, source, NULL, NULL, NULL, &run), 0);
 	while (sandbox_count(&fixture.sandbox, "labels") < 5)
@@ -51,10 +51,10 @@ static void a_paused_run_starts_nothing_and_goes_on_when_resumed(void **state)
 	assert_int_equal(sandbox_count(&fixture.sandbox, "labels"), creations);
 	for (int i = 0; i < LOOKS; i++)
 		assert_int_equal(sandbox_requests(&fixture.sandbox, "POST /shipments"), creations);
-	assert_int_equal(shipopt_op_is_done(run), 0);
+	assert_int_equal(shipopt_op_is_done(shipopt_run_op(run)), 0);
 	assert_int_equal(shipopt_run_resume(run), 0);
 	assert_int_equal(shipopt_source_finish(source), 0);
-	assert_int_equal(shipopt_op_wait(run, -1), 0);
+	assert_int_equal(shipopt_op_wait(shipopt_run_op(run), -1), 0);
 	shipopt_source_free(source);
 	assert_int_equal(shipopt_run_pause(run), SHIPOPT_ESTATE);
 	fixture_collect(run, &result);
@@ -91,13 +91,13 @@ static void orders_are_pushed_into_a_run_from_another_thread(void **state)
 	struct fixture_result result;
 	struct pusher pusher = {.first = PUSH_MAX, .count = 200};
 	shipopt_source_config *config;
-	shipopt_op *run;
+	shipopt_run *run;
 	pthread_t thread;
 	fixture_start(&fixture, NULL);
 	fixture_open(&fixture, QUICK);
 	assert_int_equal(shipopt_source_config_new(&config), 0);
 	assert_int_equal(shipopt_source_config_set(config, "push_max", "4"), 0);
-	assert_int_equal(shipopt_source_new_push(config, &pusher.source), 0);
+	assert_int_equal(shipopt_source_new_push(config, &pusher.source, NULL), 0);
 	shipopt_source_config_free(config);
 	for (size_t i = 0; i < PUSH_MAX; i++)
 		assert_int_equal(shipopt_source_push(pusher.source, fixture_order("pushed", i)), 0);
@@ -134,7 +134,7 @@ static void a_retry_after_of_two_seconds_holds_its_calls_back_and_no_others(void
 {
 	struct bulk_fixture fixture;
 	struct fixture_result result;
-	shipopt_op *run;
+	shipopt_run *run;
 	fixture_start(&fixture, NULL);
 	assert_int_equal(sandbox_set_faults(&fixture.sandbox,
 				 "{\"error-rate\": {\"429\": 1}, \"retry-after\": \"2\", \"fault-paths\": \"buy\"}"),
@@ -180,7 +180,7 @@ static void a_purchase_whose_kept_connection_dies_unanswered_is_on_the_wire_once
 		assert_int_equal(sandbox_requests(&fixture.sandbox, "POST /shipments/buy"), 1);
 	while (sandbox_requests(&fixture.sandbox, "GET /shipments/id") == 0)
 		; /* for ever, if it were not read back */
-	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_IN_DOUBT), 1);
+	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_STATE_IN_DOUBT), 1);
 	assert_int_equal(sandbox_count(&fixture.sandbox, "labels"), 0);
 	assert_int_equal(sandbox_set_faults(&fixture.sandbox, "{\"reset\": true}"), 0);
 	assert_int_equal(shipopt_op_wait(op, -1), 0);

@@ -52,10 +52,10 @@ static shipopt_source *one_order_by_ups(int64_t max_rate)
 {
 	shipopt_source *source;
 	shipopt_order *order = fixture_order("order", 5);
-	assert_int_equal(shipopt_order_set_carrier(order, "UPS"), 0);
+	assert_int_equal(shipopt_order_set_carrier(order, "UPS", NULL), 0);
 	if (max_rate)
-		assert_int_equal(shipopt_order_set_max_rate(order, max_rate), 0);
-	assert_int_equal(shipopt_source_new_array(&order, 1, &source), 0);
+		assert_int_equal(shipopt_order_set_max_rate(order, max_rate, NULL), 0);
+	assert_int_equal(shipopt_source_new_array(&order, 1, &source, NULL), 0);
 	return source;
 }
 
@@ -81,7 +81,7 @@ static void an_order_waits_for_a_carrier_that_is_down_and_others_pass_it(void **
 {
 	struct bulk_fixture fixture;
 	struct fixture_result result;
-	shipopt_op *run;
+	shipopt_run *run;
 	fixture_start(&fixture, ups_is_down);
 	fixture_open(&fixture, QUICK " bulk.missing_carrier=wait bulk.max_in_flight=1");
 	assert_int_equal(shipopt_bulk_buy(fixture.bulk, one_order_by_ups(0), NULL, NULL, NULL, &run), 0);
@@ -90,9 +90,9 @@ static void an_order_waits_for_a_carrier_that_is_down_and_others_pass_it(void **
 		assert_int_equal(shipopt_run_stat(run, SHIPOPT_RUN_STAT_SETTLING, &waiting), 0);
 	fixture_buy(&fixture, fixture_orders(10, "other"), &result);
 	assert_int_equal(result.done, 10);
-	assert_int_equal(shipopt_op_is_done(run), 0);
+	assert_int_equal(shipopt_op_is_done(shipopt_run_op(run)), 0);
 	assert_int_equal(sandbox_set_faults(&fixture.sandbox, "{\"reset\": true}"), 0);
-	assert_int_equal(shipopt_op_wait(run, -1), 0);
+	assert_int_equal(shipopt_op_wait(shipopt_run_op(run), -1), 0);
 	const char *carrier, *currency;
 	int64_t labels, amount;
 	assert_int_equal(shipopt_run_spend(run, 0, &carrier, &currency, &labels, &amount), 0);
@@ -244,12 +244,13 @@ static void compare_file(struct bulk_fixture *fixture, char *text, bool is_csv, 
 
 static void buy_into(struct bulk_fixture *fixture, shipopt_sink *sink)
 {
-	shipopt_op *run;
+	shipopt_run *run;
 	shipopt_source *source = fixture_orders_planted(FILE_ORDERS, "order", "never", PLANTED_EVERY);
 	assert_int_equal(shipopt_bulk_buy(fixture->bulk, source, sink, NULL, NULL, &run), 0);
-	assert_int_equal(shipopt_op_wait(run, -1), 0);
-	shipopt_op_unref(run);
-	assert_int_equal(shipopt_sink_free(sink), 0);
+	assert_int_equal(shipopt_op_wait(shipopt_run_op(run), -1), 0);
+	shipopt_run_unref(run);
+	assert_int_equal(shipopt_sink_close(sink, NULL), 0);
+	shipopt_sink_free(sink);
 }
 
 static void result_files_say_what_the_carrier_sold(void **state)
@@ -303,10 +304,11 @@ static void a_hundred_codes_are_tracked(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
 		char key[32];
 		snprintf(key, sizeof(key), "parcel-%zu", i);
-		assert_int_equal(shipopt_order_new(key, &orders[i]), 0);
-		assert_int_equal(shipopt_order_set_tracking_code(orders[i], tracked[i % ARRAY_SIZE(tracked)][0]), 0);
+		assert_int_equal(shipopt_order_new(key, &orders[i], NULL), 0);
+		assert_int_equal(shipopt_order_set_tracking_code(orders[i], tracked[i % ARRAY_SIZE(tracked)][0], NULL),
+			0);
 	}
-	assert_int_equal(shipopt_source_new_array(orders, ARRAY_SIZE(orders), &source), 0);
+	assert_int_equal(shipopt_source_new_array(orders, ARRAY_SIZE(orders), &source, NULL), 0);
 	fixture_run(&fixture, shipopt_bulk_track, source, &result);
 	assert_int_equal(result.done, 100);
 	assert_int_equal(matches, 100);
@@ -342,9 +344,9 @@ static void good_addresses_are_verified_and_bad_ones_refused(void **state)
 		assert_int_equal(shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &shipment), 0);
 		assert_int_equal(shipopt_record_set_column(shipment, "to_street1", "Unknown Road 1", NULL), 0);
 		assert_int_equal(shipopt_record_set_column(shipment, "to_country", "US", NULL), 0);
-		assert_int_equal(shipopt_order_set_shipment(orders[i], shipment), 0);
+		assert_int_equal(shipopt_order_set_shipment(orders[i], shipment, NULL), 0);
 	}
-	assert_int_equal(shipopt_source_new_array(orders, ARRAY_SIZE(orders), &source), 0);
+	assert_int_equal(shipopt_source_new_array(orders, ARRAY_SIZE(orders), &source, NULL), 0);
 	fixture_run(&fixture, shipopt_bulk_verify, source, &result);
 	assert_int_equal(result.done, 20);
 	assert_int_equal(result.failed, 10);

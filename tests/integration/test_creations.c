@@ -58,17 +58,17 @@ static void fill(shipopt_order *order, const char *key, bool in_shipment)
 		assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_SERVICE, SERVICE), 0);
 		assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_CARRIER, CARRIER), 0);
 	} else {
-		assert_int_equal(shipopt_order_set_service(order, SERVICE), 0);
-		assert_int_equal(shipopt_order_set_carrier(order, CARRIER), 0);
+		assert_int_equal(shipopt_order_set_service(order, SERVICE, NULL), 0);
+		assert_int_equal(shipopt_order_set_carrier(order, CARRIER, NULL), 0);
 	}
-	assert_int_equal(shipopt_order_set_key(order, key), 0);
-	assert_int_equal(shipopt_order_set_shipment(order, shipment), 0);
+	assert_int_equal(shipopt_order_set_key(order, key, NULL), 0);
+	assert_int_equal(shipopt_order_set_shipment(order, shipment, NULL), 0);
 }
 
 static shipopt_order *order_of(const char *key, bool in_shipment)
 {
 	shipopt_order *order;
-	assert_int_equal(shipopt_order_new(key, &order), 0);
+	assert_int_equal(shipopt_order_new(key, &order, NULL), 0);
 	fill(order, key, in_shipment);
 	return order;
 }
@@ -85,7 +85,7 @@ static int one_order(void *userdata, shipopt_order *order)
 static shipopt_source *pushed_order(void)
 {
 	shipopt_source *source;
-	assert_int_equal(shipopt_source_new_push(NULL, &source), 0);
+	assert_int_equal(shipopt_source_new_push(NULL, &source, NULL), 0);
 	assert_int_equal(shipopt_source_push(source, order_of("push", true)), 0);
 	assert_int_equal(shipopt_source_finish(source), 0);
 	return source;
@@ -122,7 +122,7 @@ static shipopt_source *source_of(int way)
 	case 5:
 	case 6:
 		order = order_of(way == 5 ? "array" : "wish", way == 5);
-		assert_int_equal(shipopt_source_new_array(&order, 1, &source), 0);
+		assert_int_equal(shipopt_source_new_array(&order, 1, &source, NULL), 0);
 		return source;
 	case 7:
 		left = 1;
@@ -251,7 +251,7 @@ static void an_order_that_asks_for_two_services_is_refused(void **state)
 	assert_int_equal(seen.status, SHIPOPT_EINVAL);
 	assert_string_equal(seen.message, words);
 	shipopt_order *order = order_of("two", true);
-	assert_int_equal(shipopt_order_set_service(order, "Express"), 0);
+	assert_int_equal(shipopt_order_set_service(order, "Express", NULL), 0);
 	assert_int_equal(shipopt_bulk_purchase(fixture.bulk, order, NULL, NULL, &op), 0);
 	assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_EINVAL);
 	assert_string_equal(shipopt_error_message(shipopt_op_error(op)), words);
@@ -297,14 +297,14 @@ static void on_call(void *userdata, shipopt_request *request)
 static void a_host_call_sees_the_shipment_as_it_came(void **state)
 {
 	struct fixture_result result;
-	shipopt_op *op;
+	shipopt_run *run;
 	shipopt_source *source;
 	start(QUICK);
 	shipopt_order *order = order_of("host", true);
 	host_saw_service = 0;
-	assert_int_equal(shipopt_source_new_array(&order, 1, &source), 0);
-	assert_int_equal(shipopt_bulk_call(fixture.bulk, source, NULL, on_call, NULL, NULL, NULL, &op), 0);
-	fixture_collect(op, &result);
+	assert_int_equal(shipopt_source_new_array(&order, 1, &source, NULL), 0);
+	assert_int_equal(shipopt_bulk_call(fixture.bulk, source, NULL, on_call, NULL, NULL, NULL, &run), 0);
+	fixture_collect(run, &result);
 	assert_int_equal(result.done, 1);
 	assert_int_equal(host_saw_service, 1);
 	stop();

@@ -103,13 +103,13 @@ static void run_with(shipopt_carrier_config *carrier_config, shipopt_bulk_config
 	shipopt_carrier *carrier;
 	shipopt_bulk *bulk;
 	shipopt_source *source;
-	shipopt_op *run;
+	shipopt_run *run;
 	assert_int_equal(shipopt_carrier_new(fixture.runtime, carrier_config, &carrier, NULL), 0);
 	assert_int_equal(shipopt_bulk_new(fixture.runtime, carrier, store, bulk_config, &bulk, NULL), 0);
 	assert_int_equal(shipopt_source_open_csv(path, NULL, &source, NULL), 0);
 	assert_int_equal(shipopt_bulk_buy(bulk, source, NULL, NULL, NULL, &run), 0);
-	assert_int_equal(shipopt_op_wait(run, -1), 0);
-	shipopt_op_unref(run);
+	assert_int_equal(shipopt_op_wait(shipopt_run_op(run), -1), 0);
+	shipopt_run_unref(run);
 	shipopt_bulk_free(bulk);
 	shipopt_carrier_free(carrier);
 }

@@ -604,7 +604,7 @@ static void a_queue_that_is_polled_gives_events(void **state)
 		assert_in_range(count, 1, 16);
 		for (int i = 0; i < count; i++) {
 			assert_int_equal(events[i].kind, SHIPOPT_EVENT_NOTIFICATION);
-			assert_true(events[i].token == (uint64_t)(uintptr_t)&heard[2]);
+			assert_true(events[i].userdata == (uint64_t)(uintptr_t)&heard[2]);
 			assert_null(shipopt_event_item(&events[i]));
 			const shipopt_notification *notification = shipopt_event_notification(&events[i]);
 			int kind = shipopt_notification_kind(notification);

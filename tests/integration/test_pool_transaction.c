@@ -681,12 +681,11 @@ static void a_polled_queue_is_asked_by_events(void **state)
 {
 	shipopt_op *op;
 	shipopt_queue *queue = open_queued(4);
-	assert_int_equal(shipopt_pool_transaction(fixture.pool, NULL, NULL, NULL, NULL, &op), 0);
-	shipopt_op_set_token(op, 12);
+	assert_int_equal(shipopt_pool_transaction(fixture.pool, NULL, NULL, NULL, &queue, &op), 0);
 	for (int attempt = 1; attempt <= 2; attempt++) {
 		shipopt_event event = take_event(queue);
 		assert_int_equal(event.kind, SHIPOPT_EVENT_REQUEST);
-		assert_true(event.token == 12 && event.op == op);
+		assert_true(event.userdata == (uint64_t)(uintptr_t)&queue && event.op == op);
 		shipopt_request *request = shipopt_event_request(&event);
 		assert_int_equal(shipopt_request_attempt(request), attempt);
 		give_query(shipopt_request_lease(request),

@@ -255,6 +255,7 @@ static void run_one(const char *base, bool is_csv)
 	shipopt_bulk *bulk;
 	shipopt_store *store;
 	shipopt_sink *sink;
+	shipopt_run *run;
 	shipopt_op *op;
 	shipopt_error *error = NULL;
 	char url[96], path[96];
@@ -272,13 +273,15 @@ static void run_one(const char *base, bool is_csv)
 	assert_int_equal(is_csv ? shipopt_sink_open_csv(path, 0, &sink, NULL)
 				: shipopt_sink_open_json_lines(path, &sink, NULL),
 		0);
-	assert_int_equal(shipopt_bulk_buy(bulk, fixture_orders(1, base), sink, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_bulk_buy(bulk, fixture_orders(1, base), sink, NULL, NULL, &run), 0);
+	op = shipopt_run_op(run);
 	(void)shipopt_op_wait(op, -1);
 	if (shipopt_op_error(op))
 		check_error(shipopt_op_error(op));
 	assert_int_equal(items, 1);
-	shipopt_op_unref(op);
-	assert_int_equal(shipopt_sink_free(sink), 0);
+	shipopt_run_unref(run);
+	assert_int_equal(shipopt_sink_close(sink, NULL), 0);
+	shipopt_sink_free(sink);
 	assert_int_equal(shipopt_ledger_list(store, 0, 0, 10, NULL, NULL, &op), 0);
 	assert_int_equal(shipopt_op_wait(op, -1), 0);
 	assert_int_equal(shipopt_op_value(op), 1);

@@ -60,14 +60,14 @@ static struct auditor_shipment *shipment_of(struct auditor *auditor, size_t ship
 
 static bool is_bought(const struct memory_row *row)
 {
-	return row->row.state == LEDGER_BOUGHT || row->row.state == LEDGER_DOCUMENTED;
+	return row->row.state == LEDGER_STATE_BOUGHT || row->row.state == LEDGER_STATE_DOCUMENTED;
 }
 
 static bool admits_label(const struct memory_row *row)
 {
 	int state = row->row.state;
-	return state == LEDGER_BUYING || state == LEDGER_IN_DOUBT || is_bought(row) ||
-		(state == LEDGER_CREATED && row->row.unproven > 0);
+	return state == LEDGER_STATE_BUYING || state == LEDGER_STATE_IN_DOUBT || is_bought(row) ||
+		(state == LEDGER_STATE_CREATED && row->row.unproven > 0);
 }
 
 static void look_at_labels(struct auditor *auditor)
@@ -111,7 +111,7 @@ int64_t auditor_surcharges(int64_t *ret_amount)
 static void look_at_row(struct auditor *auditor, const struct memory_row *row)
 {
 	const struct ledger_row *stored = &row->row;
-	bool is_open = stored->state == LEDGER_BUYING || stored->state == LEDGER_IN_DOUBT;
+	bool is_open = stored->state == LEDGER_STATE_BUYING || stored->state == LEDGER_STATE_IN_DOUBT;
 	int64_t price = stored->paid ? stored->paid : stored->amount;
 	bool is_short = row->reserved < stored->amount + stored->fee;
 	if (stored->budget && is_open &&
@@ -177,9 +177,9 @@ static void plan(struct auditor *auditor, const struct ledger_request *request)
 void auditor_resolved(struct auditor *auditor, const struct memory_row *row)
 {
 	const struct world_shipment *shipment = world_find(&sim_world, row->row.shipment_id);
-	if (row->row.state == LEDGER_PLANNED)
+	if (row->row.state == LEDGER_STATE_PLANNED)
 		auditor->approvals[auditor_index(row->order_key)].is_given = false;
-	if (shipment && row->row.state == LEDGER_CREATED) {
+	if (shipment && row->row.state == LEDGER_STATE_CREATED) {
 		shipment_of(auditor, (size_t)(shipment - sim_world.shipments))->counted = 1;
 	}
 	auditor->committed = look_at_budgets(auditor);
@@ -248,10 +248,10 @@ static void observe(struct memory_database *database, const struct ledger_reques
 	world_note(&sim_world,
 		(uint64_t)request->operation << 32 | (uint64_t)request->row.id << 8 | (uint64_t)request->row.state);
 	switch (request->operation) {
-	case LEDGER_BUY: reserve(auditor, request); break;
-	case LEDGER_CREATE: approve(auditor, request); break;
-	case LEDGER_PLAN: plan(auditor, request); break;
-	case LEDGER_FAIL: fail(auditor, request); break;
+	case LEDGER_OP_BUY: reserve(auditor, request); break;
+	case LEDGER_OP_CREATE: approve(auditor, request); break;
+	case LEDGER_OP_PLAN: plan(auditor, request); break;
+	case LEDGER_OP_FAIL: fail(auditor, request); break;
 	default: break;
 	}
 	auditor->committed = look_at_budgets(auditor);
@@ -278,7 +278,7 @@ static void look_at_price(struct auditor *auditor, const struct memory_row *row,
 static void look_at_state(struct auditor *auditor, const struct memory_row *row)
 {
 	bool may_be_over = auditor->has_wrong_clocks && admits_label(row);
-	if (row->row.state != LEDGER_BUYING && !may_be_over)
+	if (row->row.state != LEDGER_STATE_BUYING && !may_be_over)
 		auditor_breach(auditor, row, "a purchase is sent");
 }
 
@@ -318,8 +318,9 @@ static bool was_sent(struct auditor *auditor, const struct memory_row *row)
 /* What may be bought is never reported as what was not. A `buying` that the database did not confirm is never sent. */
 static bool is_true(struct auditor *auditor, const struct sim_result *result, const struct memory_row *row)
 {
-	bool is_open =
-		row && (row->row.state == LEDGER_BUYING || row->row.state == LEDGER_IN_DOUBT || row->row.unproven > 0);
+	bool is_open = row &&
+		(row->row.state == LEDGER_STATE_BUYING || row->row.state == LEDGER_STATE_IN_DOUBT ||
+			row->row.unproven > 0);
 	bool may_have_label = row && (is_bought(row) || (is_open && was_sent(auditor, row)));
 	switch (result->status) {
 	case SHIPOPT_OK:

@@ -56,7 +56,7 @@ static void answered(struct timer *timer)
 	struct pending *pending = CONTAINER_OF(timer, struct pending, timer);
 	struct ledger_request *request = pending->request;
 	mem_free(pending);
-	if (request->operation == LEDGER_CLAIM && request->status >= 0) {
+	if (request->operation == LEDGER_OP_CLAIM && request->status >= 0) {
 		request->token = request->claimed_token;
 		request->key.generation = request->row.generation;
 	}
@@ -71,7 +71,7 @@ static void written(struct timer *timer)
 	int fault = choose_fault(database, request->operation);
 	if (fault < 0 || fault == DATABASE_DOUBT) {
 		memory_ledger_apply(&database->ledger, request);
-		if (database->observe && request->status == LEDGER_OK)
+		if (database->observe && request->status == LEDGER_OUTCOME_OK)
 			database->observe(database, request);
 	}
 	if (fault >= 0) {

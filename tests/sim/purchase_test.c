@@ -58,8 +58,8 @@ bool case_says(const struct sim_process *process, const char *words)
 int case_one(struct sim_process *process, int weight, int64_t max_rate, const char *carrier)
 {
 	shipopt_order *order = sim_order("o-0", weight);
-	assert_int_equal(shipopt_order_set_max_rate(order, max_rate), 0);
-	assert_int_equal(shipopt_order_set_carrier(order, carrier), 0);
+	assert_int_equal(shipopt_order_set_max_rate(order, max_rate, NULL), 0);
+	assert_int_equal(shipopt_order_set_carrier(order, carrier, NULL), 0);
 	assert_int_equal(sim_start(process, &order, 1), 0);
 	assert_int_equal(sim_wait(process), 0);
 	return process->results[0].status;

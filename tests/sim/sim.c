@@ -132,7 +132,7 @@ void sim_open(struct sim_process *process, const char *settings)
 
 void sim_close(struct sim_process *process)
 {
-	shipopt_op_unref(TAKE(process->run));
+	shipopt_run_unref(TAKE(process->run));
 	shipopt_bulk_free(TAKE(process->bulk));
 	shipopt_store_free(TAKE(process->store));
 	shipopt_carrier_free(TAKE(process->carrier));
@@ -173,13 +173,13 @@ shipopt_order *sim_order(const char *key, int weight)
 	char text[32];
 	shipopt_order *order = NULL;
 	shipopt_record *shipment = NULL;
-	int r = shipopt_order_new(key, &order);
+	int r = shipopt_order_new(key, &order, NULL);
 	r = r < 0 ? r : shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &shipment);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(columns); i++)
 		r = shipopt_record_set_column(shipment, columns[i][0], columns[i][1], NULL);
 	snprintf(text, sizeof(text), "%d.5", weight);
 	r = r < 0 ? r : shipopt_record_set_column(shipment, "weight_oz", text, NULL);
-	r = r < 0 ? r : shipopt_order_set_shipment(order, shipment);
+	r = r < 0 ? r : shipopt_order_set_shipment(order, shipment, NULL);
 	if (r < 0) {
 		shipopt_record_free(shipment);
 		shipopt_order_free(order);
@@ -198,7 +198,7 @@ int sim_start(struct sim_process *process, shipopt_order **orders, size_t count)
 	shipopt_source *source = NULL;
 	process->items = 0;
 	memset(process->results, 0, sizeof(process->results));
-	int r = shipopt_source_new_array(orders, count, &source);
+	int r = shipopt_source_new_array(orders, count, &source, NULL);
 	if (r < 0) {
 		for (size_t i = 0; i < count; i++)
 			shipopt_order_free(orders[i]);
@@ -223,20 +223,20 @@ void sim_start_orders(struct sim_process *process, size_t count)
 
 /* ---- turning ----------------------------------------------------------------------------------------------- */
 
-void sim_turn(struct sim_process *process, int64_t most_us)
+void sim_turn(struct sim_process *process, int64_t max_us)
 {
-	reactor_turn(process->runtime->reactors[0].reactor, most_us);
+	reactor_turn(process->runtime->reactors[0].reactor, max_us);
 }
 
 bool sim_is_over(struct sim_process *process)
 {
-	return shipopt_op_is_done(process->run);
+	return shipopt_op_is_done(shipopt_run_op(process->run));
 }
 
 int sim_finish(struct sim_process *process)
 {
-	process->run_status = shipopt_op_wait(process->run, -1);
-	shipopt_op_unref(TAKE(process->run));
+	process->run_status = shipopt_op_wait(shipopt_run_op(process->run), -1);
+	shipopt_run_unref(TAKE(process->run));
 	return process->run_status;
 }
 
@@ -267,7 +267,7 @@ static bool row_agrees(const struct memory_row *row, int *labels_open)
 	const struct world_shipment *shipment = world_find(&sim_world, stored->shipment_id);
 	char tracking_code[32] = "";
 	int made = world_labels_of(&sim_world, stored->id);
-	bool is_bought = stored->state == LEDGER_BOUGHT || stored->state == LEDGER_DOCUMENTED;
+	bool is_bought = stored->state == LEDGER_STATE_BOUGHT || stored->state == LEDGER_STATE_DOCUMENTED;
 	bool agrees = made <= 1 && (made == 0 || (shipment && shipment->labels == 1));
 	if (agrees && made)
 		snprintf(tracking_code, sizeof(tracking_code), "TRK%06d", shipment->label_number);
@@ -298,7 +298,7 @@ size_t sim_compare(void)
 	for (size_t i = 0; i < sim_database.ledger.row_count; i++) {
 		const struct memory_row *row = &sim_database.ledger.rows[i];
 		differences += !row_agrees(row, &labels_open);
-		bought += row->row.state == LEDGER_BOUGHT || row->row.state == LEDGER_DOCUMENTED;
+		bought += row->row.state == LEDGER_STATE_BOUGHT || row->row.state == LEDGER_STATE_DOCUMENTED;
 	}
 	if ((size_t)(sim_world.labels - labels_open) != bought) {
 		print_error("%zu rows bought, %d labels made, %d of them in doubt\n", bought, sim_world.labels,

@@ -37,14 +37,14 @@ struct sim_process {
 	shipopt_bulk *bulk;
 	shipopt_bulk_config *bulk_config;
 	shipopt_carrier_config *carrier_config;
-	shipopt_op *run;
+	shipopt_run *run;
 	int run_status;
 	size_t items;
 	struct sim_result results[SIM_ITEMS_MAX]; /* by index */
 };
 
 typedef int (*sim_run_fn)(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_run);
+	void *userdata, shipopt_run **ret_run);
 
 /* What the next runs do, shipopt_bulk_buy() after sim_begin(); and what else is to be configured before handles are made. */
 extern sim_run_fn sim_run;
@@ -73,8 +73,8 @@ int sim_wait(struct sim_process *process);
 /* Orders "o-0" to "o-(count-1)". */
 void sim_start_orders(struct sim_process *process, size_t count);
 int sim_buy(struct sim_process *process, size_t count);
-/* One turn of its reactor, moving the clock by at most `most_us`. */
-void sim_turn(struct sim_process *process, int64_t most_us);
+/* One turn of its reactor, moving the clock by at most `max_us`. */
+void sim_turn(struct sim_process *process, int64_t max_us);
 bool sim_is_over(struct sim_process *process);
 /* Takes the run's status and forgets the run. */
 int sim_finish(struct sim_process *process);

@@ -131,7 +131,7 @@ static void switch_to(struct play *play, struct player *player)
 	clock_set_wall_offset_ms(player->wall_offset_ms);
 	play->auditor.process = &player->wish;
 	if (!sim_world.guard)
-		sim_world.late_most_us = player->settle_ms * 800;
+		sim_world.late_max_us = player->settle_ms * 800;
 }
 
 static void start(struct play *play, size_t which, const char *settings)
@@ -146,7 +146,7 @@ static void start(struct play *play, size_t which, const char *settings)
 	for (size_t i = 0; i < play->order_count; i++) {
 		snprintf(key, sizeof(key), "o-%zu", i);
 		orders[i] = sim_order(key, 1 + play->orders[i].content);
-		assert_int_equal(shipopt_order_set_max_rate(orders[i], play->orders[i].max_rate), 0);
+		assert_int_equal(shipopt_order_set_max_rate(orders[i], play->orders[i].max_rate, NULL), 0);
 		if (play->orders[i].content % 2)
 			sim_insure(orders[i], 50000000);
 	}
@@ -199,7 +199,7 @@ static void crash(struct play *play, size_t which)
 
 static bool is_for_person(const struct ledger_row *row)
 {
-	return row->state == LEDGER_BUYING || row->state == LEDGER_IN_DOUBT || row->needs_person;
+	return row->state == LEDGER_STATE_BUYING || row->state == LEDGER_STATE_IN_DOUBT || row->needs_person;
 }
 
 /* Looks at the carrier's own records, and believes what they say now. */
@@ -210,7 +210,7 @@ static void settle_by_person(struct play *play, struct memory_row *row)
 	bool is_bought = shipment && shipment->labels > 0;
 	if (is_bought)
 		snprintf(tracking_code, sizeof(tracking_code), "TRK%06d", shipment->label_number);
-	int state = is_bought ? LEDGER_BOUGHT : LEDGER_FAILED;
+	int state = is_bought ? LEDGER_STATE_BOUGHT : LEDGER_STATE_FAILED;
 	int r = memory_ledger_resolve(&sim_database.ledger, row->row.id, state, tracking_code, "a person looked");
 	if (r < 0)
 		return;
@@ -232,8 +232,8 @@ static void maybe_settle(struct play *play)
 	world_catch_up(&sim_world);
 	if (is_for_person(&row->row))
 		settle_by_person(play, row);
-	else if (row->row.state == LEDGER_HELD && draw(play, 2) &&
-		memory_ledger_resolve(ledger, row->row.id, LEDGER_PLANNED, NULL, "try again") == 0)
+	else if (row->row.state == LEDGER_STATE_HELD && draw(play, 2) &&
+		memory_ledger_resolve(ledger, row->row.id, LEDGER_STATE_PLANNED, NULL, "try again") == 0)
 		auditor_resolved(&play->auditor, row);
 }
 
@@ -261,7 +261,7 @@ static bool stands_still(struct play *play, struct player *player)
 
 static void step(struct play *play, size_t which)
 {
-	static const int64_t most_us[] = {0, 1000, 20000, 1000000};
+	static const int64_t max_us[] = {0, 1000, 20000, 1000000};
 	struct player *player = &play->players[which];
 	maybe_settle(play);
 	if (!player->is_running) {
@@ -274,7 +274,7 @@ static void step(struct play *play, size_t which)
 	if (stands_still(play, player))
 		return;
 	switch_to(play, player);
-	sim_turn(&player->sim, most_us[draw(play, ARRAY_SIZE(most_us))]);
+	sim_turn(&player->sim, max_us[draw(play, ARRAY_SIZE(max_us))]);
 	auditor_look(&play->auditor);
 	if (play->crashes_left > 0 && draw(play, 150) == 0)
 		crash(play, which);
@@ -310,7 +310,7 @@ static void restore_orders(struct play *play)
 	for (size_t i = 0; i < sim_database.ledger.row_count; i++) {
 		const struct memory_row *row = &sim_database.ledger.rows[i];
 		const struct auditor_approval *approval = &play->auditor.approvals[auditor_index(row->order_key)];
-		if (row->row.sent > 0 && row->row.state != LEDGER_FAILED && approval->is_given)
+		if (row->row.sent > 0 && row->row.state != LEDGER_STATE_FAILED && approval->is_given)
 			play->orders[auditor_index(row->order_key)] = approval->order;
 	}
 }
@@ -341,10 +341,10 @@ static bool is_settled(const struct play *play, const struct memory_row *row, co
 	const struct world_shipment *shipment = world_find(&sim_world, row->row.shipment_id);
 	bool is_hidden = row->row.exists_seen && shipment && shipment->stale_until_us > play->resumed_us;
 	switch (row->row.state) {
-	case LEDGER_BOUGHT:
-	case LEDGER_FAILED:
-	case LEDGER_HELD: return true;
-	case LEDGER_IN_DOUBT:
+	case LEDGER_STATE_BOUGHT:
+	case LEDGER_STATE_FAILED:
+	case LEDGER_STATE_HELD: return true;
+	case LEDGER_STATE_IN_DOUBT:
 		return row->row.needs_person || is_hidden || strstr(result->message, "needs review") ||
 			strstr(result->message, "the wanted currency");
 	default: return false;
@@ -354,10 +354,10 @@ static bool is_settled(const struct play *play, const struct memory_row *row, co
 static bool says_what_it_is(const struct memory_row *row, int status)
 {
 	switch (row->row.state) {
-	case LEDGER_BOUGHT: return status >= 0;
-	case LEDGER_IN_DOUBT:
+	case LEDGER_STATE_BOUGHT: return status >= 0;
+	case LEDGER_STATE_IN_DOUBT:
 		return status == SHIPOPT_EINDOUBT || (status == SHIPOPT_EREFUSED && row->row.needs_person);
-	case LEDGER_HELD: return status == SHIPOPT_EHELD;
+	case LEDGER_STATE_HELD: return status == SHIPOPT_EHELD;
 	default: return status < 0 && status != SHIPOPT_EINDOUBT;
 	}
 }
@@ -378,10 +378,10 @@ static void check_settled(struct play *play, const char *when)
 
 static void count_ends(void)
 {
-	tally->bought += (int64_t)memory_ledger_count(&sim_database.ledger, LEDGER_BOUGHT);
-	tally->failed += (int64_t)memory_ledger_count(&sim_database.ledger, LEDGER_FAILED);
-	tally->held += (int64_t)memory_ledger_count(&sim_database.ledger, LEDGER_HELD);
-	tally->in_doubt += (int64_t)memory_ledger_count(&sim_database.ledger, LEDGER_IN_DOUBT);
+	tally->bought += (int64_t)memory_ledger_count(&sim_database.ledger, LEDGER_STATE_BOUGHT);
+	tally->failed += (int64_t)memory_ledger_count(&sim_database.ledger, LEDGER_STATE_FAILED);
+	tally->held += (int64_t)memory_ledger_count(&sim_database.ledger, LEDGER_STATE_HELD);
+	tally->in_doubt += (int64_t)memory_ledger_count(&sim_database.ledger, LEDGER_STATE_IN_DOUBT);
 	tally->surcharges += auditor_surcharges(&tally->surcharged);
 	tally->labels += sim_world.labels;
 }
@@ -416,7 +416,7 @@ static void prepare(struct play *play, uint64_t seed)
 	sim_world.rerates_no_label = sim_world.guard;
 	sim_world.rerate_step = 0;
 	sim_world.sells_old_rates = draw(play, 2);
-	sim_world.late_most_us = 1000000 + (int64_t)draw(play, 1500000000);
+	sim_world.late_max_us = 1000000 + (int64_t)draw(play, 1500000000);
 	sim_database.permille = (unsigned)draw(play, 20);
 	play->auditor.has_wrong_clocks = sim_world.guard && draw(play, 3) == 0;
 	play->has_person = draw(play, 2);

@@ -52,7 +52,7 @@ static void a_rate_run_looks_up_what_is_in_doubt_and_buys_nothing(void **state)
 		int64_t reads = sim_world.calls[WORLD_READ];
 		run_again(NULL, shipopt_bulk_rate);
 		assert_int_equal(process.results[0].status, is_bought ? SHIPOPT_ALREADY : SHIPOPT_EINDOUBT);
-		assert_int_equal(case_row("o-0")->state, is_bought ? LEDGER_BOUGHT : LEDGER_IN_DOUBT);
+		assert_int_equal(case_row("o-0")->state, is_bought ? LEDGER_STATE_BOUGHT : LEDGER_STATE_IN_DOUBT);
 		assert_int_equal(sim_world.calls[WORLD_READ], reads + 1);
 		assert_int_equal(sim_world.calls[WORLD_BUY], 1);
 		buy_again(NULL);
@@ -70,7 +70,7 @@ static void other_content_while_in_doubt_is_looked_up_and_never_sent(void **stat
 		clock_advance_us(200 * SECOND);
 		assert_int_equal(case_one(&process, 99, 0, NULL), SHIPOPT_ECONFLICT);
 		assert_non_null(strstr(process.results[0].message, "parcel.weight"));
-		assert_int_equal(case_row("o-0")->state, is_bought ? LEDGER_BOUGHT : LEDGER_IN_DOUBT);
+		assert_int_equal(case_row("o-0")->state, is_bought ? LEDGER_STATE_BOUGHT : LEDGER_STATE_IN_DOUBT);
 		assert_int_equal(sim_world.calls[WORLD_BUY], 1);
 		buy_again(NULL);
 		assert_int_equal(process.results[0].status, is_bought);
@@ -128,7 +128,7 @@ static void a_refused_repeat_behind_stale_reads_never_opens_a_new_shipment(void 
 			buy_again("bulk.ceiling_percent=10");
 			const struct ledger_row *row = case_row("o-0");
 			bool is_refusal = second_refusals[i].is_refusal;
-			if (row->state != LEDGER_IN_DOUBT || sim_world.calls[WORLD_CREATE] != 1 ||
+			if (row->state != LEDGER_STATE_IN_DOUBT || sim_world.calls[WORLD_CREATE] != 1 ||
 				process.results[0].status != SHIPOPT_EINDOUBT || row->needs_person != is_refusal ||
 				row->exists_seen == is_refusal)
 				fail_msg("%s, run %d: %s, %s: %s", second_refusals[i].name, run,
@@ -174,7 +174,7 @@ static void two_orders_never_share_a_shipment(void **state)
 		assert_int_equal(process.results[1].status, SHIPOPT_EPROTOCOL);
 		assert_false(process.results[1].has_tracking_code);
 		assert_int_equal(sim_world.calls[WORLD_BUY], 1);
-		assert_int_equal(case_row("o-1")->state, LEDGER_PLANNED);
+		assert_int_equal(case_row("o-1")->state, LEDGER_STATE_PLANNED);
 		/* The next run makes a shipment of its own. */
 		assert_int_equal(sim_buy(&process, 2), 0);
 		assert_int_equal(process.results[1].status, 0);
@@ -226,12 +226,12 @@ static void a_refusal_without_a_listed_code_ends_refused_and_is_not_sent_again(v
 			assert_int_equal(process.results[0].status, SHIPOPT_EREFUSED);
 			assert_non_null(strstr(process.results[0].message, "a person must look"));
 			assert_non_null(strstr(process.results[0].message, "HTTP 422"));
-			assert_int_equal(case_row("o-0")->state, LEDGER_IN_DOUBT);
+			assert_int_equal(case_row("o-0")->state, LEDGER_STATE_IN_DOUBT);
 			assert_int_equal(case_row("o-0")->needs_person, 1);
 			assert_int_equal(sim_world.calls[WORLD_BUY], 1);
 			buy_again(NULL);
 		}
-		resolve(LEDGER_FAILED, NULL);
+		resolve(LEDGER_STATE_FAILED, NULL);
 		buy_again(NULL);
 		assert_int_equal(process.results[0].status, 0);
 		assert_int_equal(sim_world.calls[WORLD_CREATE], 1);
@@ -282,8 +282,8 @@ static void after_three_purchases_of_a_shipment_a_person_decides(void **state)
 		buy_again(NULL);
 	}
 	/* "Not bought": the same shipment again, with one purchase of it unproven for good. */
-	resolve(LEDGER_FAILED, NULL);
-	assert_int_equal(case_row("o-0")->state, LEDGER_CREATED);
+	resolve(LEDGER_STATE_FAILED, NULL);
+	assert_int_equal(case_row("o-0")->state, LEDGER_STATE_CREATED);
 	assert_int_equal(case_row("o-0")->unproven, 1);
 	buy_again(NULL);
 	assert_int_equal(process.results[0].status, 0);
@@ -298,7 +298,7 @@ static void a_person_who_was_right_only_when_looking_makes_no_second_label(void 
 	SCRIPT_OF(BUY(LATE, 400000), BUY(NONE, 0), BUY(REFUSED, 0));
 	assert_int_equal(sim_buy(&process, 1), 0);
 	clock_advance_us(200 * SECOND);
-	resolve(LEDGER_FAILED, NULL);
+	resolve(LEDGER_STATE_FAILED, NULL);
 	clock_advance_us(300 * SECOND);
 	buy_again(NULL);
 	assert_int_equal(process.results[0].status, 0);
@@ -312,10 +312,10 @@ static void a_refused_repeat_after_a_persons_word_is_for_a_person_again(void **s
 	SCRIPT_OF(BUY(LATE, 900000), BUY(REFUSED, 0));
 	assert_int_equal(sim_buy(&process, 1), 0);
 	clock_advance_us(200 * SECOND);
-	resolve(LEDGER_FAILED, NULL);
+	resolve(LEDGER_STATE_FAILED, NULL);
 	buy_again(NULL);
 	assert_int_equal(process.results[0].status, SHIPOPT_EINDOUBT);
-	assert_int_equal(case_row("o-0")->state, LEDGER_IN_DOUBT);
+	assert_int_equal(case_row("o-0")->state, LEDGER_STATE_IN_DOUBT);
 	clock_advance_us(900 * SECOND);
 	buy_again(NULL);
 	assert_int_equal(process.results[0].status, 0);
@@ -344,7 +344,7 @@ static void the_reason_of_the_doubt_outlives_look_ups_that_fail(void **state)
 
 static void an_order_in_doubt_says_why_also_where_no_answer_does(void **state)
 {
-	static const struct database_step commit = {LEDGER_BOUGHT_, 1, DATABASE_DOUBT};
+	static const struct database_step commit = {LEDGER_OP_BOUGHT, 1, DATABASE_DOUBT};
 	case_begin(&process, "bulk.item_timeout_ms=5000");
 	SCRIPT_OF(BUY(NO_LABEL, -1));
 	assert_int_equal(sim_buy(&process, 1), 0);
@@ -369,7 +369,7 @@ static void a_row_in_doubt_behind_another_lease_is_reported_in_doubt(void **stat
 	case_begin(&process, NULL);
 	SCRIPT_OF(BUY(HANG, 0));
 	sim_start_orders(&process, 1);
-	case_turn_until(&process, LEDGER_BUYING);
+	case_turn_until(&process, LEDGER_STATE_BUYING);
 	sim_open(&second, "bulk.item_timeout_ms=1000");
 	assert_int_equal(sim_buy(&second, 1), 0);
 	assert_int_equal(second.results[0].status, SHIPOPT_EINDOUBT);
@@ -385,7 +385,7 @@ static void a_lease_of_a_clock_that_was_years_ahead_holds_nobody_up(void **state
 	SCRIPT_OF(BUY(LOST_AFTER, 0));
 	clock_set_wall_offset_ms(INT64_C(315360000000));
 	sim_start_orders(&process, 1);
-	case_turn_until(&process, LEDGER_BUYING);
+	case_turn_until(&process, LEDGER_STATE_BUYING);
 	for (int i = 0; i < 100 && sim_world.calls[WORLD_BUY] == 0; i++)
 		sim_turn(&process, 1000);
 	/* From here on it stands still, as if it had crashed. */

@@ -30,9 +30,9 @@ static void an_approval_outlives_any_number_of_interruptions(void **state)
 	assert_int_equal(sim_buy(&process, 1), 0);
 	assert_int_equal(case_row("o-0")->ceiling, 5250000);
 	buy_again(NULL); /* refused: the next run plans again */
-	assert_int_equal(case_row("o-0")->state, LEDGER_FAILED);
+	assert_int_equal(case_row("o-0")->state, LEDGER_STATE_FAILED);
 	buy_again(NULL);
-	assert_int_equal(case_row("o-0")->state, LEDGER_PLANNED);
+	assert_int_equal(case_row("o-0")->state, LEDGER_STATE_PLANNED);
 	assert_int_equal(case_row("o-0")->ceiling, 5250000);
 	buy_again(NULL); /* the second shipment costs a cent more */
 	assert_int_equal(process.results[0].status, SHIPOPT_EHELD);
@@ -85,7 +85,7 @@ static void whatever_the_carrier_says_it_charged_the_label_is_bought_and_counted
 		sim_world.charge = charge;
 		assert_int_equal(sim_buy(&process, 1), 0);
 		assert_int_equal(process.results[0].status, 0);
-		assert_int_equal(case_row("o-0")->state, LEDGER_BOUGHT);
+		assert_int_equal(case_row("o-0")->state, LEDGER_STATE_BOUGHT);
 		assert_int_equal(case_row("o-0")->paid, said);
 		assert_int_equal(process.results[0].amount, said ? said : 5250000);
 		assert_int_equal(memory_ledger_budget(&sim_database.ledger, "default")->spent, said ? said : 5250000);
@@ -128,7 +128,7 @@ static void what_a_person_found_bought_costs_what_was_reserved(void **state)
 	SCRIPT_OF(BUY(LATE, 6000));
 	assert_int_equal(sim_buy(&process, 1), 0);
 	clock_advance_us(10 * SECOND);
-	assert_int_equal(memory_ledger_resolve(&sim_database.ledger, 1, LEDGER_BOUGHT, "TRK000001", "looked"), 0);
+	assert_int_equal(memory_ledger_resolve(&sim_database.ledger, 1, LEDGER_STATE_BOUGHT, "TRK000001", "looked"), 0);
 	world_catch_up(&sim_world);
 	buy_again(NULL);
 	assert_int_equal(process.results[0].status, SHIPOPT_ALREADY);
@@ -216,7 +216,7 @@ static void a_label_that_came_without_its_insurance_is_not_silently_done(void **
 	sim_world.insures_nothing = true;
 	assert_int_equal(buy_insured(200000000), 0);
 	assert_non_null(strstr(process.results[0].message, "bought, but not insured: 200.00 USD was asked for"));
-	assert_int_equal(case_row("o-0")->state, LEDGER_BOUGHT);
+	assert_int_equal(case_row("o-0")->state, LEDGER_STATE_BOUGHT);
 	/* No fee for what was not insured. */
 	assert_int_equal(case_row("o-0")->fee, 0);
 	assert_int_equal(memory_ledger_budget(&sim_database.ledger, "default")->spent, 5250000);
@@ -228,7 +228,7 @@ static void a_ceiling_compares_the_postage_alone(void **state)
 	case_begin(&process, NULL);
 	shipopt_order *order = sim_order("o-0", 1);
 	sim_insure(order, 200000000);
-	assert_int_equal(shipopt_order_set_max_rate(order, 5250000), 0);
+	assert_int_equal(shipopt_order_set_max_rate(order, 5250000, NULL), 0);
 	assert_int_equal(sim_start(&process, &order, 1), 0);
 	assert_int_equal(sim_wait(&process), 0);
 	assert_int_equal(process.results[0].status, 0);

@@ -49,7 +49,7 @@ static void an_answer_before_the_request_was_whole_proves_nothing(void **state)
 	SCRIPT_OF(BUY(REFUSED, 0));
 	fake_http_edit = begin_too_early;
 	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EINDOUBT);
-	assert_int_equal(case_row("o-0")->state, LEDGER_IN_DOUBT);
+	assert_int_equal(case_row("o-0")->state, LEDGER_STATE_IN_DOUBT);
 	assert_int_equal(case_row("o-0")->unproven, 1);
 	case_finish(&process);
 }
@@ -80,7 +80,7 @@ static void a_refusal_that_proves_nothing_is_for_a_person(void **state)
 		assert_true(case_says(&process,
 			"refused, but not proven: a person must look the shipment up at the carrier"));
 		assert_true(case_says(&process, "the carrier's words"));
-		assert_int_equal(case_row("o-0")->state, LEDGER_IN_DOUBT);
+		assert_int_equal(case_row("o-0")->state, LEDGER_STATE_IN_DOUBT);
 		assert_int_equal(case_row("o-0")->unproven, 1);
 		assert_int_equal(case_row("o-0")->needs_person, 1);
 		assert_int_equal(sim_world.calls[WORLD_BUY], 1);
@@ -192,7 +192,7 @@ static void postage_on_a_shipment_that_was_never_sent_is_a_refusal(void **state)
 	begin(&process, NULL);
 	EDIT_BODY(WORLD_CREATE, 1, 422, REFUSAL("SHIPMENT.POSTAGE.EXISTS"));
 	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EREFUSED);
-	assert_int_equal(case_row("o-0")->state, LEDGER_FAILED);
+	assert_int_equal(case_row("o-0")->state, LEDGER_STATE_FAILED);
 	assert_int_equal(case_row("o-0")->exists_seen, 0);
 	case_finish(&process);
 }
@@ -204,7 +204,7 @@ static void a_rerate_without_rates_fails_the_order(void **state)
 	SCRIPT_OF(BUY(RATE_EXPIRED, 0));
 	EDIT_BODY(WORLD_RERATE, 1, 200, "{\"rates\":[]}");
 	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_ENORATE);
-	assert_int_equal(case_row("o-0")->state, LEDGER_FAILED);
+	assert_int_equal(case_row("o-0")->state, LEDGER_STATE_FAILED);
 	case_finish(&process);
 }
 

@@ -63,7 +63,7 @@ static void a_label_dearer_than_approved_says_so(void **state)
 	assert_int_equal(process.results[0].amount, 9250000);
 	EDIT(WORLD_BUY, "\"postage_label\":", "\"no_label\":"); /* without its document as well */
 	shipopt_order *order = sim_order("o-1", 1);
-	assert_int_equal(shipopt_order_set_max_rate(order, 6000000), 0);
+	assert_int_equal(shipopt_order_set_max_rate(order, 6000000, NULL), 0);
 	EDIT(WORLD_BUY, "\"rate\":\"5.26\",\"currency\":\"USD\"}", "\"rate\":\"9.26\",\"currency\":\"USD\"}");
 	assert_int_equal(sim_start(&process, &order, 1), 0);
 	assert_int_equal(sim_wait(&process), 0);
@@ -132,7 +132,7 @@ static int insured(struct sim_process *process, const char *value)
 	shipopt_record *shipment = NULL;
 	assert_int_equal(shipopt_record_copy(shipopt_order_shipment(order), &shipment), 0);
 	assert_int_equal(shipopt_record_set_money_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, value), 0);
-	assert_int_equal(shipopt_order_set_shipment(order, shipment), 0);
+	assert_int_equal(shipopt_order_set_shipment(order, shipment, NULL), 0);
 	assert_int_equal(sim_start(process, &order, 1), 0);
 	assert_int_equal(sim_wait(process), 0);
 	return process->results[0].status;

@@ -17,8 +17,8 @@ static struct ledger_row *row_of(const char *key)
 static void start_wish(struct sim_process *process, const char *carrier, const char *service)
 {
 	shipopt_order *order = sim_order("o-0", 1);
-	assert_int_equal(shipopt_order_set_carrier(order, carrier), 0);
-	assert_int_equal(shipopt_order_set_service(order, service), 0);
+	assert_int_equal(shipopt_order_set_carrier(order, carrier, NULL), 0);
+	assert_int_equal(shipopt_order_set_service(order, service, NULL), 0);
 	assert_int_equal(sim_start(process, &order, 1), 0);
 }
 
@@ -35,7 +35,7 @@ static void an_order_that_is_planned_again_after_a_take_over_keeps_its_wishes(vo
 	sim_open(&second, "bulk.ceiling_percent=10");
 	start_wish(&second, "USPS", "Express");
 	sim_wait(&second);
-	assert_int_equal(case_row("o-0")->state, LEDGER_FAILED);
+	assert_int_equal(case_row("o-0")->state, LEDGER_STATE_FAILED);
 	sim_wait(&first);
 	assert_string_equal(case_row("o-0")->service, "Express");
 	sim_close(&second);
@@ -61,7 +61,7 @@ static void a_rerate_that_says_that_the_shipment_has_postage_opens_no_other_ship
 	shipment->labels = 1;
 	sim_wait(&process);
 	assert_int_equal(process.results[0].status, 0);
-	assert_int_equal(case_row("o-0")->state, LEDGER_BOUGHT);
+	assert_int_equal(case_row("o-0")->state, LEDGER_STATE_BOUGHT);
 	assert_int_equal(sim_world.calls[WORLD_BUY], 1);
 	sim_buy(&process, 1);
 	assert_int_equal(process.results[0].status, 1);
@@ -87,7 +87,7 @@ static void a_price_of_nothing_approves_nothing(void **state)
 
 static void a_voided_order_is_reported_as_such_at_another_base_url_too(void **state)
 {
-	static const int states[] = {LEDGER_VOIDED, LEDGER_VOID_REQUESTED, LEDGER_VOID_REFUSED};
+	static const int states[] = {LEDGER_STATE_VOIDED, LEDGER_STATE_VOID_REQUESTED, LEDGER_STATE_VOID_REFUSED};
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
 		struct sim_process process;
 		case_begin(&process, NULL);
@@ -120,7 +120,7 @@ static void a_repeat_that_is_not_allowed_is_not_called_an_order_that_was_not_bou
 		sim_open(&process, settings[i]);
 		sim_buy(&process, 1);
 		assert_int_equal(process.results[0].status, SHIPOPT_EINDOUBT);
-		assert_int_equal(case_row("o-0")->state, LEDGER_IN_DOUBT);
+		assert_int_equal(case_row("o-0")->state, LEDGER_STATE_IN_DOUBT);
 		assert_null(strstr(process.results[0].message, "nothing was bought"));
 		assert_non_null(strstr(process.results[0].message, "not sent again"));
 		case_finish(&process);
@@ -137,8 +137,8 @@ static void prices_beyond_all_bounds_do_not_overflow(void **state)
 		struct sim_process process;
 		case_begin(&process, settings[i]);
 		shipopt_order *order = sim_order("o-0", 1);
-		assert_int_equal(shipopt_order_set_max_rate(order, INT64_MAX - 7), 0);
-		assert_int_equal(shipopt_order_set_carrier(order, "UPS"), 0);
+		assert_int_equal(shipopt_order_set_max_rate(order, INT64_MAX - 7, NULL), 0);
+		assert_int_equal(shipopt_order_set_carrier(order, "UPS", NULL), 0);
 		assert_int_equal(sim_start(&process, &order, 1), 0);
 		while (sim_world.shipment_count == 0)
 			sim_turn(&process, 1000);
@@ -158,10 +158,10 @@ static void a_repeat_that_was_not_sent_leaves_the_reason_of_the_doubt(void **sta
 	case_begin(&process, "bulk.item_timeout_ms=200000");
 	SCRIPT_OF(BUY(LATE, 1000000));
 	sim_start_orders(&process, 1);
-	case_turn_until(&process, LEDGER_IN_DOUBT);
+	case_turn_until(&process, LEDGER_STATE_IN_DOUBT);
 	/* A store so slow that the time to be sent is over when `buying` is durable. */
 	sim_database.delay_us = 15 * SECOND;
-	while (case_row("o-0")->sent < 2 || case_row("o-0")->state != LEDGER_IN_DOUBT)
+	while (case_row("o-0")->sent < 2 || case_row("o-0")->state != LEDGER_STATE_IN_DOUBT)
 		sim_turn(&process, SECOND);
 	assert_int_equal(sim_world.calls[WORLD_BUY], 1);
 	assert_int_equal(case_row("o-0")->unproven, 1);
@@ -212,7 +212,7 @@ static void a_shipment_that_is_made_with_postage_is_for_a_person(void **state)
 		sim_wait(&process);
 		assert_int_equal(process.results[0].status, SHIPOPT_EHELD);
 		assert_non_null(strstr(process.results[0].message, "shp_0"));
-		assert_int_equal(case_row("o-0")->state, LEDGER_HELD);
+		assert_int_equal(case_row("o-0")->state, LEDGER_STATE_HELD);
 		assert_int_equal(case_row("o-0")->needs_person, 1);
 		assert_string_equal(case_row("o-0")->shipment_id, "shp_0");
 		sim_run = shipopt_bulk_buy;

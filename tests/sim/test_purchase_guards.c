@@ -34,7 +34,7 @@ static void a_purchase_is_sent_only_while_its_lease_outlasts_it(void **state)
 		case_begin(&process,
 			"carrier.timeout_ms=10000 carrier.settle_ms=600000 bulk.lease_ms=30000 bulk.item_timeout_ms=3600000");
 		sim_start_orders(&process, 1);
-		case_turn_until(&process, LEDGER_BUYING);
+		case_turn_until(&process, LEDGER_STATE_BUYING);
 		assert_int_equal(sim_world.calls[WORLD_BUY], 0);
 		/* The ledger's answer comes late. */
 		clock_advance_us(cases[i].seconds * SECOND);
@@ -51,7 +51,7 @@ static int64_t buying_us, read_us;
 
 static void note_second_purchase(struct memory_database *database, const struct ledger_request *request)
 {
-	if (request->operation != LEDGER_BUY)
+	if (request->operation != LEDGER_OP_BUY)
 		return;
 	if (request->row.sent == 1)
 		buying_us = clock_now_us();
@@ -144,7 +144,7 @@ static void a_spend_limit_in_another_currency_than_the_rate_buys_nothing(void **
 	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_ELIMIT);
 	assert_string_equal(process.results[0].message,
 		"the rate is in EUR and the spend limit in USD; nothing was bought");
-	assert_int_equal(sim_database.seen[LEDGER_BUY], 0);
+	assert_int_equal(sim_database.seen[LEDGER_OP_BUY], 0);
 	assert_int_equal(sim_world.calls[WORLD_BUY], 0);
 	case_finish(&process);
 }
@@ -156,14 +156,14 @@ static void a_cancel_between_buying_and_sending_sends_nothing(void **state)
 	struct sim_process process;
 	case_begin(&process, NULL);
 	sim_start_orders(&process, 1);
-	case_turn_until(&process, LEDGER_BUYING);
+	case_turn_until(&process, LEDGER_STATE_BUYING);
 	assert_int_equal(sim_world.calls[WORLD_BUY], 0);
-	shipopt_op_cancel(process.run);
+	shipopt_op_cancel(shipopt_run_op(process.run));
 	sim_wait(&process);
 	assert_int_equal(process.results[0].status, SHIPOPT_ECANCELED);
 	assert_int_equal(sim_world.calls[WORLD_BUY], 0);
 	/* That nothing was sent is proof. */
-	assert_int_equal(case_row("o-0")->state, LEDGER_CREATED);
+	assert_int_equal(case_row("o-0")->state, LEDGER_STATE_CREATED);
 	assert_int_equal(case_row("o-0")->sent, 1);
 	assert_int_equal(case_row("o-0")->unproven, 0);
 	case_finish(&process);
@@ -185,8 +185,8 @@ static void an_order_that_may_have_been_bought_is_never_planned_again(void **sta
 	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EINDOUBT);
 	assert_int_equal(case_one(&process, 1, 7000000, NULL), SHIPOPT_EINDOUBT);
 	assert_int_equal(case_one(&process, 9, 0, NULL), SHIPOPT_ECONFLICT);
-	assert_never_asked(LEDGER_PLAN, 0);
-	assert_int_equal(case_row("o-0")->state, LEDGER_IN_DOUBT);
+	assert_never_asked(LEDGER_OP_PLAN, 0);
+	assert_int_equal(case_row("o-0")->state, LEDGER_STATE_IN_DOUBT);
 	assert_int_equal(sim_world.shipment_count, 1);
 	case_finish(&process);
 }
@@ -199,9 +199,9 @@ static void a_price_that_went_up_fails_no_order_that_may_have_been_bought(void *
 	SCRIPT_OF(BUY(LOST_BEFORE, 0), BUY(RATE_EXPIRED, 0));
 	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EINDOUBT);
 	assert_non_null(strstr(process.results[0].message, "above the approved 5.25 USD"));
-	assert_never_asked(LEDGER_FAIL, 0);
-	assert_never_asked(LEDGER_HOLD, 0);
-	assert_int_equal(case_row("o-0")->state, LEDGER_IN_DOUBT);
+	assert_never_asked(LEDGER_OP_FAIL, 0);
+	assert_never_asked(LEDGER_OP_HOLD, 0);
+	assert_int_equal(case_row("o-0")->state, LEDGER_STATE_IN_DOUBT);
 	assert_int_equal(case_row("o-0")->unproven, 1);
 	assert_int_equal(case_row("o-0")->sent, 2);
 	case_finish(&process);
@@ -213,19 +213,19 @@ static void a_refused_repeat_fails_no_order_that_may_have_been_bought(void **sta
 	case_begin(&process, NULL);
 	SCRIPT_OF(BUY(LOST_BEFORE, 0), BUY(REFUSED, 0));
 	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EINDOUBT);
-	assert_never_asked(LEDGER_FAIL, 0);
-	assert_int_equal(case_row("o-0")->state, LEDGER_IN_DOUBT);
+	assert_never_asked(LEDGER_OP_FAIL, 0);
+	assert_int_equal(case_row("o-0")->state, LEDGER_STATE_IN_DOUBT);
 	assert_int_equal(case_row("o-0")->needs_person, 1);
 	/* Nor does the next run ask for another shipment, or for a third purchase. */
 	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EINDOUBT);
-	assert_never_asked(LEDGER_BUY, 2);
+	assert_never_asked(LEDGER_OP_BUY, 2);
 	assert_int_equal(sim_world.shipment_count, 1);
 	case_finish(&process);
 }
 
 static void look_at_doubt(struct memory_database *database, const struct ledger_request *request)
 {
-	if (request->operation == LEDGER_DOUBT && request->row.sent == 2) {
+	if (request->operation == LEDGER_OP_DOUBT && request->row.sent == 2) {
 		assert_int_equal(request->row.needs_person, 1);
 		assert_int_equal(request->row.unproven, 1);
 		assert_string_equal(request->row.refusal, request->row.reason);
@@ -251,10 +251,10 @@ static void a_shipment_that_has_postage_is_only_read_from_then_on(void **state)
 	SCRIPT_OF(BUY(LOST_AFTER, 0));
 	edits_hide_labels(WORLD_READ); /* as a stale replica would */
 	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EINDOUBT);
-	assert_never_asked(LEDGER_BUY, 2);
+	assert_never_asked(LEDGER_OP_BUY, 2);
 	assert_int_equal(case_row("o-0")->exists_seen, 1);
 	assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EINDOUBT);
-	assert_never_asked(LEDGER_BUY, 2);
+	assert_never_asked(LEDGER_OP_BUY, 2);
 	edits_clear();
 	assert_int_equal(case_one(&process, 1, 0, NULL), 0);
 	case_finish(&process);
@@ -269,7 +269,7 @@ static void three_purchases_of_unknown_outcome_are_for_a_person(void **state)
 		assert_int_equal(case_one(&process, 1, 0, NULL), SHIPOPT_EINDOUBT);
 		assert_non_null(
 			strstr(process.results[0].message, "a person must look the shipment up at the carrier"));
-		assert_never_asked(LEDGER_BUY, 3);
+		assert_never_asked(LEDGER_OP_BUY, 3);
 		assert_int_equal(case_row("o-0")->unproven, 3);
 		assert_int_equal(case_row("o-0")->needs_person, 1);
 	}

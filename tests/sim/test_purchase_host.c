@@ -53,14 +53,14 @@ static void the_hosts_choice_is_bought_held_or_refused(void **state)
 		int status, item, state;
 		const char *says;
 	} cases[] = {
-		{0, 0, 0, LEDGER_BOUGHT, ""},
-		{2, 0, 0, LEDGER_BOUGHT, ""},
-		{3, 0, SHIPOPT_EINVAL, LEDGER_FAILED,
+		{0, 0, 0, LEDGER_STATE_BOUGHT, ""},
+		{2, 0, 0, LEDGER_STATE_BOUGHT, ""},
+		{3, 0, SHIPOPT_EINVAL, LEDGER_STATE_FAILED,
 			"rate 3 was chosen, which cannot be bought; there are 3, counted from 0"},
-		{-1, 0, SHIPOPT_EINVAL, LEDGER_FAILED, "rate -1 was chosen"},
-		{INT64_MAX, 0, SHIPOPT_EINVAL, LEDGER_FAILED, "which cannot be bought"},
-		{0, SHIPOPT_ENORATE, SHIPOPT_ENORATE, LEDGER_FAILED, "the host's words"},
-		{0, SHIPOPT_EHELD, SHIPOPT_EHELD, LEDGER_HELD, "the host's words"},
+		{-1, 0, SHIPOPT_EINVAL, LEDGER_STATE_FAILED, "rate -1 was chosen"},
+		{INT64_MAX, 0, SHIPOPT_EINVAL, LEDGER_STATE_FAILED, "which cannot be bought"},
+		{0, SHIPOPT_ENORATE, SHIPOPT_ENORATE, LEDGER_STATE_FAILED, "the host's words"},
+		{0, SHIPOPT_EHELD, SHIPOPT_EHELD, LEDGER_STATE_HELD, "the host's words"},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct sim_process process;
@@ -99,7 +99,7 @@ static void a_host_that_answers_too_late_buys_nothing(void **state)
 		while (!host_request)
 			sim_turn(&process, 1000);
 		if (is_canceled)
-			shipopt_op_cancel(process.run);
+			shipopt_op_cancel(shipopt_run_op(process.run));
 		while (process.items == 0)
 			sim_turn(&process, 100000);
 		if (is_canceled)
@@ -122,7 +122,7 @@ static void a_host_that_answers_as_the_run_is_canceled_buys_nothing(void **state
 	sim_start_orders(&process, 1);
 	while (!host_request)
 		sim_turn(&process, 1000);
-	shipopt_op_cancel(process.run);
+	shipopt_op_cancel(shipopt_run_op(process.run));
 	shipopt_request_complete(host_request, 0);
 	sim_wait(&process);
 	assert_int_equal(process.results[0].status, SHIPOPT_ECANCELED);
@@ -139,10 +139,10 @@ static void a_cancel_waits_for_a_purchase_on_the_wire(void **state)
 	sim_start_orders(&process, 1);
 	while (sim_world.calls[WORLD_BUY] == 0)
 		sim_turn(&process, 1000);
-	shipopt_op_cancel(process.run);
+	shipopt_op_cancel(shipopt_run_op(process.run));
 	sim_wait(&process);
 	assert_int_equal(process.results[0].status, 0);
-	assert_int_equal(case_row("o-0")->state, LEDGER_BOUGHT);
+	assert_int_equal(case_row("o-0")->state, LEDGER_STATE_BOUGHT);
 	case_finish(&process);
 }
 
@@ -153,7 +153,7 @@ static struct sim_process *cancel_process;
 static void cancel_now(struct memory_database *database, const struct ledger_request *request)
 {
 	if (request->operation == cancel_at)
-		shipopt_op_cancel(cancel_process->run);
+		shipopt_op_cancel(shipopt_run_op(cancel_process->run));
 }
 
 static void a_cancel_while_the_ledger_writes_takes_effect_with_its_answer(void **state)
@@ -163,26 +163,26 @@ static void a_cancel_while_the_ledger_writes_takes_effect_with_its_answer(void *
 		bool rate_only;
 		int item, state;
 	} cases[] = {
-		{LEDGER_CLAIM, false, SHIPOPT_ECANCELED, LEDGER_PLANNED},
-		{LEDGER_PLAN, false, SHIPOPT_ECANCELED, LEDGER_PLANNED},
-		{LEDGER_CREATE, true, SHIPOPT_ECANCELED, LEDGER_CREATED},
-		{LEDGER_BUY, false, SHIPOPT_ECANCELED, LEDGER_CREATED},
-		{LEDGER_PROVE, false, SHIPOPT_ECANCELED, LEDGER_CREATED},
-		{LEDGER_DOUBT, false, SHIPOPT_EINDOUBT, LEDGER_IN_DOUBT},
-		{LEDGER_RENEW, false, SHIPOPT_EINDOUBT, LEDGER_IN_DOUBT},
-		{LEDGER_BOUGHT_, false, 0, LEDGER_BOUGHT},
+		{LEDGER_OP_CLAIM, false, SHIPOPT_ECANCELED, LEDGER_STATE_PLANNED},
+		{LEDGER_OP_PLAN, false, SHIPOPT_ECANCELED, LEDGER_STATE_PLANNED},
+		{LEDGER_OP_CREATE, true, SHIPOPT_ECANCELED, LEDGER_STATE_CREATED},
+		{LEDGER_OP_BUY, false, SHIPOPT_ECANCELED, LEDGER_STATE_CREATED},
+		{LEDGER_OP_PROVE, false, SHIPOPT_ECANCELED, LEDGER_STATE_CREATED},
+		{LEDGER_OP_DOUBT, false, SHIPOPT_EINDOUBT, LEDGER_STATE_IN_DOUBT},
+		{LEDGER_OP_RENEW, false, SHIPOPT_EINDOUBT, LEDGER_STATE_IN_DOUBT},
+		{LEDGER_OP_BOUGHT, false, 0, LEDGER_STATE_BOUGHT},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct sim_process process;
 		case_begin(&process, "bulk.ceiling_percent=10");
 		sim_run = shipopt_bulk_rate;
-		if (cases[i].operation == LEDGER_PLAN)
+		if (cases[i].operation == LEDGER_OP_PLAN)
 			assert_int_equal(case_one(&process, 7, 0, NULL), 0); /* other content: planned again */
 		sim_run = cases[i].rate_only ? shipopt_bulk_rate : shipopt_bulk_buy;
 		SCRIPT_OF(BUY(NONE, 0));
-		if (cases[i].operation == LEDGER_PROVE)
+		if (cases[i].operation == LEDGER_OP_PROVE)
 			SCRIPT_OF(BUY(RATE_EXPIRED, 0));
-		if (cases[i].operation == LEDGER_DOUBT || cases[i].operation == LEDGER_RENEW)
+		if (cases[i].operation == LEDGER_OP_DOUBT || cases[i].operation == LEDGER_OP_RENEW)
 			SCRIPT_OF(BUY(LOST_BEFORE, 0));
 		cancel_at = cases[i].operation;
 		cancel_process = &process;
@@ -204,9 +204,9 @@ static void a_cancel_while_the_ledger_writes_hides_no_earlier_purchase(void **st
 		struct world_step script[2];
 		int item, state;
 	} cases[] = {
-		{LEDGER_CLAIM, {BUY(LOST_BEFORE, 0), BUY(NONE, 0)}, SHIPOPT_EINDOUBT, LEDGER_IN_DOUBT},
-		{LEDGER_CLAIM, {BUY(NONE, 0), BUY(NONE, 0)}, SHIPOPT_ALREADY, LEDGER_BOUGHT},
-		{LEDGER_PROVE, {BUY(LOST_BEFORE, 0), BUY(RATE_EXPIRED, 0)}, SHIPOPT_EINDOUBT, LEDGER_IN_DOUBT},
+		{LEDGER_OP_CLAIM, {BUY(LOST_BEFORE, 0), BUY(NONE, 0)}, SHIPOPT_EINDOUBT, LEDGER_STATE_IN_DOUBT},
+		{LEDGER_OP_CLAIM, {BUY(NONE, 0), BUY(NONE, 0)}, SHIPOPT_ALREADY, LEDGER_STATE_BOUGHT},
+		{LEDGER_OP_PROVE, {BUY(LOST_BEFORE, 0), BUY(RATE_EXPIRED, 0)}, SHIPOPT_EINDOUBT, LEDGER_STATE_IN_DOUBT},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct sim_process process;
@@ -236,7 +236,7 @@ static void a_cancel_while_it_waits_for_its_turn_sends_nothing(void **state)
 	for (int i = 0; i < 100; i++)
 		sim_turn(&process, 100000);
 	assert_int_equal(sim_world.calls[WORLD_BUY], 1);
-	shipopt_op_cancel(process.run);
+	shipopt_op_cancel(shipopt_run_op(process.run));
 	sim_wait(&process);
 	assert_int_equal(process.results[0].status, SHIPOPT_ECANCELED);
 	assert_int_equal(process.results[1].status, SHIPOPT_ECANCELED);

@@ -18,11 +18,11 @@ static void an_expired_rate_is_rated_again_on_the_same_shipment_up_to_what_was_a
 		const char *settings;
 		int item, state;
 	} cases[] = {
-		{0, NULL, 0, LEDGER_BOUGHT},
-		{-50000, NULL, 0, LEDGER_BOUGHT},
-		{10000, NULL, SHIPOPT_EHELD, LEDGER_HELD},
-		{500000, "bulk.ceiling_percent=10", 0, LEDGER_BOUGHT},
-		{600000, "bulk.ceiling_percent=10", SHIPOPT_EHELD, LEDGER_HELD},
+		{0, NULL, 0, LEDGER_STATE_BOUGHT},
+		{-50000, NULL, 0, LEDGER_STATE_BOUGHT},
+		{10000, NULL, SHIPOPT_EHELD, LEDGER_STATE_HELD},
+		{500000, "bulk.ceiling_percent=10", 0, LEDGER_STATE_BOUGHT},
+		{600000, "bulk.ceiling_percent=10", SHIPOPT_EHELD, LEDGER_STATE_HELD},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct sim_process process;
@@ -34,7 +34,7 @@ static void an_expired_rate_is_rated_again_on_the_same_shipment_up_to_what_was_a
 		assert_int_equal(case_row("o-0")->state, cases[i].state);
 		assert_int_equal(sim_world.shipment_count, 1);
 		assert_int_equal(sim_world.calls[WORLD_RERATE], 1);
-		if (cases[i].state == LEDGER_BOUGHT)
+		if (cases[i].state == LEDGER_STATE_BOUGHT)
 			assert_int_equal(case_row("o-0")->paid, 5250000 + cases[i].step);
 		case_finish(&process);
 	}
@@ -50,7 +50,7 @@ static void a_rate_that_expires_three_times_is_a_refusal(void **state)
 		sim_world.rerate_step = 0;
 		sim_buy(&process, 1);
 		assert_int_equal(process.results[0].status, times < 3 ? 0 : SHIPOPT_EREFUSED);
-		assert_int_equal(case_row("o-0")->state, times < 3 ? LEDGER_BOUGHT : LEDGER_FAILED);
+		assert_int_equal(case_row("o-0")->state, times < 3 ? LEDGER_STATE_BOUGHT : LEDGER_STATE_FAILED);
 		assert_int_equal(case_row("o-0")->sent, MIN(times + 1, 3));
 		assert_int_equal(sim_world.calls[WORLD_RERATE], MIN(times, 2));
 		case_finish(&process);
@@ -67,7 +67,7 @@ static void a_rerate_that_answers_about_another_shipment_is_not_believed(void **
 	sim_world.rerate_step = 0;
 	sim_buy(&process, 1);
 	assert_int_equal(process.results[0].status, SHIPOPT_EPROTOCOL);
-	assert_int_equal(case_row("o-0")->state, LEDGER_CREATED);
+	assert_int_equal(case_row("o-0")->state, LEDGER_STATE_CREATED);
 	/* The next run tries the stored rate, which is refused as before, and rates the same shipment again. */
 	sim_buy(&process, 1);
 	assert_int_equal(process.results[0].status, 0);
@@ -94,7 +94,7 @@ static void a_hosts_choice_above_the_orders_max_rate_is_held(void **state)
 	sim_open(&process, NULL);
 	assert_int_equal(case_one(&process, 1, 10000000, NULL), SHIPOPT_EHELD);
 	assert_int_equal(sim_world.labels, 0);
-	assert_int_equal(case_row("o-0")->state, LEDGER_HELD);
+	assert_int_equal(case_row("o-0")->state, LEDGER_STATE_HELD);
 	case_finish(&process);
 }
 
@@ -177,11 +177,11 @@ static void check_and_resume(struct sim_process *process, const char *what, int6
 {
 	const struct memory_row *row = memory_ledger_find(&sim_database.ledger, "o-0");
 	int item = process->results[0].status, state = row ? row->row.state : 0;
-	bool open = state == LEDGER_BUYING || state == LEDGER_IN_DOUBT;
+	bool open = state == LEDGER_STATE_BUYING || state == LEDGER_STATE_IN_DOUBT;
 	if (process->items && open != (item == SHIPOPT_EINDOUBT))
 		fail_msg("%s at %lld: the row is %s, the item says %s", what, (long long)when, ledger_state_name(state),
 			shipopt_error_name(item));
-	if (process->items && state == LEDGER_BOUGHT && item < 0)
+	if (process->items && state == LEDGER_STATE_BOUGHT && item < 0)
 		fail_msg("%s at %lld: bought, and the item says %s", what, (long long)when, shipopt_error_name(item));
 	if (row && row->row.lease_until_ms > clock_wall_ms())
 		fail_msg("%s at %lld: the lease is kept", what, (long long)when);
@@ -216,7 +216,7 @@ static void a_cancel_at_any_moment_hides_no_money(void **state)
 			for (int i = 0; i < turns && !sim_is_over(&process); i++)
 				sim_turn(&process, 500000);
 			is_over = sim_is_over(&process);
-			shipopt_op_cancel(process.run);
+			shipopt_op_cancel(shipopt_run_op(process.run));
 			int64_t begin_us = clock_now_us();
 			sim_wait(&process);
 			/* A purchase on the wire is waited for, nothing else. */
@@ -233,7 +233,7 @@ static void a_deadline_at_any_moment_gives_one_honest_result(void **state)
 	for (size_t way = 0; way < ARRAY_SIZE(hard_ways); way++) {
 		for (int64_t timeout_ms = 1; timeout_ms < 200000; timeout_ms += 1 + timeout_ms / 7) {
 			struct sim_process process;
-			char settings[64];
+			char settings[96];
 			snprintf(settings, sizeof(settings), "bulk.ceiling_percent=10 bulk.item_timeout_ms=%lld",
 				(long long)timeout_ms);
 			case_begin(&process, settings);

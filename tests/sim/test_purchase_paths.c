@@ -18,12 +18,12 @@ static void a_carrier_that_stays_away_is_waited_for_until_the_deadline(void **st
 		sim_world.hidden_carrier = "UPS";
 		sim_world.hidden_visits = 1000;
 		shipopt_order *order = sim_order("o-0", 1);
-		assert_int_equal(shipopt_order_set_carrier(order, "UPS"), 0);
+		assert_int_equal(shipopt_order_set_carrier(order, "UPS", NULL), 0);
 		assert_int_equal(sim_start(&process, &order, 1), 0);
 		for (int i = 0; i < 50; i++)
 			sim_turn(&process, 100000);
 		if (is_canceled)
-			shipopt_op_cancel(process.run);
+			shipopt_op_cancel(shipopt_run_op(process.run));
 		sim_wait(&process);
 		assert_int_equal(process.results[0].status, is_canceled ? SHIPOPT_ECANCELED : SHIPOPT_ETIMEDOUT);
 		assert_true(case_says(&process, "none of the 2 rates is by carrier \"UPS\""));
@@ -46,7 +46,7 @@ static void a_fallback_keeps_to_the_price_that_the_wanted_carrier_had(void **sta
 		sim_world.hidden_carrier = "UPS";
 		sim_world.hidden_visits = 1000;
 		shipopt_order *order = sim_order("o-1", 1);
-		assert_int_equal(shipopt_order_set_carrier(order, "UPS"), 0);
+		assert_int_equal(shipopt_order_set_carrier(order, "UPS", NULL), 0);
 		assert_int_equal(sim_start(&process, &order, 1), 0);
 		assert_int_equal(sim_wait(&process), 0);
 		if (i < 2)
@@ -71,7 +71,7 @@ static void a_run_that_may_not_send_looks_up_and_sends_nothing(void **state)
 		sim_run = rate_only ? shipopt_bulk_rate : shipopt_bulk_buy;
 		int item = case_one(&process, rate_only ? 1 : 99, 0, NULL);
 		assert_int_equal(item, !rate_only ? SHIPOPT_ECONFLICT : is_bought ? SHIPOPT_ALREADY : SHIPOPT_EINDOUBT);
-		assert_int_equal(case_row("o-0")->state, is_bought ? LEDGER_BOUGHT : LEDGER_IN_DOUBT);
+		assert_int_equal(case_row("o-0")->state, is_bought ? LEDGER_STATE_BOUGHT : LEDGER_STATE_IN_DOUBT);
 		assert_int_equal(sim_world.calls[WORLD_BUY], 1);
 		case_finish(&process);
 	}
@@ -85,7 +85,7 @@ static void a_run_that_may_not_send_asks_no_person(void **state)
 	sim_start_orders(&process, 1);
 	while (sim_world.calls[WORLD_BUY] < 3)
 		sim_turn(&process, SECOND);
-	shipopt_op_cancel(process.run);
+	shipopt_op_cancel(shipopt_run_op(process.run));
 	sim_wait(&process);
 	clock_advance_us(300 * SECOND);
 	assert_int_equal(case_row("o-0")->needs_person, 0);
@@ -136,11 +136,11 @@ static void commits_of_unknown_outcome_are_looked_at_again_a_few_times(void **st
 		enum database_fault fault;
 		int item;
 	} cases[] = {
-		{LEDGER_CLAIM, DATABASE_DOUBT, SHIPOPT_EDATABASE},
-		{LEDGER_CLAIM, DATABASE_DOUBT_UNDONE, SHIPOPT_EDATABASE},
-		{LEDGER_BUY, DATABASE_DOUBT_UNDONE, SHIPOPT_EINDOUBT},
-		{LEDGER_BOUGHT_, DATABASE_DOUBT_UNDONE, SHIPOPT_EINDOUBT},
-		{LEDGER_BOUGHT_, DATABASE_FAILS, SHIPOPT_EINDOUBT},
+		{LEDGER_OP_CLAIM, DATABASE_DOUBT, SHIPOPT_EDATABASE},
+		{LEDGER_OP_CLAIM, DATABASE_DOUBT_UNDONE, SHIPOPT_EDATABASE},
+		{LEDGER_OP_BUY, DATABASE_DOUBT_UNDONE, SHIPOPT_EINDOUBT},
+		{LEDGER_OP_BOUGHT, DATABASE_DOUBT_UNDONE, SHIPOPT_EINDOUBT},
+		{LEDGER_OP_BOUGHT, DATABASE_FAILS, SHIPOPT_EINDOUBT},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct sim_process process;

@@ -94,7 +94,7 @@ static void a_held_order_is_bought_once_its_max_rate_allows_it(void **state)
 
 static void a_voided_order_is_not_bought_again(void **state)
 {
-	static const int states[] = {LEDGER_VOID_REQUESTED, LEDGER_VOIDED, LEDGER_VOID_REFUSED};
+	static const int states[] = {LEDGER_STATE_VOID_REQUESTED, LEDGER_STATE_VOIDED, LEDGER_STATE_VOID_REFUSED};
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
 		struct sim_process process;
 		case_begin(&process, NULL);
@@ -113,7 +113,7 @@ static void a_shipment_that_was_sent_three_times_is_made_anew(void **state)
 	case_begin(&process, "bulk.ceiling_percent=10");
 	SCRIPT_OF(BUY(RATE_EXPIRED, 0), BUY(RATE_EXPIRED, 0));
 	sim_world.rerate_step = 0;
-	sim_database.script = &(struct database_step){LEDGER_BUY, 3, DATABASE_FAILS};
+	sim_database.script = &(struct database_step){LEDGER_OP_BUY, 3, DATABASE_FAILS};
 	sim_database.script_count = 1;
 	assert_true(case_one(&process, 1, 0, NULL) < 0);
 	/* All proven: three sends are used up, and the order is planned again. */
@@ -159,7 +159,7 @@ static void other_wishes_are_other_content_and_are_named(void **state)
 	assert_int_equal(case_one(&process, 1, 0, "UPS"), SHIPOPT_ECONFLICT);
 	assert_true(case_says(&process, "it differs in: carrier"));
 	shipopt_order *order = sim_order("o-0", 99);
-	assert_int_equal(shipopt_order_set_service(order, "Ground"), 0);
+	assert_int_equal(shipopt_order_set_service(order, "Ground", NULL), 0);
 	assert_int_equal(sim_start(&process, &order, 1), 0);
 	assert_int_equal(sim_wait(&process), 0);
 	assert_int_equal(process.results[0].status, SHIPOPT_ECONFLICT);
@@ -175,7 +175,7 @@ static void an_order_without_a_shipment_or_with_a_reference(void **state)
 	struct sim_process process;
 	shipopt_order *order = NULL;
 	case_begin(&process, NULL);
-	assert_int_equal(shipopt_order_new("o-0", &order), 0);
+	assert_int_equal(shipopt_order_new("o-0", &order, NULL), 0);
 	assert_int_equal(sim_start(&process, &order, 1), 0);
 	assert_int_equal(sim_wait(&process), 0);
 	assert_int_equal(process.results[0].status, SHIPOPT_EINVAL);
@@ -184,7 +184,7 @@ static void an_order_without_a_shipment_or_with_a_reference(void **state)
 	shipopt_record *shipment = NULL;
 	assert_int_equal(shipopt_record_copy(shipopt_order_shipment(order), &shipment), 0);
 	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, "ours"), 0);
-	assert_int_equal(shipopt_order_set_shipment(order, shipment), 0);
+	assert_int_equal(shipopt_order_set_shipment(order, shipment, NULL), 0);
 	assert_int_equal(sim_start(&process, &order, 1), 0);
 	assert_int_equal(sim_wait(&process), 0);
 	assert_int_equal(process.results[0].status, 0);
@@ -203,12 +203,12 @@ static void what_another_process_holds_is_reported_as_its_row_says(void **state)
 		int item;
 		const char *says;
 	} cases[] = {
-		{LEDGER_PLANNED, 0, false, SHIPOPT_EBUSY, "another process holds the order until its lease ends"},
-		{LEDGER_PLANNED, 0, true, SHIPOPT_ECANCELED, ""},
-		{LEDGER_BUYING, 1, false, SHIPOPT_EINDOUBT,
+		{LEDGER_STATE_PLANNED, 0, false, SHIPOPT_EBUSY, "another process holds the order until its lease ends"},
+		{LEDGER_STATE_PLANNED, 0, true, SHIPOPT_ECANCELED, ""},
+		{LEDGER_STATE_BUYING, 1, false, SHIPOPT_EINDOUBT,
 			"another process holds the order, and its purchase is buying"},
-		{LEDGER_BUYING, 1, true, SHIPOPT_EINDOUBT, "and its purchase is buying"},
-		{LEDGER_IN_DOUBT, 1, false, SHIPOPT_EINDOUBT, "and its purchase is in doubt"},
+		{LEDGER_STATE_BUYING, 1, true, SHIPOPT_EINDOUBT, "and its purchase is buying"},
+		{LEDGER_STATE_IN_DOUBT, 1, false, SHIPOPT_EINDOUBT, "and its purchase is in doubt"},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct sim_process process;
@@ -223,7 +223,7 @@ static void what_another_process_holds_is_reported_as_its_row_says(void **state)
 		for (int turn = 0; turn < 20; turn++)
 			sim_turn(&process, 100000);
 		if (cases[i].is_canceled)
-			shipopt_op_cancel(process.run);
+			shipopt_op_cancel(shipopt_run_op(process.run));
 		sim_wait(&process);
 		assert_int_equal(process.results[0].status, cases[i].item);
 		assert_true(case_says(&process, cases[i].says));
@@ -235,7 +235,7 @@ static void what_another_process_holds_is_reported_as_its_row_says(void **state)
 static void steal(struct memory_database *database, const struct ledger_request *request)
 {
 	struct memory_row *row = row_of("o-0");
-	if (request->operation == LEDGER_CLAIM) {
+	if (request->operation == LEDGER_OP_CLAIM) {
 		row->token += 1000;
 		row->row.lease_until_ms = 0;
 	}
@@ -249,8 +249,8 @@ static void a_row_that_keeps_changing_hands_is_given_up(void **state)
 		SCRIPT_OF(BUY(LOST_BEFORE, 0));
 		if (is_open) {
 			sim_start_orders(&process, 1);
-			case_turn_until(&process, LEDGER_IN_DOUBT);
-			shipopt_op_cancel(process.run);
+			case_turn_until(&process, LEDGER_STATE_IN_DOUBT);
+			shipopt_op_cancel(shipopt_run_op(process.run));
 			sim_wait(&process);
 		}
 		clock_advance_us(300 * SECOND);
@@ -258,7 +258,7 @@ static void a_row_that_keeps_changing_hands_is_given_up(void **state)
 		int item = case_one(&process, 1, 0, NULL);
 		assert_int_equal(item, is_open ? SHIPOPT_EINDOUBT : SHIPOPT_EBUSY);
 		assert_int_equal(sim_world.calls[WORLD_BUY], is_open);
-		assert_true(sim_database.seen[LEDGER_CLAIM] > 32 && sim_database.seen[LEDGER_CLAIM] < 40);
+		assert_true(sim_database.seen[LEDGER_OP_CLAIM] > 32 && sim_database.seen[LEDGER_OP_CLAIM] < 40);
 		case_finish(&process);
 	}
 }

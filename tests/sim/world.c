@@ -10,7 +10,7 @@
 
 void world_init(struct world *world, uint64_t seed)
 {
-	*world = (struct world){.guard = true, .latency_us = 50000, .late_most_us = 100000000, .rerate_step = 100000};
+	*world = (struct world){.guard = true, .latency_us = 50000, .late_max_us = 100000000, .rerate_step = 100000};
 	random_init(&world->random, seed);
 }
 

@@ -17,7 +17,7 @@
  * adverse world (`is_adverse`) draws from all faults and makes odd labels and odd prices; another one keeps to what connections
  * and servers do. Whatever is drawn, the carrier keeps what the library assumes of it: a listed refusal is honest about its own
  * request, and with `guard` a shipment id is sold once. Without the guard a second purchase makes a second label, so that a
- * machine which leans on the guard alone is found out; then nothing is stale and no effect is later than `late_most_us`.
+ * machine which leans on the guard alone is found out; then nothing is stale and no effect is later than `late_max_us`.
  *
  * `trace` is a hash of all that happened: the same seed gives the same trace.
  *
@@ -144,8 +144,8 @@ struct world {
 	const struct world_step *script;
 	size_t script_count;
 	uint64_t script_used;
-	unsigned permille;    /* of calls that something goes wrong with, without a script */
-	int64_t late_most_us; /* latest effect of a drawn fault, counted from the request */
+	unsigned permille;   /* of calls that something goes wrong with, without a script */
+	int64_t late_max_us; /* latest effect of a drawn fault, counted from the request */
 	struct random random;
 	int64_t rerate_step;        /* added to every price by a re-rate */
 	const char *hidden_carrier; /* gives no rates for the next `hidden_visits` ratings */

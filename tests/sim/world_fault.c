@@ -93,7 +93,7 @@ static bool was_sent_before(const struct world *world, const struct world_visit 
 
 static int64_t draw_delay_ms(struct world *world, enum world_fault fault)
 {
-	int64_t ms = (int64_t)random_below(&world->random, (uint64_t)world->late_most_us / 1000);
+	int64_t ms = (int64_t)random_below(&world->random, (uint64_t)world->late_max_us / 1000);
 	if (random_below(&world->random, 2))
 		ms /= 100; /* soon, as often as not */
 	return fault >= FAULT_IN_PROGRESS && random_below(&world->random, 3) == 0 ? -1 : ms;
@@ -161,7 +161,7 @@ static int64_t draw_stale_us(struct world *world)
 		return world->stale_us;
 	return random_below(&world->random, 3) == 0
 		? INT64_MAX
-		: (int64_t)random_below(&world->random, (uint64_t)world->late_most_us * 2);
+		: (int64_t)random_below(&world->random, (uint64_t)world->late_max_us * 2);
 }
 
 void world_finish_label(struct world *world, struct world_shipment *shipment, int64_t insurance)

@@ -58,14 +58,14 @@ static void everything_goes_wrong(size_t count, bool guard_dropped)
 	print_run("resumed", count, &result);
 	assert_int_equal(result.status, 0);
 	/* Every order is settled: bought, proven not bought, or for a person after what the carrier did to it. */
-	int64_t bought = fixture_ledger_count(&fixture, SHIPOPT_LEDGER_BOUGHT),
+	int64_t bought = fixture_ledger_count(&fixture, SHIPOPT_LEDGER_STATE_BOUGHT),
 		asked = fixture_ledger_count_asked(&fixture);
 	print_message("%lld bought, %lld for a person\n", (long long)bought, (long long)asked);
 	assert_int_equal(fixture_ledger_count(&fixture, 0), count);
 	assert_int_equal(bought, result.done + result.already);
-	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_BUYING), 0);
-	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_IN_DOUBT), asked);
-	assert_int_equal(bought + fixture_ledger_count(&fixture, SHIPOPT_LEDGER_FAILED) + asked, count);
+	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_STATE_BUYING), 0);
+	assert_int_equal(fixture_ledger_count(&fixture, SHIPOPT_LEDGER_STATE_IN_DOUBT), asked);
+	assert_int_equal(bought + fixture_ledger_count(&fixture, SHIPOPT_LEDGER_STATE_FAILED) + asked, count);
 	assert_true(bought <= valid && bought >= valid - asked);
 	assert_int_equal(sandbox_count(&fixture.sandbox, "labels"), bought);
 	assert_int_equal(sandbox_duplicates(&fixture.sandbox), 0);

@@ -93,7 +93,7 @@ static int next_order(void *userdata, shipopt_order *order)
 	if (watched->has_shipments)
 		fixture_fill_order(order, "order", watched->next);
 	watched->next++;
-	return shipopt_order_set_key(order, key) < 0 ? -1 : 1;
+	return shipopt_order_set_key(order, key, NULL) < 0 ? -1 : 1;
 }
 
 static shipopt_source *watched_orders(struct watched *watched, size_t count, bool has_shipments)
@@ -128,7 +128,7 @@ static void host_calls_for_very_many_items_take_no_more_memory(void **state)
 {
 	shipopt_runtime *runtime;
 	shipopt_bulk *bulk;
-	shipopt_op *run;
+	shipopt_run *run;
 	struct watched watched;
 	struct fixture_result result;
 	size_t count = is_long() ? 1000000 : 200000;
@@ -137,7 +137,7 @@ static void host_calls_for_very_many_items_take_no_more_memory(void **state)
 	assert_int_equal(shipopt_bulk_call(bulk, watched_orders(&watched, count, false), NULL, answer_at_once, NULL,
 				 NULL, NULL, &run),
 		0);
-	assert_int_equal(shipopt_op_wait(run, -1), 0);
+	assert_int_equal(shipopt_op_wait(shipopt_run_op(run), -1), 0);
 	int64_t elapsed_ms = 0;
 	assert_int_equal(shipopt_run_stat(run, SHIPOPT_RUN_STAT_ELAPSED_MS, &elapsed_ms), 0);
 	check_growth(&watched, "host calls", elapsed_ms);

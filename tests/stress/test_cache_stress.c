@@ -240,7 +240,7 @@ static void run(const char *policy)
 	shipopt_cache_config_set_ttl_ms(config, 500);
 	shipopt_cache_config_set_soft_ttl_ms(config, 100);
 	shipopt_cache_config_add_prefix(config, "group1:");
-	shipopt_cache_config_set_listener(config, on_removed, NULL);
+	shipopt_cache_config_set_removed(config, on_removed, NULL);
 	shipopt_runtime *runtime;
 	assert_int_equal(shipopt_runtime_new(NULL, &runtime), 0);
 	shipopt_cache_config_set_runtime(config, runtime);
@@ -276,12 +276,12 @@ static void run(const char *policy)
 		(long long)atomic_load(&swept), (long long)stat_of(cache, SHIPOPT_CACHE_STAT_STORED),
 		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_EVICTED),
 		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_EXPIRED),
-		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_TAGGED),
+		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_INVALIDATED),
 		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_LOADS),
 		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_COALESCED));
 	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_HELD_BYTES), 0);
 	int64_t left = 0;
-	for (int stat = SHIPOPT_CACHE_STAT_EXPIRED; stat <= SHIPOPT_CACHE_STAT_TAGGED; stat++)
+	for (int stat = SHIPOPT_CACHE_STAT_EXPIRED; stat <= SHIPOPT_CACHE_STAT_INVALIDATED; stat++)
 		left += stat_of(cache, stat);
 	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_STORED) - left, stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES));
 	assert_true(atomic_load(&told) <= left);

@@ -21,8 +21,8 @@
  */
 enum { KEYS = 500, AT_ONCE = 16, STEPS = 5 };
 
-static const enum ledger_operation steps[STEPS] = {LEDGER_CLAIM, LEDGER_CREATE, LEDGER_BUY, LEDGER_BOUGHT_,
-	LEDGER_DOCUMENT};
+static const enum ledger_operation steps[STEPS] = {LEDGER_OP_CLAIM, LEDGER_OP_CREATE, LEDGER_OP_BUY, LEDGER_OP_BOUGHT,
+	LEDGER_OP_DOCUMENT};
 
 struct walker {
 	struct ledger_request request;
@@ -47,7 +47,7 @@ static void walker_done(struct ledger_request *request);
 static void walker_step(struct walker *walker)
 {
 	walker->request = fixture_request(steps[walker->step], walker->key, walker->token);
-	walker->request.release = steps[walker->step] == LEDGER_BOUGHT_;
+	walker->request.release = steps[walker->step] == LEDGER_OP_BOUGHT;
 	walker->request.reactor = walk.reactor;
 	walker->request.done = walker_done;
 	ledger_submit(walk.store, &walker->request);
@@ -74,7 +74,7 @@ static void walker_done(struct ledger_request *request)
 {
 	struct walker *walker = CONTAINER_OF(request, struct walker, request);
 	int status = request->status;
-	bool is_mine = status == LEDGER_OK && (request->operation != LEDGER_CLAIM || request->created_row);
+	bool is_mine = status == LEDGER_OUTCOME_OK && (request->operation != LEDGER_OP_CLAIM || request->created_row);
 	walker->token = request->token;
 	if (status < 0)
 		print_message("%s\n", shipopt_error_message(request->error));

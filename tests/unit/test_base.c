@@ -29,8 +29,6 @@ static void error_codes_have_their_own_names(void **state)
 	assert_string_equal(shipopt_error_name(2), "SHIPOPT_E?");
 	assert_string_equal(shipopt_error_name(-1000), "SHIPOPT_E?");
 	assert_non_null(shipopt_error_description(-1000));
-	assert_int_equal(shipopt_error_is_retriable(SHIPOPT_EINDOUBT), 0);
-	assert_int_equal(shipopt_error_is_retriable(SHIPOPT_ESERVER), 1);
 }
 
 static void error_object_keeps_its_detail(void **state)

@@ -158,13 +158,13 @@ static void many_keys_are_looked_up_at_once(void **state)
 		if (i % 3 == 0)
 			put(cache, keys[i], keys[i]);
 		if (i % 3 == 1)
-			shipopt_cache_put_negative(cache, keys[i], lengths[i], NULL);
+			shipopt_cache_put_not_found(cache, keys[i], lengths[i], NULL);
 	}
 	assert_int_equal(shipopt_cache_get_many(cache, COUNT, pointers, lengths, outcomes, values), 34);
 	for (int i = 0; i < COUNT; i++) {
 		assert_int_equal(outcomes[i],
 			i % 3 == 0           ? SHIPOPT_CACHE_FOUND
-				: i % 3 == 1 ? SHIPOPT_CACHE_NEGATIVE
+				: i % 3 == 1 ? SHIPOPT_CACHE_NOT_FOUND
 					     : SHIPOPT_CACHE_ABSENT);
 		assert_true((values[i] != NULL) == (i % 3 == 0));
 		if (values[i])
@@ -172,7 +172,7 @@ static void many_keys_are_looked_up_at_once(void **state)
 		shipopt_value_unref(values[i]);
 	}
 	assert_int_equal(shipopt_cache_get_many(cache, 0, pointers, lengths, outcomes, values), 0);
-	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_NEGATIVE_HITS), 33);
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_NOT_FOUND_HITS), 33);
 	shipopt_cache_free(cache);
 	assert_int_equal(mem_live_count(), 0);
 }
@@ -248,7 +248,7 @@ static void conditions_of_writing_hold(void **state)
 	/* Expired and negative count as absent. */
 	pass_ms(60000);
 	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "f", 1, SHIPOPT_CACHE_IF_PRESENT, 0, NULL), 0);
-	assert_int_equal(shipopt_cache_put_negative(cache, "k", 1, NULL), 0);
+	assert_int_equal(shipopt_cache_put_not_found(cache, "k", 1, NULL), 0);
 	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "g", 1, SHIPOPT_CACHE_IF_ABSENT, 0, NULL), 1);
 	assert_int_equal(get(cache, "k", "g"), SHIPOPT_CACHE_FOUND);
 	shipopt_cache_free(cache);

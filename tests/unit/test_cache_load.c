@@ -66,11 +66,11 @@ static void a_load_fills_the_cache(void **state)
 	assert_int_equal(get_or_load(cache, "k", &loading, "loaded"), SHIPOPT_CACHE_FOUND);
 	assert_int_equal(loading.calls, 1);
 	struct loading none = {.not_found = true};
-	assert_int_equal(get_or_load(cache, "none", &none, NULL), SHIPOPT_CACHE_NEGATIVE);
-	assert_int_equal(get_or_load(cache, "none", &none, NULL), SHIPOPT_CACHE_NEGATIVE);
+	assert_int_equal(get_or_load(cache, "none", &none, NULL), SHIPOPT_CACHE_NOT_FOUND);
+	assert_int_equal(get_or_load(cache, "none", &none, NULL), SHIPOPT_CACHE_NOT_FOUND);
 	assert_int_equal(none.calls, 1);
 	pass_ms(5000);
-	assert_int_equal(get_or_load(cache, "none", &none, NULL), SHIPOPT_CACHE_NEGATIVE);
+	assert_int_equal(get_or_load(cache, "none", &none, NULL), SHIPOPT_CACHE_NOT_FOUND);
 	assert_int_equal(none.calls, 2);
 	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_LOADS), 3);
 	shipopt_cache_free(cache);
@@ -558,7 +558,7 @@ static void many_missing_keys_are_loaded_in_one_call(void **state)
 	int outcomes[6];
 	shipopt_value *values[6];
 	put(cache, "b", "b");
-	shipopt_cache_put_negative(cache, "n", 1, NULL);
+	shipopt_cache_put_not_found(cache, "n", 1, NULL);
 	struct bulk bulk = {0};
 	assert_int_equal(shipopt_cache_get_or_load_many(cache, 6, keys, lengths, load_many, &bulk, NULL, outcomes,
 				 values),
@@ -566,7 +566,7 @@ static void many_missing_keys_are_loaded_in_one_call(void **state)
 	assert_int_equal(bulk.calls, 1);
 	assert_int_equal(bulk.keys, 3);
 	for (int i = 0; i < 6; i++) {
-		assert_int_equal(outcomes[i], i == 4 ? SHIPOPT_CACHE_NEGATIVE : SHIPOPT_CACHE_FOUND);
+		assert_int_equal(outcomes[i], i == 4 ? SHIPOPT_CACHE_NOT_FOUND : SHIPOPT_CACHE_FOUND);
 		if (values[i])
 			assert_memory_equal(shipopt_value_data(values[i]), keys[i], 1);
 		shipopt_value_unref(values[i]);

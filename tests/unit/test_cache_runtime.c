@@ -106,7 +106,7 @@ static void a_pattern_kills_at_once_and_is_swept_without_any_call(void **state)
 {
 	shipopt_cache_config *config = runtime_config();
 	shipopt_cache_config_set_ttl_ms(config, 0);
-	shipopt_cache_config_set_listener(config, count_cause, NULL);
+	shipopt_cache_config_set_removed(config, count_cause, NULL);
 	memset(causes, 0, sizeof(causes));
 	shipopt_cache *cache = test_cache(config);
 	fill(cache, "a:", 4000);
@@ -142,7 +142,7 @@ static void a_pattern_kills_at_once_and_is_swept_without_any_call(void **state)
 	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 4101);
 	assert_int_equal(get(cache, "a:3", "new"), SHIPOPT_CACHE_FOUND);
 	assert_int_equal(peek(cache, "a:4"), SHIPOPT_CACHE_ABSENT);
-	assert_int_equal(causes[SHIPOPT_CAUSE_REMOVED], 4100);
+	assert_int_equal(causes[SHIPOPT_CACHE_CAUSE_REMOVED], 4100);
 	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_REMOVED), 4100);
 	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_LIMBO_BYTES), 0);
 	assert_int_equal(atomic_load(&cache->tags.last_pattern), 0);

@@ -18,7 +18,7 @@ static void a_view_answers_repeated_reads_by_itself(void **state)
 	const void *data, *again;
 	size_t length;
 	put(cache, "a", "one");
-	assert_int_equal(shipopt_scope_begin(cache, 2, &scope), 0);
+	assert_int_equal(shipopt_scope_new(cache, 2, &scope), 0);
 	assert_int_equal(shipopt_scope_get(scope, "a", 1, &data, &length), SHIPOPT_CACHE_FOUND);
 	assert_memory_equal(data, "one", length);
 	int64_t hits = stat_of(cache, SHIPOPT_CACHE_STAT_HITS);
@@ -35,10 +35,10 @@ static void a_view_answers_repeated_reads_by_itself(void **state)
 	assert_int_equal(shipopt_scope_put(scope, "c", 1, "full", 4), SHIPOPT_ETOOLARGE);
 	shipopt_cache_free(cache);
 	assert_memory_equal(data, "one", 3);
-	shipopt_scope_end(scope);
+	shipopt_scope_free(scope);
 	assert_int_equal(mem_live_count(), 0);
 	/* Without a cache, and many values. */
-	assert_int_equal(shipopt_scope_begin(NULL, 1000, &scope), 0);
+	assert_int_equal(shipopt_scope_new(NULL, 1000, &scope), 0);
 	char key[16];
 	for (int i = 0; i < 1000; i++) {
 		snprintf(key, sizeof(key), "%d", i);
@@ -49,8 +49,8 @@ static void a_view_answers_repeated_reads_by_itself(void **state)
 		assert_int_equal(shipopt_scope_get(scope, key, strlen(key), &data, &length), SHIPOPT_CACHE_FOUND);
 		assert_memory_equal(data, key, length);
 	}
-	shipopt_scope_end(scope);
-	shipopt_scope_end(NULL);
+	shipopt_scope_free(scope);
+	shipopt_scope_free(NULL);
 	assert_int_equal(mem_live_count(), 0);
 }
 
@@ -224,7 +224,7 @@ static void loads_are_asked_as_events_of_a_queue(void **state)
 	assert_int_equal(shipopt_queue_new(runtime, 2, &queue), 0);
 	shipopt_cache *cache = test_cache(test_config());
 	static const char *const keys[] = {"value", "none", "fails"};
-	static const int outcomes[] = {SHIPOPT_CACHE_FOUND, SHIPOPT_CACHE_NEGATIVE, SHIPOPT_ENETWORK};
+	static const int outcomes[] = {SHIPOPT_CACHE_FOUND, SHIPOPT_CACHE_NOT_FOUND, SHIPOPT_ENETWORK};
 	for (int i = 0; i < 3; i++) {
 		struct asker asker = {.cache = cache, .queue = queue, .key = keys[i]};
 		assert_int_equal(pthread_create(&asker.thread, NULL, ask_for, &asker), 0);
@@ -290,7 +290,7 @@ static shipopt_cache *filled(void)
 	shipopt_cache_options_free(options);
 	put(cache, "forever", "other value");
 	put(cache, "empty", "");
-	shipopt_cache_put_negative(cache, "none", 4, NULL);
+	shipopt_cache_put_not_found(cache, "none", 4, NULL);
 	return cache;
 }
 
@@ -309,7 +309,7 @@ static void a_saved_cache_is_restored_with_what_is_left_of_its_times(void **stat
 	assert_int_equal(count, 3);
 	assert_int_equal(get(cache, "forever", "is newer"), SHIPOPT_CACHE_FOUND);
 	assert_int_equal(get(cache, "empty", ""), SHIPOPT_CACHE_FOUND);
-	assert_int_equal(get(cache, "none", NULL), SHIPOPT_CACHE_NEGATIVE);
+	assert_int_equal(get(cache, "none", NULL), SHIPOPT_CACHE_NOT_FOUND);
 	pass_ms(1999);
 	assert_int_equal(get(cache, "timed", "value"), SHIPOPT_CACHE_FOUND);
 	pass_ms(1);

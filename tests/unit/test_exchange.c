@@ -515,6 +515,52 @@ static void a_success_leaves_no_error_of_the_tries_before(void **state)
 	finish();
 }
 
+static void a_group_counts_at_once_and_keeps_the_last_problem(void **state)
+{
+	struct try try;
+	struct call_group group;
+	int64_t problem_ms = -1;
+	fill_script(0, 1, WORLD_READ, FAULT_REFUSED_CONNECTION, 0);
+	fill_script(1, 1, WORLD_READ, FAULT_500, 0);
+	fill_script(2, 1, WORLD_READ, FAULT_REFUSED, 0);
+	begin(3, NULL);
+	make_shipment();
+	call_group_init(&group, 1);
+	prepare(&try, WORLD_READ);
+	try.exchange.group = &group;
+	assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
+	assert_null(call_group_problem(&group, &problem_ms));
+	assert_int_equal(problem_ms, -1);
+	while (group.retries == 0)
+		sim_turn(&process, -1);
+	/* The call goes on, and the first attempt can be seen. */
+	assert_int_equal(try.done, 0);
+	assert_int_equal(group.requests, 1);
+	assert_int_equal(group.answers, 0);
+	assert_false(carrier_was_reached(process.carrier));
+	shipopt_error *problem = call_group_problem(&group, &problem_ms);
+	assert_int_equal(shipopt_error_code(problem), SHIPOPT_ECONNECT);
+	assert_true(problem_ms > 0);
+	shipopt_error_unref(problem);
+	turn_until_done(&try);
+	assert_int_equal(group.requests, 3);
+	assert_int_equal(group.retries, 2);
+	assert_int_equal(group.answers, 2);
+	assert_true(carrier_was_reached(process.carrier));
+	/* A refusal is the order's affair; the problem before it stays. */
+	assert_int_equal(try.exchange.status, SHIPOPT_EREFUSED);
+	problem = call_group_problem(&group, NULL);
+	assert_int_equal(shipopt_error_http_status(problem), 500);
+	shipopt_error_unref(problem);
+	int64_t answers = 0;
+	assert_int_equal(shipopt_carrier_stat(process.carrier, SHIPOPT_CARRIER_STAT_ANSWERS, &answers), 0);
+	assert_int_equal(answers, 2);
+	assert_int_equal(process.carrier->single_calls.requests, 0);
+	exchange_clear(&try.exchange);
+	call_group_done(&group);
+	finish();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -524,6 +570,7 @@ int main(void)
 		cmocka_unit_test(a_pause_that_outlasts_the_queue_timeout_ends_a_call_without_a_deadline),
 		cmocka_unit_test(a_pause_of_days_counts_whole_where_the_lane_pauses_for_one),
 		cmocka_unit_test(a_call_that_runs_out_of_time_tells_its_last_answer),
+		cmocka_unit_test(a_group_counts_at_once_and_keeps_the_last_problem),
 		cmocka_unit_test(a_success_leaves_no_error_of_the_tries_before),
 		cmocka_unit_test(what_reads_is_repeated_and_what_buys_only_when_nothing_was_done),
 		cmocka_unit_test(attempts_are_bounded_and_the_patient_get_more),

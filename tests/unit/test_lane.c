@@ -87,7 +87,7 @@ static void start(void)
 static void start_fixed(size_t limit)
 {
 	options.is_adaptive = false;
-	options.limit_maximum = limit;
+	options.limit_max = limit;
 	options.tokens_per_second[LANE_ENDPOINT_LIST] = 0;
 	start();
 }
@@ -305,7 +305,7 @@ static void no_more_than_the_limit_are_on_the_wire(void **state)
 static void successes_raise_the_limit_by_one_a_round_up_to_its_ceiling(void **state)
 {
 	options.limit_initial = 8;
-	options.limit_maximum = 12;
+	options.limit_max = 12;
 	start();
 	round_trip(9, LANE_OK);
 	size_t after_one = statistics().limit;
@@ -324,7 +324,7 @@ static void an_unused_limit_does_not_grow(void **state)
 
 static void an_overloaded_round_cuts_the_limit_once(void **state)
 {
-	options.breaker_minimum = options.breaker_window = 10000;
+	options.breaker_outcomes_min = options.breaker_window = 10000;
 	start();
 	round_trip(16, LANE_OVERLOADED);
 	assert_int_equal(statistics().limit, 11);
@@ -345,7 +345,7 @@ static void a_plain_failure_does_not_cut_the_limit(void **state)
 
 static void a_fixed_limit_stays(void **state)
 {
-	options.breaker_minimum = options.breaker_window = 10000;
+	options.breaker_outcomes_min = options.breaker_window = 10000;
 	start_fixed(9);
 	round_trip(9, LANE_OVERLOADED);
 	assert_int_equal(statistics().limit, 9);
@@ -557,7 +557,7 @@ static void an_overload_that_names_a_time_pauses_its_class(void **state)
 static void start_breaking(void)
 {
 	options.breaker_window = 10;
-	options.breaker_minimum = 4;
+	options.breaker_outcomes_min = 4;
 	options.breaker_probes = 2;
 	options.breaker_open_ms = 5000;
 	start_fixed(8);
@@ -795,16 +795,16 @@ static void options_out_of_bounds_are_brought_into_them(void **state)
 	start();
 	round_trip(1, LANE_OK);
 	assert_int_equal(statistics().limit, 1);
-	options = (struct lane_options){.limit_minimum = 9,
+	options = (struct lane_options){.limit_min = 9,
 		.limit_initial = 99,
-		.limit_maximum = 5,
+		.limit_max = 5,
 		.is_adaptive = true,
 		.waiting_max = 10,
 		.retry_base_ms = INT64_MAX,
 		.retry_cap_ms = -1,
 		.retry_budget = INT64_MAX,
 		.breaker_window = 5,
-		.breaker_minimum = 500,
+		.breaker_outcomes_min = 500,
 		.breaker_open_ms = INT64_MAX,
 		.tokens_per_second = {1e12, 1e-12, -1, 0}};
 	start();

@@ -37,14 +37,14 @@ static const char *pick(struct twins *twins, const char *a, const char *b, const
 static struct ledger_request draw(struct twins *twins, int key)
 {
 	static const char *const names[KEYS] = {"a", "b", "c"};
-	static const int targets[] = {0, LEDGER_PLANNED, LEDGER_CREATED};
-	static const int voids[] = {LEDGER_VOID_REQUESTED, LEDGER_VOIDED, LEDGER_VOID_REFUSED};
-	enum ledger_operation operation = (enum ledger_operation)(1 + random_below(&twins->random, LEDGER_VOID));
+	static const int targets[] = {0, LEDGER_STATE_PLANNED, LEDGER_STATE_CREATED};
+	static const int voids[] = {LEDGER_STATE_VOID_REQUESTED, LEDGER_STATE_VOIDED, LEDGER_STATE_VOID_REFUSED};
+	enum ledger_operation operation = (enum ledger_operation)(1 + random_below(&twins->random, LEDGER_OP_VOID));
 	if (random_below(&twins->random, 4) == 0)
-		operation = LEDGER_CLAIM;
+		operation = LEDGER_OP_CLAIM;
 	struct ledger_request request = fixture_request(operation, names[key], 0);
 	request.key.generation = twins->generation[key];
-	if (operation == LEDGER_CLAIM)
+	if (operation == LEDGER_OP_CLAIM)
 		request.key.generation = (int64_t)random_below(&twins->random, 3) == 0 ? twins->generation[key] + 1 : 0;
 	request.fingerprint = pick(twins, "f1", "f2", "f3");
 	request.request = "{}";
@@ -71,9 +71,9 @@ static struct ledger_request draw(struct twins *twins, int key)
 	request.label_url = "http://l.invalid/1";
 	request.paid = (int64_t)random_below(&twins->random, 2) * 4500000;
 	request.reason = pick(twins, "because", "why not", NULL);
-	request.state = operation == LEDGER_REOPEN ? targets[random_below(&twins->random, 3)]
-		: operation == LEDGER_VOID         ? voids[random_below(&twins->random, 3)]
-						   : 0;
+	request.state = operation == LEDGER_OP_REOPEN ? targets[random_below(&twins->random, 3)]
+		: operation == LEDGER_OP_VOID         ? voids[random_below(&twins->random, 3)]
+						      : 0;
 	request.release = random_below(&twins->random, 8) == 0;
 	return request;
 }
@@ -113,14 +113,14 @@ static void step(struct twins *twins)
 	bool stale = random_below(&twins->random, 12) == 0;
 	real.token = stale ? twins->stale[key][0] : twins->tokens[key][0];
 	model.token = stale ? twins->stale[key][1] : twins->tokens[key][1];
-	if (real.operation != LEDGER_CLAIM && real.key.generation == 0)
+	if (real.operation != LEDGER_OP_CLAIM && real.key.generation == 0)
 		return;
 	shipopt_error *error = NULL;
 	assert_int_equal(ledger_request_check(&model, "default", &error), 0);
 	fixture_run(&twins->fixture, twins->fixture.store, &real);
 	memory_ledger_apply(&twins->memory, &model);
 	compare(twins, &real, &model);
-	if (real.operation == LEDGER_CLAIM && real.status == LEDGER_OK) {
+	if (real.operation == LEDGER_OP_CLAIM && real.status == LEDGER_OUTCOME_OK) {
 		memcpy(twins->stale[key], twins->tokens[key], sizeof(twins->stale[key]));
 		twins->tokens[key][0] = real.token;
 		twins->tokens[key][1] = model.claimed_token;

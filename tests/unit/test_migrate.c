@@ -94,7 +94,7 @@ static void assert_says(const char *text, const char *word, const char *other_wo
 static int claim(shipopt_store *store, const char *key, const char *mode, const char *in_message,
 	struct ledger_request *ret_request)
 {
-	struct ledger_request request = fixture_request(LEDGER_CLAIM, key, 0);
+	struct ledger_request request = fixture_request(LEDGER_OP_CLAIM, key, 0);
 	request.key.generation = 0;
 	request.key.mode = mode;
 	int r = fixture_run(&fixture, store, &request);
@@ -230,7 +230,7 @@ static void a_row_that_failed_at_a_repeat_is_in_doubt(void **state)
 		411);
 	assert_int_equal(number("SELECT settle_ms FROM ledger WHERE order_key = 'twice'"), 120000);
 	assert_says("SELECT reason FROM ledger WHERE order_key = 'twice'", "does not prove", "; refused");
-	assert_int_equal(number("SELECT state FROM ledger WHERE order_key = 'once'"), LEDGER_FAILED);
+	assert_int_equal(number("SELECT state FROM ledger WHERE order_key = 'once'"), LEDGER_STATE_FAILED);
 }
 
 /* ---- modes ------------------------------------------------------------------------------------------------- */
@@ -245,8 +245,8 @@ static void nothing_is_claimed_until_a_guessed_mode_is_confirmed(void **state)
 	}
 	assert_int_equal(number("SELECT count(*) FROM ledger"), STORE_V1_ROWS);
 	confirm("test");
-	assert_int_equal(claim(fixture.store, "new", "test", "", NULL), LEDGER_OK);
-	assert_int_equal(claim(fixture.store, "rated-1", "test", "", NULL), LEDGER_OK);
+	assert_int_equal(claim(fixture.store, "new", "test", "", NULL), LEDGER_OUTCOME_OK);
+	assert_int_equal(claim(fixture.store, "rated-1", "test", "", NULL), LEDGER_OUTCOME_OK);
 	assert_int_equal(number("SELECT count(*) FROM ledger WHERE mode_guessed = 1 OR mode <> 'test'"), 0);
 	assert_int_equal(number(MARKED_ROWS), MARKED_COUNT);
 	/* Asked once. */
@@ -257,7 +257,7 @@ static void nothing_is_claimed_until_a_guessed_mode_is_confirmed(void **state)
 static void rows_of_production_keep_their_mode_and_need_no_confirmation(void **state)
 {
 	migrate("UPDATE ledger SET mode = 'production'");
-	assert_int_equal(claim(fixture.store, "rated-1", "production", "", NULL), LEDGER_OK);
+	assert_int_equal(claim(fixture.store, "rated-1", "production", "", NULL), LEDGER_OUTCOME_OK);
 	assert_int_equal(number("SELECT count(*) FROM ledger WHERE mode_guessed = 1"), 0);
 }
 
@@ -269,7 +269,7 @@ static void guessed_rows_can_turn_out_to_be_of_production(void **state)
 	assert_int_equal(number("SELECT count(*) FROM ledger WHERE mode = 'production' AND mode_guessed = 0"),
 		STORE_V1_ROWS);
 	assert_int_equal(number("SELECT count(*) FROM account WHERE mode = 'test'"), 0);
-	assert_int_equal(claim(fixture.store, "rated-1", "production", "", &request), LEDGER_OK);
+	assert_int_equal(claim(fixture.store, "rated-1", "production", "", &request), LEDGER_OUTCOME_OK);
 	assert_int_equal(request.row.id, 5);
 	fixture_forget(&request);
 }
@@ -297,7 +297,7 @@ static void a_confirmed_row_that_meets_another_one_of_its_mode_is_marked_with_it
 	assert_says("SELECT reason FROM ledger WHERE id = 5", "ledger row 11 has the same order key",
 		"shipopt_ledger_resolve");
 	assert_says("SELECT reason FROM ledger WHERE id = 11", "ledger row 5 has the same order key", "; mine");
-	assert_int_equal(claim(fixture.store, "rated-1", "production", "", &request), LEDGER_OK);
+	assert_int_equal(claim(fixture.store, "rated-1", "production", "", &request), LEDGER_OUTCOME_OK);
 	assert_int_equal(request.row.id, 11);
 	assert_int_equal(request.row.needs_person, 1);
 	fixture_forget(&request);
@@ -320,9 +320,9 @@ static void tenants_that_shared_an_account_keep_it_and_no_other_gets_it(void **s
 	confirm("test");
 	assert_int_equal(shipopt_store_view(fixture.store, "second", &second), 0);
 	assert_int_equal(shipopt_store_view(fixture.store, "third", &third), 0);
-	assert_int_equal(claim(fixture.store, "rated-1", "test", "", NULL), LEDGER_OK);
-	assert_int_equal(claim(second, "rated-1", "test", "", NULL), LEDGER_OK);
-	assert_int_equal(claim(second, "new", "test", "", NULL), LEDGER_OK);
+	assert_int_equal(claim(fixture.store, "rated-1", "test", "", NULL), LEDGER_OUTCOME_OK);
+	assert_int_equal(claim(second, "rated-1", "test", "", NULL), LEDGER_OUTCOME_OK);
+	assert_int_equal(claim(second, "new", "test", "", NULL), LEDGER_OUTCOME_OK);
 	assert_int_equal(claim(third, "rated-1", "test", "another tenant", NULL), SHIPOPT_ECONFLICT);
 	assert_int_equal(number("SELECT count(*) FROM ledger WHERE tenant_id = 'third'"), 0);
 	shipopt_store_free(second);
@@ -336,21 +336,21 @@ static void a_label_of_a_shared_shipment_is_recorded_for_nobody(void **state)
 	struct ledger_request request;
 	migrate(NULL);
 	confirm("test");
-	assert_int_equal(claim(fixture.store, "doubt-1", "test", "", &request), LEDGER_OK);
+	assert_int_equal(claim(fixture.store, "doubt-1", "test", "", &request), LEDGER_OUTCOME_OK);
 	assert_int_equal(request.row.unproven, 1);
-	struct ledger_request label = fixture_request(LEDGER_BOUGHT_, "doubt-1", request.token);
+	struct ledger_request label = fixture_request(LEDGER_OP_BOUGHT, "doubt-1", request.token);
 	label.tracking_code = "9400";
 	fixture_forget(&request);
-	assert_int_equal(fixture_run(&fixture, fixture.store, &label), LEDGER_SHARED);
+	assert_int_equal(fixture_run(&fixture, fixture.store, &label), LEDGER_OUTCOME_SHARED);
 	assert_non_null(strstr(shipopt_error_message(label.error), "ledger row 1"));
 	fixture_forget(&label);
 	assert_int_equal(number("SELECT state * 10 + needs_person FROM ledger WHERE id = 9"), 41);
 	/* Nor does a new order get it. */
-	assert_int_equal(claim(fixture.store, "new", "test", "", &request), LEDGER_OK);
-	struct ledger_request create = fixture_request(LEDGER_CREATE, "new", request.token);
+	assert_int_equal(claim(fixture.store, "new", "test", "", &request), LEDGER_OUTCOME_OK);
+	struct ledger_request create = fixture_request(LEDGER_OP_CREATE, "new", request.token);
 	fixture_forget(&request);
 	create.shipment_id = "shp_1";
-	assert_int_equal(fixture_run(&fixture, fixture.store, &create), LEDGER_SHARED);
+	assert_int_equal(fixture_run(&fixture, fixture.store, &create), LEDGER_OUTCOME_SHARED);
 	fixture_forget(&create);
 }
 
@@ -391,13 +391,13 @@ static void damaged_numbers_are_an_error(void **state)
 			damages[i]);
 		store_v1_sql(fixture.path, text);
 		assert_int_equal(claim(fixture.store, "rated-1", "test", "damaged", NULL), SHIPOPT_EDATABASE);
-		assert_int_equal(shipopt_ledger_resolve(fixture.store, 5, SHIPOPT_LEDGER_FAILED, NULL, "me", "x", NULL,
-					 NULL, &op),
+		assert_int_equal(shipopt_ledger_resolve(fixture.store, 5, SHIPOPT_LEDGER_STATE_FAILED, NULL, "me", "x",
+					 NULL, NULL, &op),
 			0);
 		assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_EDATABASE);
 		shipopt_op_unref(op);
 		assert_int_equal(count(0), STORE_V1_ROWS);
-		assert_int_equal(claim(fixture.store, "bought-2", "test", "", NULL), LEDGER_OK);
+		assert_int_equal(claim(fixture.store, "bought-2", "test", "", NULL), LEDGER_OUTCOME_OK);
 	}
 }
 
@@ -409,13 +409,13 @@ static void damaged_times_do_no_harm(void **state)
 	store_v1_sql(fixture.path,
 		"UPDATE ledger SET lease_until_ms = -9223372036854775808, settle_ms = 9223372036854775807, "
 		"buying_at_ms = -9223372036854775808 WHERE order_key = 't'");
-	assert_int_equal(claim(fixture.store, "t", "test", "", &request), LEDGER_OK);
+	assert_int_equal(claim(fixture.store, "t", "test", "", &request), LEDGER_OUTCOME_OK);
 	assert_int_equal(request.row.buying_at_ms, 0);
 	assert_int_equal(request.row.settle_ms, LEDGER_LEASE_MAX_MS);
 	fixture_forget(&request);
 	store_v1_sql(fixture.path,
 		"UPDATE ledger SET lease_until_ms = 9223372036854775807, token = token + 1 WHERE order_key = 't'");
-	assert_int_equal(claim(fixture.store, "t", "test", "", NULL), LEDGER_OK);
+	assert_int_equal(claim(fixture.store, "t", "test", "", NULL), LEDGER_OUTCOME_OK);
 }
 
 /* ---- processes and crashes --------------------------------------------------------------------------------- */

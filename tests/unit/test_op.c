@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -221,14 +222,62 @@ static void an_operation_needs_no_done_and_no_caller(void **state)
 	op_complete(op, 0, NULL); /* the close in the tear-down waits for the rest */
 }
 
-static void tokens_are_kept(void **state)
+struct refusal {
+	atomic_int count;
+	atomic_int status;
+	char message[64];
+};
+
+static void note_refusal(void *userdata, shipopt_op *op)
 {
-	shipopt_op *op = start(*state, SHIPOPT_DELIVERY_INLINE, NULL);
-	assert_int_equal(shipopt_op_token(op), 0);
-	shipopt_op_set_token(op, UINT64_MAX);
-	assert_true(shipopt_op_token(op) == UINT64_MAX);
-	op_complete(op, 0, NULL);
+	struct refusal *refusal = userdata;
+	const char *message = shipopt_error_message(shipopt_op_error(op));
+	snprintf(refusal->message, sizeof(refusal->message), "%s", message ? message : "");
+	atomic_store(&refusal->status, shipopt_op_status(op));
+	atomic_fetch_add(&refusal->count, 1);
+}
+
+static void a_refused_call_completes_like_any_other_with_its_error(void **state)
+{
+	static const int modes[] = {SHIPOPT_DELIVERY_SCHEDULER, SHIPOPT_DELIVERY_INLINE, SHIPOPT_DELIVERY_QUEUE};
+	shipopt_queue *queue;
+	assert_int_equal(shipopt_queue_new(*state, 1, &queue), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		struct delivery delivery = {.mode = modes[i], .queue = queue};
+		struct refusal refusal = {0};
+		shipopt_op *op;
+		shipopt_error *error = error_new(SHIPOPT_EINVAL, "method \"get\" is not one of GET, POST");
+		assert_int_equal(op_refuse(*state, &delivery, note_refusal, &refusal, &op, SHIPOPT_EINVAL, error), 0);
+		assert_int_equal(shipopt_op_wait(op, PATIENCE_MS), SHIPOPT_EINVAL);
+		assert_int_equal(atomic_load(&refusal.count), 1);
+		assert_int_equal(atomic_load(&refusal.status), SHIPOPT_EINVAL);
+		assert_string_equal(refusal.message, "method \"get\" is not one of GET, POST");
+		shipopt_op_unref(op);
+	}
+	shipopt_queue_free(queue);
+}
+
+static void a_refused_call_that_nobody_can_hear_returns_its_status(void **state)
+{
+	struct delivery delivery = {.mode = SHIPOPT_DELIVERY_SCHEDULER};
+	shipopt_error *error = error_new(SHIPOPT_EINVAL, "nobody reads this");
+	assert_int_equal(op_refuse(*state, &delivery, NULL, NULL, NULL, SHIPOPT_EINVAL, error), SHIPOPT_EINVAL);
+}
+
+static void a_refused_call_needs_a_slot_like_any_other(void **state)
+{
+	shipopt_queue *queue;
+	shipopt_op *op = NULL, *second = NULL;
+	assert_int_equal(shipopt_queue_new(*state, 1, &queue), 0);
+	struct delivery delivery = {.mode = SHIPOPT_DELIVERY_QUEUE, .queue = queue};
+	assert_int_equal(op_refuse(*state, &delivery, NULL, NULL, &op, SHIPOPT_EINVAL, NULL), 0);
+	assert_int_equal(op_refuse(*state, &delivery, NULL, NULL, &second, SHIPOPT_EINVAL,
+				 error_new(SHIPOPT_EINVAL, "freed")),
+		SHIPOPT_EAGAIN);
+	assert_null(second);
+	assert_int_equal(shipopt_op_wait(op, PATIENCE_MS), SHIPOPT_EINVAL);
 	shipopt_op_unref(op);
+	shipopt_queue_free(queue);
 }
 
 /* --- in simulation --- */
@@ -325,7 +374,9 @@ int main(void)
 		TEST(an_abandoned_operation_leaves_nothing_behind),
 		TEST(waiting_on_a_library_thread_is_refused),
 		TEST(an_operation_needs_no_done_and_no_caller),
-		TEST(tokens_are_kept),
+		TEST(a_refused_call_completes_like_any_other_with_its_error),
+		TEST(a_refused_call_that_nobody_can_hear_returns_its_status),
+		TEST(a_refused_call_needs_a_slot_like_any_other),
 		TEST(waiting_turns_a_simulated_reactor_in_virtual_time),
 		TEST(a_request_is_answered_once),
 	};

@@ -78,7 +78,7 @@ static const char *file(const char *end)
 
 static int claim(const char *order_key)
 {
-	struct ledger_request request = fixture_request(LEDGER_CLAIM, order_key, 0);
+	struct ledger_request request = fixture_request(LEDGER_OP_CLAIM, order_key, 0);
 	int status = fixture_run(&fixture, fixture.store, &request);
 	fixture_forget(&request);
 	return status;
@@ -86,7 +86,7 @@ static int claim(const char *order_key)
 
 static void claim_fails(const char *order_key, int status, const char *in_message)
 {
-	struct ledger_request request = fixture_request(LEDGER_CLAIM, order_key, 0);
+	struct ledger_request request = fixture_request(LEDGER_OP_CLAIM, order_key, 0);
 	int r = fixture_run(&fixture, fixture.store, &request);
 	const char *message = shipopt_error_message(request.error);
 	if (r != status || !strstr(message, in_message))
@@ -165,7 +165,7 @@ static int64_t rows_in_file_alone(void)
 
 static void a_file_with_several_names_is_refused(void **state)
 {
-	assert_int_equal(claim("a"), LEDGER_OK);
+	assert_int_equal(claim("a"), LEDGER_OUTCOME_OK);
 	char second[PATH_SIZE];
 	path_join(second, fixture.folder, "second.db");
 	store_fixture_reopen(&fixture);
@@ -175,7 +175,7 @@ static void a_file_with_several_names_is_refused(void **state)
 	claim_fails("b", SHIPOPT_EUNSUPPORTED, "has 2 names (hard links)");
 	claim_fails("b", SHIPOPT_EUNSUPPORTED, fixture.path);
 	assert_int_equal(unlink(second), 0);
-	assert_int_equal(claim("b"), LEDGER_OK);
+	assert_int_equal(claim("b"), LEDGER_OUTCOME_OK);
 	assert_int_equal(count(), 2);
 }
 
@@ -183,13 +183,13 @@ static void a_name_given_while_in_use_stops_the_store_until_it_is_opened_again(v
 {
 	char second[PATH_SIZE];
 	path_join(second, fixture.folder, "second.db");
-	assert_int_equal(claim("a"), LEDGER_OK);
+	assert_int_equal(claim("a"), LEDGER_OUTCOME_OK);
 	assert_int_equal(link(fixture.path, second), 0);
 	claim_fails("b", SHIPOPT_EDATABASE, "was given a second name (a hard link)");
 	assert_int_equal(unlink(second), 0);
 	stays_stopped("was given a second name (a hard link)");
 	store_fixture_reopen(&fixture);
-	assert_int_equal(claim("b"), LEDGER_OK);
+	assert_int_equal(claim("b"), LEDGER_OUTCOME_OK);
 	assert_int_equal(count(), 2);
 }
 
@@ -198,10 +198,10 @@ static void a_symbolic_link_is_followed_to_the_real_file_and_its_log(void **stat
 	char link[PATH_SIZE], other[PATH_SIZE];
 	path_join(link, fixture.folder, "link.db");
 	path_join(other, fixture.folder, "other.db");
-	assert_int_equal(claim("a"), LEDGER_OK);
+	assert_int_equal(claim("a"), LEDGER_OUTCOME_OK);
 	assert_int_equal(symlink("ship.db", link), 0);
 	reopen_at(link);
-	assert_int_equal(claim("b"), LEDGER_OK);
+	assert_int_equal(claim("b"), LEDGER_OUTCOME_OK);
 	assert_int_equal(count(), 2);
 	assert_int_equal(access(file("-wal"), F_OK), 0);
 	/* The link is a name too: others would now open another file by it. */
@@ -220,7 +220,7 @@ static void a_symbolic_link_is_followed_to_the_real_file_and_its_log(void **stat
 
 static void a_log_that_is_removed_stops_the_store_and_its_purchases_are_kept(void **state)
 {
-	assert_int_equal(claim("a"), LEDGER_OK);
+	assert_int_equal(claim("a"), LEDGER_OUTCOME_OK);
 	assert_int_equal(count(), 1);
 	assert_int_equal(unlink(file("-wal")), 0);
 	assert_int_equal(unlink(file("-shm")), 0);
@@ -230,7 +230,7 @@ static void a_log_that_is_removed_stops_the_store_and_its_purchases_are_kept(voi
 	assert_int_equal(rows_in_file_alone(), 1);
 	store_fixture_reopen(&fixture);
 	assert_int_equal(count(), 1);
-	assert_int_equal(claim("b"), LEDGER_OK);
+	assert_int_equal(claim("b"), LEDGER_OUTCOME_OK);
 }
 
 static int64_t file_size(void)
@@ -262,7 +262,7 @@ static void nothing_of_theirs_was_changed(int64_t size)
 
 static void a_log_that_is_replaced_stops_the_store_and_is_left_alone(void **state)
 {
-	assert_int_equal(claim("a"), LEDGER_OK);
+	assert_int_equal(claim("a"), LEDGER_OUTCOME_OK);
 	int64_t size = file_size();
 	replace_log();
 	claim_fails("b", SHIPOPT_EDATABASE, "ship.db-wal was moved, deleted or replaced");
@@ -271,7 +271,7 @@ static void a_log_that_is_replaced_stops_the_store_and_is_left_alone(void **stat
 
 static void a_log_that_was_replaced_unnoticed_is_left_alone_by_the_close(void **state)
 {
-	assert_int_equal(claim("a"), LEDGER_OK);
+	assert_int_equal(claim("a"), LEDGER_OUTCOME_OK);
 	int64_t size = file_size();
 	replace_log();
 	nothing_of_theirs_was_changed(size);
@@ -279,12 +279,12 @@ static void a_log_that_was_replaced_unnoticed_is_left_alone_by_the_close(void **
 
 static void shared_memory_that_is_removed_stops_the_store(void **state)
 {
-	assert_int_equal(claim("a"), LEDGER_OK);
+	assert_int_equal(claim("a"), LEDGER_OUTCOME_OK);
 	assert_int_equal(unlink(file("-shm")), 0);
 	claim_fails("b", SHIPOPT_EDATABASE, "ship.db-shm was moved, deleted or replaced");
 	stays_stopped("ship.db-shm was moved, deleted or replaced");
 	store_fixture_reopen(&fixture);
-	assert_int_equal(claim("b"), LEDGER_OK);
+	assert_int_equal(claim("b"), LEDGER_OUTCOME_OK);
 	assert_int_equal(count(), 2);
 }
 
@@ -296,7 +296,7 @@ static void a_folder_that_is_moved_takes_the_store_with_it(void **state)
 	assert_int_equal(mkdir(inner, 0700), 0);
 	path_join(path, inner, "ship.db");
 	reopen_at(path);
-	assert_int_equal(claim("a"), LEDGER_OK);
+	assert_int_equal(claim("a"), LEDGER_OUTCOME_OK);
 	assert_int_equal(rename(inner, away), 0);
 	claim_fails("b", SHIPOPT_EDATABASE, "inner/ship.db was moved, deleted or replaced");
 	path_join(path, away, "ship.db");
@@ -314,7 +314,7 @@ static void a_second_program_is_refused_while_the_log_of_the_first_is_gone(void 
 	assert_int_equal(shipopt_store_config_new(&config), 0);
 	assert_int_equal(shipopt_store_config_set_busy_timeout_ms(config, 20), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
-		assert_int_equal(claim("a"), i == 0 ? LEDGER_OK : LEDGER_BUSY);
+		assert_int_equal(claim("a"), i == 0 ? LEDGER_OUTCOME_OK : LEDGER_OUTCOME_BUSY);
 		first = fixture.store;
 		assert_int_equal(shipopt_store_open(fixture.runtime, fixture.url, config, &fixture.store, NULL), 0);
 		assert_int_equal(unlink(file(ends[i])), 0);
@@ -354,13 +354,13 @@ static int other_program(const char *path)
 
 static void another_program_comes_and_goes_without_harm(void **state)
 {
-	assert_int_equal(claim("a"), LEDGER_OK);
+	assert_int_equal(claim("a"), LEDGER_OUTCOME_OK);
 	run_other_program();
-	assert_int_equal(claim("b"), LEDGER_OK);
+	assert_int_equal(claim("b"), LEDGER_OUTCOME_OK);
 	assert_int_equal(count(), 2);
 	run_other_program();
 	assert_int_equal(count(), 2);
-	assert_int_equal(claim("c"), LEDGER_OK);
+	assert_int_equal(claim("c"), LEDGER_OUTCOME_OK);
 }
 
 static void remove_log(void *argument)
@@ -374,15 +374,15 @@ static void a_purchase_whose_commit_went_into_a_removed_log_does_not_take_place(
 	path_join(log, fixture.folder, "ship.db-wal");
 	database_set_vfs(COMMIT_VFS_NAME);
 	store_fixture_reopen(&fixture);
-	struct ledger_request request = fixture_request(LEDGER_CLAIM, "a", 0);
-	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OK);
+	struct ledger_request request = fixture_request(LEDGER_OP_CLAIM, "a", 0);
+	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OUTCOME_OK);
 	int64_t token = request.token;
 	fixture_forget(&request);
-	request = fixture_request(LEDGER_CREATE, "a", token);
-	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OK);
+	request = fixture_request(LEDGER_OP_CREATE, "a", token);
+	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OUTCOME_OK);
 	fixture_forget(&request);
 	commit_vfs_arm(1, remove_log, log);
-	request = fixture_request(LEDGER_BUY, "a", token);
+	request = fixture_request(LEDGER_OP_BUY, "a", token);
 	request.amount = 5000000;
 	assert_int_equal(fixture_run(&fixture, fixture.store, &request), SHIPOPT_EDATABASE);
 	assert_non_null(strstr(shipopt_error_message(request.error), "ship.db-wal was moved, deleted or replaced"));
@@ -425,7 +425,7 @@ static void a_file_that_is_mounted_by_itself_is_refused_and_its_folder_is_not(vo
 	claim_fails("a", SHIPOPT_EUNSUPPORTED, "Mount the folder, not the file");
 	assert_int_equal(umount(guest_file), 0);
 	assert_int_equal(mount(host, guest, NULL, MS_BIND, NULL), 0);
-	assert_int_equal(claim("a"), LEDGER_OK);
+	assert_int_equal(claim("a"), LEDGER_OUTCOME_OK);
 	store_fixture_reopen(&fixture);
 	close_store();
 	assert_int_equal(umount(guest), 0);
@@ -469,19 +469,19 @@ static void a_full_disk_is_named_and_the_store_goes_on_when_there_is_room(void *
 {
 	need_mounts();
 	char folder[PATH_SIZE], filler[PATH_SIZE], key[16];
-	int r = LEDGER_OK, done = 0;
+	int r = LEDGER_OUTCOME_OK, done = 0;
 	mount_disk(folder, "size=400k");
 	path_join(filler, folder, "filler");
-	assert_int_equal(claim("a"), LEDGER_OK);
+	assert_int_equal(claim("a"), LEDGER_OUTCOME_OK);
 	fill_disk(filler);
-	for (; r == LEDGER_OK && done < 1000; done++) {
+	for (; r == LEDGER_OUTCOME_OK && done < 1000; done++) {
 		snprintf(key, sizeof(key), "b%d", done);
 		r = claim(key);
 	}
 	assert_int_equal(r, SHIPOPT_EDATABASE);
 	claim_fails("c", SHIPOPT_EDATABASE, "disk/ship.db: database or disk is full (SQLite 13)");
 	assert_int_equal(unlink(filler), 0);
-	assert_int_equal(claim("c"), LEDGER_OK);
+	assert_int_equal(claim("c"), LEDGER_OUTCOME_OK);
 	assert_int_equal(count(), done + 1);
 	unmount_disk(folder);
 }
@@ -495,7 +495,7 @@ static void a_full_disk_before_the_first_row_is_named(void **state)
 	fill_disk(filler);
 	claim_fails("a", SHIPOPT_EDATABASE, "disk/ship.db: database or disk is full (SQLite 13)");
 	assert_int_equal(unlink(filler), 0);
-	assert_int_equal(claim("a"), LEDGER_OK);
+	assert_int_equal(claim("a"), LEDGER_OUTCOME_OK);
 	unmount_disk(folder);
 }
 
@@ -507,7 +507,7 @@ static void a_disk_that_becomes_read_only_is_named(void **state)
 	assert_int_equal(mount(NULL, folder, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
 	claim_fails("a", SHIPOPT_EDATABASE, "disk/ship.db cannot be made in its folder: Read-only file system");
 	assert_int_equal(mount(NULL, folder, NULL, MS_REMOUNT, NULL), 0);
-	assert_int_equal(claim("a"), LEDGER_OK);
+	assert_int_equal(claim("a"), LEDGER_OUTCOME_OK);
 	/* A file that is there is opened for reading only. */
 	close_store();
 	shipopt_runtime_free(fixture.runtime);
@@ -537,7 +537,7 @@ static void a_lack_of_descriptors_is_named(void **state)
 		claim_fails(key, SHIPOPT_EDATABASE, "unable to open database file: Too many open files (SQLite 14)");
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	}
-	assert_int_equal(claim(key), LEDGER_OK);
+	assert_int_equal(claim(key), LEDGER_OUTCOME_OK);
 }
 
 /* --- --- */

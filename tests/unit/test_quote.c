@@ -50,7 +50,7 @@ static shipopt_record *shipment_with(const char *column, const char *text)
 static void digest_of(const char *column, const char *text, char hex[HASH_HEX_SIZE])
 {
 	shipopt_record *shipment = shipment_with(column, text), *request;
-	assert_int_equal(quote_request(shipment, &request), 0);
+	assert_int_equal(quote_content(shipment, &request), 0);
 	assert_null(shipopt_record_text(request, SHIPOPT_SHIPMENT_REFERENCE));
 	assert_int_equal(quote_digest(request, hex), 0);
 	shipopt_record_free(request);
@@ -104,7 +104,7 @@ static void what_no_carrier_prices_does_not_count_and_all_else_does(void **state
 static void a_request_has_what_is_priced_in_any_form(void **state)
 {
 	shipopt_record *shipment = shipment_with(NULL, NULL), *request;
-	assert_int_equal(quote_request(shipment, &request), 0);
+	assert_int_equal(quote_content(shipment, &request), 0);
 	assert_int_equal(shipopt_record_state(request, SHIPOPT_SHIPMENT_TO_ADDRESS), SHIPOPT_FIELD_SET);
 	shipopt_record_free(request);
 	shipopt_record_free(shipment);

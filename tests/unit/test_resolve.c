@@ -41,7 +41,7 @@ static long long number(const char *text)
 static int resolve(int target)
 {
 	shipopt_op *op;
-	const char *code = target == SHIPOPT_LEDGER_BOUGHT ? "9400new" : NULL;
+	const char *code = target == SHIPOPT_LEDGER_STATE_BOUGHT ? "9400new" : NULL;
 	assert_int_equal(shipopt_ledger_resolve(fixture.store, row_id, target, code, "kim", "asked the carrier", NULL,
 				 NULL, &op),
 		0);
@@ -55,14 +55,15 @@ static int resolve(int target)
 static void make_row(int state, int64_t unproven, bool is_marked)
 {
 	char text[1024];
-	struct ledger_request request = fixture_request(LEDGER_CLAIM, "a", 0);
+	struct ledger_request request = fixture_request(LEDGER_OP_CLAIM, "a", 0);
 	request.release = true;
-	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OK);
+	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OUTCOME_OK);
 	row_id = request.row.id;
 	fixture_forget(&request);
-	bool has_money = state == LEDGER_BUYING || state == LEDGER_IN_DOUBT,
-	     has_label = state == LEDGER_BOUGHT || state == LEDGER_DOCUMENTED || state >= LEDGER_VOID_REQUESTED,
-	     is_planned = state == LEDGER_PLANNED;
+	bool has_money = state == LEDGER_STATE_BUYING || state == LEDGER_STATE_IN_DOUBT,
+	     has_label = state == LEDGER_STATE_BOUGHT || state == LEDGER_STATE_DOCUMENTED ||
+		state >= LEDGER_STATE_VOID_REQUESTED,
+	     is_planned = state == LEDGER_STATE_PLANNED;
 	snprintf(text, sizeof(text),
 		"DELETE FROM audit; DELETE FROM budget; INSERT INTO budget VALUES ('default', 'all', 'USD', 0, %d, 100, 0);"
 		"UPDATE ledger SET state = %d, sent = %lld, unproven = %lld, needs_person = %d, held_from = %d, lease_until_ms = 0, "
@@ -70,7 +71,7 @@ static void make_row(int state, int64_t unproven, bool is_marked)
 		"insurance = 900, reserved = %d, settle_ms = 120000, buying_at_ms = 1000, ceiling = 6000, approved = 5000, "
 		"shipment_id = %s, rate_id = 'rate_1', tracking_code = %s, label_url = %s, result = %s, paid = %d, duplicate = 0",
 		has_money ? 5070 : 0, state, (long long)(unproven ? unproven + 1 : 0), (long long)unproven, is_marked,
-		state == LEDGER_HELD ? LEDGER_CREATED : 0, has_money, has_money ? 5070 : 0,
+		state == LEDGER_STATE_HELD ? LEDGER_STATE_CREATED : 0, has_money, has_money ? 5070 : 0,
 		is_planned ? "NULL" : "'shp_1'", has_label ? "'9400old'" : "NULL",
 		has_label ? "'http://x/1.png'" : "NULL", has_label ? "'{}'" : "NULL", has_label ? 4000 : 0);
 	store_v1_sql(fixture.path, text);
@@ -84,30 +85,30 @@ struct rule {
 };
 
 static const struct rule rules[] = {
-	{LEDGER_PLANNED, 0, false, 0, 0, 0},
-	{LEDGER_PLANNED, 0, true, LEDGER_BOUGHT, LEDGER_FAILED, LEDGER_PLANNED},
-	{LEDGER_CREATED, 0, false, 0, 0, 0},
-	{LEDGER_CREATED, 0, true, LEDGER_BOUGHT, LEDGER_FAILED, LEDGER_PLANNED},
-	{LEDGER_CREATED, 1, false, LEDGER_BOUGHT, 0, 0},
-	{LEDGER_CREATED, 1, true, LEDGER_BOUGHT, 0, 0},
-	{LEDGER_BUYING, 1, false, LEDGER_BOUGHT, LEDGER_CREATED, 0},
-	{LEDGER_BUYING, 2, true, LEDGER_BOUGHT, LEDGER_CREATED, 0},
-	{LEDGER_IN_DOUBT, 1, false, LEDGER_BOUGHT, LEDGER_CREATED, 0},
-	{LEDGER_IN_DOUBT, 3, true, LEDGER_BOUGHT, LEDGER_CREATED, 0},
-	{LEDGER_BOUGHT, 0, false, 0, 0, 0},
-	{LEDGER_BOUGHT, 0, true, LEDGER_BOUGHT, 0, 0},
-	{LEDGER_DOCUMENTED, 0, false, 0, 0, 0},
-	{LEDGER_DOCUMENTED, 0, true, LEDGER_DOCUMENTED, 0, 0},
-	{LEDGER_FAILED, 0, false, LEDGER_BOUGHT, 0, LEDGER_PLANNED},
-	{LEDGER_FAILED, 0, true, LEDGER_BOUGHT, LEDGER_FAILED, LEDGER_PLANNED},
-	{LEDGER_HELD, 0, false, LEDGER_BOUGHT, LEDGER_FAILED, LEDGER_PLANNED},
-	{LEDGER_HELD, 0, true, LEDGER_BOUGHT, LEDGER_FAILED, LEDGER_PLANNED},
-	{LEDGER_VOID_REQUESTED, 0, false, 0, 0, 0},
-	{LEDGER_VOID_REQUESTED, 0, true, LEDGER_VOID_REQUESTED, 0, 0},
-	{LEDGER_VOIDED, 0, false, 0, 0, 0},
-	{LEDGER_VOIDED, 0, true, LEDGER_VOIDED, 0, 0},
-	{LEDGER_VOID_REFUSED, 0, false, 0, 0, 0},
-	{LEDGER_VOID_REFUSED, 0, true, LEDGER_VOID_REFUSED, 0, 0},
+	{LEDGER_STATE_PLANNED, 0, false, 0, 0, 0},
+	{LEDGER_STATE_PLANNED, 0, true, LEDGER_STATE_BOUGHT, LEDGER_STATE_FAILED, LEDGER_STATE_PLANNED},
+	{LEDGER_STATE_CREATED, 0, false, 0, 0, 0},
+	{LEDGER_STATE_CREATED, 0, true, LEDGER_STATE_BOUGHT, LEDGER_STATE_FAILED, LEDGER_STATE_PLANNED},
+	{LEDGER_STATE_CREATED, 1, false, LEDGER_STATE_BOUGHT, 0, 0},
+	{LEDGER_STATE_CREATED, 1, true, LEDGER_STATE_BOUGHT, 0, 0},
+	{LEDGER_STATE_BUYING, 1, false, LEDGER_STATE_BOUGHT, LEDGER_STATE_CREATED, 0},
+	{LEDGER_STATE_BUYING, 2, true, LEDGER_STATE_BOUGHT, LEDGER_STATE_CREATED, 0},
+	{LEDGER_STATE_IN_DOUBT, 1, false, LEDGER_STATE_BOUGHT, LEDGER_STATE_CREATED, 0},
+	{LEDGER_STATE_IN_DOUBT, 3, true, LEDGER_STATE_BOUGHT, LEDGER_STATE_CREATED, 0},
+	{LEDGER_STATE_BOUGHT, 0, false, 0, 0, 0},
+	{LEDGER_STATE_BOUGHT, 0, true, LEDGER_STATE_BOUGHT, 0, 0},
+	{LEDGER_STATE_DOCUMENTED, 0, false, 0, 0, 0},
+	{LEDGER_STATE_DOCUMENTED, 0, true, LEDGER_STATE_DOCUMENTED, 0, 0},
+	{LEDGER_STATE_FAILED, 0, false, LEDGER_STATE_BOUGHT, 0, LEDGER_STATE_PLANNED},
+	{LEDGER_STATE_FAILED, 0, true, LEDGER_STATE_BOUGHT, LEDGER_STATE_FAILED, LEDGER_STATE_PLANNED},
+	{LEDGER_STATE_HELD, 0, false, LEDGER_STATE_BOUGHT, LEDGER_STATE_FAILED, LEDGER_STATE_PLANNED},
+	{LEDGER_STATE_HELD, 0, true, LEDGER_STATE_BOUGHT, LEDGER_STATE_FAILED, LEDGER_STATE_PLANNED},
+	{LEDGER_STATE_VOID_REQUESTED, 0, false, 0, 0, 0},
+	{LEDGER_STATE_VOID_REQUESTED, 0, true, LEDGER_STATE_VOID_REQUESTED, 0, 0},
+	{LEDGER_STATE_VOIDED, 0, false, 0, 0, 0},
+	{LEDGER_STATE_VOIDED, 0, true, LEDGER_STATE_VOIDED, 0, 0},
+	{LEDGER_STATE_VOID_REFUSED, 0, false, 0, 0, 0},
+	{LEDGER_STATE_VOID_REFUSED, 0, true, LEDGER_STATE_VOID_REFUSED, 0, 0},
 };
 
 static void expect(const char *condition)
@@ -138,21 +139,21 @@ static void check_row(const struct rule *rule, int result)
 {
 	bool was_bought = rule->state == result;
 	switch (result) {
-	case LEDGER_CREATED: /* the same shipment, one purchase of it unproven */
+	case LEDGER_STATE_CREATED: /* the same shipment, one purchase of it unproven */
 		expect("shipment_id = 'shp_1' AND rate_id = 'rate_1' AND sent = 1 AND unproven = 1 AND exists_seen = 0");
 		expect("refusal IS NULL AND settle_ms = 120000 AND buying_at_ms = 1000 AND attempts = 2 AND ceiling = 6000");
 		expect_budget(0, 100);
 		break;
-	case LEDGER_FAILED:
+	case LEDGER_STATE_FAILED:
 		expect("unproven = 0 AND reserved = 0");
 		expect_budget(0, 100);
 		break;
-	case LEDGER_PLANNED:
+	case LEDGER_STATE_PLANNED:
 		expect("shipment_id IS NULL AND rate_id IS NULL AND sent = 0 AND unproven = 0 AND ceiling = 0 AND approved = 0");
 		expect("refusal IS NULL AND insurance = 0 AND attempts = 2");
 		expect_budget(0, 100);
 		break;
-	case LEDGER_BOUGHT:
+	case LEDGER_STATE_BOUGHT:
 		expect("tracking_code = '9400new' AND label_url IS NULL AND result IS NULL AND unproven = 0 AND fee = 70");
 		expect(was_bought ? "paid = 4000" : "paid = 0 AND amount = 5000");
 		expect_budget(0, was_bought ? 100 : 5170);
@@ -169,7 +170,7 @@ static void check_resolved(const struct rule *rule, int result)
 	snprintf(text, sizeof(text),
 		"state = %d AND needs_person = 0 AND held_from = 0 AND lease_until_ms = 0 AND reserved = 0", result);
 	expect(text);
-	expect(result == LEDGER_PLANNED ? "reason IS NULL" : "reason = 'asked the carrier'");
+	expect(result == LEDGER_STATE_PLANNED ? "reason IS NULL" : "reason = 'asked the carrier'");
 	check_row(rule, result);
 	snprintf(text, sizeof(text),
 		"SELECT count(*) FROM audit WHERE actor = 'kim' AND reason = 'asked the carrier' AND "
@@ -180,14 +181,15 @@ static void check_resolved(const struct rule *rule, int result)
 
 static void every_state_and_decision_follows_the_table(void **state)
 {
-	static const int targets[] = {SHIPOPT_LEDGER_BOUGHT, SHIPOPT_LEDGER_FAILED, SHIPOPT_LEDGER_PLANNED};
+	static const int targets[] = {SHIPOPT_LEDGER_STATE_BOUGHT, SHIPOPT_LEDGER_STATE_FAILED,
+		SHIPOPT_LEDGER_STATE_PLANNED};
 	unsigned seen = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(rules) * ARRAY_SIZE(targets); i++) {
 		const struct rule *rule = &rules[i / ARRAY_SIZE(targets)];
 		int target = targets[i % ARRAY_SIZE(targets)];
-		int expected = target == SHIPOPT_LEDGER_BOUGHT ? rule->bought
-			: target == SHIPOPT_LEDGER_FAILED      ? rule->failed
-							       : rule->planned;
+		int expected = target == SHIPOPT_LEDGER_STATE_BOUGHT ? rule->bought
+			: target == SHIPOPT_LEDGER_STATE_FAILED      ? rule->failed
+								     : rule->planned;
 		make_row(rule->state, rule->unproven, rule->is_marked);
 		int result = resolve(target);
 		if (result != (expected ? expected : SHIPOPT_ESTATE))
@@ -200,25 +202,25 @@ static void every_state_and_decision_follows_the_table(void **state)
 			check_refused(rule);
 		seen |= 1u << rule->state;
 	}
-	assert_int_equal(seen, (2u << LEDGER_VOID_REFUSED) - 2);
+	assert_int_equal(seen, (2u << LEDGER_STATE_VOID_REFUSED) - 2);
 }
 
 static void the_same_tracking_code_keeps_the_label(void **state)
 {
-	make_row(LEDGER_BOUGHT, 0, true);
+	make_row(LEDGER_STATE_BOUGHT, 0, true);
 	store_v1_sql(fixture.path, "UPDATE ledger SET tracking_code = '9400new'");
-	assert_int_equal(resolve(SHIPOPT_LEDGER_BOUGHT), LEDGER_BOUGHT);
+	assert_int_equal(resolve(SHIPOPT_LEDGER_STATE_BOUGHT), LEDGER_STATE_BOUGHT);
 	expect("label_url = 'http://x/1.png' AND result = '{}' AND paid = 4000 AND needs_person = 0");
 }
 
 /* Sends the shipment of "a" again, with a fresh claim. */
 static int buy_again(const char *shipment_id)
 {
-	struct ledger_request request = fixture_request(LEDGER_CLAIM, "a", 0);
-	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OK);
+	struct ledger_request request = fixture_request(LEDGER_OP_CLAIM, "a", 0);
+	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OUTCOME_OK);
 	int64_t token = request.token;
 	fixture_forget(&request);
-	request = fixture_request(shipment_id ? LEDGER_CREATE : LEDGER_BUY, "a", token);
+	request = fixture_request(shipment_id ? LEDGER_OP_CREATE : LEDGER_OP_BUY, "a", token);
 	if (shipment_id)
 		request.shipment_id = shipment_id;
 	request.budget = "all";
@@ -230,13 +232,13 @@ static int buy_again(const char *shipment_id)
 
 static void nothing_was_bought_lets_the_same_shipment_be_sent_again_and_no_other(void **state)
 {
-	make_row(LEDGER_IN_DOUBT, 3, true);
-	assert_int_equal(buy_again(NULL), LEDGER_REFUSED);
+	make_row(LEDGER_STATE_IN_DOUBT, 3, true);
+	assert_int_equal(buy_again(NULL), LEDGER_OUTCOME_REFUSED);
 	store_v1_sql(fixture.path, "UPDATE ledger SET lease_until_ms = 0");
-	assert_int_equal(resolve(SHIPOPT_LEDGER_FAILED), LEDGER_CREATED);
-	assert_int_equal(buy_again("shp_2"), LEDGER_REFUSED);
+	assert_int_equal(resolve(SHIPOPT_LEDGER_STATE_FAILED), LEDGER_STATE_CREATED);
+	assert_int_equal(buy_again("shp_2"), LEDGER_OUTCOME_REFUSED);
 	store_v1_sql(fixture.path, "UPDATE ledger SET lease_until_ms = 0");
-	assert_int_equal(buy_again(NULL), LEDGER_OK);
+	assert_int_equal(buy_again(NULL), LEDGER_OUTCOME_OK);
 	expect("state = 3 AND sent = 2 AND unproven = 2");
 }
 
@@ -246,38 +248,38 @@ static void a_live_lease_is_in_the_way_and_an_absurd_one_is_not(void **state)
 	const struct {
 		int64_t ahead_ms;
 		int result;
-	} leases[] = {{1, SHIPOPT_EBUSY}, {DAY_MS, SHIPOPT_EBUSY}, {0, LEDGER_CREATED}, {-1, LEDGER_CREATED},
-		{DAY_MS + 1, LEDGER_CREATED}};
+	} leases[] = {{1, SHIPOPT_EBUSY}, {DAY_MS, SHIPOPT_EBUSY}, {0, LEDGER_STATE_CREATED},
+		{-1, LEDGER_STATE_CREATED}, {DAY_MS + 1, LEDGER_STATE_CREATED}};
 	for (size_t i = 0; i < ARRAY_SIZE(leases); i++) {
-		make_row(LEDGER_BUYING, 1, false);
+		make_row(LEDGER_STATE_BUYING, 1, false);
 		snprintf(text, sizeof(text), "UPDATE ledger SET lease_until_ms = %lld",
 			(long long)(clock_wall_ms() + leases[i].ahead_ms));
 		store_v1_sql(fixture.path, text);
-		assert_int_equal(resolve(SHIPOPT_LEDGER_FAILED), leases[i].result);
+		assert_int_equal(resolve(SHIPOPT_LEDGER_STATE_FAILED), leases[i].result);
 		store_v1_sql(fixture.path, "UPDATE ledger SET lease_until_ms = 0");
 	}
-	make_row(LEDGER_BUYING, 1, false);
+	make_row(LEDGER_STATE_BUYING, 1, false);
 	store_v1_sql(fixture.path, "UPDATE ledger SET lease_until_ms = 9223372036854775807");
-	assert_int_equal(resolve(SHIPOPT_LEDGER_BOUGHT), LEDGER_BOUGHT);
+	assert_int_equal(resolve(SHIPOPT_LEDGER_STATE_BOUGHT), LEDGER_STATE_BOUGHT);
 }
 
 /* Whoever held the row before has lost it, also if its request is on the way. */
 static void the_holder_of_before_has_lost_the_row(void **state)
 {
-	struct ledger_request request = fixture_request(LEDGER_CLAIM, "a", 0);
-	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OK);
+	struct ledger_request request = fixture_request(LEDGER_OP_CLAIM, "a", 0);
+	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OUTCOME_OK);
 	int64_t token = request.token;
 	row_id = request.row.id;
 	fixture_forget(&request);
-	request = fixture_request(LEDGER_BUY, "a", token);
+	request = fixture_request(LEDGER_OP_BUY, "a", token);
 	request.shipment_id = "shp_1";
 	request.rate_id = "rate_1";
-	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OK);
+	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OUTCOME_OK);
 	fixture_forget(&request);
 	clock_advance_us(DAY_MS * 1000);
-	assert_int_equal(resolve(SHIPOPT_LEDGER_FAILED), LEDGER_CREATED);
-	request = fixture_request(LEDGER_BOUGHT_, "a", token);
-	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_LOST);
+	assert_int_equal(resolve(SHIPOPT_LEDGER_STATE_FAILED), LEDGER_STATE_CREATED);
+	request = fixture_request(LEDGER_OP_BOUGHT, "a", token);
+	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OUTCOME_LOST);
 	fixture_forget(&request);
 }
 

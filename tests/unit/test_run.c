@@ -44,7 +44,7 @@ static int next_order(void *userdata, shipopt_order *order)
 	if (index == host.orders)
 		return 0;
 	snprintf(key, sizeof(key), "%zu", index);
-	return shipopt_order_set_key(order, key) < 0 ? -1 : 1;
+	return shipopt_order_set_key(order, key, NULL) < 0 ? -1 : 1;
 }
 
 static void call(void *userdata, shipopt_request *request)
@@ -101,10 +101,10 @@ static struct fixture open_fixture(size_t slots, shipopt_carrier **ret_carrier)
 	return fixture;
 }
 
-static shipopt_op *start_calls(struct fixture *fixture, size_t orders)
+static shipopt_run *start_calls(struct fixture *fixture, size_t orders)
 {
 	shipopt_source *source;
-	shipopt_op *run;
+	shipopt_run *run;
 	host.orders = orders;
 	assert_int_equal(shipopt_source_new_callback(next_order, NULL, &source), 0);
 	assert_int_equal(shipopt_bulk_call(fixture->bulk, source, NULL, call, NULL, run_done, NULL, &run), 0);
@@ -126,24 +126,24 @@ static void an_order_is_begun_while_the_source_blocks_before_the_next(void **sta
 {
 	struct fixture fixture = open_fixture(0, NULL);
 	host.holds_at = 2;
-	shipopt_op *run = start_calls(&fixture, 5);
+	shipopt_run *run = start_calls(&fixture, 5);
 	assert_true(event_wait(&host.given, 2)); /* begun and reported */
 	assert_int_equal(event_count(&host.called), 2);
 	event_raise(&host.release);
-	assert_int_equal(shipopt_op_wait(run, PATIENCE_MS), 0);
+	assert_int_equal(shipopt_op_wait(shipopt_run_op(run), PATIENCE_MS), 0);
 	assert_int_equal(event_count(&host.called), 5);
-	shipopt_op_unref(run);
+	shipopt_run_unref(run);
 	expect_gone(&fixture);
 }
 
 static void a_source_that_does_not_block_gives_every_order_once(void **state)
 {
 	struct fixture fixture = open_fixture(0, NULL);
-	shipopt_op *run = start_calls(&fixture, ORDERS_MAX);
-	assert_int_equal(shipopt_op_wait(run, PATIENCE_MS), 0);
+	shipopt_run *run = start_calls(&fixture, ORDERS_MAX);
+	assert_int_equal(shipopt_op_wait(shipopt_run_op(run), PATIENCE_MS), 0);
 	assert_int_equal(event_count(&host.given), ORDERS_MAX);
 	assert_int_equal(host.canceled, 0);
-	shipopt_op_unref(run);
+	shipopt_run_unref(run);
 	expect_gone(&fixture);
 }
 
@@ -156,7 +156,7 @@ static void a_row_from_a_pipe_is_begun_while_the_pipe_stays_open(void **state)
 {
 	struct fixture fixture = open_fixture(0, NULL);
 	shipopt_source *source;
-	shipopt_op *run;
+	shipopt_run *run;
 	int ends[2], input = dup(STDIN_FILENO);
 	assert_int_equal(pipe(ends), 0);
 	assert_true(input >= 0 && dup2(ends[0], STDIN_FILENO) == STDIN_FILENO);
@@ -168,11 +168,11 @@ static void a_row_from_a_pipe_is_begun_while_the_pipe_stays_open(void **state)
 		assert_true(event_wait(&host.given, i));
 	}
 	close(ends[1]);
-	assert_int_equal(shipopt_op_wait(run, PATIENCE_MS), 0);
+	assert_int_equal(shipopt_op_wait(shipopt_run_op(run), PATIENCE_MS), 0);
 	assert_true(dup2(input, STDIN_FILENO) == STDIN_FILENO);
 	close(ends[0]);
 	close(input);
-	shipopt_op_unref(run);
+	shipopt_run_unref(run);
 	expect_gone(&fixture);
 }
 
@@ -182,19 +182,19 @@ static void orders_that_were_read_are_canceled_while_the_source_blocks(void **st
 	struct fixture fixture = open_fixture(0, NULL);
 	host.keeps = true;
 	host.holds_at = 3;
-	shipopt_op *run = start_calls(&fixture, 5);
+	shipopt_run *run = start_calls(&fixture, 5);
 	assert_true(event_wait(&host.called, 1));
 	assert_true(event_wait(&host.asked, 4));
-	assert_int_equal(shipopt_op_cancel(run), 0);
+	assert_int_equal(shipopt_op_cancel(shipopt_run_op(run)), 0);
 	shipopt_request_complete(host.request, 1);
 	assert_true(event_wait(&host.given, 3));
 	event_raise(&host.release);
-	assert_int_equal(shipopt_op_wait(run, PATIENCE_MS), SHIPOPT_ECANCELED);
+	assert_int_equal(shipopt_op_wait(shipopt_run_op(run), PATIENCE_MS), SHIPOPT_ECANCELED);
 	assert_int_equal(event_count(&host.given), 4); /* the one that it gave last, too */
 	assert_int_equal(host.canceled, 3);
 	assert_int_equal(event_count(&host.called), 1);
 	assert_int_equal(event_count(&host.asked), 4); /* and it was not asked again */
-	shipopt_op_unref(run);
+	shipopt_run_unref(run);
 	expect_gone(&fixture);
 }
 
@@ -202,17 +202,17 @@ static void the_close_leaves_a_source_that_blocks_behind(void **state)
 {
 	struct fixture fixture = open_fixture(0, NULL);
 	host.holds_at = 2;
-	shipopt_op *run = start_calls(&fixture, 5);
+	shipopt_run *run = start_calls(&fixture, 5);
 	assert_true(event_wait(&host.given, 2));
 	assert_true(event_wait(&host.asked, 3));
 	assert_int_equal(shipopt_runtime_close(fixture.runtime, 0), SHIPOPT_EBUSY);
-	assert_int_equal(shipopt_op_wait(run, 0), SHIPOPT_ETIMEDOUT);
+	assert_int_equal(shipopt_op_wait(shipopt_run_op(run), 0), SHIPOPT_ETIMEDOUT);
 	event_raise(&host.release);
-	assert_int_equal(shipopt_op_wait(run, PATIENCE_MS), SHIPOPT_ECANCELED);
+	assert_int_equal(shipopt_op_wait(shipopt_run_op(run), PATIENCE_MS), SHIPOPT_ECANCELED);
 	assert_int_equal(event_count(&host.given), 2); /* the host is not called any more */
 	assert_int_equal(event_count(&host.asked), 3);
 	assert_int_equal(host.done, 0);
-	shipopt_op_unref(run);
+	shipopt_run_unref(run);
 	expect_gone(&fixture);
 }
 
@@ -222,14 +222,14 @@ static void the_close_leaves_an_item_callback_that_blocks_behind(void **state)
 {
 	struct fixture fixture = open_fixture(0, NULL);
 	host.holds_items = true;
-	shipopt_op *run = start_calls(&fixture, 5);
+	shipopt_run *run = start_calls(&fixture, 5);
 	assert_true(event_wait(&host.given, 1));
 	assert_int_equal(shipopt_runtime_close(fixture.runtime, 0), SHIPOPT_EBUSY);
 	event_raise(&host.release);
-	assert_true(shipopt_op_wait(run, PATIENCE_MS) != SHIPOPT_ETIMEDOUT);
+	assert_true(shipopt_op_wait(shipopt_run_op(run), PATIENCE_MS) != SHIPOPT_ETIMEDOUT);
 	assert_int_equal(event_count(&host.given), 1);
 	assert_int_equal(host.done, 0);
-	shipopt_op_unref(run);
+	shipopt_run_unref(run);
 	expect_gone(&fixture);
 }
 
@@ -237,43 +237,43 @@ static void the_close_leaves_a_host_call_without_an_answer_behind(void **state)
 {
 	struct fixture fixture = open_fixture(0, NULL);
 	host.keeps = true;
-	shipopt_op *run = start_calls(&fixture, 5);
+	shipopt_run *run = start_calls(&fixture, 5);
 	assert_true(event_wait(&host.called, 1));
 	assert_int_equal(shipopt_runtime_close(fixture.runtime, 0), SHIPOPT_EBUSY);
 	shipopt_request_complete(host.request, 1);
-	assert_int_equal(shipopt_op_wait(run, PATIENCE_MS), SHIPOPT_ECANCELED);
-	shipopt_op_unref(run);
+	assert_int_equal(shipopt_op_wait(shipopt_run_op(run), PATIENCE_MS), SHIPOPT_ECANCELED);
+	shipopt_run_unref(run);
 	expect_gone(&fixture);
 }
 
 static void the_close_leaves_a_host_call_in_a_queue_until_that_is_freed(void **state)
 {
 	struct fixture fixture = open_fixture(4, NULL);
-	shipopt_op *run = start_calls(&fixture, 5);
+	shipopt_run *run = start_calls(&fixture, 5);
 	assert_true(event_wait(&host.asked, 5));
 	assert_int_equal(shipopt_runtime_close(fixture.runtime, 0), SHIPOPT_EBUSY);
 	shipopt_queue_free(TAKE(fixture.queue));
-	shipopt_op_unref(run);
+	shipopt_run_unref(run);
 	expect_gone(&fixture);
 }
 
 /* --- a queue without a free slot --- */
 
 /* Orders that fail without a request: they have no tracking code. */
-static shipopt_op *start_tracks(struct fixture *fixture, size_t count)
+static shipopt_run *start_tracks(struct fixture *fixture, size_t count)
 {
 	shipopt_order *orders[ORDERS_MAX];
 	shipopt_source *source;
-	shipopt_op *run;
+	shipopt_run *run;
 	for (size_t i = 0; i < count; i++)
-		assert_int_equal(shipopt_order_new("key", &orders[i]), 0);
-	assert_int_equal(shipopt_source_new_array(orders, count, &source), 0);
+		assert_int_equal(shipopt_order_new("key", &orders[i], NULL), 0);
+	assert_int_equal(shipopt_source_new_array(orders, count, &source, NULL), 0);
 	assert_int_equal(shipopt_bulk_track(fixture->bulk, source, NULL, run_done, NULL, &run), 0);
 	return run;
 }
 
 /* The run holds a slot for its own completion; the other three are taken by items that nobody takes. */
-static void wait_full(struct fixture *fixture, shipopt_op *run)
+static void wait_full(struct fixture *fixture, shipopt_run *run)
 {
 	int64_t failed = 0;
 	while (failed < 3) {
@@ -282,7 +282,7 @@ static void wait_full(struct fixture *fixture, shipopt_op *run)
 	}
 }
 
-static size_t read_of(shipopt_op *run)
+static size_t read_of(shipopt_run *run)
 {
 	int64_t read;
 	assert_int_equal(shipopt_run_stat(run, SHIPOPT_RUN_STAT_READ, &read), 0);
@@ -293,7 +293,7 @@ static void the_close_returns_though_the_queue_has_no_free_slot(void **state)
 {
 	shipopt_carrier *carrier;
 	struct fixture fixture = open_fixture(4, &carrier);
-	shipopt_op *run = start_tracks(&fixture, ORDERS_MAX);
+	shipopt_run *run = start_tracks(&fixture, ORDERS_MAX);
 	wait_full(&fixture, run);
 	assert_int_equal(shipopt_runtime_close(fixture.runtime, 0), SHIPOPT_ETIMEDOUT);
 	size_t items = read_of(run);
@@ -302,8 +302,8 @@ static void the_close_returns_though_the_queue_has_no_free_slot(void **state)
 	assert_int_equal(event_count(&host.given), items);
 	assert_int_equal(host.canceled, items - 3);
 	assert_int_equal(host.done, 1);
-	assert_int_equal(shipopt_op_wait(run, 0), SHIPOPT_ECANCELED);
-	shipopt_op_unref(run);
+	assert_int_equal(shipopt_op_wait(shipopt_run_op(run), 0), SHIPOPT_ECANCELED);
+	shipopt_run_unref(run);
 	shipopt_carrier_free(carrier);
 	expect_gone(&fixture);
 }
@@ -313,7 +313,7 @@ static void what_a_close_puts_into_a_full_queue_can_be_polled(void **state)
 {
 	shipopt_carrier *carrier;
 	struct fixture fixture = open_fixture(4, &carrier);
-	shipopt_op *run = start_tracks(&fixture, 20);
+	shipopt_run *run = start_tracks(&fixture, 20);
 	shipopt_event events[8];
 	wait_full(&fixture, run);
 	assert_int_equal(shipopt_runtime_close(fixture.runtime, 0), SHIPOPT_ETIMEDOUT);
@@ -328,7 +328,7 @@ static void what_a_close_puts_into_a_full_queue_can_be_polled(void **state)
 	}
 	assert_int_equal(count, SHIPOPT_ESHUTDOWN); /* nothing is left */
 	assert_int_equal(total, 21);
-	shipopt_op_unref(run);
+	shipopt_run_unref(run);
 	shipopt_carrier_free(carrier);
 	expect_gone(&fixture);
 }

@@ -20,7 +20,7 @@ static bool fails_piece(int number, int64_t piece, enum blame whose, int status,
 	char key[32];
 	shipopt_order *order;
 	snprintf(key, sizeof(key), "o-%d", number);
-	assert_int_equal(shipopt_order_new(key, &order), 0);
+	assert_int_equal(shipopt_order_new(key, &order, NULL), 0);
 	order->piece = piece;
 	bool is_over = run_blame_failure(&blame, order, whose, status, has_answered);
 	shipopt_order_free(order);

@@ -137,7 +137,7 @@ static void the_environment_sets_and_is_named_when_it_is_wrong(void **state)
 
 static void what_may_hold_a_credential_is_a_secret(void **state)
 {
-	static const char *const names[] = {"api_key", "proxy", "conninfo", "listen_conninfo"};
+	static const char *const names[] = {"api_key", "proxy", "conninfo", "listen_conninfo", "url"};
 	size_t found = 0;
 	for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
 		for (size_t i = 0; i < tables[t]->count; i++)
@@ -207,9 +207,7 @@ static void a_copy_is_independent(void **state)
 static char *read_header(const struct settings_table *table)
 {
 	char path[1024];
-	/* Sources are described with the executor that reads them. */
-	snprintf(path, sizeof(path), "%s/include/shipopt/%s.h", SOURCE_ROOT,
-		text_equal(table->noun, "source") ? "bulk" : table->noun);
+	snprintf(path, sizeof(path), "%s/include/shipopt/%s.h", SOURCE_ROOT, table->noun);
 	FILE *file = fopen(path, "r");
 	assert_non_null(file);
 	char *text = calloc(1, 1 << 17);

@@ -15,7 +15,7 @@ static shipopt_order *make_order(int number)
 	char key[32];
 	shipopt_order *order = NULL;
 	snprintf(key, sizeof(key), "k%d", number);
-	assert_int_equal(shipopt_order_new(key, &order), 0);
+	assert_int_equal(shipopt_order_new(key, &order, NULL), 0);
 	return order;
 }
 
@@ -26,32 +26,32 @@ static void orders_check_what_they_are_given(void **state)
 	char text[ORDER_KEY_BYTES_MAX + 2];
 	memset(text, 'k', sizeof(text));
 	text[sizeof(text) - 1] = '\0';
-	assert_int_equal(shipopt_order_new(NULL, &order), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_order_new("", &order), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_order_new(text, &order), SHIPOPT_ETOOLARGE);
-	assert_int_equal(shipopt_order_new("\xff", &order), SHIPOPT_EENCODING);
-	assert_int_equal(shipopt_order_new("\u00a0\u200b", &order), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_order_new("10\u200b01", &order), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_order_new("a\nb", &order), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_order_new(NULL, &order, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_order_new("", &order, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_order_new(text, &order, NULL), SHIPOPT_ETOOLARGE);
+	assert_int_equal(shipopt_order_new("\xff", &order, NULL), SHIPOPT_EENCODING);
+	assert_int_equal(shipopt_order_new("\u00a0\u200b", &order, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_order_new("10\u200b01", &order, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_order_new("a\nb", &order, NULL), SHIPOPT_EINVAL);
 	assert_null(order);
-	assert_int_equal(shipopt_order_new(text + 1, &order), 0);
-	assert_int_equal(shipopt_order_set_key(order, "a\tb"), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_order_set_key(order, "\xc3"), SHIPOPT_EENCODING);
+	assert_int_equal(shipopt_order_new(text + 1, &order, NULL), 0);
+	assert_int_equal(shipopt_order_set_key(order, "a\tb", NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_order_set_key(order, "\xc3", NULL), SHIPOPT_EENCODING);
 	assert_string_equal(shipopt_order_key(order), text + 1);
-	assert_int_equal(shipopt_order_set_piece(order, 0), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_order_set_piece(order, 10000), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_order_set_piece(order, 9999), 0);
-	assert_int_equal(shipopt_order_set_max_rate(order, -1), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_order_set_max_rate(order, 7), 0);
-	assert_int_equal(shipopt_order_set_service(order, "Ground"), 0);
-	assert_int_equal(shipopt_order_set_carrier(order, "UPS"), 0);
-	assert_int_equal(shipopt_order_set_tracking_code(order, "1Z"), 0);
-	assert_int_equal(shipopt_order_set_shipment(order, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_order_set_piece(order, 0, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_order_set_piece(order, 10000, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_order_set_piece(order, 9999, NULL), 0);
+	assert_int_equal(shipopt_order_set_max_rate(order, -1, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_order_set_max_rate(order, 7, NULL), 0);
+	assert_int_equal(shipopt_order_set_service(order, "Ground", NULL), 0);
+	assert_int_equal(shipopt_order_set_carrier(order, "UPS", NULL), 0);
+	assert_int_equal(shipopt_order_set_tracking_code(order, "1Z", NULL), 0);
+	assert_int_equal(shipopt_order_set_shipment(order, NULL, NULL), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_record_new(SHIPOPT_RECORD_ADDRESS, &record), 0);
-	assert_int_equal(shipopt_order_set_shipment(order, record), SHIPOPT_ETYPE);
+	assert_int_equal(shipopt_order_set_shipment(order, record, NULL), SHIPOPT_ETYPE);
 	shipopt_record_free(record);
 	assert_int_equal(shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &record), 0);
-	assert_int_equal(shipopt_order_set_shipment(order, record), 0);
+	assert_int_equal(shipopt_order_set_shipment(order, record, NULL), 0);
 	assert_int_equal(order_copy(order, &copy), 0);
 	shipopt_order_free(order);
 	assert_string_equal(copy->service, "Ground");
@@ -60,7 +60,7 @@ static void orders_check_what_they_are_given(void **state)
 	assert_int_equal(copy->piece, 9999);
 	assert_int_equal(copy->max_rate, 7);
 	assert_int_equal(shipopt_record_kind(shipopt_order_shipment(copy)), SHIPOPT_RECORD_SHIPMENT);
-	assert_int_equal(shipopt_order_set_service(copy, NULL), 0);
+	assert_int_equal(shipopt_order_set_service(copy, NULL, NULL), 0);
 	assert_null(copy->service);
 	order_reset(copy);
 	assert_string_equal(shipopt_order_key(copy), "");
@@ -75,11 +75,11 @@ static void orders_have_one_spelling_of_their_key(void **state)
 	static const char *const same[] = {"1001", "1001\u00a0", "\u200b1001", "1001\ufeff", " 1001\r\n"};
 	shipopt_order *order = NULL, *copy = NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(same); i++) {
-		assert_int_equal(shipopt_order_new(same[i], &order), 0);
+		assert_int_equal(shipopt_order_new(same[i], &order, NULL), 0);
 		assert_string_equal(shipopt_order_key(order), "1001");
 		shipopt_order_free(order);
 	}
-	assert_int_equal(shipopt_order_new("Cafe\u0301", &order), 0);
+	assert_int_equal(shipopt_order_new("Cafe\u0301", &order, NULL), 0);
 	assert_string_equal(shipopt_order_key(order), "Caf\u00e9");
 	assert_int_equal(order_copy(order, &copy), 0);
 	assert_string_equal(shipopt_order_key(copy), "Caf\u00e9");
@@ -89,7 +89,7 @@ static void orders_have_one_spelling_of_their_key(void **state)
 	char text[ORDER_KEY_BYTES_MAX * 3 / 2 + 8] = "";
 	for (int i = 0; i < ORDER_KEY_BYTES_MAX / 2; i++)
 		strcat(text, "e\u0301");
-	assert_int_equal(shipopt_order_new(text, &order), 0);
+	assert_int_equal(shipopt_order_new(text, &order, NULL), 0);
 	assert_int_equal(strlen(shipopt_order_key(order)), ORDER_KEY_BYTES_MAX);
 	shipopt_order_free(order);
 	assert_int_equal(mem_live_count(), 0);
@@ -99,8 +99,8 @@ static void arrays_give_their_orders_once(void **state)
 {
 	shipopt_order *orders[3] = {make_order(0), make_order(1), make_order(2)}, *order = NULL, *none = NULL;
 	shipopt_source *source = NULL;
-	assert_int_equal(shipopt_source_new_array(&none, 1, &source), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_source_new_array(orders, 3, &source), 0);
+	assert_int_equal(shipopt_source_new_array(&none, 1, &source, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_source_new_array(orders, 3, &source, NULL), 0);
 	assert_int_equal(source_expected(source), 3);
 	assert_int_equal(source_take(source), 0);
 	assert_int_equal(source_take(source), SHIPOPT_ESTATE);
@@ -109,7 +109,7 @@ static void arrays_give_their_orders_once(void **state)
 	shipopt_order_free(order);
 	source_close(source);
 	source_unref(source);
-	assert_int_equal(shipopt_source_new_array(NULL, 0, &source), 0);
+	assert_int_equal(shipopt_source_new_array(NULL, 0, &source, NULL), 0);
 	assert_int_equal(source_next(source, &order, NULL), SOURCE_END);
 	shipopt_source_free(source);
 	assert_int_equal(mem_live_count(), 0);
@@ -124,7 +124,7 @@ static int give(void *userdata, shipopt_order *order)
 {
 	struct script *script = userdata;
 	int result = script->results[script->at++];
-	int r = result == 1 ? shipopt_order_set_key(order, "k") : 0;
+	int r = result == 1 ? shipopt_order_set_key(order, "k", NULL) : 0;
 	return r < 0 ? r : result == 2 ? 1 : result;
 }
 
@@ -173,7 +173,7 @@ static void a_push_source_is_bounded_and_wakes_once(void **state)
 	assert_int_equal(shipopt_source_config_set(config, "push_max", "0"), SHIPOPT_EINVAL);
 	assert_non_null(shipopt_source_config_error(config));
 	assert_int_equal(shipopt_source_config_set(config, "push_max", "2"), 0);
-	assert_int_equal(shipopt_source_new_push(config, &source), 0);
+	assert_int_equal(shipopt_source_new_push(config, &source, NULL), 0);
 	shipopt_source_config_free(config);
 	assert_int_equal(shipopt_source_push(source, NULL), SHIPOPT_EINVAL);
 	assert_int_equal(source_take(source), 0);
@@ -212,7 +212,7 @@ static void a_host_that_lets_go_of_a_push_source_ends_it(void **state)
 	shipopt_source *source = NULL;
 	shipopt_order *order = NULL;
 	int wakes = 0;
-	assert_int_equal(shipopt_source_new_push(NULL, &source), 0);
+	assert_int_equal(shipopt_source_new_push(NULL, &source, NULL), 0);
 	assert_int_equal(source_take(source), 0);
 	source_set_wake(source, count_wake, &wakes);
 	assert_int_equal(source_next(source, &order, NULL), SHIPOPT_EAGAIN);
@@ -244,7 +244,7 @@ static void *push_many(void *argument)
 {
 	for (int i = 0; i < PUSHED_EACH; i++) {
 		shipopt_order *order = NULL;
-		if (shipopt_order_new("k", &order) < 0)
+		if (shipopt_order_new("k", &order, NULL) < 0)
 			abort();
 		int r;
 		while ((r = shipopt_source_push(argument, order)) == SHIPOPT_EAGAIN)
@@ -274,7 +274,7 @@ static void two_threads_push_and_none_is_lost(void **state)
 	shipopt_order *order = NULL;
 	pthread_t host;
 	int count = 0, r;
-	assert_int_equal(shipopt_source_new_push(NULL, &source), 0);
+	assert_int_equal(shipopt_source_new_push(NULL, &source, NULL), 0);
 	assert_int_equal(source_take(source), 0);
 	source_set_wake(source, open_gate, &gate);
 	assert_int_equal(pthread_create(&host, NULL, finish_both, source), 0);
@@ -306,13 +306,13 @@ static int use_all(shipopt_order *const *orders)
 	shipopt_order *order = NULL, *copy = NULL;
 	struct script one = {.results = (const int[]){1, 0}};
 	int r = shipopt_source_config_new(&config);
-	r = r < 0 ? r : shipopt_source_new_push(config, &push);
+	r = r < 0 ? r : shipopt_source_new_push(config, &push, NULL);
 	r = r < 0 ? r : shipopt_source_new_callback(give, &one, &callback);
 	r = r < 0 ? r : source_next(callback, &order, NULL);
 	r = r < 0 ? r : order_copy(order, &copy);
 	r = r < 0 ? r : shipopt_source_push(push, copy);
 	copy = r < 0 ? copy : NULL;
-	r = r < 0 ? r : shipopt_source_new_array(orders, 1, &array);
+	r = r < 0 ? r : shipopt_source_new_array(orders, 1, &array, NULL);
 	if (!array)
 		shipopt_order_free(orders[0]);
 	shipopt_order_free(order);

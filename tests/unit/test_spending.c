@@ -50,15 +50,15 @@ static void assert_members(struct json_value object, const char *expected)
 
 static json_document *creation_of(const shipopt_record *shipment)
 {
-	struct call call;
+	struct carrier_call call;
 	json_document *document = NULL;
-	call_init(&call);
+	carrier_call_init(&call);
 	assert_int_equal(provider_easypost.create_shipment(&call, shipment), 0);
 	assert_string_equal(buffer_text(&call.path), "/shipments");
 	assert_false(call.is_purchase);
 	assert_int_equal(spending_find(buffer_text(&call.path), buffer_text(&call.body)), 0);
 	assert_int_equal(json_document_parse(call.body.data, call.body.length, &document, NULL), 0);
-	call_done(&call);
+	carrier_call_done(&call);
 	return document;
 }
 

@@ -183,7 +183,7 @@ static void a_lock_that_another_process_keeps_is_an_error_in_time(void **state)
 	assert_int_equal(shipopt_store_open(fixture.runtime, fixture.url, config, &store, NULL), 0);
 	shipopt_store_config_free(config);
 	assert_int_equal(sqlite3_exec(handle, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-	struct ledger_request request = fixture_request(LEDGER_CLAIM, "a", 0);
+	struct ledger_request request = fixture_request(LEDGER_OP_CLAIM, "a", 0);
 	assert_int_equal(fixture_run(&fixture, store, &request), SHIPOPT_EDATABASE);
 	assert_non_null(strstr(shipopt_error_message(request.error), "locked by another process (waited 20 ms)"));
 	fixture_forget(&request);
@@ -194,8 +194,8 @@ static void a_lock_that_another_process_keeps_is_an_error_in_time(void **state)
 	assert_int_equal(shipopt_op_value(op), 0);
 	shipopt_op_unref(op);
 	assert_int_equal(sqlite3_exec(handle, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
-	request = fixture_request(LEDGER_CLAIM, "a", 0);
-	assert_int_equal(fixture_run(&fixture, store, &request), LEDGER_OK);
+	request = fixture_request(LEDGER_OP_CLAIM, "a", 0);
+	assert_int_equal(fixture_run(&fixture, store, &request), LEDGER_OUTCOME_OK);
 	fixture_forget(&request);
 	sqlite3_close(handle);
 	shipopt_store_free(store);
@@ -205,24 +205,24 @@ static void a_file_that_was_moved_or_replaced_is_not_written(void **state)
 {
 	char away[256];
 	snprintf(away, sizeof(away), "%s.away", fixture.path);
-	struct ledger_request request = fixture_request(LEDGER_CLAIM, "a", 0);
-	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OK);
+	struct ledger_request request = fixture_request(LEDGER_OP_CLAIM, "a", 0);
+	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OUTCOME_OK);
 	fixture_forget(&request);
 	assert_int_equal(rename(fixture.path, away), 0);
 	for (int i = 0; i < 2; i++) {
-		request = fixture_request(LEDGER_CLAIM, "b", 0);
+		request = fixture_request(LEDGER_OP_CLAIM, "b", 0);
 		assert_int_equal(fixture_run(&fixture, fixture.store, &request), SHIPOPT_EDATABASE);
 		assert_non_null(strstr(shipopt_error_message(request.error), "was moved, deleted or replaced"));
 		fixture_forget(&request);
 		fclose(fopen(fixture.path, "w"));
 	}
 	assert_int_equal(rename(away, fixture.path), 0);
-	request = fixture_request(LEDGER_CLAIM, "b", 0);
+	request = fixture_request(LEDGER_OP_CLAIM, "b", 0);
 	assert_int_equal(fixture_run(&fixture, fixture.store, &request), SHIPOPT_EDATABASE);
 	fixture_forget(&request);
 	store_fixture_reopen(&fixture);
-	request = fixture_request(LEDGER_CLAIM, "b", 0);
-	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OK);
+	request = fixture_request(LEDGER_OP_CLAIM, "b", 0);
+	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OUTCOME_OK);
 	assert_true(request.created_row);
 	fixture_forget(&request);
 }
@@ -230,20 +230,20 @@ static void a_file_that_was_moved_or_replaced_is_not_written(void **state)
 static void a_full_disk_is_an_error_that_changes_nothing(void **state)
 {
 	assert_int_equal(ready(fixture.path, ""), 0);
-	struct ledger_request request = fixture_request(LEDGER_CLAIM, "a", 0);
-	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OK);
+	struct ledger_request request = fixture_request(LEDGER_OP_CLAIM, "a", 0);
+	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OUTCOME_OK);
 	fixture_forget(&request);
 	/* The trigger ends the whole transaction, as SQLite does on a full disk. */
 	sql(fixture.path,
 		"CREATE TRIGGER full_disk BEFORE INSERT ON ledger WHEN NEW.order_key = 'b' BEGIN "
 		"SELECT raise(ROLLBACK, 'database or disk is full'); END");
-	request = fixture_request(LEDGER_CLAIM, "b", 0);
+	request = fixture_request(LEDGER_OP_CLAIM, "b", 0);
 	assert_int_equal(fixture_run(&fixture, fixture.store, &request), SHIPOPT_EDATABASE);
 	assert_non_null(strstr(shipopt_error_message(request.error), "disk is full"));
 	assert_non_null(strstr(shipopt_error_message(request.error), fixture.path));
 	fixture_forget(&request);
-	request = fixture_request(LEDGER_CLAIM, "c", 0);
-	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OK);
+	request = fixture_request(LEDGER_OP_CLAIM, "c", 0);
+	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OUTCOME_OK);
 	fixture_forget(&request);
 }
 
@@ -251,8 +251,8 @@ static void a_full_disk_is_an_error_that_changes_nothing(void **state)
 
 static int64_t make_row(const char *order_key, const enum ledger_operation *operations, size_t count)
 {
-	struct ledger_request request = fixture_request(LEDGER_CLAIM, order_key, 0);
-	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OK);
+	struct ledger_request request = fixture_request(LEDGER_OP_CLAIM, order_key, 0);
+	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OUTCOME_OK);
 	int64_t token = request.token, id = request.row.id;
 	fixture_forget(&request);
 	for (size_t i = 0; i < count; i++) {
@@ -263,7 +263,7 @@ static int64_t make_row(const char *order_key, const enum ledger_operation *oper
 		request.budget_limit = 10000000;
 		request.reason = "because";
 		request.release = i == count - 1;
-		assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OK);
+		assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OUTCOME_OK);
 		fixture_forget(&request);
 	}
 	return id;
@@ -271,13 +271,13 @@ static int64_t make_row(const char *order_key, const enum ledger_operation *oper
 
 static int64_t make_in_doubt(const char *order_key)
 {
-	const enum ledger_operation way[] = {LEDGER_CREATE, LEDGER_BUY, LEDGER_DOUBT};
+	const enum ledger_operation way[] = {LEDGER_OP_CREATE, LEDGER_OP_BUY, LEDGER_OP_DOUBT};
 	return make_row(order_key, way, ARRAY_SIZE(way));
 }
 
 static int64_t make_held(const char *order_key)
 {
-	const enum ledger_operation way[] = {LEDGER_CREATE, LEDGER_HOLD};
+	const enum ledger_operation way[] = {LEDGER_OP_CREATE, LEDGER_OP_HOLD};
 	return make_row(order_key, way, ARRAY_SIZE(way));
 }
 
@@ -318,14 +318,14 @@ static void rows_are_listed_in_pages_and_counted(void **state)
 	}
 	int64_t doubt = make_in_doubt("doubt");
 	assert_int_equal(count(fixture.store, 0), 6);
-	assert_int_equal(count(fixture.store, SHIPOPT_LEDGER_HELD), 5);
-	assert_int_equal(count(fixture.store, SHIPOPT_LEDGER_BOUGHT), 0);
+	assert_int_equal(count(fixture.store, SHIPOPT_LEDGER_STATE_HELD), 5);
+	assert_int_equal(count(fixture.store, SHIPOPT_LEDGER_STATE_BOUGHT), 0);
 	assert_int_equal(page(fixture.store, 0, 0, 4, &last, &more), 4);
 	assert_true(more);
 	assert_int_equal(page(fixture.store, 0, last, 2, &last, &more), 2);
 	assert_false(more);
 	assert_int_equal(last, doubt);
-	assert_int_equal(page(fixture.store, SHIPOPT_LEDGER_IN_DOUBT, 0, 1000, &last, &more), 1);
+	assert_int_equal(page(fixture.store, SHIPOPT_LEDGER_STATE_IN_DOUBT, 0, 1000, &last, &more), 1);
 	assert_int_equal(page(fixture.store, 0, last, 1, &last, &more), 0);
 
 	assert_int_equal(shipopt_store_view(fixture.store, "other", &other), 0);
@@ -334,7 +334,7 @@ static void rows_are_listed_in_pages_and_counted(void **state)
 	shipopt_store_free(other);
 
 	shipopt_op *op;
-	assert_int_equal(shipopt_ledger_list(fixture.store, SHIPOPT_LEDGER_IN_DOUBT, 0, 1, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_ledger_list(fixture.store, SHIPOPT_LEDGER_STATE_IN_DOUBT, 0, 1, NULL, NULL, &op), 0);
 	assert_int_equal(shipopt_op_wait(op, -1), 0);
 	char expected[1024];
 	snprintf(expected, sizeof(expected),
@@ -382,58 +382,58 @@ static void a_person_settles_rows_and_each_is_audited(void **state)
 {
 	shipopt_store *other;
 	int64_t a = make_in_doubt("a"), b = make_held("b");
-	assert_int_equal(resolve(fixture.store, a, SHIPOPT_LEDGER_PLANNED, NULL), SHIPOPT_ESTATE);
-	assert_int_equal(resolve(fixture.store, a, SHIPOPT_LEDGER_BOUGHT, NULL), SHIPOPT_EINVAL);
-	assert_int_equal(resolve(fixture.store, 4711, SHIPOPT_LEDGER_FAILED, NULL), SHIPOPT_ENOTFOUND);
+	assert_int_equal(resolve(fixture.store, a, SHIPOPT_LEDGER_STATE_PLANNED, NULL), SHIPOPT_ESTATE);
+	assert_int_equal(resolve(fixture.store, a, SHIPOPT_LEDGER_STATE_BOUGHT, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(resolve(fixture.store, 4711, SHIPOPT_LEDGER_STATE_FAILED, NULL), SHIPOPT_ENOTFOUND);
 	assert_int_equal(shipopt_store_view(fixture.store, "other", &other), 0);
-	assert_int_equal(resolve(other, a, SHIPOPT_LEDGER_FAILED, NULL), SHIPOPT_ENOTFOUND);
+	assert_int_equal(resolve(other, a, SHIPOPT_LEDGER_STATE_FAILED, NULL), SHIPOPT_ENOTFOUND);
 	shipopt_store_free(other);
 	assert_int_equal(number("SELECT reserved FROM budget"), 7500000);
 	/* "Nothing was bought" lets the same shipment be sent again, and keeps one purchase unproven. */
-	assert_int_equal(resolve(fixture.store, a, SHIPOPT_LEDGER_FAILED, NULL), 0);
+	assert_int_equal(resolve(fixture.store, a, SHIPOPT_LEDGER_STATE_FAILED, NULL), 0);
 	assert_int_equal(number("SELECT reserved + spent FROM budget"), 0);
 	assert_int_equal(number("SELECT state * 100 + sent * 10 + unproven FROM ledger WHERE order_key = 'a'"), 211);
-	assert_int_equal(resolve(fixture.store, a, SHIPOPT_LEDGER_PLANNED, NULL), SHIPOPT_ESTATE);
-	assert_int_equal(resolve(fixture.store, a, SHIPOPT_LEDGER_FAILED, NULL), SHIPOPT_ESTATE);
-	assert_int_equal(resolve(fixture.store, a, SHIPOPT_LEDGER_BOUGHT, "9400"), 0);
+	assert_int_equal(resolve(fixture.store, a, SHIPOPT_LEDGER_STATE_PLANNED, NULL), SHIPOPT_ESTATE);
+	assert_int_equal(resolve(fixture.store, a, SHIPOPT_LEDGER_STATE_FAILED, NULL), SHIPOPT_ESTATE);
+	assert_int_equal(resolve(fixture.store, a, SHIPOPT_LEDGER_STATE_BOUGHT, "9400"), 0);
 	assert_int_equal(number("SELECT spent FROM budget"), 7500000);
-	assert_int_equal(resolve(fixture.store, a, SHIPOPT_LEDGER_FAILED, NULL), SHIPOPT_ESTATE);
-	assert_int_equal(resolve(fixture.store, b, SHIPOPT_LEDGER_PLANNED, NULL), 0);
+	assert_int_equal(resolve(fixture.store, a, SHIPOPT_LEDGER_STATE_FAILED, NULL), SHIPOPT_ESTATE);
+	assert_int_equal(resolve(fixture.store, b, SHIPOPT_LEDGER_STATE_PLANNED, NULL), 0);
 	assert_int_equal(number("SELECT count(*) FROM audit WHERE actor = 'kim' AND reason = 'asked the carrier'"), 3);
 	assert_int_equal(
 		number("SELECT count(*) FROM audit WHERE old_state = 2 AND new_state = 5 AND tracking_code = '9400'"),
 		1);
 
-	struct ledger_request request = fixture_request(LEDGER_CLAIM, "c", 0);
-	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OK);
+	struct ledger_request request = fixture_request(LEDGER_OP_CLAIM, "c", 0);
+	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OUTCOME_OK);
 	int64_t c = request.row.id;
 	fixture_forget(&request);
-	request.operation = LEDGER_HOLD;
-	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OK);
+	request.operation = LEDGER_OP_HOLD;
+	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OUTCOME_OK);
 	fixture_forget(&request);
-	assert_int_equal(resolve(fixture.store, c, SHIPOPT_LEDGER_FAILED, NULL), SHIPOPT_EBUSY);
+	assert_int_equal(resolve(fixture.store, c, SHIPOPT_LEDGER_STATE_FAILED, NULL), SHIPOPT_EBUSY);
 	clock_advance_us(60000 * 1000);
-	assert_int_equal(resolve(fixture.store, c, SHIPOPT_LEDGER_FAILED, NULL), 0);
+	assert_int_equal(resolve(fixture.store, c, SHIPOPT_LEDGER_STATE_FAILED, NULL), 0);
 	/* Whoever held it before has lost it. */
-	request.operation = LEDGER_REOPEN;
-	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_LOST);
+	request.operation = LEDGER_OP_REOPEN;
+	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OUTCOME_LOST);
 	fixture_forget(&request);
 }
 
 /* Its one purchase stays unproven: another shipment could be a second label. */
 static void what_a_person_found_not_bought_keeps_its_shipment(void **state)
 {
-	static const enum ledger_operation operations[] = {LEDGER_PLAN, LEDGER_CREATE, LEDGER_HOLD};
+	static const enum ledger_operation operations[] = {LEDGER_OP_PLAN, LEDGER_OP_CREATE, LEDGER_OP_HOLD};
 	int64_t row = make_in_doubt("a");
-	assert_int_equal(resolve(fixture.store, row, SHIPOPT_LEDGER_FAILED, NULL), 0);
-	struct ledger_request request = fixture_request(LEDGER_CLAIM, "a", 0);
-	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OK);
+	assert_int_equal(resolve(fixture.store, row, SHIPOPT_LEDGER_STATE_FAILED, NULL), 0);
+	struct ledger_request request = fixture_request(LEDGER_OP_CLAIM, "a", 0);
+	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OUTCOME_OK);
 	int64_t token = request.token;
 	fixture_forget(&request);
 	for (size_t i = 0; i < ARRAY_SIZE(operations); i++) {
 		request = fixture_request(operations[i], "a", token);
 		request.shipment_id = "shp_2";
-		assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_REFUSED);
+		assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OUTCOME_REFUSED);
 		fixture_forget(&request);
 	}
 	assert_int_equal(number("SELECT state * 100 + sent * 10 + unproven FROM ledger WHERE order_key = 'a'"), 211);

@@ -15,8 +15,8 @@ static struct store_fixture fixture;
 
 static void claim(const char *order_key)
 {
-	struct ledger_request request = fixture_request(LEDGER_CLAIM, order_key, 0);
-	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OK);
+	struct ledger_request request = fixture_request(LEDGER_OP_CLAIM, order_key, 0);
+	assert_int_equal(fixture_run(&fixture, fixture.store, &request), LEDGER_OUTCOME_OK);
 	fixture_forget(&request);
 }
 
@@ -61,7 +61,7 @@ static void all_rows_of_the_ledger_come_under_their_order_keys(void **state)
 	assert_int_equal(shipopt_store_warm_cache(view, 0, cache, NULL, NULL, NULL, &stored, NULL), 0);
 	assert_int_equal(stored, 0);
 	shipopt_store_free(view);
-	assert_int_equal(shipopt_store_warm_cache(fixture.store, SHIPOPT_LEDGER_BOUGHT, cache, NULL, NULL, NULL,
+	assert_int_equal(shipopt_store_warm_cache(fixture.store, SHIPOPT_LEDGER_STATE_BOUGHT, cache, NULL, NULL, NULL,
 				 &stored, NULL),
 		0);
 	assert_int_equal(stored, 0);
@@ -166,8 +166,8 @@ static void each_failure_of_an_allocation_or_of_sqlite_is_told_and_leaks_nothing
 		uint64_t stored = 0;
 		shipopt_error *error = NULL;
 		fault_arm(points);
-		int r = shipopt_store_warm_cache(fixture.store, SHIPOPT_LEDGER_BOUGHT, cache, NULL, NULL, NULL, &stored,
-			&error);
+		int r = shipopt_store_warm_cache(fixture.store, SHIPOPT_LEDGER_STATE_BOUGHT, cache, NULL, NULL, NULL,
+			&stored, &error);
 		bool fired = fault_fired();
 		fault_arm(-1);
 		shipopt_error_unref(error);

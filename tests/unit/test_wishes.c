@@ -14,13 +14,13 @@ static shipopt_order *order_with(const char *service, const char *carrier, const
 {
 	shipopt_order *order;
 	shipopt_record *shipment = NULL;
-	assert_int_equal(shipopt_order_new("k", &order), 0);
-	assert_int_equal(shipopt_order_set_service(order, service), 0);
-	assert_int_equal(shipopt_order_set_carrier(order, carrier), 0);
+	assert_int_equal(shipopt_order_new("k", &order, NULL), 0);
+	assert_int_equal(shipopt_order_set_service(order, service, NULL), 0);
+	assert_int_equal(shipopt_order_set_carrier(order, carrier, NULL), 0);
 	assert_int_equal(shipopt_record_decode(SHIPOPT_RECORD_SHIPMENT, shipment_json, strlen(shipment_json), &shipment,
 				 NULL),
 		0);
-	assert_int_equal(shipopt_order_set_shipment(order, shipment), 0);
+	assert_int_equal(shipopt_order_set_shipment(order, shipment, NULL), 0);
 	return order;
 }
 
@@ -112,7 +112,7 @@ static void an_order_that_could_not_be_read_stays_as_it_is(void **state)
 	assert_int_equal(order->status, SHIPOPT_EPARSE);
 	assert_string_equal(shipopt_error_message(order->error), "line 3");
 	shipopt_order_free(order);
-	assert_int_equal(shipopt_order_new("k", &order), 0);
+	assert_int_equal(shipopt_order_new("k", &order, NULL), 0);
 	assert_int_equal(order_take_wishes(order), 0); /* without a shipment */
 	shipopt_order_free(order);
 	json_stock_clear();

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_CACHE
 #include "runtime/request.h"
 
 #include "base/memory.h"
@@ -49,7 +50,7 @@ static void request_event_finish(struct queue_entry *entry)
 static int request_post(const struct request_call *call, shipopt_load *load)
 {
 	struct request_event *event = mem_alloc_zero(sizeof(*event));
-	int r = event ? request_new(load->flight->key, load->flight->key_length, NULL, request_answered, load,
+	int r = event ? request_new_bytes(load->flight->key, load->flight->key_length, request_answered, load,
 				&event->request)
 		      : SHIPOPT_ENOMEM;
 	if (r < 0) {

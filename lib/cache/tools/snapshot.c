@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_CACHE
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdio.h>

@@ -79,7 +79,7 @@ static int claim_new(struct database *database, struct ledger_request *request, 
 	}
 	if (newest > 0 && generation == newest + 1 && is_over && ledger_needs_lease(found.facts.state)) {
 		if (ledger_is_leased(&found.facts))
-			return ledger_answer(database, request, &found, LEDGER_BUSY, ret_error);
+			return ledger_answer(database, request, &found, LEDGER_OUTCOME_BUSY, ret_error);
 		int r = ledger_claim_end_token(database, &found, ret_error);
 		if (r < 0)
 			return r;
@@ -157,9 +157,9 @@ static int claim_found(struct database *database, struct ledger_request *request
 		return claim_new(database, request, ret_error);
 	sqlite3_reset(statement);
 	if (!ledger_needs_lease(found.facts.state))
-		return ledger_answer(database, request, &found, LEDGER_OK, ret_error);
+		return ledger_answer(database, request, &found, LEDGER_OUTCOME_OK, ret_error);
 	if (ledger_is_leased(&found.facts) && request->token != found.token)
-		return ledger_answer(database, request, &found, LEDGER_BUSY, ret_error);
+		return ledger_answer(database, request, &found, LEDGER_OUTCOME_BUSY, ret_error);
 	return ledger_claim_lease_row(database, request, &found, ret_error);
 }
 

@@ -98,8 +98,8 @@ static bool ledger_row_sql_found_is_sound(sqlite3_stmt *statement)
 	int64_t state = sqlite3_column_int64(statement, FIND_STATE), sent = sqlite3_column_int64(statement, FIND_SENT);
 	int64_t held_from = sqlite3_column_int64(statement, FIND_HELD_FROM);
 	int64_t unproven = sqlite3_column_int64(statement, FIND_UNPROVEN);
-	return state >= LEDGER_PLANNED && state <= LEDGER_VOID_REFUSED && held_from >= 0 &&
-		held_from <= LEDGER_CREATED && unproven >= 0 && unproven <= sent &&
+	return state >= LEDGER_STATE_PLANNED && state <= LEDGER_STATE_VOID_REFUSED && held_from >= 0 &&
+		held_from <= LEDGER_STATE_CREATED && unproven >= 0 && unproven <= sent &&
 		(unproven == 0 || sqlite3_column_text(statement, FIND_SHIPMENT_ID));
 }
 

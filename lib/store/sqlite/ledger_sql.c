@@ -11,8 +11,8 @@ static int ledger_sql_move(struct database *database, struct ledger_request *req
 	enum statement which, const char *const *texts, int count, shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
-	bool leases = request->operation == LEDGER_RENEW || request->operation == LEDGER_BUY;
-	bool release = request->release || request->operation == LEDGER_RELEASE;
+	bool leases = request->operation == LEDGER_OP_RENEW || request->operation == LEDGER_OP_BUY;
+	bool release = request->release || request->operation == LEDGER_OP_RELEASE;
 	int r = ledger_move_statement(database, which, found, release, leases ? request->lease_ms : 0, &statement,
 		ret_error);
 	if (r < 0)
@@ -35,7 +35,7 @@ static int ledger_sql_plan(struct database *database, struct ledger_request *req
 	return ledger_take_row(database, statement, request, NULL, ret_error);
 }
 
-/* LEDGER_SHARED if another row has the shipment; else LEDGER_OK. */
+/* LEDGER_OUTCOME_SHARED if another row has the shipment; else LEDGER_OUTCOME_OK. */
 static int ledger_sql_check_shared(struct database *database, struct ledger_request *request,
 	const struct ledger_found *found, const char *shipment_id, shipopt_error **ret_error)
 {
@@ -54,7 +54,7 @@ static int ledger_sql_check_shared(struct database *database, struct ledger_requ
 			"shipment %.64s belongs to order \"%.200s\" (ledger row %lld): it is not taken for this order",
 			shipment_id, column_text(statement, 1), (long long)sqlite3_column_int64(statement, 0));
 	sqlite3_reset(statement);
-	return r == 1 ? LEDGER_SHARED : r;
+	return r == 1 ? LEDGER_OUTCOME_SHARED : r;
 }
 
 /* The same of the shipment that the request brings. */
@@ -62,7 +62,7 @@ static int ledger_sql_check_shipment(struct database *database, struct ledger_re
 	const struct ledger_found *found, shipopt_error **ret_error)
 {
 	if (!request->shipment_id || text_equal(request->shipment_id, found->facts.shipment_id))
-		return LEDGER_OK;
+		return LEDGER_OUTCOME_OK;
 	return ledger_sql_check_shared(database, request, found, request->shipment_id, ret_error);
 }
 
@@ -71,8 +71,8 @@ static int ledger_sql_create(struct database *database, struct ledger_request *r
 {
 	sqlite3_stmt *statement;
 	int r = ledger_sql_check_shipment(database, request, found, ret_error);
-	if (r == LEDGER_SHARED)
-		return ledger_answer(database, request, found, LEDGER_SHARED, ret_error);
+	if (r == LEDGER_OUTCOME_SHARED)
+		return ledger_answer(database, request, found, LEDGER_OUTCOME_SHARED, ret_error);
 	r = r < 0 ? r : ledger_move_statement(database, SQL_CREATE, found, request->release, 0, &statement, ret_error);
 	if (r < 0)
 		return r;
@@ -91,8 +91,8 @@ static int ledger_sql_hold(struct database *database, struct ledger_request *req
 {
 	sqlite3_stmt *statement;
 	int r = ledger_sql_check_shipment(database, request, found, ret_error);
-	if (r == LEDGER_SHARED)
-		return ledger_answer(database, request, found, LEDGER_SHARED, ret_error);
+	if (r == LEDGER_OUTCOME_SHARED)
+		return ledger_answer(database, request, found, LEDGER_OUTCOME_SHARED, ret_error);
 	r = r < 0 ? r : ledger_move_statement(database, SQL_HOLD, found, request->release, 0, &statement, ret_error);
 	if (r < 0)
 		return r;
@@ -123,7 +123,7 @@ static int ledger_sql_reserve(struct database *database, struct ledger_request *
 	if (r < 0)
 		return r;
 	if (wanted->name && budget_is_over(&budget, wanted->amount - before, wanted->limit))
-		return LEDGER_OVER_LIMIT;
+		return LEDGER_OUTCOME_OVER_LIMIT;
 	if (!same)
 		r = budget_settle(database, tenant, found->budget, found->currency, found->reserved, 0, ret_error);
 	budget.reserved = MAX(budget.reserved - before, 0) + wanted->amount;
@@ -174,8 +174,8 @@ static int ledger_sql_buy(struct database *database, struct ledger_request *requ
 	/* Rows of version 1 may share a shipment: the row's own is looked at too. */
 	const char *shipment_id = request->shipment_id ? request->shipment_id : found->facts.shipment_id;
 	int r = ledger_sql_check_shared(database, request, found, shipment_id, ret_error);
-	r = r == LEDGER_OK ? ledger_sql_reserve(database, request, found, &wanted, ret_error) : r;
-	if (r == LEDGER_OVER_LIMIT || r == LEDGER_SHARED)
+	r = r == LEDGER_OUTCOME_OK ? ledger_sql_reserve(database, request, found, &wanted, ret_error) : r;
+	if (r == LEDGER_OUTCOME_OVER_LIMIT || r == LEDGER_OUTCOME_SHARED)
 		return ledger_answer(database, request, found, r, ret_error);
 	return r < 0 ? r : ledger_sql_write_buying(database, request, found, &wanted, amount, ret_error);
 }
@@ -212,9 +212,9 @@ static int ledger_sql_bought(struct database *database, struct ledger_request *r
 	int64_t spent = 0;
 	int r = found->facts.shipment_id
 		? ledger_sql_check_shared(database, request, found, found->facts.shipment_id, ret_error)
-		: LEDGER_OK;
-	if (r == LEDGER_SHARED)
-		return ledger_answer(database, request, found, LEDGER_SHARED, ret_error);
+		: LEDGER_OUTCOME_OK;
+	if (r == LEDGER_OUTCOME_SHARED)
+		return ledger_answer(database, request, found, LEDGER_OUTCOME_SHARED, ret_error);
 	if (r < 0)
 		return r;
 	if (__builtin_add_overflow(request->paid ? request->paid : found->amount, request->fee, &spent))
@@ -259,7 +259,7 @@ static int ledger_sql_void_row(struct database *database, struct ledger_request 
 static int ledger_sql_reopen(struct database *database, struct ledger_request *request,
 	const struct ledger_found *found, shipopt_error **ret_error)
 {
-	enum statement which = found->facts.state == LEDGER_HELD ? SQL_UNHOLD : SQL_REPLAN;
+	enum statement which = found->facts.state == LEDGER_STATE_HELD ? SQL_UNHOLD : SQL_REPLAN;
 	return ledger_sql_move(database, request, found, which, NULL, 0, ret_error);
 }
 
@@ -269,20 +269,20 @@ static int ledger_sql_apply(struct database *database, struct ledger_request *re
 	shipopt_error **ret_error)
 {
 	switch (request->operation) {
-	case LEDGER_PLAN: return ledger_sql_plan(database, request, found, ret_error);
-	case LEDGER_CREATE: return ledger_sql_create(database, request, found, ret_error);
-	case LEDGER_BUY: return ledger_sql_buy(database, request, found, ret_error);
-	case LEDGER_PROVE: return ledger_sql_prove(database, request, found, ret_error);
-	case LEDGER_DOUBT: return ledger_sql_doubt(database, request, found, ret_error);
-	case LEDGER_BOUGHT_: return ledger_sql_bought(database, request, found, ret_error);
-	case LEDGER_FAIL: return ledger_sql_fail(database, request, found, ret_error);
-	case LEDGER_HOLD: return ledger_sql_hold(database, request, found, ret_error);
-	case LEDGER_REOPEN: return ledger_sql_reopen(database, request, found, ret_error);
-	case LEDGER_RENEW:
-	case LEDGER_RELEASE: return ledger_sql_move(database, request, found, SQL_RENEW, NULL, 0, ret_error);
-	case LEDGER_DOCUMENT: return ledger_sql_move(database, request, found, SQL_DOCUMENT, NULL, 0, ret_error);
-	case LEDGER_VOID: return ledger_sql_void_row(database, request, found, ret_error);
-	case LEDGER_CLAIM: break;
+	case LEDGER_OP_PLAN: return ledger_sql_plan(database, request, found, ret_error);
+	case LEDGER_OP_CREATE: return ledger_sql_create(database, request, found, ret_error);
+	case LEDGER_OP_BUY: return ledger_sql_buy(database, request, found, ret_error);
+	case LEDGER_OP_PROVE: return ledger_sql_prove(database, request, found, ret_error);
+	case LEDGER_OP_DOUBT: return ledger_sql_doubt(database, request, found, ret_error);
+	case LEDGER_OP_BOUGHT: return ledger_sql_bought(database, request, found, ret_error);
+	case LEDGER_OP_FAIL: return ledger_sql_fail(database, request, found, ret_error);
+	case LEDGER_OP_HOLD: return ledger_sql_hold(database, request, found, ret_error);
+	case LEDGER_OP_REOPEN: return ledger_sql_reopen(database, request, found, ret_error);
+	case LEDGER_OP_RENEW:
+	case LEDGER_OP_RELEASE: return ledger_sql_move(database, request, found, SQL_RENEW, NULL, 0, ret_error);
+	case LEDGER_OP_DOCUMENT: return ledger_sql_move(database, request, found, SQL_DOCUMENT, NULL, 0, ret_error);
+	case LEDGER_OP_VOID: return ledger_sql_void_row(database, request, found, ret_error);
+	case LEDGER_OP_CLAIM: break;
 	}
 	return SHIPOPT_EINTERNAL;
 }
@@ -291,7 +291,7 @@ static int ledger_sql_transition(struct database *database, struct ledger_reques
 {
 	struct ledger_found found;
 	sqlite3_stmt *statement;
-	bool needs_token = request->operation != LEDGER_DOCUMENT && request->operation != LEDGER_VOID;
+	bool needs_token = request->operation != LEDGER_OP_DOCUMENT && request->operation != LEDGER_OP_VOID;
 	int r = ledger_find(database, &request->key, request->key.generation, &found, &statement, ret_error);
 	if (r < 0)
 		return r;
@@ -302,9 +302,9 @@ static int ledger_sql_transition(struct database *database, struct ledger_reques
 		return 0;
 	}
 	if (needs_token && request->token != found.token)
-		r = ledger_answer(database, request, &found, LEDGER_LOST, ret_error);
+		r = ledger_answer(database, request, &found, LEDGER_OUTCOME_LOST, ret_error);
 	else if (!ledger_allows(request, &found.facts))
-		r = ledger_answer(database, request, &found, LEDGER_REFUSED, ret_error);
+		r = ledger_answer(database, request, &found, LEDGER_OUTCOME_REFUSED, ret_error);
 	else
 		r = ledger_sql_apply(database, request, &found, ret_error);
 	sqlite3_reset(statement);
@@ -313,6 +313,6 @@ static int ledger_sql_transition(struct database *database, struct ledger_reques
 
 int ledger_run(struct database *database, struct ledger_request *request, shipopt_error **ret_error)
 {
-	return request->operation == LEDGER_CLAIM ? ledger_claim(database, request, ret_error)
-						  : ledger_sql_transition(database, request, ret_error);
+	return request->operation == LEDGER_OP_CLAIM ? ledger_claim(database, request, ret_error)
+						     : ledger_sql_transition(database, request, ret_error);
 }

@@ -26,11 +26,11 @@ static int resolve_write_transition(struct database *database, const struct back
 	const struct ledger_found *found, int state, bool is_new, shipopt_error **ret_error)
 {
 	sqlite3_stmt *statement;
-	enum statement which = state == LEDGER_FAILED ? SQL_FAIL
-		: state == LEDGER_CREATED             ? SQL_UNBUY
-		: state == LEDGER_PLANNED             ? SQL_REPLAN
-		: is_new                              ? SQL_BOUGHT
-						      : SQL_CONFIRM;
+	enum statement which = state == LEDGER_STATE_FAILED ? SQL_FAIL
+		: state == LEDGER_STATE_CREATED             ? SQL_UNBUY
+		: state == LEDGER_STATE_PLANNED             ? SQL_REPLAN
+		: is_new                                    ? SQL_BOUGHT
+							    : SQL_CONFIRM;
 	/* Giving the lease up makes the token of whoever held the row before invalid. */
 	int r = ledger_move_statement(database, which, found, true, 0, &statement, ret_error);
 	if (r < 0)
@@ -90,7 +90,7 @@ int resolve_run(struct database *database, struct backend_query *query, shipopt_
 	}
 	int state = resolve_state(query, &found);
 	if (state) {
-		bool is_new = state == LEDGER_BOUGHT && found.facts.state != LEDGER_BOUGHT;
+		bool is_new = state == LEDGER_STATE_BOUGHT && found.facts.state != LEDGER_STATE_BOUGHT;
 		int64_t spent = is_new ? resolve_spent(&found) : 0;
 		query->value = state;
 		r = budget_settle(database, query->tenant, found.budget, found.currency, found.reserved, spent,

@@ -26,7 +26,7 @@ void work_complete(struct backend_work *work)
 		return;
 	}
 	struct ledger_request *request = WORK_LEDGER(work);
-	if (request->operation == LEDGER_CLAIM && request->status >= 0) {
+	if (request->operation == LEDGER_OP_CLAIM && request->status >= 0) {
 		request->token = request->claimed_token;
 		request->key.generation = request->row.generation;
 	}
