@@ -5,8 +5,8 @@
 	functions.py --check HEADER...    prints nothing, and fails for a function without a comment or without "since"
 
 A declaration belongs to the comment in front of it, up to the next empty line: families of alike functions share one comment. A
-comment behind a declaration, on its line, counts too. "Since 0.1" stands in the comment, or as "All of this since 0.1" in the
-comment at the head of the header.
+comment behind a declaration, on its line, counts too. "Since 0.1" stands in the comment, or in an earlier
+one that has no function, such as the head of the header.
 """
 import pathlib
 import re
@@ -58,7 +58,7 @@ def since(comments):
 def check(path):
     found, head_since = [], False
     for block in blocks(path.read_text()):
-        head_since = head_since or any(re.search(r"All of this since 0\.\d", comment) for comment in block.comments)
+        head_since = head_since or (not block.functions() and since(block.comments))
         for name in block.functions():
             if not block.comments:
                 found.append(f"{path.name}:{block.line}: {name} has no comment")

@@ -129,7 +129,7 @@ SHIPOPT_API int shipopt_carrier_config_set_queue(shipopt_carrier_config *config,
 SHIPOPT_API int shipopt_carrier_config_set_cache(shipopt_carrier_config *config, shipopt_cache *cache);
 
 /* Makes a client; `config` is copied. Nothing is sent yet. SHIPOPT_EINVAL names the setting that is missing or wrong,
- * SHIPOPT_ETLS if no certificate bundle is found. *ret_error may be NULL, and is the caller's to unref. */
+ * SHIPOPT_EPARSE what is wrong with base_url, SHIPOPT_ETLS if no certificate bundle is found. *ret_error may be NULL, and is the caller's to unref. */
 SHIPOPT_API int shipopt_carrier_new(shipopt_runtime *runtime, const shipopt_carrier_config *config,
 	shipopt_carrier **ret_carrier, shipopt_error **ret_error);
 /* Drops the caller's reference; never blocks; running calls go on. Accepts NULL. */
@@ -231,7 +231,7 @@ enum {
 	SHIPOPT_CARRIER_STAT_BREAKER_OPENED = 7, /* times */
 	SHIPOPT_CARRIER_STAT_CONNECTIONS_OPENED = 8,
 	SHIPOPT_CARRIER_STAT_CERTIFICATE_CACHE =
-		9, /* 0: libcurl's own store cache works, 1: the library shares a store */
+		9,                        /* 0: libcurl's own store cache works, 1: the library shares a store */
 	SHIPOPT_CARRIER_STAT_ANSWERS = 10 /* HTTP answers of the host at base_url, with any status; since 0.2 */
 };
 SHIPOPT_API int shipopt_carrier_stat(shipopt_carrier *carrier, int stat, int64_t *ret_value);

@@ -110,9 +110,9 @@ static int bulk_check_texts(shipopt_bulk *bulk, shipopt_error **ret_error)
 			UNICODE_SHOWN(currency));
 	int r = delivery_check(&bulk->delivery, "bulk", ret_error);
 	size_t needed = RUN_SLOTS_MIN + (bulk->callbacks.choose != NULL);
-	if (r == 0 && bulk->delivery.mode == SHIPOPT_DELIVERY_QUEUE && queue_slots(bulk->delivery.queue) < needed)
+	if (r == 0 && delivery_slots(&bulk->delivery) < needed)
 		return error_set(ret_error, SHIPOPT_EINVAL, "bulk: the queue has %zu slots, a run needs at least %zu",
-			queue_slots(bulk->delivery.queue), needed);
+			delivery_slots(&bulk->delivery), needed);
 	return r;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/clock.h"
 #include "bulk/run.h"
-#include "runtime/ask.h"
+#include "runtime/request.h"
 
 /* shipopt_bulk_purchase(): one order through the same state machine that bulk runs use, as an operation of its own. */
 
@@ -68,7 +68,7 @@ static void purchase_parked(struct purchase *purchase, bool is_parked)
 static void purchase_ask(struct purchase *purchase, shipopt_request *request)
 {
 	struct purchase_op *self = CONTAINER_OF(purchase, struct purchase_op, purchase);
-	ask_host(&self->op, purchase->reactor, false, self->rules.choose, self->rules.choose_userdata, request);
+	request_ask(request, &self->op, false, self->rules.choose, self->rules.choose_userdata);
 }
 
 static void purchase_start_on_reactor(struct task *task)

@@ -8,21 +8,15 @@
 
 static bool run_reserve_slots(shipopt_run *run, struct run_item *item)
 {
-	shipopt_queue *queue = run->op.delivery.queue;
+	const struct delivery *delivery = &run->op.delivery;
 	bool asks = item->item.order->status == 0 && (run->kind == RUN_CALL || run->rules.choose);
-	if (run->op.delivery.mode != SHIPOPT_DELIVERY_QUEUE)
-		return true;
 	if (run->is_canceled && run->is_closing)
-		queue_reserve_beyond(queue);
-	else if (queue_reserve(queue) < 0)
+		delivery_reserve_beyond(delivery);
+	else if (delivery_reserve(delivery, 1) < 0)
 		return false;
-	if (asks && queue_reserve(queue) < 0) {
-		queue_unreserve(queue);
-		return false;
-	}
 	item->has_slot = true;
-	item->has_ask_slot = asks;
-	return true;
+	item->has_ask_slot = asks && delivery_reserve(delivery, 1) == 0;
+	return item->has_ask_slot == asks; /* else run_item_free() gives the first one back */
 }
 
 static void run_start_item(shipopt_run *run, struct run_item *item)
@@ -313,8 +307,7 @@ int run_new(shipopt_bulk *bulk, enum run_kind kind, shipopt_source *source, ship
 {
 	shipopt_op *op, *caller;
 	int r = runtime_check(bulk->runtime);
-	if (r == 0 && bulk->delivery.mode == SHIPOPT_DELIVERY_QUEUE &&
-		queue_slots(bulk->delivery.queue) < RUN_SLOTS_MIN + (kind == RUN_CALL))
+	if (r == 0 && delivery_slots(&bulk->delivery) < RUN_SLOTS_MIN + (kind == RUN_CALL))
 		r = SHIPOPT_EINVAL;
 	r = r < 0 ? r
 		  : op_new(&run_class, bulk->runtime, &bulk->delivery, done, userdata, ret_run ? &caller : NULL, &op);

@@ -3,7 +3,6 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "bulk/run.h"
-#include "runtime/ask.h"
 #include "runtime/request.h"
 
 /* The kinds of items: the work on one order, by the kind of its run. Each embeds the common part first. */
@@ -61,7 +60,7 @@ static void run_item_buy_item_ask(struct purchase *purchase, shipopt_request *re
 	shipopt_run *run = item->run;
 	bool has_slot = item->has_ask_slot;
 	item->has_ask_slot = false; /* the question uses it up */
-	ask_host(&run->op, run->reactor, has_slot, run->rules.choose, run->rules.choose_userdata, request);
+	request_ask(request, &run->op, has_slot, run->rules.choose, run->rules.choose_userdata);
 }
 
 static void run_item_buy_item_start(struct run_item *item)
@@ -171,25 +170,19 @@ struct host_item {
 	struct run_item common;
 	struct task task;
 	int status;
-	int64_t value;
-	shipopt_error *error;
 };
 
-static void run_item_host_item_done(struct task *task)
+static void run_item_host_item_answered(void *asker, int status, int64_t value, shipopt_error *error)
 {
-	struct host_item *self = CONTAINER_OF(task, struct host_item, task);
-	self->common.item.value = self->value;
-	run_item_finish(&self->common, MIN(self->status, 0), TAKE(self->error));
+	struct host_item *self = asker;
+	self->common.item.value = value;
+	run_item_finish(&self->common, MIN(status, 0), error);
 }
 
-/* On the host's thread. */
-static void run_item_host_item_answered(void *userdata, int status, int64_t value, shipopt_error *error)
+static void run_item_host_item_not_asked(struct task *task)
 {
-	struct host_item *self = userdata;
-	self->status = status;
-	self->value = value;
-	self->error = error;
-	reactor_post(self->common.run->reactor, &self->task);
+	struct host_item *self = CONTAINER_OF(task, struct host_item, task);
+	run_item_finish(&self->common, self->status, NULL);
 }
 
 static void run_item_host_item_start(struct run_item *item)
@@ -197,17 +190,17 @@ static void run_item_host_item_start(struct run_item *item)
 	struct host_item *self = CONTAINER_OF(item, struct host_item, common);
 	shipopt_run *run = item->run;
 	shipopt_request *request;
-	self->task.run = run_item_host_item_done;
-	self->status = request_new(item->item.order->key, item->item.order->shipment, run_item_host_item_answered, self,
-		&request);
+	self->status = request_new(item->item.order->key, item->item.order->shipment, run->reactor,
+		run_item_host_item_answered, self, &request);
 	if (self->status < 0) {
+		self->task.run = run_item_host_item_not_asked;
 		reactor_post(run->reactor, &self->task);
 		return;
 	}
 	item->item.attempts = 1;
 	bool has_slot = item->has_ask_slot;
 	item->has_ask_slot = false; /* the question uses it up */
-	ask_host(&run->op, run->reactor, has_slot, run->call, run->call_userdata, request);
+	request_ask(request, &run->op, has_slot, run->call, run->call_userdata);
 }
 
 /* The host works on it: its answer is waited for. */
@@ -217,7 +210,6 @@ static void run_item_host_item_cancel(struct run_item *item)
 
 static void run_item_host_item_clear(struct run_item *item)
 {
-	shipopt_error_unref(TAKE(CONTAINER_OF(item, struct host_item, common)->error));
 }
 
 /* ---- common ------------------------------------------------------------------------------------------------ */
@@ -295,9 +287,9 @@ void run_item_free(struct run_item *item)
 {
 	item->clear(item);
 	if (item->has_ask_slot)
-		queue_unreserve(item->run->op.delivery.queue);
+		delivery_unreserve(&item->run->op.delivery, 1);
 	if (item->has_slot)
-		queue_unreserve(item->run->op.delivery.queue);
+		delivery_unreserve(&item->run->op.delivery, 1);
 	item_done(&item->item);
 	mem_free(item);
 }

@@ -15,7 +15,12 @@ static void run_outlet_send_batch(shipopt_run *run);
 
 static bool run_outlet_is_queued(const shipopt_run *run)
 {
-	return run->op.delivery.mode == SHIPOPT_DELIVERY_QUEUE;
+	return delivery_is_queued(&run->op.delivery);
+}
+
+static bool run_outlet_uses_worker(const shipopt_run *run)
+{
+	return !delivery_is_queued(&run->op.delivery) && !delivery_is_inline(&run->op.delivery);
 }
 
 static void run_outlet_call_item(shipopt_run *run, struct run_item *item)
@@ -50,6 +55,7 @@ static void run_outlet_item_entry_finish(struct queue_entry *entry)
 static void run_outlet_push_item(shipopt_run *run, struct run_item *item)
 {
 	item->entry.event = (shipopt_event){
+		.userdata = (uint64_t)(uintptr_t)run->op.userdata,
 		.op = &run->op,
 		.status = item->item.status,
 		.kind = SHIPOPT_EVENT_ITEM,
@@ -59,7 +65,7 @@ static void run_outlet_push_item(shipopt_run *run, struct run_item *item)
 	item->entry.run = run_outlet_item_entry_run;
 	item->entry.finish = run_outlet_item_entry_finish;
 	shipopt_op_ref(&run->op);
-	queue_push(run->op.delivery.queue, &item->entry);
+	deliver(&run->op.delivery, run->op.runtime, run->reactor, &item->entry);
 }
 
 static void run_outlet_progress_entry_run(struct queue_entry *entry)
@@ -77,15 +83,17 @@ static void run_outlet_progress_entry_finish(struct queue_entry *entry)
 /* A report that finds no slot, or the one before still unread, is left out: the next says more. */
 static void run_outlet_push_progress(shipopt_run *run)
 {
-	if (run->progress_queued || queue_reserve(run->op.delivery.queue) < 0)
+	if (run->progress_queued || delivery_reserve(&run->op.delivery, 1) < 0)
 		return;
 	run->progress_queued = true;
-	run->progress_entry.event = (shipopt_event){.op = &run->op, .kind = SHIPOPT_EVENT_PROGRESS};
+	run->progress_entry.event = (shipopt_event){.userdata = (uint64_t)(uintptr_t)run->op.userdata,
+		.op = &run->op,
+		.kind = SHIPOPT_EVENT_PROGRESS};
 	run->progress_entry.has_callback = run->bulk->callbacks.progress != NULL;
 	run->progress_entry.run = run_outlet_progress_entry_run;
 	run->progress_entry.finish = run_outlet_progress_entry_finish;
 	shipopt_op_ref(&run->op);
-	queue_push(run->op.delivery.queue, &run->progress_entry);
+	deliver(&run->op.delivery, run->op.runtime, run->reactor, &run->progress_entry);
 }
 
 /* ---- the batch --------------------------------------------------------------------------------------------- */
@@ -119,7 +127,7 @@ static void outlet_task(struct task *task)
 {
 	shipopt_run *run = CONTAINER_OF(task, shipopt_run, outlet_task);
 	run_outlet_write_sink(run);
-	if (run->op.delivery.mode == SHIPOPT_DELIVERY_SCHEDULER)
+	if (run_outlet_uses_worker(run))
 		run_outlet_deliver(run);
 	reactor_post(run->reactor, &run->outlet_back_task);
 }
@@ -144,7 +152,7 @@ static void run_outlet_hand_on(shipopt_run *run)
 static void outlet_back(struct task *task)
 {
 	shipopt_run *run = CONTAINER_OF(task, shipopt_run, outlet_back_task);
-	if (run->op.delivery.mode == SHIPOPT_DELIVERY_INLINE)
+	if (delivery_is_inline(&run->op.delivery))
 		run_outlet_deliver(run);
 	run_outlet_hand_on(run);
 	run->outlet_is_out = false;
@@ -162,7 +170,7 @@ static void run_outlet_send_batch(shipopt_run *run)
 	run->progress_out = run->progress_due;
 	run->progress_due = false;
 	run->outlet_is_out = true;
-	if (run->sink || run->op.delivery.mode == SHIPOPT_DELIVERY_SCHEDULER)
+	if (run->sink || run_outlet_uses_worker(run))
 		runtime_submit_task(run->op.runtime, &run->outlet_task);
 	else
 		reactor_at_turn_end(run->reactor, &run->outlet_back_task);

@@ -7,8 +7,8 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "cache/flight/flight.h"
-#include "cache/flight/load.h"
+#include "cache/flight/answer.h"
+#include "cache/load/load.h"
 
 #define IDENTITY_FORM "answer-1\n"
 #define IDENTITY_DIGITS 32

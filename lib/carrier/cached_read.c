@@ -39,13 +39,12 @@ static void read_answer(struct call_op *self)
 	struct cached_read *read = &self->read;
 	exchange_take_answer(&self->exchange, shipopt_value_data(read->value), shipopt_value_length(read->value));
 	shipopt_value_unref(TAKE(read->value));
-	bool is_inline = self->op.delivery.mode == SHIPOPT_DELIVERY_INLINE;
 	if (self->exchange.status == SHIPOPT_EPROTOCOL) {
 		/* The host has put something else there: it is as if there were nothing. */
 		exchange_drop_answer(&self->exchange, 0);
 		self->op.is_cached = false;
 		reactor_post(self->carrier->reactor, &self->start_task);
-	} else if (is_inline && !reactor_is_current(self->carrier->reactor)) {
+	} else if (op_needs_reactor(&self->op) && !reactor_is_current(self->carrier->reactor)) {
 		reactor_post(self->carrier->reactor, &read->finish_task);
 	} else {
 		call_op_publish(self);
@@ -78,7 +77,7 @@ static void read_on_reactor(struct task *task)
 static void read_from_call(struct call_op *self)
 {
 	struct cached_read *read = &self->read;
-	bool is_inline = self->op.delivery.mode == SHIPOPT_DELIVERY_INLINE;
+	bool is_inline = op_needs_reactor(&self->op);
 	read->stored_task.run = is_inline ? read_on_reactor : read_on_worker;
 	if (is_inline)
 		reactor_post(self->carrier->reactor, &read->stored_task);

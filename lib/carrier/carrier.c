@@ -214,10 +214,11 @@ static int carrier_check_config(const shipopt_carrier_config *config, shipopt_er
 	const char *url = settings_text(&config->settings, CARRIER_BASE_URL);
 	if (!settings_text(&config->settings, CARRIER_API_KEY))
 		return error_set(ret_error, SHIPOPT_EINVAL, "carrier setting api_key: it is required and was not set");
-	if (http_check_url(url, ret_error) < 0) {
+	int r = http_check_url(url, ret_error);
+	if (r < 0) {
 		if (ret_error && *ret_error)
 			*ret_error = error_prefix(*ret_error, "carrier setting base_url");
-		return SHIPOPT_EINVAL;
+		return r;
 	}
 	return delivery_check(&config->delivery, "carrier", ret_error);
 }

@@ -6,7 +6,7 @@
 int client_result(int r, shipopt_error *error, shipopt_error **ret_error)
 {
 	if (r < 0 && ret_error)
-		*ret_error = error ? error : error_new(r, NULL);
+		*ret_error = error ? error : error_of(ERROR_DOMAIN, r);
 	else
 		shipopt_error_unref(error);
 	return r;
@@ -20,7 +20,7 @@ static int client_open_store(shipopt_client *client, const shipopt_store_config 
 	r = r < 0 ? r : shipopt_store_ready(client->store, NULL, NULL, &op);
 	r = r < 0 ? r : shipopt_op_wait(op, -1);
 	if (r < 0 && op)
-		*ret_error = shipopt_error_ref((shipopt_error *)shipopt_op_error(op));
+		*ret_error = shipopt_error_ref(shipopt_op_error(op));
 	shipopt_op_unref(op);
 	return r;
 }
@@ -71,7 +71,7 @@ int shipopt_client_open_from_env(shipopt_client **ret_client, shipopt_error **re
 		return client_result(r, NULL, ret_error);
 	r = shipopt_client_config_from_env(config);
 	if (r < 0)
-		client_result(r, shipopt_error_ref((shipopt_error *)shipopt_client_config_error(config)), ret_error);
+		client_result(r, shipopt_error_ref(shipopt_client_config_error(config)), ret_error);
 	else
 		r = shipopt_client_open(config, ret_client, ret_error);
 	shipopt_client_config_free(config);

@@ -149,7 +149,7 @@ int shipopt_lease_batch(shipopt_lease *lease, const shipopt_batch *batch, shipop
 
 int batch_run_inline(shipopt_lease *lease, const shipopt_batch *batch, shipopt_done_fn done, void *userdata)
 {
-	static const struct delivery delivery = {.mode = SHIPOPT_DELIVERY_INLINE};
+	static const struct delivery delivery = {.mode = DELIVERY_INLINE};
 	return batch_run_batch(lease->pool, lease, &delivery, batch, done, userdata, NULL);
 }
 

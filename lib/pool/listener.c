@@ -202,8 +202,7 @@ static void listener_destroy(shipopt_listener *listener)
 	outlet_done(listener);
 	listener_free_channels(&listener->channels);
 	listener_free_channels(&listener->removed);
-	for (int i = 0; pool->delivery.mode == SHIPOPT_DELIVERY_QUEUE && i < LISTENER_SLOTS; i++)
-		queue_unreserve(pool->delivery.queue);
+	delivery_unreserve(&pool->delivery, LISTENER_SLOTS);
 	pthread_mutex_destroy(&listener->lock);
 	mem_free(listener);
 	pool_unref(pool);
@@ -217,29 +216,14 @@ void listener_unref(shipopt_listener *listener)
 
 /* ---- public ---------------------------------------------------------------------------------------------------- */
 
-static int listener_reserve_slots(shipopt_pool *pool)
-{
-	int r = 0;
-	for (int i = 0; pool->delivery.mode == SHIPOPT_DELIVERY_QUEUE && i < LISTENER_SLOTS; i++) {
-		r = queue_reserve(pool->delivery.queue);
-		if (r < 0) {
-			while (i-- > 0)
-				queue_unreserve(pool->delivery.queue);
-			return r;
-		}
-	}
-	return r;
-}
-
 static int listener_new(shipopt_pool *pool, shipopt_listener **ret_listener)
 {
-	int r = listener_reserve_slots(pool);
+	int r = delivery_reserve(&pool->delivery, LISTENER_SLOTS);
 	if (r < 0)
 		return r;
 	shipopt_listener *listener = mem_alloc_zero(sizeof(*listener));
 	if (!listener) {
-		for (int i = 0; pool->delivery.mode == SHIPOPT_DELIVERY_QUEUE && i < LISTENER_SLOTS; i++)
-			queue_unreserve(pool->delivery.queue);
+		delivery_unreserve(&pool->delivery, LISTENER_SLOTS);
 		return SHIPOPT_ENOMEM;
 	}
 	reference_init(&listener->reference);
@@ -270,15 +254,14 @@ int shipopt_pool_listen(shipopt_pool *pool, const char *const *channels, size_t 
 	void *userdata, shipopt_listener **ret_listener, shipopt_error **ret_error)
 {
 	shipopt_listener *listener;
-	if (!pool || !ret_listener || (!channels && count) ||
-		(!notified && pool->delivery.mode != SHIPOPT_DELIVERY_QUEUE))
+	if (!pool || !ret_listener || (!channels && count) || (!notified && !delivery_is_queued(&pool->delivery)))
 		return error_set(ret_error, SHIPOPT_EINVAL,
 			"listen: pool, channels, notified and ret_listener must not be NULL");
 	if (count > SHIPOPT_LISTENER_CHANNELS_MAX)
 		return error_set(ret_error, SHIPOPT_ETOOLARGE, "listen: %zu channels, at most %d", count,
 			SHIPOPT_LISTENER_CHANNELS_MAX);
 	int r = runtime_check(pool->runtime);
-	if (r == 0 && pool->delivery.mode != SHIPOPT_DELIVERY_INLINE)
+	if (r == 0 && !delivery_is_inline(&pool->delivery))
 		r = runtime_start_workers(pool->runtime);
 	r = r < 0 ? r : listener_new(pool, &listener);
 	if (r < 0)

@@ -10,7 +10,7 @@
 
 static bool outlet_is_queued(const shipopt_listener *listener)
 {
-	return listener->pool->delivery.mode == SHIPOPT_DELIVERY_QUEUE;
+	return delivery_is_queued(&listener->pool->delivery);
 }
 
 /* ---- what waits; with the lock held ---------------------------------------------------------------------------- */
@@ -120,15 +120,10 @@ static void outlet_notify(shipopt_listener *listener, const shipopt_notification
 
 static void outlet_deliver(struct task *task);
 
-/* When the runtime is closed there is no thread of it: what is told then is told here, as runtime_submit_task() does. */
 static void outlet_submit(shipopt_listener *listener)
 {
-	if (listener->pool->delivery.mode == SHIPOPT_DELIVERY_INLINE) {
-		if (!reactor_post_threaded(listener->pool->reactor, &listener->deliver_task))
-			outlet_deliver(&listener->deliver_task);
-	} else {
-		runtime_submit_task(listener->pool->runtime, &listener->deliver_task);
-	}
+	shipopt_pool *pool = listener->pool;
+	delivery_submit(&pool->delivery, pool->runtime, pool->reactor, &listener->deliver_task);
 }
 
 static void outlet_deliver(struct task *task)
@@ -196,7 +191,7 @@ static void outlet_push_all(shipopt_listener *listener)
 		slot->entry.has_callback = listener->notified != NULL;
 		reference_take(&listener->reference);
 		pthread_mutex_unlock(&listener->lock);
-		queue_push(listener->pool->delivery.queue, &slot->entry);
+		deliver(&listener->pool->delivery, listener->pool->runtime, listener->pool->reactor, &slot->entry);
 		pthread_mutex_lock(&listener->lock);
 	}
 	listener->is_delivering = false;

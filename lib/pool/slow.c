@@ -56,7 +56,7 @@ static void slow_entry_finish(struct queue_entry *entry)
 static void slow_deliver(struct shipopt_slow_query *report)
 {
 	const struct delivery *delivery = &report->pool->delivery;
-	if (delivery->mode != SHIPOPT_DELIVERY_QUEUE) {
+	if (!delivery_is_queued(delivery)) {
 		slow_call_hook(report);
 		slow_report_free(report);
 	} else if (queue_reserve(delivery->queue) < 0) {
@@ -208,7 +208,7 @@ static struct shipopt_slow_query *slow_report_new(shipopt_pool *pool, const char
 
 void slow_report(shipopt_pool *pool, const char *sql, const struct shipopt_query *query, int64_t duration_us)
 {
-	if (!pool->slow_query && pool->delivery.mode != SHIPOPT_DELIVERY_QUEUE)
+	if (!pool->slow_query && !delivery_is_queued(&pool->delivery))
 		return;
 	struct shipopt_slow_query *report = slow_report_new(pool, sql, duration_us);
 	if (!report)

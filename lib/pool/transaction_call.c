@@ -108,15 +108,15 @@ static int transaction_run(shipopt_pool *pool, const struct delivery *delivery,
 	transaction->body = body;
 	command->lease->owner = transaction->options.owner;
 	lease_copy_name(command->lease->name, transaction->options.name);
-	r = delivery->mode == SHIPOPT_DELIVERY_QUEUE ? queue_reserve(delivery->queue) : 0;
-	transaction->has_slot = r == 0 && delivery->mode == SHIPOPT_DELIVERY_QUEUE;
+	r = delivery_reserve(delivery, 1);
+	transaction->has_slot = r == 0;
 	return command_submit(command, r, ret_op);
 }
 
 int shipopt_pool_transaction(shipopt_pool *pool, const shipopt_transaction_options *options, shipopt_request_fn body,
 	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
-	if (!pool || (!body && pool->delivery.mode != SHIPOPT_DELIVERY_QUEUE))
+	if (!pool || (!body && !delivery_is_queued(&pool->delivery)))
 		return SHIPOPT_EINVAL;
 	return transaction_run(pool, &pool->delivery, options, body, done, userdata, ret_op);
 }
@@ -189,9 +189,7 @@ static void transaction_run_here(shipopt_request *request, shipopt_transaction_f
 
 static int transaction_check_caller(shipopt_pool *pool, shipopt_error **ret_error)
 {
-	bool is_dispatching =
-		pool->delivery.mode == SHIPOPT_DELIVERY_QUEUE && queue_is_dispatching(pool->delivery.queue);
-	if (runtime_is_library_thread() || is_dispatching)
+	if (runtime_is_library_thread() || delivery_is_dispatching(&pool->delivery))
 		return error_set(ret_error, SHIPOPT_EDEADLK,
 			"a thread of the library, or inside of a dispatch, must not wait for a transaction");
 	return 0;
@@ -200,7 +198,7 @@ static int transaction_check_caller(shipopt_pool *pool, shipopt_error **ret_erro
 int shipopt_pool_transaction_blocking(shipopt_pool *pool, const shipopt_transaction_options *options,
 	shipopt_transaction_fn body, void *userdata, shipopt_error **ret_error)
 {
-	static const struct delivery inline_delivery = {.mode = SHIPOPT_DELIVERY_INLINE};
+	static const struct delivery inline_delivery = {.mode = DELIVERY_INLINE};
 	struct caller caller = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 	shipopt_op *op;
 	if (!pool || !body)

@@ -8,7 +8,6 @@
 #include "base/fault.h"
 #include "base/text.h"
 #include "pool/batch.h"
-#include "runtime/ask.h"
 #include "runtime/request.h"
 
 static struct transaction_op *transaction_from(struct command *command)
@@ -131,22 +130,21 @@ static void transaction_pause_fire(struct timer *timer)
 		transaction_abandon_held(transaction);
 		return;
 	}
-	if (op->delivery.mode == SHIPOPT_DELIVERY_QUEUE && !transaction->has_slot &&
-		queue_reserve(op->delivery.queue) < 0) {
+	if (!transaction->has_slot && delivery_reserve(&op->delivery, 1) < 0) {
 		transaction_start_pause(transaction); /* nothing is dropped: it is asked when the host has made room */
 		return;
 	}
-	transaction->has_slot = op->delivery.mode == SHIPOPT_DELIVERY_QUEUE;
+	transaction->has_slot = true;
 	command_resume(&transaction->command);
 }
 
 /* ---- the body ------------------------------------------------------------------------------------------------ */
 
-static void transaction_answer_on_reactor(struct task *task)
+static void transaction_answered(void *asker, int status, int64_t value, shipopt_error *error)
 {
-	struct transaction_op *transaction = CONTAINER_OF(task, struct transaction_op, answer_task);
+	struct transaction_op *transaction = asker;
 	struct command *command = &transaction->command;
-	shipopt_error *error = TAKE(transaction->answer_error);
+	transaction->answer_value = value;
 	lease_unref(TAKE(transaction->lent));
 	if (command->is_finished) { /* it could not wait for this */
 		shipopt_error_unref(error);
@@ -158,7 +156,7 @@ static void transaction_answer_on_reactor(struct task *task)
 	if (transaction->is_over)
 		shipopt_error_unref(error);
 	else
-		transaction_hold(transaction, transaction->answer_status, error);
+		transaction_hold(transaction, status, error);
 	if (command->status < 0)
 		command_cancel_all(connection);
 	if (connection->state != CONNECTION_LOST) {
@@ -171,20 +169,9 @@ static void transaction_answer_on_reactor(struct task *task)
 	shipopt_op_unref(&command->op);
 }
 
-/* On the host's thread. */
-static void transaction_answered(void *userdata, int status, int64_t value, shipopt_error *error)
-{
-	struct transaction_op *transaction = userdata;
-	transaction->answer_status = status;
-	transaction->answer_value = value;
-	transaction->answer_error = error;
-	if (!reactor_post_threaded(transaction->command.pool->reactor, &transaction->answer_task))
-		transaction_answer_on_reactor(&transaction->answer_task); /* the runtime is closed */
-}
-
 struct transaction_op *transaction_of(const shipopt_request *request)
 {
-	return request_userdata(request, transaction_answered);
+	return request_asker(request, transaction_answered);
 }
 
 static void transaction_run_body(void *userdata, shipopt_request *request)
@@ -205,7 +192,7 @@ static void transaction_ask_body(struct transaction_op *transaction)
 {
 	struct command *command = &transaction->command;
 	shipopt_request *request;
-	int r = request_new(NULL, NULL, transaction_answered, transaction, &request);
+	int r = request_new(NULL, NULL, command->pool->reactor, transaction_answered, transaction, &request);
 	if (r < 0) {
 		command_end(command, r, NULL);
 		return;
@@ -221,8 +208,7 @@ static void transaction_ask_body(struct transaction_op *transaction)
 	bool had_slot = transaction->has_slot;
 	transaction->has_slot = false;
 	command_park(command);
-	ask_host(&command->op, command->pool->reactor, had_slot, transaction->body ? transaction_run_body : NULL,
-		transaction, request);
+	request_ask(request, &command->op, had_slot, transaction->body ? transaction_run_body : NULL, transaction);
 }
 
 /* All that was given to the lease before the answer is over. */
@@ -408,7 +394,7 @@ static void transaction_ended(struct command *command, int status)
 	if (transaction->lent) /* the body still has it */
 		transaction->lent->refusal = status < 0 ? status : SHIPOPT_ESTATE;
 	if (transaction->has_slot)
-		queue_unreserve(command->op.delivery.queue);
+		delivery_unreserve(&command->op.delivery, 1);
 	transaction->has_slot = false;
 }
 
@@ -504,12 +490,10 @@ const struct command_class transaction_class = {.start = transaction_start,
 void transaction_init(struct transaction_op *transaction)
 {
 	transaction->pause.fire = transaction_pause_fire;
-	transaction->answer_task.run = transaction_answer_on_reactor;
 	list_init(&transaction->node);
 }
 
 void transaction_done(struct transaction_op *transaction)
 {
 	shipopt_error_unref(TAKE(transaction->error));
-	shipopt_error_unref(TAKE(transaction->answer_error));
 }

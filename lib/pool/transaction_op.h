@@ -63,10 +63,7 @@ struct transaction_op {
 	/* the question and its answer */
 	_Atomic int asking; /* enum asking */
 	shipopt_lease *lent;
-	struct task answer_task;
-	int answer_status;
 	int64_t answer_value;
-	shipopt_error *answer_error;
 };
 
 extern const struct command_class transaction_class;

@@ -138,7 +138,7 @@ struct purchase {
 	shipopt_error *end_error;
 	struct timer timer;
 	struct reactor *reactor;
-	struct purchase_question *question;
+	shipopt_request *question; /* until its answer is taken, or it is dropped */
 	struct task start_task;
 };
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdatomic.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -158,62 +157,14 @@ void purchase_use_kept(struct purchase *purchase)
 
 /* ---- the host's choice ------------------------------------------------------------------------------------- */
 
-/* A question to the host. The purchase that asks ends only with the answer, unless it drops the question first: then purchase,
- * reactor and runtime may be gone when the answer comes, and the question is freed where that is. */
-enum { QUESTION_OPEN, QUESTION_ANSWERED, QUESTION_DROPPED };
-struct purchase_question {
-	atomic_int state;
-	struct purchase *purchase;
-	struct reactor *reactor;
-	struct task task;
-	shipopt_record *shipment; /* a copy: the host may read it after the purchase has ended */
-	int status;
-	int64_t value;
-	shipopt_error *error;
-};
-
-static void purchase_question_free(struct purchase_question *question)
+static void purchase_answered(void *asker, int status, int64_t value, shipopt_error *error)
 {
-	if (!question)
-		return;
-	shipopt_record_free(question->shipment);
-	shipopt_error_unref(question->error);
-	mem_free(question);
-}
-
-/* False if the other side was first. */
-static bool purchase_question_settle(struct purchase_question *question, int state)
-{
-	int open = QUESTION_OPEN;
-	return atomic_compare_exchange_strong(&question->state, &open, state);
-}
-
-static void purchase_question_over(struct task *task)
-{
-	struct purchase_question *question = CONTAINER_OF(task, struct purchase_question, task);
-	struct purchase *purchase = question->purchase;
-	int status = question->status;
-	int64_t value = question->value;
-	shipopt_error *error = TAKE(question->error);
-	purchase_question_free(question);
+	struct purchase *purchase = asker;
 	timer_stop(&purchase->timer);
 	purchase->question = NULL;
 	purchase->event_value = value;
 	purchase->rate_index = value >= 0 ? (size_t)value : SIZE_MAX;
 	purchase_on_error(purchase, status >= 0 ? EVENT_CHOSEN : EVENT_REFUSED, status, error);
-}
-
-/* On the host's thread. */
-static void purchase_question_answered(void *userdata, int status, int64_t value, shipopt_error *error)
-{
-	struct purchase_question *question = userdata;
-	question->status = status;
-	question->value = value;
-	question->error = error;
-	if (purchase_question_settle(question, QUESTION_ANSWERED))
-		reactor_post(question->reactor, &question->task);
-	else
-		purchase_question_free(question);
 }
 
 static void purchase_question_late(struct timer *timer)
@@ -226,7 +177,7 @@ void purchase_drop_question(struct purchase *purchase)
 {
 	shipopt_error *error = NULL;
 	int status = purchase->is_canceled ? SHIPOPT_ECANCELED : SHIPOPT_ETIMEDOUT;
-	if (!purchase_question_settle(purchase->question, QUESTION_DROPPED))
+	if (!request_drop(purchase->question))
 		return;
 	purchase->question = NULL;
 	error_set(&error, status, "the host had not chosen a rate; nothing was bought");
@@ -240,25 +191,23 @@ static void purchase_ask_host(struct purchase *purchase)
 		purchase_end(purchase, SHIPOPT_ECANCELED, NULL);
 		return;
 	}
-	shipopt_request *request = NULL;
-	struct purchase_question *question = mem_alloc_zero(sizeof(*question));
-	int r = question ? shipopt_record_copy(purchase->shipment, &question->shipment) : SHIPOPT_ENOMEM;
-	r = r < 0
-		? r
-		: request_new(purchase->order->key, question->shipment, purchase_question_answered, question, &request);
+	shipopt_record *shipment; /* a copy: the host may read it after the purchase has ended */
+	int r = shipopt_record_copy(purchase->shipment, &shipment);
+	if (r == 0) {
+		r = request_new(purchase->order->key, NULL, purchase->reactor, purchase_answered, purchase,
+			&purchase->question);
+		if (r < 0)
+			shipopt_record_free(shipment);
+	}
 	if (r < 0) {
-		purchase_question_free(question);
 		purchase_end(purchase, r, NULL);
 		return;
 	}
-	question->purchase = purchase;
-	question->reactor = purchase->reactor;
-	question->task.run = purchase_question_over;
-	purchase->question = question;
+	request_own_record(purchase->question, shipment, shipopt_record_free);
 	purchase->state = PURCHASE_CHOOSING;
 	purchase->timer.fire = purchase_question_late;
 	timer_start(purchase->reactor, &purchase->timer, purchase->deadline_us);
-	purchase->ask(purchase, request);
+	purchase->ask(purchase, purchase->question);
 }
 
 /* ---- our own choice ---------------------------------------------------------------------------------------- */

@@ -2,11 +2,62 @@
 #ifndef RUNTIME_DELIVERY_H
 #define RUNTIME_DELIVERY_H
 
-#include "runtime/op.h"
+#include "base/error.h"
+#include "runtime/queue.h"
 
-/* The delivery part of a handle's configuration: a mode and, for delivery to a queue, a reference to it. */
+/*
+ * How the results of a handle reach the application: the one place that knows the three ways.
+ *
+ *   DELIVERY_SCHEDULER  a callback runs on a scheduler worker
+ *   DELIVERY_INLINE     a callback runs on the reactor
+ *   DELIVERY_QUEUE      the application takes an event from its queue, with its callback or without
+ *
+ * What is delivered is a queue entry, embedded in the object that it delivers. deliver() hands it over and never fails: a slot of the
+ * queue is reserved before, when the work is admitted (delivery_reserve()). The other ways need no slot.
+ *
+ * The application configures a delivery with `_set_queue`; see DELIVERY_PUBLIC. A question to the application, with its answer, is
+ * a request (runtime/request.h).
+ */
+enum delivery_mode { DELIVERY_SCHEDULER = 0, DELIVERY_INLINE = 1, DELIVERY_QUEUE = 2 };
 
-/* SHIPOPT_EINVAL for an unknown mode. */
+struct delivery {
+	int mode;             /* enum delivery_mode */
+	shipopt_queue *queue; /* for DELIVERY_QUEUE; who holds the reference, its owner says */
+};
+
+struct reactor;
+
+static inline bool delivery_is_queued(const struct delivery *delivery)
+{
+	return delivery->mode == DELIVERY_QUEUE;
+}
+
+static inline bool delivery_is_inline(const struct delivery *delivery)
+{
+	return delivery->mode == DELIVERY_INLINE;
+}
+
+/* Reserves slots of the queue, all or none: SHIPOPT_EAGAIN. Without a queue it succeeds. */
+int delivery_reserve(const struct delivery *delivery, size_t count);
+/* Reserves a slot beyond those there are, for what a close delivers; see queue_reserve_beyond(). */
+void delivery_reserve_beyond(const struct delivery *delivery);
+/* Gives up reserved slots that will not be used. */
+void delivery_unreserve(const struct delivery *delivery, size_t count);
+/* How many slots there are in all; SIZE_MAX without a queue. */
+size_t delivery_slots(const struct delivery *delivery);
+/* True inside a dispatch of the delivery's queue on this thread: waiting here would wait for itself. */
+bool delivery_is_dispatching(const struct delivery *delivery);
+
+/* Delivers an entry: its event and its callback are set, its slot is reserved. With a callback it may run, and the object may be gone,
+ * before the call returns. `reactor` is where DELIVERY_INLINE runs callbacks. */
+void deliver(const struct delivery *delivery, shipopt_runtime *runtime, struct reactor *reactor,
+	struct queue_entry *entry);
+/* Runs a task on the thread where callbacks run: a scheduler worker or the reactor. For objects that call back by themselves when there is
+ * no queue. */
+void delivery_submit(const struct delivery *delivery, shipopt_runtime *runtime, struct reactor *reactor,
+	struct task *task);
+
+/* The configuration. `_set_mode`: SHIPOPT_EINVAL for an unknown mode. */
 int delivery_set_mode(struct delivery *delivery, int mode);
 /* Takes a reference and makes the queue the mode; NULL drops it and restores the scheduler. */
 int delivery_set_queue(struct delivery *delivery, shipopt_queue *queue);

@@ -6,13 +6,6 @@
 #include "base/memory.h"
 #include "runtime/runtime_private.h"
 
-enum { /* bits of `state` */
-	OP_CANCEL_ASKED = 1,
-	OP_CANCELING = 2, /* the class's cancel runs */
-	OP_COMPLETED = 4, /* results are readable */
-	OP_DELIVERED = 8  /* `done` has returned */
-};
-
 /* The operation whose cancel runs on this thread, and whether it was completed by that. */
 static _Thread_local struct {
 	shipopt_op *op;
@@ -31,14 +24,11 @@ static void op_free(shipopt_op *op)
 	if (op->record && op->free_record)
 		op->free_record(op->record);
 	mem_free(op->json);
+	pthread_cond_destroy(&op->delivered);
+	pthread_mutex_destroy(&op->wait_lock);
 	mem_free(op);
 	queue_unref(queue);
 	runtime_unref(runtime);
-}
-
-static bool op_uses_queue(const shipopt_op *op)
-{
-	return op->delivery.mode == SHIPOPT_DELIVERY_QUEUE;
 }
 
 shipopt_op *shipopt_op_ref(shipopt_op *op)
@@ -56,13 +46,17 @@ void shipopt_op_unref(shipopt_op *op)
 
 /* --- delivery --- */
 
+/* Whoever waits has set OP_WAITED before it looks at the state, with the lock held; so it sees the state or is woken. */
 static void op_mark_delivered(shipopt_op *op)
 {
-	atomic_fetch_or(&op->state, OP_DELIVERED);
-	if (op_uses_queue(op))
+	int before = atomic_fetch_or(&op->state, OP_DELIVERED);
+	if (delivery_is_queued(&op->delivery)) {
 		queue_notify(op->delivery.queue);
-	else if (atomic_load(&op->runtime->waiters) > 0)
-		runtime_notify(op->runtime);
+	} else if (before & OP_WAITED) {
+		pthread_mutex_lock(&op->wait_lock);
+		pthread_mutex_unlock(&op->wait_lock);
+		pthread_cond_broadcast(&op->delivered);
+	}
 }
 
 static void op_run_done(shipopt_op *op)
@@ -99,24 +93,34 @@ static void op_entry_finish(struct queue_entry *entry)
 	shipopt_op_unref(CONTAINER_OF(entry, shipopt_op, entry));
 }
 
-static void op_push(shipopt_op *op, shipopt_runtime *runtime)
+static void op_push(shipopt_op *op)
 {
-	op->entry.event =
-		(shipopt_event){.op = op, .status = op->status, .kind = SHIPOPT_EVENT_OP, .value = (uint64_t)op->value};
+	shipopt_runtime *runtime = op->runtime;
+	op->entry.event = (shipopt_event){.userdata = (uint64_t)(uintptr_t)op->userdata,
+		.op = op,
+		.status = op->status,
+		.kind = SHIPOPT_EVENT_OP,
+		.value = (uint64_t)op->value};
 	queue_push(op->delivery.queue, &op->entry);
 	runtime_release(runtime);
 }
 
+bool op_needs_reactor(const shipopt_op *op)
+{
+	return delivery_is_inline(&op->delivery) && op->done;
+}
+
+/* Without a callback there is nothing to run, and no thread is needed for it: waiters wake up here. */
 static void op_deliver(shipopt_op *op)
 {
-	if (op->delivery.mode == SHIPOPT_DELIVERY_INLINE) {
+	if (!delivery_is_queued(&op->delivery) && (!op->done || op_needs_reactor(op))) {
 		op_deliver_here(op);
 		return;
 	}
 	/* Once handed over, the operation and its hold on the runtime may be gone before the call returns. */
 	shipopt_runtime *runtime = runtime_ref(op->runtime);
-	if (op_uses_queue(op))
-		op_push(op, runtime);
+	if (delivery_is_queued(&op->delivery))
+		op_push(op);
 	else
 		runtime_submit_task(runtime, &op->entry.task);
 	runtime_unref(runtime);
@@ -131,7 +135,7 @@ void op_complete(shipopt_op *op, int status, shipopt_error *error)
 	if (before & OP_CANCELING) {
 		bool is_here = canceling.op == op;
 		canceling.completed = canceling.completed || is_here;
-		if (is_here || op->delivery.mode != SHIPOPT_DELIVERY_INLINE)
+		if (is_here || !op_needs_reactor(op))
 			return; /* whoever cancels delivers when that is over */
 		while (atomic_load(&op->state) & OP_CANCELING)
 			sched_yield();
@@ -141,47 +145,66 @@ void op_complete(shipopt_op *op, int status, shipopt_error *error)
 
 /* --- birth --- */
 
-int op_new(const struct op_class *class, shipopt_runtime *runtime, const struct delivery *delivery,
-	shipopt_done_fn done, void *userdata, shipopt_op **ret_caller, shipopt_op **ret_op)
+static int op_admit(shipopt_runtime *runtime, const struct delivery *delivery)
 {
-	ASSERT(class->size >= sizeof(shipopt_op));
-	bool has_queue = delivery->mode == SHIPOPT_DELIVERY_QUEUE;
 	int r = runtime_admit(runtime);
 	if (r < 0)
 		return r;
-	r = delivery->mode == SHIPOPT_DELIVERY_INLINE ? 0 : runtime_start_workers(runtime);
-	if (r == 0 && has_queue)
-		r = queue_reserve(delivery->queue);
-	shipopt_op *op = r == 0 ? mem_alloc_zero(class->size) : NULL;
-	if (!op) {
-		if (r == 0 && has_queue)
-			queue_unreserve(delivery->queue);
+	r = delivery_is_inline(delivery) ? 0 : runtime_start_workers(runtime);
+	r = r < 0 ? r : delivery_reserve(delivery, 1);
+	if (r < 0)
 		runtime_release(runtime);
-		return r < 0 ? r : SHIPOPT_ENOMEM;
+	return r;
+}
+
+static shipopt_op *op_make(const struct op_class *class)
+{
+	shipopt_op *op = mem_alloc_zero(class->size);
+	if (op && condition_init(&op->delivered) < 0) {
+		mem_free(op);
+		return NULL;
 	}
+	if (!op)
+		return NULL;
+	pthread_mutex_init(&op->wait_lock, NULL);
 	reference_init(&op->reference);
-	if (ret_caller)
-		reference_take(&op->reference);
 	op->class = class;
-	op->runtime = runtime_ref(runtime);
-	op->delivery.mode = delivery->mode;
-	op->delivery.queue = has_queue ? queue_ref(delivery->queue) : NULL;
-	op->done = done;
-	op->userdata = userdata;
-	op->entry.has_callback = done != NULL;
 	op->entry.run = op_entry_run;
 	op->entry.taken = op_entry_taken;
 	op->entry.finish = op_entry_finish;
 	op->entry.task.run = op_task_run;
 	list_init(&op->entry.node);
+	return op;
+}
+
+int op_new(const struct op_class *class, shipopt_runtime *runtime, const struct delivery *delivery,
+	shipopt_done_fn done, void *userdata, shipopt_op **ret_caller, shipopt_op **ret_op)
+{
+	ASSERT(class->size >= sizeof(shipopt_op));
+	int r = op_admit(runtime, delivery);
+	if (r < 0)
+		return r;
+	shipopt_op *op = op_make(class);
+	if (!op) {
+		delivery_unreserve(delivery, 1);
+		runtime_release(runtime);
+		return SHIPOPT_ENOMEM;
+	}
+	if (ret_caller)
+		reference_take(&op->reference);
+	op->runtime = runtime_ref(runtime);
+	op->delivery = *delivery;
+	op->delivery.queue = delivery_is_queued(delivery) ? queue_ref(delivery->queue) : NULL;
+	op->done = done;
+	op->userdata = userdata;
+	op->entry.has_callback = done != NULL;
 	*ret_op = op;
 	return 0;
 }
 
 void op_abandon(shipopt_op *op, bool has_caller)
 {
-	if (op_uses_queue(op))
-		queue_unreserve(op->delivery.queue);
+	delivery_unreserve(&op->delivery, 1);
 	runtime_release(op->runtime);
 	if (has_caller)
 		shipopt_op_unref(op);
@@ -216,90 +239,7 @@ int shipopt_op_cancel(shipopt_op *op)
 		canceling = outer;
 	}
 	state = atomic_fetch_and(&op->state, ~OP_CANCELING);
-	if (completed || ((state & OP_COMPLETED) && op->delivery.mode != SHIPOPT_DELIVERY_INLINE))
+	if (completed || ((state & OP_COMPLETED) && !op_needs_reactor(op)))
 		op_deliver(op);
 	return 0;
-}
-
-/* --- waiting --- */
-
-static bool op_is_delivered(void *argument)
-{
-	shipopt_op *op = argument;
-	return atomic_load(&op->state) & OP_DELIVERED;
-}
-
-static bool op_wait_delivered(shipopt_op *op, int64_t timeout_ms)
-{
-	shipopt_runtime *runtime = op->runtime;
-	int64_t deadline = condition_deadline(timeout_ms);
-	bool in_time = true;
-	atomic_fetch_add(&runtime->waiters, 1);
-	pthread_mutex_lock(&runtime->lock);
-	while (!op_is_delivered(op) && in_time)
-		in_time = condition_wait(&runtime->changed, &runtime->lock, deadline);
-	pthread_mutex_unlock(&runtime->lock);
-	atomic_fetch_sub(&runtime->waiters, 1);
-	return op_is_delivered(op);
-}
-
-int shipopt_op_wait(shipopt_op *op, int64_t timeout_ms)
-{
-	if (!op)
-		return SHIPOPT_EINVAL;
-	if (runtime_is_forked(op->runtime))
-		return SHIPOPT_EFORKED;
-	if (runtime_is_library_thread() || (op_uses_queue(op) && queue_is_dispatching(op->delivery.queue)))
-		return SHIPOPT_EDEADLK;
-	bool is_over;
-	if (op_uses_queue(op))
-		is_over = queue_wait(op->delivery.queue, &op->entry, op_is_delivered, op, timeout_ms);
-	else if (op->runtime->is_simulated)
-		is_over = runtime_simulate(op->runtime, op_is_delivered, op, timeout_ms);
-	else
-		is_over = op_wait_delivered(op, timeout_ms);
-	if (is_over)
-		return op->status;
-	return timeout_ms < 0 ? SHIPOPT_EDEADLK : SHIPOPT_ETIMEDOUT; /* without end: a simulation that stands still */
-}
-
-/* --- results --- */
-
-int shipopt_op_is_done(const shipopt_op *op)
-{
-	return op && (atomic_load(&op->state) & OP_COMPLETED) ? 1 : 0;
-}
-
-int shipopt_op_status(const shipopt_op *op)
-{
-	if (!op)
-		return SHIPOPT_EINVAL;
-	return shipopt_op_is_done(op) ? op->status : SHIPOPT_EAGAIN;
-}
-
-const shipopt_error *shipopt_op_error(const shipopt_op *op)
-{
-	if (!shipopt_op_is_done(op))
-		return NULL;
-	return op->error || op->status >= 0 ? op->error : error_of(op->class->domain, op->status);
-}
-
-const struct shipopt_record *shipopt_op_record(const shipopt_op *op)
-{
-	return shipopt_op_is_done(op) ? op->record : NULL;
-}
-
-const char *shipopt_op_json(const shipopt_op *op)
-{
-	return shipopt_op_is_done(op) ? op->json : NULL;
-}
-
-int64_t shipopt_op_value(const shipopt_op *op)
-{
-	return shipopt_op_is_done(op) ? op->value : 0;
-}
-
-int shipopt_op_is_cached(const shipopt_op *op)
-{
-	return shipopt_op_is_done(op) && op->is_cached ? 1 : 0;
 }

@@ -2,12 +2,13 @@
 #ifndef RUNTIME_OP_H
 #define RUNTIME_OP_H
 
+#include <pthread.h>
 #include <shipopt/op.h>
 #include <stdatomic.h>
 
 #include "base/error.h"
 #include "base/reference.h"
-#include "runtime/queue.h"
+#include "runtime/delivery.h"
 
 /*
  * The core of every asynchronous call.
@@ -25,16 +26,19 @@
  * delivery op_complete() waits for a cancel that is under way on another thread: no lock that `cancel` takes may
  * be held then (as `done` may not run under a lock anyway).
  */
-struct delivery {
-	int mode;             /* SHIPOPT_DELIVERY_… */
-	shipopt_queue *queue; /* for SHIPOPT_DELIVERY_QUEUE */
-};
-
 struct op_class {
 	size_t size;                     /* of the embedding struct */
 	void (*cancel)(shipopt_op *op);  /* may be NULL: cannot be canceled */
 	void (*destroy)(shipopt_op *op); /* frees what the embedding struct holds; may be NULL */
 	int domain;                      /* SHIPOPT_DOMAIN_… of a failure without an error object */
+};
+
+enum op_state { /* bits of `state` */
+	OP_CANCEL_ASKED = 1,
+	OP_CANCELING = 2, /* the class's cancel runs */
+	OP_COMPLETED = 4, /* results are readable */
+	OP_DELIVERED = 8, /* `done` has returned, or there is none */
+	OP_WAITED = 16    /* a thread sleeps, or is about to */
 };
 
 struct shipopt_op {
@@ -54,8 +58,10 @@ struct shipopt_op {
 	int64_t value;
 	bool is_cached;
 
-	atomic_int state; /* the operation's own from here on */
+	atomic_int state; /* enum op_state; the operation's own from here on */
 	struct queue_entry entry;
+	pthread_mutex_t wait_lock; /* for `delivered`, which shipopt_op_wait() sleeps on */
+	pthread_cond_t delivered;
 };
 
 /* Makes a running operation of class->size zeroed bytes. With a non-NULL ret_caller the caller's reference is counted for it
@@ -75,6 +81,8 @@ void op_complete(shipopt_op *op, int status, shipopt_error *error);
  */
 int op_refuse(shipopt_runtime *runtime, const struct delivery *delivery, shipopt_done_fn done, void *userdata,
 	shipopt_op **ret_op, int status, shipopt_error *error);
+/* True if op_complete() must be called on a reactor: with inline delivery and a callback. */
+bool op_needs_reactor(const shipopt_op *op);
 /* True once a cancel was asked for. */
 bool op_is_canceled(const shipopt_op *op);
 

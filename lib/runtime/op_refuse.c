@@ -19,7 +19,7 @@ static void op_refused_run(struct task *task)
 
 static int op_refuse_begin(shipopt_runtime *runtime, const struct delivery *delivery, struct reactor **ret_reactor)
 {
-	return delivery->mode == SHIPOPT_DELIVERY_INLINE ? runtime_reactor(runtime, ret_reactor) : 0;
+	return delivery_is_inline(delivery) ? runtime_reactor(runtime, ret_reactor) : 0;
 }
 
 int op_refuse(shipopt_runtime *runtime, const struct delivery *delivery, shipopt_done_fn done, void *userdata,
@@ -27,7 +27,7 @@ int op_refuse(shipopt_runtime *runtime, const struct delivery *delivery, shipopt
 {
 	struct reactor *reactor = NULL;
 	shipopt_op *op;
-	bool has_reader = done || ret_op || delivery->mode == SHIPOPT_DELIVERY_QUEUE;
+	bool has_reader = done || ret_op || delivery_is_queued(delivery);
 	int r = has_reader ? op_refuse_begin(runtime, delivery, &reactor) : status;
 	r = r < 0 ? r : op_new(&op_refused_class, runtime, delivery, done, userdata, ret_op, &op);
 	if (r < 0) {

@@ -157,6 +157,11 @@ void queue_reserve_beyond(shipopt_queue *queue)
 	atomic_fetch_add(&queue->reserved, 1);
 }
 
+shipopt_runtime *queue_runtime(const shipopt_queue *queue)
+{
+	return queue->runtime;
+}
+
 size_t queue_slots(const shipopt_queue *queue)
 {
 	return queue->slots;
@@ -356,8 +361,6 @@ static void queue_place_give(shipopt_queue *queue, struct queue_entry *entry, sh
 	place->entry = entry;
 	place->serial++;
 	*event = entry->event;
-	if (event->op)
-		event->userdata = (uint64_t)(uintptr_t)event->op->userdata;
 	event->reserved[0] = index;
 	event->reserved[1] = place->serial;
 }

@@ -46,6 +46,7 @@ void queue_unreserve(shipopt_queue *queue);     /* a reserved slot that will not
 /* Any thread; never fails, never blocks beyond a short lock. The slot must be reserved. After shipopt_queue_free() the
  * entry runs on the scheduler. */
 void queue_push(shipopt_queue *queue, struct queue_entry *entry);
+shipopt_runtime *queue_runtime(const shipopt_queue *queue);
 shipopt_queue *queue_ref(shipopt_queue *queue);
 void queue_unref(shipopt_queue *queue);
 /* True inside a dispatch of this queue on this thread. */

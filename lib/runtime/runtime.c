@@ -319,6 +319,14 @@ void runtime_call(struct reactor *reactor, void (*function)(void *argument), voi
 	pthread_mutex_destroy(&call.lock);
 }
 
+bool runtime_post(shipopt_runtime *runtime, struct reactor *reactor, struct task *task)
+{
+	if (!runtime->is_simulated)
+		return reactor_post_threaded(reactor, task);
+	reactor_post(reactor, task);
+	return true;
+}
+
 /* --- tasks --- */
 
 unsigned runtime_parallelism(const shipopt_runtime *runtime)

@@ -63,7 +63,6 @@ struct shipopt_runtime {
 
 	atomic_int state;
 	atomic_size_t running; /* operations */
-	atomic_uint waiters;   /* threads in shipopt_op_wait() */
 
 	pthread_t closer;         /* see close.c */
 	atomic_bool has_closer;   /* started and neither joined nor detached */
@@ -73,7 +72,7 @@ struct shipopt_runtime {
 	int close_status;         /* the closer's, then whoever sees RUNTIME_CLOSED */
 
 	pthread_mutex_t lock;   /* for what follows */
-	pthread_cond_t changed; /* state, running, an operation delivered, a member's call returned */
+	pthread_cond_t changed; /* state, running, a member's call returned */
 	struct list_node members;
 	struct runtime_member *called; /* the close calls it now, on thread called_by */
 	pthread_t called_by;
@@ -81,10 +80,6 @@ struct shipopt_runtime {
 	struct runtime_reactor reactors[RUNTIME_REACTORS_MAX];
 };
 
-/* Counts an operation in, or refuses it: SHIPOPT_ESHUTDOWN, SHIPOPT_EFORKED. */
-int runtime_admit(shipopt_runtime *runtime);
-/* Counts it out. */
-void runtime_release(shipopt_runtime *runtime);
 /* The same as runtime_submit_task() for many tasks. */
 void runtime_submit_tasks(shipopt_runtime *runtime, struct task_list *tasks);
 /* How many threads run tasks at once, at best. */

@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "runtime/delivery.h"
-#include "runtime/runtime_private.h"
+#include "runtime/runtime.h"
 #include "store/ledger.h"
 #include "store/store_config.h"
 

@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "cache/options.h"
 #include "json/json.h"
-#include "runtime/runtime_private.h"
+#include "runtime/runtime.h"
 #include "store/store.h"
 
 #define PAGE_ROWS 250

@@ -301,7 +301,7 @@ static void a_missing_key_or_a_wrong_url_is_refused_at_once(void **state)
 	assert_non_null(strstr(shipopt_error_message(shipopt_carrier_config_error(config)), "api_key"));
 	assert_int_equal(shipopt_carrier_config_set_api_key(config, "EZTKtest"), 0);
 	assert_int_equal(shipopt_carrier_config_set_base_url(config, "not a url"), 0);
-	assert_int_equal(shipopt_carrier_new(fixture.runtime, config, &carrier, &error), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_carrier_new(fixture.runtime, config, &carrier, &error), SHIPOPT_EPARSE);
 	assert_non_null(strstr(shipopt_error_message(error), "base_url"));
 	shipopt_error_unref(error);
 	shipopt_carrier_config_free(config);

@@ -114,7 +114,7 @@ static void every_single_submission_wakes_somebody(void **state)
 {
 	shipopt_runtime *runtime = runtime_with_workers(3);
 	static const struct op_class class = {.size = sizeof(shipopt_op)};
-	struct delivery delivery = {.mode = SHIPOPT_DELIVERY_SCHEDULER};
+	struct delivery delivery = {.mode = DELIVERY_SCHEDULER};
 	for (int i = 0; i < OPS; i++) {
 		shipopt_op *caller = NULL, *op;
 		assert_int_equal(op_new(&class, runtime, &delivery, NULL, NULL, &caller, &op), 0);
@@ -139,7 +139,7 @@ static void *produce(void *argument)
 {
 	static const struct op_class class = {.size = sizeof(shipopt_op)};
 	struct producer *producer = argument;
-	struct delivery delivery = {.mode = SHIPOPT_DELIVERY_QUEUE, .queue = producer->queue};
+	struct delivery delivery = {.mode = DELIVERY_QUEUE, .queue = producer->queue};
 	for (int i = 0; i < OPS; i++) {
 		shipopt_op *op;
 		if (op_new(&class, producer->runtime, &delivery, NULL, NULL, NULL, &op) < 0)

@@ -40,7 +40,7 @@ static void arguments_out_of_bounds_are_refused(void **state)
 	assert_int_equal(shipopt_cache_put(cache, long_key, 65535, "", 0, NULL), 0);
 	assert_int_equal(shipopt_cache_peek(cache, long_key, 65535), SHIPOPT_CACHE_FOUND);
 	assert_int_equal(shipopt_cache_put(cache, "a", 1, NULL, 1, NULL), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_cache_put_if(cache, "a", 1, "", 0, 0, 0, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_cache_put_if(cache, "a", 1, NULL, 1, 7, NULL), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_cache_touch(cache, "a", 1, 0), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_cache_remove_tag(cache, ""), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_cache_stat(cache, 99, &number), SHIPOPT_EINVAL);
@@ -234,22 +234,22 @@ static void conditions_of_writing_hold(void **state)
 {
 	shipopt_cache *cache = test_cache(test_config());
 	shipopt_value *value;
-	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "a", 1, SHIPOPT_CACHE_IF_PRESENT, 0, NULL), 0);
-	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "a", 1, SHIPOPT_CACHE_IF_ABSENT, 0, NULL), 1);
-	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "b", 1, SHIPOPT_CACHE_IF_ABSENT, 0, NULL), 0);
+	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "a", 1, SHIPOPT_CACHE_VERSION_ANY, NULL), 0);
+	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "a", 1, SHIPOPT_CACHE_VERSION_ABSENT, NULL), 1);
+	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "b", 1, SHIPOPT_CACHE_VERSION_ABSENT, NULL), 0);
 	assert_int_equal(get(cache, "k", "a"), SHIPOPT_CACHE_FOUND);
-	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "c", 1, SHIPOPT_CACHE_IF_PRESENT, 0, NULL), 1);
+	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "c", 1, SHIPOPT_CACHE_VERSION_ANY, NULL), 1);
 	shipopt_cache_get(cache, "k", 1, &value);
 	uint64_t version = shipopt_value_version(value);
 	shipopt_value_unref(value);
-	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "d", 1, SHIPOPT_CACHE_IF_VERSION, version, NULL), 1);
-	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "e", 1, SHIPOPT_CACHE_IF_VERSION, version, NULL), 0);
+	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "d", 1, version, NULL), 1);
+	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "e", 1, version, NULL), 0);
 	assert_int_equal(get(cache, "k", "d"), SHIPOPT_CACHE_FOUND);
 	/* Expired and negative count as absent. */
 	pass_ms(60000);
-	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "f", 1, SHIPOPT_CACHE_IF_PRESENT, 0, NULL), 0);
+	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "f", 1, SHIPOPT_CACHE_VERSION_ANY, NULL), 0);
 	assert_int_equal(shipopt_cache_put_not_found(cache, "k", 1, NULL), 0);
-	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "g", 1, SHIPOPT_CACHE_IF_ABSENT, 0, NULL), 1);
+	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "g", 1, SHIPOPT_CACHE_VERSION_ABSENT, NULL), 1);
 	assert_int_equal(get(cache, "k", "g"), SHIPOPT_CACHE_FOUND);
 	shipopt_cache_free(cache);
 	assert_int_equal(mem_live_count(), 0);

@@ -148,7 +148,7 @@ static void done_runs(void *userdata, shipopt_op *op)
 
 static void a_callback_that_blocks_is_left_behind_on_the_reactor_and_on_a_worker(void **state)
 {
-	static const int modes[] = {SHIPOPT_DELIVERY_INLINE, SHIPOPT_DELIVERY_SCHEDULER};
+	static const int modes[] = {DELIVERY_INLINE, DELIVERY_SCHEDULER};
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
 		begin(state);
 		shipopt_runtime *runtime = runtime_with_one_thread_each(NULL);
@@ -174,7 +174,7 @@ static void a_queue_still_delivers_what_was_left_behind(void **state)
 	shipopt_runtime *runtime = runtime_with_one_thread_each(NULL);
 	shipopt_queue *queue;
 	assert_int_equal(shipopt_queue_new(runtime, 4, &queue), 0);
-	struct held_op *held = start_held(runtime, SHIPOPT_DELIVERY_QUEUE, queue, done_runs);
+	struct held_op *held = start_held(runtime, DELIVERY_QUEUE, queue, done_runs);
 	expect_left_behind(runtime); /* nothing cancels it */
 	complete(held);
 	assert_int_equal(shipopt_queue_dispatch(queue, 0, PATIENCE_MS), 1);
@@ -203,7 +203,7 @@ static void start_timer(struct task *task)
 static void a_purchase_on_the_wire_is_waited_for(void **state)
 {
 	shipopt_runtime *runtime = runtime_with_one_thread_each(NULL);
-	struct held_op *held = start_held(runtime, SHIPOPT_DELIVERY_INLINE, NULL, done_runs);
+	struct held_op *held = start_held(runtime, DELIVERY_INLINE, NULL, done_runs);
 	runtime_await(runtime);
 	held->task.run = start_timer;
 	reactor_post(held->reactor, &held->task);

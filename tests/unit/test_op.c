@@ -78,7 +78,7 @@ static int end(void **state)
 
 static void results_are_readable_only_when_done(void **state)
 {
-	shipopt_op *op = start(*state, SHIPOPT_DELIVERY_SCHEDULER, NULL);
+	shipopt_op *op = start(*state, DELIVERY_SCHEDULER, NULL);
 	op->value = 7;
 	op->json = mem_copy_text("{}");
 	assert_int_equal(shipopt_op_status(op), SHIPOPT_EAGAIN);
@@ -103,7 +103,7 @@ static void *wait_for(void *argument)
 
 static void every_waiter_returns_after_done(void **state)
 {
-	shipopt_op *op = start(*state, SHIPOPT_DELIVERY_SCHEDULER, NULL);
+	shipopt_op *op = start(*state, DELIVERY_SCHEDULER, NULL);
 	pthread_t threads[3];
 	void *result;
 	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
@@ -119,7 +119,7 @@ static void every_waiter_returns_after_done(void **state)
 
 static void cancel_reaches_the_class_once(void **state)
 {
-	shipopt_op *op = start(*state, SHIPOPT_DELIVERY_SCHEDULER, NULL);
+	shipopt_op *op = start(*state, DELIVERY_SCHEDULER, NULL);
 	struct manual_op *manual = (struct manual_op *)op;
 	assert_false(op_is_canceled(op));
 	assert_int_equal(shipopt_op_cancel(op), 0);
@@ -135,7 +135,7 @@ static void cancel_reaches_the_class_once(void **state)
 
 static void cancel_may_complete_at_once_in_each_delivery(void **state)
 {
-	static const int modes[] = {SHIPOPT_DELIVERY_SCHEDULER, SHIPOPT_DELIVERY_INLINE};
+	static const int modes[] = {DELIVERY_SCHEDULER, DELIVERY_INLINE};
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
 		shipopt_op *op = start(*state, modes[i], NULL);
 		((struct manual_op *)op)->completes_on_cancel = true;
@@ -156,7 +156,7 @@ static void *complete_op(void *argument)
 static void cancel_and_completion_may_race(void **state)
 {
 	for (int round = 0; round < 300; round++) {
-		shipopt_op *op = start(*state, round % 2 ? SHIPOPT_DELIVERY_SCHEDULER : SHIPOPT_DELIVERY_INLINE, NULL);
+		shipopt_op *op = start(*state, round % 2 ? DELIVERY_SCHEDULER : DELIVERY_INLINE, NULL);
 		pthread_t thread;
 		assert_int_equal(pthread_create(&thread, NULL, complete_op, op), 0);
 		assert_int_equal(shipopt_op_cancel(op), 0);
@@ -169,7 +169,7 @@ static void cancel_and_completion_may_race(void **state)
 
 static void an_operation_lives_until_its_last_reference(void **state)
 {
-	shipopt_op *op = start(*state, SHIPOPT_DELIVERY_INLINE, NULL);
+	shipopt_op *op = start(*state, DELIVERY_INLINE, NULL);
 	assert_ptr_equal(shipopt_op_ref(op), op);
 	shipopt_op_unref(op);
 	op_complete(op, 0, NULL);
@@ -185,7 +185,7 @@ static void an_abandoned_operation_leaves_nothing_behind(void **state)
 	shipopt_queue *queue;
 	assert_int_equal(shipopt_queue_new(*state, 1, &queue), 0);
 	for (int i = 0; i < 3; i++)
-		op_abandon(start(*state, SHIPOPT_DELIVERY_QUEUE, queue), true);
+		op_abandon(start(*state, DELIVERY_QUEUE, queue), true);
 	assert_int_equal(atomic_load(&destroyed_count), 3);
 	assert_int_equal(atomic_load(&done_count), 0);
 	shipopt_queue_free(queue);
@@ -201,8 +201,8 @@ static void wait_in_done(void *userdata, shipopt_op *op)
 
 static void waiting_on_a_library_thread_is_refused(void **state)
 {
-	shipopt_op *other = start(*state, SHIPOPT_DELIVERY_SCHEDULER, NULL), *caller = NULL, *op;
-	struct delivery delivery = {.mode = SHIPOPT_DELIVERY_SCHEDULER};
+	shipopt_op *other = start(*state, DELIVERY_SCHEDULER, NULL), *caller = NULL, *op;
+	struct delivery delivery = {.mode = DELIVERY_SCHEDULER};
 	assert_int_equal(op_new(&manual_class, *state, &delivery, wait_in_done, shipopt_op_ref(other), &caller, &op),
 		0);
 	op_complete(op, 0, NULL);
@@ -217,7 +217,7 @@ static void waiting_on_a_library_thread_is_refused(void **state)
 static void an_operation_needs_no_done_and_no_caller(void **state)
 {
 	shipopt_op *op;
-	struct delivery delivery = {.mode = SHIPOPT_DELIVERY_SCHEDULER};
+	struct delivery delivery = {.mode = DELIVERY_SCHEDULER};
 	assert_int_equal(op_new(&manual_class, *state, &delivery, NULL, NULL, NULL, &op), 0);
 	op_complete(op, 0, NULL); /* the close in the tear-down waits for the rest */
 }
@@ -239,7 +239,7 @@ static void note_refusal(void *userdata, shipopt_op *op)
 
 static void a_refused_call_completes_like_any_other_with_its_error(void **state)
 {
-	static const int modes[] = {SHIPOPT_DELIVERY_SCHEDULER, SHIPOPT_DELIVERY_INLINE, SHIPOPT_DELIVERY_QUEUE};
+	static const int modes[] = {DELIVERY_SCHEDULER, DELIVERY_INLINE, DELIVERY_QUEUE};
 	shipopt_queue *queue;
 	assert_int_equal(shipopt_queue_new(*state, 1, &queue), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
@@ -259,7 +259,7 @@ static void a_refused_call_completes_like_any_other_with_its_error(void **state)
 
 static void a_refused_call_that_nobody_can_hear_returns_its_status(void **state)
 {
-	struct delivery delivery = {.mode = SHIPOPT_DELIVERY_SCHEDULER};
+	struct delivery delivery = {.mode = DELIVERY_SCHEDULER};
 	shipopt_error *error = error_new(SHIPOPT_EINVAL, "nobody reads this");
 	assert_int_equal(op_refuse(*state, &delivery, NULL, NULL, NULL, SHIPOPT_EINVAL, error), SHIPOPT_EINVAL);
 }
@@ -269,7 +269,7 @@ static void a_refused_call_needs_a_slot_like_any_other(void **state)
 	shipopt_queue *queue;
 	shipopt_op *op = NULL, *second = NULL;
 	assert_int_equal(shipopt_queue_new(*state, 1, &queue), 0);
-	struct delivery delivery = {.mode = SHIPOPT_DELIVERY_QUEUE, .queue = queue};
+	struct delivery delivery = {.mode = DELIVERY_QUEUE, .queue = queue};
 	assert_int_equal(op_refuse(*state, &delivery, NULL, NULL, &op, SHIPOPT_EINVAL, NULL), 0);
 	assert_int_equal(op_refuse(*state, &delivery, NULL, NULL, &second, SHIPOPT_EINVAL,
 				 error_new(SHIPOPT_EINVAL, "freed")),
@@ -295,7 +295,7 @@ static void sleeper_fire(struct timer *timer)
 static void waiting_turns_a_simulated_reactor_in_virtual_time(void **state)
 {
 	static const struct op_class class = {.size = sizeof(struct sleeper)};
-	static const int modes[] = {SHIPOPT_DELIVERY_SCHEDULER, SHIPOPT_DELIVERY_INLINE, SHIPOPT_DELIVERY_QUEUE};
+	static const int modes[] = {DELIVERY_SCHEDULER, DELIVERY_INLINE, DELIVERY_QUEUE};
 	shipopt_runtime *runtime;
 	struct reactor *reactor;
 	shipopt_queue *queue;
@@ -342,19 +342,19 @@ static void a_request_is_answered_once(void **state)
 {
 	struct answer answer = {0};
 	shipopt_request *request;
-	assert_int_equal(request_new("order-7", NULL, take_answer, &answer, &request), 0);
+	assert_int_equal(request_new("order-7", NULL, NULL, take_answer, &answer, &request), 0);
 	assert_string_equal(shipopt_request_key(request), "order-7");
 	assert_null(shipopt_request_record(request));
 	shipopt_request_complete(request, 12);
 	assert_int_equal(answer.count, 1);
 	assert_int_equal(answer.status, 0);
 	assert_int_equal(answer.value, 12);
-	assert_int_equal(request_new(NULL, NULL, take_answer, &answer, &request), 0);
+	assert_int_equal(request_new(NULL, NULL, NULL, take_answer, &answer, &request), 0);
 	shipopt_request_fail(request, 5, NULL); /* no failure at all */
 	assert_int_equal(answer.status, SHIPOPT_EINVAL);
 	assert_string_equal(shipopt_error_message(answer.error), shipopt_error_description(SHIPOPT_EINVAL));
 	shipopt_error_unref(answer.error);
-	assert_int_equal(request_new(NULL, NULL, take_answer, &answer, &request), 0);
+	assert_int_equal(request_new(NULL, NULL, NULL, take_answer, &answer, &request), 0);
 	request_free(request);
 	assert_int_equal(answer.count, 2);
 	shipopt_request_complete(NULL, 0);

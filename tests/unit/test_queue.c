@@ -27,7 +27,7 @@ static void count_done(void *userdata, shipopt_op *op)
 
 static int try_start(struct fixture *fixture, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
-	struct delivery delivery = {.mode = SHIPOPT_DELIVERY_QUEUE, .queue = fixture->queue};
+	struct delivery delivery = {.mode = DELIVERY_QUEUE, .queue = fixture->queue};
 	shipopt_op *caller = NULL;
 	return op_new(&plain_class, fixture->runtime, &delivery, done, userdata, &caller, ret_op);
 }

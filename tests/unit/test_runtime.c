@@ -290,7 +290,7 @@ static void an_operation_keeps_its_runtime_alive(void **state)
 {
 	static const struct op_class class = {.size = sizeof(shipopt_op)};
 	shipopt_runtime *runtime = runtime_with(1, 1);
-	struct delivery delivery = {.mode = SHIPOPT_DELIVERY_SCHEDULER};
+	struct delivery delivery = {.mode = DELIVERY_SCHEDULER};
 	shipopt_op *caller = NULL, *op;
 	gate_reset();
 	assert_int_equal(op_new(&class, runtime, &delivery, done_passes, NULL, &caller, &op), 0);
@@ -338,7 +338,7 @@ static void a_forked_child_is_told_so(void **state)
 {
 	static const struct op_class class = {.size = sizeof(shipopt_op)};
 	shipopt_runtime *runtime = runtime_with(2, 2);
-	struct delivery delivery = {.mode = SHIPOPT_DELIVERY_SCHEDULER};
+	struct delivery delivery = {.mode = DELIVERY_SCHEDULER};
 	shipopt_op *caller = NULL, *op;
 	shipopt_queue *queue;
 	int status;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cache/cache.h"
+#include "cache/entry/state.h"
 #include "cache/reclaim/pin.h"
 
 const void *shipopt_value_data(const shipopt_value *value)

@@ -2,76 +2,42 @@
 #define ERROR_DOMAIN SHIPOPT_DOMAIN_CACHE
 #include "runtime/request.h"
 
-#include "base/memory.h"
 #include "cache/flight/answer.h"
 #include "cache/load/load.h"
 #include "runtime/queue.h"
 
 /*
- * Loads as events of the application's queue. The leader's loader posts a REQUEST event and returns. The answer to the request answers
- * the token, on whatever thread it comes.
+ * Loads as requests to the application. The leader's loader posts a request to the cache's queue and returns. The answer answers the
+ * token, on the thread on which the application gives it.
  */
-struct request_call {
+struct load_request {
 	shipopt_queue *queue;
 	shipopt_cache_ask_fn ask;
 	void *userdata;
 };
 
-struct request_event {
-	struct queue_entry entry;
-	struct request_call call;
-	shipopt_request *request;
-};
-
-static void request_answered(void *userdata, int status, int64_t value, shipopt_error *error)
+static void request_answered(void *asker, int status, int64_t value, shipopt_error *error)
 {
-	shipopt_load *load = userdata;
+	shipopt_load *load = asker;
 	if (status < 0)
 		flight_fail(load->flight, status, error);
 	else
 		shipopt_load_not_found(load, NULL);
 }
 
-static void request_event_run(struct queue_entry *entry)
+static int request_post(const struct load_request *call, shipopt_load *load)
 {
-	struct request_event *event = CONTAINER_OF(entry, struct request_event, entry);
-	if (event->call.ask)
-		event->call.ask(event->call.userdata, event->request);
-	else
-		shipopt_request_fail(event->request, SHIPOPT_ESTATE,
-			"cache: no callback is set for this request, and the queue was dispatched instead of polled");
-}
-
-static void request_event_finish(struct queue_entry *entry)
-{
-	mem_free(CONTAINER_OF(entry, struct request_event, entry));
-}
-
-static int request_post(const struct request_call *call, shipopt_load *load)
-{
-	struct request_event *event = mem_alloc_zero(sizeof(*event));
-	int r = event ? request_new_bytes(load->flight->key, load->flight->key_length, request_answered, load,
-				&event->request)
-		      : SHIPOPT_ENOMEM;
-	if (r < 0) {
-		mem_free(event);
-		return r;
-	}
-	event->call = *call;
-	event->entry.has_callback = call->ask != NULL;
-	event->entry.run = request_event_run;
-	event->entry.finish = request_event_finish;
-	event->entry.event = (shipopt_event){.kind = SHIPOPT_EVENT_REQUEST,
-		.userdata = (uint64_t)(uintptr_t)call->userdata,
-		.value = (uint64_t)(uintptr_t)event->request};
-	queue_push(call->queue, &event->entry);
-	return 0;
+	shipopt_request *request;
+	int r = request_new_bytes(load->flight->key, load->flight->key_length, NULL, request_answered, load, &request);
+	if (r == 0)
+		request_ask_queue(request, call->queue, call->ask, call->userdata);
+	return r;
 }
 
 /* The loader of a caller that leads. */
 static int request_load(void *userdata, shipopt_load *load)
 {
-	const struct request_call *call = userdata;
+	const struct load_request *call = userdata;
 	int r = queue_reserve(call->queue);
 	if (r < 0)
 		return r;
@@ -93,7 +59,7 @@ int shipopt_cache_get_or_request(shipopt_cache *cache, const void *key, size_t k
 	if (queue_is_dispatching(cache->queue))
 		return error_set(ret_error, SHIPOPT_EDEADLK,
 			"cache: cannot block inside shipopt_queue_dispatch() of the queue that must bring the answer");
-	struct request_call call = {cache->queue, ask, userdata};
+	struct load_request call = {cache->queue, ask, userdata};
 	return load_read_through(cache, key, key_length, request_load, &call, options, REFRESH_NO_WAIT, ret_value,
 		ret_error);
 }
@@ -101,7 +67,7 @@ int shipopt_cache_get_or_request(shipopt_cache *cache, const void *key, size_t k
 /* Consumes a request of a cache; NULL for another one. */
 static shipopt_load *request_take_load(shipopt_request *request)
 {
-	shipopt_load *load = request_userdata(request, request_answered);
+	shipopt_load *load = request_asker(request, request_answered);
 	if (load)
 		request_free(request);
 	return load;

@@ -80,7 +80,7 @@ static void shard_leave(shipopt_cache *cache, struct shard *shard, struct entry 
 void shard_unlink(shipopt_cache *cache, struct shard *shard, uint64_t hash, const struct table_position *position,
 	struct entry *entry, int cause, struct deferred *deferred)
 {
-	table_remove(&shard->table, hash, place);
+	table_remove(&shard->table, hash, position);
 	queues_remove(&shard->queues, entry);
 	if (entry->flags & ENTRY_TIMED)
 		wheel_remove(entry);

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CACHE_PUT_H
-#define CACHE_PUT_H
+#ifndef CACHE_WRITE_H
+#define CACHE_WRITE_H
 
 #include "cache/options.h"
 
 /*
  * Making and storing an entry: the two halves of every put and of every load.
  *
- * put_make() checks the size, takes the tags' records and copies the content. `ticket` is the ticket of the write; 0 draws a new
+ * write_make() checks the size, takes the tags' records and copies the content. `ticket` is the ticket of the write; 0 draws a new
  * one. The entry has one reference and holds those of its tags. With `any_size` it may be too large to be stored. SHIPOPT_ETOOLARGE,
  * SHIPOPT_EAGAIN (tags_max), SHIPOPT_ENOMEM.
  *
- * put_store() publishes the entry, evicts, and reports removals. It returns what shard_store() returns. Unless that is 1 the entry
- * stays the caller's, to be freed with put_discard().
+ * write_store() publishes the entry, evicts, and reports removals. It returns what shard_store() returns. Unless that is 1 the entry
+ * stays the caller's, to be freed with write_discard().
  */
-int put_make(shipopt_cache *cache, struct entry_content *content, const shipopt_cache_options *options, uint64_t ticket,
-	bool any_size, struct entry **ret_entry);
-int put_store(shipopt_cache *cache, uint64_t hash, struct entry *entry, enum store_when when, uint64_t version);
+int write_make(shipopt_cache *cache, struct entry_content *content, const shipopt_cache_options *options,
+	uint64_t ticket, bool any_size, struct entry **ret_entry);
+int write_store(shipopt_cache *cache, uint64_t hash, struct entry *entry, enum store_when when, uint64_t version);
 /* Drops the tags and the caller's reference. With `keeps_value` an external value is not freed. */
-void put_discard(shipopt_cache *cache, struct entry *entry, bool keeps_value);
+void write_discard(shipopt_cache *cache, struct entry *entry, bool keeps_value);
 
 #endif

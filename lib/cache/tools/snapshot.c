@@ -284,19 +284,19 @@ static int snapshot_store_record(struct snapshot_reader *restoring, const unsign
 		.value_length = restoring->bytes.length - key_length,
 		.is_not_found = record[1] & RECORD_NOT_FOUND};
 	struct entry *entry;
-	int r = put_make(cache, &content, options, 0, false, &entry);
+	int r = write_make(cache, &content, options, 0, false, &entry);
 	/* What is too large for this cache, or carries a tag too many, is left out. */
 	if (r < 0)
 		return r == SHIPOPT_ENOMEM ? r : 0;
 	uint64_t hash = table_hash(&cache->hashing, content.key, content.key_length);
 	entry_ref(entry);
-	r = put_store(cache, hash, entry, STORE_IF_ABSENT, 0);
+	r = write_store(cache, hash, entry, STORE_IF_ABSENT, 0);
 	if (r == 1) {
 		for (unsigned i = 0; i < record[3]; i++)
 			policy_count_hit(entry);
 		restoring->count++;
 	} else {
-		put_discard(cache, entry, false);
+		write_discard(cache, entry, false);
 	}
 	entry_unref(entry);
 	return r < 0 ? r : 0;
