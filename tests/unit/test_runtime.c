@@ -153,7 +153,7 @@ static void done_passes(void *userdata, shipopt_op *op)
 static void the_close_cancels_what_does_not_finish_in_time(void **state)
 {
 	static const struct op_class class = {.size = sizeof(struct canceled_op)};
-	static const int modes[] = {SHIPOPT_DELIVERY_SCHEDULER, SHIPOPT_DELIVERY_INLINE};
+	static const int modes[] = {DELIVERY_SCHEDULER, DELIVERY_INLINE};
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
 		shipopt_runtime *runtime = runtime_with(2, 1);
 		struct delivery delivery = {.mode = modes[i]};
