@@ -22,12 +22,12 @@ SHIPOPT_BEGIN_DECLS
  * - Keys, values, texts and options are copied. shipopt_cache_put_owned() is the exception.
  * - `options` may be NULL. The settings of the cache then apply.
  *
- * Lookups take no lock. (With the policy "lru" a hit takes the lock of one part of the cache, to keep the order.) A value is returned
- * as a reference-counted handle, without a copy. The handle stays valid whatever happens to the cache.
+ * Lookups take no lock. The policy "lru" is the exception: a hit locks one part of the cache, to keep the order. A value is
+ * returned as a reference-counted handle, without a copy. The handle stays valid whatever happens to the cache.
  *
  * An entry is removed when its TTL expires, by shipopt_cache_remove(), when one of its tags or its registered prefix is invalidated,
- * or by shipopt_cache_clear(). A removal is effective when the call returns: no reader finds the entry, and the result of a load
- * that began before is delivered to the callers already waiting, but not stored. The memory is freed by later writes, by
+ * or by shipopt_cache_clear(). A removal is effective when the call returns: no reader finds the entry any more. The result of a
+ * load that began before is delivered to the callers already waiting, but not stored. The memory is freed by later writes, by
  * shipopt_cache_maintain(), or in the background if the cache has a runtime.
  *
  * A call that changes the cache may run the removal callback and free functions, on the calling thread, with no lock held. They may call
@@ -326,13 +326,19 @@ typedef int (*shipopt_cache_load_fn)(void *userdata, shipopt_load *load);
  *
  * A stale value is refreshed by `load`. If the cache has a runtime, every caller gets the stale value at once, and `load` runs as a
  * task of the runtime. `load` and `userdata` must then stay valid until the token is answered, which may be after this call has
- * returned. In such a task `load` must not wait for an operation; it may start one and answer in its callback. Without a runtime,
- * after its close, or with shipopt_cache_options_set_background(options, 0), one caller performs the refresh in its call and
- * gets the new outcome (FOUND or NOT_FOUND), while all others get the stale value. If the refresh fails or is
- * backing off, that caller gets the stale value as well.
+ * returned. In such a task `load` must not wait for an operation; it may start one and answer in its callback.
  *
- * Errors: the code of a failed load; SHIPOPT_ETIMEDOUT; SHIPOPT_ECANCELED if `load` abandoned the token and returned 0; SHIPOPT_EDEADLK
- * if this thread is loading this key; SHIPOPT_EAGAIN if loads_max loads are in flight or tags_max tags are in use.
+ * Without a runtime, after its close, or with shipopt_cache_options_set_background(options, 0), one caller performs the refresh
+ * in its call. It gets the new outcome (FOUND or NOT_FOUND), and all others get the stale value. If the refresh fails
+ * or is backing off, that caller gets the stale value as well.
+ *
+ * Errors:
+ *
+ *   the code of a failed load
+ *   SHIPOPT_ETIMEDOUT   the wait was longer than its time limit
+ *   SHIPOPT_ECANCELED   `load` abandoned the token and returned 0
+ *   SHIPOPT_EDEADLK     this thread is loading this key
+ *   SHIPOPT_EAGAIN      loads_max loads are in flight, or tags_max tags are in use
  */
 SHIPOPT_API int shipopt_cache_get_or_load(shipopt_cache *cache, const void *key, size_t key_length,
 	shipopt_cache_load_fn load, void *userdata, const shipopt_cache_options *options, shipopt_value **ret_value,
@@ -452,7 +458,7 @@ typedef int (*shipopt_cache_visit_fn)(void *userdata, shipopt_value *value);
  * INT_MAX.
  */
 SHIPOPT_API int shipopt_cache_visit(shipopt_cache *cache, size_t limit, shipopt_cache_visit_fn visit, void *userdata);
-/* The same, the most used entries first, as far as the policy tells them apart. */
+/* The same, with the most used entries first. "s3fifo" knows four levels of use; "lru" knows the order in each part of the cache. */
 SHIPOPT_API int shipopt_cache_visit_hottest(shipopt_cache *cache, size_t limit, shipopt_cache_visit_fn visit,
 	void *userdata);
 

@@ -27,7 +27,7 @@
  *   shard/        shard: one part of the cache; removal: reports to the application; deferred: work after unlocking;
  *                 bounds: entries and bytes of the whole cache; write: making and storing an entry
  *   flight/       flight: one load of a key at a time; wait: those who wait for it; answer: how it ends
- *   access/       get, put, touch, remove, visit; walk: a segment of entries at a time
+ *   access/       lookup: the steps of a lookup; get, get_many, put, touch, remove, visit; walk: a segment of entries at a time
  *   load/         load, load_many: calling the application's loader; request: loads as events of a queue
  *   maintenance/  pass: what the maintenance does
  *   tools/        memo, scope, snapshot, warm

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_CACHE
 #include <shipopt/warm.h>
 
 #include "base/memory.h"
@@ -6,25 +7,25 @@
 #include "pool/pool.h"
 #include "pool/rows.h"
 #include "pool/type.h"
-#include "runtime/thread.h"
+#include "runtime/runtime.h"
 
-/* A stream whose rows are put one by one, on the thread of the caller. */
-struct filling {
+/* Filling a cache with the rows of a stream, one by one, on the thread of the caller. */
+struct rows_filling {
 	shipopt_cache *cache;
-	shipopt_cache_options options; /* of the row */
-	int64_t ttl_ms;                /* of the call's options */
+	shipopt_cache_options options; /* for the row */
+	int64_t ttl_ms;                /* from the options of the call */
 	uint64_t stored;
 	shipopt_error **ret_error;
 };
 
-/* Bytes of a column; `owned` must be freed. */
-struct span {
+/* The bytes of a column. `owned` must be freed. */
+struct column_bytes {
 	const char *bytes;
 	size_t length;
 	char *owned;
 };
 
-static int warm_cache_decode_bytea(const struct value *value, struct span *span)
+static int warm_cache_decode_bytea(const struct value *value, struct column_bytes *span)
 {
 	size_t size = value->length / 2;
 	span->owned = mem_alloc(MAX(1, size));
@@ -34,11 +35,11 @@ static int warm_cache_decode_bytea(const struct value *value, struct span *span)
 	return value_bytes(value, span->owned, size, &span->length);
 }
 
-/* 1, 0 for null, or an error. */
-static int warm_cache_read_span(const shipopt_rows *rows, size_t row, size_t column, struct span *span)
+/* Returns 1, 0 for NULL, or an error. */
+static int warm_cache_read_span(const shipopt_rows *rows, size_t row, size_t column, struct column_bytes *span)
 {
 	struct value value;
-	*span = (struct span){0};
+	*span = (struct column_bytes){0};
 	int r = rows_value(rows, row, column, &value);
 	if (r <= 0)
 		return r;
@@ -63,17 +64,17 @@ static int warm_cache_check_columns(const shipopt_rows *rows, shipopt_error **re
 	size_t count = shipopt_rows_column_count(rows);
 	if (count < 2)
 		return error_set(ret_error, SHIPOPT_EINVAL,
-			"warming a cache: the query has %zu columns, not a key and a value", count);
+			"cache: the query has %zu columns; a key and a value are needed", count);
 	for (size_t i = 0; i < 2; i++)
 		if (!warm_cache_is_text_like(shipopt_rows_column_type(rows, i)))
 			return error_set(ret_error, SHIPOPT_ETYPE,
-				"warming a cache: column %zu has type %u, not text, json, jsonb or bytea", i + 1,
-				shipopt_rows_column_type(rows, i));
+				"cache: column %zu has type %u; it must be text, varchar, char, json, jsonb or bytea",
+				i + 1, shipopt_rows_column_type(rows, i));
 	return 0;
 }
 
-/* 1, 0 for a row that is over already, or an error. */
-static int warm_cache_read_ttl(struct filling *filling, const shipopt_rows *rows, size_t row)
+/* Returns 1, 0 for a row that has expired, or an error. */
+static int warm_cache_read_ttl(struct rows_filling *filling, const shipopt_rows *rows, size_t row)
 {
 	int64_t ttl_ms;
 	filling->options.ttl_ms = filling->ttl_ms;
@@ -81,12 +82,13 @@ static int warm_cache_read_ttl(struct filling *filling, const shipopt_rows *rows
 		return 1;
 	int r = shipopt_rows_int(rows, row, 2, &ttl_ms);
 	if (r < 0)
-		return error_set(filling->ret_error, r, "warming a cache: column 3 is no number of milliseconds");
+		return error_set(filling->ret_error, r, "cache: column 3 must be a whole number of milliseconds");
 	filling->options.ttl_ms = ttl_ms;
 	return ttl_ms > 0;
 }
 
-static int warm_cache_store(struct filling *filling, const struct span *key, const struct span *value)
+static int warm_cache_store(struct rows_filling *filling, const struct column_bytes *key,
+	const struct column_bytes *value)
 {
 	int r = value->bytes ? shipopt_cache_put(filling->cache, key->bytes, key->length, value->bytes, value->length,
 				       &filling->options)
@@ -96,9 +98,9 @@ static int warm_cache_store(struct filling *filling, const struct span *key, con
 	return r == SHIPOPT_EINVAL || r == SHIPOPT_ETOOLARGE ? 0 : r;
 }
 
-static int warm_cache_take_row(struct filling *filling, const shipopt_rows *rows, size_t row)
+static int warm_cache_take_row(struct rows_filling *filling, const shipopt_rows *rows, size_t row)
 {
-	struct span key = {0}, value = {0};
+	struct column_bytes key = {0}, value = {0};
 	int r = warm_cache_read_ttl(filling, rows, row);
 	r = r <= 0 ? r : warm_cache_read_span(rows, row, 0, &key);
 	if (r > 0) {
@@ -110,7 +112,7 @@ static int warm_cache_take_row(struct filling *filling, const shipopt_rows *rows
 	return r;
 }
 
-static int warm_cache_take_all(struct filling *filling, shipopt_stream *stream)
+static int warm_cache_take_all(struct rows_filling *filling, shipopt_stream *stream)
 {
 	const shipopt_rows *rows;
 	int r;
@@ -127,13 +129,14 @@ static int warm_cache_take_all(struct filling *filling, shipopt_stream *stream)
 int shipopt_pool_warm_cache(shipopt_pool *pool, const shipopt_query *query, shipopt_cache *cache,
 	const shipopt_cache_options *options, uint64_t *ret_stored, shipopt_error **ret_error)
 {
-	int r = pool && query ? cache_check(cache, "", 1) : SHIPOPT_EINVAL;
+	int r = pool && query ? cache_check_handle(cache) : SHIPOPT_EINVAL;
 	if (r < 0)
 		return r;
-	if (thread_is_marked())
-		return SHIPOPT_EDEADLK;
+	if (runtime_is_library_thread())
+		return error_set(ret_error, SHIPOPT_EDEADLK,
+			"pool: cannot block here: called on a library thread or inside shipopt_queue_dispatch()");
 	shipopt_error *error = NULL;
-	struct filling filling = {.cache = cache, .ret_error = ret_error ? &error : NULL};
+	struct rows_filling filling = {.cache = cache, .ret_error = ret_error ? &error : NULL};
 	if (options)
 		filling.options = *options;
 	else
@@ -146,7 +149,7 @@ int shipopt_pool_warm_cache(shipopt_pool *pool, const shipopt_query *query, ship
 		return r;
 	r = warm_cache_take_all(&filling, stream);
 	shipopt_stream_free(stream);
-	/* A failure of the query is told by both; of ours by `r` alone. */
+	/* A failure of the query is in `status` and in `r`. A failure of a row is in `r` alone. */
 	int status = shipopt_op_wait(op, -1);
 	if (r < 0 && status == r && ret_error && !error && shipopt_op_error(op))
 		error = shipopt_error_ref(shipopt_op_error(op));

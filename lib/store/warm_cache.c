@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_CACHE
 #include <shipopt/warm.h>
 
 #include <string.h>
@@ -11,7 +12,7 @@
 
 #define PAGE_ROWS 250
 
-/* Pages of the ledger, asked of the back-end by the calling thread, which waits for each. */
+/* Filling a cache with the rows of the ledger. The calling thread asks the back-end for a page at a time and waits for each. */
 struct ledger_read {
 	struct backend_query query;
 	pthread_mutex_t lock;
@@ -120,15 +121,17 @@ int shipopt_store_warm_cache(shipopt_store *store, int state, shipopt_cache *cac
 	const shipopt_cache_options *options, shipopt_warm_row_fn row, void *userdata, uint64_t *ret_stored,
 	shipopt_error **ret_error)
 {
-	if (!store || state < 0 || state > SHIPOPT_LEDGER_STATE_VOID_REFUSED)
-		return SHIPOPT_EINVAL;
-	int r = cache_check(cache, "", 1);
+	int r = store ? cache_check_handle(cache) : SHIPOPT_EINVAL;
 	if (r < 0)
 		return r;
-	shipopt_runtime *runtime = store->core->runtime;
+	if (state < 0 || state > SHIPOPT_LEDGER_STATE_VOID_REFUSED)
+		return error_set(ret_error, SHIPOPT_EINVAL, "store: state %d is not a ledger state, 0 to %d", state,
+			SHIPOPT_LEDGER_STATE_VOID_REFUSED);
 	if (runtime_is_library_thread())
-		return SHIPOPT_EDEADLK;
-	/* Counts as an operation, so that a close comes after it. */
+		return error_set(ret_error, SHIPOPT_EDEADLK,
+			"store: cannot block here: called on a library thread or inside shipopt_queue_dispatch()");
+	shipopt_runtime *runtime = store->core->runtime;
+	/* Counted as an operation, so that a close waits for it. */
 	r = runtime_admit(runtime);
 	if (r < 0)
 		return r;

@@ -10,9 +10,4 @@
  */
 int get_entry(shipopt_cache *cache, uint64_t hash, const void *key, size_t key_length, struct entry **ret_entry);
 
-static inline bool outcome_has_value(int outcome)
-{
-	return outcome == SHIPOPT_CACHE_FOUND || outcome == SHIPOPT_CACHE_STALE;
-}
-
 #endif

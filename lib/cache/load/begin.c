@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cache/access/get.h"
+#include "cache/access/lookup.h"
 #include "cache/flight/wait.h"
 #include "cache/load/load.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/memory.h"
 #include "cache/access/get.h"
+#include "cache/access/lookup.h"
 #include "cache/flight/answer.h"
 #include "cache/flight/wait.h"
 #include "cache/load/load.h"
