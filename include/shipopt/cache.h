@@ -46,6 +46,7 @@ typedef struct shipopt_cache shipopt_cache;
 typedef struct shipopt_cache_config shipopt_cache_config;
 typedef struct shipopt_cache_options shipopt_cache_options;
 typedef struct shipopt_value shipopt_value;
+typedef struct shipopt_removal shipopt_removal;
 
 /* The outcomes of a lookup. */
 enum {
@@ -127,8 +128,10 @@ SHIPOPT_API int shipopt_cache_config_set_load_timeout_ms(shipopt_cache_config *c
  * 1,024 bytes, and a cache has at most 64 of them. SHIPOPT_ETOOLARGE.
  */
 SHIPOPT_API int shipopt_cache_config_add_prefix(shipopt_cache_config *config, const char *prefix);
-/* Sets the removal callback. NULL (default): none. It runs on the thread whose call removed the entry, and on scheduler threads if the
- * cache has a runtime. */
+/*
+ * Sets the removal callback. NULL (default): none. Without a queue it runs on the thread whose call removed the entry, and on scheduler
+ * threads if the cache has a runtime. With a queue see shipopt_cache_config_set_queue().
+ */
 SHIPOPT_API int shipopt_cache_config_set_removed(shipopt_cache_config *config, shipopt_cache_removed_fn removed,
 	void *userdata);
 /* Sets the clock. NULL (default): the system's monotonic clock. The callback may be called on any thread. */
@@ -148,7 +151,15 @@ SHIPOPT_API int shipopt_cache_config_set_clock(shipopt_cache_config *config, shi
  * the runtime is closed.
  */
 SHIPOPT_API int shipopt_cache_config_set_runtime(shipopt_cache_config *config, shipopt_runtime *runtime);
-/* Sets the queue to which shipopt_cache_get_or_request() posts. The cache keeps a reference. NULL (default): none. Since 0.2. */
+/*
+ * Sets the queue of the cache, which keeps a reference. NULL (default): none. Since 0.2. With a queue:
+ *
+ *   - shipopt_cache_get_or_request() posts its loads there as SHIPOPT_EVENT_REQUEST;
+ *   - removals are reported there as SHIPOPT_EVENT_REMOVAL instead of by a call on the removing thread. shipopt_queue_dispatch() runs the
+ *     removal callback. shipopt_queue_poll() returns the event, if the callback is set or the queue has enabled that kind; its
+ *     userdata is that of shipopt_cache_config_set_removed(), its status the cause. These events are notices, and may
+ *     be lost: see <shipopt/queue.h>.
+ */
 SHIPOPT_API int shipopt_cache_config_set_queue(shipopt_cache_config *config, shipopt_queue *queue);
 
 /*
@@ -185,6 +196,10 @@ SHIPOPT_API void shipopt_value_unref(shipopt_value *value);
 SHIPOPT_API int64_t shipopt_value_age_ms(const shipopt_value *value, const shipopt_cache *cache);
 /* Returns how long the entry will live if it is not read: 0 if it has expired, SHIPOPT_CACHE_FOREVER if it never expires. */
 SHIPOPT_API int64_t shipopt_value_ttl_ms(const shipopt_value *value, const shipopt_cache *cache);
+
+/* Returns the value that a SHIPOPT_EVENT_REMOVAL reports: shipopt_removal_value(shipopt_event_removal(event)). It is borrowed until the event
+ * is released. NULL for NULL. Since 0.2. */
+SHIPOPT_API shipopt_value *shipopt_removal_value(const shipopt_removal *removal);
 
 /* ---- options ----------------------------------------------------------------------------------------------- */
 

@@ -36,7 +36,9 @@ static bool run_admit(shipopt_run *run)
 	struct run_item *item = run_item_new(run, order);
 	if (item) {
 		item->item.order->index = run->next_index;
-		if (run_reserve_slots(run, item)) {
+		bool has_slots = run_reserve_slots(run, item);
+		atomic_store(&run->op.needs_slot, !has_slots);
+		if (has_slots) {
 			run->next_index++;
 			run_start_item(run, item);
 			return true;

@@ -218,7 +218,7 @@ void listener_unref(shipopt_listener *listener)
 
 static int listener_new(shipopt_pool *pool, shipopt_listener **ret_listener)
 {
-	int r = delivery_reserve(&pool->delivery, LISTENER_SLOTS);
+	int r = delivery_admit(&pool->delivery, LISTENER_SLOTS);
 	if (r < 0)
 		return r;
 	shipopt_listener *listener = mem_alloc_zero(sizeof(*listener));

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "pool/batch_op.h"
 #include "pool/statement.h"
+#include "runtime/notice.h"
 
 #define WINDOW_US INT64_C(60000000)
 
@@ -59,16 +60,13 @@ static void slow_deliver(struct shipopt_slow_query *report)
 	if (!delivery_is_queued(delivery)) {
 		slow_call_hook(report);
 		slow_report_free(report);
-	} else if (queue_reserve(delivery->queue) < 0) {
-		pool_count(report->pool, SHIPOPT_POOL_STAT_SLOW_DROPPED, 1);
-		slow_report_free(report);
 	} else {
 		report->entry.has_callback = report->pool->slow_query != NULL;
 		report->entry.run = slow_entry_run;
 		report->entry.finish = slow_entry_finish;
 		report->entry.event =
 			(shipopt_event){.kind = SHIPOPT_EVENT_SLOW_QUERY, .value = (uint64_t)(uintptr_t)report};
-		queue_push(delivery->queue, &report->entry);
+		notice_push(delivery->queue, &report->entry);
 	}
 }
 
@@ -208,7 +206,10 @@ static struct shipopt_slow_query *slow_report_new(shipopt_pool *pool, const char
 
 void slow_report(shipopt_pool *pool, const char *sql, const struct shipopt_query *query, int64_t duration_us)
 {
-	if (!pool->slow_query && !delivery_is_queued(&pool->delivery))
+	bool has_callback = pool->slow_query != NULL;
+	if (delivery_is_queued(&pool->delivery)
+			? !notice_is_wanted(pool->delivery.queue, SHIPOPT_EVENT_SLOW_QUERY, has_callback)
+			: !has_callback)
 		return;
 	struct shipopt_slow_query *report = slow_report_new(pool, sql, duration_us);
 	if (!report)

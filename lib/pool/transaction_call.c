@@ -108,7 +108,7 @@ static int transaction_run(shipopt_pool *pool, const struct delivery *delivery,
 	transaction->body = body;
 	command->lease->owner = transaction->options.owner;
 	lease_copy_name(command->lease->name, transaction->options.name);
-	r = delivery_reserve(delivery, 1);
+	r = delivery_admit(delivery, 1);
 	transaction->has_slot = r == 0;
 	return command_submit(command, r, ret_op);
 }

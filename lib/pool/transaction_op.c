@@ -130,7 +130,9 @@ static void transaction_pause_fire(struct timer *timer)
 		transaction_abandon_held(transaction);
 		return;
 	}
-	if (!transaction->has_slot && delivery_reserve(&op->delivery, 1) < 0) {
+	bool needs_slot = !transaction->has_slot && delivery_reserve(&op->delivery, 1) < 0;
+	atomic_store(&op->needs_slot, needs_slot);
+	if (needs_slot) {
 		transaction_start_pause(transaction); /* nothing is dropped: it is asked when the host has made room */
 		return;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "runtime/runtime_private.h"
+#include "runtime/queue_private.h"
 
 /*
  * The close: refuse what is new, let operations finish, cancel the rest, let members give up what they have on reactors,
@@ -132,6 +132,8 @@ static void close_end_threads(shipopt_runtime *runtime)
 	runtime_drain(runtime);
 }
 
+static void close_send_event(shipopt_runtime *runtime);
+
 static bool close_is_closed(void *argument)
 {
 	shipopt_runtime *runtime = argument;
@@ -149,28 +151,32 @@ static void close_all(shipopt_runtime *runtime)
 	close_end_threads(runtime);
 	atomic_store(&runtime->state, RUNTIME_CLOSED);
 	runtime_drain(runtime); /* what came before the state was seen */
+	close_send_event(runtime);
 	runtime_notify(runtime);
 }
 
 static void *close_closer_main(void *argument)
 {
 	shipopt_runtime *runtime = argument;
+	pthread_mutex_lock(&runtime->lock); /* whoever starts the closer has it until all is set */
+	pthread_mutex_unlock(&runtime->lock);
 	close_all(runtime);
 	thread_owner_drop(&runtime->owner);
 	return NULL;
 }
 
-static void close_start_close(shipopt_runtime *runtime)
+/* With the lock held. False if the system has no thread. */
+static bool close_start_closer(shipopt_runtime *runtime)
 {
-	if (!runtime->is_simulated) {
-		thread_owner_hold(&runtime->owner);
-		if (thread_start(&runtime->closer, "shipopt-close", close_closer_main, runtime) == 0) {
-			atomic_store(&runtime->has_closer, true);
-			return;
-		}
+	if (runtime->is_simulated)
+		return false;
+	thread_owner_hold(&runtime->owner);
+	bool is_started = thread_start(&runtime->closer, "shipopt-close", close_closer_main, runtime) == 0;
+	if (is_started)
+		atomic_store(&runtime->has_closer, true);
+	else
 		thread_owner_drop(&runtime->owner);
-	}
-	close_all(runtime);
+	return is_started;
 }
 
 /* With the lock held. While a purchase is on the wire, or has just been answered, there is more time. */
@@ -206,27 +212,101 @@ static int close_finish_close(shipopt_runtime *runtime, int64_t timeout_ms, bool
 	return is_first ? runtime->close_status : 0;
 }
 
-int shipopt_runtime_close(shipopt_runtime *runtime, int64_t timeout_ms)
+static int close_check(const shipopt_runtime *runtime)
 {
 	if (!runtime)
 		return SHIPOPT_EINVAL;
 	if (runtime_is_forked(runtime))
 		return SHIPOPT_EFORKED;
-	if (runtime_is_library_thread() || queue_is_any_dispatching())
-		return SHIPOPT_EDEADLK;
-	if (atomic_load(&runtime->is_exiting)) /* the reactors have ended: operations would never finish */
-		return SHIPOPT_ESHUTDOWN;
+	return atomic_load(&runtime->is_exiting) ? SHIPOPT_ESHUTDOWN
+						 : 0; /* the reactors have ended: operations would never finish */
+}
+
+/* Begins the close, unless that was done. Under the lock, so that nothing is registered or started any more once it is given up. */
+static bool close_begin(shipopt_runtime *runtime, int64_t timeout_ms)
+{
 	int open = RUNTIME_OPEN;
-	runtime_ref(runtime);
-	/* Under the lock, so that nothing is registered or started any more once it is given up. */
+	bool has_closer = false;
 	pthread_mutex_lock(&runtime->lock);
 	bool is_first = atomic_compare_exchange_strong(&runtime->state, &open, RUNTIME_CLOSING);
-	pthread_mutex_unlock(&runtime->lock);
 	if (is_first) {
 		runtime->close_timeout_ms = timeout_ms;
-		close_start_close(runtime);
+		has_closer = close_start_closer(runtime);
 	}
-	int r = close_finish_close(runtime, timeout_ms, is_first);
+	pthread_mutex_unlock(&runtime->lock);
+	if (is_first && !has_closer)
+		close_all(runtime);
+	return is_first;
+}
+
+int shipopt_runtime_close(shipopt_runtime *runtime, int64_t timeout_ms)
+{
+	int r = close_check(runtime);
+	if (r < 0)
+		return r;
+	if (runtime_is_library_thread() || queue_is_any_dispatching())
+		return SHIPOPT_EDEADLK;
+	runtime_ref(runtime);
+	bool is_first = close_begin(runtime, timeout_ms) || atomic_exchange(&runtime->close_is_unwaited, false);
+	r = close_finish_close(runtime, timeout_ms, is_first);
 	runtime_unref(runtime);
+	return r;
+}
+
+/* --- without waiting --- */
+
+static void close_entry_run(struct queue_entry *entry)
+{
+}
+
+bool runtime_closes_to(const shipopt_runtime *runtime, const shipopt_queue *queue)
+{
+	return runtime->close_queue == queue;
+}
+
+/* The queue is stopped here and not with the other members: whoever polls it gets the event first. */
+static void close_send_event(shipopt_runtime *runtime)
+{
+	shipopt_queue *queue = runtime->close_queue;
+	if (!queue)
+		return;
+	runtime->close_entry.event.status = runtime->close_status;
+	queue_push(queue, &runtime->close_entry);
+	queue_close(queue);
+	queue_unref(queue);
+}
+
+/* With the lock held. */
+static int close_start_unwaited(shipopt_runtime *runtime, int64_t timeout_ms, shipopt_queue *queue, void *userdata)
+{
+	if (atomic_load(&runtime->state) != RUNTIME_OPEN)
+		return SHIPOPT_ESHUTDOWN;
+	runtime->close_timeout_ms = timeout_ms;
+	runtime->close_queue = queue_ref(queue);
+	runtime->close_entry.keeps_slot = true;
+	runtime->close_entry.run = runtime->close_entry.finish = close_entry_run;
+	runtime->close_entry.event =
+		(shipopt_event){.userdata = (uint64_t)(uintptr_t)userdata, .kind = SHIPOPT_EVENT_CLOSED};
+	if (!runtime->is_simulated && !close_start_closer(runtime)) {
+		queue_unref(TAKE(runtime->close_queue));
+		return SHIPOPT_EAGAIN;
+	}
+	atomic_store(&runtime->close_is_unwaited, true);
+	atomic_store(&runtime->state, RUNTIME_CLOSING);
+	return 0;
+}
+
+int shipopt_runtime_close_begin(shipopt_runtime *runtime, int64_t timeout_ms, shipopt_queue *queue, void *userdata)
+{
+	int r = close_check(runtime);
+	if (r < 0)
+		return r;
+	if (queue && queue_runtime(queue) != runtime)
+		return SHIPOPT_EINVAL;
+	pthread_mutex_lock(&runtime->lock);
+	r = close_start_unwaited(runtime, timeout_ms, queue, userdata);
+	pthread_mutex_unlock(&runtime->lock);
+	if (r == 0 && runtime->is_simulated)
+		close_all(runtime);
 	return r;
 }

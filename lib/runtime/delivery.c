@@ -8,14 +8,24 @@
 
 /* --- slots --- */
 
-int delivery_reserve(const struct delivery *delivery, size_t count)
+static int delivery_take(const struct delivery *delivery, size_t count, int (*reserve)(shipopt_queue *queue))
 {
 	for (size_t i = 0; delivery_is_queued(delivery) && i < count; i++)
-		if (queue_reserve(delivery->queue) < 0) {
+		if (reserve(delivery->queue) < 0) {
 			delivery_unreserve(delivery, i);
 			return SHIPOPT_EAGAIN;
 		}
 	return 0;
+}
+
+int delivery_reserve(const struct delivery *delivery, size_t count)
+{
+	return delivery_take(delivery, count, queue_reserve);
+}
+
+int delivery_admit(const struct delivery *delivery, size_t count)
+{
+	return delivery_take(delivery, count, queue_admit);
 }
 
 void delivery_reserve_beyond(const struct delivery *delivery)

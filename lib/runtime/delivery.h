@@ -39,6 +39,8 @@ static inline bool delivery_is_inline(const struct delivery *delivery)
 
 /* Reserves slots of the queue, all or none: SHIPOPT_EAGAIN. Without a queue it succeeds. */
 int delivery_reserve(const struct delivery *delivery, size_t count);
+/* The same on behalf of a call that will return SHIPOPT_EAGAIN: the queue sends READY when there is a slot again. */
+int delivery_admit(const struct delivery *delivery, size_t count);
 /* Reserves a slot beyond those there are, for what a close delivers; see queue_reserve_beyond(). */
 void delivery_reserve_beyond(const struct delivery *delivery);
 /* Gives up reserved slots that will not be used. */

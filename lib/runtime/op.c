@@ -151,7 +151,7 @@ static int op_admit(shipopt_runtime *runtime, const struct delivery *delivery)
 	if (r < 0)
 		return r;
 	r = delivery_is_inline(delivery) ? 0 : runtime_start_workers(runtime);
-	r = r < 0 ? r : delivery_reserve(delivery, 1);
+	r = r < 0 ? r : delivery_admit(delivery, 1);
 	if (r < 0)
 		runtime_release(runtime);
 	return r;

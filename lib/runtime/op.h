@@ -57,6 +57,7 @@ struct shipopt_op {
 	char *json;
 	int64_t value;
 	bool is_cached;
+	atomic_bool needs_slot; /* it waits for a slot of its queue: shipopt_op_wait() must know, see queue_wait.c */
 
 	atomic_int state; /* enum op_state; the operation's own from here on */
 	struct queue_entry entry;

@@ -31,14 +31,17 @@ int shipopt_op_wait(shipopt_op *op, int64_t timeout_ms)
 		return SHIPOPT_EFORKED;
 	if (runtime_is_library_thread() || delivery_is_dispatching(&op->delivery))
 		return SHIPOPT_EDEADLK;
-	bool is_over;
+	int r;
 	if (delivery_is_queued(&op->delivery))
-		is_over = queue_wait(op->delivery.queue, &op->entry, op_is_delivered, op, timeout_ms);
+		r = queue_wait(op->delivery.queue, op, timeout_ms);
 	else if (op->runtime->is_simulated)
-		is_over = runtime_simulate(op->runtime, op_is_delivered, op, timeout_ms);
+		r = runtime_simulate(op->runtime, op_is_delivered, op, timeout_ms);
 	else
-		is_over = op_is_delivered(op) || op_sleep(op, timeout_ms);
-	if (is_over)
+		r = op_is_delivered(op) || op_sleep(op, timeout_ms);
+	if (r > 0)
 		return op->status;
-	return timeout_ms < 0 ? SHIPOPT_EDEADLK : SHIPOPT_ETIMEDOUT; /* without end: a simulation that stands still */
+	if (r < 0)
+		return r;
+	return timeout_ms < 0 ? SHIPOPT_EDEADLK
+			      : SHIPOPT_ETIMEDOUT; /* without a limit: a simulation that stands still */
 }

@@ -8,38 +8,43 @@
 #include "runtime/task.h"
 
 /*
- * The inside of a completion queue: a mutexed list of entries that are embedded in what they deliver, a descriptor
- * written only on empty to non-empty, and a count of reserved slots.
+ * The inside of a completion queue, as the objects see it that deliver to one.
  *
- * Events handed out by poll are kept in a table of as many places as there are slots; place and serial number travel in the
- * event's reserved words, so that giving back what was not handed out is noticed.
+ * A queue is a list of entries, embedded in what they deliver, and a count of reserved slots. An entry's slot is reserved when the
+ * work is admitted, so that pushing never allocates, blocks or fails; it is freed after the event was dispatched or released.
+ * `run` is what dispatch calls. `taken` (may be NULL) is called instead when poll hands the event out. `finish` is called once, after `run`
+ * or at the release, and gives up the entry's hold on the object.
  *
- * An entry with `has_callback` is also in a second list: a thread that waits for an operation dispatches those, in order,
- * and that operation's own entry, and leaves the others to be polled.
+ * An entry with `keeps_slot` does not free its slot: it may be pushed again from `finish` on, and its owner gives the slot up.
  *
- * An entry's slot is reserved (queue_reserve) when the thing is admitted and freed after its event was dispatched or
- * released. `run` is what dispatch calls; `taken` (may be NULL) is called instead when poll hands the event out; `finish` is
- * called once after `run`, or at release, and gives up the entry's hold on what it is embedded in. The event's userdata is
- * that of its operation, if it has one. An entry that keeps its slot may be pushed again from `finish` on, and its owner
- * gives the slot up.
+ * An entry with `has_callback` is also in a second list. A thread that waits for an operation dispatches those, in order, and that
+ * operation's own entry, and leaves the others to be polled.
+ *
+ * Events that poll has handed out are kept in a table; place and serial number travel in the event's reserved words, so that
+ * a release of an event that is not out is noticed.
+ *
+ * What may get lost is a notice (runtime/notice.h); what says "you can go on" is a ready event (runtime/ready_event.h).
  */
 struct queue_entry {
 	struct list_node node;
-	struct list_node callable_node; /* the queue's own, as `node` */
+	struct list_node callable_node, notice_node; /* the queue's own, as `node` */
 	shipopt_event event;
 	bool has_callback; /* `run` calls code of the host's */
 	void (*run)(struct queue_entry *entry);
 	void (*taken)(struct queue_entry *entry);
 	void (*finish)(struct queue_entry *entry);
 	bool keeps_slot;
+	bool is_notice;   /* the queue's own */
 	struct task task; /* the queue's own */
 	shipopt_queue *queue;
 };
 
 /* SHIPOPT_EAGAIN when all slots are taken. */
 int queue_reserve(shipopt_queue *queue);
+/* The same on behalf of a call that will return SHIPOPT_EAGAIN: the queue sends READY when there is a slot again. */
+int queue_admit(shipopt_queue *queue);
 /* Beyond the slots there are, for what a close delivers while nobody may be left to free a slot. The caller's bound is the
- * queue's. Poll never has more events out than there are slots. */
+ * queue's. */
 void queue_reserve_beyond(shipopt_queue *queue);
 size_t queue_slots(const shipopt_queue *queue); /* in all */
 void queue_unreserve(shipopt_queue *queue);     /* a reserved slot that will not be used */
@@ -53,11 +58,12 @@ void queue_unref(shipopt_queue *queue);
 bool queue_is_dispatching(const shipopt_queue *queue);
 /* True inside a dispatch of any queue on this thread. */
 bool queue_is_any_dispatching(void);
-/* Dispatches `own` and entries that have a callback on this thread, or waits while another one takes, until `is_over`. False when
- * the deadline has passed. */
-bool queue_wait(shipopt_queue *queue, struct queue_entry *own, bool (*is_over)(void *argument), void *argument,
-	int64_t timeout_ms);
-/* What `is_over` looks at has changed. */
+/* For shipopt_op_wait(): dispatches the operation's entry and those that have a callback on this thread, or waits while another thread
+ * takes, until the operation is delivered. 1, 0 when the time is over, or SHIPOPT_EDEADLK: see queue_wait.c. */
+int queue_wait(shipopt_queue *queue, shipopt_op *op, int64_t timeout_ms);
+/* An operation of this queue was delivered. */
 void queue_notify(shipopt_queue *queue);
+/* For tests: how long queue_wait() waits for a poll that does not come. */
+void queue_set_stall_ms(shipopt_queue *queue, int64_t stall_ms);
 
 #endif

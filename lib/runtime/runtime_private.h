@@ -54,6 +54,9 @@ struct shipopt_runtime {
 	shipopt_log_fn log;
 	void *log_userdata;
 	pthread_mutex_t log_lock;
+	shipopt_queue
+		*log_queue; /* that takes LOG events, with log_lock; borrowed: it goes out of here when it is freed */
+	atomic_bool has_log_queue;
 	shipopt_executor_fn executor;
 	void *executor_userdata;
 	atomic_size_t executor_tasks; /* with the executor now */
@@ -64,12 +67,15 @@ struct shipopt_runtime {
 	atomic_int state;
 	atomic_size_t running; /* operations */
 
-	pthread_t closer;         /* see close.c */
-	atomic_bool has_closer;   /* started and neither joined nor detached */
-	atomic_bool is_abandoned; /* the close has given up waiting for it */
-	atomic_size_t awaited;    /* purchases on the wire */
-	int64_t close_timeout_ms; /* before the closer starts, then the closer's */
-	int close_status;         /* the closer's, then whoever sees RUNTIME_CLOSED */
+	pthread_t closer;              /* see close.c */
+	atomic_bool has_closer;        /* started and neither joined nor detached */
+	atomic_bool is_abandoned;      /* the close has given up waiting for it */
+	atomic_size_t awaited;         /* purchases on the wire */
+	int64_t close_timeout_ms;      /* before the closer starts, then the closer's */
+	int close_status;              /* the closer's, then whoever sees RUNTIME_CLOSED */
+	atomic_bool close_is_unwaited; /* begun by shipopt_runtime_close_begin(), and nobody has waited for it */
+	shipopt_queue *close_queue;    /* a reference: gets the event of the close; set before the closer starts */
+	struct queue_entry close_entry;
 
 	pthread_mutex_t lock;   /* for what follows */
 	pthread_cond_t changed; /* state, running, a member's call returned */
@@ -90,6 +96,10 @@ void runtime_notify(shipopt_runtime *runtime);
 void runtime_drain(shipopt_runtime *runtime);
 /* Simulated: turns the reactor until `is_over`. False when the (virtual) time is over, or nothing can happen any more. */
 bool runtime_simulate(shipopt_runtime *runtime, bool (*is_over)(void *argument), void *argument, int64_t timeout_ms);
+/* True if the close ends with an event in this queue. */
+bool runtime_closes_to(const shipopt_runtime *runtime, const shipopt_queue *queue);
+/* Makes `to` the queue that takes log lines if that is `from` now (each may be NULL). SHIPOPT_EBUSY if it is another one. */
+int runtime_log_to(shipopt_runtime *runtime, const shipopt_queue *from, shipopt_queue *to);
 /* Forwards a task to the host's executor. */
 void executor_submit(shipopt_runtime *runtime, struct task *task);
 

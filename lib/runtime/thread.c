@@ -2,6 +2,7 @@
 #include "runtime/thread.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <shipopt/error.h>
 #include <signal.h>
 #include <stdio.h>
@@ -86,7 +87,7 @@ void thread_owner_drop(struct thread_owner *owner)
 		owner->destroy(owner);
 }
 
-static int64_t thread_monotonic_us(void)
+int64_t condition_now_us(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -95,10 +96,18 @@ static int64_t thread_monotonic_us(void)
 
 int64_t condition_deadline(int64_t timeout_ms)
 {
-	int64_t now = thread_monotonic_us();
+	int64_t now = condition_now_us();
 	if (timeout_ms < 0 || timeout_ms > (INT64_MAX - now) / 1000)
 		return -1;
 	return now + timeout_ms * 1000;
+}
+
+int condition_left_ms(int64_t deadline_us)
+{
+	if (deadline_us < 0)
+		return -1;
+	int64_t left_us = MAX(deadline_us - condition_now_us(), 0);
+	return (int)MIN((left_us + 999) / 1000, INT_MAX);
 }
 
 #ifdef __APPLE__
@@ -110,7 +119,7 @@ int condition_init(pthread_cond_t *condition)
 
 static int thread_timed_wait(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t deadline_us)
 {
-	int64_t left = MAX(deadline_us - thread_monotonic_us(), 0);
+	int64_t left = MAX(deadline_us - condition_now_us(), 0);
 	struct timespec relative = {.tv_sec = left / 1000000, .tv_nsec = left % 1000000 * 1000};
 	return pthread_cond_timedwait_relative_np(condition, lock, &relative);
 }

@@ -39,6 +39,10 @@ bool thread_is_marked(void);
 int condition_init(pthread_cond_t *condition);
 /* The point that is `timeout_ms` from now; -1 (never) for a negative timeout. */
 int64_t condition_deadline(int64_t timeout_ms);
+/* Now, on the clock of these deadlines. */
+int64_t condition_now_us(void);
+/* For poll(): -1 for a deadline that never comes. */
+int condition_left_ms(int64_t deadline_us);
 /* False once the deadline has passed. */
 bool condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t deadline_us);
 

@@ -271,6 +271,107 @@ static void loads_are_requested_as_events_of_a_queue(void **state)
 	assert_int_equal(mem_live_count(), 0);
 }
 
+struct removals {
+	int count, cause;
+	char key[16];
+	pthread_t thread;
+};
+
+static void note_removal(void *userdata, const void *key, size_t key_length, shipopt_value *value, int cause)
+{
+	struct removals *removals = userdata;
+	removals->count++;
+	removals->cause = cause;
+	removals->thread = pthread_self();
+	memcpy(removals->key, key, key_length);
+	assert_int_equal(shipopt_value_length(value), 5);
+}
+
+static void *remove_elsewhere(void *cache)
+{
+	shipopt_cache_remove(cache, "dispatched", 10);
+	return NULL;
+}
+
+static void removals_are_notices_of_a_queue(void **state)
+{
+	shipopt_runtime *runtime;
+	shipopt_queue *queue;
+	shipopt_event events[300];
+	struct removals removals = {0};
+	assert_int_equal(shipopt_runtime_new(NULL, &runtime), 0);
+	assert_int_equal(shipopt_queue_new(runtime, 2, &queue), 0);
+	shipopt_cache_config *config = test_config();
+	assert_int_equal(shipopt_cache_config_set_queue(config, queue), 0);
+	assert_int_equal(shipopt_cache_config_set_removed(config, NULL, &removals), 0);
+	shipopt_cache *cache = test_cache(config);
+	/* Nobody has asked for them yet. */
+	put(cache, "silent", "value");
+	assert_int_equal(shipopt_cache_remove(cache, "silent", 6), 1);
+	assert_int_equal(shipopt_queue_enable(queue, SHIPOPT_EVENT_REMOVAL), 0);
+	put(cache, "polled", "value");
+	assert_int_equal(shipopt_cache_remove(cache, "polled", 6), 1);
+	assert_int_equal(shipopt_queue_poll(queue, events, 300, 0), 1);
+	assert_int_equal(events[0].kind, SHIPOPT_EVENT_REMOVAL);
+	assert_int_equal(events[0].status, SHIPOPT_CACHE_CAUSE_REMOVED);
+	assert_true(events[0].userdata == (uint64_t)(uintptr_t)&removals);
+	shipopt_value *value = shipopt_removal_value(shipopt_event_removal(&events[0]));
+	assert_int_equal(shipopt_value_key_length(value), 6);
+	assert_memory_equal(shipopt_value_key(value), "polled", 6);
+	assert_memory_equal(shipopt_value_data(value), "value", 5);
+	assert_int_equal(shipopt_queue_release(queue, events, 1), 0);
+	assert_null(shipopt_removal_value(NULL));
+	/* They are bounded: the oldest are dropped. */
+	for (int i = 0; i < 300; i++) {
+		assert_int_equal(shipopt_cache_put(cache, &i, sizeof(i), "value", 5, NULL), 0);
+		assert_int_equal(shipopt_cache_remove(cache, &i, sizeof(i)), 1);
+	}
+	assert_int_equal(shipopt_queue_dropped(queue), 44);
+	assert_int_equal(shipopt_queue_poll(queue, events, 300, 0), 256);
+	value = shipopt_removal_value(shipopt_event_removal(&events[0]));
+	assert_memory_equal(shipopt_value_key(value), &(int){44}, sizeof(int));
+	/* An event keeps its value when the cache is gone. */
+	shipopt_cache_free(cache);
+	assert_memory_equal(shipopt_value_data(value), "value", 5);
+	assert_int_equal(shipopt_queue_release(queue, events, 256), 0);
+	shipopt_queue_free(queue);
+	assert_int_equal(shipopt_runtime_close(runtime, -1), 0);
+	shipopt_runtime_free(runtime);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void a_dispatch_runs_the_removal_callback(void **state)
+{
+	shipopt_runtime *runtime;
+	shipopt_queue *queue;
+	pthread_t thread;
+	struct removals removals = {0};
+	assert_int_equal(shipopt_runtime_new(NULL, &runtime), 0);
+	assert_int_equal(shipopt_queue_new(runtime, 2, &queue), 0);
+	shipopt_cache_config *config = test_config();
+	assert_int_equal(shipopt_cache_config_set_queue(config, queue), 0);
+	assert_int_equal(shipopt_cache_config_set_removed(config, note_removal, &removals), 0);
+	shipopt_cache *cache = test_cache(config);
+	put(cache, "dispatched", "value");
+	assert_int_equal(pthread_create(&thread, NULL, remove_elsewhere, cache), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(removals.count, 0);
+	assert_int_equal(shipopt_queue_dispatch(queue, 0, 0), 1);
+	assert_int_equal(removals.count, 1);
+	assert_int_equal(removals.cause, SHIPOPT_CACHE_CAUSE_REMOVED);
+	assert_string_equal(removals.key, "dispatched");
+	assert_true(pthread_equal(removals.thread, pthread_self()));
+	/* What is left when the cache ends is reported, too. */
+	put(cache, "left", "value");
+	shipopt_cache_free(cache);
+	assert_int_equal(shipopt_queue_dispatch(queue, 0, 0), 1);
+	assert_int_equal(removals.cause, SHIPOPT_CACHE_CAUSE_CLOSED);
+	shipopt_queue_free(queue);
+	assert_int_equal(shipopt_runtime_close(runtime, -1), 0);
+	shipopt_runtime_free(runtime);
+	assert_int_equal(mem_live_count(), 0);
+}
+
 static void a_load_cannot_be_requested_without_a_queue(void **state)
 {
 	shipopt_cache *cache = test_cache(test_config());
@@ -460,6 +561,8 @@ int main(void)
 		cmocka_unit_test(warming_loads_what_is_absent_with_times_of_its_own),
 		cmocka_unit_test(loads_are_requested_as_events_of_a_queue),
 		cmocka_unit_test(a_load_cannot_be_requested_without_a_queue),
+		cmocka_unit_test(removals_are_notices_of_a_queue),
+		cmocka_unit_test(a_dispatch_runs_the_removal_callback),
 		cmocka_unit_test(a_saved_cache_is_restored_with_what_is_left_of_its_times),
 		cmocka_unit_test(a_file_has_the_same_bytes_on_machines_of_either_byte_order),
 		cmocka_unit_test(a_file_that_is_not_whole_is_refused_whole),

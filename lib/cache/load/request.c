@@ -38,7 +38,7 @@ static int request_post(const struct load_request *call, shipopt_load *load)
 static int request_load(void *userdata, shipopt_load *load)
 {
 	const struct load_request *call = userdata;
-	int r = queue_reserve(call->queue);
+	int r = queue_admit(call->queue);
 	if (r < 0)
 		return r;
 	r = request_post(call, load);

@@ -4,6 +4,7 @@
 #include "cache/entry/state.h"
 #include "cache/shard/bounds.h"
 #include "cache/shard/deferred.h"
+#include "cache/shard/removal.h"
 
 #define SPINS 100
 #define EVICT_BATCH 16 /* victims in one locked section */
@@ -71,7 +72,7 @@ static void shard_leave(shipopt_cache *cache, struct shard *shard, struct entry 
 	shard->left[cause]++;
 	shard->left_bytes[cause] += entry_weight(entry);
 	entry_set_mark(entry, (unsigned)cause << ENTRY_CAUSE_SHIFT);
-	if (cache->removed && !(entry->flags & ENTRY_NOT_FOUND))
+	if (!(entry->flags & ENTRY_NOT_FOUND) && removal_is_wanted(cache))
 		list_push_back(&deferred->removed, &entry->link.queue);
 	else
 		limbo_add_entry(&shard->limbo, entry);
