@@ -93,6 +93,38 @@ void flight_drop(struct flight *flight)
 	shard_unlock(shard);
 }
 
+static int flight_append_tag(struct flight *flight, const char *name)
+{
+	shipopt_cache *cache = flight->cache;
+	struct shard *shard = cache_shard(cache, flight->hash);
+	unsigned count = flight->options.tag_count;
+	struct tag *tag;
+	if (count == ENTRY_TAGS_MAX || strlen(name) > TAG_NAME_MAX)
+		return SHIPOPT_ETOOLARGE;
+	int r = tags_acquire(&cache->tags, name, &tag);
+	if (r < 0)
+		return r;
+	shard_lock(shard);
+	flight->tags[count] = tag;
+	shipopt_cache_options_add_tag(&flight->options, name);
+	/* An invalidation before the tag had a record has raised the floor. A later one is found in the record. */
+	if (atomic_load(&cache->tags.floor) > flight->ticket)
+		flight->is_dropped = true;
+	shard_unlock(shard);
+	return 0;
+}
+
+int flight_add_tag(struct flight *flight, const char *name)
+{
+	for (unsigned i = 0; i < flight->options.tag_count; i++)
+		if (strcmp(flight->options.tags[i], name) == 0)
+			return 0;
+	int r = flight_append_tag(flight, name);
+	if (r < 0)
+		flight_drop(flight);
+	return r;
+}
+
 bool flight_is_running(struct flight *flight)
 {
 	pthread_mutex_lock(&flight->lock);

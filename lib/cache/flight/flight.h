@@ -43,7 +43,8 @@ struct flight {
 	atomic_uint references;
 	shipopt_cache *cache;
 	uint64_t hash;
-	shipopt_cache_options options; /* of the caller that began the flight */
+	shipopt_cache_options
+		options; /* of the caller that began the flight; the shard's lock protects the tags, which may grow */
 	struct tag *tags[ENTRY_TAGS_MAX];
 	struct shipopt_load load;
 	pthread_mutex_t lock; /* protects the members from here to `retry_us` */
@@ -76,6 +77,9 @@ void flight_take_over(struct flight *flight);
 void flight_redraw(struct flight *flight);
 /* The flight's result is not stored. It can still be joined. No lock may be held. */
 void flight_drop(struct flight *flight);
+/* Adds a tag that the leader learned during the load. If it was invalidated since the load began, or may have been, the result is not
+ * stored. SHIPOPT_ETOOLARGE, SHIPOPT_EAGAIN (tags_max), SHIPOPT_ENOMEM: the result is then not stored. No lock may be held. */
+int flight_add_tag(struct flight *flight, const char *tag);
 /* Whether its token is held by somebody. */
 bool flight_is_running(struct flight *flight);
 

@@ -9,7 +9,7 @@
  *
  * A caller that leads runs the application's loader on its own thread and then waits for the answer like the others, because the
  * loader may leave it to another thread. The tokens whose loader runs on a thread are kept in a stack of that thread
- * (struct load_frame). It tells a loader that asks for the key it is loading from one that asks for another key, and gives the
+ * (struct load_frame). It distinguishes a loader that asks for the key it is loading from one that asks for another key, and gives the
  * tokens up if the thread ends inside the loader.
  */
 
@@ -38,9 +38,21 @@ int load_read_through(shipopt_cache *cache, const void *key, size_t key_length, 
 	void *userdata, const shipopt_cache_options *options, enum refresh refresh, shipopt_value **ret_value,
 	shipopt_error **ret_error);
 
+/* ---- for layers above that hold a token -------------------------------------------------------------------- */
+
+/* The options of the question. The holder of the token may change them, except the tags. */
+shipopt_cache_options *load_options(shipopt_load *load);
+/* Adds a tag to the answer: flight_add_tag(). */
+int load_add_tag(shipopt_load *load, const char *tag);
+/* The answer will be delivered to the waiting callers, but not stored. */
+void load_drop(shipopt_load *load);
+/* shipopt_load_fail() with an error object, which is consumed. */
+void load_fail(shipopt_load *load, int status, shipopt_error *error);
 /* shipopt_load_not_found() that stores a few bytes with the entry, the negative detail. Callers whose options want it get the
  * entry as a value with these bytes. */
 int load_not_found(shipopt_load *load, const void *detail, size_t length, const shipopt_cache_options *options);
+
+/* ---- for the files of this folder -------------------------------------------------------------------------- */
 
 /* Runs the loader for the flights of `frame`. */
 int load_call(const struct loader *loader, struct load_frame *frame);

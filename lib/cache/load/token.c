@@ -59,6 +59,26 @@ int load_not_found(shipopt_load *load, const void *detail, size_t length, const 
 	return token_answer(load, &content, &own, false);
 }
 
+shipopt_cache_options *load_options(shipopt_load *load)
+{
+	return &load->flight->options;
+}
+
+int load_add_tag(shipopt_load *load, const char *tag)
+{
+	return flight_add_tag(load->flight, tag);
+}
+
+void load_drop(shipopt_load *load)
+{
+	flight_drop(load->flight);
+}
+
+void load_fail(shipopt_load *load, int status, shipopt_error *error)
+{
+	flight_fail(load->flight, status, error);
+}
+
 int shipopt_load_not_found(shipopt_load *load, const shipopt_cache_options *options)
 {
 	return load ? load_not_found(load, NULL, 0, options) : SHIPOPT_EINVAL;
@@ -70,5 +90,5 @@ void shipopt_load_fail(shipopt_load *load, int status, const char *message)
 		return;
 	if (status >= 0)
 		status = SHIPOPT_EINVAL;
-	flight_fail(load->flight, status, error_new(status, message ? message : shipopt_error_description(status)));
+	load_fail(load, status, error_new(status, message ? message : shipopt_error_description(status)));
 }
