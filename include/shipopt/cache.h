@@ -33,7 +33,8 @@ SHIPOPT_BEGIN_DECLS
  * A call that changes the cache may run the removal callback and free functions, on the calling thread, with no lock held. They may call
  * the cache, except while it is destroyed, which happens after shipopt_cache_free() when no load is in flight.
  *
- * What it costs: a hit takes about 15 ns in a small cache. Lookups in a large cache are bound by memory latency.
+ * What it costs: a hit in a small cache takes about 20 ns, and about 55 ns if the entry has a TTL, which needs the clock (measured on
+ * a 2 GHz server). Lookups in a large cache are bound by memory latency.
  * shipopt_cache_get_many() overlaps the memory accesses of many keys. Releasing each handle before the next lookup is faster
  * than collecting handles. With glibc, GLIBC_TUNABLES=glibc.malloc.hugetlb=1 in the environment makes lookups among a million
  * entries about a fifth faster.

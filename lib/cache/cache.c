@@ -20,6 +20,9 @@
 #define ENTRY_BYTES_GUESS 256 /* for a cache that is bounded by bytes only */
 #define ALIGNED_SIZE(size) ((size) + CACHE_LINE_BYTES)
 
+_Static_assert(offsetof(shipopt_cache, generation) + sizeof(unsigned) <= CACHE_LINE_BYTES,
+	"a lookup reads one cache line of the handle");
+
 /* The allocator aligns blocks for any type, but not to cache lines. */
 static void *cache_align(void *block)
 {

@@ -40,15 +40,15 @@
  * References to the handle: the caller's, and one for each load, scope, memo and slice of maintenance.
  */
 struct shipopt_cache {
-	struct reference reference;
-	void (*destroy)(shipopt_cache *cache); /* called when the last reference is dropped */
-	void *block;                           /* the allocation */
+	struct reference reference; /* the members up to `generation` are one cache line, which every lookup reads */
+	void *block;                /* the allocation */
 	const struct policy *policy;
 	struct hashing hashing;
 	struct shard *shards; /* aligned, inside shard_block */
 	void *shard_block;
-	unsigned shard_count; /* a power of two */
-	unsigned generation;  /* fork_generation() at creation */
+	unsigned shard_count;                  /* a power of two */
+	unsigned generation;                   /* fork_generation() at creation */
+	void (*destroy)(shipopt_cache *cache); /* called when the last reference is dropped */
 	size_t entries_max, bytes_max, weight_max;
 	bool counts_held;
 	size_t limbo_bytes_max; /* of one shard */
