@@ -115,7 +115,7 @@ static void measure_read(struct bulk_fixture *fixture, size_t in_flight)
 	snprintf(settings, sizeof(settings), "carrier.adaptive=0 carrier.concurrency_max=%zu", in_flight);
 	fixture_open_handles(fixture, settings);
 	shipopt_carrier_free(fixture->carrier);
-	shipopt_carrier_config_set_delivery(fixture->carrier_config, SHIPOPT_DELIVERY_INLINE);
+	shipopt_carrier_config_set_int(fixture->carrier_config, SHIPOPT_CARRIER_DELIVER_INLINE, 1);
 	assert_int_equal(shipopt_carrier_new(fixture->runtime, fixture->carrier_config, &fixture->carrier, NULL), 0);
 	readers.carrier = fixture->carrier;
 	make_tracker(fixture, readers.tracker_id, sizeof(readers.tracker_id));

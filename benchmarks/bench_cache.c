@@ -387,10 +387,10 @@ static shipopt_cache *cache_make(const char *policy, size_t entries, size_t byte
 	shipopt_cache *made;
 	if (shipopt_cache_config_new(&config) < 0)
 		exit(1);
-	shipopt_cache_config_set_policy(config, policy);
-	shipopt_cache_config_set_entries_max(config, (int64_t)entries);
-	shipopt_cache_config_set_bytes_max(config, (int64_t)bytes);
-	shipopt_cache_config_set_ttl_ms(config, ttl_ms);
+	shipopt_cache_config_set(config, SHIPOPT_CACHE_POLICY, policy);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_ENTRIES_MAX, (int64_t)entries);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_BYTES_MAX, (int64_t)bytes);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, ttl_ms);
 	if (shipopt_cache_new(config, &made, NULL) < 0)
 		exit(1);
 	shipopt_cache_config_free(config);

@@ -72,8 +72,8 @@ static shipopt_carrier *open_carrier(shipopt_runtime *runtime, const struct sand
 	shipopt_carrier *carrier;
 	snprintf(url, sizeof(url), "%s/v2", sandbox->url);
 	must(shipopt_carrier_config_new(&config), "config");
-	must(shipopt_carrier_config_set_base_url(config, url), "base_url");
-	must(shipopt_carrier_config_set_api_key(config, "EZTKbenchmark"), "api_key");
+	must(shipopt_carrier_config_set(config, SHIPOPT_CARRIER_BASE_URL, url), "base_url");
+	must(shipopt_carrier_config_set(config, SHIPOPT_CARRIER_API_KEY, "EZTKbenchmark"), "api_key");
 	must(shipopt_carrier_config_set_cache(config, cache), "cache");
 	if (queue)
 		must(shipopt_carrier_config_set_queue(config, queue), "queue");
@@ -205,7 +205,7 @@ int main(void)
 		fprintf(stderr, "the sandbox did not start; is SHIPOPT_SANDBOX set?\n");
 		return 1;
 	}
-	must(shipopt_runtime_new(NULL, &runtime), "runtime");
+	must(shipopt_runtime_new(NULL, &runtime, NULL), "runtime");
 	must(shipopt_queue_new(runtime, 64, &queue), "queue");
 	must(shipopt_cache_config_new(&config), "cache");
 	must(shipopt_cache_config_set_clock(config, host_clock, NULL), "cache");

@@ -157,7 +157,7 @@ static void bench_ledger(const char *path)
 	shipopt_runtime *runtime;
 	char url[300], name[32];
 	snprintf(url, sizeof(url), "sqlite:%s", path);
-	if (shipopt_runtime_new(NULL, &runtime) < 0 || runtime_reactor(runtime, &bench.reactor) < 0 ||
+	if (shipopt_runtime_new(NULL, &runtime, NULL) < 0 || runtime_reactor(runtime, &bench.reactor) < 0 ||
 		shipopt_store_open(runtime, url, NULL, &bench.store, NULL) < 0)
 		abort();
 	for (int i = 0; i < SUBMITTERS_MAX; i++) {

@@ -68,15 +68,15 @@ static double pgbench(int clients, bool is_pipelined)
 
 static shipopt_runtime *runtime;
 
-static shipopt_pool *open_pool(int connections, int delivery, const char *name, const char *value)
+static shipopt_pool *open_pool(int connections, bool is_inline, const char *name, const char *value)
 {
 	shipopt_pool_config *config;
 	shipopt_pool *pool = NULL;
 	shipopt_pool_config_new(&config);
-	shipopt_pool_config_set_conninfo(config, server.conninfo);
-	shipopt_pool_config_set_max(config, connections);
-	shipopt_pool_config_set_min(config, connections);
-	shipopt_pool_config_set_delivery(config, delivery);
+	shipopt_pool_config_set(config, SHIPOPT_POOL_CONNINFO, server.conninfo);
+	shipopt_pool_config_set_int(config, SHIPOPT_POOL_MAX, connections);
+	shipopt_pool_config_set_int(config, SHIPOPT_POOL_MIN, connections);
+	shipopt_pool_config_set_int(config, SHIPOPT_POOL_DELIVER_INLINE, is_inline);
 	if (name)
 		shipopt_pool_config_set(config, name, value);
 	if (shipopt_pool_new(runtime, config, &pool, NULL) < 0)
@@ -120,10 +120,10 @@ static void next(void *userdata, shipopt_op *op)
 		atomic_fetch_sub(client->left, 1);
 }
 
-static double run_pool(int connections, int delivery, bool is_pipelined)
+static double run_pool(int connections, bool is_inline, bool is_pipelined)
 {
 	struct client clients[16];
-	shipopt_pool *pool = open_pool(connections, delivery, NULL, NULL);
+	shipopt_pool *pool = open_pool(connections, is_inline, NULL, NULL);
 	atomic_int left = connections;
 	int64_t begun = now_ns(), done = 0;
 	for (int i = 0; i < connections; i++) {
@@ -158,8 +158,8 @@ static double run_pool(int connections, int delivery, bool is_pipelined)
 static void compare(int connections, bool is_pipelined)
 {
 	double theirs = pgbench(connections, is_pipelined);
-	double inline_tps = run_pool(connections, SHIPOPT_DELIVERY_INLINE, is_pipelined);
-	double default_tps = run_pool(connections, SHIPOPT_DELIVERY_SCHEDULER, is_pipelined);
+	double inline_tps = run_pool(connections, true, is_pipelined);
+	double default_tps = run_pool(connections, false, is_pipelined);
 	printf("pool %s_c%d pgbench %.0f inline %.0f (%.2f) default %.0f (%.2f) queries/s\n",
 		is_pipelined ? "pipelined" : "prepared", connections, theirs, inline_tps, inline_tps / theirs,
 		default_tps, default_tps / theirs);
@@ -169,7 +169,7 @@ static void compare(int connections, bool is_pipelined)
 static void acquire_release(const char *what, const char *name, const char *value)
 {
 	enum { ROUNDS = 1000000 };
-	shipopt_pool *pool = open_pool(1, SHIPOPT_DELIVERY_SCHEDULER, name, value);
+	shipopt_pool *pool = open_pool(1, false, name, value);
 	int64_t begun = now_ns();
 	int done = 0;
 	for (int i = 0; i < ROUNDS; i++) {
@@ -358,7 +358,7 @@ static double best_of_3(double (*measure)(shipopt_pool *pool), double (*bare)(vo
 
 static void compare_streams(void)
 {
-	shipopt_pool *pool = open_pool(1, SHIPOPT_DELIVERY_SCHEDULER, NULL, NULL);
+	shipopt_pool *pool = open_pool(1, false, NULL, NULL);
 	long before = resident_kb();
 	double ours = best_of_3(pool_stream, NULL, pool), grown = (double)(resident_kb() - before) / 1024;
 	double theirs = best_of_3(NULL, bare_stream, NULL);
@@ -389,7 +389,7 @@ int main(int argc, char **argv)
 		") i");
 	run_sql("create unlogged table bench_in (id int, note text, amount int)");
 	run_sql("vacuum analyze");
-	shipopt_runtime_new(NULL, &runtime);
+	shipopt_runtime_new(NULL, &runtime, NULL);
 	compare_streams();
 	acquire_release("", NULL, NULL);
 	acquire_release("_with_poll", "poll_acquire", "1");

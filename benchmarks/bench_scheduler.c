@@ -169,7 +169,8 @@ int main(int argc, char **argv)
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	int workers = cores < 1 ? 1 : cores > 64 ? 64 : (int)cores;
 	if (wanted == 0 || shipopt_runtime_config_new(&config) < 0 ||
-		shipopt_runtime_config_set_workers(config, workers) < 0 || shipopt_runtime_new(config, &runtime) < 0)
+		shipopt_runtime_config_set_int(config, SHIPOPT_RUNTIME_WORKERS, workers) < 0 ||
+		shipopt_runtime_new(config, &runtime, NULL) < 0)
 		return 1;
 	shipopt_runtime_config_free(config);
 	measure("ours", ours_submit);

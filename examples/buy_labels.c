@@ -231,9 +231,9 @@ static int open_carrier(struct job *job)
 	if (r >= 0)
 		r = shipopt_carrier_config_from_env(config);
 	if (r >= 0 && options->carrier_url)
-		r = shipopt_carrier_config_set_base_url(config, options->carrier_url);
+		r = shipopt_carrier_config_set(config, SHIPOPT_CARRIER_BASE_URL, options->carrier_url);
 	if (r >= 0 && key[0])
-		r = shipopt_carrier_config_set_api_key(config, key);
+		r = shipopt_carrier_config_set(config, SHIPOPT_CARRIER_API_KEY, key);
 	memset(key, 0, sizeof(key));
 	if (r >= 0)
 		r = shipopt_carrier_new(job->runtime, config, &job->carrier, &error);
@@ -404,9 +404,9 @@ static int set_bulk(const struct options *options, shipopt_bulk_config *config)
 	if (r >= 0 && options->spend_limit)
 		r = shipopt_bulk_config_set(config, "spend_limit", options->spend_limit);
 	if (r >= 0 && options->services[0])
-		r = shipopt_bulk_config_set_rate_choice(config, "services");
+		r = shipopt_bulk_config_set(config, SHIPOPT_BULK_RATE_CHOICE, "services");
 	if (r >= 0 && options->services[0])
-		r = shipopt_bulk_config_set_services(config, options->services);
+		r = shipopt_bulk_config_set(config, SHIPOPT_BULK_SERVICES, options->services);
 	return r;
 }
 
@@ -641,7 +641,7 @@ int main(int argc, char **argv)
 		return r > 0 ? usage(stdout, 0) : 2;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	r = shipopt_runtime_new(NULL, &job.runtime);
+	r = shipopt_runtime_new(NULL, &job.runtime, NULL);
 	int status = r < 0 ? fail("cannot start", NULL, r) : buy(&job);
 	shipopt_run_unref(job.run);
 	shipopt_error_unref(job.stop_error);

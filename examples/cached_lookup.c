@@ -113,7 +113,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "cached_lookup ZIP...\n");
 		return 2;
 	}
-	int r = shipopt_runtime_new(NULL, &runtime);
+	int r = shipopt_runtime_new(NULL, &runtime, NULL);
 	if (r >= 0)
 		r = shipopt_pool_config_new(&config);
 	if (r >= 0)

@@ -61,9 +61,9 @@ static int probe(shipopt_runtime *runtime, int64_t at_once)
 	shipopt_error *error = NULL;
 	int r = shipopt_carrier_config_new(&config);
 	r = r < 0 ? r : shipopt_carrier_config_from_env(config);
-	r = r < 0 ? r : shipopt_carrier_config_set_adaptive(config, 0);
-	r = r < 0 ? r : shipopt_carrier_config_set_concurrency_max(config, at_once);
-	r = r < 0 ? r : shipopt_carrier_config_set_attempts_max(config, 1);
+	r = r < 0 ? r : shipopt_carrier_config_set_int(config, SHIPOPT_CARRIER_ADAPTIVE, 0);
+	r = r < 0 ? r : shipopt_carrier_config_set_int(config, SHIPOPT_CARRIER_CONCURRENCY_MAX, at_once);
+	r = r < 0 ? r : shipopt_carrier_config_set_int(config, SHIPOPT_CARRIER_ATTEMPTS_MAX, 1);
 	r = r < 0 ? r : shipopt_carrier_new(runtime, config, &carrier, &error);
 	double start = now();
 	r = r < 0 ? r : call_all(carrier, &level);
@@ -84,7 +84,7 @@ int main(void)
 {
 	static const int64_t levels[] = {16, 24, 32, 48, 64};
 	shipopt_runtime *runtime = NULL;
-	int r = shipopt_runtime_new(NULL, &runtime);
+	int r = shipopt_runtime_new(NULL, &runtime, NULL);
 	printf("at once   calls   seconds   calls/s   limited   failed\n");
 	for (size_t i = 0; r >= 0 && i < sizeof(levels) / sizeof(levels[0]); i++)
 		r = probe(runtime, levels[i]);

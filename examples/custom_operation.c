@@ -66,11 +66,11 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: custom_operation ORDERS.csv OUT.jsonl\n");
 		return 2;
 	}
-	int r = shipopt_runtime_new(NULL, &runtime);
+	int r = shipopt_runtime_new(NULL, &runtime, NULL);
 	r = r < 0 ? r : shipopt_source_open_csv(argv[1], NULL, &source, &error);
 	r = r < 0 ? r : shipopt_sink_open_json_lines(argv[2], &sink, &error);
 	r = r < 0 ? r : shipopt_bulk_config_new(&config);
-	r = r < 0 ? r : shipopt_bulk_config_set_max_in_flight(config, 64);
+	r = r < 0 ? r : shipopt_bulk_config_set_int(config, SHIPOPT_BULK_MAX_IN_FLIGHT, 64);
 	r = r < 0 ? r : shipopt_bulk_config_set_item(config, on_item, &totals);
 	/* Neither carrier nor store: host calls need none. */
 	r = r < 0 ? r : shipopt_bulk_new(runtime, NULL, NULL, config, &bulk, &error);

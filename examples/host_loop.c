@@ -91,12 +91,11 @@ int main(int argc, char **argv)
 	shipopt_runtime *runtime = NULL;
 	shipopt_carrier_config *config = NULL;
 	shipopt_error *error = NULL;
-	int r = shipopt_runtime_new(NULL, &runtime);
+	int r = shipopt_runtime_new(NULL, &runtime, NULL);
 	r = r < 0 ? r : shipopt_queue_new(runtime, 0, &host.queue);
 	r = r < 0 ? r : shipopt_carrier_config_new(&config);
 	r = r < 0 ? r : shipopt_carrier_config_from_env(config);
 	r = r < 0 ? r : shipopt_carrier_config_set_queue(config, host.queue); /* completions go there */
-	r = r < 0 ? r : shipopt_carrier_config_set_delivery(config, SHIPOPT_DELIVERY_QUEUE);
 	r = r < 0 ? r : shipopt_carrier_new(runtime, config, &host.carrier, &error);
 	if (r < 0)
 		fprintf(stderr, "host_loop: %s\n", reason(error, r));

@@ -94,7 +94,7 @@ int main(void)
 	shipopt_carrier_config *config = NULL;
 	shipopt_carrier *carrier = NULL;
 	shipopt_error *error = NULL;
-	int r = shipopt_runtime_new(NULL, &runtime);
+	int r = shipopt_runtime_new(NULL, &runtime, NULL);
 	if (r >= 0)
 		r = shipopt_carrier_config_new(&config);
 	if (r >= 0)

@@ -106,7 +106,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: safe_purchase sqlite:FILE ORDER_KEY\n");
 		return 2;
 	}
-	int r = shipopt_runtime_new(NULL, &runtime);
+	int r = shipopt_runtime_new(NULL, &runtime, NULL);
 	r = r < 0 ? r : shipopt_carrier_config_new(&config);
 	r = r < 0 ? r : shipopt_carrier_config_from_env(config);
 	r = r < 0 ? r : shipopt_carrier_new(runtime, config, &carrier, &error);

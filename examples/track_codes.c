@@ -85,7 +85,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	struct codes codes = {.next = argv + 1};
-	int r = shipopt_runtime_new(NULL, &runtime);
+	int r = shipopt_runtime_new(NULL, &runtime, NULL);
 	r = r < 0 ? r : shipopt_carrier_config_new(&config);
 	r = r < 0 ? r : shipopt_carrier_config_from_env(config);
 	r = r < 0 ? r : shipopt_carrier_new(runtime, config, &carrier, &error);

@@ -55,12 +55,12 @@ void fixture_open_handles(struct bulk_fixture *fixture, const char *settings)
 {
 	shipopt_error *error = NULL;
 	char base_url[160];
-	must(shipopt_runtime_new(NULL, &fixture->runtime), NULL, "runtime");
+	must(shipopt_runtime_new(NULL, &fixture->runtime, NULL), NULL, "runtime");
 	must(shipopt_carrier_config_new(&fixture->carrier_config), NULL, "carrier config");
 	must(shipopt_bulk_config_new(&fixture->bulk_config), NULL, "bulk config");
 	snprintf(base_url, sizeof(base_url), "%s/v2", fixture->sandbox.url);
-	must(shipopt_carrier_config_set_base_url(fixture->carrier_config, base_url), NULL, "base_url");
-	must(shipopt_carrier_config_set_api_key(fixture->carrier_config, "EZTKtest"), NULL, "api_key");
+	must(shipopt_carrier_config_set(fixture->carrier_config, SHIPOPT_CARRIER_BASE_URL, base_url), NULL, "base_url");
+	must(shipopt_carrier_config_set(fixture->carrier_config, SHIPOPT_CARRIER_API_KEY, "EZTKtest"), NULL, "api_key");
 	must(shipopt_carrier_config_set_cache(fixture->carrier_config, fixture->cache), NULL, "cache");
 	set_all(fixture, settings);
 	must(shipopt_carrier_new(fixture->runtime, fixture->carrier_config, &fixture->carrier, &error), error,

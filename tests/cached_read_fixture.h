@@ -33,7 +33,7 @@ static inline int try_cache_new(int64_t soft_ttl_ms)
 	shipopt_cache_config *config = NULL;
 	int r = shipopt_cache_config_new(&config);
 	r = r < 0 ? r : shipopt_cache_config_set_clock(config, virtual_clock, NULL);
-	r = r < 0 ? r : shipopt_cache_config_set_soft_ttl_ms(config, soft_ttl_ms);
+	r = r < 0 ? r : shipopt_cache_config_set_int(config, SHIPOPT_CACHE_SOFT_TTL_MS, soft_ttl_ms);
 	r = r < 0 ? r : shipopt_cache_new(config, &cache, NULL);
 	shipopt_cache_config_free(config);
 	return r;

@@ -65,12 +65,12 @@ static void *grown(void *array, size_t count, size_t *capacity, size_t size)
 	return larger;
 }
 
-#define ROW_TEXTS 15
+#define ROW_TEXTS 16
 static void list_texts(struct ledger_row *row, char ***texts)
 {
 	char **const all[ROW_TEXTS] = {&row->fingerprint, &row->request, &row->shipment_id, &row->rate_id,
 		&row->carrier, &row->service, &row->currency, &row->tracking_code, &row->label_url, &row->budget,
-		&row->reason, &row->result, &row->approved_currency, &row->refusal, &row->base_url};
+		&row->reason, &row->result, &row->approved_currency, &row->refusal, &row->base_url, &row->rate_choice};
 	memcpy(texts, all, sizeof(all));
 }
 
@@ -227,7 +227,7 @@ static void forget_shipment(struct memory_row *row)
 {
 	struct ledger_row *r = &row->row;
 	char **const texts[] = {&r->shipment_id, &r->rate_id, &r->carrier, &r->service, &r->currency, &r->budget,
-		&r->reason, &r->refusal, &r->base_url};
+		&r->reason, &r->refusal, &r->base_url, &r->rate_choice};
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		set(texts[i], NULL);
 	r->amount = r->insurance = r->fee = 0;
@@ -261,6 +261,7 @@ static void write_created(const struct ledger_request *request, struct ledger_ro
 	set(&row->carrier, request->carrier);
 	set(&row->service, request->service);
 	set(&row->currency, request->currency);
+	set(&row->rate_choice, request->rate_choice);
 	set(&row->reason, NULL);
 	set_if(&row->base_url, request->base_url);
 	row->amount = request->amount;
@@ -285,6 +286,7 @@ static void write_buying(struct memory_ledger *ledger, const struct ledger_reque
 	set_if(&row->rate_id, request->rate_id);
 	set_if(&row->carrier, request->carrier);
 	set_if(&row->service, request->service);
+	set_if(&row->rate_choice, request->rate_choice);
 	set_if(&row->request, request->request);
 	set_if(&row->base_url, request->base_url);
 	struct memory_budget *budget = budget_of(ledger, request->key.tenant, row->budget, row->currency);

@@ -57,7 +57,9 @@ shipopt_pool *fixture_pool(const char *conninfo, const char *const *settings)
 	shipopt_pool *pool = NULL;
 	shipopt_error *error = NULL;
 	assert_int_equal(shipopt_pool_config_new(&config), 0);
-	assert_int_equal(shipopt_pool_config_set_conninfo(config, conninfo ? conninfo : fixture.postgres.conninfo), 0);
+	assert_int_equal(shipopt_pool_config_set(config, SHIPOPT_POOL_CONNINFO,
+				 conninfo ? conninfo : fixture.postgres.conninfo),
+		0);
 	for (; settings && settings[0]; settings += 2)
 		assert_int_equal(shipopt_pool_config_set(config, settings[0], settings[1]), 0);
 	int r = shipopt_pool_new(fixture.runtime, config, &pool, &error);
@@ -74,9 +76,9 @@ void fixture_open(const char *conninfo, const char *const *settings)
 	live_before = mem_live_count();
 	fixture.log[0] = '\0';
 	assert_int_equal(shipopt_runtime_config_new(&config), 0);
-	shipopt_runtime_config_set_log_level(config, SHIPOPT_LOG_DEBUG);
+	shipopt_runtime_config_set_int(config, SHIPOPT_RUNTIME_LOG_LEVEL, SHIPOPT_LOG_DEBUG);
 	shipopt_runtime_config_set_log(config, keep_log, NULL);
-	assert_int_equal(shipopt_runtime_new(config, &fixture.runtime), 0);
+	assert_int_equal(shipopt_runtime_new(config, &fixture.runtime, NULL), 0);
 	shipopt_runtime_config_free(config);
 	fixture.pool = fixture_pool(conninfo, settings);
 }

@@ -38,7 +38,7 @@ void store_fixture_init(struct store_fixture *fixture, const shipopt_store_confi
 	folder_make(fixture->folder, sizeof(fixture->folder));
 	snprintf(fixture->path, sizeof(fixture->path), "%s/ship.db", fixture->folder);
 	snprintf(fixture->url, sizeof(fixture->url), "sqlite:%s", fixture->path);
-	assert_int_equal(shipopt_runtime_new(NULL, &fixture->runtime), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &fixture->runtime, NULL), 0);
 	assert_int_equal(runtime_reactor(fixture->runtime, &fixture->reactor), 0);
 	assert_int_equal(shipopt_store_open(fixture->runtime, fixture->url, config, &fixture->store, NULL), 0);
 }

@@ -54,6 +54,9 @@ typedef struct shipopt_bulk_config shipopt_bulk_config;
  *   rate_choice       Which rate to buy: cheapest (default), fastest, or services (the first name in `services` that has a
  *                     rate).
  *   services          Names for rate_choice services, separated by commas: "USPS/Priority,UPS/Ground" or "Ground".
+ *   rate_again        1: rates an order again that an earlier run rated and no run bought. The new rate replaces the stored one and
+ *                     the price approved with it. Default 0: the stored rate is kept, and shipopt_item_error() says so if another
+ *                     rate_choice chose it. An order is never rated again while a purchase of it may have bought a label.
  *   missing_carrier   What to do while the wanted carrier offers no rate: fail (default), wait, or fallback. A fallback takes
  *                     another carrier by rate_choice, if its rate is at most fallback_percent (default 20) above the order's
  *                     max_rate. Without a max_rate, the rate last seen from the wanted carrier is the base.
@@ -77,19 +80,10 @@ typedef struct shipopt_bulk_config shipopt_bulk_config;
  */
 SHIPOPT_API int shipopt_bulk_config_new(shipopt_bulk_config **ret_config);
 SHIPOPT_API void shipopt_bulk_config_free(shipopt_bulk_config *config);
-SHIPOPT_API int shipopt_bulk_config_set(shipopt_bulk_config *config, const char *name, const char *value);
+SHIPOPT_API int shipopt_bulk_config_set(shipopt_bulk_config *config, const char *name, const char *text);
+SHIPOPT_API int shipopt_bulk_config_set_int(shipopt_bulk_config *config, const char *name, int64_t number);
 SHIPOPT_API int shipopt_bulk_config_from_env(shipopt_bulk_config *config);
 SHIPOPT_API const shipopt_error *shipopt_bulk_config_error(const shipopt_bulk_config *config);
-SHIPOPT_API int shipopt_bulk_config_set_max_in_flight(shipopt_bulk_config *config, int64_t value);
-SHIPOPT_API int shipopt_bulk_config_set_item_timeout_ms(shipopt_bulk_config *config, int64_t value);
-SHIPOPT_API int shipopt_bulk_config_set_lease_ms(shipopt_bulk_config *config, int64_t value);
-SHIPOPT_API int shipopt_bulk_config_set_in_order(shipopt_bulk_config *config, int64_t value);
-SHIPOPT_API int shipopt_bulk_config_set_rate_choice(shipopt_bulk_config *config, const char *choice);
-SHIPOPT_API int shipopt_bulk_config_set_services(shipopt_bulk_config *config, const char *services);
-/* Sets spend_limit in millionths, together with its budget and currency. Neither text may be NULL. 0 removes the limit. */
-SHIPOPT_API int shipopt_bulk_config_set_spend_limit(shipopt_bulk_config *config, const char *budget,
-	const char *currency, int64_t millionths);
-SHIPOPT_API int shipopt_bulk_config_set_delivery(shipopt_bulk_config *config, int delivery);
 SHIPOPT_API int shipopt_bulk_config_set_queue(shipopt_bulk_config *config, shipopt_queue *queue);
 /*
  * Set the callbacks; each may be NULL. `userdata` must stay valid until the executor and all its runs are gone. SHIPOPT_EINVAL:

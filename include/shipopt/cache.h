@@ -3,6 +3,7 @@
 #define SHIPOPT_CACHE_H
 
 #include <shipopt/queue.h>
+#include <shipopt/settings.h>
 
 SHIPOPT_BEGIN_DECLS
 
@@ -110,20 +111,10 @@ typedef int64_t (*shipopt_cache_clock_fn)(void *userdata);
  */
 SHIPOPT_API int shipopt_cache_config_new(shipopt_cache_config **ret_config);
 SHIPOPT_API void shipopt_cache_config_free(shipopt_cache_config *config);
-SHIPOPT_API int shipopt_cache_config_set(shipopt_cache_config *config, const char *name, const char *value);
+SHIPOPT_API int shipopt_cache_config_set(shipopt_cache_config *config, const char *name, const char *text);
+SHIPOPT_API int shipopt_cache_config_set_int(shipopt_cache_config *config, const char *name, int64_t number);
 SHIPOPT_API int shipopt_cache_config_from_env(shipopt_cache_config *config);
 SHIPOPT_API const shipopt_error *shipopt_cache_config_error(const shipopt_cache_config *config);
-SHIPOPT_API int shipopt_cache_config_set_policy(shipopt_cache_config *config, const char *policy);
-SHIPOPT_API int shipopt_cache_config_set_entries_max(shipopt_cache_config *config, int64_t entries);
-SHIPOPT_API int shipopt_cache_config_set_bytes_max(shipopt_cache_config *config, int64_t bytes);
-SHIPOPT_API int shipopt_cache_config_set_value_max_bytes(shipopt_cache_config *config, int64_t bytes);
-SHIPOPT_API int shipopt_cache_config_set_ttl_ms(shipopt_cache_config *config, int64_t ttl_ms);
-SHIPOPT_API int shipopt_cache_config_set_soft_ttl_ms(shipopt_cache_config *config, int64_t ttl_ms);
-SHIPOPT_API int shipopt_cache_config_set_access_ttl_ms(shipopt_cache_config *config, int64_t ttl_ms);
-SHIPOPT_API int shipopt_cache_config_set_not_found_ttl_ms(shipopt_cache_config *config, int64_t ttl_ms);
-SHIPOPT_API int shipopt_cache_config_set_jitter_percent(shipopt_cache_config *config, int64_t percent);
-SHIPOPT_API int shipopt_cache_config_set_error_backoff_ms(shipopt_cache_config *config, int64_t backoff_ms);
-SHIPOPT_API int shipopt_cache_config_set_load_timeout_ms(shipopt_cache_config *config, int64_t timeout_ms);
 /*
  * Registers a prefix of keys, such as "rate:", which shipopt_cache_remove_prefix() can then invalidate in constant time. A prefix is 1 to
  * 1,024 bytes, and a cache has at most 64 of them. SHIPOPT_ETOOLARGE.

@@ -31,7 +31,7 @@ SHIPOPT_BEGIN_DECLS
  *
  *	shipopt_cache_new(NULL, &cache, NULL);
  *	shipopt_carrier_config_set_cache(config, cache);
- *	shipopt_carrier_config_set_tracker_ttl_ms(config, 30000);
+ *	shipopt_carrier_config_set_int(config, SHIPOPT_CARRIER_TRACKER_TTL_MS, 30000);
  *	…
  *	shipopt_carrier_tracker_retrieve(carrier, id, on_tracker, NULL, NULL);   in on_tracker: shipopt_op_is_cached(op)
  *
@@ -91,6 +91,7 @@ typedef struct shipopt_carrier_config shipopt_carrier_config;
  *   proxy                [scheme://][user:password@]host[:port] with http (the default), https, socks4, socks4a, socks5 or
  *                        socks5h; "@", "/", "?", "#" and "%" of user and password percent-encoded; default none; the
  *                        environment is not read; secret
+ *   trace                1: log the headers of each request and answer at SHIPOPT_LOG_DEBUG, for debugging; default 0
  *
  * A secret appears in no message, log line, result or store, also if a server or proxy repeats it: the library searches every
  * answer for the key and the proxy's password, literal, escaped as in JSON and URLs, or encoded as in "Authorization: Basic", and
@@ -98,30 +99,10 @@ typedef struct shipopt_carrier_config shipopt_carrier_config;
  */
 SHIPOPT_API int shipopt_carrier_config_new(shipopt_carrier_config **ret_config);
 SHIPOPT_API void shipopt_carrier_config_free(shipopt_carrier_config *config);
-SHIPOPT_API int shipopt_carrier_config_set(shipopt_carrier_config *config, const char *name, const char *value);
+SHIPOPT_API int shipopt_carrier_config_set(shipopt_carrier_config *config, const char *name, const char *text);
+SHIPOPT_API int shipopt_carrier_config_set_int(shipopt_carrier_config *config, const char *name, int64_t number);
 SHIPOPT_API int shipopt_carrier_config_from_env(shipopt_carrier_config *config);
 SHIPOPT_API const shipopt_error *shipopt_carrier_config_error(const shipopt_carrier_config *config);
-SHIPOPT_API int shipopt_carrier_config_set_api_key(shipopt_carrier_config *config, const char *key);
-SHIPOPT_API int shipopt_carrier_config_set_base_url(shipopt_carrier_config *config, const char *url);
-SHIPOPT_API int shipopt_carrier_config_set_account(shipopt_carrier_config *config, const char *account);
-SHIPOPT_API int shipopt_carrier_config_set_mode(shipopt_carrier_config *config, const char *mode);
-SHIPOPT_API int shipopt_carrier_config_set_timeout_ms(shipopt_carrier_config *config, int64_t value);
-SHIPOPT_API int shipopt_carrier_config_set_connect_timeout_ms(shipopt_carrier_config *config, int64_t value);
-SHIPOPT_API int shipopt_carrier_config_set_queue_timeout_ms(shipopt_carrier_config *config, int64_t value);
-SHIPOPT_API int shipopt_carrier_config_set_queue_max(shipopt_carrier_config *config, int64_t value);
-SHIPOPT_API int shipopt_carrier_config_set_response_max_bytes(shipopt_carrier_config *config, int64_t value);
-SHIPOPT_API int shipopt_carrier_config_set_concurrency_max(shipopt_carrier_config *config, int64_t value);
-SHIPOPT_API int shipopt_carrier_config_set_concurrency_min(shipopt_carrier_config *config, int64_t value);
-SHIPOPT_API int shipopt_carrier_config_set_concurrency_start(shipopt_carrier_config *config, int64_t value);
-SHIPOPT_API int shipopt_carrier_config_set_adaptive(shipopt_carrier_config *config, int64_t value);
-SHIPOPT_API int shipopt_carrier_config_set_attempts_max(shipopt_carrier_config *config, int64_t value);
-SHIPOPT_API int shipopt_carrier_config_set_settle_ms(shipopt_carrier_config *config, int64_t value);
-SHIPOPT_API int shipopt_carrier_config_set_cache_ttl_ms(shipopt_carrier_config *config, int64_t value);
-SHIPOPT_API int shipopt_carrier_config_set_tracker_ttl_ms(shipopt_carrier_config *config, int64_t value);
-SHIPOPT_API int shipopt_carrier_config_set_quote_ttl_ms(shipopt_carrier_config *config, int64_t value);
-SHIPOPT_API int shipopt_carrier_config_set_ca_file(shipopt_carrier_config *config, const char *path);
-/* Where completions go: SHIPOPT_DELIVERY_…; a queue for SHIPOPT_DELIVERY_QUEUE (a reference is kept by the handle). */
-SHIPOPT_API int shipopt_carrier_config_set_delivery(shipopt_carrier_config *config, int delivery);
 SHIPOPT_API int shipopt_carrier_config_set_queue(shipopt_carrier_config *config, shipopt_queue *queue);
 
 /* The cache for answers; NULL: none. Several clients, and the host's own entries, may share a cache. Configuration and client each

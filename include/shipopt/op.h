@@ -16,8 +16,9 @@ SHIPOPT_BEGIN_DECLS
  * the operation can complete and is a reference of the caller's, to be dropped with shipopt_op_unref(); `done` borrows one for
  * the time of its call.
  *
- * Where `done` runs is a setting of the handle (`…_config_set_delivery`): on a scheduler thread (default), inline on
- * the reactor thread (only for short callbacks that never block), or in a queue of the host's (<shipopt/queue.h>).
+ * Where `done` runs depends on the configuration of the handle: on a scheduler thread (default); on a queue, if
+ * `…_config_set_queue` gave one (<shipopt/queue.h>); or on the event loop, if the setting deliver_inline is 1. The event
+ * loop waits for such a callback, so it must be short and never block.
  *
  * Results are readable once the operation is done: in `done`, after shipopt_op_wait(), or when
  * shipopt_op_is_done() says 1. Before that getters give SHIPOPT_EAGAIN, NULL or 0. What they hand out lives as long as a
@@ -27,12 +28,6 @@ typedef struct shipopt_op shipopt_op;
 struct shipopt_record; /* <shipopt/record.h> */
 
 typedef void (*shipopt_done_fn)(void *userdata, shipopt_op *op);
-
-enum { /* where completions are delivered */
-	SHIPOPT_DELIVERY_SCHEDULER = 0,
-	SHIPOPT_DELIVERY_INLINE = 1,
-	SHIPOPT_DELIVERY_QUEUE = 2
-};
 
 /* 0 or positive for success, negative for the failure, SHIPOPT_EAGAIN while it runs. */
 SHIPOPT_API int shipopt_op_status(const shipopt_op *op);

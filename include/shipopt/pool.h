@@ -98,22 +98,10 @@ typedef struct shipopt_rows shipopt_rows;
  */
 SHIPOPT_API int shipopt_pool_config_new(shipopt_pool_config **ret_config);
 SHIPOPT_API void shipopt_pool_config_free(shipopt_pool_config *config);
-SHIPOPT_API int shipopt_pool_config_set(shipopt_pool_config *config, const char *name, const char *value);
+SHIPOPT_API int shipopt_pool_config_set(shipopt_pool_config *config, const char *name, const char *text);
+SHIPOPT_API int shipopt_pool_config_set_int(shipopt_pool_config *config, const char *name, int64_t number);
 SHIPOPT_API int shipopt_pool_config_from_env(shipopt_pool_config *config);
 SHIPOPT_API const shipopt_error *shipopt_pool_config_error(const shipopt_pool_config *config);
-SHIPOPT_API int shipopt_pool_config_set_conninfo(shipopt_pool_config *config, const char *conninfo);
-SHIPOPT_API int shipopt_pool_config_set_min(shipopt_pool_config *config, int64_t value);
-SHIPOPT_API int shipopt_pool_config_set_max(shipopt_pool_config *config, int64_t value);
-SHIPOPT_API int shipopt_pool_config_set_overflow(shipopt_pool_config *config, int64_t value);
-SHIPOPT_API int shipopt_pool_config_set_acquire_timeout_ms(shipopt_pool_config *config, int64_t value);
-SHIPOPT_API int shipopt_pool_config_set_command_timeout_ms(shipopt_pool_config *config, int64_t value);
-/*
- * Sizes by name: "small" 5 and 10 beyond it, "elastic" 2 to 20, "fixed" 20, "large" 20 and 10, "huge" 50 and 20 (min, max and
- * overflow; only "elastic" keeps connections open, 2). SHIPOPT_ENOTFOUND for another name.
- */
-SHIPOPT_API int shipopt_pool_config_set_preset(shipopt_pool_config *config, const char *name);
-/* Where completions go: SHIPOPT_DELIVERY_…; a queue for SHIPOPT_DELIVERY_QUEUE (a reference is kept by the handle). */
-SHIPOPT_API int shipopt_pool_config_set_delivery(shipopt_pool_config *config, int delivery);
 SHIPOPT_API int shipopt_pool_config_set_queue(shipopt_pool_config *config, shipopt_queue *queue);
 /*
  * Reports of commands that took slow_ms or longer. The hook is called on the reactor thread and must not block; when the pool

@@ -3,6 +3,7 @@
 #define SHIPOPT_RUNTIME_H
 
 #include <shipopt/error.h>
+#include <shipopt/settings.h>
 
 SHIPOPT_BEGIN_DECLS
 
@@ -47,13 +48,10 @@ typedef struct shipopt_runtime_config shipopt_runtime_config;
  */
 SHIPOPT_API int shipopt_runtime_config_new(shipopt_runtime_config **ret_config);
 SHIPOPT_API void shipopt_runtime_config_free(shipopt_runtime_config *config);
-SHIPOPT_API int shipopt_runtime_config_set(shipopt_runtime_config *config, const char *name, const char *value);
+SHIPOPT_API int shipopt_runtime_config_set(shipopt_runtime_config *config, const char *name, const char *text);
+SHIPOPT_API int shipopt_runtime_config_set_int(shipopt_runtime_config *config, const char *name, int64_t number);
 SHIPOPT_API int shipopt_runtime_config_from_env(shipopt_runtime_config *config);
 SHIPOPT_API const shipopt_error *shipopt_runtime_config_error(const shipopt_runtime_config *config);
-SHIPOPT_API int shipopt_runtime_config_set_workers(shipopt_runtime_config *config, int64_t workers);
-SHIPOPT_API int shipopt_runtime_config_set_side_threads(shipopt_runtime_config *config, int64_t threads);
-SHIPOPT_API int shipopt_runtime_config_set_reactors(shipopt_runtime_config *config, int64_t reactors);
-SHIPOPT_API int shipopt_runtime_config_set_log_level(shipopt_runtime_config *config, int64_t level);
 
 enum {
 	SHIPOPT_LOG_SILENT = 0,
@@ -77,9 +75,12 @@ SHIPOPT_API int shipopt_runtime_config_set_executor(shipopt_runtime_config *conf
 	void *userdata);
 SHIPOPT_API void shipopt_executor_run(void *task);
 
-/* Makes a runtime; `config` is copied and may be NULL. Starts no thread yet. The caller owns *ret_runtime. SHIPOPT_ENOMEM,
- * SHIPOPT_EIO (no descriptors). */
-SHIPOPT_API int shipopt_runtime_new(const shipopt_runtime_config *config, shipopt_runtime **ret_runtime);
+/*
+ * Creates a runtime. Starts no thread yet. `config` is copied and may be NULL. The caller owns *ret_runtime.
+ * SHIPOPT_EINVAL for a configuration with an error, SHIPOPT_ENOMEM, SHIPOPT_EIO if there are no more descriptors.
+ */
+SHIPOPT_API int shipopt_runtime_new(const shipopt_runtime_config *config, shipopt_runtime **ret_runtime,
+	shipopt_error **ret_error);
 
 /*
  * Ends everything: refuses new operations, gives running ones up to `timeout_ms` (-1: no limit) to finish, cancels the rest,

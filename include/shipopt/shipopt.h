@@ -7,9 +7,11 @@
 #include <shipopt/error.h>
 #include <shipopt/features.h>
 #include <shipopt/memory.h>
+#include <shipopt/money.h>
 #include <shipopt/op.h>
 #include <shipopt/queue.h>
 #include <shipopt/runtime.h>
+#include <shipopt/settings.h>
 #include <shipopt/version.h>
 #if SHIPOPT_HAVE_CARRIER
 #include <shipopt/carrier.h>

@@ -3,6 +3,7 @@
 #define SHIPOPT_SOURCE_H
 
 #include <shipopt/order.h>
+#include <shipopt/settings.h>
 
 SHIPOPT_BEGIN_DECLS
 
@@ -29,7 +30,8 @@ typedef struct shipopt_source_config shipopt_source_config;
  */
 SHIPOPT_API int shipopt_source_config_new(shipopt_source_config **ret_config);
 SHIPOPT_API void shipopt_source_config_free(shipopt_source_config *config);
-SHIPOPT_API int shipopt_source_config_set(shipopt_source_config *config, const char *name, const char *value);
+SHIPOPT_API int shipopt_source_config_set(shipopt_source_config *config, const char *name, const char *text);
+SHIPOPT_API int shipopt_source_config_set_int(shipopt_source_config *config, const char *name, int64_t number);
 SHIPOPT_API int shipopt_source_config_from_env(shipopt_source_config *config);
 SHIPOPT_API const shipopt_error *shipopt_source_config_error(const shipopt_source_config *config);
 

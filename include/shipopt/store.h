@@ -43,14 +43,10 @@ typedef struct shipopt_store_config shipopt_store_config;
  */
 SHIPOPT_API int shipopt_store_config_new(shipopt_store_config **ret_config);
 SHIPOPT_API void shipopt_store_config_free(shipopt_store_config *config);
-SHIPOPT_API int shipopt_store_config_set(shipopt_store_config *config, const char *name, const char *value);
+SHIPOPT_API int shipopt_store_config_set(shipopt_store_config *config, const char *name, const char *text);
+SHIPOPT_API int shipopt_store_config_set_int(shipopt_store_config *config, const char *name, int64_t number);
 SHIPOPT_API int shipopt_store_config_from_env(shipopt_store_config *config);
 SHIPOPT_API const shipopt_error *shipopt_store_config_error(const shipopt_store_config *config);
-SHIPOPT_API int shipopt_store_config_set_tenant(shipopt_store_config *config, const char *tenant);
-SHIPOPT_API int shipopt_store_config_set_busy_timeout_ms(shipopt_store_config *config, int64_t value);
-SHIPOPT_API int shipopt_store_config_set_queue_max(shipopt_store_config *config, int64_t value);
-SHIPOPT_API int shipopt_store_config_set_group_max(shipopt_store_config *config, int64_t value);
-SHIPOPT_API int shipopt_store_config_set_delivery(shipopt_store_config *config, int delivery);
 SHIPOPT_API int shipopt_store_config_set_queue(shipopt_store_config *config, shipopt_queue *queue);
 
 /* Checks the URL and makes the handle; opens nothing yet. `url` NULL means the setting `url`. `config` may be NULL. SHIPOPT_EPARSE or SHIPOPT_EUNSUPPORTED

@@ -16,7 +16,8 @@ SHIPOPT_BEGIN_DECLS
  * - The call blocks until all rows are in the cache. It needs constant memory, however many rows there are.
  * - A row that cannot be stored is skipped and does not end the call: its key is empty, or it is too large for the cache.
  * - If the call fails, the rows stored before stay. *ret_stored (may be NULL) is the number of rows stored, also after a failure.
- * - `ret_error` may be NULL. If the call fails, *ret_error is set to an error that the caller must unref.
+ * - `ret_error` may be NULL. If the call fails, *ret_error is set to an error that the caller must unref. SHIPOPT_EINVAL for a NULL argument
+ *   and SHIPOPT_ESHUTDOWN leave it unchanged.
  * - SHIPOPT_EDEADLK on a thread of the library and inside shipopt_queue_dispatch().
  *
  * Since 0.1.

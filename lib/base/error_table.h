@@ -112,9 +112,17 @@ enum { ERROR_FINAL = 0, ERROR_RETRIABLE = 1 };
 	XX(PURCHASE, ECONFLICT, FINAL, "the order differs from the one stored under its key", \
 		"Compare the fields that the message names. Use another key for another order.") \
 	XX(PURCHASE, EAUTH, FINAL, "the carrier refused the API key", "Check the API key and its permissions.") \
-	XX(PURCHASE, EREFUSED, FINAL, "the carrier refused the order", "Correct the fields that the carrier names.") \
+	XX(PURCHASE, EREFUSED, FINAL, "the carrier refused the order", \
+		"Correct the fields that the carrier names, then run the order again. " \
+		"If the message asks for a person, settle it with shipopt_ledger_resolve().") \
 	XX(PURCHASE, ELIMIT, FINAL, "spend limit or price ceiling exceeded", \
-		"Raise spend_limit or the order's max_rate, then run the order again.") \
+		"Raise spend_limit or the order's max_rate, then run the order again. " \
+		"If the label was bought, ask the carrier about the charge.") \
+	XX(PURCHASE, EHELD, FINAL, "the order is held for review", \
+		"Correct the order (such as its max_rate) and run it again. " \
+		"If the message asks for a person, settle it with shipopt_ledger_resolve().") \
+	XX(PURCHASE, ESTATE, FINAL, "the label of the order was given back", \
+		"Set the next generation (shipopt_order_set_generation()) to buy another label for the order.") \
 	XX(PURCHASE, EBUSY, RETRIABLE, "another process works on the order", \
 		"Run the order again when the other process has finished.")
 
@@ -123,7 +131,10 @@ enum { ERROR_FINAL = 0, ERROR_RETRIABLE = 1 };
 	XX(STORE, ECANCELED, FINAL, "canceled", "The store changed nothing. Repeat the call if it is still wanted.") \
 	XX(STORE, EINDOUBT, FINAL, "it is not known whether the store kept the change", \
 		"Read the ledger before you repeat the change.") \
-	XX(STORE, EBUSY, RETRIABLE, "another process uses the store", "Try again, or raise busy_timeout_ms.") \
+	XX(STORE, ECONFLICT, FINAL, "the store has other content", "Do what the message says.") \
+	XX(STORE, ESTATE, FINAL, "the state of the row does not allow it", \
+		"Read the row with shipopt_ledger_list() and do what the message says.") \
+	XX(STORE, EBUSY, RETRIABLE, "a run works on the row", "Try again when the run has ended.") \
 	XX(STORE, EDATABASE, RETRIABLE, "the store failed", \
 		"Check the file of the store, its permissions and the disk space, then try again.") \
 	XX(DATABASE, EINVAL, FINAL, "the server refused the statement", \

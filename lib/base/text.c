@@ -88,6 +88,26 @@ static bool text_is_space(char c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+/* Levenshtein, "Binary codes capable of correcting deletions, insertions, and reversals", 1966; one row of the table. */
+size_t text_distance(const char *a, const char *b)
+{
+	size_t row[TEXT_DISTANCE_BYTES_MAX], length = strlen(b);
+	if (length >= TEXT_DISTANCE_BYTES_MAX)
+		return SIZE_MAX;
+	for (size_t j = 0; j <= length; j++)
+		row[j] = j;
+	for (size_t i = 0; a[i]; i++) {
+		size_t diagonal = row[0];
+		row[0] = i + 1;
+		for (size_t j = 0; j < length; j++) {
+			size_t change = diagonal + (a[i] != b[j]);
+			diagonal = row[j + 1];
+			row[j + 1] = MIN(change, MIN(row[j], diagonal) + 1);
+		}
+	}
+	return row[length];
+}
+
 void text_trim(const char **begin, size_t *length)
 {
 	while (*length && text_is_space(**begin)) {

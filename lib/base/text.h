@@ -17,6 +17,10 @@ bool text_equal(const char *a, const char *b);             /* both NULL is equal
 bool text_equal_ignore_case(const char *a, const char *b); /* ASCII only */
 bool text_has_prefix(const char *text, const char *prefix);
 bool text_is_empty(const char *text); /* NULL or "" */
+/* How many bytes must be added, removed or changed to turn one text into the other (the Levenshtein distance); SIZE_MAX if
+ * `b` has TEXT_DISTANCE_BYTES_MAX bytes or more. For "did you mean". */
+#define TEXT_DISTANCE_BYTES_MAX 128
+size_t text_distance(const char *a, const char *b);
 /* Narrows [*begin, *begin + *length) by ASCII white space at both ends. */
 void text_trim(const char **begin, size_t *length);
 /* The whole text as a decimal integer. SHIPOPT_EPARSE otherwise or when it does not fit. */

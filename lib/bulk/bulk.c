@@ -24,22 +24,6 @@ void shipopt_bulk_config_free(shipopt_bulk_config *config)
 }
 
 SETTINGS_PUBLIC(bulk)
-SETTING_PUBLIC_NUMBER(bulk, max_in_flight, BULK_MAX_IN_FLIGHT)
-SETTING_PUBLIC_NUMBER(bulk, item_timeout_ms, BULK_ITEM_TIMEOUT_MS)
-SETTING_PUBLIC_NUMBER(bulk, lease_ms, BULK_LEASE_MS)
-SETTING_PUBLIC_NUMBER(bulk, in_order, BULK_IN_ORDER)
-SETTING_PUBLIC_TEXT(bulk, rate_choice, BULK_RATE_CHOICE)
-SETTING_PUBLIC_TEXT(bulk, services, BULK_SERVICES)
-
-int shipopt_bulk_config_set_spend_limit(shipopt_bulk_config *config, const char *budget, const char *currency,
-	int64_t millionths)
-{
-	if (!config || !budget || !currency)
-		return SHIPOPT_EINVAL;
-	int r = settings_set_text(&config->settings, BULK_BUDGET, budget);
-	r = r < 0 ? r : settings_set_text(&config->settings, BULK_CURRENCY, currency);
-	return r < 0 ? r : settings_set_number(&config->settings, BULK_SPEND_LIMIT, millionths);
-}
 
 DELIVERY_PUBLIC(bulk)
 
@@ -72,48 +56,25 @@ int shipopt_bulk_config_set_choose(shipopt_bulk_config *config, shipopt_request_
 
 /* ---- the handle -------------------------------------------------------------------------------------------- */
 
-static int bulk_parse_missing_carrier(const char *name, int *ret_rule)
+/* The setter has checked that it is one of these. */
+static int bulk_missing_carrier(const char *name)
 {
-	static const char *const names[] =
-		{[MISSING_FAIL] = "fail", [MISSING_WAIT] = "wait", [MISSING_FALLBACK] = "fallback"};
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		if (text_equal(name, names[i])) {
-			*ret_rule = (int)i;
-			return 0;
-		}
-	}
-	return SHIPOPT_EINVAL;
+	return text_equal(name, "wait") ? MISSING_WAIT : text_equal(name, "fallback") ? MISSING_FALLBACK : MISSING_FAIL;
 }
 
-static int bulk_check_texts(shipopt_bulk *bulk, shipopt_error **ret_error)
+static int bulk_check(shipopt_bulk *bulk, shipopt_error **ret_error)
 {
 	const struct settings *settings = &bulk->settings;
-	const char *choice = settings_text(settings, BULK_RATE_CHOICE);
-	const char *purpose = settings_text(settings, BULK_PURPOSE);
-	const char *currency = settings_text(settings, BULK_CURRENCY);
-	if (choice_rule_parse(choice, &bulk->rule) < 0)
-		return error_set(ret_error, SHIPOPT_EINVAL,
-			"bulk setting rate_choice: \"%s\" is not cheapest, fastest or services", UNICODE_SHOWN(choice));
-	if (bulk->rule == CHOICE_SERVICES && !settings_text(settings, BULK_SERVICES))
+	choice_rule_parse(settings_text(settings, BULK_RATE_CHOICE), &bulk->rule);
+	bulk->missing_carrier = bulk_missing_carrier(settings_text(settings, BULK_MISSING_CARRIER));
+	if (bulk->rule == CHOICE_SERVICES && text_is_empty(settings_text(settings, BULK_SERVICES)))
 		return error_set(ret_error, SHIPOPT_EINVAL,
 			"bulk setting services: rate_choice is services, and none is set");
-	if (bulk_parse_missing_carrier(settings_text(settings, BULK_MISSING_CARRIER), &bulk->missing_carrier) < 0)
-		return error_set(ret_error, SHIPOPT_EINVAL,
-			"bulk setting missing_carrier: \"%s\" is not wait, fallback or fail",
-			UNICODE_SHOWN(settings_text(settings, BULK_MISSING_CARRIER)));
-	if (!text_equal(purpose, "outbound") && !text_equal(purpose, "return") && !text_equal(purpose, "replacement"))
-		return error_set(ret_error, SHIPOPT_EINVAL,
-			"bulk setting purpose: \"%s\" is not outbound, return or replacement", UNICODE_SHOWN(purpose));
-	if (currency && strspn(currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3)
-		return error_set(ret_error, SHIPOPT_EINVAL,
-			"bulk setting currency: \"%s\" is not a code of three capital letters, such as USD",
-			UNICODE_SHOWN(currency));
-	int r = delivery_check(&bulk->delivery, "bulk", ret_error);
 	size_t needed = RUN_SLOTS_MIN + (bulk->callbacks.choose != NULL);
-	if (r == 0 && delivery_slots(&bulk->delivery) < needed)
+	if (delivery_slots(&bulk->delivery) < needed)
 		return error_set(ret_error, SHIPOPT_EINVAL, "bulk: the queue has %zu slots, a run needs at least %zu",
 			delivery_slots(&bulk->delivery), needed);
-	return r;
+	return 0;
 }
 
 static int bulk_check_times(const shipopt_bulk *bulk, shipopt_error **ret_error)
@@ -143,8 +104,7 @@ static int bulk_copy_config(shipopt_bulk *bulk, const shipopt_bulk_config *confi
 	if (r < 0)
 		return r;
 	bulk->callbacks = config->callbacks;
-	bulk->delivery = config->delivery;
-	queue_ref(bulk->delivery.queue);
+	delivery_copy(&bulk->delivery, &config->delivery, &config->settings, BULK_DELIVER_INLINE);
 	return 0;
 }
 
@@ -165,6 +125,8 @@ int shipopt_bulk_new(shipopt_runtime *runtime, shipopt_carrier *carrier, shipopt
 	if (!runtime || !ret_bulk)
 		return error_set(ret_error, SHIPOPT_EINVAL, "bulk: runtime and ret_bulk must not be NULL");
 	int r = runtime_check(runtime);
+	if (r == 0 && config)
+		r = delivery_check(&config->delivery, &config->settings, BULK_DELIVER_INLINE, ret_error);
 	if (r < 0)
 		return r;
 	shipopt_bulk *bulk = mem_alloc_zero(sizeof(*bulk));
@@ -175,7 +137,7 @@ int shipopt_bulk_new(shipopt_runtime *runtime, shipopt_carrier *carrier, shipopt
 	bulk->carrier = carrier_ref(carrier);
 	bulk->store = store ? store_ref(store) : NULL;
 	r = bulk_copy_config(bulk, config);
-	r = r < 0 ? r : bulk_check_texts(bulk, ret_error);
+	r = r < 0 ? r : bulk_check(bulk, ret_error);
 	r = r < 0 ? r : bulk_check_times(bulk, ret_error);
 	if (r < 0) {
 		bulk_destroy(bulk);
@@ -209,6 +171,7 @@ void bulk_rules(shipopt_bulk *bulk, struct purchase_rules *rules)
 			.services = settings_text(settings, BULK_SERVICES),
 			.currency =
 				choice_currency(currency, 0, spend_limit)}, /* an order's max_rate may want one too */
+		.rate_again = settings_number(settings, BULK_RATE_AGAIN) != 0,
 		.choose = bulk->callbacks.choose,
 		.choose_userdata = bulk->callbacks.choose_userdata,
 		.missing_carrier = bulk->missing_carrier,

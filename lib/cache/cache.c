@@ -93,16 +93,6 @@ static unsigned cache_choose_shards(const shipopt_cache *cache, int64_t wanted)
 	return MIN(useful, cache_power_below(MAX(1, entries / SHARD_ENTRIES)));
 }
 
-static int cache_take_policy(shipopt_cache *cache, const struct settings *settings, shipopt_error **ret_error)
-{
-	const char *policy = settings_text(settings, CACHE_POLICY);
-	cache->policy = text_equal(policy, policy_lru.name) ? &policy_lru : &policy_s3fifo;
-	if (text_equal(policy, cache->policy->name))
-		return 0;
-	return error_set(ret_error, SHIPOPT_EINVAL, "cache setting policy: \"%.32s\" is not \"s3fifo\" or \"lru\"",
-		policy);
-}
-
 static void cache_take_bounds(shipopt_cache *cache, const struct settings *settings)
 {
 	int64_t entries = settings_number(settings, CACHE_ENTRIES_MAX);
@@ -176,9 +166,11 @@ static int cache_make_maintenance(shipopt_cache *cache, shipopt_runtime *runtime
 
 static int cache_make(shipopt_cache *cache, const struct shipopt_cache_config *config, shipopt_error **ret_error)
 {
-	int r = cache_take_policy(cache, &config->settings, ret_error);
+	int r = settings_check(&config->settings, ret_error);
 	if (r < 0)
 		return r;
+	const char *policy = settings_text(&config->settings, CACHE_POLICY);
+	cache->policy = text_equal(policy, policy_lru.name) ? &policy_lru : &policy_s3fifo;
 	cache_take_bounds(cache, &config->settings);
 	cache_take_times(cache, &config->settings);
 	cache_take_handles(cache, config);

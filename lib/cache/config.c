@@ -37,28 +37,23 @@ void shipopt_cache_config_free(shipopt_cache_config *config)
 }
 
 SETTINGS_PUBLIC(cache)
-SETTING_PUBLIC_TEXT(cache, policy, CACHE_POLICY)
-SETTING_PUBLIC_NUMBER(cache, entries_max, CACHE_ENTRIES_MAX)
-SETTING_PUBLIC_NUMBER(cache, bytes_max, CACHE_BYTES_MAX)
-SETTING_PUBLIC_NUMBER(cache, value_max_bytes, CACHE_VALUE_MAX_BYTES)
-SETTING_PUBLIC_NUMBER(cache, ttl_ms, CACHE_TTL_MS)
-SETTING_PUBLIC_NUMBER(cache, soft_ttl_ms, CACHE_SOFT_TTL_MS)
-SETTING_PUBLIC_NUMBER(cache, access_ttl_ms, CACHE_ACCESS_TTL_MS)
-SETTING_PUBLIC_NUMBER(cache, not_found_ttl_ms, CACHE_NOT_FOUND_TTL_MS)
-SETTING_PUBLIC_NUMBER(cache, jitter_percent, CACHE_JITTER_PERCENT)
-SETTING_PUBLIC_NUMBER(cache, error_backoff_ms, CACHE_ERROR_BACKOFF_MS)
-SETTING_PUBLIC_NUMBER(cache, load_timeout_ms, CACHE_LOAD_TIMEOUT_MS)
 
 int shipopt_cache_config_add_prefix(shipopt_cache_config *config, const char *prefix)
 {
 	size_t length = prefix ? strlen(prefix) : 0;
-	if (!config || length == 0)
+	if (!config)
 		return SHIPOPT_EINVAL;
-	if (length > PREFIX_LENGTH_MAX || config->prefix_count == PREFIXES_MAX)
-		return SHIPOPT_ETOOLARGE;
+	if (length == 0)
+		return settings_fail(&config->settings, SHIPOPT_EINVAL, "cache prefix: it is empty");
+	if (length > PREFIX_LENGTH_MAX)
+		return settings_fail(&config->settings, SHIPOPT_ETOOLARGE, "cache prefix: %zu bytes, the maximum is %d",
+			length, PREFIX_LENGTH_MAX);
+	if (config->prefix_count == PREFIXES_MAX)
+		return settings_fail(&config->settings, SHIPOPT_ETOOLARGE, "cache prefix: there are %d, the maximum",
+			PREFIXES_MAX);
 	char *copy = mem_copy_text(prefix);
 	if (!copy)
-		return SHIPOPT_ENOMEM;
+		return settings_fail(&config->settings, SHIPOPT_ENOMEM, "cache prefix: out of memory");
 	config->prefixes[config->prefix_count++] = copy;
 	return 0;
 }

@@ -113,6 +113,7 @@ int call_op_new(shipopt_carrier *carrier, shipopt_done_fn done, void *userdata, 
 	self->carrier = carrier_ref(carrier);
 	exchange_init(&self->exchange);
 	self->exchange.done = call_op_exchange_done;
+	self->exchange.cancel_is_doubt = true;
 	self->start_task.run = call_op_start_on_reactor;
 	self->cancel_task.run = call_op_cancel_on_reactor;
 	cached_read_init(self);

@@ -24,25 +24,6 @@ void shipopt_carrier_config_free(shipopt_carrier_config *config)
 }
 
 SETTINGS_PUBLIC(carrier)
-SETTING_PUBLIC_TEXT(carrier, api_key, CARRIER_API_KEY)
-SETTING_PUBLIC_TEXT(carrier, base_url, CARRIER_BASE_URL)
-SETTING_PUBLIC_TEXT(carrier, account, CARRIER_ACCOUNT)
-SETTING_PUBLIC_TEXT(carrier, mode, CARRIER_MODE)
-SETTING_PUBLIC_NUMBER(carrier, timeout_ms, CARRIER_TIMEOUT_MS)
-SETTING_PUBLIC_NUMBER(carrier, connect_timeout_ms, CARRIER_CONNECT_TIMEOUT_MS)
-SETTING_PUBLIC_NUMBER(carrier, queue_timeout_ms, CARRIER_QUEUE_TIMEOUT_MS)
-SETTING_PUBLIC_NUMBER(carrier, queue_max, CARRIER_QUEUE_MAX)
-SETTING_PUBLIC_NUMBER(carrier, response_max_bytes, CARRIER_RESPONSE_MAX_BYTES)
-SETTING_PUBLIC_NUMBER(carrier, concurrency_max, CARRIER_CONCURRENCY_MAX)
-SETTING_PUBLIC_NUMBER(carrier, concurrency_min, CARRIER_CONCURRENCY_MIN)
-SETTING_PUBLIC_NUMBER(carrier, concurrency_start, CARRIER_CONCURRENCY_START)
-SETTING_PUBLIC_NUMBER(carrier, adaptive, CARRIER_ADAPTIVE)
-SETTING_PUBLIC_NUMBER(carrier, attempts_max, CARRIER_ATTEMPTS_MAX)
-SETTING_PUBLIC_NUMBER(carrier, settle_ms, CARRIER_SETTLE_MS)
-SETTING_PUBLIC_NUMBER(carrier, cache_ttl_ms, CARRIER_CACHE_TTL_MS)
-SETTING_PUBLIC_NUMBER(carrier, tracker_ttl_ms, CARRIER_TRACKER_TTL_MS)
-SETTING_PUBLIC_NUMBER(carrier, quote_ttl_ms, CARRIER_QUOTE_TTL_MS)
-SETTING_PUBLIC_TEXT(carrier, ca_file, CARRIER_CA_FILE)
 
 DELIVERY_PUBLIC(carrier)
 
@@ -201,6 +182,8 @@ static int carrier_make_reactor_parts(shipopt_carrier *carrier, shipopt_error **
 		.proxy = settings_text(&carrier->settings, CARRIER_PROXY),
 		.connect_timeout_ms = settings_number(&carrier->settings, CARRIER_CONNECT_TIMEOUT_MS),
 		.connections_max = (size_t)settings_number(&carrier->settings, CARRIER_CONCURRENCY_MAX),
+		.trace = settings_number(&carrier->settings, CARRIER_TRACE) ? carrier_log_trace : NULL,
+		.trace_userdata = carrier,
 	};
 	carrier_fill_lane_options(&carrier->settings, &lane_options);
 	int r = random_bytes(&seed, sizeof(seed));
@@ -212,15 +195,18 @@ static int carrier_make_reactor_parts(shipopt_carrier *carrier, shipopt_error **
 static int carrier_check_config(const shipopt_carrier_config *config, shipopt_error **ret_error)
 {
 	const char *url = settings_text(&config->settings, CARRIER_BASE_URL);
+	int r = delivery_check(&config->delivery, &config->settings, CARRIER_DELIVER_INLINE, ret_error);
+	if (r < 0)
+		return r;
 	if (!settings_text(&config->settings, CARRIER_API_KEY))
 		return error_set(ret_error, SHIPOPT_EINVAL, "carrier setting api_key: it is required and was not set");
-	int r = http_check_url(url, ret_error);
+	r = http_check_url(url, ret_error); /* the setter has checked the form; libcurl knows more */
 	if (r < 0) {
 		if (ret_error && *ret_error)
 			*ret_error = error_prefix(*ret_error, "carrier setting base_url");
 		return r;
 	}
-	return delivery_check(&config->delivery, "carrier", ret_error);
+	return 0;
 }
 
 /* Which books a purchase is written in: a wrong guess would buy for real what was tried out, or the other way round. */
@@ -257,8 +243,7 @@ static int carrier_copy_config(shipopt_carrier *carrier, const shipopt_carrier_c
 		length--;
 	carrier->authorization = carrier_authorization(key);
 	carrier->base_url = mem_copy_bytes(url, length);
-	carrier->delivery = config->delivery;
-	queue_ref(carrier->delivery.queue);
+	delivery_copy(&carrier->delivery, &config->delivery, &config->settings, CARRIER_DELIVER_INLINE);
 	if (config->cache)
 		carrier->cache = cache_ref(config->cache);
 	if (!carrier->authorization || !carrier->base_url)

@@ -7,6 +7,7 @@
 
 #include "base/reference.h"
 #include "carrier/call_group.h"
+#include "carrier/carrier_log.h"
 #include "carrier/closure.h"
 #include "carrier/health.h"
 #include "carrier/provider.h"
@@ -54,6 +55,7 @@ struct shipopt_carrier {
 	struct list_node waiting;   /* calls that wait for another's answer to the same question */
 	bool is_closing;            /* all calls have been canceled, as the runtime closes */
 	struct call_group single_calls;
+	struct carrier_log log;
 
 	atomic_size_t pending; /* calls taken and not finished */
 	atomic_int_fast64_t stats[SHIPOPT_CARRIER_STAT_ANSWERS + 1];

@@ -183,11 +183,12 @@ void exchange_give_up(struct exchange *exchange)
 static void exchange_admitted(struct lane_ticket *ticket)
 {
 	struct exchange *exchange = CONTAINER_OF(ticket, struct exchange, ticket);
+	carrier_log_breaker(exchange->carrier);
 	timer_stop(&exchange->timer);
 	if (exchange_is_late(exchange)) {
 		/* A purchase admitted too late could outlive its lease. */
 		lane_leave(ticket, LANE_NEUTRAL, -1);
-		exchange_fail(exchange, SHIPOPT_ETIMEDOUT, "its deadline passed before it was admitted");
+		exchange_fail(exchange, SHIPOPT_ETIMEDOUT, "its deadline passed before it could be sent");
 	} else if (exchange->admitted && !exchange->was_held) {
 		exchange->was_held = true;
 		exchange->state = EXCHANGE_HELD;
@@ -248,10 +249,20 @@ static void exchange_enter(struct exchange *exchange)
 		exchange_fail(exchange, r, "too many calls wait for admission");
 }
 
+/* "it was not sent again within 60 s: the circuit breaker is open" */
+static void exchange_describe_wait(const struct exchange *exchange, char *text, size_t size)
+{
+	int64_t waited_ms = (clock_now_us() - exchange->started_us) / 1000;
+	const char *obstacle = lane_obstacle(exchange->carrier->lane, exchange->call.endpoint);
+	bool is_short = waited_ms < 10000;
+	snprintf(text, size, "it was not sent %swithin %lld %s: %s", exchange->attempts > 0 ? "again " : "",
+		(long long)(is_short ? waited_ms : waited_ms / 1000), is_short ? "ms" : "s", obstacle);
+}
+
 static void exchange_timer_fired(struct timer *timer)
 {
 	struct exchange *exchange = CONTAINER_OF(timer, struct exchange, timer);
-	char what[64];
+	char what[160];
 	if (exchange->state == EXCHANGE_DELAYED) {
 		exchange_enter(exchange);
 		return;
@@ -261,8 +272,7 @@ static void exchange_timer_fired(struct timer *timer)
 		exchange_finish(exchange);
 		return;
 	}
-	snprintf(what, sizeof(what), "it waited %lld s for admission, too long",
-		(long long)((clock_now_us() - exchange->waiting_since_us) / 1000000));
+	exchange_describe_wait(exchange, what, sizeof(what));
 	exchange_fail(exchange, SHIPOPT_ETIMEDOUT, what);
 }
 
@@ -291,7 +301,7 @@ int exchange_start(shipopt_carrier *carrier, struct exchange *exchange)
 	if (!exchange->group)
 		exchange->group = &carrier->single_calls;
 	exchange->timer.fire = exchange_timer_fired;
-	exchange->waiting_since_us = clock_now_us();
+	exchange->started_us = exchange->waiting_since_us = clock_now_us();
 	bool is_over = exchange_is_outlasted(exchange);
 	if (!is_over && !exchange->patient && lane_breaker_open_us(carrier->lane) > 0) {
 		exchange_set_failure(exchange, SHIPOPT_EUNAVAILABLE, "the carrier keeps failing");
@@ -325,6 +335,6 @@ void exchange_cancel(struct exchange *exchange)
 		return;
 	lane_withdraw(&exchange->ticket);
 	timer_stop(&exchange->timer);
-	exchange_set_failure(exchange, SHIPOPT_ECANCELED, "it was canceled");
+	exchange_set_failure(exchange, exchange_cancel_status(exchange), "it was canceled");
 	exchange_end_soon(exchange);
 }

@@ -48,6 +48,7 @@ struct exchange {
 	int64_t patience_us;      /* a pause beyond this ends the call at once; 0: deadline_us */
 	unsigned attempts_max;    /* 0: the client's */
 	bool patient;
+	bool cancel_is_doubt;               /* a write that is canceled after it was sent ends with SHIPOPT_EINDOUBT */
 	const char *authorization;          /* NULL: the client's */
 	const struct secret_forms *secrets; /* of that credential; NULL: the client's */
 	const char *base_url;               /* NULL: the client's */
@@ -87,6 +88,7 @@ struct exchange {
 	struct timer timer;
 	struct task task;
 	struct list_node node;
+	int64_t started_us;
 	int64_t waiting_since_us; /* for admission or for a repeat */
 };
 

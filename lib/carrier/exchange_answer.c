@@ -118,9 +118,17 @@ static bool exchange_is_definite(const struct exchange *exchange)
 	return false;
 }
 
+int exchange_cancel_status(const struct exchange *exchange)
+{
+	bool is_write = !text_equal(exchange->call.method, "GET");
+	return exchange->cancel_is_doubt && is_write && exchange->maybe_sent ? SHIPOPT_EINDOUBT : SHIPOPT_ECANCELED;
+}
+
 static int exchange_final_status(const struct exchange *exchange)
 {
 	const struct http_request *http = &exchange->http;
+	if (http->status == SHIPOPT_ECANCELED && exchange_cancel_status(exchange) == SHIPOPT_EINDOUBT)
+		return SHIPOPT_EINDOUBT;
 	int status = http->status < 0 ? http->status : blame_status(exchange->blame, http->http_status);
 	bool may_be_done = exchange->call.repeat == REPEAT_UNSENT && !exchange_is_unsent(exchange);
 	return status < 0 && may_be_done && !exchange_is_definite(exchange) ? SHIPOPT_EINDOUBT : status;
@@ -149,12 +157,22 @@ static void exchange_read(struct exchange *exchange)
 	exchange_set_result(exchange);
 }
 
+/* A failure of the server, the network, the configuration or this host; not of the call's content. */
+static bool exchange_is_problem(const struct exchange *exchange)
+{
+	int status = exchange->http.status;
+	return exchange->blame == BLAME_CARRIER || exchange->blame == BLAME_CONFIGURATION ||
+		exchange->http_status == 429 || status == SHIPOPT_EIO || status == SHIPOPT_ETLS;
+}
+
 /* Notes for the other calls what the answer says of the carrier as a whole. */
 static void exchange_tell_carrier(struct exchange *exchange)
 {
 	shipopt_carrier *carrier = exchange->carrier;
-	if (exchange->blame == BLAME_CARRIER || exchange->http_status == 429 || exchange->status == SHIPOPT_EIO)
+	if (exchange_is_problem(exchange)) {
 		call_group_note_problem(exchange->group, exchange->error);
+		carrier_log_problem(exchange);
+	}
 	bool is_apis_own = exchange->is_envelope ? exchange->blame != BLAME_CONFIGURATION
 						 : exchange->blame == BLAME_NONE && exchange->document;
 	carrier->answers += is_apis_own && !exchange->base_url;
@@ -222,6 +240,8 @@ void exchange_answered(struct http_request *http)
 	if (exchange_is_rate_limited(exchange))
 		exchange->carrier->stats[SHIPOPT_CARRIER_STAT_RATE_LIMITED]++;
 	lane_leave(&exchange->ticket, exchange_lane_outcome(http), http->retry_after_ms);
+	carrier_log_request(exchange);
+	carrier_log_breaker(exchange->carrier);
 	if (exchange->call.is_purchase)
 		runtime_awaited(exchange->carrier->runtime);
 	exchange->state = EXCHANGE_READING;

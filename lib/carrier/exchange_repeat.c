@@ -99,6 +99,7 @@ static void exchange_repeat_after(struct exchange *exchange, int64_t delay_us)
 {
 	exchange->carrier->stats[SHIPOPT_CARRIER_STAT_RETRIES]++;
 	exchange->group->retries++;
+	carrier_log_retry(exchange, delay_us);
 	exchange_forget_answer(exchange);
 	exchange_delay(exchange, delay_us);
 }

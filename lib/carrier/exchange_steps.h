@@ -27,6 +27,8 @@ void exchange_finish(struct exchange *exchange);
 void exchange_delay(struct exchange *exchange, int64_t delay_us);
 
 /* ---- exchange_answer.c ---- */
+/* The status of a call that is canceled now. */
+int exchange_cancel_status(const struct exchange *exchange);
 /* The HTTP request's `done`. */
 void exchange_answered(struct http_request *http);
 void exchange_forget_answer(struct exchange *exchange);

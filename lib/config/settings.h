@@ -6,26 +6,39 @@
 #include "base/macro.h"
 
 /*
- * The table of all settings.
+ * Settings: the tables that describe them and the values that a configuration object holds.
  *
- * Each noun that can be configured (runtime, carrier, store, source, bulk, …) has one table of settings in
- * config/tables.c: name, type, default, bounds, help. From that table come the typed public setters (the macros below
- * only name them), the text form `…_config_set(config, "timeout_ms", "60000")`, the environment form
- * (SHIPOPT_CARRIER_TIMEOUT_MS) and the documentation (tests compare the headers with it). There is no second place where a
- * default or a bound is written.
+ * Each noun that can be configured (runtime, carrier, store, source, bulk, …) has one table in config/tables.c: name,
+ * type, default, bounds, allowed values, help. No default and no bound is written anywhere else. From the tables come
+ * the public setters by name, the environment variables (SHIPOPT_CARRIER_TIMEOUT_MS), the macros in <shipopt/settings.h>
+ * and docs/settings.md. config/generate.py makes the last two.
  *
- * A `struct settings` holds the values of one configuration object: it is the first member of every `…_config` struct, is
- * copied by value semantics (settings_copy), and keeps the error of the last failed setter. Secrets are cleansed when
- * freed and never appear in an error. Not thread-safe.
+ * A `struct settings` holds the values of one configuration object and is the first member of every …_config struct. A
+ * setter checks type, bounds and form at once and refuses a bad value with a message that names the setting, the value
+ * and the bound; the old value stays. The object keeps the error of the first setter that failed. The function that
+ * creates the configured handle reports it by settings_check(), so that an application may call its setters without
+ * looking at each result. Setters that come later still work.
+ *
+ * Secrets are cleansed when freed and never appear in an error. Not thread-safe.
  */
-enum setting_type { SETTING_INTEGER, SETTING_BOOLEAN, SETTING_MONEY, SETTING_TEXT, SETTING_SECRET };
+enum setting_type {
+	SETTING_INTEGER,
+	SETTING_BOOLEAN,
+	SETTING_MONEY,   /* millionths of the unit of a currency */
+	SETTING_DECIMAL, /* millionths */
+	SETTING_TEXT,
+	SETTING_SECRET /* a text that is never shown */
+};
 
 struct setting {
 	const char *name;
 	enum setting_type type;
-	int64_t default_value, minimum, maximum; /* TEXT and SECRET: bounds of the length in bytes */
+	int64_t default_value, minimum, maximum; /* of a text: bounds of its length in bytes */
 	const char *default_text;
 	const char *help;
+	const char *choices;  /* the allowed texts, as "fail|wait|fallback"; NULL: any. An empty text needs minimum 0 */
+	const char *currency; /* of an amount: the setting that has its currency */
+	int (*check)(const char *text, shipopt_error **ret_error); /* the form of a text; NULL: any */
 };
 
 struct settings_table {
@@ -39,22 +52,31 @@ struct settings {
 	int64_t *numbers; /* one per setting */
 	char **texts;     /* one per setting, owned */
 	shipopt_error *error;
+	const char *variable; /* the environment variable that is being read, for errors */
 };
 
 int settings_init(struct settings *settings, const struct settings_table *table);
 void settings_done(struct settings *settings);
-/* A configuration object of `size` bytes, zero but for the settings it starts with. */
+/* Makes a configuration object of `size` bytes, all zero except its settings. */
 int settings_object_new(const struct settings_table *table, size_t size, struct settings **ret_settings);
 void settings_object_free(struct settings *settings); /* accepts NULL */
-/* `to` is uninitialised before and independent afterwards. */
+/* `to` is not initialised before the call and is independent of `from` afterwards. The error is not copied. */
 int settings_copy(struct settings *to, const struct settings *from);
 
-/* By index into the table. The detail of a failure is in settings->error. */
+/* Sets by index into the table. */
 int settings_set_number(struct settings *settings, size_t index, int64_t value);
-int settings_set_text(struct settings *settings, size_t index, const char *text); /* NULL is refused */
-/* By name, from text: numbers are parsed, booleans are 0, 1, true, false, yes, no; money is "12.50". SHIPOPT_ENOTFOUND. */
-int settings_set(struct settings *settings, const char *name, const char *value);
+int settings_set_text(struct settings *settings, size_t index, const char *text);
+/* Sets by name, from text: an integer, a boolean (0, 1, true, false, yes, no), an amount ("12.50") or the text itself.
+ * SHIPOPT_ENOTFOUND for an unknown name. */
+int settings_set(struct settings *settings, const char *name, const char *text);
+/* Sets an integer or boolean by name. SHIPOPT_ETYPE for another type. */
+int settings_set_int(struct settings *settings, const char *name, int64_t number);
+/* Sets all for which there is an environment variable. Returns the code of the first one that is refused. */
 int settings_from_env(struct settings *settings);
+/* Refuses something else in the configuration object: keeps the error, if it is the first one. Returns `code`. */
+int settings_fail(struct settings *settings, int code, const char *format, ...) PRINTF_LIKE(3, 4);
+/* Reports the first error. Checks what only the whole can tell: that amounts fit their currencies. */
+int settings_check(const struct settings *settings, shipopt_error **ret_error);
 
 static inline int64_t settings_number(const struct settings *settings, size_t index)
 {
@@ -67,8 +89,8 @@ static inline const char *settings_text(const struct settings *settings, size_t 
 }
 
 /*
- * The public face of a configuration, for a struct shipopt_<noun>_config that starts with `struct settings settings`.
- * SETTINGS_PUBLIC_NEW and SETTINGS_PUBLIC_FREE are for those in which nothing else needs to be made or let go.
+ * The public functions of a configuration, for a struct shipopt_<noun>_config that starts with `struct settings settings`.
+ * SETTINGS_PUBLIC_NEW and SETTINGS_PUBLIC_FREE are for objects that own nothing else.
  */
 #define SETTINGS_PUBLIC_NEW(noun)                                                            \
 	int shipopt_##noun##_config_new(shipopt_##noun##_config **ret_config)                \
@@ -87,28 +109,22 @@ static inline const char *settings_text(const struct settings *settings, size_t 
 		if (config)                                                \
 			settings_object_free(&config->settings);           \
 	}
-#define SETTINGS_PUBLIC(noun)                                                                                   \
-	int shipopt_##noun##_config_set(shipopt_##noun##_config *config, const char *name, const char *value)   \
-	{                                                                                                       \
-		return config && name && value ? settings_set(&config->settings, name, value) : SHIPOPT_EINVAL; \
-	}                                                                                                       \
-	int shipopt_##noun##_config_from_env(shipopt_##noun##_config *config)                                   \
-	{                                                                                                       \
-		return config ? settings_from_env(&config->settings) : SHIPOPT_EINVAL;                          \
-	}                                                                                                       \
-	const shipopt_error *shipopt_##noun##_config_error(const shipopt_##noun##_config *config)               \
-	{                                                                                                       \
-		return config ? config->settings.error : NULL;                                                  \
-	}
-#define SETTING_PUBLIC_NUMBER(noun, name, index)                                                       \
-	int shipopt_##noun##_config_set_##name(shipopt_##noun##_config *config, int64_t value)         \
-	{                                                                                              \
-		return config ? settings_set_number(&config->settings, index, value) : SHIPOPT_EINVAL; \
-	}
-#define SETTING_PUBLIC_TEXT(noun, name, index)                                                      \
-	int shipopt_##noun##_config_set_##name(shipopt_##noun##_config *config, const char *text)   \
-	{                                                                                           \
-		return config ? settings_set_text(&config->settings, index, text) : SHIPOPT_EINVAL; \
+#define SETTINGS_PUBLIC(noun)                                                                                  \
+	int shipopt_##noun##_config_set(shipopt_##noun##_config *config, const char *name, const char *text)   \
+	{                                                                                                      \
+		return config ? settings_set(&config->settings, name, text) : SHIPOPT_EINVAL;                  \
+	}                                                                                                      \
+	int shipopt_##noun##_config_set_int(shipopt_##noun##_config *config, const char *name, int64_t number) \
+	{                                                                                                      \
+		return config ? settings_set_int(&config->settings, name, number) : SHIPOPT_EINVAL;            \
+	}                                                                                                      \
+	int shipopt_##noun##_config_from_env(shipopt_##noun##_config *config)                                  \
+	{                                                                                                      \
+		return config ? settings_from_env(&config->settings) : SHIPOPT_EINVAL;                         \
+	}                                                                                                      \
+	const shipopt_error *shipopt_##noun##_config_error(const shipopt_##noun##_config *config)              \
+	{                                                                                                      \
+		return config ? config->settings.error : NULL;                                                 \
 	}
 
 #endif

@@ -261,6 +261,8 @@ static void engine_init(struct http_engine *engine, struct reactor *reactor, con
 	engine->user_agent =
 		mem_copy_text(options->user_agent ? options->user_agent : "libshipopt/" SHIPOPT_VERSION_STRING);
 	engine->timer.fire = engine_turn;
+	engine->trace = options->trace;
+	engine->trace_userdata = options->trace_userdata;
 	/* An empty "Expect:" takes away libcurl's wait for a 100. */
 	engine->expect = (struct curl_slist){.data = (char *)"Expect:"};
 	engine->accept = (struct curl_slist){.data = (char *)"Accept: application/json", .next = &engine->expect};

@@ -37,6 +37,8 @@ struct http_engine {
 	char *proxy, *user_agent;    /* never NULL; the proxy is a secret */
 	struct secret_forms secrets; /* the proxy's user and password */
 	int64_t connect_timeout_ms;
+	void (*trace)(void *userdata, const char *line); /* NULL: no trace */
+	void *trace_userdata;
 	size_t connections_max, transfers_per_multi;
 	struct curl_slist accept, expect; /* headers of every request, one after the other */
 

@@ -48,6 +48,9 @@ struct http_options {
 	const char *proxy;   /* URL, http:// may be left out; NULL or "": none; secret; the environment is never read */
 	const char *user_agent; /* NULL: "libshipopt/VERSION" */
 	int64_t connect_timeout_ms;
+	/* Gets each header line of all requests and answers, without credentials (http/trace.h). Reactor thread. NULL: no trace. */
+	void (*trace)(void *userdata, const char *line);
+	void *trace_userdata;
 	size_t connections_max; /* kept alive in all multis together; rounded up to the same number for each */
 };
 

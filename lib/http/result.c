@@ -66,7 +66,8 @@ static const char *result_what_was_done(const struct http_request *request)
 		return "nothing was sent";
 	if (request->send_once)
 		return "the request was sent once, not repeated, and its outcome is not known";
-	return "the request may have reached the server";
+	return request->status == SHIPOPT_ECANCELED ? "the answer was not waited for"
+						    : "the request may have reached the server";
 }
 
 void result_describe(struct http_request *request, const char *reason)

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "http/trace.h"
 #include "http/transfer_steps.h"
 #include "json/json.h"
 
@@ -39,6 +40,7 @@ static bool transfer_set_fixed(struct http_transfer *transfer)
 	TRANSFER_SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	TRANSFER_SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	TRANSFER_SET(CURLOPT_CONNECTTIMEOUT_MS, (long)engine->connect_timeout_ms);
+	ok = ok && (!engine->trace || trace_set(transfer));
 	return ok && certificate_bundle_apply(&transfer->engine->bundle, easy);
 }
 
@@ -159,6 +161,7 @@ int transfer_prepare(struct http_transfer *transfer, struct http_request *reques
 	transfer->request = request;
 	request->was_handed_over = false;
 	transfer->started_us = clock_now_us();
+	transfer->number = transfer->engine->statistics.requests + 1;
 	buffer_init_padded(&request->response,
 		request->response_limit ? request->response_limit : HTTP_RESPONSE_LIMIT_DEFAULT, JSON_PADDING);
 	if (request->authorization)
@@ -188,7 +191,7 @@ void transfer_clear(struct http_transfer *transfer)
 	transfer->request = NULL;
 	transfer->error_text[0] = transfer->retry_after[0] = transfer->location[0] = '\0';
 	transfer->body_offset = transfer->header_bytes = 0;
-	transfer->attempts = 0;
+	transfer->attempts = transfer->trace_lines = 0;
 	transfer->is_repeat_refused = transfer->is_unclean = transfer->is_head_whole = false;
 	transfer->opened.count = 0;
 	transfer->failure = transfer->shortage = 0;

@@ -41,6 +41,8 @@ struct http_transfer {
 	int shortage; /* errno: no socket could be had */
 	int failure;  /* ours, from inside a callback: SHIPOPT_E…; 0: none */
 	int64_t started_us;
+	uint64_t number;      /* of the request, counted by the engine */
+	unsigned trace_lines; /* http/trace.h */
 };
 
 /* SHIPOPT_ENOMEM. */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "http/result.h"
+#include "http/trace.h"
 #include "http/transfer_steps.h"
 
 #define CODE_TOO_LARGE 100 /* CURLE_TOO_LARGE, which older headers do not have */
@@ -104,6 +105,7 @@ void transfer_conclude(struct http_transfer *transfer, CURLcode code)
 	request->http_status = (int)http_status;
 	request->sent = transfer->attempts > 0 ? HTTP_MAYBE_SENT : HTTP_NOT_SENT;
 	request->duration_us = clock_now_us() - transfer->started_us;
+	trace_end(transfer);
 	request->retry_after_ms = -1;
 	if (transfer->retry_after[0])
 		(void)http_parse_retry_after(transfer->retry_after, clock_wall_ms(), &request->retry_after_ms);

@@ -4,11 +4,7 @@
 
 #include "base/error.h"
 #include "base/secret.h"
-
-/* What the engine asks of every URL it sends to: absolute, http or https, a host, no user info (libcurl would make a credential
- * of it), no fragment, only visible ASCII, at most URL_LENGTH_MAX bytes. The rest is libcurl's to judge. SHIPOPT_EPARSE. */
-#define URL_LENGTH_MAX 8192
-int url_check(const char *url, shipopt_error **ret_error);
+#include "base/url.h"
 
 /* Reads the setting `proxy` as libcurl will: [scheme://][user[:password]@]host[:port]; "" is none. Refuses what libcurl would
  * refuse at the first request, and what it would take for something else: a password with an unescaped "@", "/", "?" or

@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "lane/lane_breaker.h"
 #include "lane/lane_bucket.h"
 #include "lane/lane_limit.h"
 #include "lane/lane_pause.h"
@@ -340,6 +339,25 @@ int64_t lane_breaker_open_us(const struct lane *lane)
 int64_t lane_paused_until_us(const struct lane *lane, enum lane_endpoint endpoint)
 {
 	return MAX(lane->pause.until_us[endpoint], lane->pause.lane_until_us);
+}
+
+enum breaker_state lane_breaker_state(const struct lane *lane)
+{
+	return lane->breaker.state;
+}
+
+const char *lane_obstacle(const struct lane *lane, enum lane_endpoint endpoint)
+{
+	int64_t now_us = clock_now_us();
+	if (lane->breaker.state == BREAKER_OPEN)
+		return "the circuit breaker is open, as the carrier keeps failing";
+	if (lane->breaker.state == BREAKER_HALF_OPEN)
+		return "the circuit breaker waits for its probes, as the carrier kept failing";
+	if (lane_paused_until_us(lane, endpoint) > now_us)
+		return "the carrier asked for a pause";
+	if (bucket_open_us(&lane->buckets[endpoint]) > now_us)
+		return "the limit of requests per second is reached";
+	return "other calls are before it, and the limit of requests on the wire is reached";
 }
 
 void lane_statistics(const struct lane *lane, struct lane_statistics *ret_statistics)

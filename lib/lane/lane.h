@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/list.h"
 #include "base/random.h"
+#include "lane/lane_breaker.h"
 #include "runtime/reactor.h"
 
 /*
@@ -118,6 +119,10 @@ int64_t lane_breaker_open_us(const struct lane *lane);
 
 /* Until when a pause of this endpoint class or of the whole lane lets none of its tickets go; a time that is over: none does. */
 int64_t lane_paused_until_us(const struct lane *lane, enum lane_endpoint endpoint);
+
+/* What holds back tickets of this endpoint class now, as a clause for a message. Static text. */
+const char *lane_obstacle(const struct lane *lane, enum lane_endpoint endpoint);
+enum breaker_state lane_breaker_state(const struct lane *lane);
 
 struct lane_statistics {
 	size_t limit, on_wire, waiting;

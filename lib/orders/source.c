@@ -13,6 +13,11 @@ int64_t source_config_number(const shipopt_source_config *config, enum source_se
 	return config ? settings_number(&config->settings, index) : source_settings.settings[index].default_value;
 }
 
+int source_config_check(const shipopt_source_config *config, shipopt_error **ret_error)
+{
+	return config ? settings_check(&config->settings, ret_error) : 0;
+}
+
 int source_new(const struct source_class *class, size_t size, shipopt_source **ret_source)
 {
 	shipopt_source *source = mem_alloc_zero(size);

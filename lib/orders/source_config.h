@@ -11,6 +11,8 @@ struct shipopt_source_config {
 	struct settings settings;
 };
 
+/* The first error of a configuration; success without an object. */
+int source_config_check(const shipopt_source_config *config, shipopt_error **ret_error);
 /* The setting's value, or its default without an object. */
 int64_t source_config_number(const shipopt_source_config *config, enum source_setting index);
 

@@ -12,13 +12,16 @@ int row_reader_open(struct row_reader *reader, const char *path, struct row_form
 	const shipopt_source_config *config, shipopt_error **ret_error)
 {
 	memset(reader, 0, sizeof(*reader));
+	int r = source_config_check(config, ret_error);
+	if (r < 0)
+		return r;
 	reader->format = format;
 	reader->row_max = (size_t)source_config_number(config, SOURCE_LINE_MAX_BYTES);
 	reader->cells_max = format.delimiter ? (size_t)source_config_number(config, SOURCE_COLUMNS_MAX) : 1;
 	reader->line = 1;
 	/* Each cell's NUL stands where its delimiter or line end stood. */
 	buffer_init(&reader->text, reader->row_max + 1);
-	int r = file_reader_open(&reader->file, path, block_bytes, ret_error);
+	r = file_reader_open(&reader->file, path, block_bytes, ret_error);
 	if (r < 0)
 		return r;
 	reader->cells = mem_alloc_array(reader->cells_max, sizeof(*reader->cells));

@@ -88,12 +88,15 @@ int shipopt_source_new_push(const shipopt_source_config *config, shipopt_source 
 {
 	if (!ret_source)
 		return error_set(ret_error, SHIPOPT_EINVAL, "source: ret_source must not be NULL");
+	int r = source_config_check(config, ret_error);
+	if (r < 0)
+		return r;
 	size_t ring_size = (size_t)source_config_number(config, SOURCE_PUSH_MAX);
 	shipopt_order **ring = mem_alloc_array(ring_size, sizeof(*ring));
 	if (!ring)
 		return SHIPOPT_ENOMEM;
 	shipopt_source *source = NULL;
-	int r = source_new(&push_class, sizeof(struct push_source), &source);
+	r = source_new(&push_class, sizeof(struct push_source), &source);
 	if (r == 0 && (fault_point() || pthread_mutex_init(&push_of(source)->lock, NULL) != 0)) {
 		mem_free(source);
 		r = SHIPOPT_ENOMEM;

@@ -14,31 +14,13 @@ struct search {
 	char *best;
 };
 
-/* Levenshtein, "Binary codes capable of correcting deletions, insertions, and reversals", 1966; one row of the table. */
-static size_t source_suggest_edit_distance(const char *a, const char *b)
-{
-	size_t row[COLUMN_NAME_SIZE], length = strlen(b);
-	for (size_t j = 0; j <= length; j++)
-		row[j] = j;
-	for (size_t i = 0; a[i]; i++) {
-		size_t diagonal = row[0];
-		row[0] = i + 1;
-		for (size_t j = 0; j < length; j++) {
-			size_t change = diagonal + (a[i] != b[j]);
-			diagonal = row[j + 1];
-			row[j + 1] = MIN(change, MIN(row[j], diagonal) + 1);
-		}
-	}
-	return row[length];
-}
-
 static void source_suggest_consider(struct search *search, const char *prefix, const char *column)
 {
 	char candidate[COLUMN_NAME_SIZE];
 	int length = snprintf(candidate, sizeof(candidate), "%s%s", prefix, column);
 	if (length < 0 || (size_t)length >= sizeof(candidate))
 		return;
-	size_t distance = source_suggest_edit_distance(search->name, candidate);
+	size_t distance = text_distance(search->name, candidate);
 	if (distance < search->best_distance) {
 		search->best_distance = distance;
 		memcpy(search->best, candidate, (size_t)length + 1);

@@ -141,10 +141,13 @@ static void pool_member_stop(struct runtime_member *member)
 static int pool_check_config(const shipopt_pool_config *config, shipopt_error **ret_error)
 {
 	int64_t min = settings_number(&config->settings, POOL_MIN), max = settings_number(&config->settings, POOL_MAX);
+	int r = delivery_check(&config->delivery, &config->settings, POOL_DELIVER_INLINE, ret_error);
+	if (r < 0)
+		return r;
 	if (min > max)
 		return error_set(ret_error, SHIPOPT_EINVAL, "pool setting min: %lld is above max, %lld", (long long)min,
 			(long long)max);
-	return delivery_check(&config->delivery, "pool", ret_error);
+	return 0;
 }
 
 static void pool_start_task(struct task *task)
@@ -189,8 +192,7 @@ static int pool_copy_config(shipopt_pool *pool, const shipopt_pool_config *confi
 	pool->polls_acquire = pool_setting(pool, POOL_POLL_ACQUIRE) != 0;
 	pool->pings_always = pool_setting(pool, POOL_PRE_PING) != 0;
 	pool->ping_idle_us = pool_setting(pool, POOL_PING_IDLE_MS) * 1000;
-	pool->delivery = config->delivery;
-	queue_ref(pool->delivery.queue);
+	delivery_copy(&pool->delivery, &config->delivery, &config->settings, POOL_DELIVER_INLINE);
 	pool->cancel_slots = cancel_slots_new();
 	if (!pool->cancel_slots)
 		return SHIPOPT_ENOMEM;

@@ -126,6 +126,23 @@ static int warm_cache_take_all(struct rows_filling *filling, shipopt_stream *str
 	return r;
 }
 
+static int warm_cache_run(struct rows_filling *filling, shipopt_pool *pool, const shipopt_query *query)
+{
+	shipopt_stream *stream;
+	shipopt_op *op;
+	int r = shipopt_pool_stream(pool, query, &stream, NULL, NULL, &op);
+	if (r < 0)
+		return r;
+	r = warm_cache_take_all(filling, stream);
+	shipopt_stream_free(stream);
+	/* A failure of the query is in `status` and in `r`. A failure of a row is in `r` alone. */
+	int status = shipopt_op_wait(op, -1);
+	if (r < 0 && status == r && !*filling->ret_error)
+		*filling->ret_error = shipopt_error_ref(shipopt_op_error(op));
+	shipopt_op_unref(op);
+	return r;
+}
+
 int shipopt_pool_warm_cache(shipopt_pool *pool, const shipopt_query *query, shipopt_cache *cache,
 	const shipopt_cache_options *options, uint64_t *ret_stored, shipopt_error **ret_error)
 {
@@ -136,27 +153,18 @@ int shipopt_pool_warm_cache(shipopt_pool *pool, const shipopt_query *query, ship
 		return error_set(ret_error, SHIPOPT_EDEADLK,
 			"pool: cannot block here: called on a library thread or inside shipopt_queue_dispatch()");
 	shipopt_error *error = NULL;
-	struct rows_filling filling = {.cache = cache, .ret_error = ret_error ? &error : NULL};
+	struct rows_filling filling = {.cache = cache, .ret_error = &error};
 	if (options)
 		filling.options = *options;
 	else
 		options_init(&filling.options);
 	filling.ttl_ms = filling.options.ttl_ms;
-	shipopt_stream *stream;
-	shipopt_op *op;
-	r = shipopt_pool_stream(pool, query, &stream, NULL, NULL, &op);
-	if (r < 0)
-		return r;
-	r = warm_cache_take_all(&filling, stream);
-	shipopt_stream_free(stream);
-	/* A failure of the query is in `status` and in `r`. A failure of a row is in `r` alone. */
-	int status = shipopt_op_wait(op, -1);
-	if (r < 0 && status == r && ret_error && !error && shipopt_op_error(op))
-		error = shipopt_error_ref(shipopt_op_error(op));
-	shipopt_op_unref(op);
-	if (error)
-		*ret_error = error;
+	r = warm_cache_run(&filling, pool, query);
 	if (ret_stored)
 		*ret_stored = filling.stored;
+	if (r < 0 && ret_error)
+		*ret_error = error ? error : error_of(ERROR_DOMAIN, r);
+	else
+		shipopt_error_unref(error);
 	return r;
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_PURCHASE
+
 #include "purchase/choice.h"
 
 #include <string.h>
@@ -11,11 +13,17 @@
 #define OFFERED_MAX 8
 #define CURRENCIES_MAX 8
 
+static const char *const choice_rule_names[] = {"cheapest", "fastest", "services"};
+
+const char *choice_rule_name(enum choice_rule rule)
+{
+	return choice_rule_names[rule];
+}
+
 int choice_rule_parse(const char *name, enum choice_rule *ret_rule)
 {
-	static const char *const names[] = {"cheapest", "fastest", "services"};
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		if (text_equal(name, names[i])) {
+	for (size_t i = 0; i < ARRAY_SIZE(choice_rule_names); i++) {
+		if (text_equal(name, choice_rule_names[i])) {
 			*ret_rule = (enum choice_rule)i;
 			return 0;
 		}

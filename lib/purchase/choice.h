@@ -31,6 +31,7 @@ struct choice {
 
 /* The name of a rule; SHIPOPT_EINVAL. */
 int choice_rule_parse(const char *name, enum choice_rule *ret_rule);
+const char *choice_rule_name(enum choice_rule rule);
 
 /*
  * The wanted currency. What bounds a price has a currency, and the rates must be in it: that of the bulk setting `currency`

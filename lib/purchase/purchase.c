@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_PURCHASE
+
 #include "purchase/purchase.h"
 
 #include "base/clock.h"
@@ -120,7 +122,8 @@ static int purchase_prepare(struct purchase *purchase, shipopt_error **ret_error
 		r = shipopt_record_set_text(order->shipment, SHIPOPT_SHIPMENT_REFERENCE, order->key);
 	r = r < 0 ? r : shipopt_record_check_shipment(order->shipment, ret_error);
 	r = r < 0 ? r : purchase_request_fingerprint(order, purchase->fingerprint);
-	return r < 0 ? r : purchase_request_write(order, &purchase->request);
+	r = r < 0 ? r : purchase_request_write(order, &purchase->request);
+	return r < 0 ? r : purchase_write_rate_choice(purchase);
 }
 
 static void purchase_begin(struct task *task)
@@ -180,5 +183,6 @@ void purchase_clear(struct purchase *purchase)
 	shipopt_error_unref(TAKE(purchase->doubt));
 	buffer_done(&purchase->note);
 	mem_free(TAKE(purchase->request));
+	mem_free(TAKE(purchase->rate_choice));
 	mem_free(TAKE(purchase->rerate_id));
 }

@@ -59,6 +59,7 @@ struct purchase_rules { /* of a run; constant while purchases run */
 	shipopt_carrier *carrier;
 	shipopt_store *store; /* NULL: rates only, not kept */
 	struct choice choice; /* rule and services; the order's wishes are added */
+	bool rate_again;      /* a stored rate is replaced */
 	shipopt_request_fn choose;
 	void *choose_userdata;
 	enum { MISSING_FAIL, MISSING_WAIT, MISSING_FALLBACK } missing_carrier;
@@ -95,6 +96,13 @@ enum purchase_state { /* what it waits for */
 	PURCHASE_RELEASING
 };
 
+/* Why the row's shipment is rated again. */
+enum purchase_rerate {
+	RERATE_NONE,
+	RERATE_EXPIRED, /* its rate expired: the approved carrier and service again */
+	RERATE_REPLACE  /* the run replaces the stored choice and its approved price */
+};
+
 struct purchase {
 	/* the owner's */
 	const struct purchase_rules *rules;
@@ -114,12 +122,13 @@ struct purchase {
 	/* its own */
 	enum purchase_state state;
 	bool is_canceled, holds_lease;
-	bool is_other;    /* the row is open, with other content than the order's */
-	bool is_rerating; /* an expired rate: the approved carrier and service again */
+	bool is_other; /* the row is open, with other content than the order's */
+	enum purchase_rerate rerate;
 	struct ledger_row row;
 	int64_t token;
 	char fingerprint[PURCHASE_FINGERPRINT_SIZE];
 	char *request;
+	char *rate_choice; /* the rule of the run, as the row keeps it */
 	struct ledger_request ledger;
 	struct exchange exchange;
 	shipopt_record *shipment; /* as last answered */

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_PURCHASE
+
 #include <stdio.h>
 #include <string.h>
 
@@ -171,7 +173,7 @@ void purchase_send(struct purchase *purchase)
 {
 	purchase_take_settle_time(purchase);
 	purchase->look_ups = 0;
-	purchase->is_rerating = false;
+	purchase->rerate = RERATE_NONE;
 	purchase->rate_index = SIZE_MAX;
 	purchase->exchange.deadline_us = purchase_send_deadline(purchase);
 	purchase->state = PURCHASE_BUYING;
@@ -312,7 +314,7 @@ void purchase_proved(struct purchase *purchase)
 		else
 			purchase_end(purchase, status, TAKE(purchase->end_error));
 	} else if (purchase->evidence == EVIDENCE_EXPIRED) {
-		purchase->is_rerating = true;
+		purchase->rerate = RERATE_EXPIRED;
 		purchase_rerate(purchase);
 	} else {
 		purchase_admit(purchase);

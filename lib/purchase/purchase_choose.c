@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_PURCHASE
+
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/unicode.h"
 #include "purchase/purchase_steps.h"
 #include "runtime/request.h"
 
 /* Which rate is bought (the row's, that of the run's rule, or the host's choice), and whether its price is allowed. */
 
+#define RATE_CHOICE_BYTES_MAX 8192
 #define MISSING_WAIT_FIRST_US 2000000
 #define MISSING_WAIT_MAX_US 60000000
 
@@ -29,10 +33,11 @@ static int64_t purchase_order_bound(const struct purchase *purchase)
 	return rules->missing_carrier == MISSING_FALLBACK ? purchase_grown(bound, rules->fallback_percent) : bound;
 }
 
-/* The approved price in the row, unless the order has a new max_rate; 0: none. */
+/* The approved price in the row, unless the order has a new max_rate or the run replaces the stored rate; 0: none. */
 static int64_t purchase_approved(const struct purchase *purchase)
 {
-	return purchase->row.ceiling > 0 && !purchase_request_max_rate_changed(purchase) ? purchase->row.ceiling : 0;
+	bool is_replaced = purchase->rerate == RERATE_REPLACE || purchase_request_max_rate_changed(purchase);
+	return purchase->row.ceiling > 0 && !is_replaced ? purchase->row.ceiling : 0;
 }
 
 static const shipopt_record *purchase_chosen_rate(const struct purchase *purchase)
@@ -113,6 +118,7 @@ void purchase_fill_rate(const struct purchase *purchase, struct ledger_request *
 	request->currency = shipopt_record_text(rate, SHIPOPT_RATE_CURRENCY);
 	request->amount = amount;
 	request->ceiling = purchase_ceiling(purchase, amount);
+	request->rate_choice = purchase->rerate == RERATE_EXPIRED ? NULL : purchase->rate_choice;
 }
 
 /* A run that buys goes on to the purchase, which writes the rate; a rate run writes it now. */
@@ -153,6 +159,36 @@ void purchase_use_kept(struct purchase *purchase)
 		purchase_end_already(purchase);
 	else if (purchase_price_is_allowed(purchase, purchase->row.amount, purchase->row.currency))
 		purchase_admit(purchase);
+}
+
+/* ---- the rule that chose ------------------------------------------------------------------------------------ */
+
+int purchase_write_rate_choice(struct purchase *purchase)
+{
+	const struct purchase_rules *rules = purchase->rules;
+	struct buffer text;
+	buffer_init(&text, RATE_CHOICE_BYTES_MAX);
+	if (rules->choose)
+		buffer_append_text(&text, "the host");
+	else if (rules->choice.rule == CHOICE_SERVICES)
+		buffer_append_format(&text, "services %s", rules->choice.services);
+	else
+		buffer_append_text(&text, choice_rule_name(rules->choice.rule));
+	purchase->rate_choice = buffer_take(&text);
+	buffer_done(&text);
+	return purchase->rate_choice ? 0 : SHIPOPT_ENOMEM;
+}
+
+bool purchase_note_stored_rate(const struct purchase *purchase, struct buffer *note)
+{
+	const char *stored = purchase->row.rate_choice;
+	if (!stored || text_equal(stored, purchase->rate_choice))
+		return false;
+	buffer_append_format(note,
+		"%sthe stored rate was kept: it was chosen by \"%s\", and this run's rate choice \"%s\" was not applied "
+		"(bulk setting rate_again rates the order again)",
+		note->length ? "; " : "", UNICODE_SHOWN(stored), UNICODE_SHOWN(purchase->rate_choice));
+	return true;
 }
 
 /* ---- the host's choice ------------------------------------------------------------------------------------- */
@@ -298,7 +334,7 @@ void purchase_choose(struct purchase *purchase)
 	choice.service = purchase->order->service;
 	choice.max_rate = purchase->order->max_rate;
 	choice.currency = purchase_wanted_currency(purchase);
-	if (purchase->is_rerating) { /* after an expired rate: the same service again, at its new price */
+	if (purchase->rerate == RERATE_EXPIRED) { /* after an expired rate: the same service again, at its new price */
 		choice.rule = CHOICE_CHEAPEST;
 		choice.carrier = purchase->row.carrier;
 		choice.service = purchase->row.service;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_PURCHASE
+
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -60,7 +62,9 @@ static enum purchase_event purchase_find_unsent(struct purchase *purchase, bool 
 	switch (purchase->row.state) {
 	case LEDGER_STATE_PLANNED: return is_kept ? EVENT_FRESH : EVENT_CHANGED;
 	case LEDGER_STATE_CREATED:
-		return is_kept && purchase->row.sent < LEDGER_SENDS_MAX ? EVENT_RATED : EVENT_CHANGED;
+		if (!is_kept || purchase->row.sent >= LEDGER_SENDS_MAX)
+			return EVENT_CHANGED;
+		return purchase->rules->rate_again ? EVENT_RERATE : EVENT_RATED;
 	case LEDGER_STATE_HELD: return is_kept ? EVENT_HELD : EVENT_CHANGED; /* the order was corrected */
 	case LEDGER_STATE_FAILED: return EVENT_CHANGED; /* nothing was bought: a new run tries again */
 	default: return EVENT_CLOSED;
@@ -107,13 +111,15 @@ static void purchase_forget(struct purchase *purchase)
 	if (!text_equal(id, purchase->row.shipment_id))
 		shipopt_record_free(TAKE(purchase->shipment));
 	purchase->rate_index = SIZE_MAX;
-	purchase->is_rerating = purchase->is_other = false;
+	purchase->rerate = RERATE_NONE;
+	purchase->is_other = false;
 }
 
 /* What the row says by itself is reported also when there is no time left. */
 static bool purchase_is_work(enum purchase_event event)
 {
-	return event == EVENT_FRESH || event == EVENT_CHANGED || event == EVENT_RATED || event == EVENT_OPEN;
+	return event == EVENT_FRESH || event == EVENT_CHANGED || event == EVENT_RATED || event == EVENT_RERATE ||
+		event == EVENT_OPEN;
 }
 
 void purchase_find(struct purchase *purchase)

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_PURCHASE
+
 #include <string.h>
 
 #include "base/clock.h"
@@ -20,9 +22,46 @@ static void purchase_explain_doubt(struct purchase *purchase)
 			purchase->row.reason ? purchase->row.reason : PURCHASE_NOT_KNOWN);
 }
 
+/* The domain selects the advice. For a failed carrier call it is that of the order, except where only the carrier is to be
+ * waited for or corrected. */
+static int purchase_error_domain(int status, int domain)
+{
+	bool is_of_call = domain == SHIPOPT_DOMAIN_CARRIER || domain == SHIPOPT_DOMAIN_GENERAL;
+	switch (status) {
+	case SHIPOPT_EINDOUBT: return SHIPOPT_DOMAIN_PURCHASE;
+	case SHIPOPT_ECANCELED:
+	case SHIPOPT_ETIMEDOUT:
+	case SHIPOPT_EINVAL:
+	case SHIPOPT_EREFUSED: return is_of_call ? SHIPOPT_DOMAIN_PURCHASE : domain;
+	default: return domain;
+	}
+}
+
+/* The error of a failed item has the item's status as its code, whatever the error was that led to it. */
+static void purchase_fit_error(struct purchase *purchase)
+{
+	struct error_detail detail;
+	if (purchase->end_status >= 0)
+		return;
+	if (!purchase->end_error)
+		purchase->end_error = TAKE(purchase->item->error);
+	if (!purchase->end_error)
+		purchase->end_error = error_of(SHIPOPT_DOMAIN_PURCHASE, purchase->end_status);
+	error_get_detail(purchase->end_error, &detail);
+	int domain = purchase_error_domain(purchase->end_status, detail.domain);
+	if (detail.code == purchase->end_status && detail.domain == domain)
+		return;
+	detail.code = purchase->end_status;
+	detail.domain = domain;
+	shipopt_error *error = error_new_detail(&detail);
+	shipopt_error_unref(purchase->end_error);
+	purchase->end_error = error;
+}
+
 void purchase_finish(struct purchase *purchase)
 {
 	purchase_explain_doubt(purchase);
+	purchase_fit_error(purchase);
 	purchase->state = PURCHASE_IDLE;
 	purchase->item->status = purchase->end_status;
 	if (purchase->end_error) {
@@ -47,26 +86,10 @@ static void purchase_end_as(struct purchase *purchase, int status, shipopt_error
 	purchase_submit(purchase, PURCHASE_RELEASING);
 }
 
-/* Gives an error the code SHIPOPT_EINDOUBT and keeps all that it says. */
-static shipopt_error *purchase_as_doubt(shipopt_error *error)
-{
-	struct error_detail detail;
-	error_get_detail(error, &detail);
-	detail.code = SHIPOPT_EINDOUBT;
-	shipopt_error *doubt = error ? error_new_detail(&detail) : NULL;
-	if (!doubt)
-		return error;
-	shipopt_error_unref(error);
-	return doubt;
-}
-
 /* While a purchase of the row is unproven, money may have been spent. Whatever ended the item, its outcome is in doubt. */
 void purchase_end(struct purchase *purchase, int status, shipopt_error *error)
 {
-	if (purchase_is_open(purchase))
-		purchase_end_as(purchase, SHIPOPT_EINDOUBT, purchase_as_doubt(error));
-	else
-		purchase_end_as(purchase, status, error);
+	purchase_end_as(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : status, error);
 }
 
 int purchase_blame(struct purchase *purchase, int status)
@@ -276,11 +299,16 @@ static void purchase_end_with_row(struct purchase *purchase, int status, const c
 
 void purchase_end_already(struct purchase *purchase)
 {
+	const struct ledger_row *row = &purchase->row;
+	struct buffer note;
 	shipopt_error *error = NULL;
+	buffer_init(&note, PURCHASE_NOTE_BYTES_MAX);
 	/* The reason of a bought row is a note, such as that the label is not insured. */
-	if (purchase->row.reason && purchase->row.state >= LEDGER_STATE_BOUGHT &&
-		purchase->row.state <= LEDGER_STATE_DOCUMENTED)
-		error_set(&error, SHIPOPT_ALREADY, "%s", purchase->row.reason);
+	if (row->reason && row->state >= LEDGER_STATE_BOUGHT && row->state <= LEDGER_STATE_DOCUMENTED)
+		error_set(&error, SHIPOPT_ALREADY, "%s", row->reason);
+	else if (row->state == LEDGER_STATE_CREATED && purchase_note_stored_rate(purchase, &note))
+		error_set(&error, SHIPOPT_ALREADY, "%s", buffer_text(&note));
+	buffer_done(&note);
 	int r = purchase_fill_item(purchase);
 	purchase_end(purchase, r < 0 ? r : SHIPOPT_ALREADY, error);
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_PURCHASE
+
 #include <string.h>
 
 #include "base/memory.h"
@@ -126,11 +128,19 @@ void purchase_create(struct purchase *purchase)
 	purchase_call(purchase, PURCHASE_RATING, purchase_rated);
 }
 
+/* The row's rate and its approval stay until the new rate is written, which replaces both. */
+void purchase_replace_rate(struct purchase *purchase)
+{
+	ASSERT(!purchase_is_open(purchase));
+	purchase->rerate = RERATE_REPLACE;
+	purchase_rerate(purchase);
+}
+
 /* Rates again the row's shipment, or the new one if it has no rate of the wanted carrier. */
 void purchase_rerate(struct purchase *purchase)
 {
-	const char *id = purchase->is_rerating ? purchase->row.shipment_id
-					       : shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
+	const char *id = purchase->rerate != RERATE_NONE ? purchase->row.shipment_id
+							 : shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
 	if (!purchase->rerate_id)
 		purchase->rerate_id = mem_copy_text(id);
 	struct carrier_call *call = purchase_new_call(purchase);

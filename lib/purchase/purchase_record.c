@@ -79,6 +79,7 @@ void purchase_record(struct purchase *purchase)
 	request->label_url = purchase_label_url(purchase, note);
 	request->paid = purchase_paid(purchase, note);
 	request->fee = purchase_fee(purchase, note);
+	purchase_note_stored_rate(purchase, note);
 	request->result = answer->length <= RESULT_BYTES_MAX ? buffer_text(answer) : NULL;
 	request->reason = note->length ? buffer_text(note) : NULL;
 	request->release = true;

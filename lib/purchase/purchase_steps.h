@@ -89,12 +89,17 @@ void purchase_plan(struct purchase *purchase);
 /* ---- purchase_rate.c ---- */
 void purchase_create(struct purchase *purchase);
 void purchase_rerate(struct purchase *purchase);
+void purchase_replace_rate(struct purchase *purchase);
 void purchase_refuse_order(struct purchase *purchase);
 /* ---- purchase_choose.c ---- */
 void purchase_choose(struct purchase *purchase);
 void purchase_use_rate(struct purchase *purchase);
 void purchase_use_kept(struct purchase *purchase);
 void purchase_drop_question(struct purchase *purchase);
+/* Writes down by which rule this run chooses. SHIPOPT_ENOMEM. */
+int purchase_write_rate_choice(struct purchase *purchase);
+/* Whether the row's rate was chosen by another rule than this run's; if so, appends a sentence that says it. */
+bool purchase_note_stored_rate(const struct purchase *purchase, struct buffer *note);
 /* Puts the rate that was chosen, or the row's, and what is approved into a request that writes it down. */
 void purchase_fill_rate(const struct purchase *purchase, struct ledger_request *request);
 /* ---- purchase_buy.c ---- */

@@ -21,6 +21,7 @@ static const struct {
 	{PURCHASE_FOUND, EVENT_FRESH, purchase_create},
 	{PURCHASE_FOUND, EVENT_CHANGED, purchase_plan},
 	{PURCHASE_FOUND, EVENT_RATED, purchase_use_kept},
+	{PURCHASE_FOUND, EVENT_RERATE, purchase_replace_rate},
 	{PURCHASE_FOUND, EVENT_OPEN, purchase_look_up},
 	{PURCHASE_FOUND, EVENT_HAS_LABEL, purchase_end_already},
 	{PURCHASE_FOUND, EVENT_CONFLICT, purchase_end_conflict},

@@ -283,7 +283,7 @@ static int close_start_unwaited(shipopt_runtime *runtime, int64_t timeout_ms, sh
 		return SHIPOPT_ESHUTDOWN;
 	runtime->close_timeout_ms = timeout_ms;
 	runtime->close_queue = queue_ref(queue);
-	runtime->close_entry.keeps_slot = true;
+	runtime->close_entry.keeps_slot = runtime->close_entry.has_no_slot = true;
 	runtime->close_entry.run = runtime->close_entry.finish = close_entry_run;
 	runtime->close_entry.event =
 		(shipopt_event){.userdata = (uint64_t)(uintptr_t)userdata, .kind = SHIPOPT_EVENT_CLOSED};

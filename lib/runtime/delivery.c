@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_CONFIG
 #include "runtime/delivery.h"
 
 #include <stdint.h>
@@ -81,14 +82,6 @@ void delivery_submit(const struct delivery *delivery, shipopt_runtime *runtime, 
 
 /* --- configuration --- */
 
-int delivery_set_mode(struct delivery *delivery, int mode)
-{
-	if (mode < DELIVERY_SCHEDULER || mode > DELIVERY_QUEUE)
-		return SHIPOPT_EINVAL;
-	delivery->mode = mode;
-	return 0;
-}
-
 int delivery_set_queue(struct delivery *delivery, shipopt_queue *queue)
 {
 	queue_ref(queue);
@@ -98,10 +91,21 @@ int delivery_set_queue(struct delivery *delivery, shipopt_queue *queue)
 	return 0;
 }
 
-int delivery_check(const struct delivery *delivery, const char *noun, shipopt_error **ret_error)
+int delivery_check(const struct delivery *delivery, const struct settings *settings, size_t deliver_inline,
+	shipopt_error **ret_error)
 {
-	if (!delivery_is_queued(delivery) || delivery->queue)
-		return 0;
-	return error_set(ret_error, SHIPOPT_EINVAL, "%s: delivery to a queue was asked for, and no queue was set",
-		noun);
+	int r = settings_check(settings, ret_error);
+	if (r < 0 || !delivery->queue || !settings_number(settings, deliver_inline))
+		return r;
+	return error_set(ret_error, SHIPOPT_EINVAL,
+		"%s setting deliver_inline: it is 1 and a queue is set; use one of them", settings->table->noun);
+}
+
+void delivery_copy(struct delivery *to, const struct delivery *from, const struct settings *settings,
+	size_t deliver_inline)
+{
+	*to = *from;
+	queue_ref(to->queue);
+	if (settings_number(settings, deliver_inline))
+		to->mode = DELIVERY_INLINE;
 }

@@ -3,6 +3,7 @@
 #define RUNTIME_DELIVERY_H
 
 #include "base/error.h"
+#include "config/settings.h"
 #include "runtime/queue.h"
 
 /*
@@ -15,7 +16,7 @@
  * What is delivered is a queue entry, embedded in the object that it delivers. deliver() hands it over and never fails: a slot of the
  * queue is reserved before, when the work is admitted (delivery_reserve()). The other ways need no slot.
  *
- * The application configures a delivery with `_set_queue`; see DELIVERY_PUBLIC. A question to the application, with its answer, is
+ * The application configures a delivery with `_set_queue` or the setting deliver_inline; see DELIVERY_PUBLIC. A question to the application, with its answer, is
  * a request (runtime/request.h).
  */
 enum delivery_mode { DELIVERY_SCHEDULER = 0, DELIVERY_INLINE = 1, DELIVERY_QUEUE = 2 };
@@ -59,19 +60,17 @@ void deliver(const struct delivery *delivery, shipopt_runtime *runtime, struct r
 void delivery_submit(const struct delivery *delivery, shipopt_runtime *runtime, struct reactor *reactor,
 	struct task *task);
 
-/* The configuration. `_set_mode`: SHIPOPT_EINVAL for an unknown mode. */
-int delivery_set_mode(struct delivery *delivery, int mode);
 /* Takes a reference and makes the queue the mode; NULL drops it and restores the scheduler. */
 int delivery_set_queue(struct delivery *delivery, shipopt_queue *queue);
-/* SHIPOPT_EINVAL when delivery to a queue was asked for and none was set. */
-int delivery_check(const struct delivery *delivery, const char *noun, shipopt_error **ret_error);
+/* Checks a configuration: its settings (settings_check()), and that a queue and deliver_inline are not both set. */
+int delivery_check(const struct delivery *delivery, const struct settings *settings, size_t deliver_inline,
+	shipopt_error **ret_error);
+/* The delivery of a handle: that of its configuration, or inline if the setting says so. Takes a reference to the queue. */
+void delivery_copy(struct delivery *to, const struct delivery *from, const struct settings *settings,
+	size_t deliver_inline);
 
-/* The public setters, for a struct shipopt_<noun>_config with a member `delivery`. */
+/* The public setter, for a struct shipopt_<noun>_config with a member `delivery`. */
 #define DELIVERY_PUBLIC(noun)                                                                        \
-	int shipopt_##noun##_config_set_delivery(shipopt_##noun##_config *config, int delivery)      \
-	{                                                                                            \
-		return config ? delivery_set_mode(&config->delivery, delivery) : SHIPOPT_EINVAL;     \
-	}                                                                                            \
 	int shipopt_##noun##_config_set_queue(shipopt_##noun##_config *config, shipopt_queue *queue) \
 	{                                                                                            \
 		return config ? delivery_set_queue(&config->delivery, queue) : SHIPOPT_EINVAL;       \

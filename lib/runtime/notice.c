@@ -31,7 +31,7 @@ void notice_push(shipopt_queue *queue, struct queue_entry *entry)
 {
 	struct queue_entry *dropped;
 	bool is_wanted = notice_is_wanted(queue, entry->event.kind, entry->has_callback);
-	entry->keeps_slot = entry->is_notice = true;
+	entry->keeps_slot = entry->has_no_slot = entry->is_notice = true;
 	pthread_mutex_lock(&queue->lock);
 	if (is_wanted && !queue->is_freed) {
 		dropped = notice_make_room(queue);

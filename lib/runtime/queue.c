@@ -83,6 +83,7 @@ static int queue_make(size_t slots, shipopt_queue **ret_queue)
 	queue->slots = slots;
 	queue->stall_ms = QUEUE_STALL_MS;
 	ready_event_init_own(&queue->ready, queue, &(shipopt_event){.value = (uint64_t)(uintptr_t)queue});
+	queue->ready.entry.has_no_slot = true;
 	ready_event_set_object(&queue->ready, queue, queue_hold, queue_drop);
 	*ret_queue = queue;
 	return 0;

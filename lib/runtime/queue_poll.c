@@ -5,9 +5,13 @@
 
 /* Handing out events and taking them back. */
 
-/* With the lock held. */
+/* With the lock held: whether the first entry, if there is one, may be handed out. */
 static bool queue_has_place(const shipopt_queue *queue)
 {
+	struct list_node *node = list_first(&((shipopt_queue *)(uintptr_t)queue)->entries);
+	bool has_no_slot = node && LIST_MEMBER(node, struct queue_entry, node)->has_no_slot;
+	if (!has_no_slot && queue->slots_out >= queue->slots)
+		return false;
 	return queue->first_free || queue->place_count < queue->slots + QUEUE_PLACES_EXTRA;
 }
 
@@ -19,6 +23,7 @@ static void queue_place_give(shipopt_queue *queue, struct queue_entry *entry, sh
 	if (queue->first_free)
 		queue->first_free = place->next_free;
 	queue->places_out++;
+	queue->slots_out += !entry->has_no_slot;
 	place->entry = entry;
 	place->serial++;
 	*event = entry->event;
@@ -39,6 +44,7 @@ static struct queue_entry *queue_place_take(shipopt_queue *queue, const shipopt_
 	place->next_free = queue->first_free;
 	queue->first_free = (uint32_t)event->reserved[0] + 1;
 	queue->places_out--;
+	queue->slots_out -= !entry->has_no_slot;
 	return entry;
 }
 

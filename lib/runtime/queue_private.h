@@ -57,7 +57,9 @@ struct shipopt_queue {
 	struct queue_place *places;
 	uint32_t place_count; /* those ever used */
 	uint32_t places_out;  /* handed out now */
-	uint32_t first_free;  /* index + 1 */
+	uint32_t
+		slots_out; /* those of them that have a slot: never more than there are, though a close may reserve beyond */
+	uint32_t first_free; /* index + 1 */
 };
 
 /* Each of the following with the lock held. */

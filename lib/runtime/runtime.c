@@ -109,9 +109,15 @@ static int runtime_make(const shipopt_runtime_config *config, bool is_simulated,
 	return 0;
 }
 
-int shipopt_runtime_new(const shipopt_runtime_config *config, shipopt_runtime **ret_runtime)
+int shipopt_runtime_new(const shipopt_runtime_config *config, shipopt_runtime **ret_runtime, shipopt_error **ret_error)
 {
-	return ret_runtime ? runtime_make(config, false, ret_runtime) : SHIPOPT_EINVAL;
+	if (!ret_runtime)
+		return error_set(ret_error, SHIPOPT_EINVAL, "runtime: ret_runtime must not be NULL");
+	int r = config ? settings_check(&config->settings, ret_error) : 0;
+	if (r < 0)
+		return r;
+	r = runtime_make(config, false, ret_runtime);
+	return r < 0 ? error_set(ret_error, r, "runtime: %s", shipopt_error_description(r)) : 0;
 }
 
 int runtime_new_simulated(shipopt_runtime **ret_runtime)

@@ -6,10 +6,6 @@
 SETTINGS_PUBLIC_NEW(runtime)
 SETTINGS_PUBLIC_FREE(runtime)
 SETTINGS_PUBLIC(runtime)
-SETTING_PUBLIC_NUMBER(runtime, workers, RUNTIME_WORKERS)
-SETTING_PUBLIC_NUMBER(runtime, side_threads, RUNTIME_SIDE_THREADS)
-SETTING_PUBLIC_NUMBER(runtime, reactors, RUNTIME_REACTORS)
-SETTING_PUBLIC_NUMBER(runtime, log_level, RUNTIME_LOG_LEVEL)
 
 int shipopt_runtime_config_set_log(shipopt_runtime_config *config, shipopt_log_fn log, void *userdata)
 {

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_STORE
+
 #include "store/ledger.h"
 
 #include <string.h>
@@ -22,7 +24,7 @@ void ledger_row_done(struct ledger_row *row)
 {
 	char *const texts[] = {row->fingerprint, row->request, row->shipment_id, row->rate_id, row->carrier,
 		row->service, row->currency, row->tracking_code, row->label_url, row->budget, row->reason, row->result,
-		row->approved_currency, row->refusal, row->base_url};
+		row->approved_currency, row->refusal, row->base_url, row->rate_choice};
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		mem_free(texts[i]);
 	*row = (struct ledger_row){0};
@@ -82,8 +84,8 @@ static int ledger_check_texts(const struct ledger_request *request, shipopt_erro
 		{"the rate id", request->rate_id}, {"the carrier", request->carrier}, {"the service", request->service},
 		{"the currency", request->currency}, {"the budget", request->budget},
 		{"the tracking code", request->tracking_code}, {"the label URL", request->label_url},
-		{"the reason", request->reason}, {"the refusal", request->refusal},
-		{"the base URL", request->base_url}};
+		{"the reason", request->reason}, {"the refusal", request->refusal}, {"the base URL", request->base_url},
+		{"the rate choice", request->rate_choice}};
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		int r = ledger_check_text(&texts[i], 0, LEDGER_TEXT_MAX, ret_error);
 		if (r < 0)

@@ -115,6 +115,7 @@ struct ledger_row {
 	int64_t needs_person; /* 1: only a person can settle it; `reason` says why */
 	char *refusal;        /* the carrier's first refusal of it that proves nothing */
 	char *base_url;       /* of the carrier that has the shipment; NULL without one */
+	char *rate_choice;    /* the rule that chose the rate; NULL: not known */
 	char *tracking_code, *label_url;
 	int64_t paid; /* millionths, what the carrier charged */
 	char *budget; /* name of the spend limit that counts this purchase */
@@ -170,6 +171,7 @@ struct ledger_request {
 	const char *fingerprint, *request; /* claim (new row), plan, buy (request) */
 	const char *base_url;              /* create, buy; claim: where a shipment has none */
 	const char *shipment_id, *rate_id, *carrier, *service, *currency; /* create, buy */
+	const char *rate_choice;                                          /* create, buy: with a rate_id */
 	int64_t amount, ceiling;                                          /* create, buy */
 	int64_t insurance, fee;                                           /* buy; bought: the fee charged */
 	int64_t settle_ms;                                                /* buy */

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_STORE
+
 #include "store/store.h"
 
 #include <string.h>
@@ -76,15 +78,6 @@ static void store_core_stop(struct runtime_member *member)
 	core->backend->class->close(core->backend);
 }
 
-static int store_check_confirm_mode(const struct settings *settings, shipopt_error **ret_error)
-{
-	const char *mode = settings_text(settings, STORE_CONFIRM_MODE);
-	if (text_is_empty(mode) || text_equal(mode, "test") || text_equal(mode, "production"))
-		return 0;
-	return error_set(ret_error, SHIPOPT_EINVAL, "store setting confirm_mode: \"%s\" is not test or production",
-		mode);
-}
-
 static int store_core_new(shipopt_runtime *runtime, const char *url, const shipopt_store_config *config,
 	const struct settings *settings, struct store_core **ret_core, shipopt_error **ret_error)
 {
@@ -95,11 +88,8 @@ static int store_core_new(shipopt_runtime *runtime, const char *url, const shipo
 	core->runtime = runtime_ref(runtime);
 	core->member.cancel = store_core_cancel;
 	core->member.stop = store_core_stop;
-	if (config) {
-		core->delivery = config->delivery;
-		if (core->delivery.queue)
-			queue_ref(core->delivery.queue);
-	}
+	if (config)
+		delivery_copy(&core->delivery, &config->delivery, settings, STORE_DELIVER_INLINE);
 	struct backend_options options = {
 		.runtime = runtime,
 		.busy_timeout_ms = settings_number(settings, STORE_BUSY_TIMEOUT_MS),
@@ -165,7 +155,7 @@ int shipopt_store_open(shipopt_runtime *runtime, const char *url, const shipopt_
 	int r = runtime_check(runtime);
 	if (r < 0)
 		return r;
-	r = config ? delivery_check(&config->delivery, "store", ret_error) : 0;
+	r = config ? delivery_check(&config->delivery, &config->settings, STORE_DELIVER_INLINE, ret_error) : 0;
 	if (r < 0)
 		return r;
 	struct settings settings;
@@ -175,8 +165,7 @@ int shipopt_store_open(shipopt_runtime *runtime, const char *url, const shipopt_
 	struct store_core *core = NULL;
 	shipopt_store *store = NULL;
 	url = url ? url : settings_text(&settings, STORE_URL);
-	r = store_check_confirm_mode(&settings, ret_error);
-	r = r < 0 ? r : store_core_new(runtime, url, config, &settings, &core, ret_error);
+	r = store_core_new(runtime, url, config, &settings, &core, ret_error);
 	r = r < 0 ? r : store_view_new(core, settings_text(&settings, STORE_TENANT), &store);
 	settings_done(&settings);
 	if (r == 0)

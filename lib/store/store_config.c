@@ -15,9 +15,5 @@ void shipopt_store_config_free(shipopt_store_config *config)
 }
 
 SETTINGS_PUBLIC(store)
-SETTING_PUBLIC_TEXT(store, tenant, STORE_TENANT)
-SETTING_PUBLIC_NUMBER(store, busy_timeout_ms, STORE_BUSY_TIMEOUT_MS)
-SETTING_PUBLIC_NUMBER(store, queue_max, STORE_QUEUE_MAX)
-SETTING_PUBLIC_NUMBER(store, group_max, STORE_GROUP_MAX)
 
 DELIVERY_PUBLIC(store)

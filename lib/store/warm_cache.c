@@ -140,10 +140,17 @@ int shipopt_store_warm_cache(shipopt_store *store, int state, shipopt_cache *cac
 		.row = row,
 		.userdata = userdata,
 		.has_more = true};
+	shipopt_error *error = NULL;
 	while (r >= 0 && filling.has_more)
-		r = warm_cache_take_next(&filling, store, state, ret_error);
+		r = warm_cache_take_next(&filling, store, state, &error);
 	runtime_release(runtime);
 	if (ret_stored)
 		*ret_stored = filling.stored;
-	return r < 0 ? r : 0;
+	if (r >= 0)
+		return 0;
+	if (ret_error)
+		*ret_error = error ? error : error_of(ERROR_DOMAIN, r);
+	else
+		shipopt_error_unref(error);
+	return r;
 }

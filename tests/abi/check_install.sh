@@ -28,7 +28,7 @@ echo "shipopt $(pkg-config --modversion shipopt): $flags"
 awk '/^```c$/ { on = 1; next } /^```$/ { if (on) exit } on' "$readme" >"$work/example.c"
 [ -s "$work/example.c" ] || { echo "README.md has no C example"; exit 1; }
 # shellcheck disable=SC2086 # a list of words
-${CC:-cc} -std=c11 -Wall -Wextra -Wno-unused-parameter -pedantic -Werror "$work/example.c" $flags -o "$work/example"
+${CC:-cc} -std=c11 -Wall -Wextra -pedantic -Werror "$work/example.c" $flags -o "$work/example"
 LD_LIBRARY_PATH=$(dirname "$(find "$work/root" -name 'libshipopt.so')")
 export LD_LIBRARY_PATH
 
@@ -43,7 +43,21 @@ read -r line <"$work/fifo"
 SHIPOPT_CARRIER_BASE_URL=${line##* }/v2 SHIPOPT_CARRIER_API_KEY=EZTKreadme
 export SHIPOPT_CARRIER_BASE_URL SHIPOPT_CARRIER_API_KEY
 cd "$work"
+
+says() { # PATTERN: the example fails, and says why
+	if ./example >said.txt 2>&1; then
+		echo "the example did not fail"
+		exit 1
+	fi
+	grep -q "$1" said.txt || { cat said.txt; echo "the example does not say: $1"; exit 1; }
+}
+SHIPOPT_CARRIER_API_KEY='' says 'SHIPOPT_CARRIER_API_KEY'
+says 'orders.csv'
 head -n 11 "$orders" >orders.csv
 ./example >first.txt || { cat first.txt; echo "the example failed"; exit 1; }
 [ "$(wc -l <first.txt)" -eq 10 ] || { cat first.txt; echo "the example did not print ten orders"; exit 1; }
+[ "$(wc -l <labels.csv)" -eq 11 ] || { cat labels.csv; echo "the example did not write ten results"; exit 1; }
+./example >second.txt || { cat second.txt; echo "the second run failed"; exit 1; }
+sort first.txt >first.sorted
+sort second.txt | cmp -s - first.sorted || { cat second.txt; echo "the second run has other labels"; exit 1; }
 cat first.txt

@@ -32,7 +32,7 @@ int main()
 		return 6;
 	if (shipopt_has_feature("teleport") != 0 || shipopt_has_feature(nullptr) != 0)
 		return 7;
-	if (shipopt_runtime_new(nullptr, &runtime) < 0)
+	if (shipopt_runtime_new(nullptr, &runtime, NULL) < 0)
 		return 2;
 	if (shipopt_runtime_parallel_for(runtime, sizeof(touched), 0, count, touched) < 0)
 		return 3;

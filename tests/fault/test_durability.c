@@ -104,7 +104,7 @@ static void step_done(struct ledger_request *request)
 static void run_orders(struct order *list, int round)
 {
 	shipopt_runtime *runtime;
-	assert_int_equal(shipopt_runtime_new(NULL, &runtime), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &runtime, NULL), 0);
 	assert_int_equal(runtime_reactor(runtime, &reactor), 0);
 	assert_int_equal(shipopt_store_open(runtime, "sqlite:/tmp/never-made.db", NULL, &store, NULL), 0);
 	stream.running = ORDERS;

@@ -145,7 +145,9 @@ static void a_spend_limit_is_never_passed(void **state)
 	int64_t money;
 	fixture_start(&fixture, NULL);
 	fixture_open_handles(&fixture, QUICK);
-	assert_int_equal(shipopt_bulk_config_set_spend_limit(fixture.bulk_config, "spring", "USD", 60000000), 0);
+	assert_int_equal(shipopt_bulk_config_set(fixture.bulk_config, SHIPOPT_BULK_BUDGET, "spring"), 0);
+	assert_int_equal(shipopt_bulk_config_set(fixture.bulk_config, SHIPOPT_BULK_CURRENCY, "USD"), 0);
+	assert_int_equal(shipopt_bulk_config_set(fixture.bulk_config, SHIPOPT_BULK_SPEND_LIMIT, "60.00"), 0);
 	fixture_open_bulk(&fixture);
 	fixture_buy(&fixture, fixture_orders(40, "order"), &result);
 	assert_true(result.done > 0 && result.failed > 0);

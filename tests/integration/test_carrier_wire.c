@@ -56,7 +56,7 @@ static void open_carrier(const char *base_url, const char *attempts_max)
 {
 	shipopt_carrier_config *config;
 	shipopt_error *error = NULL;
-	assert_int_equal(shipopt_runtime_new(NULL, &runtime), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &runtime, NULL), 0);
 	assert_int_equal(shipopt_carrier_config_new(&config), 0);
 	assert_int_equal(shipopt_carrier_config_set(config, "api_key", "EZTKtest"), 0);
 	assert_int_equal(shipopt_carrier_config_set(config, "base_url", base_url), 0);

@@ -94,7 +94,7 @@ static void configure(shipopt_carrier_config *carrier, shipopt_bulk_config *bulk
 	assert_int_equal(shipopt_carrier_config_set(carrier, "base_url", url), 0);
 	assert_int_equal(shipopt_carrier_config_set(carrier, "api_key", "EZTKtest"), 0);
 	assert_int_equal(shipopt_bulk_config_set_item(bulk, on_item, NULL), 0);
-	assert_int_equal(shipopt_bulk_config_set_item_timeout_ms(bulk, 20000), 0);
+	assert_int_equal(shipopt_bulk_config_set_int(bulk, SHIPOPT_BULK_ITEM_TIMEOUT_MS, 20000), 0);
 }
 
 static void run_with(shipopt_carrier_config *carrier_config, shipopt_bulk_config *bulk_config, shipopt_store *store,

@@ -90,9 +90,9 @@ static void open_inline(void)
 	fixture_open(NULL, NULL);
 	shipopt_pool_free(fixture.pool);
 	assert_int_equal(shipopt_pool_config_new(&config), 0);
-	assert_int_equal(shipopt_pool_config_set_conninfo(config, fixture.postgres.conninfo), 0);
-	assert_int_equal(shipopt_pool_config_set_max(config, CONNECTIONS), 0);
-	assert_int_equal(shipopt_pool_config_set_delivery(config, SHIPOPT_DELIVERY_INLINE), 0);
+	assert_int_equal(shipopt_pool_config_set(config, SHIPOPT_POOL_CONNINFO, fixture.postgres.conninfo), 0);
+	assert_int_equal(shipopt_pool_config_set_int(config, SHIPOPT_POOL_MAX, CONNECTIONS), 0);
+	assert_int_equal(shipopt_pool_config_set_int(config, SHIPOPT_POOL_DELIVER_INLINE, 1), 0);
 	assert_int_equal(shipopt_pool_new(fixture.runtime, config, &fixture.pool, NULL), 0);
 	shipopt_pool_config_free(config);
 }

@@ -356,7 +356,7 @@ static void a_bad_connection_string_is_refused_without_being_quoted(void **state
 	for (size_t i = 0; i < 3; i++) {
 		shipopt_error *error = NULL;
 		assert_int_equal(shipopt_pool_config_new(&config), 0);
-		assert_int_equal(shipopt_pool_config_set_conninfo(config, strings[i]), 0);
+		assert_int_equal(shipopt_pool_config_set(config, SHIPOPT_POOL_CONNINFO, strings[i]), 0);
 		assert_int_equal(shipopt_pool_new(fixture.runtime, config, &pool, &error), SHIPOPT_EPARSE);
 		assert_null(strstr(shipopt_error_message(error), "hidden-word"));
 		shipopt_error_unref(error);

@@ -539,8 +539,8 @@ static void inline_delivery_calls_on_the_reactor(void **state)
 	static const char *const channels[] = {"a"};
 	open_pool(NULL);
 	assert_int_equal(shipopt_pool_config_new(&config), 0);
-	shipopt_pool_config_set_conninfo(config, fixture.postgres.conninfo);
-	shipopt_pool_config_set_delivery(config, SHIPOPT_DELIVERY_INLINE);
+	shipopt_pool_config_set(config, SHIPOPT_POOL_CONNINFO, fixture.postgres.conninfo);
+	shipopt_pool_config_set_int(config, SHIPOPT_POOL_DELIVER_INLINE, 1);
 	shipopt_pool *pool;
 	assert_int_equal(shipopt_pool_new(fixture.runtime, config, &pool, NULL), 0);
 	shipopt_pool_config_free(config);
@@ -564,7 +564,7 @@ static void open_queued(size_t slots)
 	open_pool(NULL);
 	assert_int_equal(shipopt_queue_new(fixture.runtime, slots, &queue), 0);
 	assert_int_equal(shipopt_pool_config_new(&config), 0);
-	shipopt_pool_config_set_conninfo(config, fixture.postgres.conninfo);
+	shipopt_pool_config_set(config, SHIPOPT_POOL_CONNINFO, fixture.postgres.conninfo);
 	shipopt_pool_config_set_queue(config, queue);
 	assert_int_equal(shipopt_pool_new(fixture.runtime, config, &queued, NULL), 0);
 	shipopt_pool_config_free(config);

@@ -88,7 +88,7 @@ static shipopt_queue *open_slow(const char *const *settings, size_t slots)
 	fixture_open(NULL, NULL);
 	shipopt_pool_free(fixture.pool);
 	assert_int_equal(shipopt_pool_config_new(&config), 0);
-	assert_int_equal(shipopt_pool_config_set_conninfo(config, fixture.postgres.conninfo), 0);
+	assert_int_equal(shipopt_pool_config_set(config, SHIPOPT_POOL_CONNINFO, fixture.postgres.conninfo), 0);
 	assert_int_equal(shipopt_pool_config_set_slow_query(config, keep, NULL), 0);
 	for (; settings[0]; settings += 2)
 		assert_int_equal(shipopt_pool_config_set(config, settings[0], settings[1]), 0);

@@ -655,7 +655,7 @@ static shipopt_queue *open_queued(size_t slots)
 	shipopt_pool_free(fixture.pool);
 	assert_int_equal(shipopt_queue_new(fixture.runtime, slots, &queue), 0);
 	assert_int_equal(shipopt_pool_config_new(&config), 0);
-	assert_int_equal(shipopt_pool_config_set_conninfo(config, fixture.postgres.conninfo), 0);
+	assert_int_equal(shipopt_pool_config_set(config, SHIPOPT_POOL_CONNINFO, fixture.postgres.conninfo), 0);
 	assert_int_equal(shipopt_pool_config_set_queue(config, queue), 0);
 	assert_int_equal(shipopt_pool_new(fixture.runtime, config, &fixture.pool, NULL), 0);
 	shipopt_pool_config_free(config);

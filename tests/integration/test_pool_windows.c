@@ -114,10 +114,10 @@ static shipopt_pool *open_inline_pool(int max, int overflow)
 	shipopt_pool_config *config;
 	shipopt_pool *pool;
 	assert_int_equal(shipopt_pool_config_new(&config), 0);
-	assert_int_equal(shipopt_pool_config_set_conninfo(config, fixture.postgres.conninfo), 0);
-	assert_int_equal(shipopt_pool_config_set_delivery(config, SHIPOPT_DELIVERY_INLINE), 0);
-	assert_int_equal(shipopt_pool_config_set_max(config, max), 0);
-	assert_int_equal(shipopt_pool_config_set_overflow(config, overflow), 0);
+	assert_int_equal(shipopt_pool_config_set(config, SHIPOPT_POOL_CONNINFO, fixture.postgres.conninfo), 0);
+	assert_int_equal(shipopt_pool_config_set_int(config, SHIPOPT_POOL_DELIVER_INLINE, 1), 0);
+	assert_int_equal(shipopt_pool_config_set_int(config, SHIPOPT_POOL_MAX, max), 0);
+	assert_int_equal(shipopt_pool_config_set_int(config, SHIPOPT_POOL_OVERFLOW, overflow), 0);
 	assert_int_equal(shipopt_pool_new(fixture.runtime, config, &pool, NULL), 0);
 	shipopt_pool_config_free(config);
 	return pool;

@@ -31,7 +31,7 @@ static shipopt_runtime *begin(void)
 	shipopt_runtime *runtime;
 	assert_int_equal(mem_live_count(), 0);
 	entered = release = (struct event)EVENT_INIT;
-	assert_int_equal(shipopt_runtime_new(NULL, &runtime), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &runtime, NULL), 0);
 	return runtime;
 }
 
@@ -40,7 +40,7 @@ static shipopt_pool *pool_new(shipopt_runtime *runtime)
 	shipopt_pool_config *config;
 	shipopt_pool *pool;
 	assert_int_equal(shipopt_pool_config_new(&config), 0);
-	assert_int_equal(shipopt_pool_config_set_conninfo(config, "host=slow.example user=shop"), 0);
+	assert_int_equal(shipopt_pool_config_set(config, SHIPOPT_POOL_CONNINFO, "host=slow.example user=shop"), 0);
 	assert_int_equal(shipopt_pool_new(runtime, config, &pool, NULL), 0);
 	shipopt_pool_config_free(config);
 	return pool;
@@ -61,8 +61,8 @@ static shipopt_carrier *carrier_new(shipopt_runtime *runtime)
 	shipopt_carrier_config *config;
 	shipopt_carrier *carrier;
 	assert_int_equal(shipopt_carrier_config_new(&config), 0);
-	assert_int_equal(shipopt_carrier_config_set_api_key(config, "EZTKtest"), 0);
-	assert_int_equal(shipopt_carrier_config_set_base_url(config, "http://slow.example/v2"), 0);
+	assert_int_equal(shipopt_carrier_config_set(config, SHIPOPT_CARRIER_API_KEY, "EZTKtest"), 0);
+	assert_int_equal(shipopt_carrier_config_set(config, SHIPOPT_CARRIER_BASE_URL, "http://slow.example/v2"), 0);
 	assert_int_equal(shipopt_carrier_new(runtime, config, &carrier, NULL), 0);
 	shipopt_carrier_config_free(config);
 	return carrier;

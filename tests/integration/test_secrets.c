@@ -112,9 +112,9 @@ static int set_up(void **state)
 	snprintf(folder, sizeof(folder), "/tmp/shipopt-test-XXXXXX");
 	assert_non_null(mkdtemp(folder));
 	assert_int_equal(shipopt_runtime_config_new(&config), 0);
-	shipopt_runtime_config_set_log_level(config, SHIPOPT_LOG_DEBUG);
+	shipopt_runtime_config_set_int(config, SHIPOPT_RUNTIME_LOG_LEVEL, SHIPOPT_LOG_DEBUG);
 	shipopt_runtime_config_set_log(config, keep_log, NULL);
-	assert_int_equal(shipopt_runtime_new(config, &runtime), 0);
+	assert_int_equal(shipopt_runtime_new(config, &runtime, NULL), 0);
 	shipopt_runtime_config_free(config);
 	return 0;
 }
@@ -156,8 +156,8 @@ static shipopt_carrier *open_carrier(const char *base, shipopt_cache *cache)
 	char url[128];
 	snprintf(url, sizeof(url), "http://127.0.0.1:%d/%s", script_server_port(server), base);
 	assert_int_equal(shipopt_carrier_config_new(&config), 0);
-	assert_int_equal(shipopt_carrier_config_set_base_url(config, url), 0);
-	assert_int_equal(shipopt_carrier_config_set_api_key(config, KEY), 0);
+	assert_int_equal(shipopt_carrier_config_set(config, SHIPOPT_CARRIER_BASE_URL, url), 0);
+	assert_int_equal(shipopt_carrier_config_set(config, SHIPOPT_CARRIER_API_KEY, KEY), 0);
 	assert_int_equal(shipopt_carrier_config_set(config, "attempts_max", "1"), 0);
 	assert_int_equal(shipopt_carrier_config_set_cache(config, cache), 0);
 	if (shipopt_carrier_new(runtime, config, &carrier, &error) < 0)
@@ -265,7 +265,7 @@ static void run_one(const char *base, bool is_csv)
 	shipopt_carrier *carrier = open_carrier(base, NULL);
 	assert_int_equal(shipopt_store_open(runtime, url, NULL, &store, NULL), 0);
 	assert_int_equal(shipopt_bulk_config_new(&config), 0);
-	assert_int_equal(shipopt_bulk_config_set_delivery(config, SHIPOPT_DELIVERY_INLINE), 0);
+	assert_int_equal(shipopt_bulk_config_set_int(config, SHIPOPT_BULK_DELIVER_INLINE, 1), 0);
 	assert_int_equal(shipopt_bulk_config_set_item(config, check_item, &items), 0);
 	if (shipopt_bulk_new(runtime, carrier, store, config, &bulk, &error) < 0)
 		fail_msg("%s", shipopt_error_message(error));
@@ -321,7 +321,7 @@ static void malformed_settings_are_refused_by_the_client_without_being_quoted(vo
 		shipopt_carrier *carrier;
 		shipopt_error *error = NULL;
 		assert_int_equal(shipopt_carrier_config_new(&config), 0);
-		assert_int_equal(shipopt_carrier_config_set_api_key(config, KEY), 0);
+		assert_int_equal(shipopt_carrier_config_set(config, SHIPOPT_CARRIER_API_KEY, KEY), 0);
 		assert_int_equal(shipopt_carrier_config_set(config, bad[i][0], bad[i][1]), 0);
 		assert_int_equal(shipopt_carrier_new(runtime, config, &carrier, &error), SHIPOPT_EINVAL);
 		assert_non_null(strstr(shipopt_error_message(error), bad[i][2]));

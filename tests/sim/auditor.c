@@ -156,7 +156,12 @@ static void approve(struct auditor *auditor, const struct ledger_request *reques
 	size_t index = auditor_index(request->key.order_key);
 	const struct auditor_order *order = &auditor->process->orders[index];
 	struct auditor_approval *approval = &auditor->approvals[index];
-	if (approval->is_given && is_same_order(&approval->order, order))
+	bool is_known = approval->is_given && is_same_order(&approval->order, order);
+	bool is_chosen_again = auditor->process->rates_again && request->rate_id && request->ceiling > 0;
+	if (is_known && request->ceiling > 0 && request->row.unproven > 1)
+		auditor_breach(auditor, NULL, "%s: approved again while a purchase is unproven",
+			request->key.order_key);
+	if (is_known && !is_chosen_again)
 		return;
 	int64_t amount = request->row.amount;
 	*approval = (struct auditor_approval){.is_given = true,

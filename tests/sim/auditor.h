@@ -14,7 +14,7 @@
  *   - a purchase is sent only by a run that buys, once for each `buying`, for the content that the shipment was made for, with
  *     the same insurance each time; there are three of a shipment at most (a person's "not bought" leaves one)
  *   - its price is within what was approved first: the order's max_rate, or the first price and ceiling_percent. Another
- *     max_rate, or other content, is a new approval
+ *     max_rate, other content, or a run with rate_again while nothing is unproven, is a new approval
  *   - reserved and spent stay within the limit at each reservation; afterwards they grow by what the carrier charges above the
  *     rate alone, which is counted. What the budget says is the sum of its rows; an open row keeps its reservation
  *   - each order of a run that ends is reported once, and what may be bought never as what was not
@@ -32,7 +32,7 @@ struct auditor_order {
 
 /* What a process was asked for. */
 struct auditor_process {
-	bool is_rate_only;
+	bool is_rate_only, rates_again;
 	int64_t ceiling_percent, spend_limit;
 	struct auditor_order orders[AUDITOR_ORDERS_MAX];
 };

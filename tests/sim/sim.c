@@ -76,7 +76,11 @@ static void see_item(void *userdata, const shipopt_item *item)
 	if (index >= SIM_ITEMS_MAX)
 		return;
 	struct sim_result *result = &process->results[index];
-	const char *message = shipopt_error_message(shipopt_item_error(item));
+	const shipopt_error *error = shipopt_item_error(item);
+	const char *message = shipopt_error_message(error);
+	if (shipopt_item_status(item) < 0 && shipopt_error_code(error) != shipopt_item_status(item))
+		fail_msg("%s ends with %s, and its error is %s", shipopt_item_key(item),
+			shipopt_error_name(shipopt_item_status(item)), shipopt_error_text(error));
 	result->times++;
 	result->status = shipopt_item_status(item);
 	result->attempts = shipopt_item_attempts(item);
@@ -112,8 +116,10 @@ int sim_try_open(struct sim_process *process, const char *settings)
 	int r = runtime_new_simulated(&process->runtime);
 	r = r < 0 ? r : shipopt_carrier_config_new(&process->carrier_config);
 	r = r < 0 ? r : shipopt_bulk_config_new(&process->bulk_config);
-	r = r < 0 ? r : shipopt_carrier_config_set_base_url(process->carrier_config, "http://carrier.invalid/v2");
-	r = r < 0 ? r : shipopt_carrier_config_set_api_key(process->carrier_config, "EZTKsimulated");
+	r = r < 0 ? r
+		  : shipopt_carrier_config_set(process->carrier_config, SHIPOPT_CARRIER_BASE_URL,
+			    "http://carrier.invalid/v2");
+	r = r < 0 ? r : shipopt_carrier_config_set(process->carrier_config, SHIPOPT_CARRIER_API_KEY, "EZTKsimulated");
 	r = r < 0 ? r : set_all(process, settings);
 	r = r < 0 ? r : shipopt_bulk_config_set_item(process->bulk_config, see_item, process);
 	if (r == 0 && sim_configure)

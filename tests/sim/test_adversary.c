@@ -89,15 +89,16 @@ static void draw_settings(struct play *play, struct player *player, char *text, 
 	int64_t lease_ms = timeout_ms * leases[draw(play, ARRAY_SIZE(leases))];
 	int64_t item_ms = items_ms[draw(play, ARRAY_SIZE(items_ms))];
 	player->wish.is_rate_only = draw(play, 6) == 0;
+	player->wish.rates_again = draw(play, 6) == 0;
 	player->wish.ceiling_percent = ceilings[draw(play, ARRAY_SIZE(ceilings))];
 	player->wish.spend_limit = limits[draw(play, ARRAY_SIZE(limits))] * 1000000;
 	player->settle_ms = settle_ms;
 	snprintf(text, size,
 		"carrier.breaker_window=10 carrier.timeout_ms=%lld carrier.settle_ms=%lld bulk.lease_ms=%lld bulk.item_timeout_ms=%lld "
-		"bulk.ceiling_percent=%lld bulk.spend_limit=%lld.00 bulk.max_in_flight=%d",
+		"bulk.ceiling_percent=%lld bulk.spend_limit=%lld.00 bulk.max_in_flight=%d bulk.rate_again=%d",
 		(long long)timeout_ms, (long long)settle_ms, (long long)lease_ms, (long long)item_ms,
 		(long long)player->wish.ceiling_percent, (long long)player->wish.spend_limit / 1000000,
-		1 << draw(play, 4));
+		1 << draw(play, 4), player->wish.rates_again);
 }
 
 static void draw_edits(struct play *play)

@@ -81,7 +81,9 @@ static void other_content_while_in_doubt_is_looked_up_and_never_sent(void **stat
 
 static void use_another_url(struct sim_process *opened)
 {
-	assert_int_equal(shipopt_carrier_config_set_base_url(opened->carrier_config, "http://other.invalid/v2"), 0);
+	assert_int_equal(shipopt_carrier_config_set(opened->carrier_config, SHIPOPT_CARRIER_BASE_URL,
+				 "http://other.invalid/v2"),
+		0);
 }
 
 static void a_row_of_another_base_url_is_a_conflict_that_names_both(void **state)

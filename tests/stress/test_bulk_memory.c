@@ -132,7 +132,7 @@ static void host_calls_for_very_many_items_take_no_more_memory(void **state)
 	struct watched watched;
 	struct fixture_result result;
 	size_t count = is_long() ? 1000000 : 200000;
-	assert_int_equal(shipopt_runtime_new(NULL, &runtime), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &runtime, NULL), 0);
 	assert_int_equal(shipopt_bulk_new(runtime, NULL, NULL, NULL, &bulk, NULL), 0);
 	assert_int_equal(shipopt_bulk_call(bulk, watched_orders(&watched, count, false), NULL, answer_at_once, NULL,
 				 NULL, NULL, &run),

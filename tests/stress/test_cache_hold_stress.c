@@ -187,8 +187,8 @@ static void empty_boxes(void)
 static shipopt_cache *make(void)
 {
 	shipopt_cache_config *config = test_config();
-	shipopt_cache_config_set_entries_max(config, KEYS * 3 / 4);
-	shipopt_cache_config_set_ttl_ms(config, 0);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_ENTRIES_MAX, KEYS * 3 / 4);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 0);
 	return test_cache(config);
 }
 

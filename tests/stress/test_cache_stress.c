@@ -215,15 +215,15 @@ static void check_sums(shipopt_cache *cache)
 static void run(const char *policy)
 {
 	shipopt_cache_config *config = test_config();
-	shipopt_cache_config_set_policy(config, policy);
-	shipopt_cache_config_set_entries_max(config, 2000);
-	shipopt_cache_config_set_bytes_max(config, 400000);
-	shipopt_cache_config_set_ttl_ms(config, 500);
-	shipopt_cache_config_set_soft_ttl_ms(config, 100);
+	shipopt_cache_config_set(config, SHIPOPT_CACHE_POLICY, policy);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_ENTRIES_MAX, 2000);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_BYTES_MAX, 400000);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 500);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_SOFT_TTL_MS, 100);
 	shipopt_cache_config_add_prefix(config, "group1:");
 	shipopt_cache_config_set_removed(config, on_removed, NULL);
 	shipopt_runtime *runtime;
-	assert_int_equal(shipopt_runtime_new(NULL, &runtime), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &runtime, NULL), 0);
 	shipopt_cache_config_set_runtime(config, runtime);
 	shipopt_cache *cache = test_cache(config);
 	struct worker workers[THREADS];
@@ -304,7 +304,7 @@ static void *grow(void *argument)
 static void threads_that_end_anywhere_do_not_stop_reclaiming(void **state)
 {
 	shipopt_cache_config *config = test_config();
-	shipopt_cache_config_set_entries_max(config, 50000);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_ENTRIES_MAX, 50000);
 	shipopt_cache *cache = test_cache(config);
 	shipopt_cache_put(cache, "fixed", 5, "value", 5, NULL);
 	pthread_t grower, readers[4];
@@ -380,8 +380,8 @@ static void put_fixed(shipopt_cache *cache)
 static void a_key_that_stays_is_never_missed_while_the_index_grows(void **state)
 {
 	shipopt_cache_config *config = test_config();
-	shipopt_cache_config_set_entries_max(config, 100000);
-	shipopt_cache_config_set_ttl_ms(config, 0);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_ENTRIES_MAX, 100000);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 0);
 	shipopt_cache *cache = test_cache(config);
 	put_fixed(cache);
 	atomic_store(&stop, false);

@@ -377,7 +377,7 @@ static shipopt_pool *open_queued(const char *const *settings)
 	shipopt_pool *pool;
 	assert_int_equal(shipopt_queue_new(fixture.runtime, 256, &queue), 0);
 	assert_int_equal(shipopt_pool_config_new(&config), 0);
-	assert_int_equal(shipopt_pool_config_set_conninfo(config, fixture.postgres.conninfo), 0);
+	assert_int_equal(shipopt_pool_config_set(config, SHIPOPT_POOL_CONNINFO, fixture.postgres.conninfo), 0);
 	for (; settings[0]; settings += 2)
 		assert_int_equal(shipopt_pool_config_set(config, settings[0], settings[1]), 0);
 	assert_int_equal(shipopt_pool_config_set_queue(config, queue), 0);

@@ -75,8 +75,8 @@ static shipopt_runtime *runtime_with_workers(int64_t workers)
 	shipopt_runtime_config *config;
 	shipopt_runtime *runtime;
 	assert_int_equal(shipopt_runtime_config_new(&config), 0);
-	assert_int_equal(shipopt_runtime_config_set_workers(config, workers), 0);
-	assert_int_equal(shipopt_runtime_new(config, &runtime), 0);
+	assert_int_equal(shipopt_runtime_config_set_int(config, SHIPOPT_RUNTIME_WORKERS, workers), 0);
+	assert_int_equal(shipopt_runtime_new(config, &runtime, NULL), 0);
 	shipopt_runtime_config_free(config);
 	return runtime;
 }

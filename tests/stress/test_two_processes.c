@@ -104,7 +104,7 @@ static void child(const char *url, bool backwards, int pipe_fd, int start_fd)
 {
 	shipopt_runtime *runtime;
 	char start;
-	int r = shipopt_runtime_new(NULL, &runtime);
+	int r = shipopt_runtime_new(NULL, &runtime, NULL);
 	r = r < 0 ? r : runtime_reactor(runtime, &walk.reactor);
 	r = r < 0 ? r : shipopt_store_open(runtime, url, NULL, &walk.store, NULL);
 	/* The parent's byte is the start signal for both. */

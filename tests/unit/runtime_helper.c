@@ -43,7 +43,7 @@ int main(void)
 {
 	static struct timer timer = {.fire = fire};
 	atexit(check); /* handlers run backwards: this one after the library's */
-	if (shipopt_runtime_new(NULL, &runtime) < 0 || runtime_reactor(runtime, &reactor) < 0)
+	if (shipopt_runtime_new(NULL, &runtime, NULL) < 0 || runtime_reactor(runtime, &reactor) < 0)
 		return 2;
 	runtime_call(reactor, start_timer, &timer);
 	while (atomic_load(&turns) < 10)

@@ -48,12 +48,36 @@ static void arguments_out_of_bounds_are_refused(void **state)
 	shipopt_cache_free(NULL);
 	shipopt_value_unref(NULL);
 	shipopt_cache_config *config = test_config();
-	assert_int_equal(shipopt_cache_config_set_policy(config, "fifo"), 0);
+	assert_int_equal(shipopt_cache_config_set(config, SHIPOPT_CACHE_POLICY, "fifo"), SHIPOPT_EINVAL);
 	shipopt_error *error = NULL;
 	assert_int_equal(shipopt_cache_new(config, &cache, &error), SHIPOPT_EINVAL);
 	assert_non_null(strstr(shipopt_error_message(error), "\"fifo\""));
 	shipopt_error_unref(error);
-	assert_int_equal(shipopt_cache_config_set_bytes_max(config, 4095), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_cache_config_set_int(config, SHIPOPT_CACHE_BYTES_MAX, 4095), SHIPOPT_EINVAL);
+	shipopt_cache_config_free(config);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void a_wrong_prefix_is_named_by_the_configuration_and_by_new(void **state)
+{
+	static char text[1026];
+	shipopt_cache *cache = NULL;
+	shipopt_error *error = NULL;
+	shipopt_cache_config *config = test_config();
+	memset(text, 'p', 1025);
+	assert_int_equal(shipopt_cache_config_add_prefix(NULL, "rate:"), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_cache_config_add_prefix(config, text), SHIPOPT_ETOOLARGE);
+	assert_non_null(strstr(shipopt_error_message(shipopt_cache_config_error(config)), "1025 bytes"));
+	assert_int_equal(shipopt_cache_config_add_prefix(config, ""), SHIPOPT_EINVAL);
+	/* The first error is kept, and stops the creation. */
+	assert_int_equal(shipopt_cache_new(config, &cache, &error), SHIPOPT_ETOOLARGE);
+	assert_non_null(strstr(shipopt_error_message(error), "1025 bytes"));
+	shipopt_error_unref(error);
+	shipopt_cache_config_free(config);
+	config = test_config();
+	for (int i = 0; i < 64; i++)
+		assert_int_equal(shipopt_cache_config_add_prefix(config, text + 1025 - 1 - i), 0);
+	assert_int_equal(shipopt_cache_config_add_prefix(config, "one too many"), SHIPOPT_ETOOLARGE);
 	shipopt_cache_config_free(config);
 	assert_int_equal(mem_live_count(), 0);
 }
@@ -208,7 +232,7 @@ static void keys_of_every_length_are_compared_to_the_last_byte(void **state)
 	for (size_t m = 0; m < ARRAY_SIZE(masks); m++) {
 		for (size_t length = 1; length <= 100; length++) {
 			shipopt_cache_config *config = test_config();
-			shipopt_cache_config_set_ttl_ms(config, 0);
+			shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 0);
 			config->hash_mask = masks[m];
 			shipopt_cache *cache = test_cache(config);
 			char *key = malloc(length);
@@ -362,8 +386,9 @@ static void what_a_visit_has_before_it_may_leave_with_its_tags(void **state)
 	static const char *const policies[] = {"s3fifo", "lru"};
 	for (size_t p = 0; p < 2; p++) {
 		shipopt_cache_config *config = test_config();
-		assert_int_equal(shipopt_cache_config_set_policy(config, policies[p]), 0);
-		assert_int_equal(shipopt_cache_config_set_entries_max(config, 100), 0); /* in one shard */
+		assert_int_equal(shipopt_cache_config_set(config, SHIPOPT_CACHE_POLICY, policies[p]), 0);
+		assert_int_equal(shipopt_cache_config_set_int(config, SHIPOPT_CACHE_ENTRIES_MAX, 100),
+			0); /* in one shard */
 		shipopt_cache *cache = test_cache(config);
 		for (int i = 0; i < 8; i++) {
 			char key[32], tag[32];
@@ -459,6 +484,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_put_is_found_and_what_is_removed_is_not),
 		cmocka_unit_test(arguments_out_of_bounds_are_refused),
+		cmocka_unit_test(a_wrong_prefix_is_named_by_the_configuration_and_by_new),
 		cmocka_unit_test(a_handle_outlives_entry_and_cache),
 		cmocka_unit_test(an_owned_value_is_freed_once_when_nobody_needs_it),
 		cmocka_unit_test(values_are_copied_and_borrowed),

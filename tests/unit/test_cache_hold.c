@@ -27,7 +27,7 @@ static void free_owned(void *userdata, void *value, size_t length)
 static shipopt_cache *make(void)
 {
 	shipopt_cache_config *config = test_config();
-	shipopt_cache_config_set_ttl_ms(config, 0);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 0);
 	freed = 0;
 	return test_cache(config);
 }

@@ -7,8 +7,8 @@
 static void entries_expire_at_their_time(void **state)
 {
 	shipopt_cache_config *config = test_config();
-	shipopt_cache_config_set_ttl_ms(config, 1000);
-	shipopt_cache_config_set_soft_ttl_ms(config, 400);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 1000);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_SOFT_TTL_MS, 400);
 	shipopt_cache *cache = test_cache(config);
 	shipopt_cache_options *options;
 	assert_int_equal(shipopt_cache_options_new(&options), 0);
@@ -66,8 +66,8 @@ static void entries_expire_at_their_time_by_the_systems_clock_too(void **state)
 	clock_set_virtual(true);
 	shipopt_cache_config *config;
 	assert_int_equal(shipopt_cache_config_new(&config), 0);
-	shipopt_cache_config_set_ttl_ms(config, 1000);
-	shipopt_cache_config_set_soft_ttl_ms(config, 400);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 1000);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_SOFT_TTL_MS, 400);
 	shipopt_cache *cache = test_cache(config);
 	shipopt_cache_options *options;
 	assert_int_equal(shipopt_cache_options_new(&options), 0);
@@ -116,8 +116,8 @@ static void a_clock_that_goes_back_only_makes_entries_live_longer(void **state)
 static void jitter_only_shortens(void **state)
 {
 	shipopt_cache_config *config = test_config();
-	shipopt_cache_config_set_ttl_ms(config, 100000);
-	shipopt_cache_config_set_jitter_percent(config, 20);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 100000);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_JITTER_PERCENT, 20);
 	shipopt_cache *cache = test_cache(config);
 	int64_t low = INT64_MAX, high = 0;
 	char key[16];
@@ -140,8 +140,8 @@ static void jitter_only_shortens(void **state)
 static void reading_keeps_an_entry_with_an_access_time_alive(void **state)
 {
 	shipopt_cache_config *config = test_config();
-	shipopt_cache_config_set_ttl_ms(config, 10000);
-	shipopt_cache_config_set_access_ttl_ms(config, 1000);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 10000);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_ACCESS_TTL_MS, 1000);
 	shipopt_cache *cache = test_cache(config);
 	put(cache, "read", "1");
 	put(cache, "unread", "2");
@@ -160,7 +160,7 @@ static void reading_keeps_an_entry_with_an_access_time_alive(void **state)
 static void touching_gives_a_new_time(void **state)
 {
 	shipopt_cache_config *config = test_config();
-	shipopt_cache_config_set_ttl_ms(config, 0);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 0);
 	shipopt_cache_config_add_prefix(config, "p:");
 	shipopt_cache *cache = test_cache(config);
 	shipopt_cache_options *options;
@@ -391,9 +391,9 @@ static void bounds_hold_and_bytes_add_up(void **state)
 	static const char *const policies[] = {"s3fifo", "lru"};
 	for (int p = 0; p < 2; p++) {
 		shipopt_cache_config *config = test_config();
-		shipopt_cache_config_set_policy(config, policies[p]);
-		shipopt_cache_config_set_bytes_max(config, 1 << 20);
-		shipopt_cache_config_set_entries_max(config, 3000);
+		shipopt_cache_config_set(config, SHIPOPT_CACHE_POLICY, policies[p]);
+		shipopt_cache_config_set_int(config, SHIPOPT_CACHE_BYTES_MAX, 1 << 20);
+		shipopt_cache_config_set_int(config, SHIPOPT_CACHE_ENTRIES_MAX, 3000);
 		shipopt_cache *cache = test_cache(config);
 		struct random random;
 		random_init(&random, 3);
@@ -422,8 +422,8 @@ static void bounds_hold_and_bytes_add_up(void **state)
 static void a_value_as_large_as_the_bound_pushes_all_others_out(void **state)
 {
 	shipopt_cache_config *config = test_config();
-	shipopt_cache_config_set_bytes_max(config, 1 << 20);
-	shipopt_cache_config_set_value_max_bytes(config, 1 << 20);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_BYTES_MAX, 1 << 20);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_VALUE_MAX_BYTES, 1 << 20);
 	shipopt_cache *cache = test_cache(config);
 	static char value[(1 << 20) - 300];
 	char key[16];
@@ -445,7 +445,7 @@ static void entries_held_by_readers_do_not_stop_eviction(void **state)
 {
 	enum { HELD = 64 };
 	shipopt_cache_config *config = test_config();
-	shipopt_cache_config_set_entries_max(config, HELD);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_ENTRIES_MAX, HELD);
 	shipopt_cache *cache = test_cache(config);
 	shipopt_value *values[HELD];
 	char key[16];
@@ -539,7 +539,7 @@ static void the_listener_hears_of_each_value_once_with_its_cause(void **state)
 {
 	struct told told = {0};
 	shipopt_cache_config *config = test_config();
-	shipopt_cache_config_set_entries_max(config, 10);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_ENTRIES_MAX, 10);
 	shipopt_cache_config_set_removed(config, on_removed, &told);
 	shipopt_cache *cache = test_cache(config);
 	told.cache = cache;

@@ -80,7 +80,7 @@ static void a_load_fills_the_cache(void **state)
 static void a_failure_is_told_and_backed_off_from(void **state)
 {
 	shipopt_cache_config *config = test_config();
-	shipopt_cache_config_set_error_backoff_ms(config, 1000);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_ERROR_BACKOFF_MS, 1000);
 	shipopt_cache *cache = test_cache(config);
 	struct loading failing = {.fail = SHIPOPT_ENETWORK};
 	shipopt_value *value = NULL;
@@ -113,7 +113,7 @@ static void a_failure_is_told_and_backed_off_from(void **state)
 static void a_stale_value_survives_a_failed_refresh(void **state)
 {
 	shipopt_cache_config *config = test_config();
-	shipopt_cache_config_set_soft_ttl_ms(config, 100);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_SOFT_TTL_MS, 100);
 	shipopt_cache *cache = test_cache(config);
 	put(cache, "k", "old");
 	struct loading loading = {.fail = SHIPOPT_ENETWORK};
@@ -379,7 +379,7 @@ static int begin(shipopt_cache *cache, struct ready *ready, shipopt_load **ret_l
 static void tokens_serve_asynchronous_loads(void **state)
 {
 	shipopt_cache_config *config = test_config();
-	shipopt_cache_config_set_soft_ttl_ms(config, 1000);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_SOFT_TTL_MS, 1000);
 	shipopt_cache *cache = test_cache(config);
 	struct ready waiting[3] = {{0}};
 	shipopt_load *token = NULL, *none = NULL;
@@ -454,7 +454,7 @@ static void a_load_that_is_taken_over_counts_from_then_on(void **state)
 static void a_time_limit_holds_when_the_key_is_removed_meanwhile(void **state)
 {
 	shipopt_cache_config *config = test_config();
-	shipopt_cache_config_set_error_backoff_ms(config, 1000);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_ERROR_BACKOFF_MS, 1000);
 	shipopt_cache *cache = test_cache(config);
 	struct ready waiting[4] = {{0}};
 	shipopt_load *first = NULL, *second = NULL, *none = NULL;
@@ -520,7 +520,7 @@ static void loads_in_flight_are_bounded(void **state)
 static void a_value_too_large_to_store_reaches_those_who_wait(void **state)
 {
 	shipopt_cache_config *config = test_config();
-	shipopt_cache_config_set_value_max_bytes(config, 200);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_VALUE_MAX_BYTES, 200);
 	shipopt_cache *cache = test_cache(config);
 	static char large[1000];
 	memset(large, 'x', sizeof(large) - 1);

@@ -187,9 +187,9 @@ static int next_key(enum stream stream, struct random *random, uint64_t i, size_
 static shipopt_cache *cache_of(const char *policy, size_t capacity, const char *shards)
 {
 	shipopt_cache_config *config = test_config();
-	shipopt_cache_config_set_policy(config, policy);
-	shipopt_cache_config_set_entries_max(config, (int64_t)capacity);
-	shipopt_cache_config_set_ttl_ms(config, 0);
+	shipopt_cache_config_set(config, SHIPOPT_CACHE_POLICY, policy);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_ENTRIES_MAX, (int64_t)capacity);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 0);
 	if (shards)
 		shipopt_cache_config_set(config, "shards", shards);
 	config->hash_seed = 3; /* the ghost has false memories with some, and the same in every run */

@@ -90,7 +90,7 @@ static void assert_looks(shipopt_cache *cache, const char *key, int expected)
 static void every_lookup_sees_that_the_cache_was_cleared(void **state)
 {
 	shipopt_cache_config *config = runtime_config();
-	shipopt_cache_config_set_ttl_ms(config, 0);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 0);
 	shipopt_cache *cache = test_cache(config);
 	fill(cache, "a:a usual key ", 2000);
 	assert_looks(cache, "a:a usual key 77", SHIPOPT_CACHE_FOUND);
@@ -145,7 +145,7 @@ static void a_load_overtaken_by_a_pattern_is_not_stored(void **state)
 static void an_idle_cache_gives_everything_back_and_then_sleeps(void **state)
 {
 	shipopt_cache_config *config = runtime_config();
-	shipopt_cache_config_set_ttl_ms(config, 5000);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 5000);
 	shipopt_cache *cache = test_cache(config);
 	int64_t began = clock_now_us();
 	fill(cache, "k", 3000);
@@ -162,7 +162,7 @@ static void an_idle_cache_gives_everything_back_and_then_sleeps(void **state)
 static void without_anything_timed_there_is_no_wake_up(void **state)
 {
 	shipopt_cache_config *config = runtime_config();
-	shipopt_cache_config_set_ttl_ms(config, 0);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 0);
 	shipopt_cache *cache = test_cache(config);
 	assert_true(turn_until_idle() <= 1);
 	int64_t began = clock_now_us();
@@ -259,7 +259,7 @@ static int ask(shipopt_cache *cache, struct refresher *refresher, const shipopt_
 static void a_stale_value_is_handed_to_all_and_refreshed_in_the_background(void **state)
 {
 	shipopt_cache_config *config = runtime_config();
-	shipopt_cache_config_set_soft_ttl_ms(config, 100);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_SOFT_TTL_MS, 100);
 	shipopt_cache *cache = test_cache(config);
 	struct refresher refresher = {.value = "new"};
 	put(cache, "k", "old");
@@ -299,7 +299,7 @@ static void a_stale_value_is_handed_to_all_and_refreshed_in_the_background(void 
 static void a_stale_value_is_handed_out_while_its_refresh_is_asked_for(void **state)
 {
 	shipopt_cache_config *config = runtime_config();
-	shipopt_cache_config_set_soft_ttl_ms(config, 100);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_SOFT_TTL_MS, 100);
 	shipopt_queue *queue;
 	assert_int_equal(shipopt_queue_new(runtime, 4, &queue), 0);
 	shipopt_cache_config_set_queue(config, queue);
@@ -326,7 +326,7 @@ static void a_stale_value_is_handed_out_while_its_refresh_is_asked_for(void **st
 static void a_cache_outlives_the_close_of_its_runtime(void **state)
 {
 	shipopt_cache_config *config = runtime_config();
-	shipopt_cache_config_set_soft_ttl_ms(config, 100);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_SOFT_TTL_MS, 100);
 	shipopt_cache *cache = test_cache(config);
 	fill(cache, "k", 100);
 	assert_int_equal(shipopt_runtime_close(runtime, -1), 0);
@@ -370,10 +370,10 @@ static void runtime_and_cache_may_end_in_any_order(void **state)
 	for (int round = 0; round < 40; round++) {
 		shipopt_runtime *own;
 		shipopt_cache_config *config;
-		assert_int_equal(shipopt_runtime_new(NULL, &own), 0);
+		assert_int_equal(shipopt_runtime_new(NULL, &own, NULL), 0);
 		assert_int_equal(shipopt_cache_config_new(&config), 0);
 		shipopt_cache_config_set_runtime(config, own);
-		shipopt_cache_config_set_ttl_ms(config, 1);
+		shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 1);
 		shipopt_cache *cache = test_cache(config);
 		fill(cache, "k", 200);
 		bool frees_first = round % 2;
@@ -411,7 +411,7 @@ static void deadlines_pass_on_real_threads_too(void **state)
 	shipopt_value *value;
 	shipopt_load *token;
 	assert_int_equal(sem_init(&deadline_passed, 0, 0), 0);
-	assert_int_equal(shipopt_runtime_new(NULL, &own), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &own, NULL), 0);
 	assert_int_equal(shipopt_cache_config_new(&config), 0);
 	shipopt_cache_config_set_runtime(config, own);
 	shipopt_cache *cache = test_cache(config);
@@ -437,8 +437,8 @@ static void held_bytes_count_against_the_bound_if_asked_for(void **state)
 {
 	for (int counts = 0; counts < 2; counts++) {
 		shipopt_cache_config *config = runtime_config();
-		shipopt_cache_config_set_bytes_max(config, 65536);
-		shipopt_cache_config_set_entries_max(config, 0);
+		shipopt_cache_config_set_int(config, SHIPOPT_CACHE_BYTES_MAX, 65536);
+		shipopt_cache_config_set_int(config, SHIPOPT_CACHE_ENTRIES_MAX, 0);
 		assert_int_equal(shipopt_cache_config_set(config, "count_held", counts ? "1" : "0"), 0);
 		shipopt_cache *cache = test_cache(config);
 		static char value[1000];
@@ -480,7 +480,7 @@ static int scenario(void)
 	if (r < 0)
 		return r;
 	shipopt_cache_config_set_runtime(config, runtime);
-	shipopt_cache_config_set_soft_ttl_ms(config, 100);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_SOFT_TTL_MS, 100);
 	r = shipopt_cache_new(config, &cache, NULL);
 	shipopt_cache_config_free(config);
 	r = r < 0 ? r : put(cache, "k", "old");

@@ -165,7 +165,7 @@ static void warming_loads_what_is_absent_with_times_of_its_own(void **state)
 	assert_int_equal(peek(cache, "rate:1"), SHIPOPT_CACHE_ABSENT);
 	assert_int_equal(get(cache, "states", "states"), SHIPOPT_CACHE_FOUND);
 	shipopt_cache_free(cache);
-	assert_int_equal(shipopt_runtime_new(NULL, &runtime), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &runtime, NULL), 0);
 	shipopt_cache_config *config = test_config();
 	shipopt_cache_config_set_runtime(config, runtime);
 	cache = test_cache(config);
@@ -232,7 +232,7 @@ static void loads_are_requested_as_events_of_a_queue(void **state)
 {
 	shipopt_runtime *runtime;
 	shipopt_queue *queue;
-	assert_int_equal(shipopt_runtime_new(NULL, &runtime), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &runtime, NULL), 0);
 	assert_int_equal(shipopt_queue_new(runtime, 2, &queue), 0);
 	shipopt_cache_config *config = test_config();
 	assert_int_equal(shipopt_cache_config_set_queue(config, queue), 0);
@@ -299,10 +299,11 @@ static void removals_are_notices_of_a_queue(void **state)
 	shipopt_queue *queue;
 	shipopt_event events[300];
 	struct removals removals = {0};
-	assert_int_equal(shipopt_runtime_new(NULL, &runtime), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &runtime, NULL), 0);
 	assert_int_equal(shipopt_queue_new(runtime, 2, &queue), 0);
 	shipopt_cache_config *config = test_config();
 	assert_int_equal(shipopt_cache_config_set_queue(config, queue), 0);
+	assert_int_equal(shipopt_cache_config_set_queue(NULL, queue), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_cache_config_set_removed(config, NULL, &removals), 0);
 	shipopt_cache *cache = test_cache(config);
 	/* Nobody has asked for them yet. */
@@ -346,7 +347,7 @@ static void a_dispatch_runs_the_removal_callback(void **state)
 	shipopt_queue *queue;
 	pthread_t thread;
 	struct removals removals = {0};
-	assert_int_equal(shipopt_runtime_new(NULL, &runtime), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &runtime, NULL), 0);
 	assert_int_equal(shipopt_queue_new(runtime, 2, &queue), 0);
 	shipopt_cache_config *config = test_config();
 	assert_int_equal(shipopt_cache_config_set_queue(config, queue), 0);
@@ -407,7 +408,7 @@ static void write_whole(const char *bytes, size_t length)
 static shipopt_cache *filled(void)
 {
 	shipopt_cache_config *config = test_config();
-	shipopt_cache_config_set_ttl_ms(config, 0);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 0);
 	shipopt_cache *cache = test_cache(config);
 	shipopt_cache_options *options;
 	shipopt_cache_options_new(&options);

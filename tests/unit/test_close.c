@@ -42,11 +42,11 @@ static shipopt_runtime *runtime_with_one_thread_each(shipopt_executor_fn executo
 	shipopt_runtime_config *config;
 	shipopt_runtime *runtime;
 	assert_int_equal(shipopt_runtime_config_new(&config), 0);
-	assert_int_equal(shipopt_runtime_config_set_workers(config, 1), 0);
-	assert_int_equal(shipopt_runtime_config_set_side_threads(config, 1), 0);
+	assert_int_equal(shipopt_runtime_config_set_int(config, SHIPOPT_RUNTIME_WORKERS, 1), 0);
+	assert_int_equal(shipopt_runtime_config_set_int(config, SHIPOPT_RUNTIME_SIDE_THREADS, 1), 0);
 	if (executor)
 		assert_int_equal(shipopt_runtime_config_set_executor(config, executor, NULL), 0);
-	assert_int_equal(shipopt_runtime_new(config, &runtime), 0);
+	assert_int_equal(shipopt_runtime_new(config, &runtime, NULL), 0);
 	shipopt_runtime_config_free(config);
 	return runtime;
 }
@@ -213,6 +213,97 @@ static void a_purchase_on_the_wire_is_waited_for(void **state)
 	release_and_expect_gone(runtime);
 }
 
+/* --- without waiting --- */
+
+static int runtime_with_queue(shipopt_runtime **ret_runtime, shipopt_queue **ret_queue)
+{
+	*ret_runtime = runtime_with_one_thread_each(NULL);
+	return shipopt_queue_new(*ret_runtime, 1, ret_queue);
+}
+
+static void a_close_without_waiting_ends_with_an_event(void **state)
+{
+	shipopt_runtime *runtime;
+	shipopt_queue *queue;
+	shipopt_event event;
+	assert_int_equal(runtime_with_queue(&runtime, &queue), 0);
+	assert_int_equal(shipopt_runtime_submit_blocking(runtime, block, NULL), 0);
+	assert_true(event_wait(&host.entered, 1));
+	assert_int_equal(shipopt_runtime_close_begin(runtime, -1, queue, &host), 0);
+	assert_int_equal(shipopt_runtime_submit(runtime, run, NULL), SHIPOPT_ESHUTDOWN);
+	assert_int_equal(shipopt_runtime_close_begin(runtime, -1, queue, &host), SHIPOPT_ESHUTDOWN);
+	assert_int_equal(shipopt_queue_poll(queue, &event, 1, 0), 0);
+	event_raise(&host.release);
+	assert_int_equal(shipopt_queue_poll(queue, &event, 1, PATIENCE_MS), 1);
+	assert_int_equal(event.kind, SHIPOPT_EVENT_CLOSED);
+	assert_int_equal(event.status, 0);
+	assert_true(event.userdata == (uint64_t)(uintptr_t)&host);
+	assert_int_equal(shipopt_queue_release(queue, &event, 1), 0);
+	assert_int_equal(shipopt_queue_poll(queue, &event, 1, -1), SHIPOPT_ESHUTDOWN);
+	assert_int_equal(shipopt_runtime_close(runtime, PATIENCE_MS), 0);
+	shipopt_queue_free(queue);
+	shipopt_runtime_free(runtime);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void a_close_without_waiting_may_be_waited_for_and_given_up(void **state)
+{
+	shipopt_runtime *runtime = runtime_with_one_thread_each(NULL);
+	assert_int_equal(shipopt_runtime_submit_blocking(runtime, block, NULL), 0);
+	assert_true(event_wait(&host.entered, 1));
+	assert_int_equal(shipopt_runtime_close_begin(runtime, 0, NULL, NULL), 0);
+	expect_left_behind(runtime);
+	release_and_expect_gone(runtime);
+}
+
+static void close_in_done(void *userdata, shipopt_op *op)
+{
+	assert_int_equal(shipopt_runtime_close_begin(op->runtime, PATIENCE_MS, userdata, NULL), 0);
+	event_raise(&host.ran);
+}
+
+static void a_callback_may_begin_the_close(void **state)
+{
+	shipopt_runtime *runtime;
+	shipopt_queue *queue;
+	shipopt_event event;
+	assert_int_equal(runtime_with_queue(&runtime, &queue), 0);
+	struct delivery delivery = {.mode = DELIVERY_SCHEDULER};
+	shipopt_op *op;
+	static const struct op_class class = {.size = sizeof(shipopt_op)};
+	assert_int_equal(op_new(&class, runtime, &delivery, close_in_done, queue, NULL, &op), 0);
+	op_complete(op, 0, NULL);
+	assert_int_equal(shipopt_queue_poll(queue, &event, 1, PATIENCE_MS), 1);
+	assert_int_equal(event.kind, SHIPOPT_EVENT_CLOSED);
+	shipopt_queue_free(queue); /* with the event out */
+	shipopt_runtime_free(runtime);
+	assert_true(exit_wait_empty(PATIENCE_MS));
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void a_close_that_cannot_begin_changes_nothing(void **state)
+{
+	shipopt_runtime *runtime, *other;
+	shipopt_queue *queue;
+	assert_int_equal(runtime_with_queue(&runtime, &queue), 0);
+	other = runtime_with_one_thread_each(NULL);
+	assert_int_equal(shipopt_runtime_close_begin(NULL, 0, NULL, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_runtime_close_begin(other, 0, queue, NULL), SHIPOPT_EINVAL);
+#ifdef SHIPOPT_FAULTS
+	fault_arm(0);
+	assert_int_equal(shipopt_runtime_close_begin(runtime, 0, queue, NULL), SHIPOPT_EAGAIN);
+	fault_arm(-1);
+#endif
+	assert_int_equal(shipopt_runtime_submit(runtime, run, NULL), 0);
+	assert_true(event_wait(&host.ran, 1));
+	assert_int_equal(shipopt_runtime_close(other, 0), 0);
+	assert_int_equal(shipopt_runtime_close(runtime, PATIENCE_MS), 0);
+	shipopt_queue_free(queue);
+	shipopt_runtime_free(other);
+	shipopt_runtime_free(runtime);
+	assert_int_equal(mem_live_count(), 0);
+}
+
 /* --- the host's executor --- */
 
 static void *_Atomic kept;
@@ -262,6 +353,10 @@ int main(void)
 		cmocka_unit_test_setup(a_queue_still_delivers_what_was_left_behind, begin),
 		cmocka_unit_test_setup(a_purchase_on_the_wire_is_waited_for, begin),
 		cmocka_unit_test_setup(a_task_that_the_hosts_executor_keeps_is_left_behind, begin),
+		cmocka_unit_test_setup(a_close_without_waiting_ends_with_an_event, begin),
+		cmocka_unit_test_setup(a_close_without_waiting_may_be_waited_for_and_given_up, begin),
+		cmocka_unit_test_setup(a_callback_may_begin_the_close, begin),
+		cmocka_unit_test_setup(a_close_that_cannot_begin_changes_nothing, begin),
 #ifdef SHIPOPT_FAULTS
 		cmocka_unit_test_setup(without_a_thread_for_the_close_the_caller_does_its_work, begin),
 #endif

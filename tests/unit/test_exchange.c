@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmocka_test.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -420,7 +421,7 @@ static void a_pause_that_outlasts_a_call_ends_it_at_once(void **state)
 		assert_int_equal(patient.exchange.status, SHIPOPT_ETIMEDOUT);
 		assert_error_says(&patient,
 			"GET /shipments/shp_0: nothing was sent; another call failed: GET /shipments/shp_0: HTTP ");
-		assert_error_says(&patient, "it waited 60 s for admission");
+		assert_error_says(&patient, "it was not sent within 60 s: the carrier asked for a pause");
 		exchange_clear(&patient.exchange);
 		finish();
 	}
@@ -561,6 +562,184 @@ static void a_group_counts_at_once_and_keeps_the_last_problem(void **state)
 	finish();
 }
 
+/* ---- the log ------------------------------------------------------------------------------------------------ */
+
+static struct {
+	int count;
+	int levels[256];
+	char lines[256][1024];
+} log_book;
+
+static void on_log(void *userdata, int level, const char *line)
+{
+	assert_true(log_book.count < 256);
+	log_book.levels[log_book.count] = level;
+	snprintf(log_book.lines[log_book.count++], sizeof(log_book.lines[0]), "%s", line);
+}
+
+static int count_lines(int level, const char *part)
+{
+	int count = 0;
+	for (int i = 0; i < log_book.count; i++)
+		count += log_book.levels[i] == level && strstr(log_book.lines[i], part) != NULL;
+	return count;
+}
+
+static void begin_logged(size_t steps, const char *settings)
+{
+	begin(steps, settings);
+	make_shipment();
+	log_book.count = 0;
+	process.runtime->log = on_log;
+	process.runtime->log_level = SHIPOPT_LOG_DEBUG;
+}
+
+static void failures_are_logged_at_once_and_once_a_second(void **state)
+{
+	static const struct {
+		enum world_fault fault;
+		int level;
+		const char *line;
+	} cases[] = {
+		{FAULT_REFUSED_CONNECTION, SHIPOPT_LOG_WARNING, "carrier: no connection: "},
+		{FAULT_HANG, SHIPOPT_LOG_WARNING, "carrier: answer lost: "},
+		{FAULT_LOST_AFTER, SHIPOPT_LOG_WARNING, "carrier: answer lost: "},
+		{FAULT_429, SHIPOPT_LOG_WARNING,
+			"carrier: too many requests: GET /shipments/shp_0: HTTP 429 RATE_LIMITED"},
+		{FAULT_500, SHIPOPT_LOG_WARNING, "carrier: the server failed: GET /shipments/shp_0: HTTP 500"},
+		{FAULT_GARBAGE, SHIPOPT_LOG_WARNING,
+			"carrier: not an answer of the API: GET /shipments/shp_0: HTTP 200"},
+		{FAULT_REFUSED, SHIPOPT_LOG_DEBUG, "carrier: GET /shipments/shp_0: HTTP 422 in "},
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct try tries[2];
+		fill_script(0, 2, WORLD_READ, cases[i].fault, 10);
+		begin_logged(2, "carrier.attempts_max=1 carrier.timeout_ms=300");
+		for (size_t j = 0; j < 2; j++) {
+			prepare(&tries[j], WORLD_READ);
+			assert_int_equal(exchange_start(process.carrier, &tries[j].exchange), 0);
+		}
+		for (size_t j = 0; j < 2; j++) {
+			turn_until_done(&tries[j]);
+			exchange_clear(&tries[j].exchange);
+		}
+		int expected = cases[i].level == SHIPOPT_LOG_DEBUG ? 2 : 1;
+		if (count_lines(cases[i].level, cases[i].line) != expected)
+			fail_msg("%s: %d lines \"%s\", first of all \"%s\"", world_fault_name(cases[i].fault),
+				count_lines(cases[i].level, cases[i].line), cases[i].line, log_book.lines[0]);
+		assert_int_equal(count_lines(SHIPOPT_LOG_DEBUG, "carrier: GET /shipments/shp_0: "), 2);
+		finish();
+	}
+}
+
+static void a_line_says_how_many_like_it_were_left_out(void **state)
+{
+	struct try tries[4];
+	fill_script(0, 4, WORLD_READ, FAULT_500, 0);
+	begin_logged(4, "carrier.attempts_max=1");
+	for (size_t i = 0; i < 4; i++) {
+		if (i == 3)
+			clock_advance_us(CARRIER_LOG_INTERVAL_US);
+		run(&tries[i], WORLD_READ);
+		exchange_clear(&tries[i].exchange);
+	}
+	assert_int_equal(count_lines(SHIPOPT_LOG_WARNING, "carrier: the server failed: "), 2);
+	assert_int_equal(count_lines(SHIPOPT_LOG_WARNING, " (2 lines of this kind left out)"), 1);
+	finish();
+}
+
+static void each_change_of_the_breaker_is_logged(void **state)
+{
+	struct try tries[12];
+	fill_script(0, 10, WORLD_READ, FAULT_REFUSED_CONNECTION, 0);
+	begin_logged(10,
+		"carrier.attempts_max=1 carrier.breaker_window=10 carrier.concurrency_max=1 "
+		"carrier.breaker_open_ms=5000");
+	for (size_t i = 0; i < 10; i++) {
+		run(&tries[i], WORLD_READ);
+		exchange_clear(&tries[i].exchange);
+	}
+	assert_int_equal(count_lines(SHIPOPT_LOG_WARNING, "carrier: circuit breaker open: "), 1);
+	assert_int_equal(count_lines(SHIPOPT_LOG_WARNING, "nothing is sent for 5000 ms"), 1);
+	assert_int_equal(run(&tries[10], WORLD_READ), SHIPOPT_EUNAVAILABLE);
+	assert_error_says(&tries[10], "; another call failed: the world failed it; ");
+	exchange_clear(&tries[10].exchange);
+	clock_advance_us(5000000);
+	for (size_t i = 0; i < 3; i++) { /* the probes */
+		assert_int_equal(count_lines(SHIPOPT_LOG_WARNING, "circuit breaker closed"), 0);
+		assert_int_equal(run(&tries[11], WORLD_READ), 0);
+		exchange_clear(&tries[11].exchange);
+		assert_int_equal(count_lines(SHIPOPT_LOG_WARNING, "carrier: circuit breaker half open: "), 1);
+	}
+	assert_int_equal(count_lines(SHIPOPT_LOG_WARNING, "carrier: circuit breaker closed: "), 1);
+	finish();
+}
+
+static void a_retry_is_logged_as_a_warning_if_it_waits_long(void **state)
+{
+	struct try try;
+	fill_script(0, 1, WORLD_READ, FAULT_500, 0);
+	fill_script(1, 1, WORLD_READ, FAULT_503, 30000);
+	begin_logged(2, NULL);
+	assert_int_equal(run(&try, WORLD_READ), 0);
+	exchange_clear(&try.exchange);
+	assert_int_equal(count_lines(SHIPOPT_LOG_INFO, "carrier: GET /shipments/shp_0: retry in "), 1);
+	assert_int_equal(count_lines(SHIPOPT_LOG_WARNING,
+				 "carrier: GET /shipments/shp_0: retry in 30000 ms, after attempt 2"),
+		1);
+	finish();
+}
+
+static void an_unsent_call_says_what_held_it_back(void **state)
+{
+	struct try tries[11];
+	fill_script(0, 10, WORLD_READ, FAULT_REFUSED_CONNECTION, 0);
+	begin(10, "carrier.attempts_max=1 carrier.breaker_window=10");
+	make_shipment();
+	for (size_t i = 0; i < 10; i++) {
+		run(&tries[i], WORLD_READ);
+		exchange_clear(&tries[i].exchange);
+	}
+	prepare(&tries[10], WORLD_READ);
+	tries[10].exchange.patient = true;
+	tries[10].exchange.deadline_us = clock_now_us() + 250000;
+	assert_int_equal(exchange_start(process.carrier, &tries[10].exchange), 0);
+	turn_until_done(&tries[10]);
+	assert_int_equal(tries[10].exchange.status, SHIPOPT_ETIMEDOUT);
+	assert_error_says(&tries[10], "; another call failed: the world failed it; ");
+	assert_error_says(&tries[10],
+		"; it was not sent within 250 ms: the circuit breaker is open, as the carrier keeps failing");
+	exchange_clear(&tries[10].exchange);
+	finish();
+}
+
+static void a_canceled_write_that_was_sent_is_in_doubt_where_the_owner_asks_for_it(void **state)
+{
+	for (int asks = 0; asks < 2; asks++) {
+		for (int is_waiting = 0; is_waiting < 2; is_waiting++) {
+			struct try try;
+			fill_script(0, 1, WORLD_RERATE, is_waiting ? FAULT_500 : FAULT_HANG, 0);
+			begin(1, "carrier.retry_base_ms=60000 carrier.retry_cap_ms=60000");
+			make_shipment();
+			prepare(&try, WORLD_READ);
+			exchange_clear(&try.exchange);
+			carrier_call_init(&try.exchange.call);
+			assert_int_equal(process.carrier->provider->rerate_shipment(&try.exchange.call, "shp_0"), 0);
+			try.exchange.cancel_is_doubt = asks;
+			assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
+			while (sim_world.calls[WORLD_RERATE] == 0 ||
+				(is_waiting && try.exchange.state != EXCHANGE_DELAYED))
+				sim_turn(&process, -1);
+			exchange_cancel(&try.exchange);
+			turn_until_done(&try);
+			assert_int_equal(try.exchange.status, asks ? SHIPOPT_EINDOUBT : SHIPOPT_ECANCELED);
+			assert_int_equal(shipopt_error_code(try.exchange.error), try.exchange.status);
+			exchange_clear(&try.exchange);
+			finish();
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -571,6 +750,12 @@ int main(void)
 		cmocka_unit_test(a_pause_of_days_counts_whole_where_the_lane_pauses_for_one),
 		cmocka_unit_test(a_call_that_runs_out_of_time_tells_its_last_answer),
 		cmocka_unit_test(a_group_counts_at_once_and_keeps_the_last_problem),
+		cmocka_unit_test(failures_are_logged_at_once_and_once_a_second),
+		cmocka_unit_test(a_line_says_how_many_like_it_were_left_out),
+		cmocka_unit_test(each_change_of_the_breaker_is_logged),
+		cmocka_unit_test(a_retry_is_logged_as_a_warning_if_it_waits_long),
+		cmocka_unit_test(an_unsent_call_says_what_held_it_back),
+		cmocka_unit_test(a_canceled_write_that_was_sent_is_in_doubt_where_the_owner_asks_for_it),
 		cmocka_unit_test(a_success_leaves_no_error_of_the_tries_before),
 		cmocka_unit_test(what_reads_is_repeated_and_what_buys_only_when_nothing_was_done),
 		cmocka_unit_test(attempts_are_bounded_and_the_patient_get_more),

@@ -709,8 +709,8 @@ static void a_thousand_requests_of_two_threads_come_back_to_their_reactors(void 
 	shipopt_runtime_config *config;
 	shipopt_runtime *runtime;
 	assert_int_equal(shipopt_runtime_config_new(&config), 0);
-	shipopt_runtime_config_set_reactors(config, 2);
-	assert_int_equal(shipopt_runtime_new(config, &runtime), 0);
+	shipopt_runtime_config_set_int(config, SHIPOPT_RUNTIME_REACTORS, 2);
+	assert_int_equal(shipopt_runtime_new(config, &runtime, NULL), 0);
 	shipopt_runtime_config_free(config);
 	pthread_mutex_init(&many.lock, NULL);
 	pthread_cond_init(&many.changed, NULL);

@@ -13,7 +13,7 @@
 #include "commit_vfs.h"
 #include "crash_vfs.h"
 #include "json/json.h"
-#include "store/sqlite/database.h"
+#include "store/sqlite/schema.h"
 #include "store_fixture.h"
 #include "store_v1.h"
 
@@ -123,7 +123,7 @@ static void every_row_is_kept_and_contradictions_are_marked(void **state)
 {
 	store_v1_make(fixture.path, NULL, "CREATE TABLE before AS SELECT * FROM ledger");
 	assert_int_equal(ready(fixture.store, ""), 0);
-	assert_int_equal(number("PRAGMA user_version"), 2);
+	assert_int_equal(number("PRAGMA user_version"), SCHEMA_VERSION);
 	assert_int_equal(number("SELECT count(*) FROM ledger"), STORE_V1_ROWS);
 	assert_int_equal(number("SELECT count(*) FROM (SELECT " KEPT " FROM ledger INTERSECT SELECT " KEPT
 				" FROM before)"),
@@ -354,14 +354,34 @@ static void a_label_of_a_shared_shipment_is_recorded_for_nobody(void **state)
 	fixture_forget(&create);
 }
 
+static void a_store_of_version_2_keeps_its_rows_and_knows_no_rule_of_their_rates(void **state)
+{
+	struct ledger_request request;
+	migrate(NULL);
+	confirm("test");
+	store_v1_sql(fixture.path,
+		"DROP INDEX ledger_person; ALTER TABLE ledger DROP COLUMN rate_choice; PRAGMA user_version = 2;"
+		"CREATE INDEX ledger_person ON ledger (tenant_id, id) WHERE needs_person = 1;"
+		"CREATE TABLE before AS SELECT * FROM ledger");
+	store_fixture_reopen(&fixture);
+	assert_int_equal(ready(fixture.store, ""), 0);
+	assert_int_equal(number("PRAGMA user_version"), SCHEMA_VERSION);
+	assert_int_equal(number("SELECT count(*) FROM (SELECT " KEPT " FROM ledger INTERSECT SELECT " KEPT
+				" FROM before)"),
+		STORE_V1_ROWS);
+	assert_int_equal(claim(fixture.store, "rated-1", "test", "", &request), LEDGER_OUTCOME_OK);
+	assert_null(request.row.rate_choice);
+	fixture_forget(&request);
+}
+
 /* ---- damage ------------------------------------------------------------------------------------------------ */
 
 static void a_newer_schema_is_refused(void **state)
 {
-	store_v1_make(fixture.path, NULL, "PRAGMA user_version = 3");
+	store_v1_make(fixture.path, NULL, "PRAGMA user_version = 4");
 	assert_int_equal(ready(fixture.store, "newer library"), SHIPOPT_EDATABASE);
 	assert_int_equal(number("SELECT count(*) FROM ledger WHERE sent >= 0"), STORE_V1_ROWS);
-	assert_int_equal(number("PRAGMA user_version"), 3);
+	assert_int_equal(number("PRAGMA user_version"), 4);
 }
 
 static void a_damaged_number_in_an_old_store_stops_its_migration(void **state)
@@ -441,7 +461,7 @@ static int open_main(const char *path, const char *kill_at)
 	while (read(STDIN_FILENO, &byte, 1) > 0)
 		;
 	snprintf(url, sizeof(url), "sqlite:%s", path);
-	int r = shipopt_runtime_new(NULL, &runtime);
+	int r = shipopt_runtime_new(NULL, &runtime, NULL);
 	r = r < 0 ? r : shipopt_store_open(runtime, url, NULL, &store, NULL);
 	r = r < 0 ? r : shipopt_store_ready(store, NULL, NULL, &op);
 	if (r < 0)
@@ -495,7 +515,7 @@ static int run_children(int count, int kill_at)
 
 static void assert_migrated_once(void)
 {
-	assert_int_equal(number("PRAGMA user_version"), 2);
+	assert_int_equal(number("PRAGMA user_version"), SCHEMA_VERSION);
 	assert_int_equal(number("SELECT count(*) FROM ledger"), STORE_V1_ROWS);
 	assert_int_equal(number(MARKED_ROWS), MARKED_COUNT);
 	assert_int_equal(
@@ -522,7 +542,7 @@ static void a_process_killed_in_the_commit_leaves_one_version_or_the_other(void 
 		long long version = number("PRAGMA user_version");
 		assert_int_equal(number("SELECT count(*) FROM ledger"), STORE_V1_ROWS);
 		assert_int_equal(number("SELECT count(*) FROM pragma_table_info('ledger') WHERE name = 'unproven'"),
-			version == 2);
+			version == SCHEMA_VERSION);
 		assert_int_equal(run_children(1, 0), 1);
 		assert_migrated_once();
 	}
@@ -570,19 +590,20 @@ static void a_power_failure_leaves_one_version_or_the_other(void **state)
 		assert_true(r == 0 || has_crashed);
 		crash_vfs_restart();
 		int64_t version = crash_number("PRAGMA user_version");
-		assert_true(r < 0 || version == 2); /* what was acknowledged stays */
+		assert_true(r < 0 || version == SCHEMA_VERSION); /* what was acknowledged stays */
 		assert_int_equal(crash_number("SELECT count(*) FROM ledger"), STORE_V1_ROWS);
 		assert_int_equal(crash_number(
 					 "SELECT count(*) FROM pragma_table_info('ledger') WHERE name = 'unproven'"),
-			version == 2);
+			version == SCHEMA_VERSION);
 		old += version == 1;
-		new += version == 2;
+		new += version == SCHEMA_VERSION;
 		assert_int_equal(open_over_crash_vfs(), 0);
 		assert_int_equal(crash_number(MARKED_ROWS), MARKED_COUNT);
 	}
 	database_set_vfs(NULL);
 	crash_vfs_clear();
-	print_message("%d operations: version 1 stayed after %d, version 2 was there after %d\n", operation, old, new);
+	print_message("%d operations: version 1 stayed after %d, version %d was there after %d\n", operation, old,
+		SCHEMA_VERSION, new);
 	assert_true(old > 0 && new > 0);
 }
 
@@ -602,6 +623,7 @@ int main(int argc, char **argv)
 		TEST(a_confirmed_row_that_meets_another_one_of_its_mode_is_marked_with_it),
 		TEST(tenants_that_shared_an_account_keep_it_and_no_other_gets_it),
 		TEST(a_label_of_a_shared_shipment_is_recorded_for_nobody),
+		TEST(a_store_of_version_2_keeps_its_rows_and_knows_no_rule_of_their_rates),
 		TEST(a_newer_schema_is_refused),
 		TEST(a_damaged_number_in_an_old_store_stops_its_migration),
 		TEST(damaged_numbers_are_an_error),

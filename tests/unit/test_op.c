@@ -62,7 +62,7 @@ static int begin(void **state)
 	assert_int_equal(mem_live_count(), 0);
 	atomic_store(&done_count, 0);
 	atomic_store(&destroyed_count, 0);
-	assert_int_equal(shipopt_runtime_new(NULL, &runtime), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &runtime, NULL), 0);
 	*state = runtime;
 	return 0;
 }
@@ -212,6 +212,33 @@ static void waiting_on_a_library_thread_is_refused(void **state)
 	op_complete(other, 0, NULL);
 	assert_int_equal(shipopt_op_wait(other, PATIENCE_MS), 0);
 	shipopt_op_unref(other);
+}
+
+static void without_a_callback_the_completing_thread_delivers(void **state)
+{
+	static const int modes[] = {DELIVERY_SCHEDULER, DELIVERY_INLINE};
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		struct delivery delivery = {.mode = modes[i]};
+		shipopt_op *caller = NULL, *op;
+		assert_int_equal(op_new(&manual_class, *state, &delivery, NULL, NULL, &caller, &op), 0);
+		assert_int_equal(shipopt_op_wait(op, 0), SHIPOPT_ETIMEDOUT);
+		op_complete(op, 4, NULL);
+		assert_int_equal(shipopt_op_wait(op, 0), 4); /* no other thread was needed */
+		shipopt_op_unref(op);
+		assert_int_equal(atomic_load(&destroyed_count), i + 1);
+	}
+}
+
+static void without_a_callback_a_cancel_in_progress_comes_first(void **state)
+{
+	struct delivery delivery = {.mode = DELIVERY_INLINE};
+	shipopt_op *caller = NULL, *op;
+	assert_int_equal(op_new(&manual_class, *state, &delivery, NULL, NULL, &caller, &op), 0);
+	((struct manual_op *)op)->completes_on_cancel = true;
+	assert_int_equal(shipopt_op_cancel(op), 0);
+	assert_int_equal(shipopt_op_wait(op, 0), SHIPOPT_ECANCELED);
+	shipopt_op_unref(op);
+	assert_int_equal(atomic_load(&destroyed_count), 1);
 }
 
 static void an_operation_needs_no_done_and_no_caller(void **state)
@@ -373,6 +400,8 @@ int main(void)
 		TEST(an_operation_lives_until_its_last_reference),
 		TEST(an_abandoned_operation_leaves_nothing_behind),
 		TEST(waiting_on_a_library_thread_is_refused),
+		TEST(without_a_callback_the_completing_thread_delivers),
+		TEST(without_a_callback_a_cancel_in_progress_comes_first),
 		TEST(an_operation_needs_no_done_and_no_caller),
 		TEST(a_refused_call_completes_like_any_other_with_its_error),
 		TEST(a_refused_call_that_nobody_can_hear_returns_its_status),

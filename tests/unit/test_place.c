@@ -312,7 +312,7 @@ static void a_second_program_is_refused_while_the_log_of_the_first_is_gone(void 
 	shipopt_store_config *config;
 	shipopt_store *first = NULL;
 	assert_int_equal(shipopt_store_config_new(&config), 0);
-	assert_int_equal(shipopt_store_config_set_busy_timeout_ms(config, 20), 0);
+	assert_int_equal(shipopt_store_config_set_int(config, SHIPOPT_STORE_BUSY_TIMEOUT_MS, 20), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
 		assert_int_equal(claim("a"), i == 0 ? LEDGER_OUTCOME_OK : LEDGER_OUTCOME_BUSY);
 		first = fixture.store;
@@ -511,7 +511,7 @@ static void a_disk_that_becomes_read_only_is_named(void **state)
 	/* A file that is there is opened for reading only. */
 	close_store();
 	shipopt_runtime_free(fixture.runtime);
-	assert_int_equal(shipopt_runtime_new(NULL, &fixture.runtime), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &fixture.runtime, NULL), 0);
 	assert_int_equal(runtime_reactor(fixture.runtime, &fixture.reactor), 0);
 	assert_int_equal(mount(NULL, folder, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
 	assert_int_equal(shipopt_store_open(fixture.runtime, fixture.url, NULL, &fixture.store, NULL), 0);

@@ -253,9 +253,9 @@ static shipopt_runtime *logging_runtime(void)
 	shipopt_runtime_config *config;
 	shipopt_runtime *runtime;
 	assert_int_equal(shipopt_runtime_config_new(&config), 0);
-	shipopt_runtime_config_set_log_level(config, SHIPOPT_LOG_DEBUG);
+	shipopt_runtime_config_set_int(config, SHIPOPT_RUNTIME_LOG_LEVEL, SHIPOPT_LOG_DEBUG);
 	shipopt_runtime_config_set_log(config, keep_log, NULL);
-	assert_int_equal(shipopt_runtime_new(config, &runtime), 0);
+	assert_int_equal(shipopt_runtime_new(config, &runtime, NULL), 0);
 	shipopt_runtime_config_free(config);
 	return runtime;
 }
@@ -279,9 +279,9 @@ static void a_pool_keeps_them_out_of_errors_and_log_lines(void **state)
 		shipopt_error *error = NULL;
 		shipopt_op *op;
 		assert_int_equal(shipopt_pool_config_new(&config), 0);
-		shipopt_pool_config_set_conninfo(config,
+		shipopt_pool_config_set(config, SHIPOPT_POOL_CONNINFO,
 			i < ARRAY_SIZE(unreachable) ? unreachable[i] : broken[i - ARRAY_SIZE(unreachable)]);
-		shipopt_pool_config_set_acquire_timeout_ms(config, 100);
+		shipopt_pool_config_set_int(config, SHIPOPT_POOL_ACQUIRE_TIMEOUT_MS, 100);
 		assert_null(shipopt_pool_config_error(config));
 		int r = shipopt_pool_new(runtime, config, &pool, &error);
 		shipopt_pool_config_free(config);

@@ -3,9 +3,13 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <string.h>
+#include <sys/time.h>
 
 #include "base/memory.h"
+#include "runtime/request.h"
 #include "runtime/runtime.h"
 
 #define PATIENCE_MS 20000
@@ -59,7 +63,7 @@ static int begin(void **state)
 	static struct fixture fixture;
 	assert_int_equal(mem_live_count(), 0);
 	atomic_store(&done_count, 0);
-	assert_int_equal(shipopt_runtime_new(NULL, &fixture.runtime), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &fixture.runtime, NULL), 0);
 	assert_int_equal(shipopt_queue_new(fixture.runtime, 4, &fixture.queue), 0);
 	*state = &fixture;
 	return 0;
@@ -337,6 +341,173 @@ static void free_runs_what_waits_and_later_completions_go_to_the_scheduler(void 
 	shipopt_op_unref(late);
 }
 
+/* --- ending a wait --- */
+
+static void *poll_forever(void *argument)
+{
+	struct fixture *fixture = argument;
+	shipopt_event event;
+	return (void *)(intptr_t)shipopt_queue_poll(fixture->queue, &event, 1, -1);
+}
+
+static void a_wakeup_ends_a_poll_with_no_event(void **state)
+{
+	struct fixture *fixture = *state;
+	pthread_t thread;
+	void *count;
+	assert_int_equal(pthread_create(&thread, NULL, poll_forever, fixture), 0);
+	shipopt_queue_wakeup(fixture->queue); /* before the wait or in it */
+	pthread_join(thread, &count);
+	assert_int_equal((intptr_t)count, 0);
+	assert_int_equal(pthread_create(&thread, NULL, poll_forever, fixture), 0);
+	start_completed(fixture, 1); /* one wakeup ended one wait */
+	pthread_join(thread, &count);
+	assert_int_equal((intptr_t)count, 1);
+	shipopt_queue_wakeup(NULL);
+}
+
+static shipopt_queue *signal_queue;
+
+static void wake_in_handler(int number)
+{
+	shipopt_queue_wakeup(signal_queue);
+}
+
+static void a_wakeup_in_a_signal_handler_ends_a_dispatch(void **state)
+{
+	struct fixture *fixture = *state;
+	struct sigaction action = {.sa_handler = wake_in_handler}, before;
+	struct itimerval soon = {.it_value = {.tv_usec = 1000}};
+	signal_queue = fixture->queue;
+	assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+	assert_int_equal(shipopt_queue_dispatch(fixture->queue, 0, -1), 0);
+	assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
+}
+
+/* --- what nobody polls --- */
+
+static atomic_int warning_count;
+
+static void count_warning(void *userdata, int level, const char *message)
+{
+	if (level == SHIPOPT_LOG_WARNING && strstr(message, "poll"))
+		atomic_fetch_add(&warning_count, 1);
+}
+
+static void open_logged(struct fixture *fixture)
+{
+	shipopt_runtime_config *config;
+	atomic_store(&warning_count, 0);
+	assert_int_equal(shipopt_runtime_config_new(&config), 0);
+	assert_int_equal(shipopt_runtime_config_set(config, "log_level", "2"), 0);
+	assert_int_equal(shipopt_runtime_config_set_log(config, count_warning, NULL), 0);
+	assert_int_equal(shipopt_runtime_new(config, &fixture->runtime, NULL), 0);
+	assert_int_equal(shipopt_queue_new(fixture->runtime, 4, &fixture->queue), 0);
+	queue_set_stall_ms(fixture->queue, 50);
+	shipopt_runtime_config_free(config);
+}
+
+static void close_logged(struct fixture *fixture)
+{
+	shipopt_queue_free(fixture->queue);
+	assert_int_equal(shipopt_runtime_close(fixture->runtime, PATIENCE_MS), 0);
+	shipopt_runtime_free(fixture->runtime);
+}
+
+static void waiting_for_what_needs_a_poll_that_never_comes_ends_with_a_warning(void **state)
+{
+	struct fixture fixture;
+	shipopt_op *op;
+	open_logged(&fixture);
+	assert_int_equal(try_start(&fixture, NULL, NULL, &op), 0);
+	start_silent(&fixture, 1);
+	atomic_store(&op->needs_slot, true); /* as a run whose items nobody takes */
+	assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_EDEADLK);
+	assert_int_equal(atomic_load(&warning_count), 1);
+	assert_polled(&fixture, 1);
+	op_complete(op, 3, NULL);
+	assert_int_equal(shipopt_op_wait(op, -1), 3);
+	shipopt_op_unref(op);
+	close_logged(&fixture);
+}
+
+static void ignore_answer(void *asker, int status, int64_t value, shipopt_error *error)
+{
+	shipopt_error_unref(error);
+	op_complete(asker, (int)value, NULL);
+}
+
+static void waiting_for_a_request_that_nobody_polls_ends_too(void **state)
+{
+	struct fixture fixture;
+	shipopt_op *op;
+	shipopt_request *request;
+	shipopt_event event;
+	open_logged(&fixture);
+	assert_int_equal(try_start(&fixture, NULL, NULL, &op), 0);
+	assert_int_equal(request_new("key", NULL, NULL, ignore_answer, op, &request), 0);
+	request_ask(request, op, false, NULL, NULL);
+	assert_int_equal(shipopt_op_wait(op, 10), SHIPOPT_ETIMEDOUT);
+	assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_EDEADLK);
+	assert_int_equal(shipopt_queue_poll(fixture.queue, &event, 1, 0), 1);
+	shipopt_request_complete(shipopt_event_request(&event), 8);
+	assert_int_equal(shipopt_queue_release(fixture.queue, &event, 1), 0);
+	assert_int_equal(shipopt_op_wait(op, -1), 8);
+	shipopt_op_unref(op);
+	close_logged(&fixture);
+}
+
+static void waiting_beside_events_of_others_goes_on(void **state)
+{
+	struct fixture fixture;
+	shipopt_op *op;
+	open_logged(&fixture);
+	for (uint64_t i = 0; i < 3; i++)
+		start_silent(&fixture, i);
+	assert_int_equal(try_start(&fixture, NULL, NULL, &op), 0); /* the last slot: it needs nothing more */
+	assert_int_equal(shipopt_op_wait(op, 200), SHIPOPT_ETIMEDOUT);
+	assert_int_equal(atomic_load(&warning_count), 0);
+	op_complete(op, 0, NULL);
+	shipopt_op_unref(op);
+	close_logged(&fixture);
+}
+
+/* --- userdata --- */
+
+#define RACE_EVENTS 20000
+
+static void *submit_many(void *argument)
+{
+	struct fixture *fixture = argument;
+	for (uint64_t number = 1; number <= RACE_EVENTS;) {
+		shipopt_op *op;
+		if (try_start(fixture, NULL, (void *)(uintptr_t)number, &op) < 0)
+			continue; /* full: the other thread makes room */
+		op_complete(op, 0, NULL);
+		shipopt_op_unref(op);
+		number++;
+	}
+	return NULL;
+}
+
+static void each_polled_event_carries_its_userdata(void **state)
+{
+	struct fixture *fixture = *state;
+	shipopt_event events[4];
+	pthread_t thread;
+	uint64_t next = 1;
+	assert_int_equal(pthread_create(&thread, NULL, submit_many, fixture), 0);
+	while (next <= RACE_EVENTS) {
+		int count = shipopt_queue_poll(fixture->queue, events, 4, PATIENCE_MS);
+		assert_true(count > 0);
+		for (int i = 0; i < count; i++)
+			assert_int_equal(events[i].userdata, next++);
+		assert_int_equal(shipopt_queue_release(fixture->queue, events, (size_t)count), 0);
+	}
+	pthread_join(thread, NULL);
+}
+
 static void free_in_done(void *userdata, shipopt_op *op)
 {
 	struct fixture *fixture = userdata;
@@ -400,6 +571,12 @@ int main(void)
 		TEST(free_runs_what_waits_and_later_completions_go_to_the_scheduler),
 		TEST(a_queue_may_be_freed_inside_its_dispatch),
 		TEST(completions_wait_in_the_queue_beyond_the_close),
+		TEST(a_wakeup_ends_a_poll_with_no_event),
+		TEST(a_wakeup_in_a_signal_handler_ends_a_dispatch),
+		TEST(waiting_for_what_needs_a_poll_that_never_comes_ends_with_a_warning),
+		TEST(waiting_for_a_request_that_nobody_polls_ends_too),
+		TEST(waiting_beside_events_of_others_goes_on),
+		TEST(each_polled_event_carries_its_userdata),
 		TEST(bad_arguments_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

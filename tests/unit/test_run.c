@@ -79,10 +79,10 @@ static struct fixture open_fixture(size_t slots, shipopt_carrier **ret_carrier)
 	memset(&host, 0, sizeof(host));
 	host.called = host.asked = host.given = host.release = (struct event)EVENT_INIT;
 	host.holds_at = SIZE_MAX;
-	assert_int_equal(shipopt_runtime_new(NULL, &fixture.runtime), 0);
+	assert_int_equal(shipopt_runtime_new(NULL, &fixture.runtime, NULL), 0);
 	assert_int_equal(shipopt_bulk_config_new(&config), 0);
 	assert_int_equal(shipopt_bulk_config_set_item(config, item_given, NULL), 0);
-	assert_int_equal(shipopt_bulk_config_set_max_in_flight(config, 1), 0);
+	assert_int_equal(shipopt_bulk_config_set_int(config, SHIPOPT_BULK_MAX_IN_FLIGHT, 1), 0);
 	if (slots) {
 		assert_int_equal(shipopt_queue_new(fixture.runtime, slots, &fixture.queue), 0);
 		assert_int_equal(shipopt_bulk_config_set_queue(config, fixture.queue), 0);
@@ -90,7 +90,7 @@ static struct fixture open_fixture(size_t slots, shipopt_carrier **ret_carrier)
 	if (ret_carrier) {
 		shipopt_carrier_config *carrier;
 		assert_int_equal(shipopt_carrier_config_new(&carrier), 0);
-		assert_int_equal(shipopt_carrier_config_set_api_key(carrier, "EZTKtest"), 0);
+		assert_int_equal(shipopt_carrier_config_set(carrier, SHIPOPT_CARRIER_API_KEY, "EZTKtest"), 0);
 		assert_int_equal(shipopt_carrier_new(fixture.runtime, carrier, ret_carrier, NULL), 0);
 		shipopt_carrier_config_free(carrier);
 	}

@@ -54,9 +54,9 @@ static shipopt_runtime *runtime_with(int64_t workers, int64_t side_threads)
 	shipopt_runtime_config *config;
 	shipopt_runtime *runtime;
 	assert_int_equal(shipopt_runtime_config_new(&config), 0);
-	assert_int_equal(shipopt_runtime_config_set_workers(config, workers), 0);
-	assert_int_equal(shipopt_runtime_config_set_side_threads(config, side_threads), 0);
-	assert_int_equal(shipopt_runtime_new(config, &runtime), 0);
+	assert_int_equal(shipopt_runtime_config_set_int(config, SHIPOPT_RUNTIME_WORKERS, workers), 0);
+	assert_int_equal(shipopt_runtime_config_set_int(config, SHIPOPT_RUNTIME_SIDE_THREADS, side_threads), 0);
+	assert_int_equal(shipopt_runtime_new(config, &runtime, NULL), 0);
 	shipopt_runtime_config_free(config);
 	return runtime;
 }
@@ -325,7 +325,7 @@ static int child_checks(shipopt_runtime *runtime, shipopt_op *op, shipopt_queue 
 	return 0; /* ThreadSanitizer forbids new threads in a child of a threaded process */
 #endif
 	shipopt_runtime *own; /* a new one works */
-	if (shipopt_runtime_new(NULL, &own) < 0)
+	if (shipopt_runtime_new(NULL, &own, NULL) < 0)
 		return 6;
 	gate_reset();
 	if (shipopt_runtime_submit(own, gate_pass, NULL) < 0)
@@ -409,7 +409,7 @@ static void a_host_executor_replaces_the_workers(void **state)
 	gate_reset();
 	assert_int_equal(shipopt_runtime_config_new(&config), 0);
 	assert_int_equal(shipopt_runtime_config_set_executor(config, host_submit, NULL), 0);
-	assert_int_equal(shipopt_runtime_new(config, &runtime), 0);
+	assert_int_equal(shipopt_runtime_new(config, &runtime, NULL), 0);
 	shipopt_runtime_config_free(config);
 	void *nothing[3] = {NULL};
 	assert_int_equal(shipopt_runtime_submit_batch(runtime, check_library_thread, nothing, 3), 0);
@@ -470,9 +470,9 @@ static void the_log_gets_whole_lines_of_its_level(void **state)
 	assert_int_equal(shipopt_runtime_config_new(&config), 0);
 	assert_int_equal(shipopt_runtime_config_set_log(config, take_log, NULL), 0);
 	assert_int_equal(shipopt_runtime_config_set(config, "log_level", "2"), 0);
-	assert_int_equal(shipopt_runtime_config_set_log_level(config, 5), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_runtime_config_set_int(config, SHIPOPT_RUNTIME_LOG_LEVEL, 5), SHIPOPT_EINVAL);
 	assert_non_null(shipopt_runtime_config_error(config));
-	assert_int_equal(shipopt_runtime_new(config, &runtime), 0);
+	assert_int_equal(shipopt_runtime_new(config, &runtime, NULL), 0);
 	shipopt_runtime_config_free(config);
 	runtime_log(runtime, SHIPOPT_LOG_INFO, "not %s", "wanted");
 	assert_int_equal(log_calls, 0);
@@ -567,7 +567,7 @@ static int use_everything(void)
 	shipopt_runtime *runtime;
 	shipopt_queue *queue;
 	struct reactor *reactor;
-	int r = shipopt_runtime_new(NULL, &runtime);
+	int r = shipopt_runtime_new(NULL, &runtime, NULL);
 	if (r < 0)
 		return r;
 	r = runtime_reactor(runtime, &reactor);

@@ -132,7 +132,7 @@ static void a_file_that_cannot_be_the_store_is_refused_and_left_alone(void **sta
 	assert_int_equal(ready(fixture.path, "schema version 99"), SHIPOPT_EDATABASE);
 	sql(fixture.path, "PRAGMA user_version = -1");
 	assert_int_equal(ready(fixture.path, "schema version -1"), SHIPOPT_EDATABASE);
-	sql(fixture.path, "PRAGMA user_version = 2");
+	sql(fixture.path, "PRAGMA user_version = 3");
 	assert_int_equal(ready(fixture.path, ""), 0);
 }
 
@@ -179,7 +179,7 @@ static void a_lock_that_another_process_keeps_is_an_error_in_time(void **state)
 	assert_int_equal(count(fixture.store, 0), 0);
 	sqlite3 *handle = open_raw(fixture.path);
 	assert_int_equal(shipopt_store_config_new(&config), 0);
-	assert_int_equal(shipopt_store_config_set_busy_timeout_ms(config, 20), 0);
+	assert_int_equal(shipopt_store_config_set_int(config, SHIPOPT_STORE_BUSY_TIMEOUT_MS, 20), 0);
 	assert_int_equal(shipopt_store_open(fixture.runtime, fixture.url, config, &store, NULL), 0);
 	shipopt_store_config_free(config);
 	assert_int_equal(sqlite3_exec(handle, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
@@ -472,12 +472,12 @@ static void settings_reach_the_store(void **state)
 	shipopt_store_config *config;
 	shipopt_store *store;
 	assert_int_equal(shipopt_store_config_new(&config), 0);
-	assert_int_equal(shipopt_store_config_set_tenant(config, "acme"), 0);
+	assert_int_equal(shipopt_store_config_set(config, SHIPOPT_STORE_TENANT, "acme"), 0);
 	assert_int_equal(shipopt_store_config_set(config, "group_max", "0"), SHIPOPT_EINVAL);
 	assert_non_null(shipopt_store_config_error(config));
-	assert_int_equal(shipopt_store_config_set_group_max(config, 1), 0);
-	assert_int_equal(shipopt_store_config_set_queue_max(config, 16), 0);
-	assert_int_equal(shipopt_store_config_set_delivery(config, SHIPOPT_DELIVERY_INLINE), 0);
+	assert_int_equal(shipopt_store_config_set_int(config, SHIPOPT_STORE_GROUP_MAX, 1), 0);
+	assert_int_equal(shipopt_store_config_set_int(config, SHIPOPT_STORE_QUEUE_MAX, 16), 0);
+	assert_int_equal(shipopt_store_config_set_int(config, SHIPOPT_STORE_DELIVER_INLINE, 1), 0);
 	assert_int_equal(shipopt_store_open(fixture.runtime, fixture.url, config, &store, NULL), 0);
 	assert_string_equal(store->tenant, "acme");
 	assert_int_equal(count(store, 0), 0);

@@ -96,7 +96,7 @@ static int choose(void *userdata, const char *order_key, const char *json, size_
 static void the_host_chooses_what_is_stored_and_for_how_long(void **state)
 {
 	shipopt_cache_config *config = test_config();
-	shipopt_cache_config_set_ttl_ms(config, 0);
+	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 0);
 	shipopt_cache *cache = test_cache(config);
 	struct choosing choosing = {.cache = cache};
 	shipopt_cache_options *options;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_STORE
+
 #include "base/random.h"
 #include "base/text.h"
 #include "store/sqlite/ledger_sql.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_STORE
+
 #include "store/sqlite/ledger_row_sql.h"
 
 #include <string.h>
@@ -15,7 +17,7 @@ static int ledger_row_sql_copy_row(sqlite3_stmt *statement, struct ledger_row *r
 		{ROW_SERVICE, &row->service}, {ROW_CURRENCY, &row->currency}, {ROW_TRACKING_CODE, &row->tracking_code},
 		{ROW_LABEL_URL, &row->label_url}, {ROW_BUDGET, &row->budget}, {ROW_REASON, &row->reason},
 		{ROW_RESULT, &row->result}, {ROW_REFUSAL, &row->refusal}, {ROW_BASE_URL, &row->base_url},
-		{ROW_APPROVED_CURRENCY, &row->approved_currency}};
+		{ROW_APPROVED_CURRENCY, &row->approved_currency}, {ROW_RATE_CHOICE, &row->rate_choice}};
 	const struct {
 		enum row_column column;
 		int64_t *number;

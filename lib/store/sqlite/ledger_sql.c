@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_STORE
+
 #include "store/sqlite/ledger_sql.h"
 
 #include "base/text.h"
@@ -83,6 +85,7 @@ static int ledger_sql_create(struct database *database, struct ledger_request *r
 	sqlite3_bind_int64(statement, 11, request->amount);
 	sqlite3_bind_int64(statement, 12, request->ceiling);
 	bind_text(statement, 13, request->base_url);
+	bind_text(statement, 14, request->rate_choice);
 	return ledger_take_row(database, statement, request, NULL, ret_error);
 }
 
@@ -151,6 +154,7 @@ static int ledger_sql_write_buying(struct database *database, struct ledger_requ
 	sqlite3_bind_int64(statement, 17, request->fee);
 	sqlite3_bind_int64(statement, 18, request->settle_ms);
 	bind_text(statement, 19, request->base_url);
+	bind_text(statement, 20, request->rate_choice);
 	return ledger_take_row(database, statement, request, NULL, ret_error);
 }
 

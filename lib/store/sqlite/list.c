@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_STORE
+
 #include "store/sqlite/list.h"
 
 #include "json/json.h"

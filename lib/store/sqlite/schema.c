@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_STORE
+
 #include "store/sqlite/schema.h"
 
 #include "store/sqlite/migrate.h"
@@ -94,6 +96,11 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	"PRIMARY KEY (provider, account, mode, tenant_id)"
 	") STRICT, WITHOUT ROWID;"
 	"INSERT INTO account SELECT DISTINCT provider, account, mode, tenant_id FROM ledger;",
+
+	/* Which rule chose the stored rates of earlier versions is not known. */
+	"ALTER TABLE ledger ADD COLUMN rate_choice TEXT;"
+	"DROP INDEX ledger_person;"
+	"CREATE INDEX ledger_person ON ledger (tenant_id, id) WHERE needs_person = 1 OR exists_seen = 1;",
 };
 
 static int schema_read_version(struct database *database, int64_t *ret_version, shipopt_error **ret_error)

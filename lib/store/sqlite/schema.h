@@ -17,9 +17,10 @@
  *   2   a purchase keeps all that decides about it in its row; unique shipments; one tenant for each account. Rows of version 1
  *       get normalised keys, and are marked where a person must look: keys that became equal, shipments that two rows share, and
  *       modes that were guessed from the API key
+ *   3   the rule that chose the stored rate; an index for all rows that a person must settle
  */
 #define SCHEMA_APPLICATION_ID 0x53484f50 /* "SHOP" */
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 /* SHIPOPT_EDATABASE if the file is another program's or of a newer library. Changes nothing. */
 int schema_check(struct database *database, shipopt_error **ret_error);

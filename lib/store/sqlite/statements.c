@@ -9,7 +9,7 @@
 	"id, generation, state, fingerprint, request, shipment_id, rate_id, carrier, service, currency, "    \
 	"amount, ceiling, buying_at_ms, first_buying_at_ms, attempts, tracking_code, label_url, paid, "      \
 	"budget, reason, lease_until_ms, wall_ms(), result, token, sent, unproven, settle_ms, exists_seen, " \
-	"needs_person, refusal, base_url, approved, approved_currency, insurance, fee"
+	"needs_person, refusal, base_url, approved, approved_currency, insurance, fee, rate_choice"
 /* In the order of enum find_column. */
 #define FIND                                                                                             \
 	"SELECT id, generation, state, token, lease_until_ms, wall_ms(), held_from, sent, shipment_id, " \
@@ -29,7 +29,7 @@
 #define NO_SHIPMENT                                                                                            \
 	"state = 1, held_from = 0, shipment_id = NULL, rate_id = NULL, carrier = NULL, service = NULL, "       \
 	"base_url = NULL, currency = NULL, amount = 0, insurance = 0, fee = 0, budget = NULL, reason = NULL, " \
-	"refusal = NULL, "                                                                                     \
+	"refusal = NULL, rate_choice = NULL, "                                                                 \
 	"sent = 0, unproven = 0, settle_ms = 0, exists_seen = 0, needs_person = 0, duplicate = 0, "
 #define NO_APPROVAL "ceiling = 0, approved = 0, approved_currency = NULL, "
 
@@ -68,7 +68,8 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 		"state = 2, shipment_id = ?6, rate_id = ?7, carrier = ?8, service = ?9, currency = ?10, "
 		"base_url = coalesce(?13, base_url), amount = ?11, ceiling = CASE WHEN ?12 > 0 THEN ?12 ELSE ceiling END, "
 		"approved = CASE WHEN ?12 > 0 THEN ?11 ELSE approved END, "
-		"approved_currency = CASE WHEN ?12 > 0 THEN ?10 ELSE approved_currency END, reason = NULL, "),
+		"approved_currency = CASE WHEN ?12 > 0 THEN ?10 ELSE approved_currency END, rate_choice = ?14, "
+		"reason = NULL, "),
 	[SQL_BUY] = MOVE(
 		"state = 3, amount = ?6, currency = ?7, budget = ?8, reserved = ?9, "
 		"ceiling = CASE WHEN ?10 > 0 THEN ?10 ELSE ceiling END, "
@@ -79,7 +80,7 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 		"request = coalesce(?15, request), base_url = coalesce(?19, base_url), insurance = ?16, fee = ?17, settle_ms = max(settle_ms, ?18), "
 		"buying_at_ms = wall_ms(), first_buying_at_ms = CASE first_buying_at_ms WHEN 0 THEN wall_ms() "
 		"ELSE first_buying_at_ms END, attempts = attempts + 1, sent = sent + 1, unproven = unproven + 1, "
-		"reason = NULL, "),
+		"rate_choice = coalesce(?20, rate_choice), reason = NULL, "),
 	[SQL_PROVE] = MOVE("state = CASE WHEN unproven > 1 THEN 4 ELSE 2 END, reason = ?6, "
 			   "reserved = CASE WHEN unproven > 1 THEN reserved ELSE 0 END, unproven = unproven - 1, "),
 	[SQL_DOUBT] =

@@ -95,7 +95,8 @@ enum row_column {
 	ROW_APPROVED,
 	ROW_APPROVED_CURRENCY,
 	ROW_INSURANCE,
-	ROW_FEE
+	ROW_FEE,
+	ROW_RATE_CHOICE
 };
 
 /* What the rules need to know of a row. */
