@@ -87,7 +87,8 @@ def main(arguments):
         page(paths)
         return 0
     found = [finding for path in paths for finding in check(path)]
-    print("\n".join(found))
+    for finding in found:
+        print(finding)
     return 1 if found else 0
 
 

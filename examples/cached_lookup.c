@@ -7,11 +7,11 @@
  *	99501: zone 8
  *	10018: zone 2
  *	nowhere: no zone
- *	400000 look-ups by 4 threads, 3 queries
+ *	400000 lookups by 4 threads, 3 queries
  *
- * A cache with a loader: whoever asks for a key that is absent loads it, everybody else who asks meanwhile waits for that one
- * load (single flight). "There is no such thing" is remembered too, for a shorter time. The loader runs a query on a pool of
- * connections; values are parameters, never part of the text.
+ * A cache with a loader. The first caller for an absent key loads it; other callers for the same key wait for that load (single
+ * flight). The cache also keeps that a key does not exist, for a shorter time. The loader runs a query on a connection pool.
+ * Values are parameters, never part of the query's text.
  */
 #include <pthread.h>
 #include <shipopt/shipopt.h>
@@ -30,19 +30,19 @@ struct lookup {
 	atomic_int queries, status;
 };
 
-/* Runs on the thread that asked first. Answers the token, or returns why not. */
+/* Runs on the thread of the first caller. Completes the load, or returns why it failed. */
 static int load_zone(void *userdata, shipopt_load *load)
 {
 	struct lookup *lookup = userdata;
 	shipopt_query *query = NULL;
 	shipopt_op *op = NULL;
-	/* The library has no tables of its own here: a list of values stands for the shop's. */
+	/* A list of values in place of a table. */
 	int r = shipopt_query_new(
 		"select zone from (values ('99501', '8'), ('10018', '2')) as zones(zip, zone) where zip = $1", &query);
 	if (r == 0)
 		r = shipopt_query_bind_text(query, shipopt_load_key(load));
 	if (r == 0)
-		r = shipopt_query_set_read_only(query, 1); /* so that a lost answer leaves nothing in doubt */
+		r = shipopt_query_set_read_only(query, 1); /* so a lost answer leaves nothing in doubt */
 	if (r == 0)
 		r = shipopt_pool_query(lookup->pool, query, NULL, NULL, &op);
 	if (r == 0)
@@ -54,13 +54,13 @@ static int load_zone(void *userdata, shipopt_load *load)
 	else if (rows)
 		r = shipopt_load_not_found(load, NULL);
 	else if (op && shipopt_op_error(op))
-		fprintf(stderr, "cached_lookup: %s\n", shipopt_error_message(shipopt_op_error(op)));
+		fprintf(stderr, "cached_lookup: %s\n", shipopt_error_text(shipopt_op_error(op)));
 	shipopt_op_unref(op);
 	shipopt_query_free(query);
-	return rows ? 0 : r; /* once the token is answered, the load is over whatever came of it */
+	return rows ? 0 : r; /* a completed load must return 0 */
 }
 
-/* The key's length counts its NUL, so that the loader has a C string. */
+/* The key includes its NUL, so the loader has a C string. */
 static int find(struct lookup *lookup, const char *zip, shipopt_value **ret_value)
 {
 	return shipopt_cache_get_or_load(lookup->cache, zip, strlen(zip) + 1, load_zone, lookup, NULL, ret_value, NULL);
@@ -76,7 +76,7 @@ static void *ask_often(void *userdata)
 			atomic_store(&lookup->status, r);
 			return NULL;
 		}
-		shipopt_value_unref(value); /* NULL for what does not exist */
+		shipopt_value_unref(value); /* NULL if the zip does not exist */
 	}
 	return NULL;
 }
@@ -99,7 +99,7 @@ static int run(struct lookup *lookup)
 			printf("%s: no zone\n", lookup->zips[i]);
 		shipopt_value_unref(value);
 	}
-	printf("%d look-ups by %d threads, %d queries\n", started * LOOKUPS, started, atomic_load(&lookup->queries));
+	printf("%d lookups by %d threads, %d queries\n", started * LOOKUPS, started, atomic_load(&lookup->queries));
 	return atomic_load(&lookup->status);
 }
 
@@ -113,7 +113,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "cached_lookup ZIP...\n");
 		return 2;
 	}
-	int r = shipopt_runtime_new(NULL, &runtime, NULL);
+	int r = shipopt_runtime_new(NULL, &runtime, &error);
 	if (r >= 0)
 		r = shipopt_pool_config_new(&config);
 	if (r >= 0)
@@ -126,7 +126,7 @@ int main(int argc, char **argv)
 		r = run(&lookup);
 	if (r < 0)
 		fprintf(stderr, "cached_lookup: %s\n",
-			error ? shipopt_error_message(error) : shipopt_error_description(r));
+			error ? shipopt_error_text(error) : shipopt_error_description(r));
 	shipopt_error_unref(error);
 	shipopt_cache_free(lookup.cache);
 	shipopt_pool_free(lookup.pool);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * concurrency_probe: how many requests at once does this account stand?
+ * concurrency_probe: how many simultaneous requests does this account allow?
  *
  *	$ SHIPOPT_CARRIER_API_KEY=EZTK… concurrency_probe
  *	at once   calls   seconds   calls/s   limited   failed
  *	     16     100      1.92      52.1         0        0
  *
- * Reads 100 trackers at each level with a fixed limit and no retries, so that each refusal shows. The client's adaptive
- * limit looks for the same number all the time; this shows what it finds.
+ * Reads 100 trackers at each level, with a fixed limit and without retries, so that each refusal shows. The adaptive limit of the
+ * carrier client searches for the same number all the time.
  */
 #include <shipopt/shipopt.h>
 #include <stdatomic.h>
@@ -38,7 +38,7 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* Asks for all at once: the client keeps them in its queue and sends as many as its limit lets through. */
+/* Makes all calls at once. The client queues them and sends as many as its limit allows. */
 static int call_all(shipopt_carrier *carrier, struct level *level)
 {
 	shipopt_op *ops[CALLS] = {NULL};
@@ -70,7 +70,7 @@ static int probe(shipopt_runtime *runtime, int64_t at_once)
 	double seconds = now() - start;
 	if (r < 0)
 		fprintf(stderr, "concurrency_probe: %s\n",
-			error ? shipopt_error_message(error) : shipopt_error_description(r));
+			error ? shipopt_error_text(error) : shipopt_error_description(r));
 	else
 		printf("%7d %7d %9.2f %9.1f %9d %8d\n", (int)at_once, CALLS, seconds, CALLS / seconds, level.limited,
 			level.failed);

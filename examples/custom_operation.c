@@ -6,20 +6,13 @@
  *	$ custom_operation orders.csv weights.jsonl
  *	303 orders, 2 failed, heaviest 193.00 oz
  *
- * shipopt_bulk_call() reads any source, keeps a bounded number of orders at work and writes any sink, as a buying run
- * does; what is done with an order is the host's. Here: its weight. The callback gets a request and answers it, once, now or
- * later and from any thread, so the work may as well be a message to another service.
+ * shipopt_bulk_call() reads any source, works on a bounded number of orders at once and writes any sink, as a buying run does. The
+ * program decides what is done with an order. Here it reads the weight. The callback gets a request and answers it once, now or
+ * later, from any thread. So the work may also be a message to another service.
  */
 #include <inttypes.h>
 #include <shipopt/shipopt.h>
 #include <stdio.h>
-
-/* An error object has the detail; where a code says it all there is none. */
-static const char *reason(const shipopt_error *error, int code)
-{
-	const char *message = shipopt_error_message(error);
-	return message ? message : shipopt_error_description(code);
-}
 
 struct totals {
 	int64_t orders, failed, heaviest;
@@ -46,7 +39,7 @@ static void on_item(void *userdata, const shipopt_item *item)
 	if (shipopt_item_status(item) < 0) {
 		totals->failed++;
 		fprintf(stderr, "line %" PRId64 ", order %s: %s\n", shipopt_item_line(item), shipopt_item_key(item),
-			reason(shipopt_item_error(item), shipopt_item_status(item)));
+			shipopt_error_text(shipopt_item_error(item)));
 	} else if (shipopt_item_value(item) > totals->heaviest) {
 		totals->heaviest = shipopt_item_value(item);
 	}
@@ -66,13 +59,13 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: custom_operation ORDERS.csv OUT.jsonl\n");
 		return 2;
 	}
-	int r = shipopt_runtime_new(NULL, &runtime, NULL);
+	int r = shipopt_runtime_new(NULL, &runtime, &error);
 	r = r < 0 ? r : shipopt_source_open_csv(argv[1], NULL, &source, &error);
 	r = r < 0 ? r : shipopt_sink_open_json_lines(argv[2], &sink, &error);
 	r = r < 0 ? r : shipopt_bulk_config_new(&config);
 	r = r < 0 ? r : shipopt_bulk_config_set_int(config, SHIPOPT_BULK_MAX_IN_FLIGHT, 64);
 	r = r < 0 ? r : shipopt_bulk_config_set_item(config, on_item, &totals);
-	/* Neither carrier nor store: host calls need none. */
+	/* Calls of the program need neither a carrier nor a store. */
 	r = r < 0 ? r : shipopt_bulk_new(runtime, NULL, NULL, config, &bulk, &error);
 	r = r < 0 ? r : shipopt_bulk_call(bulk, source, sink, weigh, NULL, NULL, NULL, &run);
 	if (r >= 0) {
@@ -81,10 +74,7 @@ int main(int argc, char **argv)
 	}
 	if (r < 0)
 		fprintf(stderr, "custom_operation: %s\n",
-			reason(error          ? error
-					: run ? shipopt_op_error(shipopt_run_op(run))
-					      : NULL,
-				r));
+			shipopt_error_text(run ? shipopt_op_error(shipopt_run_op(run)) : error));
 	else
 		printf("%" PRId64 " orders, %" PRId64 " failed, heaviest %" PRId64 ".%02" PRId64 " oz\n", totals.orders,
 			totals.failed, totals.heaviest / 1000000, totals.heaviest / 10000 % 100);

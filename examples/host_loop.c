@@ -6,22 +6,15 @@
  *	$ SHIPOPT_CARRIER_API_KEY=EZTK… host_loop EZ1000000001 EZ4000000004
  *	(type a tracking code, or end with Ctrl-D)
  *
- * The carrier's completions go into a queue. The queue has a descriptor that is readable while completions wait; the
- * program puts it into its poll(2) beside its own and dispatches on its own thread: no callback ever runs elsewhere, so
- * nothing here needs a lock.
+ * The carrier client delivers results to a queue. The queue has a descriptor that is readable while results wait. The program
+ * polls it beside its own descriptors and dispatches the queue on its own thread. Every callback runs there, so nothing needs a
+ * lock.
  */
 #include <poll.h>
 #include <shipopt/shipopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-/* An error object has the detail; where a code says it all there is none. */
-static const char *reason(const shipopt_error *error, int code)
-{
-	const char *message = shipopt_error_message(error);
-	return message ? message : shipopt_error_description(code);
-}
 
 struct host {
 	shipopt_carrier *carrier;
@@ -38,7 +31,7 @@ static void on_tracker(void *userdata, shipopt_op *op)
 	host->running--;
 	if (shipopt_op_status(op) < 0) {
 		host->failed++;
-		printf("failed: %s\n", reason(shipopt_op_error(op), shipopt_op_status(op)));
+		printf("failed: %s\n", shipopt_error_text(shipopt_op_error(op)));
 		return;
 	}
 	const char *status = shipopt_record_text(tracker, SHIPOPT_TRACKER_STATUS);
@@ -91,14 +84,14 @@ int main(int argc, char **argv)
 	shipopt_runtime *runtime = NULL;
 	shipopt_carrier_config *config = NULL;
 	shipopt_error *error = NULL;
-	int r = shipopt_runtime_new(NULL, &runtime, NULL);
+	int r = shipopt_runtime_new(NULL, &runtime, &error);
 	r = r < 0 ? r : shipopt_queue_new(runtime, 0, &host.queue);
 	r = r < 0 ? r : shipopt_carrier_config_new(&config);
 	r = r < 0 ? r : shipopt_carrier_config_from_env(config);
 	r = r < 0 ? r : shipopt_carrier_config_set_queue(config, host.queue); /* completions go there */
 	r = r < 0 ? r : shipopt_carrier_new(runtime, config, &host.carrier, &error);
 	if (r < 0)
-		fprintf(stderr, "host_loop: %s\n", reason(error, r));
+		fprintf(stderr, "host_loop: %s\n", error ? shipopt_error_text(error) : shipopt_error_description(r));
 	for (int i = 1; r >= 0 && i < argc; i++)
 		ask(&host, argv[i]);
 	if (r >= 0)

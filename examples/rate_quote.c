@@ -6,19 +6,12 @@
  *	$ SHIPOPT_CARRIER_API_KEY=EZTK… rate_quote
  *	USPS   GroundAdvantage      8.12 USD   3 days
  *
- * A shipment is a record: fields named by numbers, set by type. The carrier answers with the same shipment and a list of
- * rates. The call is asynchronous; here we simply wait for it.
+ * A shipment is a record: its fields have numbers and types. The carrier answers with the same shipment and a list of rates. The
+ * call is asynchronous; this program waits for it.
  */
 #include <inttypes.h>
 #include <shipopt/shipopt.h>
 #include <stdio.h>
-
-/* An error object has the detail; where a code says it all there is none. */
-static const char *reason(const shipopt_error *error, int code)
-{
-	const char *message = shipopt_error_message(error);
-	return message ? message : shipopt_error_description(code);
-}
 
 static int make_shipment(shipopt_record **ret_shipment)
 {
@@ -61,9 +54,11 @@ static void print_rates(const shipopt_record *shipment)
 		const char *carrier = shipopt_record_text(rate, SHIPOPT_RATE_CARRIER);
 		const char *service = shipopt_record_text(rate, SHIPOPT_RATE_SERVICE);
 		const char *currency = shipopt_record_text(rate, SHIPOPT_RATE_CURRENCY);
-		printf("%-6s %-28s %6" PRId64 ".%02" PRId64 " %s", carrier ? carrier : "?", service ? service : "?",
-			price / 1000000, price / 10000 % 100, currency ? currency : "?");
-		if (days >= 0) /* absent and null are told apart from 0 */
+		char text[SHIPOPT_MONEY_TEXT_SIZE];
+		shipopt_money_format(price, currency, text, sizeof(text));
+		printf("%-6s %-28s %9s %s", carrier ? carrier : "?", service ? service : "?", text,
+			currency ? currency : "?");
+		if (days >= 0) /* -1: the carrier does not say */
 			printf("   %" PRId64 " days", days);
 		printf("\n");
 	}
@@ -82,7 +77,8 @@ static int quote(shipopt_carrier *carrier)
 	if (r >= 0)
 		print_rates(shipopt_op_record(op)); /* borrowed from the operation */
 	else
-		fprintf(stderr, "rate_quote: %s\n", reason(op ? shipopt_op_error(op) : NULL, r));
+		fprintf(stderr, "rate_quote: %s\n",
+			op ? shipopt_error_text(shipopt_op_error(op)) : shipopt_error_description(r));
 	shipopt_op_unref(op);
 	shipopt_record_free(shipment);
 	return r;
@@ -94,7 +90,7 @@ int main(void)
 	shipopt_carrier_config *config = NULL;
 	shipopt_carrier *carrier = NULL;
 	shipopt_error *error = NULL;
-	int r = shipopt_runtime_new(NULL, &runtime, NULL);
+	int r = shipopt_runtime_new(NULL, &runtime, &error);
 	if (r >= 0)
 		r = shipopt_carrier_config_new(&config);
 	if (r >= 0)
@@ -104,7 +100,7 @@ int main(void)
 	if (r >= 0)
 		r = quote(carrier);
 	else
-		fprintf(stderr, "rate_quote: %s\n", reason(error, r));
+		fprintf(stderr, "rate_quote: %s\n", error ? shipopt_error_text(error) : shipopt_error_description(r));
 	shipopt_error_unref(error);
 	shipopt_carrier_free(carrier);
 	shipopt_carrier_config_free(config);

@@ -8,22 +8,14 @@
  *	$ safe_purchase sqlite:ship.db order-4711
  *	bought before: 9400100000000000000000, 8.12 USD
  *
- * The order key is the promise: for one key there is one label, if this program is killed at any moment, if the carrier's
- * answer is lost, if two processes do the same at once. The ledger in the store remembers what was asked before it is asked;
- * what is not known is looked up, never bought again.
+ * For one order key there is one label: if this program is killed at any moment, if the carrier's answer is lost, if two processes
+ * do the same at once. The ledger in the store has every purchase before it is sent. If an outcome is unknown, the library looks it
+ * up and does not buy again.
  */
-#include <inttypes.h>
 #include <shipopt/shipopt.h>
 #include <stdio.h>
 
-/* An error object has the detail; where a code says it all there is none. */
-static const char *reason(const shipopt_error *error, int code)
-{
-	const char *message = shipopt_error_message(error);
-	return message ? message : shipopt_error_description(code);
-}
-
-static int make_order(const char *key, shipopt_order **ret_order)
+static int make_order(const char *key, shipopt_order **ret_order, shipopt_error **ret_error)
 {
 	static const char *const columns[][2] = {
 		{"from_company", "Harold Washington Library Center"},
@@ -47,11 +39,11 @@ static int make_order(const char *key, shipopt_order **ret_order)
 	shipopt_order *order = NULL;
 	int r = shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &shipment);
 	for (size_t i = 0; r >= 0 && i < sizeof(columns) / sizeof(columns[0]); i++)
-		r = shipopt_record_set_column(shipment, columns[i][0], columns[i][1], NULL);
+		r = shipopt_record_set_column(shipment, columns[i][0], columns[i][1], ret_error);
 	if (r >= 0)
-		r = shipopt_order_new(key, &order, NULL);
+		r = shipopt_order_new(key, &order, ret_error);
 	if (r >= 0)
-		r = shipopt_order_set_shipment(order, shipment, NULL);
+		r = shipopt_order_set_shipment(order, shipment, ret_error);
 	if (r >= 0) {
 		*ret_order = order; /* the shipment is the order's now */
 		return r;
@@ -64,7 +56,7 @@ static int make_order(const char *key, shipopt_order **ret_order)
 static int report(const shipopt_op *op, int status)
 {
 	if (status < 0) {
-		/* The advice says what to do: SHIPOPT_EINDOUBT, for one, is no failure but "ask again later". */
+		/* The text has the advice: SHIPOPT_EINDOUBT, for one, means "run it again later". */
 		fprintf(stderr, "safe_purchase: %s\n", shipopt_error_text(shipopt_op_error(op)));
 		return status;
 	}
@@ -72,9 +64,10 @@ static int report(const shipopt_op *op, int status)
 	const shipopt_record *rate = shipopt_record_child(shipment, SHIPOPT_SHIPMENT_SELECTED_RATE);
 	const char *code = shipopt_record_text(shipment, SHIPOPT_SHIPMENT_TRACKING_CODE);
 	const char *currency = shipopt_record_text(rate, SHIPOPT_RATE_CURRENCY);
-	int64_t price = shipopt_record_number(rate, SHIPOPT_RATE_RATE, 0);
-	printf("%s: %s, %" PRId64 ".%02" PRId64 " %s\n", shipopt_op_value(op) ? "bought before" : "bought",
-		code ? code : "?", price / 1000000, price / 10000 % 100, currency ? currency : "?");
+	char price[SHIPOPT_MONEY_TEXT_SIZE];
+	shipopt_money_format(shipopt_record_number(rate, SHIPOPT_RATE_RATE, 0), currency, price, sizeof(price));
+	printf("%s: %s, %s %s\n", shipopt_op_value(op) ? "bought before" : "bought", code ? code : "?", price,
+		currency ? currency : "?");
 	return 0;
 }
 
@@ -82,13 +75,16 @@ static int purchase(shipopt_bulk *bulk, const char *key)
 {
 	shipopt_order *order = NULL;
 	shipopt_op *op = NULL;
-	int r = make_order(key, &order);
+	shipopt_error *error = NULL;
+	int r = make_order(key, &order, &error);
 	if (r >= 0)
 		r = shipopt_bulk_purchase(bulk, order, NULL, NULL, &op);
 	if (r >= 0)
 		r = report(op, shipopt_op_wait(op, -1));
 	else
-		fprintf(stderr, "safe_purchase: %s\n", shipopt_error_description(r));
+		fprintf(stderr, "safe_purchase: %s\n",
+			error ? shipopt_error_text(error) : shipopt_error_description(r));
+	shipopt_error_unref(error);
 	shipopt_op_unref(op);
 	shipopt_order_free(order);
 	return r;
@@ -96,32 +92,26 @@ static int purchase(shipopt_bulk *bulk, const char *key)
 
 int main(int argc, char **argv)
 {
-	shipopt_runtime *runtime = NULL;
-	shipopt_carrier_config *config = NULL;
-	shipopt_carrier *carrier = NULL;
-	shipopt_store *store = NULL;
-	shipopt_bulk *bulk = NULL;
+	shipopt_client_config *config = NULL;
+	shipopt_client *client = NULL;
 	shipopt_error *error = NULL;
 	if (argc != 3) {
 		fprintf(stderr, "usage: safe_purchase sqlite:FILE ORDER_KEY\n");
 		return 2;
 	}
-	int r = shipopt_runtime_new(NULL, &runtime, NULL);
-	r = r < 0 ? r : shipopt_carrier_config_new(&config);
-	r = r < 0 ? r : shipopt_carrier_config_from_env(config);
-	r = r < 0 ? r : shipopt_carrier_new(runtime, config, &carrier, &error);
-	r = r < 0 ? r : shipopt_store_open(runtime, argv[1], NULL, &store, &error);
-	r = r < 0 ? r : shipopt_bulk_new(runtime, carrier, store, NULL, &bulk, &error);
-	if (r < 0)
-		fprintf(stderr, "safe_purchase: %s\n", reason(error, r));
+	int r = shipopt_client_config_new(&config);
+	if (r >= 0) { /* a configuration keeps its first error, which shipopt_client_open() returns */
+		shipopt_client_config_from_env(config);
+		shipopt_store_config_set(shipopt_client_config_store(config), SHIPOPT_STORE_URL, argv[1]);
+		r = shipopt_client_open(config, &client, &error);
+	}
+	if (r >= 0)
+		r = purchase(shipopt_client_bulk(client), argv[2]);
 	else
-		r = purchase(bulk, argv[2]);
+		fprintf(stderr, "safe_purchase: %s\n", shipopt_error_text(error));
 	shipopt_error_unref(error);
-	shipopt_bulk_free(bulk); /* every _free accepts NULL */
-	shipopt_store_free(store);
-	shipopt_carrier_free(carrier);
-	shipopt_carrier_config_free(config);
-	shipopt_runtime_close(runtime, -1);
-	shipopt_runtime_free(runtime);
+	shipopt_client_close(client, -1); /* waits for the library's threads to end */
+	shipopt_client_free(client);      /* every _free accepts NULL */
+	shipopt_client_config_free(config);
 	return r < 0;
 }

@@ -6,18 +6,11 @@
  *	$ SHIPOPT_CARRIER_API_KEY=EZTK… track_codes EZ1000000001 EZ2000000002 EZ4000000004
  *	EZ4000000004     delivered          7 events
  *
- * A bulk run without a store: codes go in through a callback source, one result for each comes out, 32 requests at a time,
- * in memory that does not depend on how many codes there are.
+ * A bulk run without a store. A callback source gives the codes, and each has one result. The run sends 32 requests at a time and
+ * its memory does not depend on the number of codes.
  */
 #include <shipopt/shipopt.h>
 #include <stdio.h>
-
-/* An error object has the detail; where a code says it all there is none. */
-static const char *reason(const shipopt_error *error, int code)
-{
-	const char *message = shipopt_error_message(error);
-	return message ? message : shipopt_error_description(code);
-}
 
 struct codes {
 	char **next; /* NULL at the end, as argv is */
@@ -42,8 +35,7 @@ static void on_item(void *userdata, const shipopt_item *item)
 	struct codes *codes = userdata;
 	if (shipopt_item_status(item) < 0) {
 		codes->failed++;
-		fprintf(stderr, "%-22s %s\n", shipopt_item_key(item),
-			reason(shipopt_item_error(item), shipopt_item_status(item)));
+		fprintf(stderr, "%-22s %s\n", shipopt_item_key(item), shipopt_error_text(shipopt_item_error(item)));
 		return;
 	}
 	const shipopt_record *tracker = shipopt_item_record(item);
@@ -52,7 +44,7 @@ static void on_item(void *userdata, const shipopt_item *item)
 		shipopt_record_count(tracker, SHIPOPT_TRACKER_TRACKING_DETAILS));
 }
 
-static int track(shipopt_runtime *runtime, shipopt_carrier *carrier, struct codes *codes)
+static int track(shipopt_runtime *runtime, shipopt_carrier *carrier, struct codes *codes, shipopt_error **ret_error)
 {
 	shipopt_bulk_config *config = NULL;
 	shipopt_bulk *bulk = NULL;
@@ -60,14 +52,16 @@ static int track(shipopt_runtime *runtime, shipopt_carrier *carrier, struct code
 	shipopt_run *run = NULL;
 	int r = shipopt_bulk_config_new(&config);
 	r = r < 0 ? r : shipopt_bulk_config_set_item(config, on_item, codes);
-	r = r < 0 ? r : shipopt_bulk_new(runtime, carrier, NULL, config, &bulk, NULL);
+	r = r < 0 ? r : shipopt_bulk_new(runtime, carrier, NULL, config, &bulk, ret_error);
 	r = r < 0 ? r : shipopt_source_new_callback(next_order, codes, &source);
 	r = r < 0 ? r : shipopt_bulk_track(bulk, source, NULL, NULL, NULL, &run);
-	if (r < 0)
-		shipopt_source_free(source); /* a run that started has taken it over */
-	r = r < 0 ? r : shipopt_op_wait(shipopt_run_op(run), -1);
-	if (r < 0)
-		fprintf(stderr, "track_codes: %s\n", shipopt_error_description(r));
+	if (r >= 0) {
+		r = shipopt_op_wait(shipopt_run_op(run), -1); /* the run has taken the source over */
+		if (r < 0)
+			*ret_error = shipopt_error_ref(shipopt_op_error(shipopt_run_op(run)));
+	} else {
+		shipopt_source_free(source);
+	}
 	shipopt_run_unref(run);
 	shipopt_bulk_free(bulk);
 	shipopt_bulk_config_free(config);
@@ -85,14 +79,13 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	struct codes codes = {.next = argv + 1};
-	int r = shipopt_runtime_new(NULL, &runtime, NULL);
+	int r = shipopt_runtime_new(NULL, &runtime, &error);
 	r = r < 0 ? r : shipopt_carrier_config_new(&config);
 	r = r < 0 ? r : shipopt_carrier_config_from_env(config);
 	r = r < 0 ? r : shipopt_carrier_new(runtime, config, &carrier, &error);
+	r = r < 0 ? r : track(runtime, carrier, &codes, &error);
 	if (r < 0)
-		fprintf(stderr, "track_codes: %s\n", reason(error, r));
-	else
-		r = track(runtime, carrier, &codes);
+		fprintf(stderr, "track_codes: %s\n", error ? shipopt_error_text(error) : shipopt_error_description(r));
 	shipopt_error_unref(error);
 	shipopt_carrier_free(carrier);
 	shipopt_carrier_config_free(config);

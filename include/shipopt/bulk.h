@@ -38,7 +38,7 @@ typedef struct shipopt_bulk shipopt_bulk;
 typedef struct shipopt_bulk_config shipopt_bulk_config;
 
 /*
- * Settings, as in <shipopt/runtime.h>; environment SHIPOPT_BULK_….
+ * Settings, as in <shipopt/settings.h>; environment SHIPOPT_BULK_….
  *
  *   max_in_flight     Items at work at once, at most 4,096. 0 (default): 16, and 32 for tracking.
  *   settling_max      Items that may wait for a purchase in doubt or for another process's lease, in addition to those;
@@ -77,6 +77,8 @@ typedef struct shipopt_bulk_config shipopt_bulk_config;
  *   insurance_currency  The currency of the insured values and of the fee; default USD. With a spend_limit, an insured order whose
  *                     rate is in another currency fails with SHIPOPT_ELIMIT before it is bought.
  *   progress_ms       Time between progress reports; default 500.
+ *   deliver_inline    1: call back on the event loop instead of a scheduler thread. The callbacks must be short and never
+ *                     block. Not together with a queue; default 0
  */
 SHIPOPT_API int shipopt_bulk_config_new(shipopt_bulk_config **ret_config);
 SHIPOPT_API void shipopt_bulk_config_free(shipopt_bulk_config *config);
@@ -84,6 +86,7 @@ SHIPOPT_API int shipopt_bulk_config_set(shipopt_bulk_config *config, const char 
 SHIPOPT_API int shipopt_bulk_config_set_int(shipopt_bulk_config *config, const char *name, int64_t number);
 SHIPOPT_API int shipopt_bulk_config_from_env(shipopt_bulk_config *config);
 SHIPOPT_API const shipopt_error *shipopt_bulk_config_error(const shipopt_bulk_config *config);
+/* Delivers items and completions to a queue; NULL: to scheduler threads. The handle keeps a reference to the queue. */
 SHIPOPT_API int shipopt_bulk_config_set_queue(shipopt_bulk_config *config, shipopt_queue *queue);
 /*
  * Set the callbacks; each may be NULL. `userdata` must stay valid until the executor and all its runs are gone. SHIPOPT_EINVAL:

@@ -89,7 +89,7 @@ typedef void (
 typedef int64_t (*shipopt_cache_clock_fn)(void *userdata);
 
 /*
- * Settings, as in <shipopt/runtime.h>; environment SHIPOPT_CACHE_….
+ * Settings, as in <shipopt/settings.h>; environment SHIPOPT_CACHE_….
  *
  *   policy            "s3fifo" (default) or "lru": which entries are evicted from a full cache
  *   entries_max       maximum number of entries; default 10,000; 0: no limit on entries

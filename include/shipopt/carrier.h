@@ -58,7 +58,7 @@ typedef struct shipopt_carrier shipopt_carrier;
 typedef struct shipopt_carrier_config shipopt_carrier_config;
 
 /*
- * Settings, as in <shipopt/runtime.h>; environment SHIPOPT_CARRIER_….
+ * Settings, as in <shipopt/settings.h>; environment SHIPOPT_CARRIER_….
  *
  *   api_key              the credential; required, 1 to 512 bytes of visible ASCII; secret
  *   base_url             with the version, without query; default "https://api.easypost.com/v2"
@@ -96,6 +96,8 @@ typedef struct shipopt_carrier_config shipopt_carrier_config;
  * A secret appears in no message, log line, result or store, also if a server or proxy repeats it: the library searches every
  * answer for the key and the proxy's password, literal, escaped as in JSON and URLs, or encoded as in "Authorization: Basic", and
  * overwrites them with asterisks. A key or password of less than 8 bytes is not searched for, as ids and amounts could contain it.
+ *   deliver_inline       1: call back on the event loop instead of a scheduler thread. The callbacks must be short and never
+ *                        block. Not together with a queue; default 0
  */
 SHIPOPT_API int shipopt_carrier_config_new(shipopt_carrier_config **ret_config);
 SHIPOPT_API void shipopt_carrier_config_free(shipopt_carrier_config *config);
@@ -103,6 +105,7 @@ SHIPOPT_API int shipopt_carrier_config_set(shipopt_carrier_config *config, const
 SHIPOPT_API int shipopt_carrier_config_set_int(shipopt_carrier_config *config, const char *name, int64_t number);
 SHIPOPT_API int shipopt_carrier_config_from_env(shipopt_carrier_config *config);
 SHIPOPT_API const shipopt_error *shipopt_carrier_config_error(const shipopt_carrier_config *config);
+/* Delivers completions to a queue; NULL: to scheduler threads. The handle keeps a reference to the queue. */
 SHIPOPT_API int shipopt_carrier_config_set_queue(shipopt_carrier_config *config, shipopt_queue *queue);
 
 /* The cache for answers; NULL: none. Several clients, and the host's own entries, may share a cache. Configuration and client each

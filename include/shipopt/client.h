@@ -20,10 +20,11 @@ SHIPOPT_BEGIN_DECLS
  *	if (r < 0)
  *		fprintf(stderr, "%s\n", shipopt_error_text(error));
  *	shipopt_error_unref(error);
+ *	shipopt_client_close(client, -1);
  *	shipopt_client_free(client);
  *
- * A client does nothing that a program cannot do with the parts, and it lends them: a program may start with a client and use
- * its carrier or its executor directly.
+ * A client does nothing that a program cannot do with the parts. It lends the parts, so a program may also use its carrier client
+ * or its executor directly.
  *
  * Every function may be called from any thread, but one thread at a time may use a configuration. Functions that block say so;
  * they return SHIPOPT_EDEADLK on a thread of the library and inside a callback. *ret_error may be NULL. It is written whenever
@@ -68,11 +69,11 @@ SHIPOPT_API int shipopt_client_open(const shipopt_client_config *config, shipopt
 SHIPOPT_API int shipopt_client_open_from_env(shipopt_client **ret_client, shipopt_error **ret_error);
 
 /*
- * Ends all work of the client: shipopt_runtime_close() of its runtime, with the same results. Blocks for up to `timeout_ms`
- * (-1: no limit) and about a second. A program that calls only shipopt_client_free() gets the same end, without waiting for it.
+ * Ends all work of the client and waits for its threads to end: it calls shipopt_runtime_close() and returns its result. Blocks for
+ * up to `timeout_ms` (-1: no limit) and about a second. SHIPOPT_EINVAL for NULL.
  */
 SHIPOPT_API int shipopt_client_close(shipopt_client *client, int64_t timeout_ms);
-/* Frees the client and its parts; never blocks. Work that is under way goes on to its end. Accepts NULL. */
+/* Frees the client and its parts. Never blocks: without a close before, work and threads go on to their end. Accepts NULL. */
 SHIPOPT_API void shipopt_client_free(shipopt_client *client);
 
 /* The parts. Borrowed: valid until shipopt_client_free(), and not to be freed. NULL for NULL. */

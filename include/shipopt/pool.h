@@ -54,7 +54,7 @@ typedef struct shipopt_batch shipopt_batch;
 typedef struct shipopt_rows shipopt_rows;
 
 /*
- * Settings, as in <shipopt/runtime.h>; environment SHIPOPT_POOL_….
+ * Settings, as in <shipopt/settings.h>; environment SHIPOPT_POOL_….
  *
  *   conninfo             libpq's connection string or URL, several hosts and target_session_attrs included; default: libpq's
  *                        own defaults. TCP keepalives and tcp_user_timeout are on unless it says otherwise. In a URL, "@" and
@@ -91,10 +91,10 @@ typedef struct shipopt_rows shipopt_rows;
  *   slow_ms              duration from which a command is reported as slow; default 0: never. It runs from when the command has its
  *                        connection to its last answer, the pauses of a stream's reader included; waiting for a connection, or
  *                        behind other commands of the lease, does not count
- *   slow_explain         1: those reports carry a plan; default 0
- *   slow_explain_per_minute   plans asked for in a minute, at most; default 6
  *   listen_conninfo      connection string of the connection that listens, as <shipopt/listen.h> tells; default: conninfo; secret
  *   notifications_max    messages that wait for one listener, beside those (16 at most) that its queue has; default 1,024
+ *   deliver_inline       1: call back on the event loop instead of a scheduler thread. The callbacks must be short and never
+ *                        block. Not together with a queue; default 0
  */
 SHIPOPT_API int shipopt_pool_config_new(shipopt_pool_config **ret_config);
 SHIPOPT_API void shipopt_pool_config_free(shipopt_pool_config *config);
@@ -102,23 +102,17 @@ SHIPOPT_API int shipopt_pool_config_set(shipopt_pool_config *config, const char 
 SHIPOPT_API int shipopt_pool_config_set_int(shipopt_pool_config *config, const char *name, int64_t number);
 SHIPOPT_API int shipopt_pool_config_from_env(shipopt_pool_config *config);
 SHIPOPT_API const shipopt_error *shipopt_pool_config_error(const shipopt_pool_config *config);
+/* Delivers completions to a queue; NULL: to scheduler threads. The handle keeps a reference to the queue. */
 SHIPOPT_API int shipopt_pool_config_set_queue(shipopt_pool_config *config, shipopt_queue *queue);
 /*
- * Reports of commands that took slow_ms or longer. The hook is called on the reactor thread and must not block; when the pool
- * delivers to a queue, reports are events of the kind SHIPOPT_EVENT_SLOW_QUERY there, for which shipopt_queue_dispatch() runs the
- * hook, if there is one. The report is borrowed for the call, or until the event is released. Values of parameters are never shown.
- *
- * With slow_explain, a statement (SELECT, INSERT, UPDATE, DELETE, MERGE, VALUES, WITH; run alone, at most 100 values) is
- * explained on a connection that is idle, if there is one and nobody waits: not executed, one at a time, within 2 s, without its
- * values: $1 stands where one was. Needs named_statements and PostgreSQL 12. The report waits for it; without a plan (busy, not
- * to be explained, too many in this minute) it has none. Reports beyond 64 that were not yet given back, or without a slot in the queue,
- * are dropped: SHIPOPT_POOL_STAT_SLOW_DROPPED.
+ * Reports of commands that took slow_ms or longer. The callback runs on the event loop and must not block. When the pool delivers to a
+ * queue, shipopt_queue_dispatch() runs the callback. A queue that is polled gets events of the kind SHIPOPT_EVENT_SLOW_QUERY if it
+ * enabled them (shipopt_queue_enable()). Reports use no slot of the queue; 256 notices may wait in it, and the oldest is dropped. The
+ * report is borrowed for the call, or until the event is released. It never shows values of parameters.
  */
 typedef struct shipopt_slow_query shipopt_slow_query;
 SHIPOPT_API const char *shipopt_slow_query_sql(const shipopt_slow_query *report);
 SHIPOPT_API int64_t shipopt_slow_query_duration_us(const shipopt_slow_query *report);
-/* The lines of EXPLAIN, at most 64 KiB of them; NULL without one. */
-SHIPOPT_API const char *shipopt_slow_query_plan(const shipopt_slow_query *report);
 typedef void (*shipopt_slow_query_fn)(void *userdata, const shipopt_slow_query *report);
 SHIPOPT_API int shipopt_pool_config_set_slow_query(shipopt_pool_config *config, shipopt_slow_query_fn slow_query,
 	void *userdata);
@@ -167,6 +161,7 @@ SHIPOPT_API int shipopt_query_bind_float(shipopt_query *query, double value);
 SHIPOPT_API int shipopt_query_bind_decimal(shipopt_query *query, int64_t millionths);
 SHIPOPT_API int shipopt_query_bind_bool(shipopt_query *query, int value);
 SHIPOPT_API int shipopt_query_bind_time_us(shipopt_query *query, int64_t unix_us);
+SHIPOPT_API int shipopt_query_bind_date(shipopt_query *query, int64_t unix_us);
 SHIPOPT_API int shipopt_query_bind_uuid(shipopt_query *query, const unsigned char uuid[16]);
 SHIPOPT_API int shipopt_query_bind_json(shipopt_query *query, const char *json);
 SHIPOPT_API int shipopt_query_bind_bytes(shipopt_query *query, const void *bytes, size_t length);

@@ -36,10 +36,11 @@ typedef struct shipopt_runtime shipopt_runtime;
 typedef struct shipopt_runtime_config shipopt_runtime_config;
 
 /*
- * Settings; each setter checks type and bounds, copies and returns 0, or SHIPOPT_EINVAL (text: also NULL, and SHIPOPT_EENCODING)
- * with the detail in `_error`, which lives until the next setter or `_free`. Settings that depend on each other are checked when
- * the handle is made. `_set` takes any setting by name as text (SHIPOPT_ENOTFOUND; booleans as 0, 1, true, false, yes, no).
- * `_from_env` reads SHIPOPT_RUNTIME_… variables over the settings; an empty or bad value is SHIPOPT_EINVAL.
+ * Settings, as in <shipopt/settings.h>; environment SHIPOPT_RUNTIME_….
+ *
+ * This holds for every configuration of the library: `_new` creates one with all defaults, and the caller owns it. The handle
+ * that is created from it copies it. `_set` and `_set_int` set by name, as text or as number. `_from_env` sets what the
+ * environment has. `_error` lends the first error, NULL without one; it lives until `_free`, which accepts NULL.
  *
  *   workers          scheduler threads; 0 (default): one per usable core; at most 256
  *   side_threads     most side pool threads; 0 (default): min(40, 2 × cores); at most 256

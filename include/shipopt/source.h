@@ -22,7 +22,7 @@ typedef struct shipopt_source shipopt_source;
 typedef struct shipopt_source_config shipopt_source_config;
 
 /*
- * Settings, as in <shipopt/runtime.h>; environment SHIPOPT_SOURCE_….
+ * Settings, as in <shipopt/settings.h>; environment SHIPOPT_SOURCE_….
  *
  *   line_max_bytes  The longest line of a file, in bytes; default 1,048,576. A longer line is skipped and becomes a failed item.
  *   columns_max     The most columns of a file; default 256.

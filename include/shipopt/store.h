@@ -29,7 +29,7 @@ typedef struct shipopt_store shipopt_store;
 typedef struct shipopt_store_config shipopt_store_config;
 
 /*
- * Settings, as in <shipopt/runtime.h>; environment SHIPOPT_STORE_….
+ * Settings, as in <shipopt/settings.h>; environment SHIPOPT_STORE_….
  *
  *   url              the store that shipopt_store_open() opens if its own `url` is NULL; default sqlite:ship.db; secret, as a URL
  *                    may hold a password
@@ -40,6 +40,8 @@ typedef struct shipopt_store_config shipopt_store_config;
  *   busy_timeout_ms  how long to wait for another process's write; default 10,000, 0 to 600,000
  *   queue_max        requests waiting for the writer; default 16,384, 16 to 1,048,576
  *   group_max        requests in one transaction; default 256, 1 to 4,096
+ *   deliver_inline   1: call back on the event loop instead of a scheduler thread. The callbacks must be short and never
+ *                    block. Not together with a queue; default 0
  */
 SHIPOPT_API int shipopt_store_config_new(shipopt_store_config **ret_config);
 SHIPOPT_API void shipopt_store_config_free(shipopt_store_config *config);
@@ -47,6 +49,7 @@ SHIPOPT_API int shipopt_store_config_set(shipopt_store_config *config, const cha
 SHIPOPT_API int shipopt_store_config_set_int(shipopt_store_config *config, const char *name, int64_t number);
 SHIPOPT_API int shipopt_store_config_from_env(shipopt_store_config *config);
 SHIPOPT_API const shipopt_error *shipopt_store_config_error(const shipopt_store_config *config);
+/* Delivers completions to a queue; NULL: to scheduler threads. The handle keeps a reference to the queue. */
 SHIPOPT_API int shipopt_store_config_set_queue(shipopt_store_config *config, shipopt_queue *queue);
 
 /* Checks the URL and makes the handle; opens nothing yet. `url` NULL means the setting `url`. `config` may be NULL. SHIPOPT_EPARSE or SHIPOPT_EUNSUPPORTED

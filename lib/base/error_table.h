@@ -145,6 +145,11 @@ enum { ERROR_FINAL = 0, ERROR_RETRIABLE = 1 };
 		"Try again, or raise the timeout that the message names.") \
 	XX(DATABASE, EINDOUBT, FINAL, "it is not known whether the transaction was committed", \
 		"Read the rows that it changes before you run it again.") \
+	XX(DATABASE, EDEADLK, FINAL, "every connection is held by a caller that waits for another one", \
+		"Release a lease before you acquire another one, or raise max.") \
+	XX(DATABASE, ENOTFOUND, FINAL, "the server has no such database", "Check the name of the database.") \
+	XX(DATABASE, ETOOLARGE, FINAL, "size limit exceeded", \
+		"Read a large result as a stream, or raise the limit that the message names.") \
 	XX(DATABASE, ECONFLICT, FINAL, "a constraint of the database was violated", \
 		"Read the SQLSTATE and the message. The stored rows do not allow this change.") \
 	XX(DATABASE, ESTATE, FINAL, "the session does not allow the command", \

@@ -27,8 +27,9 @@ static int client_open_store(shipopt_client *client, const shipopt_store_config 
 
 static int client_make(shipopt_client *client, const shipopt_client_config *config, shipopt_error **ret_error)
 {
-	int r = settings_copy(&client->source.settings, &config->source->settings);
-	r = r < 0 ? r : shipopt_runtime_new(config->runtime, &client->runtime, NULL);
+	int r = settings_check(&config->source->settings, ret_error);
+	r = r < 0 ? r : settings_copy(&client->source.settings, &config->source->settings);
+	r = r < 0 ? r : shipopt_runtime_new(config->runtime, &client->runtime, ret_error);
 	r = r < 0 ? r : shipopt_carrier_new(client->runtime, config->carrier, &client->carrier, ret_error);
 	r = r < 0 ? r : client_open_store(client, config->store, ret_error);
 	return r < 0 ? r

@@ -103,8 +103,6 @@ static const struct setting pool_table[] = {
 	INTEGER("reset", 1, 0, 2, "reset the session on release: 0 never, 1 if it was changed, 2 always"),
 	INTEGER("leak_ms", 0, 0, 86400000, "age at which a lease is reported as leaked; 0: never"),
 	INTEGER("slow_ms", 0, 0, 86400000, "duration at which a command is reported as slow; 0: never"),
-	BOOLEAN("slow_explain", 0, "add a plan to reports of slow commands"),
-	INTEGER("slow_explain_per_minute", 6, 1, 600, "maximum of plans per minute"),
 	SECRET("listen_conninfo", NULL, 0, 4096, "connection string of the connection that listens; empty: conninfo"),
 	INTEGER("notifications_max", 1024, 1, 1048576, "maximum of notifications that wait for a listener"),
 	BOOLEAN("deliver_inline", 0,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/memory.h"
-#include "pool/pool.h"
+#include "pool/pool_config.h"
 
 SETTINGS_PUBLIC_NEW(pool)
 

@@ -4,9 +4,9 @@
 
 #include "base/memory.h"
 #include "cache/options.h"
-#include "pool/pool.h"
-#include "pool/rows.h"
-#include "pool/type.h"
+#include "pool/core/pool.h"
+#include "pool/value/rows.h"
+#include "pool/value/type.h"
 #include "runtime/runtime.h"
 
 /* Filling a cache with the rows of a stream, one by one, on the thread of the caller. */
@@ -25,7 +25,7 @@ struct column_bytes {
 	char *owned;
 };
 
-static int warm_cache_decode_bytea(const struct value *value, struct column_bytes *span)
+static int warm_cache_decode_bytea(const struct column_value *value, struct column_bytes *span)
 {
 	size_t size = value->length / 2;
 	span->owned = mem_alloc(MAX(1, size));
@@ -38,7 +38,7 @@ static int warm_cache_decode_bytea(const struct value *value, struct column_byte
 /* Returns 1, 0 for NULL, or an error. */
 static int warm_cache_read_span(const shipopt_rows *rows, size_t row, size_t column, struct column_bytes *span)
 {
-	struct value value;
+	struct column_value value;
 	*span = (struct column_bytes){0};
 	int r = rows_value(rows, row, column, &value);
 	if (r <= 0)

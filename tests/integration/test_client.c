@@ -367,6 +367,43 @@ static void the_configured_callback_is_called_where_a_call_has_none(void **state
 	place_stop(&place);
 }
 
+struct progress {
+	int calls;
+	int64_t done;
+};
+
+static void see_progress(void *userdata, shipopt_run *run)
+{
+	struct progress *progress = userdata;
+	shipopt_run *held = shipopt_run_ref(run);
+	assert_ptr_equal(held, run);
+	assert_int_equal(shipopt_run_stat(held, SHIPOPT_RUN_STAT_DONE, &progress->done), 0);
+	progress->calls++;
+	shipopt_run_unref(held);
+}
+
+static void the_last_progress_report_has_all_items(void **state)
+{
+	struct place place;
+	struct progress progress = {0};
+	shipopt_client_config *config = NULL;
+	shipopt_client *client = NULL;
+	place_start(&place, NULL);
+	write_orders(&place, ROW("a", "10") ROW("b", "11") ROW("c", "12"));
+	assert_int_equal(shipopt_client_config_new(&config), 0);
+	assert_int_equal(shipopt_client_config_from_env(config), 0);
+	assert_int_equal(shipopt_bulk_config_set_progress(shipopt_client_config_bulk(config), see_progress, &progress),
+		0);
+	assert_int_equal(shipopt_bulk_config_set_progress(NULL, see_progress, &progress), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_client_open(config, &client, NULL), 0);
+	shipopt_client_config_free(config);
+	assert_int_equal(shipopt_client_buy_file(client, place.orders, NULL, NULL, NULL, NULL), 0);
+	assert_true(progress.calls >= 1);
+	assert_int_equal(progress.done, 3);
+	close_client(client);
+	place_stop(&place);
+}
+
 #ifdef SHIPOPT_FAULTS
 static void every_failure_on_the_way_of_opening_is_returned_with_an_error(void **state)
 {
@@ -410,6 +447,7 @@ int main(void)
 		cmocka_unit_test(what_is_missing_or_wrong_is_named),
 		cmocka_unit_test(a_configuration_lends_the_parts_and_is_copied),
 		cmocka_unit_test(the_configured_callback_is_called_where_a_call_has_none),
+		cmocka_unit_test(the_last_progress_report_has_all_items),
 #ifdef SHIPOPT_FAULTS
 		cmocka_unit_test(every_failure_on_the_way_of_opening_is_returned_with_an_error),
 #endif

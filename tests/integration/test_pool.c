@@ -401,11 +401,11 @@ static void a_lease_can_be_had_without_waiting(void **state)
 	assert_true(wait_stat(SHIPOPT_POOL_STAT_IDLE, 1));
 	assert_int_equal(shipopt_pool_try_acquire(fixture.pool, "first", 0, &lease), 0);
 	assert_int_equal(shipopt_pool_try_acquire(fixture.pool, "second", 0, &other), SHIPOPT_EAGAIN);
-	fixture_wait_said("is out: \"first\"");
+	fixture_wait_said("is leased: \"first\"");
 	assert_int_equal(run_number(lease, "select 3"), 3);
 	shipopt_lease_release(lease);
 	assert_true(wait_stat(SHIPOPT_POOL_STAT_IDLE, 1));
-	fixture_wait_said("is back: \"first\"");
+	fixture_wait_said("was released: \"first\"");
 	assert_int_equal(shipopt_pool_try_acquire(fixture.pool, NULL, 0, &lease), 0);
 	shipopt_lease_release(lease);
 	assert_true(wait_stat(SHIPOPT_POOL_STAT_LEASED, 0));

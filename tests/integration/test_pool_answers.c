@@ -12,7 +12,7 @@
 
 #include "base/memory.h"
 #include "cmocka_test.h"
-#include "pool/lease.h"
+#include "pool/connection/lease.h"
 #include "pool_fixture.h"
 
 /* What a server says: answers that make no sense, and what of a good one is passed on. */
@@ -150,7 +150,7 @@ static void no_rows_are_no_process_id(void **state)
 	static const char answer[] = "T\0\0\0\32\0\1p\0\0\0\0\0\0\0\0\0\0\27\0\4\377\377\377\377\0\0"
 				     "C\0\0\0\15SELECT 0\0"
 				     "Z\0\0\0\5I";
-	check_listening(answer, sizeof(answer) - 1, SHIPOPT_EPROTOCOL, "told 0 rows of 1 columns");
+	check_listening(answer, sizeof(answer) - 1, SHIPOPT_EPROTOCOL, "process id with 0 rows of 1 columns");
 }
 
 /* RowDescription without columns, a DataRow without values. */
@@ -160,7 +160,7 @@ static void a_row_without_columns_is_no_process_id(void **state)
 				     "D\0\0\0\6\0\0"
 				     "C\0\0\0\15SELECT 1\0"
 				     "Z\0\0\0\5I";
-	check_listening(answer, sizeof(answer) - 1, SHIPOPT_EPROTOCOL, "told 1 rows of 0 columns");
+	check_listening(answer, sizeof(answer) - 1, SHIPOPT_EPROTOCOL, "process id with 1 rows of 0 columns");
 }
 
 static void a_question_that_is_not_answered_is_not_asked_for_ever(void **state)

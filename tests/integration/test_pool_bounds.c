@@ -53,7 +53,7 @@ static void check_a_large_answer(const char *conninfo)
 		shipopt_op_unref(op);
 		assert_int_equal(run_number(NULL, "select 7"), 7);
 	}
-	assert_true(fixture_has_said("beyond result_bytes 1048576"));
+	assert_true(fixture_has_said("larger than result_bytes 1048576"));
 	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_CONNECTS), 1);
 	fixture_close();
 }

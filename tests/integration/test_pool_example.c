@@ -24,7 +24,7 @@ static void each_key_is_asked_for_once_and_absence_is_remembered(void **state)
 {
 	char output[1024];
 	setenv("SHIPOPT_POOL_CONNINFO", fixture.postgres.conninfo, 1);
-	static const char expected[] = "99501: zone 8\n10018: zone 2\nnowhere: no zone\n400000 look-ups by 4 threads, ";
+	static const char expected[] = "99501: zone 8\n10018: zone 2\nnowhere: no zone\n400000 lookups by 4 threads, ";
 	int64_t begun_ms = clock_now_ms();
 	assert_int_equal(run_example("99501 10018 nowhere", output, sizeof(output)), 0);
 	assert_memory_equal(output, expected, strlen(expected));

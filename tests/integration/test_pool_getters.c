@@ -86,13 +86,15 @@ static void a_query_that_must_not_be_named_leaves_no_statement_behind(void **sta
 	assert_int_equal(shipopt_query_set_named(query, 0), 0);
 	for (int i = 0; i < 3; i++)
 		shipopt_op_unref(run_given(lease, query));
-	assert_int_equal(
-		run_number(lease, "select count(*) from pg_prepared_statements where statement like '%41 + 1'"), 0);
+	assert_int_equal(run_number(lease,
+				 "select count(*) from pg_prepared_statements where statement like '%41 + 1'"),
+		0);
 	assert_int_equal(shipopt_query_set_named(query, 1), 0);
 	for (int i = 0; i < 3; i++)
 		shipopt_op_unref(run_given(lease, query));
-	assert_int_equal(
-		run_number(lease, "select count(*) from pg_prepared_statements where statement like '%41 + 1'"), 1);
+	assert_int_equal(run_number(lease,
+				 "select count(*) from pg_prepared_statements where statement like '%41 + 1'"),
+		1);
 	assert_int_equal(shipopt_query_set_named(NULL, 1), SHIPOPT_EINVAL);
 	shipopt_query_free(query);
 	shipopt_lease_release(lease);

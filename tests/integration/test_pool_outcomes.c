@@ -401,6 +401,75 @@ static void an_answer_that_is_too_large_is_no_conflict(void **state)
 	fixture_close();
 }
 
+/* ---- commits that the server turns into a rollback --------------------------------------------------------------- */
+
+static const char *const commits[] = {"COMMIT", "end work", "; COMMIT", "/* a /* b */ c */ COMMIT", "-- note\rCOMMIT",
+	"\fCOMMIT", "/* open */ /* x */COMMIT", "/* a /* b */ rollback */ COMMIT", "prepare transaction 'x'",
+	"commit and chain"};
+static const char *const rollbacks[] = {"rollback", "ABORT work", "; rollback", "/* a /* b */ c */ rollback -- COMMIT",
+	"rollback and chain"};
+
+static void fail_in_a_block(shipopt_lease *lease)
+{
+	run_number(lease, "begin");
+	run_number(lease, "insert into turned values (1)");
+	check_op(run_query(lease, "select 1/0"), SHIPOPT_EINVAL, "22012");
+}
+
+static shipopt_op *stream_all(shipopt_lease *lease, const char *sql)
+{
+	const shipopt_rows *rows;
+	shipopt_stream *stream;
+	shipopt_op *op;
+	shipopt_query *query = make_query(sql);
+	assert_int_equal(shipopt_lease_stream(lease, query, &stream, NULL, NULL, &op), 0);
+	while (shipopt_stream_next(stream, 20000, &rows) > 0)
+		;
+	shipopt_stream_free(stream);
+	shipopt_query_free(query);
+	return op;
+}
+
+/* The scanner of texts has no part in it: the server's answer counts. */
+static void a_commit_that_rolled_back_is_a_failure_however_it_is_written(void **state)
+{
+	static const char *const settings[] = {"max", "1", NULL};
+	fixture_open(NULL, settings);
+	shipopt_lease *lease = acquire();
+	run_number(lease, "create temp table turned (id int)");
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(commits); i++) {
+		const char *sql = commits[i / 2];
+		fail_in_a_block(lease);
+		check_op(i % 2 ? stream_all(lease, sql) : run_query(lease, sql), SHIPOPT_ESTATE, NULL);
+		shipopt_op_unref(run_query(lease, "rollback"));
+		assert_int_equal(run_number(lease, "select count(*) from turned"), 0);
+	}
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(rollbacks); i++) {
+		const char *sql = rollbacks[i / 2];
+		fail_in_a_block(lease);
+		check_op(i % 2 ? stream_all(lease, sql) : run_query(lease, sql), 0, NULL);
+		shipopt_op_unref(run_query(lease, "rollback"));
+	}
+	shipopt_lease_release(lease);
+	fixture_close();
+}
+
+static void a_commit_whose_answer_is_lost_is_in_doubt_however_it_is_written(void **state)
+{
+	static const char *const settings[] = {"max", "1", NULL};
+	open_cut(settings);
+	for (size_t i = 0; i < 8; i++) {
+		shipopt_lease *lease = acquire();
+		run_number(lease, "begin");
+		run_number(lease, "insert into happened values (1)");
+		cut_behind(BOUND, 1);
+		check_op(i % 2 ? stream_all(lease, commits[i]) : run_query(lease, commits[i]), SHIPOPT_EINDOUBT, NULL);
+		shipopt_lease_release(lease);
+		side_number("delete from happened");
+	}
+	close_cut();
+}
+
 /* ---- statements that are sent once more -------------------------------------------------------------------------- */
 
 static void what_has_committed_is_not_repeated(void **state)
@@ -523,6 +592,8 @@ int main(void)
 		cmocka_unit_test(a_commit_that_was_not_sent_is_not_in_doubt),
 #endif
 		cmocka_unit_test(an_answer_that_is_too_large_is_no_conflict),
+		cmocka_unit_test(a_commit_that_rolled_back_is_a_failure_however_it_is_written),
+		cmocka_unit_test(a_commit_whose_answer_is_lost_is_in_doubt_however_it_is_written),
 		cmocka_unit_test(what_has_committed_is_not_repeated),
 		cmocka_unit_test(a_statement_that_was_lost_is_prepared_once),
 		cmocka_unit_test(a_copy_that_waits_for_a_lock_ends_with_its_deadline),

@@ -311,7 +311,7 @@ static void bodies_end_as_they_say(void **state)
 	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_RETRIES), 0);
 	assert_int_equal(run_blocking(0, 5, commit_myself, NULL, NULL), SHIPOPT_ESTATE);
 	assert_int_equal(run_blocking(0, 5, look_away, NULL, &error), SHIPOPT_ESTATE);
-	assert_cause(error, SHIPOPT_ESTATE, "22012", "rolled back: division by zero");
+	assert_cause(error, SHIPOPT_ESTATE, "22012", "had failed: division by zero");
 	assert_int_equal(run_number(NULL, "select count(*) from kept where id = 4"), 0);
 	assert_int_equal(run_blocking(SHIPOPT_TRANSACTION_READ_ONLY, 5, write_read_only, NULL, &error), SHIPOPT_ESTATE);
 	assert_cause(error, SHIPOPT_ESTATE, "25006", "failed: cannot execute INSERT in a read-only transaction");

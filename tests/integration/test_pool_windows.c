@@ -12,7 +12,7 @@
 #include "base/memory.h"
 #include "cancel_proxy.h"
 #include "cmocka_test.h"
-#include "pool/batch_op.h"
+#include "pool/batch/batch_op.h"
 #include "pool_fixture.h"
 
 /*
@@ -186,7 +186,7 @@ static void query_op_destroy(shipopt_op *op)
 {
 	struct batch_op *batch = CONTAINER_OF(op, struct batch_op, command.op);
 	PQclear(batch->single.rows.result);
-	shipopt_error_unref(batch->single.error);
+	shipopt_error_unref(batch->single.outcome.error);
 	query_done(&batch->single.query);
 	command_destroy(&batch->command);
 }
@@ -196,7 +196,7 @@ static shipopt_op *admit_query(const char *sql, struct command **ret_command)
 {
 	static const struct op_class class = {sizeof(struct batch_op), command_cancel, query_op_destroy};
 	shipopt_op *op;
-	assert_int_equal(command_new(&class, &batch_class, fixture.pool, NULL, NULL, NULL, &op, ret_command), 0);
+	assert_int_equal(command_new(&class, &batch_class, fixture.pool, NULL, NULL, NULL, NULL, &op, ret_command), 0);
 	struct batch_op *batch = CONTAINER_OF(*ret_command, struct batch_op, command);
 	batch->items = &batch->single;
 	batch->count = 1;

@@ -11,8 +11,8 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "cmocka_test.h"
-#include "pool/cancel.h"
-#include "pool/pool.h"
+#include "pool/connection/cancel.h"
+#include "pool/core/pool.h"
 #include "pool_fixture.h"
 
 /*
@@ -28,7 +28,7 @@
 #define THREADS 4
 #define IDS_MAX 400000
 
-enum outcome { NOTHING, THERE, ABSENT, OPEN };
+enum dial_result { NOTHING, THERE, ABSENT, OPEN };
 
 struct worker {
 	pthread_t thread;
@@ -66,7 +66,7 @@ static int64_t new_id(struct worker *worker)
 
 static void keep(struct worker *worker, int64_t id, int status)
 {
-	enum outcome outcome = status >= 0 ? THERE : status == SHIPOPT_EINDOUBT ? OPEN : ABSENT;
+	enum dial_result outcome = status >= 0 ? THERE : status == SHIPOPT_EINDOUBT ? OPEN : ABSENT;
 	if (id < 0)
 		return;
 	worker->outcomes[id - worker->first] = (unsigned char)outcome;
@@ -393,7 +393,7 @@ static void check_rows(PGconn *side)
 	for (int i = 0; i < PQntuples(result); i++) {
 		int64_t id = atoll(PQgetvalue(result, i, 0));
 		struct worker *worker = &workers[id / IDS_MAX];
-		enum outcome outcome = worker->outcomes[id - worker->first];
+		enum dial_result outcome = worker->outcomes[id - worker->first];
 		if (outcome != THERE && outcome != OPEN)
 			print_error("row %lld is there, and should not be\n", (long long)id);
 		assert_true(outcome == THERE || outcome == OPEN);

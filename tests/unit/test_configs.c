@@ -9,34 +9,35 @@
 
 /* The public face that the configurations of all nouns share. */
 
-#define CONFIG_TEST(noun, variable, setting, good, bad)                                                           \
-	static void a_##noun##_configuration_reads_the_environment_and_keeps_its_error(void **state)              \
-	{                                                                                                         \
-		shipopt_##noun##_config *config = NULL;                                                           \
-		assert_int_equal(shipopt_##noun##_config_new(NULL), SHIPOPT_EINVAL);                              \
-		assert_int_equal(shipopt_##noun##_config_new(&config), 0);                                        \
-		assert_null(shipopt_##noun##_config_error(config));                                               \
-		setenv(variable, good, 1);                                                                        \
-		assert_int_equal(shipopt_##noun##_config_from_env(config), 0);                                    \
-		assert_null(shipopt_##noun##_config_error(config));                                               \
-		setenv(variable, bad, 1);                                                                         \
-		assert_int_equal(shipopt_##noun##_config_from_env(config), SHIPOPT_EINVAL);                       \
-		unsetenv(variable);                                                                               \
-		const shipopt_error *error = shipopt_##noun##_config_error(config);                               \
-		assert_int_equal(shipopt_error_code(error), SHIPOPT_EINVAL);                                      \
-		assert_non_null(strstr(shipopt_error_message(error), variable));                                  \
-		assert_non_null(strstr(shipopt_error_message(error), setting));                                   \
-		shipopt_##noun##_config_free(config);                                                             \
-		assert_int_equal(shipopt_##noun##_config_new(&config), 0);                                        \
-		assert_int_equal(shipopt_##noun##_config_set(config, setting, good), 0);                          \
-		assert_int_equal(shipopt_##noun##_config_set(config, "no_such_setting", "1"), SHIPOPT_ENOTFOUND); \
-		error = shipopt_##noun##_config_error(config);                                                    \
-		assert_non_null(strstr(shipopt_error_message(error), "no_such_setting"));                         \
-		shipopt_##noun##_config_free(config);                                                             \
-		assert_int_equal(shipopt_##noun##_config_from_env(NULL), SHIPOPT_EINVAL);                         \
-		assert_null(shipopt_##noun##_config_error(NULL));                                                 \
-		shipopt_##noun##_config_free(NULL);                                                               \
-		assert_int_equal(mem_live_count(), 0);                                                            \
+#define CONFIG_TEST(noun, variable, setting, good, bad)                                                             \
+	static void a_##noun##_configuration_reads_the_environment_and_keeps_its_error(void **state)                \
+	{                                                                                                           \
+		shipopt_##noun##_config *config = NULL;                                                             \
+		assert_int_equal(shipopt_##noun##_config_new(NULL), SHIPOPT_EINVAL);                                \
+		assert_int_equal(shipopt_##noun##_config_new(&config), 0);                                          \
+		assert_null(shipopt_##noun##_config_error(config));                                                 \
+		setenv(variable, good, 1);                                                                          \
+		assert_int_equal(shipopt_##noun##_config_from_env(config), 0);                                      \
+		assert_null(shipopt_##noun##_config_error(config));                                                 \
+		setenv(variable, bad, 1);                                                                           \
+		assert_int_equal(shipopt_##noun##_config_from_env(config), SHIPOPT_EINVAL);                         \
+		unsetenv(variable);                                                                                 \
+		const shipopt_error *error = shipopt_##noun##_config_error(config);                                 \
+		assert_int_equal(shipopt_error_code(error), SHIPOPT_EINVAL);                                        \
+		assert_non_null(strstr(shipopt_error_message(error), variable));                                    \
+		assert_non_null(strstr(shipopt_error_message(error), setting));                                     \
+		shipopt_##noun##_config_free(config);                                                               \
+		assert_int_equal(shipopt_##noun##_config_new(&config), 0);                                          \
+		assert_int_equal(shipopt_##noun##_config_set(config, setting, good), 0);                            \
+		assert_int_equal(shipopt_##noun##_config_set_int(config, "no_such_setting", 1), SHIPOPT_ENOTFOUND); \
+		assert_int_equal(shipopt_##noun##_config_set(config, "no_such_setting", "1"), SHIPOPT_ENOTFOUND);   \
+		error = shipopt_##noun##_config_error(config);                                                      \
+		assert_non_null(strstr(shipopt_error_message(error), "no_such_setting"));                           \
+		shipopt_##noun##_config_free(config);                                                               \
+		assert_int_equal(shipopt_##noun##_config_from_env(NULL), SHIPOPT_EINVAL);                           \
+		assert_null(shipopt_##noun##_config_error(NULL));                                                   \
+		shipopt_##noun##_config_free(NULL);                                                                 \
+		assert_int_equal(mem_live_count(), 0);                                                              \
 	}
 
 /* clang-format off */

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cmocka_test.h"
-#include "pool/conninfo.h"
+#include "pool/server/conninfo.h"
 
 /* Connection strings taken apart: defaults, what wins, and that passwords stay inside. */
 

@@ -4,22 +4,22 @@
 
 #include "base/memory.h"
 #include "cmocka_test.h"
-#include "pool/statement.h"
+#include "pool/connection/prepared.h"
 
 /* The cache of prepared statements of one connection, without a connection. */
 
-static struct statements statements;
+static struct prepared_cache statements;
 static uint64_t live_before;
 
 static void open_cache(size_t most)
 {
 	live_before = mem_live_count();
-	statements_init(&statements, most);
+	prepared_cache_init(&statements, most);
 }
 
 static void close_cache(void)
 {
-	statements_done(&statements);
+	prepared_cache_done(&statements);
 	assert_int_equal(mem_live_count(), live_before);
 }
 
@@ -37,19 +37,19 @@ static struct shipopt_query numbered(int number)
 	return query_of(sql);
 }
 
-static struct statement *find(int number)
+static struct prepared *find(int number)
 {
 	struct shipopt_query query = numbered(number);
-	struct statement *statement = statements_find(&statements, &query);
+	struct prepared *statement = prepared_cache_find(&statements, &query);
 	query_done(&query);
 	return statement;
 }
 
 /* Made and confirmed. NULL when it is refused. */
-static struct statement *add(int number)
+static struct prepared *add(int number)
 {
 	struct shipopt_query query = numbered(number);
-	struct statement *statement = statements_add(&statements, &query);
+	struct prepared *statement = prepared_cache_add(&statements, &query);
 	query_done(&query);
 	if (statement)
 		statement->is_confirmed = true;
@@ -59,8 +59,8 @@ static struct statement *add(int number)
 static size_t take_all_unwanted(void)
 {
 	size_t count = 0;
-	struct statement *statement;
-	for (; (statement = statements_take_unwanted(&statements)); count++)
+	struct prepared *statement;
+	for (; (statement = prepared_cache_take_unwanted(&statements)); count++)
 		mem_free(statement);
 	return count;
 }
@@ -69,7 +69,7 @@ static void what_was_added_is_found(void **state)
 {
 	open_cache(4);
 	assert_null(find(1)); /* in an empty one */
-	struct statement *one = add(1);
+	struct prepared *one = add(1);
 	assert_non_null(one);
 	assert_ptr_equal(find(1), one);
 	assert_null(find(2));
@@ -78,29 +78,29 @@ static void what_was_added_is_found(void **state)
 
 static void a_name_is_made_of_text_and_types_alone(void **state)
 {
-	struct statements other;
+	struct prepared_cache other;
 	open_cache(8);
-	statements_init(&other, 8);
+	prepared_cache_init(&other, 8);
 	struct shipopt_query plain = query_of("select $1"), again = query_of("select $1"),
 			     spaced = query_of("select  $1");
 	assert_int_equal(shipopt_query_bind_int(&plain, 1), 0);
 	assert_int_equal(shipopt_query_bind_int(&again, 2), 0); /* values do not count */
 	assert_int_equal(shipopt_query_bind_int(&spaced, 1), 0);
-	const char *name = statements_add(&statements, &plain)->name;
-	assert_ptr_equal(statements_find(&statements, &again)->name, name);
-	assert_string_equal(statements_add(&other, &again)->name, name); /* the same on another connection */
-	assert_string_not_equal(statements_add(&statements, &spaced)->name, name);
+	const char *name = prepared_cache_add(&statements, &plain)->name;
+	assert_ptr_equal(prepared_cache_find(&statements, &again)->name, name);
+	assert_string_equal(prepared_cache_add(&other, &again)->name, name); /* the same on another connection */
+	assert_string_not_equal(prepared_cache_add(&statements, &spaced)->name, name);
 	assert_int_equal(name[0], 's');
 	assert_int_equal(strspn(name + 1, "0123456789abcdef"), 48);
 	assert_int_equal(strlen(name), 49);
-	assert_in_range(strlen(name), 1, STATEMENT_NAME_SIZE - 1);
+	assert_in_range(strlen(name), 1, PREPARED_NAME_SIZE - 1);
 	shipopt_query_clear(&again);
 	assert_int_equal(shipopt_query_bind_text(&again, "1"), 0);
-	assert_null(statements_find(&statements, &again));
-	assert_string_not_equal(statements_add(&statements, &again)->name, name);
+	assert_null(prepared_cache_find(&statements, &again));
+	assert_string_not_equal(prepared_cache_add(&statements, &again)->name, name);
 	shipopt_query_clear(&again); /* nor without any value */
-	assert_null(statements_find(&statements, &again));
-	statements_done(&other);
+	assert_null(prepared_cache_find(&statements, &again));
+	prepared_cache_done(&other);
 	query_done(&plain);
 	query_done(&again);
 	query_done(&spaced);
@@ -112,7 +112,7 @@ static void names_do_not_change_from_release_to_release(void **state)
 	open_cache(1);
 	struct shipopt_query query = query_of("select 1");
 	/* The first half of the SHA-256 of the text, then the hash of no types. */
-	assert_string_equal(statements_add(&statements, &query)->name,
+	assert_string_equal(prepared_cache_add(&statements, &query)->name,
 		"s822ae07d4783158bc1912bb623e5107c0000000000000000");
 	query_done(&query);
 	close_cache();
@@ -131,12 +131,12 @@ static void the_one_not_used_for_longest_goes_first(void **state)
 	assert_non_null(find(3));
 	assert_non_null(find(4));
 	assert_int_equal(statements.count, 3);
-	struct statement *unwanted = statements_take_unwanted(&statements);
+	struct prepared *unwanted = prepared_cache_take_unwanted(&statements);
 	struct shipopt_query second = numbered(2);
 	assert_non_null(unwanted);
-	assert_null(statements_take_unwanted(&statements));
-	statements_add(&statements, &second); /* evicts 1 */
-	assert_string_equal(statements_find(&statements, &second)->name, unwanted->name);
+	assert_null(prepared_cache_take_unwanted(&statements));
+	prepared_cache_add(&statements, &second); /* evicts 1 */
+	assert_string_equal(prepared_cache_find(&statements, &second)->name, unwanted->name);
 	query_done(&second);
 	mem_free(unwanted);
 	close_cache();
@@ -150,7 +150,7 @@ static void five_hundred_are_kept_and_no_more(void **state)
 		assert_non_null(add(i));
 	for (int i = 0; i < MOST; i++)
 		assert_non_null(find(i));
-	assert_null(statements_take_unwanted(&statements));
+	assert_null(prepared_cache_take_unwanted(&statements));
 	for (int i = MOST; i < 3 * MOST; i++) {
 		assert_non_null(add(i));
 		assert_int_equal(statements.count, MOST);
@@ -166,7 +166,7 @@ static void five_hundred_are_kept_and_no_more(void **state)
 static void an_evicted_one_that_the_server_still_has_comes_back(void **state)
 {
 	open_cache(1);
-	struct statement *one = add(1);
+	struct prepared *one = add(1);
 	add(2);
 	assert_null(find(1));
 	assert_ptr_equal(add(1), one); /* no PREPARE is needed */
@@ -178,9 +178,9 @@ static void an_evicted_one_that_the_server_still_has_comes_back(void **state)
 static void a_stale_one_does_not_come_back_before_it_is_deallocated(void **state)
 {
 	open_cache(4);
-	struct statement *one = add(1);
+	struct prepared *one = add(1);
 	one->is_stale = true;
-	statements_remove(&statements, one, true);
+	prepared_cache_remove(&statements, one, true);
 	assert_null(find(1));
 	assert_null(add(1)); /* runs without a name meanwhile */
 	assert_int_equal(take_all_unwanted(), 1);
@@ -191,7 +191,7 @@ static void a_stale_one_does_not_come_back_before_it_is_deallocated(void **state
 static void one_the_server_does_not_have_is_forgotten_at_once(void **state)
 {
 	open_cache(4);
-	statements_remove(&statements, add(1), false);
+	prepared_cache_remove(&statements, add(1), false);
 	assert_null(find(1));
 	assert_int_equal(take_all_unwanted(), 0);
 	close_cache();
@@ -211,11 +211,11 @@ static void what_is_not_confirmed_is_not_evicted(void **state)
 static void unwanted_ones_are_bounded(void **state)
 {
 	open_cache(1);
-	for (int i = 0; i <= STATEMENTS_UNWANTED_MAX; i++)
+	for (int i = 0; i <= PREPARED_UNWANTED_MAX; i++)
 		assert_non_null(add(i));
-	assert_int_equal(statements.unwanted_count, STATEMENTS_UNWANTED_MAX);
+	assert_int_equal(statements.unwanted_count, PREPARED_UNWANTED_MAX);
 	assert_null(add(1000)); /* more would leak names at the server */
-	assert_int_equal(take_all_unwanted(), STATEMENTS_UNWANTED_MAX);
+	assert_int_equal(take_all_unwanted(), PREPARED_UNWANTED_MAX);
 	assert_non_null(add(1000));
 	close_cache();
 }
@@ -233,7 +233,7 @@ static void clearing_forgets_all_and_goes_on(void **state)
 	open_cache(2);
 	for (int i = 0; i < 4; i++)
 		add(i);
-	statements_clear(&statements);
+	prepared_cache_clear(&statements);
 	assert_int_equal(statements.count, 0);
 	assert_int_equal(take_all_unwanted(), 0);
 	for (int i = 0; i < 4; i++)
@@ -269,10 +269,16 @@ static void a_text_tells_what_it_does(void **state)
 		{"prepare transaction 'x'", SQL_COMMITS | SQL_ENDS_BLOCK | SQL_ONE_SHOT},
 		{"commit prepared 'x'", SQL_COMMITS | SQL_ENDS_BLOCK | SQL_ONE_SHOT},
 		{"committed", SQL_ONE_SHOT},
-		{"rollback", SQL_ENDS_BLOCK | SQL_ONE_SHOT},
-		{"Abort and chain", SQL_ENDS_BLOCK | SQL_ONE_SHOT},
-		{"rollback to savepoint s1", SQL_ONE_SHOT},
-		{"ROLLBACK WORK TO s1", SQL_ONE_SHOT},
+		{"rollback", SQL_ROLLS_BACK | SQL_ENDS_BLOCK | SQL_ONE_SHOT},
+		{"Abort and chain", SQL_ROLLS_BACK | SQL_ENDS_BLOCK | SQL_ONE_SHOT},
+		{"rollback to savepoint s1", SQL_ROLLS_BACK | SQL_ONE_SHOT},
+		{"ROLLBACK WORK TO s1", SQL_ROLLS_BACK | SQL_ONE_SHOT},
+		{"rollback /* to be sure */", SQL_ROLLS_BACK | SQL_ENDS_BLOCK | SQL_ONE_SHOT},
+		{"; COMMIT", SQL_COMMITS | SQL_ENDS_BLOCK | SQL_ONE_SHOT},
+		{"/* a /* b */ rollback */ COMMIT", SQL_COMMITS | SQL_ENDS_BLOCK | SQL_ONE_SHOT},
+		{"-- note\rCOMMIT", SQL_COMMITS | SQL_ENDS_BLOCK | SQL_ONE_SHOT},
+		{"\f\vCOMMIT", SQL_COMMITS | SQL_ENDS_BLOCK | SQL_ONE_SHOT},
+		{"/* open */ /* x */COMMIT", SQL_COMMITS | SQL_ENDS_BLOCK | SQL_ONE_SHOT},
 		{"set work_mem = 1", SQL_ONE_SHOT},
 		{"set  LOCAL work_mem = 1", SQL_ONE_SHOT | SQL_IS_LOCAL},
 		{"set /* x */ transaction read only", SQL_ONE_SHOT | SQL_IS_LOCAL},
@@ -289,8 +295,8 @@ static void a_text_tells_what_it_does(void **state)
 		{"select temp", SQL_DIRTIES}, /* a reset too many is not too bad */
 		{"select 1 into temp t", SQL_DIRTIES},
 		{"create table pg_temp.t ()", SQL_DIRTIES | SQL_ONE_SHOT},
-		{"/* never closed", SQL_ONE_SHOT},
-		{"--", SQL_ONE_SHOT},
+		{"/* never closed", SQL_COMMITS | SQL_ENDS_BLOCK | SQL_ONE_SHOT}, /* without a first word it may be anything */
+		{"--", SQL_COMMITS | SQL_ENDS_BLOCK | SQL_ONE_SHOT},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		unsigned marks = marks_of(cases[i].sql);

@@ -7,9 +7,9 @@
 #include "base/macro.h"
 #include "base/memory.h"
 #include "cmocka_test.h"
-#include "pool/query.h"
-#include "pool/rows.h"
-#include "pool/type.h"
+#include "pool/query/query.h"
+#include "pool/value/rows.h"
+#include "pool/value/type.h"
 
 /* Values read from both wire forms and written to them, malformed and truncated ones among them, without a server. */
 
@@ -840,7 +840,7 @@ static shipopt_query *query;
 
 static void check_parameter(size_t index, Oid type, int format, const void *bytes, size_t length)
 {
-	const struct parameter *parameter = &query->parameters[index];
+	const struct query_parameter *parameter = &query->parameters[index];
 	assert_in_range(index, 0, query->count - 1);
 	assert_int_equal(parameter->type, type);
 	assert_int_equal(parameter->format, format);

@@ -470,8 +470,6 @@ static void the_log_gets_whole_lines_of_its_level(void **state)
 	assert_int_equal(shipopt_runtime_config_new(&config), 0);
 	assert_int_equal(shipopt_runtime_config_set_log(config, take_log, NULL), 0);
 	assert_int_equal(shipopt_runtime_config_set(config, "log_level", "2"), 0);
-	assert_int_equal(shipopt_runtime_config_set_int(config, SHIPOPT_RUNTIME_LOG_LEVEL, 5), SHIPOPT_EINVAL);
-	assert_non_null(shipopt_runtime_config_error(config));
 	assert_int_equal(shipopt_runtime_new(config, &runtime, NULL), 0);
 	shipopt_runtime_config_free(config);
 	runtime_log(runtime, SHIPOPT_LOG_INFO, "not %s", "wanted");

@@ -172,6 +172,9 @@ static void a_push_source_is_bounded_and_wakes_once(void **state)
 	assert_int_equal(shipopt_source_config_new(&config), 0);
 	assert_int_equal(shipopt_source_config_set(config, "push_max", "0"), SHIPOPT_EINVAL);
 	assert_non_null(shipopt_source_config_error(config));
+	assert_int_equal(shipopt_source_new_push(config, &source, NULL), SHIPOPT_EINVAL);
+	shipopt_source_config_free(config);
+	assert_int_equal(shipopt_source_config_new(&config), 0);
 	assert_int_equal(shipopt_source_config_set(config, "push_max", "2"), 0);
 	assert_int_equal(shipopt_source_new_push(config, &source, NULL), 0);
 	shipopt_source_config_free(config);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POOL_QUERY_H
+#define POOL_QUERY_H
+
+#include <libpq-fe.h>
+#include <shipopt/pool.h>
+
+#include "base/error.h"
+#include "base/reference.h"
+#include "pool/query/sql.h"
+
+/*
+ * The text of a statement and the values bound to it.
+ *
+ * The text is hashed once (the key of the cache of prepared statements), scanned once (pool/query/sql.h), and shared by reference
+ * between copies. The values are one block of bytes and one array of places in it, so a copy takes two allocations. A query that
+ * runs is the operation's own copy and never changes.
+ */
+#define QUERY_SQL_BYTES_MAX ((size_t)1 << 20)
+#define QUERY_VALUES_MAX 65535
+#define QUERY_VALUE_BYTES_MAX ((size_t)256 << 20)
+
+struct sql_text {
+	struct reference reference;
+	uint64_t key[2];
+	unsigned marks;
+	size_t length;
+	char text[];
+};
+
+struct query_parameter {
+	Oid type;
+	int format;    /* 0 text, 1 binary */
+	size_t offset; /* of the value's bytes; SIZE_MAX: null */
+	size_t length;
+};
+
+struct shipopt_query {
+	struct sql_text *sql;
+	struct query_parameter *parameters;
+	size_t count, capacity;
+	char *bytes;
+	size_t length, room;
+	int64_t timeout_ms; /* -1: the pool's */
+	bool is_binary, is_read_only, is_unnamed;
+};
+
+int query_init(struct shipopt_query *query, const char *sql);
+int query_copy(struct shipopt_query *to, const struct shipopt_query *from);
+void query_done(struct shipopt_query *query);
+/* One more value of `length` bytes for the caller to fill. */
+int query_add(struct shipopt_query *query, Oid type, int format, size_t length, char **ret_bytes);
+
+#endif

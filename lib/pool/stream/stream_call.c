@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/memory.h"
+#include "pool/stream/stream_op.h"
+
+/* The public calls that run a stream. */
+
+static void stream_destroy(shipopt_op *op)
+{
+	struct stream_op *self = CONTAINER_OF(op, struct stream_op, command.op);
+	if (self->stream) { /* also when it never got to a connection */
+		pthread_mutex_lock(&self->stream->lock);
+		self->stream->op = NULL;
+		pthread_mutex_unlock(&self->stream->lock);
+	}
+	stream_chunk_free(self->filling);
+	shipopt_error_unref(self->outcome.error);
+	query_done(&self->query);
+	stream_unref(self->stream);
+	command_destroy(&self->command);
+}
+
+static const struct op_class stream_op_class = {sizeof(struct stream_op), command_cancel, stream_destroy,
+	SHIPOPT_DOMAIN_DATABASE};
+
+static int stream_new(shipopt_pool *pool, struct stream_op *self, shipopt_stream **ret_stream)
+{
+	shipopt_stream *stream = mem_alloc_zero(sizeof(*stream));
+	if (!stream || condition_init(&stream->changed) < 0) {
+		mem_free(stream);
+		return SHIPOPT_ENOMEM;
+	}
+	pthread_mutex_init(&stream->lock, NULL);
+	reference_init(&stream->reference);
+	stream->pool = pool_ref(pool);
+	stream->window = (size_t)pool_setting(pool, POOL_STREAM_BYTES);
+	stream->resume_task.run = stream_resume;
+	stream->op = self;
+	*ret_stream = stream;
+	return 0;
+}
+
+static int stream_run(shipopt_pool *pool, shipopt_lease *lease, const shipopt_query *query, bool is_copy,
+	shipopt_stream **ret_stream, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+{
+	struct command *command;
+	shipopt_stream *stream = NULL;
+	int r = command_new(&stream_op_class, &stream_class, pool, lease, NULL, done, userdata, ret_op, &command);
+	if (r < 0)
+		return r;
+	struct stream_op *self = CONTAINER_OF(command, struct stream_op, command);
+	self->is_copy = is_copy;
+	command->timeout_ms = query->timeout_ms;
+	r = query_copy(&self->query, query);
+	r = r < 0 ? r : stream_new(command->pool, self, &stream);
+	if (r == 0) {
+		reference_take(&stream->reference);
+		self->stream = stream;
+		*ret_stream = stream;
+	}
+	return command_submit(command, r, ret_op);
+}
+
+int shipopt_pool_stream(shipopt_pool *pool, const shipopt_query *query, shipopt_stream **ret_stream,
+	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+{
+	return pool && query && ret_stream ? stream_run(pool, NULL, query, false, ret_stream, done, userdata, ret_op)
+					   : SHIPOPT_EINVAL;
+}
+
+int shipopt_lease_stream(shipopt_lease *lease, const shipopt_query *query, shipopt_stream **ret_stream,
+	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+{
+	return lease && query && ret_stream ? stream_run(NULL, lease, query, false, ret_stream, done, userdata, ret_op)
+					    : SHIPOPT_EINVAL;
+}
+
+int shipopt_lease_copy_out(shipopt_lease *lease, const char *sql, shipopt_stream **ret_stream, shipopt_done_fn done,
+	void *userdata, shipopt_op **ret_op)
+{
+	struct shipopt_query query;
+	if (!lease || !sql || !ret_stream)
+		return SHIPOPT_EINVAL;
+	int r = query_init(&query, sql);
+	if (r < 0)
+		return r;
+	r = query.sql->marks & SQL_COPY_OUT ? stream_run(NULL, lease, &query, true, ret_stream, done, userdata, ret_op)
+					    : SHIPOPT_EINVAL;
+	query_done(&query);
+	return r;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef POOL_TYPE_H
+#define POOL_TYPE_H
+
+/* Type OIDs of PostgreSQL (src/include/catalog/pg_type.dat), the same in every server. */
+enum {
+	TYPE_BOOL = 16,
+	TYPE_BYTEA = 17,
+	TYPE_NAME = 19,
+	TYPE_INT8 = 20,
+	TYPE_INT2 = 21,
+	TYPE_INT4 = 23,
+	TYPE_TEXT = 25,
+	TYPE_OID = 26,
+	TYPE_JSON = 114,
+	TYPE_FLOAT4 = 700,
+	TYPE_FLOAT8 = 701,
+	TYPE_INT2_ARRAY = 1005,
+	TYPE_INT4_ARRAY = 1007,
+	TYPE_TEXT_ARRAY = 1009,
+	TYPE_BPCHAR_ARRAY = 1014,
+	TYPE_VARCHAR_ARRAY = 1015,
+	TYPE_INT8_ARRAY = 1016,
+	TYPE_BPCHAR = 1042,
+	TYPE_VARCHAR = 1043,
+	TYPE_DATE = 1082,
+	TYPE_TIMESTAMP = 1114,
+	TYPE_TIMESTAMPTZ = 1184,
+	TYPE_NUMERIC = 1700,
+	TYPE_UUID = 2950,
+	TYPE_JSONB = 3802
+};
+
+/* 2000-01-01, where PostgreSQL counts from, in microseconds since 1970. */
+#define POSTGRES_EPOCH_US INT64_C(946684800000000)
+#define DAY_US INT64_C(86400000000)
+
+#endif
