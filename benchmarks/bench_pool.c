@@ -132,7 +132,7 @@ static double run_pool(int connections, bool is_inline, bool is_pipelined)
 			.left = &left,
 			.until_ns = begun + (int64_t)(seconds * 1e9),
 			.id = i};
-		shipopt_query_new(SQL, &client->query);
+		shipopt_query_new(SQL, &client->query, NULL);
 		if (is_pipelined) {
 			shipopt_batch_new(&client->batch);
 			for (int j = 0; j < BATCH; j++) {
@@ -217,7 +217,7 @@ static double pool_stream(shipopt_pool *pool)
 	shipopt_stream *stream;
 	const shipopt_rows *rows;
 	int64_t begun = now_ns();
-	shipopt_query_new(STREAM_SQL, &query);
+	shipopt_query_new(STREAM_SQL, &query, NULL);
 	shipopt_pool_stream(pool, query, &stream, NULL, NULL, NULL);
 	while (shipopt_stream_next(stream, -1, &rows) == 1)
 		for (size_t i = 0; i < shipopt_rows_count(rows); i++)

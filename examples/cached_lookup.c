@@ -38,7 +38,8 @@ static int load_zone(void *userdata, shipopt_load *load)
 	shipopt_op *op = NULL;
 	/* A list of values in place of a table. */
 	int r = shipopt_query_new(
-		"select zone from (values ('99501', '8'), ('10018', '2')) as zones(zip, zone) where zip = $1", &query);
+		"select zone from (values ('99501', '8'), ('10018', '2')) as zones(zip, zone) where zip = $1", &query,
+		NULL);
 	if (r == 0)
 		r = shipopt_query_bind_text(query, shipopt_load_key(load));
 	if (r == 0)

@@ -96,7 +96,7 @@ void fixture_close(void)
 shipopt_query *make_query(const char *sql)
 {
 	shipopt_query *query;
-	assert_int_equal(shipopt_query_new(sql, &query), 0);
+	assert_int_equal(shipopt_query_new(sql, &query, NULL), 0);
 	return query;
 }
 
@@ -167,7 +167,7 @@ int run_status(shipopt_lease *lease, const char *sql, int64_t *ret_number)
 {
 	shipopt_query *query;
 	shipopt_op *op;
-	int r = shipopt_query_new(sql, &query);
+	int r = shipopt_query_new(sql, &query, NULL);
 	if (r < 0)
 		return r;
 	r = shipopt_lease_query(lease, query, NULL, NULL, &op);

@@ -169,6 +169,8 @@ static shipopt_error *error_try_new(const struct error_detail *detail)
 	bool ok = true;
 	reference_init(&error->reference);
 	error->row = *error_row_of(detail->domain, detail->code);
+	if (detail->advice)
+		error->row.advice = error->detail.advice = detail->advice;
 	error->detail.code = detail->code;
 	error->detail.domain = detail->domain;
 	error->detail.http_status = detail->http_status;
@@ -233,6 +235,16 @@ shipopt_error *error_move(shipopt_error *error, int domain)
 		return error;
 	struct error_detail detail = error->detail;
 	detail.domain = domain;
+	detail.advice = NULL; /* it is for the callers of the other domain */
+	return error_replace(error, &detail);
+}
+
+shipopt_error *error_advise(shipopt_error *error, const char *advice)
+{
+	if (!error || !advice)
+		return error;
+	struct error_detail detail = error->detail;
+	detail.advice = advice;
 	return error_replace(error, &detail);
 }
 

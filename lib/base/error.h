@@ -52,6 +52,7 @@ struct error_detail {
 	const char *message, *carrier_code, *request_id, *sqlstate;
 	const struct error_field *fields;
 	size_t field_count;
+	const char *advice; /* static; NULL: the advice of the table */
 };
 
 #define ERROR_FIELDS_MAX 64
@@ -78,6 +79,10 @@ shipopt_error *error_of(int domain, int code);
 shipopt_error *error_prefix(shipopt_error *error, const char *prefix);
 /* The same error in another domain. Consumes `error`; returns it unchanged when out of memory. Accepts NULL. */
 shipopt_error *error_move(shipopt_error *error, int domain);
+
+/* The same error with another advice, a static text. Consumes `error`; returns it unchanged when out of memory. Accepts
+ * NULL for both. */
+shipopt_error *error_advise(shipopt_error *error, const char *advice);
 
 DEFINE_CLEANUP(shipopt_error, error_unref, shipopt_error_unref)
 #define CLEANUP_ERROR CLEANUP(error_unref_cleanup)

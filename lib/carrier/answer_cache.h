@@ -7,10 +7,11 @@
 /*
  * What is kept of a carrier's answers in the host's cache, under which names, and what a write makes of it.
  *
- * Keys: "easypost:IDENTITY:/trackers/trk_1" for reads, "easypost:IDENTITY:quote:DIGEST" for quotes. The
+ * Keys: "easypost:IDENTITY:/trackers/trk_1" for reads, "easypost:IDENTITY:quote:DIGEST" for quotes and
+ * "easypost:IDENTITY:tracker:DIGEST" for trackers by their code (POST /trackers gives the same tracker for the same code). The
  * identity is a digest of base URL and credential, so that two accounts, or test and production, never share;
  * the credential cannot be had from it. A value is the body of an answer with HTTP status 200, as it came. A
- * 404 in the API's own words is a negative entry, which keeps the carrier's code. Nothing else is kept, nor an answer that the provider calls
+ * 404 in the API's own words is a "not found" entry, which keeps the carrier's code. Nothing else is kept, nor an answer that the provider calls
  * open: a shipment without postage, by which somebody might decide on a purchase; nor one to a path with empty
  * or dot segments, which may mean another object than it seems to (a write to one kills all of the account).
  *
@@ -35,8 +36,9 @@ int answer_identity(const struct provider *provider, const char *base_url, const
 /* What is asked. */
 struct answer_question {
 	const char *identity;
-	const char *path;    /* of a read */
-	const char *content; /* of a quote: digest of what it depends on; else NULL */
+	const char *path; /* of a read */
+	const char *
+		content; /* of a write that is answered like a read: the digest of what its answer depends on; else NULL */
 };
 
 /* How long an answer is good; 0: not to be kept. */
@@ -52,6 +54,8 @@ void answer_keep(shipopt_load *load, const struct provider *provider, const stru
 /* Gives a load up. Unlike shipopt_load_abandon() it does not nest when those told to lead give up at once. */
 void answer_pass_on(shipopt_load *load);
 /* A write is over: forgets what it may have changed. */
-void answer_forget(const struct exchange *exchange);
+void answer_forget(const shipopt_carrier *carrier, const struct exchange *exchange);
+/* The same for a write whose answer may be kept by `load` (may be NULL): the answer itself is not forgotten. */
+void answer_forget_but(const shipopt_carrier *carrier, const struct exchange *exchange, shipopt_load *load);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_CARRIER
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ static struct answer_question cached_read_question_of(const struct call_op *self
 	return (struct answer_question){
 		.identity = self->identity[0] ? self->identity : self->carrier->identity,
 		.path = buffer_text(&self->exchange.call.path),
-		.content = self->is_quote ? self->content : NULL,
+		.content = self->content[0] ? self->content : NULL,
 	};
 }
 
@@ -26,9 +27,9 @@ static struct call_op *cached_read_of_read(struct cached_read *read)
 bool cached_read_applies(const struct call_op *self)
 {
 	struct answer_question question = cached_read_question_of(self);
-	if (!self->carrier->cache || self->cache_mode == SHIPOPT_CALL_CACHE_NONE)
+	if (!self->carrier->cache || self->cache_mode == CALL_CACHE_MODE_NONE)
 		return false;
-	return (self->is_quote || strcmp(self->exchange.call.method, "GET") == 0) &&
+	return (self->content[0] || strcmp(self->exchange.call.method, "GET") == 0) &&
 		answer_ttl_ms(self->carrier, &question) > 0;
 }
 
@@ -92,12 +93,14 @@ static void read_from_call(struct call_op *self)
 bool cached_read_lead_done(struct call_op *self)
 {
 	struct cached_read *read = &self->read;
+	if (self->exchange.owner_forgets && self->exchange.maybe_sent && self->carrier->cache)
+		answer_forget_but(self->carrier, &self->exchange, read->load);
 	struct answer_question question = cached_read_question_of(self);
 	if (read->load)
 		answer_keep(TAKE(read->load), self->carrier->provider, &question, &self->exchange);
 	if (!read->value)
 		return true;
-	if (self->exchange.status == 0 || self->exchange.status == SHIPOPT_ECANCELED) {
+	if (self->exchange.status == 0 || self->exchange.is_canceled || self->exchange.status == SHIPOPT_ECANCELED) {
 		shipopt_value_unref(TAKE(read->value));
 		return true;
 	}
@@ -203,7 +206,7 @@ static void cached_read_waited_too_long(struct timer *timer)
 {
 	struct cached_read *read = CONTAINER_OF(timer, struct cached_read, timer);
 	cached_read_leave(cached_read_of_read(read), SHIPOPT_ETIMEDOUT,
-		"waited too long for the answer to the same call of another's");
+		"another caller's request for the same answer took too long");
 }
 
 static void cached_read_wait_on_reactor(struct task *task)
@@ -217,7 +220,8 @@ static void cached_read_wait_on_reactor(struct task *task)
 		cached_read_leave(self, SHIPOPT_ECANCELED, "canceled; nothing was sent");
 	} else if (atomic_load(&read->phase) == READ_WAITING) {
 		list_push_back(&carrier->waiting, &read->node);
-		timer_start(carrier->reactor, &read->timer, clock_now_us() + timeout_ms * 1000);
+		int64_t due_us = clock_now_us() + timeout_ms * 1000, deadline_us = self->exchange.deadline_us;
+		timer_start(carrier->reactor, &read->timer, deadline_us ? MIN(due_us, deadline_us) : due_us);
 	}
 	shipopt_op_unref(&self->op);
 }
@@ -277,7 +281,7 @@ void cached_read_begin(struct call_op *self)
 	struct answer_question question = cached_read_question_of(self);
 	size_t length = answer_key(&question, key);
 	answer_options(self->carrier, &question, &options);
-	if (self->cache_mode == SHIPOPT_CALL_CACHE_REFRESH)
+	if (self->cache_mode == CALL_CACHE_MODE_REFRESH)
 		shipopt_cache_remove(cache, key, length);
 	/* From the look-up on it can be told, on another thread, before the look-up has returned. */
 	atomic_store(&self->read.phase, READ_WAITING);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_CARRIER
 #include "carrier/call_op.h"
 
-#include <string.h>
+#include <stdarg.h>
+#include <stdio.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
-#include "base/text.h"
 #include "carrier/quote.h"
-#include "carrier/spending.h"
 #include "record/record.h"
+
+#define REFUSAL_BYTES_MAX 512
 
 static void call_op_destroy(shipopt_op *op)
 {
@@ -94,6 +97,11 @@ static int call_op_reserve_pending(shipopt_carrier *carrier)
 	return SHIPOPT_EAGAIN;
 }
 
+int64_t call_op_deadline_us(int64_t timeout_ms)
+{
+	return timeout_ms ? clock_now_us() + timeout_ms * 1000 : 0;
+}
+
 int call_op_new(shipopt_carrier *carrier, shipopt_done_fn done, void *userdata, shipopt_op **ret_caller,
 	struct call_op **ret_self)
 {
@@ -114,6 +122,7 @@ int call_op_new(shipopt_carrier *carrier, shipopt_done_fn done, void *userdata, 
 	exchange_init(&self->exchange);
 	self->exchange.done = call_op_exchange_done;
 	self->exchange.cancel_is_doubt = true;
+	self->exchange.deadline_us = call_op_deadline_us(settings_number(&carrier->settings, CARRIER_CALL_TIMEOUT_MS));
 	self->start_task.run = call_op_start_on_reactor;
 	self->cancel_task.run = call_op_cancel_on_reactor;
 	cached_read_init(self);
@@ -121,183 +130,53 @@ int call_op_new(shipopt_carrier *carrier, shipopt_done_fn done, void *userdata, 
 	return 0;
 }
 
+int call_op_refuse(shipopt_carrier *carrier, shipopt_done_fn done, void *userdata, shipopt_op **ret_op,
+	const char *format, ...)
+{
+	char message[REFUSAL_BYTES_MAX];
+	va_list list;
+	if (!carrier)
+		return SHIPOPT_EINVAL;
+	int r = runtime_check(carrier->runtime);
+	if (r < 0)
+		return r;
+	va_start(list, format);
+	vsnprintf(message, sizeof(message), format, list);
+	va_end(list);
+	return op_refuse(carrier->runtime, &carrier->delivery, done, userdata, ret_op, SHIPOPT_EINVAL,
+		error_new(SHIPOPT_EINVAL, message));
+}
+
+/* The operation cannot send anything: another one, which has failed, takes its place. */
+static int call_op_replace(struct call_op *self, int status, shipopt_op **ret_op)
+{
+	shipopt_carrier *carrier = self->carrier;
+	struct exchange *exchange = &self->exchange;
+	shipopt_done_fn done = self->op.done;
+	void *userdata = self->op.userdata;
+	shipopt_error *error = TAKE(exchange->error);
+	if (!error && status != SHIPOPT_ENOMEM)
+		error_set(&error, status,
+			"%s %.200s: the request is too large: its path may have %d bytes and its body %zu",
+			exchange->call.method, buffer_text(&exchange->call.path), CALL_PATH_BYTES_MAX,
+			CALL_BODY_BYTES_MAX);
+	atomic_fetch_sub(&carrier->pending, 1);
+	op_abandon(&self->op, ret_op != NULL);
+	if (status != SHIPOPT_ENOMEM)
+		return op_refuse(carrier->runtime, &carrier->delivery, done, userdata, ret_op, status, error);
+	shipopt_error_unref(error);
+	return status;
+}
+
 int call_op_start(struct call_op *self, int written, shipopt_op **ret_op)
 {
-	if (written < 0) {
-		atomic_fetch_sub(&self->carrier->pending, 1);
-		op_abandon(&self->op, ret_op != NULL);
-		return written;
-	}
+	if (written < 0)
+		return call_op_replace(self, written, ret_op);
 	if (ret_op)
 		*ret_op = &self->op;
-	if (self->exchange.status < 0)
-		reactor_post(self->carrier->reactor, &self->read.finish_task);
-	else if (cached_read_applies(self))
+	if (cached_read_applies(self))
 		cached_read_begin(self);
 	else
 		reactor_post(self->carrier->reactor, &self->start_task);
 	return 0;
-}
-
-/* ---- the raw call ------------------------------------------------------------------------------------------ */
-
-static const char *call_op_known_method(const char *method)
-{
-	static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
-	for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
-		if (text_equal(method, methods[i]))
-			return methods[i];
-	return NULL;
-}
-
-static bool call_op_is_plain_path(const char *path)
-{
-	if (path[0] != '/' || strlen(path) > CALL_PATH_BYTES_MAX)
-		return false;
-	for (const char *p = path; *p; p++)
-		if ((unsigned char)*p <= ' ' || *p == 0x7f || *p == '#')
-			return false;
-	return true;
-}
-
-static int call_op_write_raw(struct carrier_call *call, const char *method, const char *path, const char *json)
-{
-	bool is_get = text_equal(method, "GET");
-	int spends = is_get ? 0 : spending_find(path, json);
-	if (spends < 0)
-		return spends;
-	call->method = method;
-	call->repeat = is_get ? REPEAT_ALWAYS : REPEAT_UNSENT;
-	call->is_purchase = spends;
-	call->class = call->is_purchase ? LANE_BUY : is_get ? LANE_READ : LANE_CREATE;
-	call->endpoint = call->is_purchase ? LANE_ENDPOINT_BUY
-		: blame_endpoint(method, path) == BLAME_ENDPOINT_LIST
-		? LANE_ENDPOINT_LIST /* with a fixed limit of its own */
-		: is_get ? LANE_ENDPOINT_READ
-			 : LANE_ENDPOINT_CREATE;
-	call->has_body = json != NULL;
-	int r = buffer_append_text(&call->path, path);
-	return r == 0 && json ? buffer_append_text(&call->body, json) : r;
-}
-
-int shipopt_carrier_call(shipopt_carrier *carrier, const char *method, const char *path, const char *json,
-	const shipopt_call_options *options, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
-{
-	struct call_op *self;
-	method = call_op_known_method(method);
-	if (!method || !path || !call_op_is_plain_path(path))
-		return SHIPOPT_EINVAL;
-	int r = call_op_new(carrier, done, userdata, ret_op, &self);
-	if (r < 0)
-		return r;
-	r = call_op_write_raw(&self->exchange.call, method, path, json);
-	if (self->exchange.call.is_purchase)
-		self->exchange.attempts_max = 1;
-	r = r < 0 ? r : call_op_apply(self, options);
-	return call_op_start(self, r, ret_op);
-}
-
-/* ---- typed calls ------------------------------------------------------------------------------------------- */
-
-int call_op_write_shipment(struct call_op *self, const shipopt_record *shipment)
-{
-	const struct record_field *wish = record_find_wish(shipment);
-	if (!wish)
-		return self->carrier->provider->create_shipment(&self->exchange.call, shipment);
-	self->exchange.status = error_set(&self->exchange.error, SHIPOPT_EINVAL,
-		"the shipment's \"%s\" says what to buy, and this call must not buy: choose the %s with shipopt_order_set_%s(), or buy "
-		"with shipopt_bulk_purchase()",
-		wish->key, wish->key, wish->key);
-	return 0;
-}
-
-/* Each makes the operation, lets the provider write the call, and starts it. */
-#define TYPED_CALL(write)                                            \
-	struct call_op *self;                                        \
-	int r = call_op_new(carrier, done, userdata, ret_op, &self); \
-	if (r < 0)                                                   \
-		return r;                                            \
-	struct carrier_call *call = &self->exchange.call;            \
-	const struct provider *provider = carrier->provider;         \
-	return call_op_start(self, (write), ret_op)
-
-int shipopt_carrier_shipment_create(shipopt_carrier *carrier, const shipopt_record *shipment, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_op)
-{
-	if (shipopt_record_kind(shipment) != SHIPOPT_RECORD_SHIPMENT)
-		return SHIPOPT_EINVAL;
-	struct call_op *self;
-	int r = call_op_new(carrier, done, userdata, ret_op, &self);
-	return r < 0 ? r : call_op_start(self, call_op_write_shipment(self, shipment), ret_op);
-}
-
-int shipopt_carrier_shipment_buy(shipopt_carrier *carrier, const char *shipment_id, const char *rate_id,
-	int64_t insurance, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
-{
-	struct call_op *self;
-	if (text_is_empty(shipment_id) || text_is_empty(rate_id) || insurance < -1)
-		return SHIPOPT_EINVAL;
-	int r = call_op_new(carrier, done, userdata, ret_op, &self);
-	if (r < 0)
-		return r;
-	self->exchange.attempts_max = 1; /* unguarded: not even what was certainly not executed is sent again */
-	return call_op_start(self,
-		carrier->provider->buy_shipment(&self->exchange.call, shipment_id, rate_id, insurance), ret_op);
-}
-
-int shipopt_carrier_shipment_retrieve(shipopt_carrier *carrier, const char *shipment_id, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_op)
-{
-	if (text_is_empty(shipment_id))
-		return SHIPOPT_EINVAL;
-	TYPED_CALL(provider->retrieve_shipment(call, shipment_id));
-}
-
-int shipopt_carrier_shipment_rerate(shipopt_carrier *carrier, const char *shipment_id, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_op)
-{
-	if (text_is_empty(shipment_id))
-		return SHIPOPT_EINVAL;
-	TYPED_CALL(provider->rerate_shipment(call, shipment_id));
-}
-
-int shipopt_carrier_shipment_refund(shipopt_carrier *carrier, const char *shipment_id, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_op)
-{
-	if (text_is_empty(shipment_id))
-		return SHIPOPT_EINVAL;
-	TYPED_CALL(provider->refund_shipment(call, shipment_id));
-}
-
-int shipopt_carrier_tracker_create(shipopt_carrier *carrier, const char *tracking_code, const char *carrier_name,
-	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
-{
-	if (text_is_empty(tracking_code))
-		return SHIPOPT_EINVAL;
-	TYPED_CALL(provider->create_tracker(call, tracking_code, carrier_name));
-}
-
-int shipopt_carrier_tracker_retrieve(shipopt_carrier *carrier, const char *tracker_id, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_op)
-{
-	if (text_is_empty(tracker_id))
-		return SHIPOPT_EINVAL;
-	TYPED_CALL(provider->retrieve_tracker(call, tracker_id));
-}
-
-int shipopt_carrier_address_create(shipopt_carrier *carrier, const shipopt_record *address, int verify,
-	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
-{
-	if (shipopt_record_kind(address) != SHIPOPT_RECORD_ADDRESS || verify < SHIPOPT_VERIFY_NONE ||
-		verify > SHIPOPT_VERIFY_STRICT)
-		return SHIPOPT_EINVAL;
-	TYPED_CALL(provider->create_address(call, address, verify));
-}
-
-int shipopt_carrier_address_verify(shipopt_carrier *carrier, const char *address_id, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_op)
-{
-	if (text_is_empty(address_id))
-		return SHIPOPT_EINVAL;
-	TYPED_CALL(provider->verify_address(call, address_id));
 }

@@ -37,6 +37,8 @@ struct cached_read {
 	shipopt_load *load;   /* to be answered by this operation */
 };
 
+enum call_cache_mode { CALL_CACHE_MODE_USE, CALL_CACHE_MODE_REFRESH, CALL_CACHE_MODE_NONE };
+
 struct call_op {
 	shipopt_op op;
 	shipopt_carrier *carrier;
@@ -44,23 +46,30 @@ struct call_op {
 	char *authorization, *base_url;      /* of the call's own, or NULL */
 	struct secret_forms secrets;         /* of that credential */
 	char identity[ANSWER_IDENTITY_SIZE]; /* of a call with a key or URL of its own, else "" */
-	int cache_mode;                      /* SHIPOPT_CALL_CACHE_… */
+	enum call_cache_mode cache_mode;
 	bool is_quote;
-	char content[HASH_HEX_SIZE]; /* of a quote: the digest of what it depends on */
+	char content
+		[HASH_HEX_SIZE]; /* of a quote or a tracker by its code: the digest of what the answer depends on; else "" */
 	struct cached_read read;
 	struct task start_task, cancel_task;
 };
 
-/* Makes the operation with an empty call; the caller writes the call and then starts it, with how that went. A status that
- * the writing left in the exchange is the operation's result: nothing is sent. */
+/* Makes the operation with an empty call. The caller writes the call and then starts it with the result of writing. If that is an
+ * error, nothing is sent: an operation that fails with it, and with the error of the exchange if there is one, is the result. Only
+ * SHIPOPT_ENOMEM is returned. */
 int call_op_new(shipopt_carrier *carrier, shipopt_done_fn done, void *userdata, shipopt_op **ret_caller,
 	struct call_op **ret_self);
 int call_op_start(struct call_op *self, int written, shipopt_op **ret_op);
-/* Writes POST /shipments. A shipment that names what to buy is refused: the operation then completes with SHIPOPT_EINVAL, as only
- * a completion has an error that can name the field. */
+/* For a call with a wrong argument: an operation that fails with SHIPOPT_EINVAL and the message. Returns what op_refuse() does,
+ * SHIPOPT_EINVAL for a NULL `carrier`. */
+int call_op_refuse(shipopt_carrier *carrier, shipopt_done_fn done, void *userdata, shipopt_op **ret_op,
+	const char *format, ...) PRINTF_LIKE(5, 6);
+/* The moment at which a whole call ends that begins now; 0: never, as `timeout_ms` is 0. */
+int64_t call_op_deadline_us(int64_t timeout_ms);
+/* Writes POST /shipments. SHIPOPT_EINVAL for a shipment that names what to buy. */
 int call_op_write_shipment(struct call_op *self, const shipopt_record *shipment);
-/* Applies the options of a raw call, which may be NULL. */
-int call_op_apply(struct call_op *self, const shipopt_call_options *options);
+/* Applies the configuration of a raw call, which may be NULL. On failure the exchange may have an error with the detail. */
+int call_op_apply(struct call_op *self, const shipopt_call_config *config);
 
 /* Asks the carrier. Reactor thread. */
 void call_op_send(struct call_op *self);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_CARRIER
 #include <stdio.h>
 #include <string.h>
 
@@ -56,6 +57,7 @@ void exchange_set_failure(struct exchange *exchange, int status, const char *wha
 	buffer_append_format(&text, "; %s", what);
 	detail.code = status;
 	detail.domain = SHIPOPT_DOMAIN_CARRIER;
+	detail.advice = status == SHIPOPT_EINDOUBT ? exchange->call.doubt_advice : NULL;
 	detail.message = buffer_text(&text);
 	shipopt_error *error = error_new_detail(&detail);
 	buffer_done(&text);
@@ -69,8 +71,9 @@ void exchange_finish(struct exchange *exchange)
 	shipopt_carrier *carrier = exchange->carrier;
 	timer_stop(&exchange->timer);
 	list_remove(&exchange->node);
-	if (carrier->cache && exchange->maybe_sent && strcmp(exchange->call.method, "GET") != 0)
-		answer_forget(exchange); /* before the host can know that the write is over */
+	bool is_write = strcmp(exchange->call.method, "GET") != 0;
+	if (carrier->cache && exchange->maybe_sent && is_write && !exchange->owner_forgets)
+		answer_forget(carrier, exchange); /* before the application can know that the write is over */
 	exchange->state = EXCHANGE_IDLE;
 	exchange->carrier = NULL;
 	carrier_publish_stats(carrier);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_CARRIER
 #include <stdio.h>
 
 #include "base/text.h"
@@ -147,6 +148,8 @@ static void exchange_set_result(struct exchange *exchange)
 		root = json_root(exchange->document);
 	answer_error(&exchange->http, exchange->document ? &root : NULL, call, exchange->status, exchange->blame,
 		&exchange->error);
+	if (exchange->status == SHIPOPT_EINDOUBT)
+		exchange->error = error_advise(exchange->error, exchange->call.doubt_advice);
 }
 
 /* From the parsed body to status and error. */

@@ -42,6 +42,7 @@ struct carrier_call {
 	bool is_purchase; /* spends money (raw calls: spending.h): once on the wire it is waited for, whatever its deadline */
 	int record_kind;           /* of the answer, 0: no record */
 	const char *record_member; /* where in the answer, NULL: the whole */
+	const char *doubt_advice;  /* what to do if its outcome is unknown; static; NULL: what the error table says */
 };
 
 void carrier_call_init(struct carrier_call *call);

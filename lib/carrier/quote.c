@@ -174,6 +174,8 @@ static int quote_write_quote(struct call_op *self, const shipopt_record *shipmen
 	r = r < 0 ? r : call_op_write_shipment(self, content);
 	self->is_quote = true;
 	self->exchange.call.repeat = REPEAT_ALWAYS; /* at worst it leaves a second shipment that nobody uses */
+	self->exchange.call.doubt_advice =
+		"Ask for the quote again. At worst this leaves an unused shipment, which is not paid for.";
 	return r;
 }
 
@@ -182,7 +184,8 @@ int shipopt_carrier_shipment_quote(shipopt_carrier *carrier, const shipopt_recor
 {
 	struct call_op *self;
 	if (shipopt_record_kind(shipment) != SHIPOPT_RECORD_SHIPMENT)
-		return SHIPOPT_EINVAL;
+		return call_op_refuse(carrier, done, userdata, ret_op,
+			"shipopt_carrier_shipment_quote: shipment must be a record of the kind SHIPOPT_RECORD_SHIPMENT");
 	int r = call_op_new(carrier, done, userdata, ret_op, &self);
 	return r < 0 ? r : call_op_start(self, quote_write_quote(self, shipment), ret_op);
 }

@@ -24,6 +24,7 @@ MACROS = {
 NOUNS = {
     'runtime': 'The runtime',
     'carrier': 'Carrier clients',
+    'call': 'Raw calls of a carrier client',
     'store': 'The store of the purchase ledger',
     'source': 'Sources of orders',
     'bulk': 'Runs and purchases',

@@ -36,7 +36,10 @@ static const struct setting carrier_table[] = {
 	FORM("base_url", "https://api.easypost.com/v2", 8, 1024, url_check_base, "the address of the API"),
 	TEXT("account", "default", 1, 64, "name of the carrier account in the purchase ledger"),
 	CHOICE("mode", "", 0, "test|production", "the mode of the API key; empty: as the key says"),
-	INTEGER("timeout_ms", 60000, 1, 600000, "time limit for one HTTP request, without its wait for admission"),
+	INTEGER("timeout_ms", 60000, 1, 600000,
+		"time limit for one HTTP request, without its wait for admission; a call may send several"),
+	INTEGER("call_timeout_ms", 0, 0, 86400000,
+		"time limit for one call with all its waits, requests and retries; 0: no limit"),
 	INTEGER("connect_timeout_ms", 10000, 1, 600000, "time limit for connecting, TLS included"),
 	INTEGER("queue_timeout_ms", 600000, 0, 86400000, "maximum wait for admission; 0: no limit"),
 	INTEGER("queue_max", 4096, 1, 1048576, "maximum of calls that wait for admission"),
@@ -44,7 +47,7 @@ static const struct setting carrier_table[] = {
 	INTEGER("concurrency_max", 64, 1, 4096, "maximum of requests in flight"),
 	INTEGER("concurrency_min", 1, 1, 4096, "lower bound of the adaptive limit"),
 	INTEGER("concurrency_start", 16, 1, 4096, "initial value of the adaptive limit"),
-	BOOLEAN("adaptive", 1, "adapt the limit of requests in flight to the carrier's response times"),
+	BOOLEAN("adaptive", 1, "adapt the limit of requests in flight to HTTP 429 and overload"),
 	INTEGER("list_per_second", 5, 0, 1000000, "requests per second to list endpoints; 0: no limit"),
 	INTEGER("requests_per_second", 0, 0, 1000000,
 		"requests per second to each other class of endpoints; 0: no limit"),
@@ -64,10 +67,22 @@ static const struct setting carrier_table[] = {
 		"URL of an HTTP or SOCKS proxy; proxy variables of the environment are not read"),
 	BOOLEAN("deliver_inline", 0,
 		"call back on the event loop; only for callbacks that are short and never block, and not with a queue"),
-	BOOLEAN("trace", 0, "log the headers of each request and answer at level debug, without credentials"),
+	BOOLEAN("trace", 0, "log the headers of each request and response at level debug, without credentials"),
 };
 TABLE("carrier", carrier_table, CARRIER_SETTING_COUNT)
 carrier_settings = {"carrier", carrier_table, ARRAY_SIZE(carrier_table)};
+
+static const struct setting call_table[] = {
+	INTEGER("timeout_ms", 0, 0, 600000, "time limit for one HTTP request; 0: that of the client"),
+	INTEGER("call_timeout_ms", 0, 0, 86400000,
+		"time limit for the call with all its waits, requests and retries; 0: that of the client"),
+	SECRET("api_key", NULL, 1, 512, "the API key; not set: that of the client"),
+	FORM("base_url", NULL, 8, 1024, url_check_base, "the address of the API; not set: that of the client"),
+	CHOICE("cache", "use", 1, "use|refresh|none",
+		"how a read uses the cache: use looks there first, refresh sends a request and stores the response, none does neither"),
+};
+TABLE("call", call_table, CALL_SETTING_COUNT)
+call_settings = {"call", call_table, ARRAY_SIZE(call_table)};
 
 static const struct setting pool_table[] = {
 	SECRET("conninfo", NULL, 0, 4096, "libpq connection string or URL; not set or empty: libpq's own defaults"),

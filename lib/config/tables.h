@@ -19,6 +19,7 @@ enum carrier_setting {
 	CARRIER_ACCOUNT,
 	CARRIER_MODE,
 	CARRIER_TIMEOUT_MS,
+	CARRIER_CALL_TIMEOUT_MS,
 	CARRIER_CONNECT_TIMEOUT_MS,
 	CARRIER_QUEUE_TIMEOUT_MS,
 	CARRIER_QUEUE_MAX,
@@ -44,6 +45,15 @@ enum carrier_setting {
 	CARRIER_DELIVER_INLINE,
 	CARRIER_TRACE,
 	CARRIER_SETTING_COUNT
+};
+
+enum call_setting {
+	CALL_TIMEOUT_MS,
+	CALL_CALL_TIMEOUT_MS,
+	CALL_API_KEY,
+	CALL_BASE_URL,
+	CALL_CACHE,
+	CALL_SETTING_COUNT
 };
 
 enum pool_setting {
@@ -140,6 +150,7 @@ enum cache_setting {
 extern const struct settings_table cache_settings;
 extern const struct settings_table runtime_settings;
 extern const struct settings_table carrier_settings;
+extern const struct settings_table call_settings;
 extern const struct settings_table pool_settings;
 extern const struct settings_table store_settings;
 extern const struct settings_table source_settings;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_CARRIER
 #include "http/certificate.h"
 
 #include <openssl/bio.h>

@@ -127,10 +127,10 @@ static void trackers_and_addresses(void **state)
 	stop();
 }
 
-static void the_raw_call_reaches_every_path_and_options_change_one_call(void **state)
+static void the_raw_call_reaches_every_path_and_a_configuration_changes_one_call(void **state)
 {
 	shipopt_op *op;
-	shipopt_call_options *options;
+	shipopt_call_config *config;
 	start(NULL, NULL);
 	shipopt_op_unref(create(1));
 	WAIT(shipopt_carrier_call(fixture.carrier, "GET", "/shipments?page_size=5", NULL, NULL, NULL, NULL, &op), 0);
@@ -146,15 +146,15 @@ static void the_raw_call_reaches_every_path_and_options_change_one_call(void **s
 		SHIPOPT_ENOTFOUND);
 	assert_int_equal(shipopt_error_http_status(shipopt_op_error(op)), 404);
 	shipopt_op_unref(op);
-	assert_int_equal(shipopt_call_options_new(&options), 0);
-	assert_int_equal(shipopt_call_options_set_api_key(options, "some-secret-key"), 0);
-	WAIT(shipopt_carrier_call(fixture.carrier, "GET", "/shipments", NULL, options, NULL, NULL, &op), SHIPOPT_EAUTH);
+	assert_int_equal(shipopt_call_config_new(&config), 0);
+	assert_int_equal(shipopt_call_config_set(config, SHIPOPT_CALL_API_KEY, "some-secret-key"), 0);
+	WAIT(shipopt_carrier_call(fixture.carrier, "GET", "/shipments", NULL, config, NULL, NULL, &op), SHIPOPT_EAUTH);
 	assert_null(strstr(shipopt_error_message(shipopt_op_error(op)), "some-secret-key"));
 	shipopt_op_unref(op);
-	assert_int_equal(shipopt_call_options_set_base_url(options, "ftp://x"), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_call_options_set_api_key(options, "a\r\nX-Other: 1"), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_call_options_set_timeout_ms(options, -5), SHIPOPT_EINVAL);
-	shipopt_call_options_free(options);
+	assert_int_equal(shipopt_call_config_set(config, SHIPOPT_CALL_BASE_URL, "ftp://x"), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_call_config_set(config, SHIPOPT_CALL_API_KEY, "a\r\nX-Other: 1"), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_call_config_set_int(config, SHIPOPT_CALL_TIMEOUT_MS, -5), SHIPOPT_EINVAL);
+	shipopt_call_config_free(config);
 	assert_int_equal(shipopt_carrier_call(fixture.carrier, "TRACE", "/x", NULL, NULL, NULL, NULL, NULL),
 		SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_carrier_call(fixture.carrier, "GET", "x", NULL, NULL, NULL, NULL, NULL),
@@ -313,7 +313,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_shipment_is_created_rated_bought_read_and_refunded),
 		cmocka_unit_test(trackers_and_addresses),
-		cmocka_unit_test(the_raw_call_reaches_every_path_and_options_change_one_call),
+		cmocka_unit_test(the_raw_call_reaches_every_path_and_a_configuration_changes_one_call),
 		cmocka_unit_test(reads_are_repeated_and_writes_are_not),
 		cmocka_unit_test(a_call_that_takes_too_long_times_out_and_a_canceled_one_says_what_is_known),
 		cmocka_unit_test(a_server_that_is_not_there_is_a_clear_error),

@@ -245,7 +245,7 @@ static void names_are_taken_as_they_are(void **state)
 	notify("Is \"odd\"; drop table x", "odd");
 	notify(longest, "long");
 	notify("is \"odd\"; drop table x", "another");
-	assert_int_equal(shipopt_listener_add(listener, "last"), 1);
+	assert_int_equal(shipopt_listener_add(listener, "last", NULL), 1);
 	wait_heard(&heard[0], SHIPOPT_NOTIFICATION_LISTENING, 2);
 	notify("last", "the last");
 	wait_heard(&heard[0], SHIPOPT_NOTIFICATION_MESSAGE, 3);
@@ -266,8 +266,8 @@ static void names_are_taken_as_they_are(void **state)
 	assert_int_equal(shipopt_pool_listen(fixture.pool, bad, 257, hear, NULL, &none, NULL), SHIPOPT_ETOOLARGE);
 	assert_int_equal(shipopt_pool_listen(fixture.pool, bad, 1, NULL, NULL, &none, NULL), SHIPOPT_EINVAL);
 	assert_null(none);
-	assert_int_equal(shipopt_listener_add(listener, longest), SHIPOPT_ETOOLARGE);
-	assert_int_equal(shipopt_listener_add(listener, ""), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_listener_add(listener, longest, NULL), SHIPOPT_ETOOLARGE);
+	assert_int_equal(shipopt_listener_add(listener, "", NULL), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_listener_remove(listener, "absent"), SHIPOPT_ENOTFOUND);
 	end(&heard[0], listener);
 	fixture_close();
@@ -279,14 +279,14 @@ static void channels_come_and_go(void **state)
 	shipopt_listener *listener = NULL;
 	assert_int_equal(shipopt_pool_listen(fixture.pool, NULL, 0, hear, &heard[0], &listener, NULL), 0);
 	wait_heard(&heard[0], SHIPOPT_NOTIFICATION_LISTENING, 1);
-	assert_int_equal(shipopt_listener_add(listener, "a"), 1);
-	assert_int_equal(shipopt_listener_add(listener, "a"), 0);
+	assert_int_equal(shipopt_listener_add(listener, "a", NULL), 1);
+	assert_int_equal(shipopt_listener_add(listener, "a", NULL), 0);
 	wait_heard(&heard[0], SHIPOPT_NOTIFICATION_LISTENING, 2);
 	notify("a", "1");
 	wait_heard(&heard[0], SHIPOPT_NOTIFICATION_MESSAGE, 1);
 	assert_int_equal(shipopt_listener_remove(listener, "a"), 0);
 	assert_int_equal(shipopt_listener_remove(listener, "a"), SHIPOPT_ENOTFOUND);
-	assert_int_equal(shipopt_listener_add(listener, "b"), 1);
+	assert_int_equal(shipopt_listener_add(listener, "b", NULL), 1);
 	wait_heard(&heard[0], SHIPOPT_NOTIFICATION_LISTENING, 3);
 	notify("a", "2");
 	notify("b", "3");
@@ -295,7 +295,7 @@ static void channels_come_and_go(void **state)
 	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_NOTIFICATIONS),
 		2); /* the server does not send the other one any more */
 	assert_int_equal(shipopt_listener_remove(listener, "b"), 0);
-	assert_int_equal(shipopt_listener_add(listener, "b"), 1); /* in one breath */
+	assert_int_equal(shipopt_listener_add(listener, "b", NULL), 1); /* in one breath */
 	wait_heard(&heard[0], SHIPOPT_NOTIFICATION_LISTENING, 4);
 	notify("b", "4");
 	wait_heard(&heard[0], SHIPOPT_NOTIFICATION_MESSAGE, 3);
@@ -316,7 +316,7 @@ static void many_long_names_are_asked_for_in_pieces(void **state)
 		channels[i] = names[i];
 	}
 	assert_int_equal(shipopt_pool_listen(fixture.pool, channels, CHANNELS, hear, &heard[0], &listener, NULL), 0);
-	assert_int_equal(shipopt_listener_add(listener, "one too many"), SHIPOPT_ETOOLARGE);
+	assert_int_equal(shipopt_listener_add(listener, "one too many", NULL), SHIPOPT_ETOOLARGE);
 	wait_heard(&heard[0], SHIPOPT_NOTIFICATION_LISTENING, 1);
 	for (int i = 0; i < CHANNELS; i += 51)
 		notify(names[i], "x");
@@ -461,7 +461,7 @@ static void it_may_be_freed_at_any_time(void **state)
 		forget();
 		shipopt_listener *listener = listen_to(&heard[0], "a", "b");
 		if (i % 3 == 0)
-			shipopt_listener_add(listener, "c");
+			shipopt_listener_add(listener, "c", NULL);
 		if (i % 5 == 0)
 			wait_heard(&heard[0], SHIPOPT_NOTIFICATION_LISTENING, 1);
 		end(&heard[0], listener);
@@ -488,7 +488,7 @@ static void closing_the_runtime_ends_it(void **state)
 	assert_int_equal(heard[0].counts[SHIPOPT_NOTIFICATION_ENDED], 1);
 	assert_int_equal(heard[1].counts[SHIPOPT_NOTIFICATION_ENDED], 1);
 	assert_int_equal(heard[0].status, SHIPOPT_ESHUTDOWN);
-	assert_int_equal(shipopt_listener_add(listener, "c"), SHIPOPT_ESHUTDOWN);
+	assert_int_equal(shipopt_listener_add(listener, "c", NULL), SHIPOPT_ESHUTDOWN);
 	shipopt_runtime_free(fixture.runtime);
 	shipopt_listener_free(listener);
 	shipopt_listener_free(late);

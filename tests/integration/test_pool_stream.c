@@ -235,8 +235,8 @@ static void statements_of_another_kind_are_refused(void **state)
 	assert_int_equal(shipopt_lease_copy_out(lease, "select 1", &stream, NULL, NULL, NULL), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_lease_copy_out(lease, "copy other_kind from stdin", &stream, NULL, NULL, NULL),
 		SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_query_new("/* all */ COPY other_kind FROM STDIN", &query), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_query_new("copy (select 1) to stdout", &query), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_query_new("/* all */ COPY other_kind FROM STDIN", &query, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_query_new("copy (select 1) to stdout", &query, NULL), SHIPOPT_EINVAL);
 	assert_null(copy);
 	assert_null(stream);
 	assert_int_equal(run_number(lease, "select count(*) from other_kind"), 0);

@@ -36,7 +36,7 @@ static void query_once(shipopt_lease *lease, const char *sql)
 {
 	shipopt_query *query;
 	shipopt_op *op = NULL;
-	if (shipopt_query_new(sql, &query) < 0)
+	if (shipopt_query_new(sql, &query, NULL) < 0)
 		return;
 	if (shipopt_query_bind_int(query, 5) == 0)
 		END(lease ? shipopt_lease_query(lease, query, NULL, NULL, &op)
@@ -51,7 +51,7 @@ static void batch_once(void)
 	shipopt_op *op = NULL;
 	if (shipopt_batch_new(&batch) < 0)
 		return;
-	if (shipopt_query_new("select 1, 'x'", &query) == 0) {
+	if (shipopt_query_new("select 1, 'x'", &query, NULL) == 0) {
 		for (int i = 0; i < 3; i++)
 			shipopt_batch_add(batch, query);
 		shipopt_query_free(query);
@@ -67,7 +67,7 @@ static void stream_once(void)
 	shipopt_stream *stream;
 	const shipopt_rows *rows;
 	shipopt_op *op = NULL;
-	if (shipopt_query_new("select i from generate_series(1, 100) i", &query) < 0)
+	if (shipopt_query_new("select i from generate_series(1, 100) i", &query, NULL) < 0)
 		return;
 	int r = shipopt_pool_stream(fixture.pool, query, &stream, NULL, NULL, &op);
 	shipopt_query_free(query);
@@ -137,7 +137,7 @@ static void cancel_once(void)
 {
 	shipopt_query *query;
 	shipopt_op *op = NULL;
-	if (shipopt_query_new("select pg_sleep(60)", &query) < 0)
+	if (shipopt_query_new("select pg_sleep(60)", &query, NULL) < 0)
 		return;
 	shipopt_query_set_timeout_ms(query, 20);
 	END(shipopt_pool_query(fixture.pool, query, NULL, NULL, &op));
@@ -178,7 +178,7 @@ static void listen_once(const char *first, const char *second)
 	int r = shipopt_pool_listen(fixture.pool, channels, 2, hear, NULL, &listener, NULL);
 	if (r < 0)
 		return;
-	shipopt_listener_add(listener, "third");
+	shipopt_listener_add(listener, "third", NULL);
 	for (bool is_over = false; !is_over;) {
 		side_number("select count(pg_terminate_backend(pid)) from pg_stat_activity where "
 			    "query like '%LISTEN%' and pid <> pg_backend_pid()");

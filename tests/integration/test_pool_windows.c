@@ -204,7 +204,7 @@ static shipopt_op *admit_query(const char *sql, struct command **ret_command)
 	batch->ring_size = RING_INLINE;
 	batch->single.ends_group = true;
 	batch_init(batch);
-	assert_int_equal(query_init(&batch->single.query, sql), 0);
+	assert_int_equal(query_init(&batch->single.query, sql, NULL), 0);
 	return &(*ret_command)->op;
 }
 

@@ -50,7 +50,7 @@ static shipopt_op *query(shipopt_pool *pool)
 {
 	shipopt_query *query;
 	shipopt_op *op;
-	assert_int_equal(shipopt_query_new("select 1", &query), 0);
+	assert_int_equal(shipopt_query_new("select 1", &query, NULL), 0);
 	assert_int_equal(shipopt_pool_query(pool, query, NULL, NULL, &op), 0);
 	shipopt_query_free(query);
 	return op;

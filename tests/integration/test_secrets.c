@@ -188,12 +188,12 @@ static void a_call_with_a_key_of_its_own_is_looked_after_as_well(void **state)
 {
 	static const char *const paths[] = {"/refused", "/page"};
 	shipopt_carrier *carrier = open_carrier("other", NULL);
-	shipopt_call_options *options;
-	assert_int_equal(shipopt_call_options_new(&options), 0);
-	assert_int_equal(shipopt_call_options_set_api_key(options, OTHER_KEY), 0);
+	shipopt_call_config *config;
+	assert_int_equal(shipopt_call_config_new(&config), 0);
+	assert_int_equal(shipopt_call_config_set(config, SHIPOPT_CALL_API_KEY, OTHER_KEY), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
 		shipopt_op *op;
-		assert_int_equal(shipopt_carrier_call(carrier, "POST", paths[i], "{}", options, NULL, NULL, &op), 0);
+		assert_int_equal(shipopt_carrier_call(carrier, "POST", paths[i], "{}", config, NULL, NULL, &op), 0);
 		assert_int_not_equal(shipopt_op_wait(op, -1), 0);
 		check_error(shipopt_op_error(op));
 		check_text(shipopt_op_json(op), "the body");
@@ -201,10 +201,9 @@ static void a_call_with_a_key_of_its_own_is_looked_after_as_well(void **state)
 			strstr(shipopt_error_message(shipopt_op_error(op)), "Bearer *********************** *"));
 		shipopt_op_unref(op);
 	}
-	assert_int_equal(shipopt_call_options_set_api_key(options, "EZTK\xc3\xa9"), 0);
-	assert_int_equal(shipopt_carrier_call(carrier, "GET", "/page", NULL, options, NULL, NULL, NULL),
-		SHIPOPT_EINVAL);
-	shipopt_call_options_free(options);
+	assert_int_equal(shipopt_call_config_set(config, SHIPOPT_CALL_API_KEY, "EZTK\xc3\xa9"), 0);
+	assert_int_equal(shipopt_carrier_call(carrier, "GET", "/page", NULL, config, NULL, NULL, NULL), SHIPOPT_EINVAL);
+	shipopt_call_config_free(config);
 	shipopt_carrier_free(carrier);
 }
 

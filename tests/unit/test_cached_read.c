@@ -55,10 +55,10 @@ static struct told *read_one(const char *id)
 }
 
 /* The same as a raw call with options. */
-static struct told *read_with(const char *path, const shipopt_call_options *options)
+static struct told *read_with(const char *path, const shipopt_call_config *config)
 {
 	told[0] = (struct told){0};
-	assert_int_equal(shipopt_carrier_call(process.carrier, "GET", path, NULL, options, on_done, &told[0],
+	assert_int_equal(shipopt_carrier_call(process.carrier, "GET", path, NULL, config, on_done, &told[0],
 				 &told[0].op),
 		0);
 	end_reads(0, 1);
@@ -159,33 +159,33 @@ static void when_the_one_who_leads_is_canceled_another_leads(void **state)
 
 static void each_keeps_its_own_time_limit(void **state)
 {
-	shipopt_call_options *options;
+	shipopt_call_config *config;
 	script[0] = (struct world_step){WORLD_READ, FAULT_HANG, 0};
 	begin(1, "carrier.timeout_ms=5000 carrier.attempts_max=2 carrier.retry_base_ms=1");
 	make_shipment(true);
-	assert_int_equal(shipopt_call_options_new(&options), 0);
-	assert_int_equal(shipopt_call_options_set_timeout_ms(options, 50), 0);
+	assert_int_equal(shipopt_call_config_new(&config), 0);
+	assert_int_equal(shipopt_call_config_set_int(config, SHIPOPT_CALL_TIMEOUT_MS, 50), 0);
 	/* One in a hurry waits for one that is not. */
 	start_reads(0, 1, "shp_0");
 	told[1] = (struct told){0};
 	int64_t begun_us = clock_now_us();
-	assert_int_equal(shipopt_carrier_call(process.carrier, "GET", "/shipments/shp_0", NULL, options, on_done,
+	assert_int_equal(shipopt_carrier_call(process.carrier, "GET", "/shipments/shp_0", NULL, config, on_done,
 				 &told[1], &told[1].op),
 		0);
 	end_reads(0, 2);
 	assert_int_equal(told[1].status, SHIPOPT_ETIMEDOUT);
 	assert_in_range(told[1].done_us - begun_us, 50000, 60000);
 	assert_int_equal(told[0].status, 0); /* the second try */
-	shipopt_call_options_free(options);
+	shipopt_call_config_free(config);
 	finish();
 	/* And the other way round: his hurry is not theirs. */
 	script[0] = script[1] = (struct world_step){WORLD_READ, FAULT_HANG, 0};
 	begin(1, "carrier.timeout_ms=5000 carrier.attempts_max=1");
 	make_shipment(true);
-	assert_int_equal(shipopt_call_options_new(&options), 0);
-	assert_int_equal(shipopt_call_options_set_timeout_ms(options, 50), 0);
+	assert_int_equal(shipopt_call_config_new(&config), 0);
+	assert_int_equal(shipopt_call_config_set_int(config, SHIPOPT_CALL_TIMEOUT_MS, 50), 0);
 	told[0] = (struct told){0};
-	assert_int_equal(shipopt_carrier_call(process.carrier, "GET", "/shipments/shp_0", NULL, options, on_done,
+	assert_int_equal(shipopt_carrier_call(process.carrier, "GET", "/shipments/shp_0", NULL, config, on_done,
 				 &told[0], &told[0].op),
 		0);
 	start_reads(1, 3, "shp_0");
@@ -194,7 +194,7 @@ static void each_keeps_its_own_time_limit(void **state)
 	for (size_t i = 1; i < 4; i++)
 		assert_int_equal(told[i].status, 0);
 	assert_int_equal(reads(), 2);
-	shipopt_call_options_free(options);
+	shipopt_call_config_free(config);
 	finish();
 }
 
@@ -410,54 +410,55 @@ static int look_for_key(void *userdata, shipopt_value *value)
 static void accounts_and_servers_never_share(void **state)
 {
 	int keys = 0;
-	shipopt_call_options *options;
+	shipopt_call_config *config;
 	begin(0, NULL);
 	make_shipment(true);
-	assert_int_equal(shipopt_call_options_new(&options), 0);
+	assert_int_equal(shipopt_call_config_new(&config), 0);
 	read_one("shp_0");
-	assert_int_equal(shipopt_call_options_set_api_key(options, "EZTKanother"), 0);
-	assert_int_equal(read_with("/shipments/shp_0", options)->is_cached, 0);
-	assert_int_equal(read_with("/shipments/shp_0", options)->is_cached, 1);
-	assert_int_equal(shipopt_call_options_set_base_url(options, "http://other.invalid/v2"), 0);
-	assert_int_equal(read_with("/shipments/shp_0", options)->is_cached, 0);
-	assert_int_equal(shipopt_call_options_set_api_key(options, NULL), 0);
-	assert_int_equal(read_with("/shipments/shp_0", options)->is_cached, 0);
+	assert_int_equal(shipopt_call_config_set(config, SHIPOPT_CALL_API_KEY, "EZTKanother"), 0);
+	assert_int_equal(read_with("/shipments/shp_0", config)->is_cached, 0);
+	assert_int_equal(read_with("/shipments/shp_0", config)->is_cached, 1);
+	assert_int_equal(shipopt_call_config_set(config, SHIPOPT_CALL_BASE_URL, "http://other.invalid/v2"), 0);
+	assert_int_equal(read_with("/shipments/shp_0", config)->is_cached, 0);
+	shipopt_call_config_free(config);
+	assert_int_equal(shipopt_call_config_new(&config), 0);
+	assert_int_equal(shipopt_call_config_set(config, SHIPOPT_CALL_BASE_URL, "http://other.invalid/v2"), 0);
+	assert_int_equal(read_with("/shipments/shp_0", config)->is_cached, 0);
 	assert_int_equal(reads(), 4);
 	/* The same credential, said twice, is the same. */
-	assert_int_equal(shipopt_call_options_set_base_url(options, "http://carrier.invalid/v2/"), 0);
-	assert_int_equal(shipopt_call_options_set_api_key(options, "EZTKsimulated"), 0);
-	assert_int_equal(read_with("/shipments/shp_0", options)->is_cached, 1);
+	assert_int_equal(shipopt_call_config_set(config, SHIPOPT_CALL_BASE_URL, "http://carrier.invalid/v2/"), 0);
+	assert_int_equal(shipopt_call_config_set(config, SHIPOPT_CALL_API_KEY, "EZTKsimulated"), 0);
+	assert_int_equal(read_with("/shipments/shp_0", config)->is_cached, 1);
 	/* Another query is another question. */
 	assert_int_equal(read_with("/shipments/shp_0?a=1", NULL)->is_cached, 0);
 	assert_int_equal(shipopt_cache_visit(cache, 0, look_for_key, &keys), 5);
 	assert_int_equal(keys, 5);
-	shipopt_call_options_free(options);
+	shipopt_call_config_free(config);
 	finish();
 }
 
 static void a_call_can_refresh_the_answer_or_leave_the_cache_alone(void **state)
 {
-	shipopt_call_options *options;
+	shipopt_call_config *config;
 	begin(0, NULL);
 	make_shipment(true);
-	assert_int_equal(shipopt_call_options_new(&options), 0);
-	assert_int_equal(shipopt_call_options_set_cache(options, 3), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_call_options_set_cache(options, SHIPOPT_CALL_CACHE_NONE), 0);
-	read_with("/shipments/shp_0", options);
+	assert_int_equal(shipopt_call_config_new(&config), 0);
+	assert_int_equal(shipopt_call_config_set(config, SHIPOPT_CALL_CACHE, "none"), 0);
+	read_with("/shipments/shp_0", config);
 	assert_int_equal(stat_of(SHIPOPT_CACHE_STAT_STORED), 0);
-	assert_int_equal(shipopt_call_options_set_cache(options, SHIPOPT_CALL_CACHE_REFRESH), 0);
-	assert_int_equal(read_with("/shipments/shp_0", options)->is_cached, 0);
-	assert_int_equal(read_with("/shipments/shp_0", options)->is_cached, 0);
+	assert_int_equal(shipopt_call_config_set(config, SHIPOPT_CALL_CACHE, "refresh"), 0);
+	assert_int_equal(read_with("/shipments/shp_0", config)->is_cached, 0);
+	assert_int_equal(read_with("/shipments/shp_0", config)->is_cached, 0);
 	assert_int_equal(reads(), 3);
 	assert_int_equal(read_with("/shipments/shp_0", NULL)->is_cached, 1);
 	/* One that was on the wire before is not good enough, and is not kept. */
 	assert_int_equal(shipopt_cache_clear(cache), 0);
 	start_reads(1, 1, "shp_0");
-	assert_int_equal(read_with("/shipments/shp_0", options)->is_cached, 0);
+	assert_int_equal(read_with("/shipments/shp_0", config)->is_cached, 0);
 	end_reads(1, 1);
 	assert_int_equal(reads(), 5);
 	assert_int_equal(stat_of(SHIPOPT_CACHE_STAT_LOADS_DROPPED), 1);
-	shipopt_call_options_free(options);
+	shipopt_call_config_free(config);
 	finish();
 	begin(0, "carrier.cache_ttl_ms=0");
 	make_shipment(true);

@@ -290,7 +290,7 @@ static void a_pool_keeps_them_out_of_errors_and_log_lines(void **state)
 		shipopt_error_unref(error);
 		if (r < 0)
 			continue;
-		assert_int_equal(shipopt_query_new("select 1", &query), 0);
+		assert_int_equal(shipopt_query_new("select 1", &query, NULL), 0);
 		assert_int_equal(shipopt_pool_query(pool, query, NULL, NULL, &op), 0);
 		assert_int_equal(shipopt_op_wait(op, -1), SHIPOPT_ETIMEDOUT);
 		const char *message = shipopt_error_message(shipopt_op_error(op));

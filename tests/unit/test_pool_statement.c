@@ -26,7 +26,7 @@ static void close_cache(void)
 static struct shipopt_query query_of(const char *sql)
 {
 	struct shipopt_query query;
-	assert_int_equal(query_init(&query, sql), 0);
+	assert_int_equal(query_init(&query, sql, NULL), 0);
 	return query;
 }
 
@@ -295,7 +295,8 @@ static void a_text_tells_what_it_does(void **state)
 		{"select temp", SQL_DIRTIES}, /* a reset too many is not too bad */
 		{"select 1 into temp t", SQL_DIRTIES},
 		{"create table pg_temp.t ()", SQL_DIRTIES | SQL_ONE_SHOT},
-		{"/* never closed", SQL_COMMITS | SQL_ENDS_BLOCK | SQL_ONE_SHOT}, /* without a first word it may be anything */
+		{"/* never closed",
+			SQL_COMMITS | SQL_ENDS_BLOCK | SQL_ONE_SHOT}, /* without a first word it may be anything */
 		{"--", SQL_COMMITS | SQL_ENDS_BLOCK | SQL_ONE_SHOT},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

@@ -858,7 +858,7 @@ static void parameters_are_written_as_the_server_reads_them(void **state)
 	static const int64_t numbers[] = {-1, 5};
 	static const unsigned char nulls[] = {0, 1};
 	static const char *const texts[] = {"a", NULL, ""};
-	assert_int_equal(shipopt_query_new("select 1", &query), 0);
+	assert_int_equal(shipopt_query_new("select 1", &query, NULL), 0);
 	assert_int_equal(shipopt_query_bind_null(query), 0);
 	assert_int_equal(shipopt_query_bind_text(query, "\xc3\xbc"), 0);
 	assert_int_equal(shipopt_query_bind_text(query, NULL), 0);
@@ -916,7 +916,7 @@ static void what_is_written_is_read_back(void **state)
 {
 	static const int64_t numbers[] = {0, 1, -1, 1234567, INT64_MAX, -INT64_MAX};
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-		assert_int_equal(shipopt_query_new("select 1", &query), 0);
+		assert_int_equal(shipopt_query_new("select 1", &query, NULL), 0);
 		assert_int_equal(shipopt_query_bind_int(query, numbers[i]), 0);
 		assert_int_equal(shipopt_query_bind_decimal(query, numbers[i]), 0);
 		binary(TYPE_INT8, query->bytes + query->parameters[0].offset, 8);
@@ -927,7 +927,7 @@ static void what_is_written_is_read_back(void **state)
 	}
 	static const int64_t times[] = {0, 1, -1, INT64_C(1700000000123456), INT64_MAX};
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
-		assert_int_equal(shipopt_query_new("select 1", &query), 0);
+		assert_int_equal(shipopt_query_new("select 1", &query, NULL), 0);
 		assert_int_equal(shipopt_query_bind_time_us(query, times[i]), 0);
 		binary(TYPE_TIMESTAMPTZ, query->bytes + query->parameters[0].offset, 8);
 		check_timestamp(1, times[i]);
@@ -939,7 +939,7 @@ static void bad_parameters_are_refused_and_change_nothing(void **state)
 {
 	static const char *const texts[] = {"a", "\xff"};
 	int64_t number = 1;
-	assert_int_equal(shipopt_query_new("select 1", &query), 0);
+	assert_int_equal(shipopt_query_new("select 1", &query, NULL), 0);
 	assert_int_equal(shipopt_query_bind_text(query, "\xff"), SHIPOPT_EENCODING);
 	assert_int_equal(shipopt_query_bind_json(query, "\xc3"), SHIPOPT_EENCODING);
 	assert_int_equal(shipopt_query_bind_text_array(query, texts, 2), SHIPOPT_EENCODING);
@@ -968,14 +968,14 @@ static void statements_are_checked(void **state)
 	char *long_text = malloc(QUERY_SQL_BYTES_MAX + 2);
 	memset(long_text, ' ', QUERY_SQL_BYTES_MAX + 1);
 	long_text[QUERY_SQL_BYTES_MAX + 1] = '\0';
-	assert_int_equal(shipopt_query_new(long_text, &query), SHIPOPT_ETOOLARGE);
+	assert_int_equal(shipopt_query_new(long_text, &query, NULL), SHIPOPT_ETOOLARGE);
 	long_text[QUERY_SQL_BYTES_MAX] = '\0';
-	assert_int_equal(shipopt_query_new(long_text, &query), 0);
+	assert_int_equal(shipopt_query_new(long_text, &query, NULL), 0);
 	shipopt_query_free(TAKE(query));
 	free(long_text);
-	assert_int_equal(shipopt_query_new("", &query), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_query_new(NULL, &query), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_query_new("select '\xff'", &query), SHIPOPT_EENCODING);
+	assert_int_equal(shipopt_query_new("", &query, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_query_new(NULL, &query, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_query_new("select '\xff'", &query, NULL), SHIPOPT_EENCODING);
 	assert_null(query);
 }
 

@@ -233,6 +233,29 @@ static void of_many_that_want_the_same_quote_one_asks_and_it_repeats_what_fails(
 	finish();
 }
 
+static void one_that_is_canceled_after_it_was_sent_is_in_doubt_and_another_asks(void **state)
+{
+	shipopt_op *ops[3];
+	script[0] = (struct world_step){WORLD_CREATE, FAULT_HANG, 0};
+	begin(1, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
+		ops[i] = start_quote(NULL, NULL);
+	while (sim_world.calls[WORLD_CREATE] == 0)
+		sim_turn(&process, 1000);
+	shipopt_op_cancel(ops[0]);
+	assert_int_equal(shipopt_op_wait(ops[0], -1), SHIPOPT_EINDOUBT);
+	assert_non_null(strstr(shipopt_error_advice(shipopt_op_error(ops[0])), "Ask for the quote again."));
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
+		if (i > 0) {
+			assert_int_equal(shipopt_op_wait(ops[i], -1), 0);
+			check_rates(ops[i]);
+		}
+		shipopt_op_unref(ops[i]);
+	}
+	assert_int_equal(sim_world.calls[WORLD_CREATE], 2);
+	finish();
+}
+
 static void a_quote_that_lacks_a_carrier_is_kept_for_a_tenth_of_the_time(void **state)
 {
 	begin(0, "carrier.quote_ttl_ms=10000");
@@ -275,6 +298,7 @@ int main(void)
 		cmocka_unit_test(a_quote_has_prices_and_no_ids_and_is_asked_for_once),
 		cmocka_unit_test(without_a_cache_each_quote_is_asked_for),
 		cmocka_unit_test(of_many_that_want_the_same_quote_one_asks_and_it_repeats_what_fails),
+		cmocka_unit_test(one_that_is_canceled_after_it_was_sent_is_in_doubt_and_another_asks),
 		cmocka_unit_test(a_quote_that_lacks_a_carrier_is_kept_for_a_tenth_of_the_time),
 		cmocka_unit_test(a_purchase_makes_a_shipment_of_its_own),
 	};

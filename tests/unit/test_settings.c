@@ -11,7 +11,7 @@
 #include "config/tables.h"
 
 static const struct settings_table *const tables[] = {&runtime_settings, &carrier_settings, &store_settings,
-	&source_settings, &bulk_settings, &cache_settings, &pool_settings};
+	&source_settings, &bulk_settings, &cache_settings, &pool_settings, &call_settings};
 
 static bool is_number(const struct setting *setting)
 {
@@ -468,7 +468,8 @@ static void a_copy_is_independent(void **state)
 static char *read_header(const struct settings_table *table)
 {
 	char path[1024];
-	snprintf(path, sizeof(path), "%s/include/shipopt/%s.h", SOURCE_ROOT, table->noun);
+	const char *name = table == &call_settings ? "carrier" : table->noun;
+	snprintf(path, sizeof(path), "%s/include/shipopt/%s.h", SOURCE_ROOT, name);
 	FILE *file = fopen(path, "r");
 	assert_non_null(file);
 	char *text = calloc(1, 1 << 17);

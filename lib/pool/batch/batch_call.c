@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_DATABASE
+
 #include "base/memory.h"
 #include "pool/batch/batch_op.h"
 
@@ -58,7 +60,7 @@ static int batch_add_item(struct batch_op *batch, const struct shipopt_query *qu
 
 static int batch_add_hidden(struct batch_op *batch, const char *sql, bool is_read_only)
 {
-	int r = query_init(&batch->items[batch->count].query, sql);
+	int r = query_init(&batch->items[batch->count].query, sql, NULL);
 	if (r < 0)
 		return r;
 	batch->items[batch->count++].query.is_read_only = is_read_only;
@@ -69,10 +71,14 @@ static int batch_run_query(shipopt_pool *pool, shipopt_lease *lease, const shipo
 	void *userdata, shipopt_op **ret_op)
 {
 	struct batch_op *batch;
+	shipopt_error *error = NULL;
 	if (!query)
 		return SHIPOPT_EINVAL;
 	pool = lease ? lease->pool : pool;
-	int r = batch_op_new(pool, lease, 1, done, userdata, ret_op, &batch);
+	int r = query_check(query, &error);
+	if (r < 0)
+		return op_refuse(pool->runtime, &pool->delivery, done, userdata, ret_op, r, error);
+	r = batch_op_new(pool, lease, 1, done, userdata, ret_op, &batch);
 	if (r < 0)
 		return r;
 	r = batch_add_item(batch, query);
@@ -122,13 +128,27 @@ static int batch_fill_batch(struct batch_op *batch, const shipopt_batch *given)
 	return r;
 }
 
+static int batch_check(const shipopt_batch *batch, bool is_on_lease, shipopt_error **ret_error)
+{
+	if (batch->count == 0)
+		return error_set(ret_error, SHIPOPT_EINVAL, "the batch has no statements");
+	if (is_on_lease && batch->attempts)
+		return error_set(ret_error, SHIPOPT_EINVAL,
+			"a batch that is a transaction cannot run on a lease: use shipopt_pool_batch()");
+	return 0;
+}
+
 static int batch_run_batch(shipopt_pool *pool, shipopt_lease *lease, const shipopt_batch *given, shipopt_done_fn done,
 	void *userdata, shipopt_op **ret_op)
 {
 	struct batch_op *batch;
-	if (!given || given->count == 0 || (lease && given->attempts))
+	shipopt_error *error = NULL;
+	if (!given)
 		return SHIPOPT_EINVAL;
-	int r = batch_op_new(pool, lease, given->count + (given->attempts ? 2 : 0), done, userdata, ret_op, &batch);
+	int r = batch_check(given, lease != NULL, &error);
+	if (r < 0)
+		return op_refuse(pool->runtime, &pool->delivery, done, userdata, ret_op, r, error);
+	r = batch_op_new(pool, lease, given->count + (given->attempts ? 2 : 0), done, userdata, ret_op, &batch);
 	return r < 0 ? r : command_submit(&batch->command, batch_fill_batch(batch, given), ret_op);
 }
 

@@ -283,12 +283,18 @@ int shipopt_pool_listen(shipopt_pool *pool, const char *const *channels, size_t 
 	return 0;
 }
 
-int shipopt_listener_add(shipopt_listener *listener, const char *channel)
+static int listener_too_many(shipopt_error **ret_error)
+{
+	return error_set(ret_error, SHIPOPT_ETOOLARGE, "listen: the listener has %d channels, which is the maximum",
+		SHIPOPT_LISTENER_CHANNELS_MAX);
+}
+
+int shipopt_listener_add(shipopt_listener *listener, const char *channel, shipopt_error **ret_error)
 {
 	if (!listener)
-		return SHIPOPT_EINVAL;
+		return error_set(ret_error, SHIPOPT_EINVAL, "listen: the listener must not be NULL");
 	int r = runtime_check(listener->pool->runtime);
-	r = r < 0 ? r : listener_check_name(channel, 0, NULL);
+	r = r < 0 ? r : listener_check_name(channel, 0, ret_error);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&listener->lock);
@@ -297,7 +303,7 @@ int shipopt_listener_add(shipopt_listener *listener, const char *channel)
 	pthread_mutex_unlock(&listener->lock);
 	if (posts)
 		listener_post_change(listener);
-	return r;
+	return r == SHIPOPT_ETOOLARGE ? listener_too_many(ret_error) : r;
 }
 
 int shipopt_listener_remove(shipopt_listener *listener, const char *name)

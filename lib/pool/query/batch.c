@@ -29,6 +29,8 @@ int shipopt_batch_add(shipopt_batch *batch, const shipopt_query *query)
 {
 	if (!batch || !query)
 		return SHIPOPT_EINVAL;
+	if (query->bind_status < 0)
+		return query->bind_status;
 	if (batch->count == BATCH_STATEMENTS_MAX)
 		return SHIPOPT_ETOOLARGE;
 	if (batch->count == batch->capacity) {

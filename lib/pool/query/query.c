@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_DATABASE
+
 #include "pool/query/query.h"
 
 #include <string.h>
@@ -7,14 +9,19 @@
 #include "base/memory.h"
 #include "base/text.h"
 
-static int query_sql_text_new(const char *sql, struct sql_text **ret_text)
+static int query_sql_text_new(const char *sql, struct sql_text **ret_text, shipopt_error **ret_error)
 {
 	char hex[HASH_HEX_SIZE];
 	size_t length = strlen(sql);
-	if (length == 0 || length > QUERY_SQL_BYTES_MAX)
-		return length ? SHIPOPT_ETOOLARGE : SHIPOPT_EINVAL;
-	if (!text_is_utf8(sql, length, NULL))
-		return SHIPOPT_EENCODING;
+	size_t place = 0;
+	if (length == 0)
+		return error_set(ret_error, SHIPOPT_EINVAL, "the text of a statement is empty");
+	if (length > QUERY_SQL_BYTES_MAX)
+		return error_set(ret_error, SHIPOPT_ETOOLARGE,
+			"the text of a statement has %zu bytes, the maximum is %zu", length, QUERY_SQL_BYTES_MAX);
+	if (!text_is_utf8(sql, length, &place))
+		return error_set(ret_error, SHIPOPT_EENCODING, "the text of a statement is not UTF-8 at byte %zu",
+			place);
 	int r = hash_sha256_hex(sql, length, hex);
 	if (r < 0)
 		return r;
@@ -35,13 +42,31 @@ static int query_sql_text_new(const char *sql, struct sql_text **ret_text)
 	return 0;
 }
 
-int query_init(struct shipopt_query *query, const char *sql)
+int query_init(struct shipopt_query *query, const char *sql, shipopt_error **ret_error)
 {
 	struct sql_text *text;
-	int r = query_sql_text_new(sql, &text);
+	int r = query_sql_text_new(sql, &text, ret_error);
 	if (r == 0)
 		*query = (struct shipopt_query){.sql = text, .timeout_ms = -1};
 	return r;
+}
+
+int query_init_copy(struct shipopt_query *query, const char *sql, unsigned mark, shipopt_error **ret_error)
+{
+	int r = query_init(query, sql, ret_error);
+	if (r < 0 || (query->sql->marks & mark))
+		return r;
+	query_done(query);
+	return error_set(ret_error, SHIPOPT_EINVAL, "the statement is not a COPY %s",
+		mark == SQL_COPY_IN ? "from STDIN" : "to STDOUT");
+}
+
+int query_check(const struct shipopt_query *query, shipopt_error **ret_error)
+{
+	if (query->bind_status == 0)
+		return 0;
+	return error_set(ret_error, query->bind_status, "value $%zu could not be bound: %s", query->bind_number,
+		shipopt_error_description(query->bind_status));
 }
 
 void query_done(struct shipopt_query *query)
@@ -118,15 +143,16 @@ int query_add(struct shipopt_query *query, Oid type, int format, size_t length, 
 
 /* ---- public -------------------------------------------------------------------------------------------------- */
 
-int shipopt_query_new(const char *sql, shipopt_query **ret_query)
+int shipopt_query_new(const char *sql, shipopt_query **ret_query, shipopt_error **ret_error)
 {
 	if (!sql || !ret_query)
-		return SHIPOPT_EINVAL;
+		return error_set(ret_error, SHIPOPT_EINVAL, "query: sql and ret_query must not be NULL");
 	shipopt_query *query = mem_alloc_zero(sizeof(*query));
-	int r = query ? query_init(query, sql) : SHIPOPT_ENOMEM;
-	if (r == 0 && query->sql->marks & (SQL_COPY_IN | SQL_COPY_OUT)) { /* has calls of its own */
+	int r = query ? query_init(query, sql, ret_error) : SHIPOPT_ENOMEM;
+	if (r == 0 && query->sql->marks & (SQL_COPY_IN | SQL_COPY_OUT)) {
 		query_done(query);
-		r = SHIPOPT_EINVAL;
+		r = error_set(ret_error, SHIPOPT_EINVAL,
+			"a query cannot be a COPY from STDIN or to STDOUT: use shipopt_lease_copy_in() or _copy_out()");
 	}
 	if (r < 0) {
 		mem_free(query);
@@ -150,6 +176,7 @@ int shipopt_query_clear(shipopt_query *query)
 		return SHIPOPT_EINVAL;
 	query->count = 0;
 	query->length = 0;
+	query->bind_status = 0;
 	return 0;
 }
 

@@ -43,12 +43,18 @@ struct shipopt_query {
 	size_t length, room;
 	int64_t timeout_ms; /* -1: the pool's */
 	bool is_binary, is_read_only, is_unnamed;
+	int bind_status; /* of the first bind that failed; 0: none */
+	size_t bind_number;
 };
 
-int query_init(struct shipopt_query *query, const char *sql);
+int query_init(struct shipopt_query *query, const char *sql, shipopt_error **ret_error);
+/* Makes a query for COPY; `mark` is SQL_COPY_IN or SQL_COPY_OUT. SHIPOPT_EINVAL for another statement. */
+int query_init_copy(struct shipopt_query *query, const char *sql, unsigned mark, shipopt_error **ret_error);
+/* The failure of a bind, as an error; 0 if there is none. */
+int query_check(const struct shipopt_query *query, shipopt_error **ret_error);
 int query_copy(struct shipopt_query *to, const struct shipopt_query *from);
 void query_done(struct shipopt_query *query);
-/* One more value of `length` bytes for the caller to fill. */
+/* Adds a value of `length` bytes, which the caller fills. */
 int query_add(struct shipopt_query *query, Oid type, int format, size_t length, char **ret_bytes);
 
 #endif

@@ -64,17 +64,27 @@ int shipopt_lease_copy_in(shipopt_lease *lease, const char *sql, shipopt_copy **
 	void *userdata, shipopt_op **ret_op)
 {
 	struct command *command;
+	struct shipopt_query query;
 	shipopt_copy *copy;
+	shipopt_error *error = NULL;
 	if (!lease || !sql || !ret_copy)
 		return SHIPOPT_EINVAL;
-	int r = command_new(&copy_op_class, &copy_class, NULL, lease, NULL, done, userdata, ret_op, &command);
-	if (r < 0)
+	int r = query_init_copy(&query, sql, SQL_COPY_IN, &error);
+	if (r == SHIPOPT_ENOMEM)
 		return r;
+	if (r < 0) { /* there is no COPY, and the operation fails */
+		r = op_refuse(lease->pool->runtime, &lease->pool->delivery, done, userdata, ret_op, r, error);
+		*ret_copy = r == 0 ? NULL : *ret_copy;
+		return r;
+	}
+	r = command_new(&copy_op_class, &copy_class, NULL, lease, NULL, done, userdata, ret_op, &command);
+	if (r < 0) {
+		query_done(&query);
+		return r;
+	}
 	struct copy_op *self = CONTAINER_OF(command, struct copy_op, command);
-	r = query_init(&self->query, sql);
-	if (r == 0 && !(self->query.sql->marks & SQL_COPY_IN))
-		r = SHIPOPT_EINVAL;
-	r = r < 0 ? r : copy_new(command->pool, self, &copy);
+	self->query = query;
+	r = copy_new(command->pool, self, &copy);
 	if (r == 0) {
 		reference_take(&copy->reference);
 		self->copy = copy;

@@ -60,31 +60,53 @@ static int stream_run(shipopt_pool *pool, shipopt_lease *lease, const shipopt_qu
 	return command_submit(command, r, ret_op);
 }
 
+/* The arguments are wrong: there is no stream, and the operation fails. */
+static int stream_refuse(shipopt_pool *pool, shipopt_stream **ret_stream, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_op, int status, shipopt_error *error)
+{
+	int r = op_refuse(pool->runtime, &pool->delivery, done, userdata, ret_op, status, error);
+	if (r == 0)
+		*ret_stream = NULL;
+	return r;
+}
+
+static int stream_run_query(shipopt_pool *pool, shipopt_lease *lease, const shipopt_query *query,
+	shipopt_stream **ret_stream, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+{
+	shipopt_error *error = NULL;
+	if (!query || !ret_stream)
+		return SHIPOPT_EINVAL;
+	int r = query_check(query, &error);
+	if (r < 0)
+		return stream_refuse(pool, ret_stream, done, userdata, ret_op, r, error);
+	return stream_run(pool, lease, query, false, ret_stream, done, userdata, ret_op);
+}
+
 int shipopt_pool_stream(shipopt_pool *pool, const shipopt_query *query, shipopt_stream **ret_stream,
 	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
-	return pool && query && ret_stream ? stream_run(pool, NULL, query, false, ret_stream, done, userdata, ret_op)
-					   : SHIPOPT_EINVAL;
+	return pool ? stream_run_query(pool, NULL, query, ret_stream, done, userdata, ret_op) : SHIPOPT_EINVAL;
 }
 
 int shipopt_lease_stream(shipopt_lease *lease, const shipopt_query *query, shipopt_stream **ret_stream,
 	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
-	return lease && query && ret_stream ? stream_run(NULL, lease, query, false, ret_stream, done, userdata, ret_op)
-					    : SHIPOPT_EINVAL;
+	return lease ? stream_run_query(lease->pool, lease, query, ret_stream, done, userdata, ret_op) : SHIPOPT_EINVAL;
 }
 
 int shipopt_lease_copy_out(shipopt_lease *lease, const char *sql, shipopt_stream **ret_stream, shipopt_done_fn done,
 	void *userdata, shipopt_op **ret_op)
 {
 	struct shipopt_query query;
+	shipopt_error *error = NULL;
 	if (!lease || !sql || !ret_stream)
 		return SHIPOPT_EINVAL;
-	int r = query_init(&query, sql);
-	if (r < 0)
+	int r = query_init_copy(&query, sql, SQL_COPY_OUT, &error);
+	if (r == SHIPOPT_ENOMEM)
 		return r;
-	r = query.sql->marks & SQL_COPY_OUT ? stream_run(NULL, lease, &query, true, ret_stream, done, userdata, ret_op)
-					    : SHIPOPT_EINVAL;
+	if (r < 0)
+		return stream_refuse(lease->pool, ret_stream, done, userdata, ret_op, r, error);
+	r = stream_run(lease->pool, lease, &query, true, ret_stream, done, userdata, ret_op);
 	query_done(&query);
 	return r;
 }

@@ -53,8 +53,14 @@ static int transaction_run(shipopt_pool *pool, const struct delivery *delivery,
 int shipopt_pool_transaction(shipopt_pool *pool, const shipopt_transaction_options *options, shipopt_request_fn body,
 	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
-	if (!pool || (!body && !delivery_is_queued(&pool->delivery)))
+	shipopt_error *error = NULL;
+	if (!pool)
 		return SHIPOPT_EINVAL;
+	if (!body && !delivery_is_queued(&pool->delivery)) {
+		error_set(&error, SHIPOPT_EINVAL,
+			"the body of a transaction is NULL, and the pool delivers to no queue");
+		return op_refuse(pool->runtime, &pool->delivery, done, userdata, ret_op, SHIPOPT_EINVAL, error);
+	}
 	return transaction_run(pool, &pool->delivery, options, body, done, userdata, ret_op);
 }
 
@@ -139,7 +145,7 @@ int shipopt_pool_transaction_blocking(shipopt_pool *pool, const shipopt_transact
 	struct transaction_caller caller = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 	shipopt_op *op;
 	if (!pool || !body)
-		return SHIPOPT_EINVAL;
+		return error_set(ret_error, SHIPOPT_EINVAL, "transaction: pool and body must not be NULL");
 	int r = transaction_check_caller(pool, ret_error);
 	r = r < 0 ? r
 		  : transaction_run(pool, &inline_delivery, options, transaction_ask_caller, transaction_caller_done,
