@@ -6,14 +6,14 @@
  *	$ export SHIPOPT_CARRIER_API_KEY=EZTK…
  *	$ buy_labels --orders orders.csv --store sqlite:ship.db --out labels.csv
  *
- * Each order is bought once, whatever happens: the purchase ledger in the store knows what was asked of the carrier before it
- * is asked. Stop the program at any moment and run the same command again: it goes on where it was, and buys nothing twice.
+ * Each order is bought once. The purchase ledger in the store has every purchase before it is sent. Stop the program at any moment
+ * and run the same command again: it continues, and buys nothing twice.
  *
- * Exit status: 0 every order ended bought, or failed for a reason of its own (a bad row, a refused address); 1 the run could
- * not go on, or something is left to do: the message says what; 2 bad usage.
+ * Exit status: 0 every order was bought, or failed for a reason of its own (a bad row, a refused address); 1 the run could not
+ * start or go on, or something is left to do: the message says what; 2 bad usage.
  *
- * Threads: the library works on its own. Item callbacks of one run never overlap, so what they collect needs no lock; the main
- * thread reads it after shipopt_op_wait(), and meanwhile only the flags and the counters that it may read at any time.
+ * Threads: the library has its own. The item callbacks of one run never overlap, so what they collect needs no lock. The main thread
+ * reads it after the run. During the run it reads only flags and counters.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -27,8 +27,9 @@
 #include <unistd.h>
 
 #define TICK_MS 100
-#define REASONS_MAX 20 /* failed orders that the summary names; the out file has all */
-#define STRANDED_MAX 5 /* failures in a row that are no order's own end the run */
+#define PROBLEM_SHOWN_MS 10000 /* a problem is shown for so long */
+#define REASONS_MAX 20         /* failed orders that the summary names; the out file has all */
+#define STRANDED_MAX 5         /* failures in a row that are no order's own end the run */
 #define KEY_FILE_BYTES 1024
 #define PREFLIGHT_MS 60000 /* the carrier must answer in this time before the first order */
 
@@ -47,12 +48,9 @@ struct reason {
 
 struct job {
 	struct options options;
-	shipopt_runtime *runtime;
-	shipopt_carrier *carrier;
-	shipopt_store *store;
+	shipopt_client *client;
 	shipopt_source *source;
 	shipopt_sink *sink;
-	shipopt_bulk *bulk;
 	shipopt_run *run;
 	/* Written by the item callback, read once the run is done. */
 	struct reason reasons[REASONS_MAX];
@@ -158,7 +156,72 @@ static int parse_options(struct options *options, int argc, char **argv)
 	return -1;
 }
 
-/* ---- setting up: each step says what failed; nothing has been sent before the run starts -------------------------- */
+/* ---- items ------------------------------------------------------------------------------------------------- */
+
+/* 1 if what failed lies in the order itself: running again would not help it. The library's codes tell that apart: what the
+ * carrier refuses for what the order says is SHIPOPT_EREFUSED or SHIPOPT_ENOTFOUND; an account, a base URL, a busy or a failing
+ * carrier have codes of their own. */
+static int is_own_reason(int status)
+{
+	switch (status) {
+	case SHIPOPT_EINVAL:
+	case SHIPOPT_ETYPE:
+	case SHIPOPT_EPARSE:
+	case SHIPOPT_EENCODING:
+	case SHIPOPT_ETOOLARGE:
+	case SHIPOPT_EREFUSED:
+	case SHIPOPT_ENORATE:
+	case SHIPOPT_ECONFLICT:
+	case SHIPOPT_ENOTFOUND: return 1;
+	default: return 0;
+	}
+}
+
+static void keep_reason(struct job *job, const shipopt_item *item)
+{
+	struct reason *reason = &job->reasons[job->reason_count++];
+	reason->line = shipopt_item_line(item);
+	reason->status = shipopt_item_status(item);
+	snprintf(reason->key, sizeof(reason->key), "%s", shipopt_item_key(item));
+	snprintf(reason->text, sizeof(reason->text), "%s", shipopt_error_message(shipopt_item_error(item)));
+}
+
+/* What fails every order alike (a bad certificate, no connection) must not fail ten thousand of them one by one. Refused keys,
+ * missing funds and wrong addresses end the run by themselves. */
+static void stop_if_pointless(struct job *job, const shipopt_item *item)
+{
+	int status = shipopt_item_status(item);
+	if (status == SHIPOPT_EAUTH || status == SHIPOPT_EPAYMENT)
+		return;
+	if (status != SHIPOPT_ETLS && ++job->stranded < STRANDED_MAX)
+		return;
+	if (atomic_load(&job->must_stop))
+		return;
+	job->stop_error = shipopt_error_ref(shipopt_item_error(item));
+	atomic_store(&job->must_stop, 1);
+}
+
+static void on_item(void *userdata, const shipopt_item *item)
+{
+	struct job *job = userdata;
+	int status = shipopt_item_status(item);
+	if (status >= 0)
+		job->stranded = 0;
+	if (status >= 0 || status == SHIPOPT_ECANCELED)
+		return;
+	if (job->reason_count < REASONS_MAX)
+		keep_reason(job, item);
+	if (is_own_reason(status) || status == SHIPOPT_EINDOUBT || status == SHIPOPT_EHELD)
+		return;
+	if (status == SHIPOPT_ELIMIT) {
+		job->limited++;
+		return;
+	}
+	job->not_own++;
+	stop_if_pointless(job, item);
+}
+
+/* ---- setting up: each step says what failed; nothing is sent to the carrier before the run starts -------------------------- */
 
 static int fail_with(const char *what, const char *message)
 {
@@ -169,8 +232,7 @@ static int fail_with(const char *what, const char *message)
 
 static int fail(const char *what, const shipopt_error *error, int code)
 {
-	const char *message = shipopt_error_message(error);
-	return fail_with(what, message ? message : shipopt_error_description(code));
+	return fail_with(what, error ? shipopt_error_text(error) : shipopt_error_description(code));
 }
 
 static int has_ending(const char *path, const char *ending)
@@ -219,58 +281,53 @@ static int read_key(const char *path, char *ret_key, size_t size)
 	return fail_with(what, code ? strerror(code) : "it is empty");
 }
 
-static int open_carrier(struct job *job)
+/* Settings of the environment first; options replace them. A configuration keeps its first error, and shipopt_client_open()
+ * returns it, so the setters need no check each. */
+static void set_options(struct job *job, shipopt_client_config *config, const char *key)
 {
 	const struct options *options = &job->options;
-	char key[KEY_FILE_BYTES] = "";
-	if (options->api_key_file && read_key(options->api_key_file, key, sizeof(key)) != 0)
-		return 1;
-	shipopt_carrier_config *config = NULL;
-	shipopt_error *error = NULL;
-	int r = shipopt_carrier_config_new(&config);
-	if (r >= 0)
-		r = shipopt_carrier_config_from_env(config);
-	if (r >= 0 && options->carrier_url)
-		r = shipopt_carrier_config_set(config, SHIPOPT_CARRIER_BASE_URL, options->carrier_url);
-	if (r >= 0 && key[0])
-		r = shipopt_carrier_config_set(config, SHIPOPT_CARRIER_API_KEY, key);
-	memset(key, 0, sizeof(key));
-	if (r >= 0)
-		r = shipopt_carrier_new(job->runtime, config, &job->carrier, &error);
-	int status = 0;
-	if (r < 0)
-		status = fail("cannot use the carrier's API", error ? error : shipopt_carrier_config_error(config), r);
-	shipopt_error_unref(error);
-	shipopt_carrier_config_free(config);
-	return status;
+	shipopt_carrier_config *carrier = shipopt_client_config_carrier(config);
+	shipopt_bulk_config *bulk = shipopt_client_config_bulk(config);
+	shipopt_client_config_from_env(config);
+	shipopt_store_config_set(shipopt_client_config_store(config), SHIPOPT_STORE_URL, options->store);
+	if (options->carrier_url)
+		shipopt_carrier_config_set(carrier, SHIPOPT_CARRIER_BASE_URL, options->carrier_url);
+	if (key[0])
+		shipopt_carrier_config_set(carrier, SHIPOPT_CARRIER_API_KEY, key);
+	if (options->max_in_flight)
+		shipopt_bulk_config_set(bulk, SHIPOPT_BULK_MAX_IN_FLIGHT, options->max_in_flight);
+	if (options->spend_limit)
+		shipopt_bulk_config_set(bulk, SHIPOPT_BULK_SPEND_LIMIT, options->spend_limit);
+	if (options->services[0]) {
+		shipopt_bulk_config_set(bulk, SHIPOPT_BULK_RATE_CHOICE, "services");
+		shipopt_bulk_config_set(bulk, SHIPOPT_BULK_SERVICES, options->services);
+	}
+	shipopt_bulk_config_set_item(bulk, on_item, job);
 }
 
-static int open_store(struct job *job)
+static int open_client(struct job *job)
 {
-	shipopt_store_config *config = NULL;
+	char key[KEY_FILE_BYTES] = "";
+	if (job->options.api_key_file && read_key(job->options.api_key_file, key, sizeof(key)) != 0)
+		return 1;
+	shipopt_client_config *config = NULL;
 	shipopt_error *error = NULL;
-	shipopt_op *op = NULL;
-	int r = shipopt_store_config_new(&config), status = 0;
-	if (r >= 0 && (r = shipopt_store_config_from_env(config)) < 0)
-		status = fail("a setting of the environment", shipopt_store_config_error(config), r);
-	if (r >= 0)
-		r = shipopt_store_open(job->runtime, job->options.store, config, &job->store, &error);
-	if (r >= 0)
-		r = shipopt_store_ready(job->store, NULL, NULL, &op);
-	if (r >= 0)
-		r = shipopt_op_wait(op, -1);
-	if (r < 0 && status == 0)
-		status = fail("cannot open the store", error ? error : shipopt_op_error(op), r);
-	shipopt_op_unref(op);
+	int r = shipopt_client_config_new(&config);
+	if (r >= 0) {
+		set_options(job, config, key);
+		r = shipopt_client_open(config, &job->client, &error);
+	}
+	memset(key, 0, sizeof(key));
+	int status = r < 0 ? fail("cannot start", error, r) : 0;
 	shipopt_error_unref(error);
-	shipopt_store_config_free(config);
+	shipopt_client_config_free(config);
 	return status;
 }
 
 /*
- * One harmless read before the first order: a wrong address, a refused key or a bad certificate is told at once and whole, where a
- * run would wait for the carrier to come back. What passes by itself while a run goes on (a failing server, a short pause for too
- * many requests) is the run's business; a pause of hours is not.
+ * One harmless read before the first order finds a wrong address, a refused key or a bad certificate. The program reports it at
+ * once; a run would wait for the carrier to come back. What passes by itself (a failing server, a short pause) does not stop the
+ * program; a pause of hours does.
  */
 static int is_passing(int status, const shipopt_error *error)
 {
@@ -290,7 +347,7 @@ static int is_passing(int status, const shipopt_error *error)
 static int wait_for_answer(shipopt_op *op)
 {
 	for (int waited_ms = 0; waited_ms < PREFLIGHT_MS && !interrupted; waited_ms += TICK_MS) {
-		shipopt_op_wait(op, TICK_MS); /* its result may be older than what the next line sees */
+		shipopt_op_wait(op, TICK_MS); /* the operation may end between this line and the next */
 		if (shipopt_op_is_done(op))
 			return shipopt_op_status(op);
 	}
@@ -302,7 +359,8 @@ static int reach_carrier(struct job *job)
 {
 	shipopt_op *op = NULL;
 	int status = 0;
-	int r = shipopt_carrier_call(job->carrier, "GET", "/trackers?page_size=1", NULL, NULL, NULL, NULL, &op);
+	int r = shipopt_carrier_call(shipopt_client_carrier(job->client), "GET", "/trackers?page_size=1", NULL, NULL,
+		NULL, NULL, &op);
 	if (r >= 0)
 		r = wait_for_answer(op);
 	if (r < 0 && !is_passing(r, shipopt_op_error(op))) {
@@ -329,108 +387,15 @@ static int open_out(struct job *job)
 	return status;
 }
 
-/* ---- items ------------------------------------------------------------------------------------------------- */
-
-/* 1 if what failed lies in the order itself: running again would not help it. The library's codes tell that apart: what the
- * carrier refuses for what the order says is SHIPOPT_EREFUSED or SHIPOPT_ENOTFOUND; an account, a base URL, a busy or a failing
- * carrier have codes of their own. */
-static int is_own_reason(int status)
-{
-	switch (status) {
-	case SHIPOPT_EINVAL:
-	case SHIPOPT_ETYPE:
-	case SHIPOPT_EPARSE:
-	case SHIPOPT_EENCODING:
-	case SHIPOPT_ETOOLARGE:
-	case SHIPOPT_EREFUSED:
-	case SHIPOPT_ENORATE:
-	case SHIPOPT_ECONFLICT:
-	case SHIPOPT_ENOTFOUND: return 1;
-	default: return 0;
-	}
-}
-
-static void keep_reason(struct job *job, const shipopt_item *item)
-{
-	struct reason *reason = &job->reasons[job->reason_count++];
-	const char *message = shipopt_error_message(shipopt_item_error(item));
-	reason->line = shipopt_item_line(item);
-	reason->status = shipopt_item_status(item);
-	snprintf(reason->key, sizeof(reason->key), "%s", shipopt_item_key(item));
-	snprintf(reason->text, sizeof(reason->text), "%s",
-		message ? message : shipopt_error_description(reason->status));
-}
-
-/* What fails every order alike (a bad certificate, no connection) must not fail ten thousand of them one by one. Refused keys,
- * missing funds and wrong addresses end the run by themselves. */
-static void stop_if_pointless(struct job *job, const shipopt_item *item)
-{
-	int status = shipopt_item_status(item);
-	if (status == SHIPOPT_EAUTH || status == SHIPOPT_EPAYMENT)
-		return;
-	if (status != SHIPOPT_ETLS && ++job->stranded < STRANDED_MAX)
-		return;
-	if (atomic_load(&job->must_stop))
-		return;
-	job->stop_error = shipopt_error_ref(shipopt_item_error(item));
-	atomic_store(&job->must_stop, 1);
-}
-
-static void on_item(void *userdata, const shipopt_item *item)
-{
-	struct job *job = userdata;
-	int status = shipopt_item_status(item);
-	if (status >= 0)
-		job->stranded = 0;
-	if (status >= 0 || status == SHIPOPT_ECANCELED)
-		return;
-	if (job->reason_count < REASONS_MAX)
-		keep_reason(job, item);
-	if (is_own_reason(status) || status == SHIPOPT_EINDOUBT || status == SHIPOPT_EHELD)
-		return;
-	if (status == SHIPOPT_ELIMIT) {
-		job->limited++;
-		return;
-	}
-	job->not_own++;
-	stop_if_pointless(job, item);
-}
-
-static int set_bulk(const struct options *options, shipopt_bulk_config *config)
-{
-	int r = shipopt_bulk_config_from_env(config);
-	if (r >= 0 && options->max_in_flight)
-		r = shipopt_bulk_config_set(config, "max_in_flight", options->max_in_flight);
-	if (r >= 0 && options->spend_limit)
-		r = shipopt_bulk_config_set(config, "spend_limit", options->spend_limit);
-	if (r >= 0 && options->services[0])
-		r = shipopt_bulk_config_set(config, SHIPOPT_BULK_RATE_CHOICE, "services");
-	if (r >= 0 && options->services[0])
-		r = shipopt_bulk_config_set(config, SHIPOPT_BULK_SERVICES, options->services);
-	return r;
-}
-
 static int start_run(struct job *job)
 {
-	shipopt_bulk_config *config = NULL;
-	shipopt_error *error = NULL;
-	int r = shipopt_bulk_config_new(&config);
-	if (r >= 0)
-		r = set_bulk(&job->options, config);
-	if (r >= 0)
-		r = shipopt_bulk_config_set_item(config, on_item, job);
-	if (r >= 0)
-		r = shipopt_bulk_new(job->runtime, job->carrier, job->store, config, &job->bulk, &error);
-	if (r >= 0)
-		r = job->options.rates_only
-			? shipopt_bulk_rate(job->bulk, job->source, job->sink, NULL, NULL, &job->run)
-			: shipopt_bulk_buy(job->bulk, job->source, job->sink, NULL, NULL, &job->run);
-	if (r >= 0)
-		job->source = NULL; /* the run's now */
-	int status = r < 0 ? fail("cannot start the run", error ? error : shipopt_bulk_config_error(config), r) : 0;
-	shipopt_error_unref(error);
-	shipopt_bulk_config_free(config);
-	return status;
+	shipopt_bulk *bulk = shipopt_client_bulk(job->client);
+	int r = job->options.rates_only ? shipopt_bulk_rate(bulk, job->source, job->sink, NULL, NULL, &job->run)
+					: shipopt_bulk_buy(bulk, job->source, job->sink, NULL, NULL, &job->run);
+	if (r < 0)
+		return fail("cannot start the run", NULL, r);
+	job->source = NULL; /* the run has taken it over */
+	return 0;
 }
 
 /* ---- while it runs ----------------------------------------------------------------------------------------- */
@@ -442,7 +407,19 @@ static int64_t number(const struct job *job, int stat)
 	return value;
 }
 
-/* "[#####-----] 120 bought, 1 failed, 0 in doubt, 24.1/s, 0:08 left". The bar's end is an estimate: the file is streamed. */
+/* "; last problem: …" while something keeps failing, so that a run that waits for the carrier says so. */
+static void print_problem(const struct job *job)
+{
+	shipopt_error *problem = NULL;
+	int64_t age_ms = number(job, SHIPOPT_RUN_STAT_PROBLEM_AGE_MS);
+	if (age_ms < 0 || age_ms > PROBLEM_SHOWN_MS || shipopt_run_problem(job->run, &problem) < 0)
+		return;
+	fprintf(stderr, "; last problem: %.100s", shipopt_error_message(problem));
+	shipopt_error_unref(problem);
+}
+
+/* "[#####-----] 120 bought, 1 failed, 0 in doubt, 24.1/s, 0:08 left". The end of the bar is an estimate: the file is read piece by
+ * piece. */
 static void print_progress(const struct job *job, int on_terminal)
 {
 	int64_t elapsed = number(job, SHIPOPT_RUN_STAT_ELAPSED_MS), eta = number(job, SHIPOPT_RUN_STAT_ETA_MS);
@@ -452,11 +429,13 @@ static void print_progress(const struct job *job, int on_terminal)
 		snprintf(left, sizeof(left), ", %" PRId64 ":%02" PRId64 " left", eta / 60000, eta / 1000 % 60);
 		memset(bar + 1, '#', (size_t)(20 * elapsed / (elapsed + eta + 1)));
 	}
-	fprintf(stderr, "%s%s%" PRId64 " %s, %" PRId64 " failed, %" PRId64 " in doubt, %.1f/s%s%s",
+	fprintf(stderr, "%s%s%" PRId64 " %s, %" PRId64 " failed, %" PRId64 " in doubt, %.1f/s%s",
 		on_terminal ? "\r" : "", on_terminal && eta >= 0 ? bar : "", settled,
 		job->options.rates_only ? "rated" : "bought", number(job, SHIPOPT_RUN_STAT_FAILED),
 		number(job, SHIPOPT_RUN_STAT_IN_DOUBT) + number(job, SHIPOPT_RUN_STAT_SETTLING),
-		(double)number(job, SHIPOPT_RUN_STAT_ITEMS_PER_1000_S) / 1000.0, left, on_terminal ? "\033[K" : "\n");
+		(double)number(job, SHIPOPT_RUN_STAT_ITEMS_PER_1000_S) / 1000.0, left);
+	print_problem(job);
+	fputs(on_terminal ? "\033[K" : "\n", stderr);
 	fflush(stderr);
 }
 
@@ -486,9 +465,12 @@ static int watch(struct job *job)
 				interrupted ? " (Ctrl-C again ends at once: that is safe too)" : "");
 			shipopt_op_cancel(shipopt_run_op(job->run));
 		}
-		/* A terminal sees it move; a log gets a line each second in which something ended, else one in ten. */
+		/* On a terminal the line moves. A log gets a line for each second in which something ended or failed, otherwise
+		 * one for every ten seconds. */
 		int64_t since_ms = number(job, SHIPOPT_RUN_STAT_ELAPSED_MS) - shown_ms, ended = ended_items(job);
-		if (since_ms >= (on_terminal ? TICK_MS : ended != shown_ended ? 1000 : 10000)) {
+		int64_t problem_ms = number(job, SHIPOPT_RUN_STAT_PROBLEM_AGE_MS);
+		int has_news = ended != shown_ended || (problem_ms >= 0 && problem_ms < since_ms);
+		if (since_ms >= (on_terminal ? TICK_MS : has_news ? 1000 : 10000)) {
 			shown_ms += since_ms;
 			shown_ended = ended;
 			print_progress(job, on_terminal);
@@ -514,13 +496,19 @@ static void print_reasons(const struct job *job)
 		printf("  and %" PRId64 " more, all in %s\n", all - (int64_t)job->reason_count, job->options.out);
 }
 
+static void print_spend(const char *carrier, const char *currency, int64_t labels, int64_t amount)
+{
+	char text[SHIPOPT_MONEY_TEXT_SIZE];
+	shipopt_money_format(amount, currency, text, sizeof(text));
+	printf("  spent: %s %s %s for %" PRId64 " label%s\n", carrier, text, currency, labels, labels == 1 ? "" : "s");
+}
+
 static void print_money(const struct job *job)
 {
 	const char *carrier, *currency;
 	int64_t labels, amount;
 	for (size_t i = 0; shipopt_run_spend(job->run, i, &carrier, &currency, &labels, &amount) >= 0; i++)
-		printf("  spent: %s %" PRId64 ".%02" PRId64 " %s for %" PRId64 " label%s\n", carrier, amount / 1000000,
-			amount / 10000 % 100, currency, labels, labels == 1 ? "" : "s");
+		print_spend(carrier, currency, labels, amount);
 }
 
 static void print_summary(const struct job *job)
@@ -553,7 +541,7 @@ static void print_summary(const struct job *job)
 static int64_t count_for_person(const struct job *job)
 {
 	shipopt_op *op = NULL;
-	int r = shipopt_ledger_count(job->store, SHIPOPT_LEDGER_NEEDS_PERSON, NULL, NULL, &op);
+	int r = shipopt_ledger_count(shipopt_client_store(job->client), SHIPOPT_LEDGER_NEEDS_PERSON, NULL, NULL, &op);
 	if (r >= 0)
 		r = shipopt_op_wait(op, -1);
 	int64_t count = r < 0 ? -1 : shipopt_op_value(op);
@@ -567,7 +555,7 @@ static int verdict(const struct job *job, int run_status)
 	int must_stop = atomic_load(&job->must_stop), status = 0;
 	int64_t for_person = count_for_person(job);
 	if (must_stop) {
-		fprintf(stderr, "buy_labels: stopped, as it would go on like this: %s\nbuy_labels: %s\n",
+		fprintf(stderr, "buy_labels: stopped, because every order failed alike: %s\nbuy_labels: %s\n",
 			shipopt_error_message(job->stop_error), shipopt_error_advice(job->stop_error));
 		status = 1;
 	} else if (interrupted) {
@@ -582,7 +570,7 @@ static int verdict(const struct job *job, int run_status)
 	}
 	if (number(job, SHIPOPT_RUN_STAT_IN_DOUBT) > 0) {
 		fprintf(stderr,
-			"buy_labels: the carrier was asked for the labels in doubt and its answer is not known yet;"
+			"buy_labels: the outcome of the purchases in doubt is not known yet;"
 			" run the same command again later: they are looked up, not bought again\n");
 		status = 1;
 	}
@@ -616,9 +604,7 @@ static int buy(struct job *job)
 {
 	int status = open_orders(job);
 	if (status == 0)
-		status = open_carrier(job);
-	if (status == 0)
-		status = open_store(job);
+		status = open_client(job);
 	if (status == 0)
 		status = reach_carrier(job);
 	if (status == 0)
@@ -641,21 +627,19 @@ int main(int argc, char **argv)
 		return r > 0 ? usage(stdout, 0) : 2;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	r = shipopt_runtime_new(NULL, &job.runtime, NULL);
-	int status = r < 0 ? fail("cannot start", NULL, r) : buy(&job);
+	int status = buy(&job);
 	shipopt_run_unref(job.run);
 	shipopt_error_unref(job.stop_error);
-	shipopt_bulk_free(job.bulk);
-	if (job.sink && shipopt_sink_close(job.sink, NULL) < 0) {
-		fprintf(stderr, "buy_labels: %s may be incomplete; the ledger in %s is not\n", job.options.out,
+	shipopt_error *error = NULL;
+	if (job.sink && shipopt_sink_close(job.sink, &error) < 0) {
+		fprintf(stderr, "buy_labels: %s\nbuy_labels: the ledger in %s is complete\n", shipopt_error_text(error),
 			job.options.store);
 		status = 1;
 	}
+	shipopt_error_unref(error);
 	shipopt_sink_free(job.sink);
 	shipopt_source_free(job.source);
-	shipopt_store_free(job.store);
-	shipopt_carrier_free(job.carrier);
-	shipopt_runtime_close(job.runtime, 10000);
-	shipopt_runtime_free(job.runtime);
+	shipopt_client_close(job.client, 10000);
+	shipopt_client_free(job.client);
 	return status;
 }

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Every C and C++ file is as clang-format 14 writes it (.clang-format). Other versions format differently, so without that one the
-# check is skipped (exit status 77).
+# Every C and C++ file is as clang-format 14 writes it (.clang-format), and comments fit into 120 columns (tests/reflow.py). Other
+# versions format differently, so without that one the check is skipped (exit status 77).
 #	sh tests/format.sh          fails and names the files that differ
 #	sh tests/format.sh --fix    rewrites them
 set -eu
@@ -18,11 +18,14 @@ done
 command -v git >/dev/null && git rev-parse --git-dir >/dev/null 2>&1 || { echo "skipped: not a git checkout"; exit 77; }
 
 if [ "${1:-}" = --fix ]; then
+	git ls-files '*.c' '*.h' '*.cc' | xargs python3 tests/reflow.py
 	git ls-files '*.c' '*.h' '*.cc' | xargs "$tool" -i
 	exit 0
 fi
 differing=$(git ls-files '*.c' '*.h' '*.cc' | xargs "$tool" --dry-run -Werror 2>&1 | sed -n 's/:[0-9]*:[0-9]*: error:.*//p' | sort | uniq -c)
-[ -n "$differing" ] || exit 0
-echo "places that clang-format 14 would change, and the file; mend them with: sh tests/format.sh --fix"
-echo "$differing"
+long=$(git ls-files '*.c' '*.h' '*.cc' | xargs python3 tests/reflow.py --check || true)
+[ -n "$differing$long" ] || exit 0
+[ -z "$differing" ] || printf 'places that clang-format 14 would change, and the file:\n%s\n' "$differing"
+[ -z "$long" ] || echo "$long"
+echo "mend them with: sh tests/format.sh --fix"
 exit 1

@@ -211,14 +211,18 @@ static void settle(struct memory_ledger *ledger, const char *tenant, struct memo
 	row->reserved = 0;
 }
 
-static bool is_over(struct memory_ledger *ledger, const struct ledger_request *request, struct memory_row *row,
+static bool is_over(struct memory_ledger *ledger, struct ledger_request *request, struct memory_row *row,
 	int64_t amount, const char *currency)
 {
 	struct memory_budget *budget = budget_of(ledger, request->key.tenant, request->budget, currency);
 	bool same = text_equal(request->budget, row->row.budget) && text_equal(currency, row->row.currency);
-	int64_t more = amount - (same ? row->reserved : 0);
-	return budget && more > 0 && request->budget_limit > 0 &&
+	bool keeps = row->row.unproven > 0 && text_equal(currency, row->row.currency);
+	int64_t more = (keeps ? MAX(amount, row->reserved) : amount) - (same ? row->reserved : 0);
+	bool over = budget && more > 0 && request->budget_limit > 0 &&
 		budget->reserved + budget->spent + more > request->budget_limit;
+	request->budget_more = over ? more : 0;
+	request->budget_used = over ? budget->reserved + budget->spent : 0;
+	return over;
 }
 
 /* ---- what each operation writes ---------------------------------------------------------------------------- */
@@ -666,6 +670,17 @@ int memory_ledger_resolve(struct memory_ledger *ledger, int64_t row, int state, 
 	set(&found->row.reason, reason);
 	found->row.lease_until_ms = 0;
 	found->token++;
+	return 0;
+}
+
+int memory_ledger_move(struct memory_ledger *ledger, int64_t row, enum ledger_operation operation, int state)
+{
+	struct memory_row *found = &ledger->rows[row - 1];
+	const struct ledger_request request = {.operation = operation, .state = state};
+	if (!is_allowed(&request, found))
+		return SHIPOPT_ESTATE;
+	write(ledger, &request, found);
+	found->row.state = rules[operation].to ? rules[operation].to : found->row.state;
 	return 0;
 }
 

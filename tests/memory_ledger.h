@@ -42,6 +42,8 @@ void memory_ledger_apply(struct memory_ledger *ledger, struct ledger_request *re
 /* A person's word on the row of this id, as shipopt_ledger_resolve(): 0 or SHIPOPT_ENOTFOUND, SHIPOPT_ESTATE, SHIPOPT_EBUSY. */
 int memory_ledger_resolve(struct memory_ledger *ledger, int64_t row, int state, const char *tracking_code,
 	const char *reason);
+/* A transition that compares the state alone (DOCUMENT, VOID to `state`): 0 or SHIPOPT_ESTATE. */
+int memory_ledger_move(struct memory_ledger *ledger, int64_t row, enum ledger_operation operation, int state);
 /* The newest row of an order (piece 1); NULL if there is none. */
 const struct memory_row *memory_ledger_find(const struct memory_ledger *ledger, const char *order_key);
 size_t memory_ledger_count(const struct memory_ledger *ledger, int state);

@@ -16,12 +16,12 @@ SHIPOPT_BEGIN_DECLS
  * pool's connections: max, overflow, lifetime_ms and idle_timeout_ms do not apply to it, and it takes one more connection of the
  * server. The pool switches the server's idle_session_timeout off for it.
  *
- * PostgreSQL keeps no notifications for a session that is not connected. When the connection is lost, the pool connects again after
- * its pause, listens to every channel again, and then sends each listener one MISSED: read the tables as if something had been
+ * PostgreSQL keeps no notifications for a session that is not connected. When the connection is lost, the pool connects again
+ * after a pause and listens to every channel again. Then it sends each listener one MISSED: read the tables as if something had been
  * notified. A listener also gets MISSED where notifications were dropped, because notifications_max of them waited for it or memory
  * was short. Notifications after MISSED came after the gap.
  *
- * LISTEN needs a session of its own. A pooler in transaction mode does not give one: it accepts the command and loses the
+ * LISTEN needs one session all the time. A pooler in transaction mode does not give it: it accepts the command and loses the
  * notifications. So the pool refuses a connection whose backend is not the one that answered the connect (FAILED with
  * SHIPOPT_EUNSUPPORTED), also for a pooler in session mode. Set listen_conninfo to the server itself.
  *
@@ -48,10 +48,9 @@ enum { /* kinds of notifications */
 };
 
 /*
- * Called for each notification, in order, one call at a time: on a scheduler thread, on the event loop (deliver_inline: it must not
- * block), or in the dispatch of the pool's queue. Polled from a queue, a notification is an event of the kind
- * SHIPOPT_EVENT_NOTIFICATION with `userdata` as a number and the status of the notification; shipopt_event_notification() reads it,
- * and the callback does not run. The notification is borrowed for the call, or until the event is released. The callback may call
+ * Called for each notification, in order, one call at a time. It runs on a scheduler thread, or in the dispatch of the pool's queue, or
+ * with deliver_inline on the event loop, where it must not block. Polled from a queue, a notification is an event of the kind
+ * SHIPOPT_EVENT_NOTIFICATION, and the callback does not run. shipopt_event_notification() reads it. The notification is borrowed for the call, or until the event is released. The callback may call
  * everything, shipopt_listener_free() included, but must not wait or close the runtime. After the queue was freed, notifications
  * arrive on scheduler threads, where calls may overlap. So free listeners first.
  */

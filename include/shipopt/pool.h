@@ -72,7 +72,7 @@ typedef struct shipopt_batch shipopt_batch;
 typedef struct shipopt_rows shipopt_rows;
 
 /*
- * The configuration of a pool, as in <shipopt/settings.h>. The environment variables begin with SHIPOPT_POOL_.
+ * Settings of a pool, as in <shipopt/settings.h>. The environment variables begin with SHIPOPT_POOL_.
  *
  *   conninfo             connection string or URL of libpq, also with several hosts and target_session_attrs; default: libpq's own
  *                        defaults. TCP keepalives and tcp_user_timeout are on unless the string says otherwise. In a URL, "@" and
@@ -126,14 +126,17 @@ SHIPOPT_API int shipopt_pool_config_set(shipopt_pool_config *config, const char 
 SHIPOPT_API int shipopt_pool_config_set_int(shipopt_pool_config *config, const char *name, int64_t number);
 SHIPOPT_API int shipopt_pool_config_from_env(shipopt_pool_config *config);
 SHIPOPT_API const shipopt_error *shipopt_pool_config_error(const shipopt_pool_config *config);
-/* Delivers completions to a queue; NULL: to scheduler threads. The handle keeps a reference to the queue. */
 SHIPOPT_API int shipopt_pool_config_set_queue(shipopt_pool_config *config, shipopt_queue *queue);
 
 /*
- * Reports of commands that took slow_ms or longer. The callback runs on the event loop and must not block. When the pool delivers to a
- * queue, shipopt_queue_dispatch() runs the callback. A queue that is polled gets events of the kind SHIPOPT_EVENT_SLOW_QUERY if it
- * enabled them (shipopt_queue_enable()). Reports use no slot of the queue; 256 notices may wait in it, and the oldest is dropped. The
- * report is borrowed for the call, or until the event is released. It never shows values of parameters.
+ * Reports of slow commands, those that took slow_ms or longer.
+ *
+ * The callback runs on the event loop thread and must not block. If the pool delivers to a queue, shipopt_queue_dispatch() runs the
+ * callback. A queue that is polled gets an event of the kind SHIPOPT_EVENT_SLOW_QUERY instead, if it enabled that kind
+ * (shipopt_queue_enable()). The report is borrowed for the call, or until the event is released. It has the text of the statement and
+ * how long it took, never the values of parameters. To see plans, use PostgreSQL's module auto_explain. Reports take no slot of the
+ * queue; at most 256 notices wait in it, and the oldest is dropped. The pool also drops a report and counts it in
+ * SHIPOPT_POOL_STAT_SLOW_DROPPED if the application holds 64 reports or memory is short.
  */
 typedef struct shipopt_slow_query shipopt_slow_query;
 typedef void (*shipopt_slow_query_fn)(void *userdata, const shipopt_slow_query *report);
@@ -255,9 +258,8 @@ SHIPOPT_API int shipopt_batch_end_group(shipopt_batch *batch);
 SHIPOPT_API int shipopt_batch_set_timeout_ms(shipopt_batch *batch, int64_t timeout_ms);
 
 /*
- * Makes the batch one transaction: BEGIN, the statements and COMMIT in one round trip. Groups are ignored. After a serialization
- * failure or deadlock (40001, 40P01) the pool repeats it, up to `attempts` times in all (1 to 100), after a random pause of up to
- * 10 ms × 2^n. `flags` are SHIPOPT_TRANSACTION_…. Only for shipopt_pool_batch(). SHIPOPT_EINVAL for flags or attempts out of bounds.
+ * Makes the batch one transaction: BEGIN, the statements and COMMIT in one round trip. Groups are ignored. After a serialization failure or deadlock (40001, 40P01) the pool repeats it, up to `attempts` times in all (1 to 100). Before
+ * each repetition it makes a random pause of up to 10 ms × 2^n. `flags` are SHIPOPT_TRANSACTION_…. Only for shipopt_pool_batch(). SHIPOPT_EINVAL for flags or attempts out of bounds.
  */
 SHIPOPT_API int shipopt_batch_set_transaction(shipopt_batch *batch, int flags, int attempts);
 
@@ -429,8 +431,8 @@ SHIPOPT_API int shipopt_transaction_options_set_owner(shipopt_transaction_option
  * failure it sends ROLLBACK, and the operation fails with the code and message of the body, followed by the server's error if a
  * statement had made the transaction fail.
  *
- * After a serialization failure or deadlock (40001, 40P01) in any statement or in the COMMIT, the whole body runs again, after a
- * random pause of up to 10 ms × 2^n. This happens also if the body ignored the error, except when it rolled back to a savepoint that
+ * After a serialization failure or deadlock (40001, 40P01) in any statement or in the COMMIT, the whole body runs again. Before that
+ * the pool makes a random pause of up to 10 ms × 2^n. This happens also if the body ignored the error, except when it rolled back to a savepoint that
  * lies before the failed statement. So a body must do nothing outside of the transaction that must not happen twice. The pause keeps
  * the connection. Further failures:
  *
@@ -486,6 +488,10 @@ SHIPOPT_API int shipopt_pool_transaction_blocking(shipopt_pool *pool, const ship
  * _copy_out                    runs COPY … TO STDOUT. Each row has one column: a line of text with its line end, or a piece of the
  *                              binary form
  *
+ * If the pool delivers to a queue that enabled SHIPOPT_EVENT_READY, an event of that kind says that rows wait: `value` is the address of
+ * the stream, `op` its operation. There is one event for all rows until it is released. Call shipopt_stream_next() with timeout 0 until
+ * it returns SHIPOPT_ETIMEDOUT, then release the event. The event takes one slot of the queue as long as the stream lives. Since 0.2.
+ *
  * The caller owns *ret_stream, also when the operation fails. It is NULL if the arguments are refused: the operation then fails with
  * SHIPOPT_EINVAL (such as a statement of another kind), SHIPOPT_ETOOLARGE or SHIPOPT_EENCODING.
  */
@@ -512,6 +518,10 @@ SHIPOPT_API void shipopt_stream_free(shipopt_stream *stream);
  * most stream_bytes wait for the server. The operation ends after shipopt_copy_finish(), with the number of rows in
  * shipopt_op_value(). The caller owns *ret_copy, also when the operation fails. It is NULL if the statement is refused: the operation
  * then fails with SHIPOPT_EINVAL, SHIPOPT_ETOOLARGE or SHIPOPT_EENCODING.
+ *
+ * If the pool delivers to a queue that enabled SHIPOPT_EVENT_READY, an event of that kind says that a write that found no room can
+ * be repeated: `value` is the address of the COPY, `op` its operation. The event takes one slot of the queue as long as the COPY
+ * lives. Since 0.2.
  */
 typedef struct shipopt_copy shipopt_copy;
 SHIPOPT_API int shipopt_lease_copy_in(shipopt_lease *lease, const char *sql, shipopt_copy **ret_copy,

@@ -21,6 +21,7 @@
 #include <shipopt/bulk.h>
 #include <shipopt/client.h>
 #include <shipopt/item.h>
+#include <shipopt/ledger.h>
 #include <shipopt/order.h>
 #include <shipopt/run.h>
 #include <shipopt/sink.h>

@@ -3,8 +3,13 @@
 #define SHIPOPT_WARM_H
 
 #include <shipopt/cache.h>
+#include <shipopt/features.h>
+#if SHIPOPT_HAVE_POSTGRES
 #include <shipopt/pool.h>
-#include <shipopt/store.h>
+#endif
+#if SHIPOPT_HAVE_SQLITE
+#include <shipopt/ledger.h>
+#endif
 
 SHIPOPT_BEGIN_DECLS
 
@@ -23,6 +28,7 @@ SHIPOPT_BEGIN_DECLS
  * Since 0.1.
  */
 
+#if SHIPOPT_HAVE_SQLITE
 /*
  * Called for each row, on the calling thread, in the order of the rows. `json` is the row as shipopt_ledger_list() returns it. Both texts
  * are borrowed for the call. `options` are a copy of those of the call; what the callback sets in them, such as a TTL or tags, holds
@@ -43,7 +49,9 @@ typedef int (*shipopt_warm_row_fn)(void *userdata, const char *order_key, const 
 SHIPOPT_API int shipopt_store_warm_cache(shipopt_store *store, int state, shipopt_cache *cache,
 	const shipopt_cache_options *options, shipopt_warm_row_fn row, void *userdata, uint64_t *ret_stored,
 	shipopt_error **ret_error);
+#endif
 
+#if SHIPOPT_HAVE_POSTGRES
 /*
  * Stores the rows of a query in a cache. The columns are:
  *
@@ -59,6 +67,7 @@ SHIPOPT_API int shipopt_store_warm_cache(shipopt_store *store, int state, shipop
  */
 SHIPOPT_API int shipopt_pool_warm_cache(shipopt_pool *pool, const shipopt_query *query, shipopt_cache *cache,
 	const shipopt_cache_options *options, uint64_t *ret_stored, shipopt_error **ret_error);
+#endif
 
 SHIPOPT_END_DECLS
 

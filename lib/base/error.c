@@ -140,6 +140,7 @@ static bool error_copy_fields(shipopt_error *error, const struct error_detail *d
 		error->fields[i].name = error_owned(detail->fields[i].name, &ok);
 		error->fields[i].message = error_owned(detail->fields[i].message, &ok);
 		error->fields[i].suggestion = error_owned(detail->fields[i].suggestion, &ok);
+		error->fields[i].code = detail->fields[i].code ? detail->fields[i].code : detail->code;
 	}
 	return ok;
 }
@@ -365,4 +366,10 @@ const char *shipopt_error_field_suggestion(const shipopt_error *error, size_t in
 {
 	const struct error_field *field = error_field_at(error, index);
 	return field ? field->suggestion : NULL;
+}
+
+int shipopt_error_field_code(const shipopt_error *error, size_t index)
+{
+	const struct error_field *field = error_field_at(error, index);
+	return field ? field->code : 0;
 }

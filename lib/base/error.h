@@ -41,6 +41,7 @@
 
 struct error_field {
 	const char *name, *message, *suggestion; /* each may be NULL; copied */
+	int code;                                /* 0: that of the error */
 };
 
 /* The content of an error. Texts are copied; NULL means absent. */

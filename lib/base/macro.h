@@ -46,13 +46,16 @@
 	})
 
 /*
- * A condition that only a bug in this library can break. Never about input, servers or memory: those are
- * errors returned. Kept in release builds: going on with a broken invariant could spend money.
+ * A condition that only a bug in this library can break. Never about input, servers or memory: those are errors that are
+ * returned. Kept in release builds, because going on with a broken invariant could spend money.
  */
-#define ASSERT(condition)                   \
-	do {                                \
-		if (UNLIKELY(!(condition))) \
-			abort();            \
+#define ASSERT(condition)                                              \
+	do {                                                           \
+		if (UNLIKELY(!(condition)))                            \
+			assert_failed(#condition, __FILE__, __LINE__); \
 	} while (0)
+/* Writes one line, "shipopt: assertion failed: FILE:LINE: CONDITION", to standard error and aborts. It is the only thing that
+ * the library ever writes there. A debugger and a core dump show the same line in `assertion_failed`. */
+_Noreturn void assert_failed(const char *condition, const char *file, int line);
 
 #endif

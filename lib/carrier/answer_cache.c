@@ -116,7 +116,7 @@ void answer_options(const shipopt_carrier *carrier, const struct answer_question
 	options_init(ret_options);
 	ret_options->ttl_ms = answer_ttl_ms(carrier, question);
 	ret_options->wants_negative_detail = true;
-	ret_options->timeout_ms = SHIPOPT_CACHE_FOREVER; /* who waits has a timer of his own */
+	ret_options->timeout_ms = SHIPOPT_CACHE_FOREVER; /* a waiting call has a timer */
 	shipopt_cache_options_add_tag(ret_options, question->identity);
 	if (answer_cache_is_quote(question))
 		shipopt_cache_options_add_tag(ret_options, "quotes");
@@ -172,7 +172,7 @@ static void answer_cache_name_object(shipopt_load *load, const struct path_parts
 		load_add_tag(load, tag);
 }
 
-static void answer_cache_keep_success(shipopt_load *load, const struct provider *provider,
+static void answer_cache_store_success(shipopt_load *load, const struct provider *provider,
 	const struct answer_question *question, const struct exchange *exchange)
 {
 	struct path_parts parts = answer_cache_split(question->path);
@@ -191,7 +191,7 @@ static void answer_cache_keep_success(shipopt_load *load, const struct provider 
 }
 
 /* Whatever is made in the collection may be what there was not, under a reference. */
-static void answer_cache_keep_absence(shipopt_load *load, const struct answer_question *question, const char *code)
+static void answer_cache_store_not_found(shipopt_load *load, const struct answer_question *question, const char *code)
 {
 	struct shipopt_cache_options options = *load_options(load);
 	struct path_parts parts = answer_cache_split(question->path);
@@ -202,7 +202,7 @@ static void answer_cache_keep_absence(shipopt_load *load, const struct answer_qu
 	load_not_found(load, code, strnlen(code, ANSWER_CODE_BYTES_MAX), &options);
 }
 
-/* Whether a failure says nothing about what would befall another who asks. */
+/* A failure of the sending call alone: another call may succeed. */
 static bool answer_cache_is_own_failure(const struct exchange *exchange)
 {
 	switch (exchange->status) {
@@ -211,20 +211,21 @@ static bool answer_cache_is_own_failure(const struct exchange *exchange)
 	case SHIPOPT_EAGAIN:
 	case SHIPOPT_ESHUTDOWN: return true;
 	case SHIPOPT_EINDOUBT: return exchange->is_canceled;
-	case SHIPOPT_ETIMEDOUT: return exchange->timeout_ms != 0 || exchange->deadline_us != 0; /* a limit of its own */
+	case SHIPOPT_ETIMEDOUT:
+		return exchange->timeout_ms != 0 || exchange->deadline_us != 0; /* another limit than the client's */
 	default: return exchange->status == 0; /* no answer to be kept, as it is no 200 */
 	}
 }
 
-void answer_keep(shipopt_load *load, const struct provider *provider, const struct answer_question *question,
+void answer_store(shipopt_load *load, const struct provider *provider, const struct answer_question *question,
 	const struct exchange *exchange)
 {
-	bool is_kept = exchange->http_status == 200 || (exchange->http_status == 201 && question->content);
-	if (exchange->status == 0 && is_kept)
-		answer_cache_keep_success(load, provider, question, exchange);
+	bool is_cached = exchange->http_status == 200 || (exchange->http_status == 201 && question->content);
+	if (exchange->status == 0 && is_cached)
+		answer_cache_store_success(load, provider, question, exchange);
 	else if (exchange->status == SHIPOPT_ENOTFOUND && shipopt_error_carrier_code(exchange->error) &&
 		!question->content)
-		answer_cache_keep_absence(load, question, shipopt_error_carrier_code(exchange->error));
+		answer_cache_store_not_found(load, question, shipopt_error_carrier_code(exchange->error));
 	else if (answer_cache_is_own_failure(exchange))
 		answer_pass_on(load);
 	else
@@ -234,7 +235,7 @@ void answer_keep(shipopt_load *load, const struct provider *provider, const stru
 /* ---- writes ------------------------------------------------------------------------------------------------ */
 
 /* Collections whose writes change nothing but the object and their lists. */
-static bool answer_cache_stands_for_itself(const struct path_parts *parts)
+static bool answer_cache_changes_only_itself(const struct path_parts *parts)
 {
 	static const char *const collections[] = {"shipments", "trackers", "addresses", "parcels", "customs_infos",
 		"customs_items"};
@@ -251,14 +252,15 @@ static bool answer_cache_is_refused(const struct exchange *exchange)
 	return exchange->is_envelope && (exchange->blame == BLAME_ORDER || exchange->blame == BLAME_ACCOUNT);
 }
 
-static void answer_cache_forget(const shipopt_carrier *carrier, const struct exchange *exchange, bool keeps_returned)
+static void answer_cache_invalidate(const shipopt_carrier *carrier, const struct exchange *exchange,
+	bool keeps_returned)
 {
 	struct path_parts parts = answer_cache_split(buffer_text(&exchange->call.path));
 	char own[TAG_SIZE], returned[TAG_SIZE], lists[TAG_SIZE];
 	const char *id = answer_id(exchange);
 	/* Without an id in the path something new was made, whatever came of it. */
 	bool is_known = answer_cache_is_canonical(buffer_text(&exchange->call.path)) &&
-		answer_cache_stands_for_itself(&parts) &&
+		answer_cache_changes_only_itself(&parts) &&
 		(!parts.id_length || id || answer_cache_is_refused(exchange)) &&
 		answer_cache_make_tag(&parts, parts.id, parts.id_length, own) &&
 		answer_cache_make_tag(&parts, "", 0, lists) &&
@@ -274,16 +276,16 @@ static void answer_cache_forget(const shipopt_carrier *carrier, const struct exc
 		shipopt_cache_remove_tag(carrier->cache, returned);
 }
 
-void answer_forget(const shipopt_carrier *carrier, const struct exchange *exchange)
+void answer_invalidate(const shipopt_carrier *carrier, const struct exchange *exchange)
 {
-	answer_cache_forget(carrier, exchange, false);
+	answer_cache_invalidate(carrier, exchange, false);
 }
 
-void answer_forget_but(const shipopt_carrier *carrier, const struct exchange *exchange, shipopt_load *load)
+void answer_invalidate_others(const shipopt_carrier *carrier, const struct exchange *exchange, shipopt_load *load)
 {
 	struct path_parts parts = answer_cache_split(buffer_text(&exchange->call.path));
 	/* The answer gets its tag first, so that an invalidation by somebody else in the meantime is not overlooked. */
 	if (load)
 		answer_cache_name_object(load, &parts, exchange);
-	answer_cache_forget(carrier, exchange, true);
+	answer_cache_invalidate(carrier, exchange, true);
 }

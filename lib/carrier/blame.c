@@ -18,7 +18,7 @@ static enum blame blame_of_success(const struct blame_answer *answer)
 	return BLAME_NONE;
 }
 
-static enum blame blame_of_absence(const struct blame_answer *answer)
+static enum blame blame_of_not_found(const struct blame_answer *answer)
 {
 	bool is_object = answer->endpoint == BLAME_ENDPOINT_OBJECT || answer->endpoint == BLAME_ENDPOINT_READ;
 	return is_object && answer->body == BLAME_BODY_ENVELOPE ? BLAME_ORDER : BLAME_CONFIGURATION;
@@ -31,7 +31,7 @@ enum blame blame_of(const struct blame_answer *answer)
 	case 402:
 	case 403: return BLAME_ACCOUNT;
 	case 404:
-	case 410: return blame_of_absence(answer);
+	case 410: return blame_of_not_found(answer);
 	case 405:
 	case 407: return BLAME_CONFIGURATION;
 	case 409: return text_equal(answer->code, "SHIPMENT.POSTAGE.EXISTS") ? BLAME_ORDER : BLAME_PASSING;

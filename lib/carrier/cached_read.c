@@ -19,7 +19,7 @@ static struct answer_question cached_read_question_of(const struct call_op *self
 	};
 }
 
-static struct call_op *cached_read_of_read(struct cached_read *read)
+static struct call_op *cached_read_owner(struct cached_read *read)
 {
 	return CONTAINER_OF(read, struct call_op, read);
 }
@@ -35,13 +35,13 @@ bool cached_read_applies(const struct call_op *self)
 
 /* ---- an answer that is there ------------------------------------------------------------------------------- */
 
-static void read_answer(struct call_op *self)
+static void cached_read_answer(struct call_op *self)
 {
 	struct cached_read *read = &self->read;
 	exchange_take_answer(&self->exchange, shipopt_value_data(read->value), shipopt_value_length(read->value));
 	shipopt_value_unref(TAKE(read->value));
 	if (self->exchange.status == SHIPOPT_EPROTOCOL) {
-		/* The host has put something else there: it is as if there were nothing. */
+		/* The application has stored something else there: send a request. */
 		exchange_drop_answer(&self->exchange, 0);
 		self->op.is_cached = false;
 		reactor_post(self->carrier->reactor, &self->start_task);
@@ -52,9 +52,9 @@ static void read_answer(struct call_op *self)
 	}
 }
 
-static void read_on_worker(struct task *task)
+static void cached_read_on_worker(struct task *task)
 {
-	read_answer(cached_read_of_read(CONTAINER_OF(task, struct cached_read, stored_task)));
+	cached_read_answer(cached_read_owner(CONTAINER_OF(task, struct cached_read, stored_task)));
 }
 
 static bool cached_read_is_large(const struct cached_read *read)
@@ -62,30 +62,30 @@ static bool cached_read_is_large(const struct cached_read *read)
 	return shipopt_value_length(read->value) > EXCHANGE_INLINE_BYTES_MAX;
 }
 
-static void read_on_reactor(struct task *task)
+static void cached_read_on_reactor(struct task *task)
 {
 	struct cached_read *read = CONTAINER_OF(task, struct cached_read, stored_task);
-	struct call_op *self = cached_read_of_read(read);
+	struct call_op *self = cached_read_owner(read);
 	if (cached_read_is_large(read)) {
-		read->stored_task.run = read_on_worker;
+		read->stored_task.run = cached_read_on_worker;
 		runtime_submit_task(self->carrier->runtime, &read->stored_task);
 	} else {
-		read_answer(self);
+		cached_read_answer(self);
 	}
 }
 
 /* From inside the asynchronous call: inline delivery has to wait for the reactor. */
-static void read_from_call(struct call_op *self)
+static void cached_read_from_call(struct call_op *self)
 {
 	struct cached_read *read = &self->read;
 	bool is_inline = op_needs_reactor(&self->op);
-	read->stored_task.run = is_inline ? read_on_reactor : read_on_worker;
+	read->stored_task.run = is_inline ? cached_read_on_reactor : cached_read_on_worker;
 	if (is_inline)
 		reactor_post(self->carrier->reactor, &read->stored_task);
 	else if (cached_read_is_large(read))
 		runtime_submit_task(self->carrier->runtime, &read->stored_task);
 	else
-		read_answer(self);
+		cached_read_answer(self);
 }
 
 /* ---- leading ----------------------------------------------------------------------------------------------- */
@@ -93,20 +93,20 @@ static void read_from_call(struct call_op *self)
 bool cached_read_lead_done(struct call_op *self)
 {
 	struct cached_read *read = &self->read;
-	if (self->exchange.owner_forgets && self->exchange.maybe_sent && self->carrier->cache)
-		answer_forget_but(self->carrier, &self->exchange, read->load);
+	if (self->exchange.owner_invalidates && self->exchange.maybe_sent && self->carrier->cache)
+		answer_invalidate_others(self->carrier, &self->exchange, read->load);
 	struct answer_question question = cached_read_question_of(self);
 	if (read->load)
-		answer_keep(TAKE(read->load), self->carrier->provider, &question, &self->exchange);
+		answer_store(TAKE(read->load), self->carrier->provider, &question, &self->exchange);
 	if (!read->value)
 		return true;
 	if (self->exchange.status == 0 || self->exchange.is_canceled || self->exchange.status == SHIPOPT_ECANCELED) {
 		shipopt_value_unref(TAKE(read->value));
 		return true;
 	}
-	/* The refresh of a stale answer has failed: it is still good to use. */
+	/* The refresh of a stale answer has failed: use the stale one. */
 	self->op.is_cached = true;
-	read_on_reactor(&read->stored_task);
+	cached_read_on_reactor(&read->stored_task);
 	return false;
 }
 
@@ -137,8 +137,8 @@ static void cached_read_finish_not_found(struct call_op *self)
 	call_op_finish(self, SHIPOPT_ENOTFOUND, error);
 }
 
-/* Gives up what the telling has brought. */
-static void cached_read_drop_told(struct cached_read *read)
+/* Drops the result of a notification. */
+static void cached_read_drop_result(struct cached_read *read)
 {
 	shipopt_value_unref(TAKE(read->value));
 	shipopt_error_unref(TAKE(read->error));
@@ -146,7 +146,7 @@ static void cached_read_drop_told(struct cached_read *read)
 		answer_pass_on(TAKE(read->load));
 }
 
-static void cached_read_told(void *userdata, int outcome, shipopt_value *value, shipopt_load *load,
+static void cached_read_notified(void *userdata, int outcome, shipopt_value *value, shipopt_load *load,
 	const shipopt_error *error)
 {
 	struct call_op *self = userdata;
@@ -155,27 +155,27 @@ static void cached_read_told(void *userdata, int outcome, shipopt_value *value, 
 	read->value = shipopt_value_ref(value);
 	read->load = load;
 	read->error = shipopt_error_ref(error);
-	if (atomic_exchange(&read->phase, READ_TOLD) == READ_WAITING) {
-		reactor_post(self->carrier->reactor, &read->told_task);
+	if (atomic_exchange(&read->phase, READ_NOTIFIED) == READ_WAITING) {
+		reactor_post(self->carrier->reactor, &read->notified_task);
 		return;
 	}
-	cached_read_drop_told(read);
+	cached_read_drop_result(read);
 	atomic_fetch_sub(&self->carrier->pending, 1);
 	shipopt_op_unref(&self->op);
 }
 
-static void cached_read_told_on_reactor(struct task *task)
+static void cached_read_notified_on_reactor(struct task *task)
 {
-	struct cached_read *read = CONTAINER_OF(task, struct cached_read, told_task);
-	struct call_op *self = cached_read_of_read(read);
+	struct cached_read *read = CONTAINER_OF(task, struct cached_read, notified_task);
+	struct call_op *self = cached_read_owner(read);
 	timer_stop(&read->timer);
 	list_remove(&read->node);
 	atomic_store(&read->phase, READ_IDLE);
 	if (op_is_canceled(&self->op) || self->carrier->is_closing) {
-		cached_read_drop_told(read);
+		cached_read_drop_result(read);
 		call_op_finish(self, SHIPOPT_ECANCELED, error_new(SHIPOPT_ECANCELED, "canceled; nothing was sent"));
 	} else if (read->outcome == SHIPOPT_CACHE_FOUND) {
-		read_on_reactor(&read->stored_task);
+		cached_read_on_reactor(&read->stored_task);
 	} else if (read->outcome == SHIPOPT_CACHE_NOT_FOUND) {
 		cached_read_finish_not_found(self);
 	} else if (read->outcome == SHIPOPT_CACHE_LEAD) {
@@ -198,21 +198,21 @@ bool cached_read_leave(struct call_op *self, int status, const char *what)
 	shipopt_error *error = NULL;
 	error_set(&error, status, "%s %.200s: %s", self->exchange.call.method, buffer_text(&self->exchange.call.path),
 		what);
-	op_complete(&self->op, status, error); /* counted until it is told */
+	op_complete(&self->op, status, error); /* counted until it is notified */
 	return true;
 }
 
 static void cached_read_waited_too_long(struct timer *timer)
 {
 	struct cached_read *read = CONTAINER_OF(timer, struct cached_read, timer);
-	cached_read_leave(cached_read_of_read(read), SHIPOPT_ETIMEDOUT,
+	cached_read_leave(cached_read_owner(read), SHIPOPT_ETIMEDOUT,
 		"another caller's request for the same answer took too long");
 }
 
 static void cached_read_wait_on_reactor(struct task *task)
 {
 	struct cached_read *read = CONTAINER_OF(task, struct cached_read, wait_task);
-	struct call_op *self = cached_read_of_read(read);
+	struct call_op *self = cached_read_owner(read);
 	shipopt_carrier *carrier = self->carrier;
 	int64_t own_ms = self->exchange.timeout_ms;
 	int64_t timeout_ms = own_ms ? own_ms : settings_number(&carrier->settings, CARRIER_TIMEOUT_MS);
@@ -237,10 +237,10 @@ static void cached_read_go_on(struct call_op *self, int outcome)
 		reactor_post(self->carrier->reactor, &read->finish_task);
 	} else if (read->value && !read->load) {
 		self->op.is_cached = true;
-		read_from_call(self);
+		cached_read_from_call(self);
 	} else {
-		/* It leads, or the cache has no room for another load: then it goes by itself, as without a cache. After a failure that is
-		 * still remembered (error_backoff_ms of the cache) it fails in the same way. */
+		/* The operation leads. Or the cache has no room for another load, and it runs as without a cache. Or the last load failed and
+		 * its back-off (error_backoff_ms of the cache) lasts, and it fails in the same way. */
 		bool has_failed = outcome < 0 && outcome != SHIPOPT_EAGAIN && outcome != SHIPOPT_ENOMEM;
 		read->outcome = has_failed ? outcome : 0;
 		reactor_post(self->carrier->reactor, has_failed ? &read->finish_task : &self->start_task);
@@ -250,12 +250,12 @@ static void cached_read_go_on(struct call_op *self, int outcome)
 static void cached_read_finish_on_reactor(struct task *task)
 {
 	struct cached_read *read = CONTAINER_OF(task, struct cached_read, finish_task);
-	struct call_op *self = cached_read_of_read(read);
+	struct call_op *self = cached_read_owner(read);
 	if (read->outcome == SHIPOPT_CACHE_NOT_FOUND)
 		cached_read_finish_not_found(self);
 	else if (read->outcome < 0)
 		call_op_finish(self, read->outcome,
-			error_new(read->outcome, "the last try has failed a short time ago; nothing was sent"));
+			error_new(read->outcome, "an earlier request failed a short time ago; nothing was sent"));
 	else
 		call_op_publish(self); /* an answer that a worker has read */
 }
@@ -266,8 +266,8 @@ void cached_read_init(struct call_op *self)
 	list_init(&read->node);
 	read->timer.fire = cached_read_waited_too_long;
 	read->wait_task.run = cached_read_wait_on_reactor;
-	read->told_task.run = cached_read_told_on_reactor;
-	read->stored_task.run = read_on_reactor;
+	read->notified_task.run = cached_read_notified_on_reactor;
+	read->stored_task.run = cached_read_on_reactor;
 	read->finish_task.run = cached_read_finish_on_reactor;
 }
 
@@ -283,11 +283,12 @@ void cached_read_begin(struct call_op *self)
 	answer_options(self->carrier, &question, &options);
 	if (self->cache_mode == CALL_CACHE_MODE_REFRESH)
 		shipopt_cache_remove(cache, key, length);
-	/* From the look-up on it can be told, on another thread, before the look-up has returned. */
+	/* Another thread may notify the operation before the look-up returns. */
 	atomic_store(&self->read.phase, READ_WAITING);
-	shipopt_op_ref(&self->op); /* until it is told */
+	shipopt_op_ref(&self->op); /* until it is notified */
 	shipopt_op_ref(&self->op); /* the waiting task's */
-	int outcome = shipopt_cache_get_or_begin(cache, key, length, &options, cached_read_told, self, &value, &load);
+	int outcome =
+		shipopt_cache_get_or_begin(cache, key, length, &options, cached_read_notified, self, &value, &load);
 	if (outcome == SHIPOPT_CACHE_WAITING) {
 		reactor_post(self->carrier->reactor, &self->read.wait_task);
 		return;
@@ -298,7 +299,7 @@ void cached_read_begin(struct call_op *self)
 	if (atomic_compare_exchange_strong(&self->read.phase, &waiting, READ_IDLE)) {
 		cached_read_go_on(self, outcome);
 	} else { /* canceled before it knew, and over */
-		cached_read_drop_told(&self->read);
+		cached_read_drop_result(&self->read);
 		atomic_fetch_sub(&self->carrier->pending, 1);
 	}
 	shipopt_op_unref(&self->op);

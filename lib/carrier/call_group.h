@@ -13,8 +13,8 @@
  * problem that they met.
  *
  * An exchange names its group. It counts each request and retry there when it happens, not when the call ends, so that a run
- * can show them while it waits. A problem is an attempt that failed because of the server, the network, a rate limit (HTTP 429)
- * or a shortage of sockets on this host, also if a retry heals it. A call that is refused for its content is not a problem.
+ * can show them while it waits. A problem is a failed attempt, also if a retry heals it. The reason is the server, the network, the
+ * configuration, a rate limit (HTTP 429) or a shortage of sockets on this host. A call that is refused for its content is not a problem.
  *
  * The reactor thread writes. Every thread may read.
  */

@@ -9,32 +9,33 @@
 /*
  * The public calls: an operation around one exchange.
  *
- * The calling thread writes the call (so that bad arguments are refused at once), the reactor runs it. The
- * operation holds a reference to the client until it is destroyed. Calls taken and not finished are counted,
- * which bounds what is posted to the reactor before the lane can see it.
+ * The calling thread writes the call, so that wrong arguments are reported at once. The reactor runs it. The operation holds a
+ * reference to the client until it is destroyed. Calls that have started and not finished are counted in `pending`. That bounds the tasks
+ * on their way to the reactor, which the lane cannot see yet.
  *
- * With a cache, a read or a quote goes another way first (carrier/cached_read.c). What it may find:
+ * With a cache, a read or a quote first looks there (carrier/cached_read.c):
  *
- *   an answer          it is read on the calling thread, or on a worker if it is large, and the operation completes
- *   nothing            it leads: the exchange runs, and what it brings answers the load before the operation completes
- *   another's load     it waits, without a thread, until that is answered; it leads if the other gives up
+ *   an answer           it is read on the calling thread, or on a worker if it is large, and the operation completes
+ *   nothing             the operation leads: its exchange runs, and the answer completes the load and then the operation
+ *   a load in flight    the operation waits, without a thread, for the answer of that load. It leads if the leader gives up
  *
- * Who waits can be told from any thread, also of another runtime (`read.phase` says who comes first, the
- * telling or the leaving by cancel, time limit or close), and cannot take his name off the load's list. So one
- * who leaves completes at once, but stays in memory, and counted, until he has been told; if he is told to lead
- * then, he passes that on.
+ * A waiting operation can be notified on any thread, also of another runtime. It can also leave, because of a cancel, a time
+ * limit or the close. `read.phase` decides which of the two came first. An operation cannot remove itself from the list of the load. So one that
+ * leaves completes at once, but stays allocated and counted until it is notified. If it is then asked to lead, it abandons the load.
+ *
+ * Files: call_op.c (its life), call_typed.c and call_raw.c (the public functions), quote.c, call_config.c, cached_read.c.
  */
-enum read_phase { READ_IDLE, READ_WAITING, READ_TOLD, READ_LEFT };
+enum read_phase { READ_IDLE, READ_WAITING, READ_NOTIFIED, READ_LEFT };
 
 struct cached_read {
 	atomic_int phase;
-	struct list_node node; /* in the client's list of those who wait; reactor, as the timer */
+	struct list_node node; /* in the client's list of waiting calls; reactor thread, like the timer */
 	struct timer timer;
-	struct task wait_task, told_task, stored_task, finish_task;
-	int outcome;          /* what was told */
+	struct task wait_task, notified_task, stored_task, finish_task;
+	int outcome;          /* of the notification */
 	shipopt_error *error; /* of a load that failed */
-	shipopt_value *value; /* an answer to be read; with `load`, a stale one to fall back on; or the code of a 404 */
-	shipopt_load *load;   /* to be answered by this operation */
+	shipopt_value *value; /* an answer to read; with `load`, a stale one to fall back on; or the code of a 404 */
+	shipopt_load *load;   /* that this operation must complete */
 };
 
 enum call_cache_mode { CALL_CACHE_MODE_USE, CALL_CACHE_MODE_REFRESH, CALL_CACHE_MODE_NONE };
@@ -45,7 +46,7 @@ struct call_op {
 	struct exchange exchange;
 	char *authorization, *base_url;      /* of the call's own, or NULL */
 	struct secret_forms secrets;         /* of that credential */
-	char identity[ANSWER_IDENTITY_SIZE]; /* of a call with a key or URL of its own, else "" */
+	char identity[ANSWER_IDENTITY_SIZE]; /* of a call with another key or URL, else "" */
 	enum call_cache_mode cache_mode;
 	bool is_quote;
 	char content
@@ -71,21 +72,22 @@ int call_op_write_shipment(struct call_op *self, const shipopt_record *shipment)
 /* Applies the configuration of a raw call, which may be NULL. On failure the exchange may have an error with the detail. */
 int call_op_apply(struct call_op *self, const shipopt_call_config *config);
 
-/* Asks the carrier. Reactor thread. */
+/* Starts the exchange. Reactor thread. */
 void call_op_send(struct call_op *self);
-/* Completes with the answer that the exchange holds, or with a failure of our own. Any thread; with inline delivery the
- * reactor's. `error` is consumed. */
+/* Complete with the answer of the exchange, or with another failure. Any thread; with inline delivery the reactor's. Consumes
+ * `error`. */
 void call_op_publish(struct call_op *self);
 void call_op_finish(struct call_op *self, int status, shipopt_error *error);
 
 void cached_read_init(struct call_op *self);
-/* Whether the operation is to begin with the cache, and beginning so; calling thread. It may be over before the call returns. */
+/* Whether the operation looks into the cache first, and looking there. Calling thread. The operation may complete before the call
+ * returns. */
 bool cached_read_applies(const struct call_op *self);
 void cached_read_begin(struct call_op *self);
-/* The exchange of one who leads is over: answers the load. False if there is something better to complete with, which then goes
- * its own way. Reactor thread. */
+/* The exchange is over: completes the load, if the operation leads one. False if a stale answer completes the operation instead. Reactor
+ * thread. */
 bool cached_read_lead_done(struct call_op *self);
-/* Leaves if it waits; the operation then ends with `status`. Reactor thread. */
+/* Leaves if the operation waits: it then ends with `status`. False if it does not wait. Reactor thread. */
 bool cached_read_leave(struct call_op *self, int status, const char *what);
 void cached_read_destroy(struct call_op *self);
 

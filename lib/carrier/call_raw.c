@@ -62,11 +62,10 @@ static int call_raw_write(struct carrier_call *call, const char *method, const c
 	call->repeat = is_get ? REPEAT_ALWAYS : REPEAT_UNSENT;
 	call->is_purchase = spends;
 	call->class = call->is_purchase ? LANE_BUY : is_get ? LANE_READ : LANE_CREATE;
-	call->endpoint = call->is_purchase ? LANE_ENDPOINT_BUY
-		: blame_endpoint(method, path) == BLAME_ENDPOINT_LIST
-		? LANE_ENDPOINT_LIST /* with a fixed limit of its own */
-		: is_get ? LANE_ENDPOINT_READ
-			 : LANE_ENDPOINT_CREATE;
+	call->endpoint = call->is_purchase                            ? LANE_ENDPOINT_BUY
+		: blame_endpoint(method, path) == BLAME_ENDPOINT_LIST ? LANE_ENDPOINT_LIST /* has another rate limit */
+		: is_get                                              ? LANE_ENDPOINT_READ
+								      : LANE_ENDPOINT_CREATE;
 	call->has_body = json != NULL;
 	int r = buffer_append_text(&call->path, path);
 	return r == 0 && json ? buffer_append_text(&call->body, json) : r;

@@ -103,7 +103,7 @@ static int call_typed_write_tracker(struct call_op *self, const char *tracking_c
 		carrier_name ? carrier_name : "");
 	r = r < 0 ? r : hash_sha256_hex(text.data, text.length, self->content);
 	buffer_done(&text);
-	self->exchange.owner_forgets = true;
+	self->exchange.owner_invalidates = true;
 	return r < 0 ? r : self->carrier->provider->create_tracker(&self->exchange.call, tracking_code, carrier_name);
 }
 

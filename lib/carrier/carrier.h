@@ -19,11 +19,10 @@
 /*
  * The inside of a carrier client.
  *
- * A client lives on one reactor. Its HTTP engine, its lane, its health table and its exchanges are touched there only;
- * `settings`, the texts and the provider are constant after creation; `pending` and the statistics are atomics. References
- * are held by the host, by bulk executors and by every exchange under way. When the last goes, a task on the reactor takes
- * the client apart, as the engine must end on its own thread, and a worker frees it; when the runtime closes first, `stop` has
- * done the reactor's part.
+ * A client lives on one reactor. Its HTTP engine, lane, health table, log and exchanges are used on that thread only. `settings`, the
+ * texts and the provider never change after creation. `pending` and `stats` are atomics. The application, executors and every exchange
+ * under way hold references. When the last one goes, a task on the reactor frees the engine and the lane, which must end on their own
+ * thread, and a worker frees the rest. If the runtime closes first, `stop` has done the reactor's part.
  */
 struct shipopt_carrier_config {
 	struct settings settings;
@@ -42,17 +41,17 @@ struct shipopt_carrier {
 	char *authorization;         /* header value; secret */
 	struct secret_forms secrets; /* that credential as answers may repeat it */
 	char *base_url;              /* without a trailing slash */
-	shipopt_cache *cache;        /* a reference, or NULL: answers are not kept */
-	char identity[64];           /* of base URL and credential there; carrier/answer_cache.h */
+	shipopt_cache *cache;        /* a reference, or NULL: answers are not cached */
+	char identity[64];           /* of base URL and credential in the cache; carrier/answer_cache.h */
 
 	struct http_engine *engine;
 	struct lane *lane;
 	struct health health;
 	struct closures closures;
-	uint64_t
-		answers; /* by the API itself at the client's base URL: one that is understood, or an error of its own */
+	/* Answers of the API itself at the client's base URL: valid ones, and errors in the API's own envelope. */
+	uint64_t answers;
 	struct list_node exchanges; /* under way */
-	struct list_node waiting;   /* calls that wait for another's answer to the same question */
+	struct list_node waiting;   /* calls that wait for another call's answer */
 	bool is_closing;            /* all calls have been canceled, as the runtime closes */
 	struct call_group single_calls;
 	struct carrier_log log;
@@ -71,8 +70,8 @@ void carrier_publish_stats(shipopt_carrier *carrier);
 bool carrier_was_reached(const shipopt_carrier *carrier);
 /* "Bearer KEY", owned by the caller as a secret. NULL when out of memory. */
 char *carrier_authorization(const char *api_key);
-/* The forms of a key, for secret_blank(). Only visible ASCII and blanks are taken: a server that repeats anything else in
- * JSON could spell it in ways that are not looked for. SHIPOPT_EINVAL, SHIPOPT_ENOMEM. */
+/* Makes the forms of a key for secret_blank(). A key must be visible ASCII and blanks, because a server could repeat anything else in
+ * JSON in spellings that are not searched for. SHIPOPT_EINVAL, SHIPOPT_ENOMEM. */
 int carrier_key_forms(const char *api_key, struct secret_forms *ret_forms, shipopt_error **ret_error);
 
 #endif

@@ -72,8 +72,8 @@ void exchange_finish(struct exchange *exchange)
 	timer_stop(&exchange->timer);
 	list_remove(&exchange->node);
 	bool is_write = strcmp(exchange->call.method, "GET") != 0;
-	if (carrier->cache && exchange->maybe_sent && is_write && !exchange->owner_forgets)
-		answer_forget(carrier, exchange); /* before the application can know that the write is over */
+	if (carrier->cache && exchange->maybe_sent && is_write && !exchange->owner_invalidates)
+		answer_invalidate(carrier, exchange); /* before the application can know that the write is over */
 	exchange->state = EXCHANGE_IDLE;
 	exchange->carrier = NULL;
 	carrier_publish_stats(carrier);
@@ -92,7 +92,7 @@ static void exchange_finish_task(struct task *task)
 	exchange_finish(CONTAINER_OF(task, struct exchange, task));
 }
 
-/* Ends in a turn of its own, with the status and error that are set. */
+/* Ends in a later turn, with the status and error that are set. */
 static void exchange_end_soon(struct exchange *exchange)
 {
 	exchange->state = EXCHANGE_ENDING;
@@ -100,7 +100,7 @@ static void exchange_end_soon(struct exchange *exchange)
 	reactor_post(exchange->carrier->reactor, &exchange->task);
 }
 
-/* Ends in a turn of its own, with a failure of our own; this request was not sent. */
+/* Ends in a later turn, with a failure before this request was sent. */
 static void exchange_end_unsent(struct exchange *exchange, int status, const char *what)
 {
 	char call[256];

@@ -22,8 +22,8 @@
  * with a ledger row) waits for a token and repeats until its deadline. The deadline ends a call in any state, with one
  * exception: a purchase on the wire has its own timeout, and its deadline only limits when it may be sent.
  *
- * An answer that cannot belong to this request is dropped (SHIPOPT_EPROTOCOL, or SHIPOPT_EINDOUBT if the server may have done
- * the work): one that began before the request was handed over, and one about another id than the call's.
+ * An answer that cannot belong to this request is dropped: one that began before the request was handed over, and one about another id
+ * than the call's. The status is then SHIPOPT_EPROTOCOL, or SHIPOPT_EINDOUBT if the server may have done the work.
  *
  * If this host has no descriptor or memory for a connection, nothing was sent and the server is not to blame. The call is
  * repeated without a token, a patient one until its deadline, and then ends with SHIPOPT_EIO.
@@ -32,6 +32,10 @@
  * SHIPOPT_ERATELIMIT or SHIPOPT_EUNAVAILABLE. `patience_us`, otherwise the deadline, and the client's queue_timeout_ms say how
  * long a call lasts. Its error names the last answer to this call; if there was none, the answer that closed the lane
  * (carrier/closure.h).
+ *
+ * A canceled call ends with SHIPOPT_ECANCELED, a purchase that may have been sent with SHIPOPT_EINDOUBT. `cancel_is_doubt`
+ * extends this to every write. The public calls set it. Purchases do not: to their state machine, a canceled creation is a purchase
+ * that did not happen.
  *
  * `done` runs on the reactor thread, never from inside exchange_start() or exchange_cancel(). The answer can be read from
  * then on until exchange_clear().
@@ -44,12 +48,12 @@ struct exchange {
 	struct carrier_call call; /* owned by the exchange */
 	struct call_group *group; /* NULL: the client's single calls */
 	int64_t timeout_ms;       /* one request; 0: the client's */
-	int64_t deadline_us;      /* of the whole on the monotonic clock; 0: none */
+	int64_t deadline_us;      /* of the whole call on the monotonic clock; 0: none */
 	int64_t patience_us;      /* a pause beyond this ends the call at once; 0: deadline_us */
 	unsigned attempts_max;    /* 0: the client's */
 	bool patient;
 	bool cancel_is_doubt;               /* a write that is canceled after it was sent ends with SHIPOPT_EINDOUBT */
-	bool owner_forgets;                 /* `done` calls answer_forget() itself */
+	bool owner_invalidates;             /* `done` invalidates cached answers itself */
 	const char *authorization;          /* NULL: the client's */
 	const struct secret_forms *secrets; /* of that credential; NULL: the client's */
 	const char *base_url;               /* NULL: the client's */
@@ -102,8 +106,7 @@ int exchange_start(shipopt_carrier *carrier, struct exchange *exchange);
 void exchange_go(struct exchange *exchange);
 /* After `admitted`: does not send it, and `done` does not run. */
 void exchange_give_up(struct exchange *exchange);
-/* Ends it early, also on the wire. `done` runs later with SHIPOPT_ECANCELED, or SHIPOPT_EINDOUBT for a purchase that
- * may have been sent. Does nothing when not under way. */
+/* Ends it early, also on the wire. `done` runs later. Does nothing if the exchange is not under way. */
 void exchange_cancel(struct exchange *exchange);
 /* Frees the answer and the call's buffers. Not while under way. */
 void exchange_clear(struct exchange *exchange);

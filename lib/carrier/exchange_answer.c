@@ -169,7 +169,7 @@ static bool exchange_is_problem(const struct exchange *exchange)
 }
 
 /* Notes for the other calls what the answer says of the carrier as a whole. */
-static void exchange_tell_carrier(struct exchange *exchange)
+static void exchange_report(struct exchange *exchange)
 {
 	shipopt_carrier *carrier = exchange->carrier;
 	if (exchange_is_problem(exchange)) {
@@ -191,7 +191,7 @@ static void exchange_tell_carrier(struct exchange *exchange)
 static void exchange_read_done(struct exchange *exchange)
 {
 	exchange_read(exchange);
-	exchange_tell_carrier(exchange);
+	exchange_report(exchange);
 	if (!exchange_repeat(exchange))
 		exchange_finish(exchange);
 }

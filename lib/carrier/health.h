@@ -7,13 +7,15 @@
 #include "base/macro.h"
 
 /*
- * Health per carrier behind the API: when UPS is down behind EasyPost every HTTP answer is fine.
+ * The health of each carrier that the API sells for. When UPS is down, every HTTP answer is of EasyPost is still fine.
  *
- * Fed from `messages[]` of type rate_error, from rates that came, and from purchase outcomes. For each carrier name an
- * exponentially weighted failure share: each observation moves it by HEALTH_STEP. A carrier is ill from HEALTH_ILL on; a rule
- * that wanted it then waits, falls back or fails. Also remembers each carrier's last seen cheapest rate with its currency,
- * which bounds a fallback's price in that currency; rates in several currencies have no cheapest. Holds HEALTH_CARRIERS_MAX
- * names, the least recently seen is replaced. Reactor thread only.
+ * The input is the `messages[]` of type rate_error, the rates, and the outcomes of purchases. For each carrier name there is an exponentially
+ * weighted share of failures; each observation moves it by HEALTH_STEP. From HEALTH_ILL on a carrier is ill: a rule that wants it then
+ * waits, falls back or fails.
+ *
+ * The table also stores the cheapest rate of each carrier in its last answer, with the currency. It limits the price of a fallback in that
+ * currency. Rates in several currencies have no cheapest one. The table has HEALTH_CARRIERS_MAX names; a new name replaces the one that
+ * was not seen for the longest time. Reactor thread only.
  */
 #define HEALTH_CARRIERS_MAX 64
 #define HEALTH_NAME_SIZE 64

@@ -12,9 +12,8 @@
 /*
  * What differs between carrier APIs: how a call is written, and what its answers to a purchase mean.
  *
- * A provider is a constant table. Its functions only turn arguments into a `struct carrier_call` (what to send) and codes into
- * words; sending, retries and admission are the exchange's business, what an answer proves and whether a purchase may be
- * sent at all that of lib/purchase.
+ * A provider is a constant table. Its functions turn arguments into a `struct carrier_call`, and codes into words. Sending, retries and
+ * admission belong to the exchange. lib/purchase decides what an answer proves and whether a purchase may be sent.
  */
 enum provider_guard {    /* what keeps a second purchase call from buying a second label */
 	GUARD_NONE,      /* nothing: the ledger refuses such a provider */

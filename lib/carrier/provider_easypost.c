@@ -183,7 +183,7 @@ static int easypost_verify_address(struct carrier_call *call, const char *id)
 	provider_easypost_set_kind(call, "GET", LANE_READ, LANE_ENDPOINT_READ, REPEAT_ALWAYS, SHIPOPT_RECORD_ADDRESS);
 	call->record_member = "address";
 	int r = provider_easypost_set_path(call, "addresses", id, "verify");
-	buffer_clear(&call->id); /* the answer is a corrected copy, with an id of its own */
+	buffer_clear(&call->id); /* the answer is a corrected copy, with another id */
 	return r;
 }
 
@@ -206,8 +206,8 @@ static bool easypost_is_open(const char *path, struct json_value answer)
 }
 
 /*
- * The list behind the rule of evidence: codes of the public errors guide and of recorded exchanges. A code is listed as a
- * refusal only if the API cannot have begun to buy when it gives it, or says that the carrier refused. Status 0: with any.
+ * The list for the rule of evidence: codes of the public errors guide and of recorded exchanges. A code is listed as a refusal only
+ * if the API cannot have started to buy when it gives it, or says that the carrier refused. Status 0: any status.
  */
 static const struct {
 	int http_status;

@@ -5,9 +5,9 @@
 /*
  * Which raw calls spend money.
  *
- * The host writes a raw call; its path and body are sent as they are. The library must never send a call a second time that may
- * have spent money, so such a call is treated as a purchase: one attempt, and once on the wire it is waited for. In case of
- * doubt the answer is yes; the call then only loses its repeats.
+ * The application writes a raw call. Its path and body are sent as they are. The library must never send a call a second time that
+ * may have spent money. So such a call is treated as a purchase: one attempt, and once on the wire it is waited for. In case of
+ * doubt the answer is yes; the call then only loses its retries.
  *
  *   path   a segment that is one of the API's verbs and collections that charge: buy, create_and_buy, luma, insure,
  *          insurances, charges. Percent-encoding and an extension (".json") do not hide it, the query does not count.

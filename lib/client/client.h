@@ -10,10 +10,10 @@
 /*
  * The short way: a handle that owns one of each part.
  *
- * A client adds no behaviour. It makes runtime, carrier, store and executor in this order, waits until the store is open, and
- * frees them in the opposite order. The parts hold references to each other, so freeing the client while work is under way is
- * safe. The configuration owns one configuration of each part and lends them (client_config.c). The settings of sources are
- * copied, since a source is made for each file (client_file.c).
+ * A client adds no behaviour. It makes runtime, carrier, store and executor in this order, waits until the store is
+ * open, and frees them in the opposite order. The parts hold references to each other, so freeing the client while work
+ * is under way is safe. The configuration owns one configuration of each part and lends them (client_config.c). The
+ * settings of sources are copied, since a source is made for each file (client_file.c).
  *
  * The members are constant after shipopt_client_open(); any thread may read them.
  */
@@ -33,8 +33,8 @@ struct shipopt_client {
 	shipopt_bulk *bulk;
 };
 
-/* Ends a public call: returns `r`, and for a failure passes `error` on, or the code's own error if no part made one. Consumes
- * `error`, which may be NULL. */
+/* Ends a public call: returns `r`, and for a failure passes `error` on, or the code's own error if no part made one.
+ * Consumes `error`, which may be NULL. */
 int client_result(int r, shipopt_error *error, shipopt_error **ret_error);
 
 #endif

@@ -30,8 +30,8 @@ static int client_open_results(const char *path, shipopt_sink **ret_sink, shipop
 	return shipopt_sink_open_csv(path, 1, ret_sink, ret_error);
 }
 
-/* An executor as the client's, but with the call's own item callback. The configuration borrows what the client's executor
- * holds; shipopt_bulk_new() copies it. */
+/* An executor as the client's, but with the call's own item callback. The configuration borrows what the client's
+ * executor holds; shipopt_bulk_new() copies it. */
 static int client_new_bulk(shipopt_client *client, shipopt_item_fn item, void *userdata, shipopt_bulk **ret_bulk,
 	shipopt_error **ret_error)
 {

@@ -181,7 +181,7 @@ static void engine_end_marked(struct http_engine *engine)
 	}
 }
 
-/* Those that finish while owners are told wait for the next turn. */
+/* Transfers that finish during a callback wait for the next turn. */
 static void engine_deliver(struct http_engine *engine)
 {
 	struct list_node finished, *node;
@@ -242,8 +242,8 @@ static int engine_library_init(shipopt_error **ret_error)
 	return ok ? 0 : error_set(ret_error, SHIPOPT_ENOMEM, "curl_global_init() failed");
 }
 
-/* As many as leave each multi its share of the kept connections when all of them are in use: a multi with more transfers than
- * connections to keep closes one after each answer. */
+/* A multi with more transfers than connections to keep closes a connection after each answer. So each multi gets at most as many
+ * transfers as its share of the kept connections. */
 static size_t engine_transfers_per_multi(size_t connections_max)
 {
 	size_t multis = (connections_max + HTTP_CONNECTIONS_PER_MULTI - 1) / HTTP_CONNECTIONS_PER_MULTI;

@@ -8,30 +8,38 @@
 #include "runtime/reactor.h"
 
 /*
- * The HTTP engine: many transfers on one reactor, over libcurl's multi interface driven by socket_action.
+ * The HTTP engine: many requests at once on one reactor, with libcurl's multi interface (socket_action).
  *
- * An engine belongs to one reactor thread; everything here is called there. Requests are embedded in their owners. There is no
- * queue: a lane has admitted every request before http_send(), so it is added to a multi at once. An engine holds enough
- * multis to keep each at no more than HTTP_CONNECTIONS_PER_MULTI transfers, as libcurl scans a host's connections one by one
- * (with 1,000 of them that takes two fifths of its time). Easy handles are kept for reuse.
+ * An engine belongs to one reactor thread, and every function here is called on it. The owner embeds its requests. There is no queue,
+ * because a lane admits every request before http_send().
  *
- * Sent once: libcurl silently sends a request again, POST included, when a kept-alive connection dies before the first
- * byte of the answer. A request with `send_once` therefore gives its body through a read callback that cannot rewind, and
- * an empty body goes over a fresh connection; libcurl then fails with CURLE_SEND_FAIL_REWIND instead of repeating,
- * and the outcome is unknown. Should libcurl ever come to send it again all the same, the callback that it asks before each
- * sending refuses. All requests use HTTP/1.1.
+ * Send once. libcurl silently sends a request again, POST included, when a kept-alive connection dies before the first byte of the
+ * answer. For a request with `send_once` the engine prevents that. The body is read through a callback that cannot rewind. An empty body
+ * goes over a fresh connection. libcurl then fails with CURLE_SEND_FAIL_REWIND, and the outcome is unknown. As a second
+ * guard, the callback that libcurl calls before each sending refuses the second one. All requests use HTTP/1.1.
  *
- * An answer is the request's own: nothing was waiting on the connection before the request was sent (http/tcp.h; what
- * was there closes the connection, and the request goes out on a fresh one), and `was_handed_over` says whether the whole
- * request had left before the answer began. What a server sends late on a connection in use cannot be told apart.
+ * Right answer. An answer belongs to its request. No input waited on the connection before the request was sent (http/tcp.h), and
+ * `was_handed_over` says whether the whole request was written before the answer began. A late answer to an earlier request that arrives
+ * while the connection is in use cannot be recognised.
  *
- * Running out of descriptors or socket memory is SHIPOPT_EIO, with the system's words: no fault of the server.
+ * Not sent. `sent` of a finished request is HTTP_NOT_SENT only if no byte of the request can have reached the server. That is so if the name
+ * lookup, the connection or TLS failed, or if it was canceled before. Everything else is HTTP_MAYBE_SENT.
  *
- * `sent` of a finished request says what is known: HTTP_NOT_SENT only when no byte of the request can have reached the
- * server (resolving, connecting, TLS failed, or canceled before); everything else is HTTP_MAYBE_SENT.
+ * Shortage. If this host has no descriptor or memory for a socket, the status is SHIPOPT_EIO with the system's message.
  *
- * What an answer holds has no credential in it: body, kept headers and libcurl's messages pass secret_blank() for the forms
- * of the request and of the proxy's user before `done` runs. A message of libcurl's that quotes a URL is replaced.
+ * Secrets. Body, headers and libcurl's messages pass secret_blank() before `done` runs, for the request's credential and the proxy's. A
+ * message of libcurl that quotes a URL is replaced.
+ *
+ * Files:
+ *
+ *   engine.c                sending, and the turn
+ *   multi.c, socket.c       libcurl's multis and descriptors
+ *   transfer*.c             one request
+ *   result.c                what a failure means
+ *   trace.c, tcp.c, certificate.c, url.c, retry_after.c
+ *
+ * libcurl scans the connections of a host one by one; with
+ * 1,000 of them that takes 40 % of its time. Therefore there are several multis with at most HTTP_CONNECTIONS_PER_MULTI transfers each.
  */
 #define HTTP_CONNECTIONS_PER_MULTI 128
 #define HTTP_RESPONSE_LIMIT_DEFAULT ((size_t)8 << 20)
@@ -65,11 +73,12 @@ enum http_sent { HTTP_NOT_SENT, HTTP_MAYBE_SENT };
 
 struct http_request {
 	/* The owner's, constant while in flight; texts and body are borrowed. */
-	const char *method;                 /* GET, POST, PUT, PATCH, DELETE */
-	const char *url;                    /* absolute */
-	const char *authorization;          /* value of that header, or NULL; never logged */
-	const struct secret_forms *secrets; /* the credential as it may come back, or NULL; borrowed */
-	const char *body;                   /* JSON; NULL for none */
+	const char *method;        /* GET, POST, PUT, PATCH, DELETE */
+	const char *url;           /* absolute */
+	const char *authorization; /* value of that header, or NULL; never logged */
+	const struct secret_forms
+		*secrets; /* the forms in which a server may repeat the credential, or NULL; borrowed */
+	const char *body; /* JSON; NULL for none */
 	size_t body_length;
 	bool send_once;
 	int64_t timeout_ms;                         /* total; 0: the default */
@@ -82,7 +91,7 @@ struct http_request {
 	enum http_sent sent;
 	int http_status;
 	/* libcurl had written the whole request, head and body, before the final answer (not 1xx) began. False: no answer came, or
-	 * it is not the answer to this request. */
+	 * it is not an answer to this request. */
 	bool was_handed_over;
 	struct buffer response;                /* padded for the JSON reader */
 	int64_t retry_after_ms;                /* from Retry-After, both forms; -1 if absent or malformed; 0 is legal */
@@ -93,18 +102,18 @@ struct http_request {
 	struct http_transfer *transfer; /* the engine's own */
 };
 
-/* Zero, or the call is not taken: SHIPOPT_ENOMEM, SHIPOPT_EINVAL (URL, method, a GET with a body, control characters in the
+/* Sends a request. If it fails, `done` does not run. SHIPOPT_ENOMEM, SHIPOPT_EINVAL (URL, method, a GET with a body, control characters in the
  * credential), SHIPOPT_EAGAIN (HTTP_IN_FLIGHT_MAX are in flight). */
 int http_send(struct http_engine *engine, struct http_request *request);
-/* Ends it early: `done` runs in this or the next turn with SHIPOPT_ECANCELED and what is known in `sent`. Does nothing when
+/* Ends a request early: `done` runs in this or the next turn with SHIPOPT_ECANCELED and a valid `sent`. Does nothing if the request is
  * not in flight. */
 void http_cancel(struct http_request *request);
-/* Frees what the answer holds, so that the struct can be sent again or forgotten. */
+/* Frees the answer. The struct can then be sent again or freed. */
 void http_request_clear(struct http_request *request);
 
 struct http_statistics {
 	uint64_t requests, connections_opened, connections_reused, bytes_sent, bytes_received;
-	uint64_t connections_unclean; /* closed before a request went out on them, as something waited there */
+	uint64_t connections_unclean; /* closed before a request was sent, because unread input waited there */
 	size_t in_flight;
 	bool certificate_cache_shared; /* one X509_STORE for all connections; false: libcurl's own cache (certificate.h) */
 };

@@ -5,18 +5,17 @@
 #include "http/engine.h"
 
 /*
- * One request on its way through libcurl: an easy handle and what our callbacks note.
+ * One request on its way through libcurl: an easy handle, and what the callbacks record.
  *
- * A transfer outlives its request: the options that are the same for all requests are set once, those of the request
- * each time, and finished transfers are kept in the engine's stock. The credential's header line is ours alone: made for one
- * request, cleansed and freed after it. (libcurl's own copy lives in its send buffer.)
+ * A transfer outlives its request. Options that are equal for all requests are set once; the others are set for each request. Finished
+ * transfers wait in the engine's stock for the next request. The header line with the credential is allocated for one request,
+ * cleansed and freed after it. (libcurl has a copy in its send buffer.)
  *
- * `attempts` counts how often libcurl was about to send the request: its prerequisite callback runs on a ready
- * connection, before the first byte. 0 is the proof behind HTTP_NOT_SENT. For a request that may be sent once, the callback
- * refuses the second time, whatever libcurl's reason; that the body cannot be rewound is the second lock on the same door.
+ * `attempts` counts how often libcurl was about to send the request: its pre-request callback runs on a ready connection, before the first
+ * byte. 0 is the proof for HTTP_NOT_SENT. For a request with `send_once` the callback refuses a second attempt, whatever the reason.
  *
- * The same callback examines a reused connection (http/tcp.h). On an unclean one it refuses before the attempt counts,
- * libcurl closes the connection, and the engine adds the transfer a second time, for a fresh connection.
+ * The same callback checks a reused connection for unread input (http/tcp.h). If there is some, it refuses before the attempt
+ * counts. libcurl closes the connection, and the engine adds the transfer again, for a fresh connection.
  */
 struct http_transfer {
 	struct list_node node; /* in its multi, the finished list, or the stock */

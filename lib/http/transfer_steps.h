@@ -13,7 +13,7 @@
  *   transfer_end.c         from libcurl's code to the request's answer
  */
 
-/* A server that sends headers without end is cut off; libcurl 7.88 keeps each of them. */
+/* The limit of all headers of an answer. libcurl 7.88 has none, and stores each header. */
 #define TRANSFER_HEADER_BYTES_MAX ((size_t)256 << 10)
 #define TRANSFER_HEADER_LINE_BYTES_MAX 102400 /* libcurl's own */
 

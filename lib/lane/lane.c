@@ -89,7 +89,7 @@ static int64_t lane_endpoint_open_us(const struct lane *lane, int endpoint)
 	return MAX(lane->pause.until_us[endpoint], bucket_open_us(&lane->buckets[endpoint]));
 }
 
-/* The next to go, or NULL and when to look again (INT64_MAX: when something happens). */
+/* The next ticket to go, or NULL and when to look again. INT64_MAX: when something happens. */
 static struct lane_ticket *lane_pick(struct lane *lane, int64_t now_us, int64_t *ret_wake_us)
 {
 	struct lane_ticket *best = NULL;
@@ -125,8 +125,8 @@ static void lane_admit(struct lane *lane, struct lane_ticket *ticket, int64_t no
 	ticket->admitted(ticket);
 }
 
-/* Admits whom it can; says when to look again. Callbacks may enter, leave and withdraw: nothing is kept across them. Those
- * who enter meanwhile wait for the next turn, so that callers that leave at once cannot hold up the loop. */
+/* Admits every ticket that may go, and returns when to look again. Callbacks may enter, leave and withdraw, so nothing is kept across
+ * them. Tickets that enter now wait for the next turn, so that callers that leave at once cannot block the loop. */
 static int64_t lane_admit_all(struct lane *lane, int64_t now_us)
 {
 	for (size_t turns = lane->waiting; lane->waiting > 0; turns--) {
@@ -149,12 +149,12 @@ static void lane_on_time(struct timer *timer)
 {
 	struct lane *lane = CONTAINER_OF(timer, struct lane, timer);
 	int64_t wake_us = lane_admit_all(lane, clock_now_us());
-	/* A callback may have asked for the next turn meanwhile. */
+	/* A callback may have started the timer for the next turn. */
 	if (wake_us != INT64_MAX && !timer_is_started(&lane->timer))
 		timer_start(lane->reactor, &lane->timer, wake_us);
 }
 
-/* In the next turn: after an enter there may be room, after a leave somebody may wait. */
+/* Looks in the next turn: after an enter there may be room, after a leave a ticket may wait. */
 static void lane_look_soon(struct lane *lane)
 {
 	if (lane->waiting > 0 && lane->on_wire < limit_get(&lane->limit))

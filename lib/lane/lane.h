@@ -9,34 +9,41 @@
 #include "runtime/reactor.h"
 
 /*
- * A lane: who may send to one (host, credential), and when.
+ * A lane: the rate limiter and admission queue of one (host, credential).
  *
- * Callers enter with a ticket, are called back when they may send, and leave with what came of it. Everything is on one
- * reactor thread; nothing allocates.
+ * A caller enters with a ticket, is called back when it may send, and leaves with the outcome of its request. Everything runs on
+ * one reactor thread. Nothing allocates.
  *
- * Order: four admission classes with priority (read-back, buy, read, create), FIFO inside; inside a class the runs (groups)
- * take turns, in proportion to their weights. Aging: a ticket that waited LANE_AGING_MS counts as one class higher, once per
- * such time, so that no class starves; of two that count the same the older goes first. Waiting tickets stand in queues by
- * class and endpoint class, so that finding the next one costs the same however many wait.
+ * Order. There are four admission classes: read-back, buy, read, create. A lower class goes first; within a class tickets
+ * are FIFO. The groups (runs) within a class take turns in proportion to their weights. Aging: each LANE_AGING_MS of waiting raises a
+ * ticket by one class, so that no class starves. Of two tickets of the same rank the older one goes first. Waiting
+ * tickets are queued by class and endpoint class, so that the cost of finding the next one does not depend on their number.
  *
- * What holds a ticket back, in this order: the breaker (open: nobody; half open: a few probes), a pause of the lane, a pause of
- * its endpoint class (429: until Retry-After), the endpoint class's token bucket, the limit on requests on the wire. A ticket
- * that is held back by its own endpoint class does not hold back others.
+ * A ticket is held back by, in this order:
  *
- * The limit: additive increase, multiplicative decrease. +1 per round trip's worth of successes while the limit is in use,
- * × 0.7 on 429 or overload (503, timeouts), at most one cut per round-trip epoch, between a floor and a ceiling; or fixed.
+ *   1. the circuit breaker: open, nothing passes; half open, only a few probes pass
+ *   2. a pause of the whole lane
+ *   3. a pause of its endpoint class (HTTP 429, until Retry-After)
+ *   4. the token bucket of its endpoint class
+ *   5. the limit of requests in flight
  *
- * 429 pauses its endpoint class until Retry-After (full jitter back-off when absent) and never counts for the breaker; 429 in
- * two classes within a pause pauses the lane. The breaker counts transport errors and 5xx only: it opens when of the last
- * `breaker_window` outcomes at least half failed (and at least `breaker_outcomes_min` were seen), stays open for
- * `breaker_open_ms`, then lets `breaker_probes` through; all succeed: closed, one fails: open again.
+ * A ticket that waits for its own endpoint class does not hold back tickets of other classes.
  *
- * Retry budget: a bucket of `retry_budget` tokens; a retry takes one, a success gives back `retry_refill_millis` thousandths.
- * Empty: the retry is not allowed; a caller that must not fail (a ledgered item) waits for the budget (lane_retry_wait_us).
- * So that a lane in which all wait comes back by itself, one token per `retry_cap_ms` is given also without a success.
- * Delays are full jitter: random between 0 and min(cap, base × 2^attempt).
+ * Limit: additive increase, multiplicative decrease (lane/lane_limit.h), or fixed. HTTP 429 and overload (503, timeouts) cut it.
  *
- * The whole is bounded: `waiting_max` tickets wait, then lane_enter() gives SHIPOPT_EAGAIN.
+ * Pauses: HTTP 429 pauses its endpoint class until Retry-After. Without Retry-After the pause is a back-off with full jitter. 429
+ * in two classes at the same time pauses the lane (lane/lane_pause.h). 429 does not count for the breaker.
+ *
+ * Breaker: counts transport errors and 5xx only. It opens when at least half of the last `breaker_window` outcomes failed and at
+ * least `breaker_outcomes_min` were seen. After `breaker_open_ms` it lets `breaker_probes` requests pass. If all of them
+ * succeed it closes; if one fails it opens again (lane/lane_breaker.h).
+ *
+ * Retries: each one takes a token of the retry budget. A success returns `retry_refill_millis` thousandths of a token. Without a
+ * token the retry is not allowed; a caller that must not fail (an item with a ledger row) waits for one, see
+ * lane_retry_wait_us(). One token per `retry_cap_ms` comes without a success, so that a lane without any success recovers
+ * (lane/lane_retry.h).
+ *
+ * At most `waiting_max` tickets wait. Then lane_enter() returns SHIPOPT_EAGAIN.
  */
 enum lane_class { LANE_READ_BACK, LANE_BUY, LANE_READ, LANE_CREATE, LANE_CLASS_COUNT };
 enum lane_endpoint {
@@ -61,8 +68,8 @@ struct lane_options {
 };
 void lane_options_default(struct lane_options *options);
 
-/* Groups of tickets that share fairly: a bulk run, or all single calls (NULL group). Embedded in the run, begun with
- * lane_group_init(); forgotten when no ticket of it waits. */
+/* A group of tickets that shares the lane fairly with other groups: those of a bulk run, or of all single calls (NULL). The run embeds
+ * it and calls lane_group_init(). The lane refers to it only while one of its tickets waits. */
 #define LANE_WEIGHT_MAX 1000
 struct lane_group {
 	uint64_t weight; /* 0 counts as 1, more than LANE_WEIGHT_MAX as that */
@@ -89,14 +96,14 @@ struct lane_ticket {
 };
 
 enum lane_outcome {
-	LANE_OK,           /* an answer that says nothing against the server, 4xx included */
+	LANE_OK,           /* an answer that is not a failure of the server, 4xx included */
 	LANE_FAILED,       /* transport error or 5xx */
 	LANE_OVERLOADED,   /* 503 or timeout: failed, and the limit is cut; a Retry-After pauses its endpoint class */
 	LANE_RATE_LIMITED, /* 429 */
-	LANE_NEUTRAL       /* canceled or never sent: counts for nothing */
+	LANE_NEUTRAL       /* canceled or not sent: not counted */
 };
 
-/* Options out of their bounds are brought to the nearest bound. SHIPOPT_ENOMEM. */
+/* Options out of their bounds are set to the nearest bound. SHIPOPT_ENOMEM. */
 int lane_new(struct reactor *reactor, const struct lane_options *options, uint64_t seed, struct lane **ret_lane);
 /* No ticket may wait or be admitted; not from inside `admitted`. Accepts NULL. */
 void lane_free(struct lane *lane);
@@ -104,20 +111,21 @@ void lane_group_init(struct lane_group *group, uint64_t weight);
 
 /* SHIPOPT_EAGAIN when `waiting_max` tickets wait. */
 int lane_enter(struct lane *lane, struct lane_ticket *ticket);
-/* Takes a waiting ticket out; does nothing to others. */
+/* Removes a ticket that waits. Does nothing to any other ticket. */
 void lane_withdraw(struct lane_ticket *ticket);
-/* Gives an admitted ticket back. `retry_after_ms` for LANE_RATE_LIMITED (and 503): -1 if absent. */
+/* Returns an admitted ticket with the outcome of its request. `retry_after_ms` counts for LANE_RATE_LIMITED and LANE_OVERLOADED; -1 if
+ * absent. */
 void lane_leave(struct lane_ticket *ticket, enum lane_outcome outcome, int64_t retry_after_ms);
 
-/* Takes a token for a retry: true and the jittered delay before it, or false: the budget is empty. attempt counts from 0. */
+/* Takes a token for a retry and sets the jittered delay before it. False if the budget is empty. `attempt` counts from 0. */
 bool lane_retry_take(struct lane *lane, unsigned attempt, int64_t *ret_delay_us);
-/* For callers that must not fail: the delay after which to ask again. */
+/* For callers that must not fail: the delay after which to try lane_retry_take() again. */
 int64_t lane_retry_wait_us(struct lane *lane);
 
-/* When the breaker is open: the time until the next probe, else 0. For callers that would rather fail than wait. */
+/* The time until the next probe while the breaker is open, else 0. For callers that fail instead of waiting. */
 int64_t lane_breaker_open_us(const struct lane *lane);
 
-/* Until when a pause of this endpoint class or of the whole lane lets none of its tickets go; a time that is over: none does. */
+/* The end of the pause of this endpoint class or of the whole lane, whichever is later. A time in the past: there is no pause. */
 int64_t lane_paused_until_us(const struct lane *lane, enum lane_endpoint endpoint);
 
 /* What holds back tickets of this endpoint class now, as a clause for a message. Static text. */

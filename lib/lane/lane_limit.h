@@ -5,11 +5,11 @@
 #include "base/macro.h"
 
 /*
- * How many requests may be on the wire: additive increase, multiplicative decrease (Chiu and Jain, 1989).
+ * The limit of requests in flight: additive increase, multiplicative decrease (Chiu and Jain, 1989).
  *
- * A success adds 1/limit, so that a full round of them adds one, but only while the limit is in use: with less than
- * half of it on the wire a success says nothing about more. An overload takes LIMIT_CUT of it, at most once per round trip: each
- * request remembers the epoch in which it was sent, a cut begins a new one, and what was sent before says nothing new.
+ * A success adds 1/limit, so that a full round of successes adds one. It counts only while at least half of the limit is in use, because
+ * a success at low load says nothing about a higher limit. An overload multiplies the limit by LIMIT_CUT, at most once per round trip:
+ * each request remembers the epoch in which it was sent, and a cut starts a new epoch.
  */
 #define LIMIT_CUT 0.7
 

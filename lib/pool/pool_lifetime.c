@@ -13,7 +13,7 @@
 
 /* ---- the end ------------------------------------------------------------------------------------------------- */
 
-/* Leases may still be held when the runtime closes: their connections are lost to them. */
+/* The application may still hold leases when the runtime closes. They lose their connections. */
 static void pool_release_reactor_parts(void *argument)
 {
 	shipopt_pool *pool = argument;
@@ -29,7 +29,7 @@ static void pool_release_reactor_parts(void *argument)
 		struct connection *connection = LIST_MEMBER(node, struct connection, node);
 		if (connection->state == CONNECTION_CONNECTING)
 			continue;
-		/* Leases may end on several threads at once when the reactor is gone: the list is nobody's then. */
+		/* After the event loop has ended, leases may end on several threads at once, so the list must not be used any more. */
 		list_remove(node);
 		if (connection->state != CONNECTION_LOST)
 			connection_close(connection);
@@ -58,8 +58,8 @@ static void pool_free_task(struct task *task)
 	pool_free_memory(pool);
 }
 
-/* On the reactor, which must not wait: a close may be inside pool_member_stop() and wait for this very thread, so the rest, which
- * waits for the close to leave there, goes to a worker. */
+/* On the event loop, which must not wait: a close may be inside of pool_member_stop() and wait for this very thread. The rest waits for
+ * that close, so it runs on a worker. */
 static void pool_destroy_task(struct task *task)
 {
 	shipopt_pool *pool = CONTAINER_OF(task, shipopt_pool, destroy_task);
@@ -68,20 +68,20 @@ static void pool_destroy_task(struct task *task)
 	runtime_submit_task(pool->runtime, task);
 }
 
-/* Connects under way hold references of their own, and nobody needs their outcome any more. */
+/* Running connects hold references too. Their outcome is not needed any more. */
 void shipopt_pool_free(shipopt_pool *pool)
 {
 	if (pool && !runtime_is_forked(pool->runtime))
 		pool_unref(pool);
 }
 
-/* What is delivered inline may release other leases, whose connections are closed then: they are held until all were seen. New
- * ones come at the end of the list. */
+/* A callback on the event loop may release other leases, whose connections are then closed. So all connections are pinned until each was
+ * handled. New connections are added at the end of the list. */
 static void pool_cancel_connections(shipopt_pool *pool)
 {
 	size_t held = 0;
 	LIST_FOREACH(node, &pool->connections) {
-		LIST_MEMBER(node, struct connection, node)->holds++;
+		LIST_MEMBER(node, struct connection, node)->pins++;
 		held++;
 	}
 	struct list_node *first = list_first(&pool->connections), *node = first;
@@ -91,7 +91,7 @@ static void pool_cancel_connections(shipopt_pool *pool)
 	for (size_t i = 0; i < held; i++) {
 		struct connection *connection = LIST_MEMBER(node, struct connection, node);
 		node = node->next;
-		connection->holds--;
+		connection->pins--;
 		connection_settle(connection);
 	}
 }
@@ -126,7 +126,7 @@ static const struct connection_events pool_connection_events = {.changed = wait_
 	.lost = command_lose_all,
 	.cancel_over = command_cancel_over};
 
-/* ---- birth --------------------------------------------------------------------------------------------------- */
+/* ---- creation --------------------------------------------------------------------------------------------------- */
 
 static int pool_check_config(const shipopt_pool_config *config, shipopt_error **ret_error)
 {
@@ -220,6 +220,6 @@ int shipopt_pool_new(shipopt_runtime *runtime, const shipopt_pool_config *config
 	pool_ref(pool);
 	*ret_pool = pool;
 	if (!reactor_post_threaded(pool->reactor, &pool->start_task))
-		pool_start_task(&pool->start_task); /* a close on another thread was faster */
+		pool_start_task(&pool->start_task); /* another thread has closed the runtime */
 	return 0;
 }

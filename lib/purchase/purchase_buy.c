@@ -122,15 +122,14 @@ void purchase_reserve(struct purchase *purchase)
 static shipopt_error *purchase_over_limit(const struct purchase *purchase)
 {
 	const struct purchase_rules *rules = purchase->rules;
-	char limit[DECIMAL_TEXT_SIZE], amount[DECIMAL_TEXT_SIZE];
+	char limit[DECIMAL_TEXT_SIZE], more[DECIMAL_TEXT_SIZE], used[DECIMAL_TEXT_SIZE];
 	shipopt_error *error = NULL;
-	int64_t wanted;
 	decimal_format(rules->spend_limit, 2, limit);
-	if (__builtin_add_overflow(purchase->ledger.amount, purchase->ledger.fee, &wanted))
-		wanted = INT64_MAX;
-	decimal_format(wanted, 2, amount);
-	error_set(&error, SHIPOPT_ELIMIT, "%s more would pass the spend limit %s %s of budget \"%s\"; %s", amount,
-		limit, rules->currency, rules->budget, purchase_not_sent_text(purchase));
+	decimal_format(purchase->ledger.budget_more, 2, more);
+	decimal_format(purchase->ledger.budget_used, 2, used);
+	error_set(&error, SHIPOPT_ELIMIT,
+		"%s more would pass the spend limit %s %s of budget \"%s\", of which %s is used; %s", more, limit,
+		rules->currency, rules->budget, used, purchase_not_sent_text(purchase));
 	return error;
 }
 

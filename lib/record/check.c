@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_INPUT
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/text.h"
 #include "base/unicode.h"
 #include "record/country.h"
@@ -31,22 +33,28 @@
 #define MILLION INT64_C(1000000)
 #define NAME_SIZE 64
 #define MESSAGE_SIZE (UNICODE_SHOWN_SIZE + 64)
+#define LIST_BYTES_MAX 2048
+#define MORE_SIZE 32
 #define HS_DIGITS_MIN 6
 #define HS_DIGITS_MAX 13
 
 struct findings {
-	size_t count; /* kept ones */
+	size_t total;
+	size_t count; /* of those that are kept */
 	struct error_field fields[ERROR_FIELDS_MAX];
 	char names[ERROR_FIELDS_MAX][NAME_SIZE];
 	char messages[ERROR_FIELDS_MAX][MESSAGE_SIZE];
 };
 
-static void check_find(struct findings *findings, const char *place, const char *field, const char *format, ...)
-	PRINTF_LIKE(4, 5);
+static void check_find(struct findings *findings, int code, const char *place, const char *field, const char *format,
+	...) PRINTF_LIKE(5, 6);
 
-static void check_find(struct findings *findings, const char *place, const char *field, const char *format, ...)
+/* `code`: SHIPOPT_ENOTFOUND for what is missing, SHIPOPT_EINVAL for what is wrong. */
+static void check_find(struct findings *findings, int code, const char *place, const char *field, const char *format,
+	...)
 {
 	va_list list;
+	findings->total++;
 	if (findings->count == ERROR_FIELDS_MAX)
 		return;
 	size_t i = findings->count++;
@@ -54,7 +62,7 @@ static void check_find(struct findings *findings, const char *place, const char 
 	va_start(list, format);
 	vsnprintf(findings->messages[i], MESSAGE_SIZE, format, list);
 	va_end(list);
-	findings->fields[i] = (struct error_field){findings->names[i], findings->messages[i], NULL};
+	findings->fields[i] = (struct error_field){findings->names[i], findings->messages[i], NULL, code};
 }
 
 static bool check_is_blank(const shipopt_record *record, int field)
@@ -69,7 +77,8 @@ static bool check_is_blank(const shipopt_record *record, int field)
 static void check_need_text(struct findings *findings, const shipopt_record *record, const char *place, int field)
 {
 	if (check_is_blank(record, field))
-		check_find(findings, place, shipopt_field_name(shipopt_record_kind(record), field), "is required");
+		check_find(findings, SHIPOPT_ENOTFOUND, place, shipopt_field_name(shipopt_record_kind(record), field),
+			"is required");
 }
 
 static bool check_is_member(const char *code, const char *list)
@@ -132,9 +141,9 @@ static void check_zip(struct findings *findings, const shipopt_record *address, 
 {
 	if (check_is_blank(address, SHIPOPT_ADDRESS_ZIP)) {
 		if (check_needs_zip(country))
-			check_find(findings, place, "zip", "is required in %s", country);
+			check_find(findings, SHIPOPT_ENOTFOUND, place, "zip", "is required in %s", country);
 	} else if (!check_zip_is_possible(country, shipopt_record_text(address, SHIPOPT_ADDRESS_ZIP))) {
-		check_find(findings, place, "zip", "\"%s\" is not possible in %s",
+		check_find(findings, SHIPOPT_EINVAL, place, "zip", "\"%s\" is not possible in %s",
 			UNICODE_SHOWN(shipopt_record_text(address, SHIPOPT_ADDRESS_ZIP)), country);
 	}
 }
@@ -142,13 +151,13 @@ static void check_zip(struct findings *findings, const shipopt_record *address, 
 static void check_address(struct findings *findings, const shipopt_record *address, const char *place)
 {
 	if (!address) {
-		check_find(findings, place, "", "is required");
+		check_find(findings, SHIPOPT_ENOTFOUND, place, "", "is required");
 		return;
 	}
 	if (record_is_reference(address))
 		return;
 	if (check_is_blank(address, SHIPOPT_ADDRESS_NAME) && check_is_blank(address, SHIPOPT_ADDRESS_COMPANY))
-		check_find(findings, place, "name", "or company is required");
+		check_find(findings, SHIPOPT_ENOTFOUND, place, "name", "or company is required");
 	check_need_text(findings, address, place, SHIPOPT_ADDRESS_STREET1);
 	check_need_text(findings, address, place, SHIPOPT_ADDRESS_CITY);
 	check_need_text(findings, address, place, SHIPOPT_ADDRESS_COUNTRY);
@@ -156,13 +165,13 @@ static void check_address(struct findings *findings, const shipopt_record *addre
 		return;
 	const char *country = check_country_of(address);
 	if (!country) {
-		check_find(findings, place, "country", "\"%s\" is no country",
+		check_find(findings, SHIPOPT_EINVAL, place, "country", "\"%s\" is no country",
 			UNICODE_SHOWN(shipopt_record_text(address, SHIPOPT_ADDRESS_COUNTRY)));
 		return;
 	}
 	check_zip(findings, address, place, country);
 	if (check_is_member(country, "US CA ") && check_is_blank(address, SHIPOPT_ADDRESS_STATE))
-		check_find(findings, place, "state", "is required in %s", country);
+		check_find(findings, SHIPOPT_ENOTFOUND, place, "state", "is required in %s", country);
 }
 
 static void check_side(struct findings *findings, const shipopt_record *parcel, int field)
@@ -170,23 +179,23 @@ static void check_side(struct findings *findings, const shipopt_record *parcel, 
 	int64_t side;
 	if (shipopt_record_get_decimal(parcel, field, &side) == 1 &&
 		(side < SIDE_MIN_MILLIONTHS || side > SIDE_MAX_IN * MILLION))
-		check_find(findings, "parcel", shipopt_field_name(SHIPOPT_RECORD_PARCEL, field),
+		check_find(findings, SHIPOPT_EINVAL, "parcel", shipopt_field_name(SHIPOPT_RECORD_PARCEL, field),
 			"must be from 0.1 to %d inches", SIDE_MAX_IN);
 }
 
 static void check_parcel(struct findings *findings, const shipopt_record *parcel)
 {
 	if (!parcel) {
-		check_find(findings, "parcel", "", "is required");
+		check_find(findings, SHIPOPT_ENOTFOUND, "parcel", "", "is required");
 		return;
 	}
 	if (record_is_reference(parcel))
 		return;
 	int64_t weight = shipopt_record_number(parcel, SHIPOPT_PARCEL_WEIGHT, 0);
 	if (weight <= 0)
-		check_find(findings, "parcel", "weight", "must be above 0 ounces");
+		check_find(findings, SHIPOPT_EINVAL, "parcel", "weight", "must be above 0 ounces");
 	else if (weight > WEIGHT_MAX_OZ * MILLION)
-		check_find(findings, "parcel", "weight", "must be at most %d ounces", WEIGHT_MAX_OZ);
+		check_find(findings, SHIPOPT_EINVAL, "parcel", "weight", "must be at most %d ounces", WEIGHT_MAX_OZ);
 	check_side(findings, parcel, SHIPOPT_PARCEL_LENGTH);
 	check_side(findings, parcel, SHIPOPT_PARCEL_WIDTH);
 	check_side(findings, parcel, SHIPOPT_PARCEL_HEIGHT);
@@ -239,10 +248,11 @@ static void check_hs_code(struct findings *findings, const shipopt_record *item,
 {
 	if (check_is_blank(item, SHIPOPT_CUSTOMS_ITEM_HS_TARIFF_NUMBER)) {
 		if (border.international)
-			check_find(findings, place, "hs_tariff_number", "is required across a border");
+			check_find(findings, SHIPOPT_ENOTFOUND, place, "hs_tariff_number",
+				"is required across a border");
 	} else if (!check_hs_code_is_possible(shipopt_record_text(item, SHIPOPT_CUSTOMS_ITEM_HS_TARIFF_NUMBER))) {
-		check_find(findings, place, "hs_tariff_number", "must have %d to %d digits", HS_DIGITS_MIN,
-			HS_DIGITS_MAX);
+		check_find(findings, SHIPOPT_EINVAL, place, "hs_tariff_number", "must have %d to %d digits",
+			HS_DIGITS_MIN, HS_DIGITS_MAX);
 	}
 }
 
@@ -253,14 +263,15 @@ static void check_item(struct findings *findings, const shipopt_record *item, co
 	check_need_text(findings, item, place, SHIPOPT_CUSTOMS_ITEM_DESCRIPTION);
 	for (size_t i = 0; i < ARRAY_SIZE(positive); i++)
 		if (shipopt_record_number(item, positive[i], 0) <= 0)
-			check_find(findings, place, shipopt_field_name(SHIPOPT_RECORD_CUSTOMS_ITEM, positive[i]),
-				"must be above 0");
+			check_find(findings, SHIPOPT_EINVAL, place,
+				shipopt_field_name(SHIPOPT_RECORD_CUSTOMS_ITEM, positive[i]), "must be above 0");
 	check_hs_code(findings, item, place, border);
 	const char *origin = shipopt_record_text(item, SHIPOPT_CUSTOMS_ITEM_ORIGIN_COUNTRY);
 	if (check_is_blank(item, SHIPOPT_CUSTOMS_ITEM_ORIGIN_COUNTRY))
-		check_find(findings, place, "origin_country", "is required");
+		check_find(findings, SHIPOPT_ENOTFOUND, place, "origin_country", "is required");
 	else if (!country_find(origin))
-		check_find(findings, place, "origin_country", "\"%s\" is no country", UNICODE_SHOWN(origin));
+		check_find(findings, SHIPOPT_EINVAL, place, "origin_country", "\"%s\" is no country",
+			UNICODE_SHOWN(origin));
 }
 
 static void check_items(struct findings *findings, const shipopt_record *customs, const shipopt_record *parcel,
@@ -270,7 +281,7 @@ static void check_items(struct findings *findings, const shipopt_record *customs
 	int64_t total = 0, weight = shipopt_record_number(parcel, SHIPOPT_PARCEL_WEIGHT, 0);
 	bool overflow = false;
 	if (count == 0)
-		check_find(findings, "customs_info", "customs_items", "needs at least one item");
+		check_find(findings, SHIPOPT_ENOTFOUND, "customs_info", "customs_items", "needs at least one item");
 	for (size_t i = 0; i < count; i++) {
 		char place[NAME_SIZE];
 		const shipopt_record *item = shipopt_record_item(customs, SHIPOPT_CUSTOMS_INFO_CUSTOMS_ITEMS, i);
@@ -286,8 +297,8 @@ static void check_items(struct findings *findings, const shipopt_record *customs
 		char items[DECIMAL_TEXT_SIZE], whole[DECIMAL_TEXT_SIZE];
 		decimal_format(total, 0, items);
 		decimal_format(weight, 0, whole);
-		check_find(findings, "customs_info", "customs_items", "weigh %s ounces, the parcel only %s",
-			overflow ? "too many" : items, whole);
+		check_find(findings, SHIPOPT_EINVAL, "customs_info", "customs_items",
+			"weigh %s ounces, the parcel only %s", overflow ? "too many" : items, whole);
 	}
 }
 
@@ -297,7 +308,7 @@ static void check_customs(struct findings *findings, const shipopt_record *custo
 	const char *place = "customs_info";
 	if (!customs) {
 		if (border.international || border.military)
-			check_find(findings, place, "", "is required for %s",
+			check_find(findings, SHIPOPT_ENOTFOUND, place, "", "is required for %s",
 				border.military ? "a US military address" : "an international shipment");
 		return;
 	}
@@ -306,7 +317,7 @@ static void check_customs(struct findings *findings, const shipopt_record *custo
 	check_need_text(findings, customs, place, SHIPOPT_CUSTOMS_INFO_CONTENTS_TYPE);
 	check_need_text(findings, customs, place, SHIPOPT_CUSTOMS_INFO_CUSTOMS_SIGNER);
 	if (shipopt_record_number(customs, SHIPOPT_CUSTOMS_INFO_CUSTOMS_CERTIFY, 0) == 0)
-		check_find(findings, place, "customs_certify", "must be true");
+		check_find(findings, SHIPOPT_EINVAL, place, "customs_certify", "must be true");
 	if (border.leaves_us)
 		check_need_text(findings, customs, place, SHIPOPT_CUSTOMS_INFO_EEL_PFC);
 	if (text_equal(shipopt_record_text(customs, SHIPOPT_CUSTOMS_INFO_CONTENTS_TYPE), "other"))
@@ -317,20 +328,36 @@ static void check_customs(struct findings *findings, const shipopt_record *custo
 	check_items(findings, customs, parcel, border);
 }
 
+/* All findings, as far as they fit: "to_address.street1 is required; parcel.weight must be above 0 ounces". */
+static void check_list(const struct findings *findings, struct buffer *list)
+{
+	size_t i = 0;
+	while (i < findings->count &&
+		buffer_append_format(list, "%s%s %s", i ? "; " : "", findings->names[i], findings->messages[i]) == 0)
+		i++;
+	list->limit += MORE_SIZE;
+	if (i < findings->total)
+		buffer_append_format(list, "; and %zu more", findings->total - i);
+}
+
 static int check_report(const struct findings *findings, shipopt_error **ret_error)
 {
-	char message[NAME_SIZE + MESSAGE_SIZE + 64];
 	if (findings->count == 0)
 		return 0;
-	snprintf(message, sizeof(message), "shipment has %zu finding%s: %s %s%s", findings->count,
-		findings->count == 1 ? "" : "s", findings->names[0], findings->messages[0],
-		findings->count == 1 ? "" : ", …");
+	struct buffer message;
+	buffer_init(&message, LIST_BYTES_MAX);
+	buffer_append_format(&message, "shipment has %zu finding%s: ", findings->total,
+		findings->total == 1 ? "" : "s");
+	check_list(findings, &message);
 	struct error_detail detail = {.code = SHIPOPT_EREFUSED,
-		.message = message,
+		.domain = SHIPOPT_DOMAIN_INPUT,
+		.message = buffer_text(&message),
 		.retry_after_ms = -1,
 		.fields = findings->fields,
 		.field_count = findings->count};
-	return error_set_detail(ret_error, &detail);
+	int r = error_set_detail(ret_error, &detail);
+	buffer_done(&message);
+	return r;
 }
 
 /* A value that could not be read is absent: the parcel would travel uninsured. */
@@ -340,18 +367,20 @@ static void check_insurance(struct findings *findings, const shipopt_record *shi
 	const char *text;
 	bool is_set = shipopt_record_get_money(shipment, SHIPOPT_SHIPMENT_INSURANCE, &insurance) == 1;
 	if (is_set && insurance < 0)
-		check_find(findings, "insurance", "", "must not be negative");
+		check_find(findings, SHIPOPT_EINVAL, "insurance", "", "must not be negative");
 	if (!is_set && shipopt_record_get_source_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, &text) == 1 &&
 		!text_is_empty(text))
-		check_find(findings, "insurance", "", "\"%s\" cannot be read as an amount", UNICODE_SHOWN(text));
+		check_find(findings, SHIPOPT_EINVAL, "insurance", "", "\"%s\" cannot be read as an amount",
+			UNICODE_SHOWN(text));
 }
 
 int shipopt_record_check_shipment(const shipopt_record *shipment, shipopt_error **ret_error)
 {
 	struct findings findings;
-	findings.count = 0;
+	findings.total = findings.count = 0;
 	if (shipopt_record_kind(shipment) != SHIPOPT_RECORD_SHIPMENT)
-		return error_set(ret_error, SHIPOPT_EINVAL, "a shipment is needed");
+		return error_set(ret_error, SHIPOPT_EINVAL,
+			"shipopt_record_check_shipment: the record must be a shipment");
 	const shipopt_record *to = shipopt_record_child(shipment, SHIPOPT_SHIPMENT_TO_ADDRESS);
 	const shipopt_record *from = shipopt_record_child(shipment, SHIPOPT_SHIPMENT_FROM_ADDRESS);
 	const shipopt_record *back = shipopt_record_child(shipment, SHIPOPT_SHIPMENT_RETURN_ADDRESS);

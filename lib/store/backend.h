@@ -2,7 +2,7 @@
 #ifndef STORE_BACKEND_H
 #define STORE_BACKEND_H
 
-#include <shipopt/runtime.h>
+#include <shipopt/ledger.h>
 
 #include "base/error.h"
 #include "runtime/task.h"
@@ -44,7 +44,7 @@ struct backend_query {
 
 	int status; /* written before `done`, as are: */
 	shipopt_error *error;
-	char *json;
+	shipopt_ledger_page *page; /* of BACKEND_LIST */
 	int64_t value;
 };
 

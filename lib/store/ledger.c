@@ -36,7 +36,7 @@ void ledger_request_clear(struct ledger_request *request)
 	shipopt_error_unref(TAKE(request->error));
 	request->status = 0;
 	request->created_row = false;
-	request->claimed_token = 0;
+	request->claimed_token = request->budget_more = request->budget_used = 0;
 }
 
 struct named_text {

@@ -2,7 +2,7 @@
 #ifndef STORE_LEDGER_H
 #define STORE_LEDGER_H
 
-#include <shipopt/store.h>
+#include <shipopt/ledger.h>
 
 #include "base/error.h"
 #include "runtime/reactor.h"
@@ -191,10 +191,11 @@ struct ledger_request {
 
 	/* the store's */
 	int status; /* ledger_outcome or SHIPOPT_E… (SHIPOPT_EDATABASE, SHIPOPT_EINDOUBT: commit in doubt, read again) */
-	shipopt_error *error;  /* owned by the caller from `done` on */
-	struct ledger_row row; /* as it is after the operation; owned by the caller from `done` on */
-	bool created_row;      /* claim: the row is new */
-	int64_t claimed_token; /* claim: written to `token` once durable */
+	shipopt_error *error;             /* owned by the caller from `done` on */
+	struct ledger_row row;            /* as it is after the operation; owned by the caller from `done` on */
+	bool created_row;                 /* claim: the row is new */
+	int64_t claimed_token;            /* claim: written to `token` once durable */
+	int64_t budget_more, budget_used; /* buy, over the limit: what it would add, and what is reserved and spent */
 	struct backend_work work;
 };
 

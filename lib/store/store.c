@@ -8,7 +8,6 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "runtime/delivery.h"
-#include "runtime/runtime.h"
 #include "store/ledger.h"
 #include "store/store_config.h"
 
@@ -173,18 +172,19 @@ int shipopt_store_open(shipopt_runtime *runtime, const char *url, const shipopt_
 	return r;
 }
 
-int shipopt_store_view(shipopt_store *store, const char *tenant, shipopt_store **ret_view)
+int shipopt_store_view(shipopt_store *store, const char *tenant, shipopt_store **ret_view, shipopt_error **ret_error)
 {
 	if (!store || !tenant || !ret_view)
 		return SHIPOPT_EINVAL;
 	int r = runtime_check(store->core->runtime);
 	if (r < 0)
 		return r;
-	size_t length = strlen(tenant);
+	size_t length = strlen(tenant), offset = 0;
 	if (length < 1 || length > TENANT_MAX_BYTES)
-		return SHIPOPT_EINVAL;
-	if (!text_is_utf8(tenant, length, NULL))
-		return SHIPOPT_EENCODING;
+		return error_set(ret_error, SHIPOPT_EINVAL, "argument tenant has %zu bytes, not 1 to %d", length,
+			TENANT_MAX_BYTES);
+	if (!text_is_utf8(tenant, length, &offset))
+		return error_set(ret_error, SHIPOPT_EENCODING, "argument tenant is not UTF-8 at byte %zu", offset);
 	reference_take(&store->core->views);
 	return store_view_new(store->core, tenant, ret_view);
 }
@@ -204,7 +204,7 @@ void ledger_submit(shipopt_store *store, struct ledger_request *request)
 	request->error = NULL;
 	request->row = (struct ledger_row){0};
 	request->created_row = false;
-	request->claimed_token = 0;
+	request->claimed_token = request->budget_more = request->budget_used = 0;
 	request->work.kind = BACKEND_LEDGER;
 	int r = ledger_request_check(request, store->tenant, &request->error);
 	request->status = 0;

@@ -2,7 +2,7 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
-#include <shipopt/store.h>
+#include <shipopt/ledger.h>
 
 #include "base/reference.h"
 #include "runtime/runtime.h"

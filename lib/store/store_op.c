@@ -1,24 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#include <string.h>
+#include "store/store_op.h"
 
 #include "base/memory.h"
-#include "base/text.h"
-#include "store/ledger.h"
-#include "store/store.h"
-
-/*
- * The public asynchronous calls. Each is an operation around a `struct backend_query`, completed on a reactor, so that every
- * kind of delivery is possible.
- */
-#define LIST_LIMIT_MAX 1000
-#define TEXT_MAX_BYTES 4096
+#include "store/ledger_page.h"
 
 struct store_op {
 	shipopt_op op;
 	struct backend_query query;
-	shipopt_store *store; /* a hold */
+	shipopt_store *store; /* a reference */
 	struct reactor *reactor;
-	char *tracking_code, *actor, *reason;
+	char *tracking_code, *actor, *reason; /* of the query */
+	shipopt_ledger_page *page;
 };
 
 static void store_op_destroy(shipopt_op *op)
@@ -27,10 +19,11 @@ static void store_op_destroy(shipopt_op *op)
 	mem_free(self->tracking_code);
 	mem_free(self->actor);
 	mem_free(self->reason);
+	ledger_page_free(self->page);
 	shipopt_store_free(self->store);
 }
 
-/* The back-end asks before it starts: enough for calls this short. */
+/* The back-end asks before it starts a query. That is enough for calls this short. */
 static void store_op_cancel(shipopt_op *op)
 {
 }
@@ -48,42 +41,37 @@ static void store_complete_on_reactor(struct task *task)
 	struct backend_work *work = CONTAINER_OF(task, struct backend_work, task);
 	struct backend_query *query = CONTAINER_OF(work, struct backend_query, work);
 	struct store_op *self = CONTAINER_OF(query, struct store_op, query);
-	self->op.json = TAKE(query->json);
 	self->op.value = query->value;
 	op_complete(&self->op, query->status, TAKE(query->error));
 }
 
+/* On a thread of the back-end. */
 static void store_query_done(struct backend_query *query)
 {
 	struct store_op *self = CONTAINER_OF(query, struct store_op, query);
+	self->page = TAKE(query->page);
+	if (self->page && query->status >= 0)
+		query->status = ledger_page_write(self->page, &self->op.json);
 	query->work.task.run = store_complete_on_reactor;
 	reactor_post(self->reactor, &query->work.task);
 }
 
-/* What a call brings besides `done` and its like. Texts are copied. */
-struct store_call {
-	enum backend_kind kind;
-	int state;
-	int64_t row, after, limit;
-	const char *tracking_code, *actor, *reason;
-};
-
-static int store_fill(struct store_op *self, shipopt_store *store, const struct store_call *call)
+static int store_op_fill(struct store_op *self, shipopt_store *store, const struct backend_query *query)
 {
 	self->store = store_ref(store);
-	self->tracking_code = mem_copy_text(call->tracking_code);
-	self->actor = mem_copy_text(call->actor);
-	self->reason = mem_copy_text(call->reason);
-	if ((call->tracking_code && !self->tracking_code) || (call->actor && !self->actor) ||
-		(call->reason && !self->reason))
+	self->tracking_code = mem_copy_text(query->tracking_code);
+	self->actor = mem_copy_text(query->actor);
+	self->reason = mem_copy_text(query->reason);
+	if ((query->tracking_code && !self->tracking_code) || (query->actor && !self->actor) ||
+		(query->reason && !self->reason))
 		return SHIPOPT_ENOMEM;
 	self->query = (struct backend_query){
-		.work.kind = call->kind,
+		.work.kind = query->work.kind,
 		.tenant = store->tenant,
-		.state = call->state,
-		.row = call->row,
-		.after = call->after,
-		.limit = call->limit,
+		.state = query->state,
+		.row = query->row,
+		.after = query->after,
+		.limit = query->limit,
 		.tracking_code = self->tracking_code,
 		.actor = self->actor,
 		.reason = self->reason,
@@ -93,7 +81,7 @@ static int store_fill(struct store_op *self, shipopt_store *store, const struct 
 	return runtime_reactor(store->core->runtime, &self->reactor);
 }
 
-static int store_start(shipopt_store *store, const struct store_call *call, shipopt_done_fn done, void *userdata,
+int store_op_start(shipopt_store *store, const struct backend_query *query, shipopt_done_fn done, void *userdata,
 	shipopt_op **ret_op)
 {
 	shipopt_op *op;
@@ -102,7 +90,7 @@ static int store_start(shipopt_store *store, const struct store_call *call, ship
 	if (r < 0)
 		return r;
 	struct store_op *self = CONTAINER_OF(op, struct store_op, op);
-	r = store_fill(self, store, call);
+	r = store_op_fill(self, store, query);
 	if (r == 0) {
 		shipopt_op *before = ret_op ? *ret_op : NULL;
 		if (ret_op)
@@ -116,58 +104,21 @@ static int store_start(shipopt_store *store, const struct store_call *call, ship
 	return r;
 }
 
+int store_op_refuse(shipopt_store *store, int status, shipopt_error *error, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_op)
+{
+	struct store_core *core = store->core;
+	return op_refuse(core->runtime, &core->delivery, done, userdata, ret_op, status, error);
+}
+
 int shipopt_store_ready(shipopt_store *store, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
-	return store ? store_start(store, &(struct store_call){.kind = BACKEND_READY}, done, userdata, ret_op)
-		     : SHIPOPT_EINVAL;
+	const struct backend_query query = {.work.kind = BACKEND_READY};
+	return store ? store_op_start(store, &query, done, userdata, ret_op) : SHIPOPT_EINVAL;
 }
 
-static bool store_is_state_or_all(int state)
+const shipopt_ledger_page *shipopt_op_ledger_page(const shipopt_op *op)
 {
-	return (state >= 0 && state <= SHIPOPT_LEDGER_STATE_VOID_REFUSED) || state == SHIPOPT_LEDGER_NEEDS_PERSON;
-}
-
-int shipopt_ledger_list(shipopt_store *store, int state, int64_t after, int64_t limit, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_op)
-{
-	if (!store || !store_is_state_or_all(state) || after < 0 || limit < 1 || limit > LIST_LIMIT_MAX)
-		return SHIPOPT_EINVAL;
-	const struct store_call call = {.kind = BACKEND_LIST, .state = state, .after = after, .limit = limit};
-	return store_start(store, &call, done, userdata, ret_op);
-}
-
-int shipopt_ledger_count(shipopt_store *store, int state, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
-{
-	if (!store || !store_is_state_or_all(state))
-		return SHIPOPT_EINVAL;
-	return store_start(store, &(struct store_call){.kind = BACKEND_COUNT, .state = state}, done, userdata, ret_op);
-}
-
-static int store_check_text(const char *text, bool is_required)
-{
-	size_t length = text ? strlen(text) : 0;
-	if (length > TEXT_MAX_BYTES || (is_required && length == 0))
-		return SHIPOPT_EINVAL;
-	return text_is_utf8(text ? text : "", length, NULL) ? 0 : SHIPOPT_EENCODING;
-}
-
-int shipopt_ledger_resolve(shipopt_store *store, int64_t row, int state, const char *tracking_code, const char *actor,
-	const char *reason, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
-{
-	if (!store || row < 1 ||
-		(state != SHIPOPT_LEDGER_STATE_BOUGHT && state != SHIPOPT_LEDGER_STATE_FAILED &&
-			state != SHIPOPT_LEDGER_STATE_PLANNED))
-		return SHIPOPT_EINVAL;
-	int r = store_check_text(tracking_code, state == SHIPOPT_LEDGER_STATE_BOUGHT);
-	r = r < 0 ? r : store_check_text(actor, true);
-	r = r < 0 ? r : store_check_text(reason, true);
-	if (r < 0)
-		return r;
-	const struct store_call call = {.kind = BACKEND_RESOLVE,
-		.state = state,
-		.row = row,
-		.tracking_code = tracking_code,
-		.actor = actor,
-		.reason = reason};
-	return store_start(store, &call, done, userdata, ret_op);
+	bool is_page = op && op->class == &store_op_class && shipopt_op_is_done(op) && shipopt_op_status(op) >= 0;
+	return is_page ? CONTAINER_OF(op, const struct store_op, op)->page : NULL;
 }

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-#define ERROR_DOMAIN SHIPOPT_DOMAIN_CACHE
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_STORE
+
 #include <shipopt/warm.h>
 
 #include <string.h>
 
 #include "base/memory.h"
 #include "cache/options.h"
-#include "json/json.h"
-#include "runtime/runtime.h"
+#include "store/ledger_page.h"
 #include "store/store.h"
 
 #define PAGE_ROWS 250
 
-/* Filling a cache with the rows of the ledger. The calling thread asks the back-end for a page at a time and waits for each. */
+/* Puts ledger rows into a cache, page by page. The calling thread asks the back-end for a page and waits for it. */
+
 struct ledger_read {
 	struct backend_query query;
 	pthread_mutex_t lock;
@@ -30,6 +31,8 @@ struct ledger_filling {
 	bool has_more;
 };
 
+/* --- reading a page --- */
+
 static bool warm_cache_never_canceled(const struct backend_query *query)
 {
 	return false;
@@ -37,37 +40,33 @@ static bool warm_cache_never_canceled(const struct backend_query *query)
 
 static void warm_cache_page_done(struct backend_query *query)
 {
-	struct ledger_read *page = CONTAINER_OF(query, struct ledger_read, query);
-	pthread_mutex_lock(&page->lock);
-	page->is_done = true;
-	pthread_cond_signal(&page->changed);
-	pthread_mutex_unlock(&page->lock);
+	struct ledger_read *read = CONTAINER_OF(query, struct ledger_read, query);
+	pthread_mutex_lock(&read->lock);
+	read->is_done = true;
+	pthread_cond_signal(&read->changed);
+	pthread_mutex_unlock(&read->lock);
 }
 
-static int warm_cache_ask(shipopt_store *store, struct ledger_read *page)
+static int warm_cache_ask(shipopt_store *store, struct ledger_read *read)
 {
 	struct backend *backend = store->core->backend;
-	pthread_mutex_init(&page->lock, NULL);
-	pthread_cond_init(&page->changed, NULL);
-	int r = backend->class->submit(backend, &page->query.work);
-	pthread_mutex_lock(&page->lock);
-	while (r == 0 && !page->is_done)
-		pthread_cond_wait(&page->changed, &page->lock);
-	pthread_mutex_unlock(&page->lock);
-	pthread_cond_destroy(&page->changed);
-	pthread_mutex_destroy(&page->lock);
-	return r < 0 ? r : page->query.status;
+	pthread_mutex_init(&read->lock, NULL);
+	pthread_cond_init(&read->changed, NULL);
+	int r = backend->class->submit(backend, &read->query.work);
+	pthread_mutex_lock(&read->lock);
+	while (r == 0 && !read->is_done)
+		pthread_cond_wait(&read->changed, &read->lock);
+	pthread_mutex_unlock(&read->lock);
+	pthread_cond_destroy(&read->changed);
+	pthread_mutex_destroy(&read->lock);
+	return r < 0 ? r : read->query.status;
 }
 
-static int store_warm_cache_take_row(struct ledger_filling *filling, struct json_value row)
+/* --- filling --- */
+
+static int warm_cache_put_row(struct ledger_filling *filling, const char *key, const char *json, size_t length)
 {
-	struct json_value id;
-	const char *json, *key = json_get_text(row, "order_key");
-	size_t length;
 	shipopt_cache_options options;
-	if (!key || !json_get(row, "row", &id) || !json_i64(id, &filling->last_row) ||
-		!json_source(row, &json, &length))
-		return SHIPOPT_EPARSE;
 	if (filling->options)
 		options = *filling->options;
 	else
@@ -80,58 +79,63 @@ static int store_warm_cache_take_row(struct ledger_filling *filling, struct json
 	return r == SHIPOPT_EINVAL || r == SHIPOPT_ETOOLARGE ? 0 : r;
 }
 
-static int warm_cache_take_page(struct ledger_filling *filling, const char *json, shipopt_error **ret_error)
+static int warm_cache_take_row(struct ledger_filling *filling, const shipopt_ledger_page *page, size_t index)
 {
-	CLEANUP_JSON json_document *document = NULL;
-	struct json_value rows, more;
-	struct json_iterator it;
-	int r = json_document_parse(json, strlen(json), &document, ret_error);
-	if (r < 0)
-		return r;
-	if (!json_get(json_root(document), "rows", &rows) || !json_get(json_root(document), "has_more", &more) ||
-		!json_bool(more, &filling->has_more))
-		return SHIPOPT_EPARSE;
-	for (json_items(rows, &it); r >= 0 && json_next(&it);)
-		r = store_warm_cache_take_row(filling, it.value);
+	struct buffer json;
+	struct json_writer writer;
+	const char *key = shipopt_ledger_page_text(page, index, SHIPOPT_LEDGER_FIELD_ORDER_KEY);
+	buffer_init(&json, LEDGER_PAGE_JSON_MAX);
+	json_writer_init(&writer, &json);
+	ledger_page_write_row(page, index, &writer);
+	int r = json_writer_finish(&writer);
+	r = r < 0 ? r : warm_cache_put_row(filling, key, buffer_text(&json), json.length);
+	buffer_done(&json);
+	filling->last_row = shipopt_ledger_page_number(page, index, SHIPOPT_LEDGER_FIELD_ROW);
 	return r;
 }
 
-static int warm_cache_take_next(struct ledger_filling *filling, shipopt_store *store, int state,
+static int warm_cache_take_page(struct ledger_filling *filling, shipopt_store *store, int state,
 	shipopt_error **ret_error)
 {
-	struct ledger_read page = {.query = {.work.kind = BACKEND_LIST,
+	struct ledger_read read = {.query = {.work.kind = BACKEND_LIST,
 					   .tenant = store->tenant,
 					   .state = state,
 					   .after = filling->last_row,
 					   .limit = PAGE_ROWS,
 					   .is_canceled = warm_cache_never_canceled,
 					   .done = warm_cache_page_done}};
-	filling->has_more = false;
-	int r = warm_cache_ask(store, &page);
-	if (r >= 0)
-		r = warm_cache_take_page(filling, page.query.json, ret_error);
-	else if (ret_error && page.query.error)
-		*ret_error = TAKE(page.query.error);
-	shipopt_error_unref(page.query.error);
-	mem_free(page.query.json);
+	int r = warm_cache_ask(store, &read);
+	const shipopt_ledger_page *page = read.query.page;
+	for (size_t i = 0; r >= 0 && i < shipopt_ledger_page_count(page); i++)
+		r = warm_cache_take_row(filling, page, i);
+	filling->has_more = shipopt_ledger_page_has_more(page);
+	if (ret_error && read.query.error)
+		*ret_error = TAKE(read.query.error);
+	shipopt_error_unref(read.query.error);
+	ledger_page_free(read.query.page);
 	return r;
+}
+
+static int warm_cache_check(shipopt_store *store, int state, shipopt_cache *cache, shipopt_error **ret_error)
+{
+	if (!store)
+		return SHIPOPT_EINVAL;
+	if (state < 0 || state > SHIPOPT_LEDGER_STATE_VOID_REFUSED)
+		return error_set(ret_error, SHIPOPT_EINVAL, "argument state: %d is not a state (1 to %d) or 0", state,
+			SHIPOPT_LEDGER_STATE_VOID_REFUSED);
+	int r = cache_check_handle(cache);
+	return r == 0 && runtime_is_library_thread() ? SHIPOPT_EDEADLK : r;
 }
 
 int shipopt_store_warm_cache(shipopt_store *store, int state, shipopt_cache *cache,
 	const shipopt_cache_options *options, shipopt_warm_row_fn row, void *userdata, uint64_t *ret_stored,
 	shipopt_error **ret_error)
 {
-	int r = store ? cache_check_handle(cache) : SHIPOPT_EINVAL;
+	int r = warm_cache_check(store, state, cache, ret_error);
 	if (r < 0)
 		return r;
-	if (state < 0 || state > SHIPOPT_LEDGER_STATE_VOID_REFUSED)
-		return error_set(ret_error, SHIPOPT_EINVAL, "store: state %d is not a ledger state, 0 to %d", state,
-			SHIPOPT_LEDGER_STATE_VOID_REFUSED);
-	if (runtime_is_library_thread())
-		return error_set(ret_error, SHIPOPT_EDEADLK,
-			"store: cannot block here: called on a library thread or inside shipopt_queue_dispatch()");
 	shipopt_runtime *runtime = store->core->runtime;
-	/* Counted as an operation, so that a close waits for it. */
+	/* Counts as an operation, so that a close waits for it. */
 	r = runtime_admit(runtime);
 	if (r < 0)
 		return r;
@@ -140,17 +144,10 @@ int shipopt_store_warm_cache(shipopt_store *store, int state, shipopt_cache *cac
 		.row = row,
 		.userdata = userdata,
 		.has_more = true};
-	shipopt_error *error = NULL;
 	while (r >= 0 && filling.has_more)
-		r = warm_cache_take_next(&filling, store, state, &error);
+		r = warm_cache_take_page(&filling, store, state, ret_error);
 	runtime_release(runtime);
 	if (ret_stored)
 		*ret_stored = filling.stored;
-	if (r >= 0)
-		return 0;
-	if (ret_error)
-		*ret_error = error ? error : error_of(ERROR_DOMAIN, r);
-	else
-		shipopt_error_unref(error);
-	return r;
+	return r < 0 ? r : 0;
 }

@@ -331,7 +331,7 @@ static void a_configuration_lends_the_parts_and_is_copied(void **state)
 	assert_int_equal(shipopt_runtime_thread_count(shipopt_client_runtime(client), SHIPOPT_THREADS_WORKER), 2);
 	assert_int_equal(count_bought(shipopt_client_store(client)), 1);
 	shipopt_store *other = NULL;
-	assert_int_equal(shipopt_store_view(shipopt_client_store(client), "default", &other), 0);
+	assert_int_equal(shipopt_store_view(shipopt_client_store(client), "default", &other, NULL), 0);
 	assert_int_equal(count_bought(other), 0);
 	shipopt_store_free(other);
 	write_file(place.orders, "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o\n");

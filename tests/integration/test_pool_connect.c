@@ -211,13 +211,13 @@ static void a_date_is_the_same_in_every_time_zone(void **state)
 	assert_int_equal(shipopt_query_bind_date(query, -1), 0);
 	assert_int_equal(shipopt_query_bind_date(query, 0), 0);
 	assert_int_equal(shipopt_query_bind_date(query, INT64_C(86400000000)), 0);
-	assert_int_equal(shipopt_query_bind_date(query, INT64_MIN), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_query_bind_date(NULL, 0), SHIPOPT_EINVAL);
 	shipopt_op *op = run_given(NULL, query);
 	assert_string_equal(shipopt_rows_text(shipopt_op_rows(op), 0, 0), "1969-12-31");
 	assert_string_equal(shipopt_rows_text(shipopt_op_rows(op), 0, 1), "1970-01-01");
 	assert_string_equal(shipopt_rows_text(shipopt_op_rows(op), 0, 2), "1970-01-02");
 	shipopt_op_unref(op);
+	assert_int_equal(shipopt_query_bind_date(query, INT64_MIN), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_query_bind_date(NULL, 0), SHIPOPT_EINVAL);
 	shipopt_query_free(query);
 	side_number("drop table bought");
 	fixture_close();

@@ -42,6 +42,11 @@ size_t auditor_index(const char *order_key)
 	return MIN(index, (size_t)AUDITOR_ORDERS_MAX - 1);
 }
 
+struct auditor_approval *auditor_approval(struct auditor *auditor, int64_t row)
+{
+	return &auditor->approvals[MIN((size_t)row - 1, (size_t)AUDITOR_ROWS_MAX - 1)];
+}
+
 static struct auditor_shipment *shipment_of(struct auditor *auditor, size_t shipment)
 {
 	if (shipment >= auditor->shipment_capacity) {
@@ -58,9 +63,18 @@ static struct auditor_shipment *shipment_of(struct auditor *auditor, size_t ship
 
 /* ---- labels ------------------------------------------------------------------------------------------------ */
 
+/* Or is about to be: there is a label all the same. */
+static bool is_given_back(const struct memory_row *row)
+{
+	int state = row->row.state;
+	return state == LEDGER_STATE_VOID_REQUESTED || state == LEDGER_STATE_VOIDED ||
+		state == LEDGER_STATE_VOID_REFUSED;
+}
+
 static bool is_bought(const struct memory_row *row)
 {
-	return row->row.state == LEDGER_STATE_BOUGHT || row->row.state == LEDGER_STATE_DOCUMENTED;
+	int state = row->row.state;
+	return state == LEDGER_STATE_BOUGHT || state == LEDGER_STATE_DOCUMENTED || is_given_back(row);
 }
 
 static bool admits_label(const struct memory_row *row)
@@ -155,7 +169,7 @@ static void approve(struct auditor *auditor, const struct ledger_request *reques
 {
 	size_t index = auditor_index(request->key.order_key);
 	const struct auditor_order *order = &auditor->process->orders[index];
-	struct auditor_approval *approval = &auditor->approvals[index];
+	struct auditor_approval *approval = auditor_approval(auditor, request->row.id);
 	bool is_known = approval->is_given && is_same_order(&approval->order, order);
 	bool is_chosen_again = auditor->process->rates_again && request->rate_id && request->ceiling > 0;
 	if (is_known && request->ceiling > 0 && request->row.unproven > 1)
@@ -175,15 +189,16 @@ static void approve(struct auditor *auditor, const struct ledger_request *reques
 static void plan(struct auditor *auditor, const struct ledger_request *request)
 {
 	size_t index = auditor_index(request->key.order_key);
-	if (!is_same_order(&auditor->approvals[index].order, &auditor->process->orders[index]))
-		auditor->approvals[index].is_given = false;
+	struct auditor_approval *approval = auditor_approval(auditor, request->row.id);
+	if (!is_same_order(&approval->order, &auditor->process->orders[index]))
+		approval->is_given = false;
 }
 
 void auditor_resolved(struct auditor *auditor, const struct memory_row *row)
 {
 	const struct world_shipment *shipment = world_find(&sim_world, row->row.shipment_id);
 	if (row->row.state == LEDGER_STATE_PLANNED)
-		auditor->approvals[auditor_index(row->order_key)].is_given = false;
+		auditor_approval(auditor, row->row.id)->is_given = false;
 	if (shipment && row->row.state == LEDGER_STATE_CREATED) {
 		shipment_of(auditor, (size_t)(shipment - sim_world.shipments))->counted = 1;
 	}
@@ -266,7 +281,7 @@ static void observe(struct memory_database *database, const struct ledger_reques
 
 static void look_at_price(struct auditor *auditor, const struct memory_row *row, const struct world_purchase *purchase)
 {
-	const struct auditor_approval *approval = &auditor->approvals[auditor_index(row->order_key)];
+	const struct auditor_approval *approval = auditor_approval(auditor, row->row.id);
 	if (!approval->is_given)
 		auditor_breach(auditor, row, "a purchase at %lld %s that nobody approved", (long long)purchase->price,
 			purchase->currency);
@@ -334,6 +349,7 @@ static bool is_true(struct auditor *auditor, const struct sim_result *result, co
 		return is_open || (row && (is_bought(row) || row->row.sent > 0) && sim_database.permille > 0);
 	case SHIPOPT_EREFUSED: return !may_have_label || row->row.needs_person;
 	case SHIPOPT_ECONFLICT:
+	case SHIPOPT_ESTATE: /* given back, or another generation was asked for too early: the message names the state */
 	case SHIPOPT_ECANCELED: /* the run ended before this order */ return true;
 	case SHIPOPT_ETIMEDOUT: /* the process stood still before it had read the row, or the row has not been bought */
 	case SHIPOPT_EDATABASE: /* the row could not be read, or it has not been bought */

@@ -8,7 +8,7 @@
  * What must hold at every step of simulated runs, whatever goes wrong. The auditor knows the world's truth and what each process
  * was asked for; the library under test knows neither.
  *
- *   - a key has at most one label, also one that is still to come: every shipment with a label, or with a purchase under way, is
+ *   - a generation of a key has at most one label, also one that is still to come: every shipment with a label, or with a purchase under way, is
  *     the shipment of the one row that sent it, and that row is buying, in doubt, created with something unproven, or bought
  *   - a row fails only when nothing was bought and nothing will be
  *   - a purchase is sent only by a run that buys, once for each `buying`, for the content that the shipment was made for, with
@@ -22,6 +22,7 @@
  * A breach is printed with the seed and the step, and the auditor is broken from then on.
  */
 #define AUDITOR_ORDERS_MAX 8
+#define AUDITOR_ROWS_MAX 64 /* of all generations */
 #define AUDITOR_SENDS_MAX 3
 
 /* An order as one process has it. */
@@ -54,8 +55,8 @@ struct auditor_shipment {
 struct auditor {
 	uint64_t seed, step;
 	bool is_broken, has_wrong_clocks, is_verbose;
-	const struct auditor_process *process; /* whose turn it is */
-	struct auditor_approval approvals[AUDITOR_ORDERS_MAX];
+	const struct auditor_process *process;               /* whose turn it is */
+	struct auditor_approval approvals[AUDITOR_ROWS_MAX]; /* by row */
 	struct auditor_shipment *shipments;
 	size_t shipment_capacity;
 	int64_t committed; /* reserved and spent, after the newest operation */
@@ -75,6 +76,8 @@ void auditor_look(struct auditor *auditor);
 void auditor_results(struct auditor *auditor, const struct sim_process *process, size_t orders, bool was_alone);
 /* A person said that nothing was bought, or that the order is to be planned again. */
 void auditor_resolved(struct auditor *auditor, const struct memory_row *row);
+/* What was approved for a row. */
+struct auditor_approval *auditor_approval(struct auditor *auditor, int64_t row);
 /* "o-3" is 3. */
 size_t auditor_index(const char *order_key);
 /* What was charged above the rates of the labels that were bought: how many, and how much. */

@@ -266,6 +266,13 @@ static bool price_agrees(const struct memory_row *row, const struct world_shipme
 	return row->row.paid == charged || (row->is_by_person && row->row.paid == 0);
 }
 
+/* Also one that was given back. */
+static bool has_label(const struct memory_row *row)
+{
+	int state = row->row.state;
+	return state == LEDGER_STATE_BOUGHT || state == LEDGER_STATE_DOCUMENTED || state >= LEDGER_STATE_VOID_REQUESTED;
+}
+
 /* One row beside what the carrier made of it. A label is only allowed where the row admits one: bought, or open. */
 static bool row_agrees(const struct memory_row *row, int *labels_open)
 {
@@ -273,7 +280,7 @@ static bool row_agrees(const struct memory_row *row, int *labels_open)
 	const struct world_shipment *shipment = world_find(&sim_world, stored->shipment_id);
 	char tracking_code[32] = "";
 	int made = world_labels_of(&sim_world, stored->id);
-	bool is_bought = stored->state == LEDGER_STATE_BOUGHT || stored->state == LEDGER_STATE_DOCUMENTED;
+	bool is_bought = has_label(row);
 	bool agrees = made <= 1 && (made == 0 || (shipment && shipment->labels == 1));
 	if (agrees && made)
 		snprintf(tracking_code, sizeof(tracking_code), "TRK%06d", shipment->label_number);
@@ -304,7 +311,7 @@ size_t sim_compare(void)
 	for (size_t i = 0; i < sim_database.ledger.row_count; i++) {
 		const struct memory_row *row = &sim_database.ledger.rows[i];
 		differences += !row_agrees(row, &labels_open);
-		bought += row->row.state == LEDGER_STATE_BOUGHT || row->row.state == LEDGER_STATE_DOCUMENTED;
+		bought += has_label(row);
 	}
 	if ((size_t)(sim_world.labels - labels_open) != bought) {
 		print_error("%zu rows bought, %d labels made, %d of them in doubt\n", bought, sim_world.labels,

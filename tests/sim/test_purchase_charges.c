@@ -146,7 +146,7 @@ static void insurance_is_reserved_with_the_postage_and_in_one_currency(void **st
 		const char *says;
 	} cases[] = {
 		{"bulk.budget=spring bulk.spend_limit=6.24", SHIPOPT_ELIMIT,
-			"6.25 more would pass the spend limit 6.24 USD"},
+			"6.25 more would pass the spend limit 6.24 USD of budget \"spring\", of which 0.00 is used"},
 		{"bulk.budget=spring bulk.spend_limit=6.25", 0, ""},
 		{"bulk.budget=spring bulk.spend_limit=100.00 bulk.insurance_currency=EUR", SHIPOPT_ELIMIT,
 			"the rate is in USD and the insurance in EUR"},
@@ -163,6 +163,20 @@ static void insurance_is_reserved_with_the_postage_and_in_one_currency(void **st
 		}
 		case_finish(&process);
 	}
+}
+
+/* The purchase before it keeps its reservation: only the difference is more. */
+static void the_limit_message_of_a_repeat_says_what_it_would_add(void **state)
+{
+	struct sim_process process;
+	begin(&process, "bulk.spend_limit=6.00 bulk.ceiling_percent=50");
+	SCRIPT_OF(BUY(LOST_BEFORE, 0), BUY(RATE_EXPIRED, 0));
+	sim_world.rerate_step = 1000000;
+	sim_buy(&process, 1);
+	assert_int_equal(process.results[0].status, SHIPOPT_EINDOUBT);
+	assert_true(case_says(&process,
+		"1.00 more would pass the spend limit 6.00 USD of budget \"default\", of which 5.25 is used; it was not sent again"));
+	case_finish(&process);
 }
 
 static void a_label_without_the_insurance_asked_for_says_so(void **state)
@@ -230,6 +244,7 @@ int main(void)
 		cmocka_unit_test(a_hosts_choice_in_another_currency_than_max_rate_is_held),
 		cmocka_unit_test(a_hosts_choice_without_a_currency_is_bought_under_no_spend_limit),
 		cmocka_unit_test(insurance_is_reserved_with_the_postage_and_in_one_currency),
+		cmocka_unit_test(the_limit_message_of_a_repeat_says_what_it_would_add),
 		cmocka_unit_test(a_label_without_the_insurance_asked_for_says_so),
 		cmocka_unit_test(a_label_without_its_document_is_bought_and_says_so),
 	};

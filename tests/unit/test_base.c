@@ -2,9 +2,13 @@
 #include "cmocka_test.h"
 
 #include <shipopt/memory.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -97,6 +101,30 @@ static void buffer_stops_at_its_limit_and_keeps_its_content(void **state)
 	mem_free(taken);
 	assert_string_equal(buffer_text(&buffer), "");
 	buffer_done(&buffer);
+}
+
+static void a_failed_assertion_says_where_it_stands(void **state)
+{
+	int ends[2], status;
+	char text[512] = "";
+	assert_int_equal(pipe(ends), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		struct rlimit none = {0, 0};
+		setrlimit(RLIMIT_CORE, &none);
+		signal(SIGABRT, SIG_DFL);
+		dup2(ends[1], STDERR_FILENO);
+		ASSERT(ends[0] == ends[1]);
+		_exit(0);
+	}
+	close(ends[1]);
+	assert_true(read(ends[0], text, sizeof(text) - 1) > 0);
+	close(ends[0]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	assert_non_null(strstr(text, "shipopt: assertion failed: "));
+	assert_non_null(strstr(text, "tests/unit/test_base.c:"));
+	assert_non_null(strstr(text, ": ends[0] == ends[1]\n"));
 }
 
 static void decimals(void **state)
@@ -387,6 +415,7 @@ int main(void)
 		cmocka_unit_test(error_object_keeps_its_detail),
 		cmocka_unit_test(error_texts_are_utf8_whatever_was_quoted_and_wherever_it_was_cut),
 		cmocka_unit_test(buffer_stops_at_its_limit_and_keeps_its_content),
+		cmocka_unit_test(a_failed_assertion_says_where_it_stands),
 		cmocka_unit_test(decimals),
 		cmocka_unit_test(money_is_read_as_carriers_write_it_or_refused),
 		cmocka_unit_test(integers),

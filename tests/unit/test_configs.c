@@ -45,6 +45,7 @@ CONFIG_TEST(runtime, "SHIPOPT_RUNTIME_WORKERS", "workers", "3", "many")
 CONFIG_TEST(cache, "SHIPOPT_CACHE_ENTRIES_MAX", "entries_max", "3", "-1")
 #if SHIPOPT_HAVE_CARRIER
 CONFIG_TEST(carrier, "SHIPOPT_CARRIER_ADAPTIVE", "adaptive", "no", "perhaps")
+CONFIG_TEST(call, "SHIPOPT_CALL_TIMEOUT_MS", "timeout_ms", "500", "soon")
 #endif
 #if SHIPOPT_HAVE_SQLITE
 CONFIG_TEST(store, "SHIPOPT_STORE_TENANT", "tenant", "east", "")
@@ -63,6 +64,7 @@ int main(void)
 		cmocka_unit_test(a_cache_configuration_reads_the_environment_and_keeps_its_error),
 #if SHIPOPT_HAVE_CARRIER
 		cmocka_unit_test(a_carrier_configuration_reads_the_environment_and_keeps_its_error),
+		cmocka_unit_test(a_call_configuration_reads_the_environment_and_keeps_its_error),
 #endif
 #if SHIPOPT_HAVE_SQLITE
 		cmocka_unit_test(a_store_configuration_reads_the_environment_and_keeps_its_error),

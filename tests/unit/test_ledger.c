@@ -426,7 +426,7 @@ static void an_account_belongs_to_one_tenant(void **state)
 {
 	shipopt_store *other;
 	claim("a");
-	assert_int_equal(shipopt_store_view(fixture.store, "other", &other), 0);
+	assert_int_equal(shipopt_store_view(fixture.store, "other", &other, NULL), 0);
 	struct ledger_request request = fixture_request(LEDGER_OP_CLAIM, "a", 0);
 	assert_int_equal(fixture_run(&fixture, other, &request), SHIPOPT_ECONFLICT);
 	assert_non_null(strstr(shipopt_error_message(request.error), "another tenant"));
@@ -659,7 +659,7 @@ static void bad_requests_are_refused_by_name(void **state)
 static void tenants_do_not_see_each_other(void **state)
 {
 	shipopt_store *other;
-	assert_int_equal(shipopt_store_view(fixture.store, "other", &other), 0);
+	assert_int_equal(shipopt_store_view(fixture.store, "other", &other, NULL), 0);
 	int64_t token = bring_to("a", LEDGER_STATE_CREATED);
 	struct ledger_request request = fixture_request(LEDGER_OP_BUY, "a", token);
 	assert_int_equal(fixture_run(&fixture, other, &request), SHIPOPT_ENOTFOUND);

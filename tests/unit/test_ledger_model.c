@@ -60,6 +60,7 @@ static struct ledger_request draw(struct twins *twins, int key)
 	request.insurance = (int64_t)random_below(&twins->random, 2) * 100000000;
 	request.fee = (int64_t)random_below(&twins->random, 2) * 1000000;
 	request.rate_id = "rate_1";
+	request.rate_choice = pick(twins, "cheapest", "fastest", NULL);
 	request.carrier = "USPS";
 	request.service = "Priority";
 	request.currency = pick(twins, "USD", "USD", NULL);
@@ -88,15 +89,17 @@ static bool rows_agree(const struct ledger_row *a, const struct ledger_row *b)
 		a->unproven == b->unproven && a->settle_ms == b->settle_ms && a->exists_seen == b->exists_seen &&
 		a->needs_person == b->needs_person && text_equal(a->refusal, b->refusal) &&
 		text_equal(a->base_url, b->base_url) && a->insurance == b->insurance && a->fee == b->fee &&
-		text_equal(a->request, b->request) && !a->buying_at_ms == !b->buying_at_ms &&
-		a->attempts == b->attempts && text_equal(a->tracking_code, b->tracking_code) &&
-		text_equal(a->label_url, b->label_url) && a->paid == b->paid && text_equal(a->budget, b->budget) &&
-		text_equal(a->reason, b->reason) && !a->lease_until_ms == !b->lease_until_ms;
+		text_equal(a->rate_choice, b->rate_choice) && text_equal(a->request, b->request) &&
+		!a->buying_at_ms == !b->buying_at_ms && a->attempts == b->attempts &&
+		text_equal(a->tracking_code, b->tracking_code) && text_equal(a->label_url, b->label_url) &&
+		a->paid == b->paid && text_equal(a->budget, b->budget) && text_equal(a->reason, b->reason) &&
+		!a->lease_until_ms == !b->lease_until_ms;
 }
 
 static void compare(struct twins *twins, const struct ledger_request *a, const struct ledger_request *b)
 {
-	if (a->status == b->status && a->created_row == b->created_row && rows_agree(&a->row, &b->row))
+	if (a->status == b->status && a->created_row == b->created_row && a->budget_more == b->budget_more &&
+		a->budget_used == b->budget_used && rows_agree(&a->row, &b->row))
 		return;
 	fail_msg(
 		"seed %llu, step %d: operation %d of %s: SQLite says %d and %s (%s, %lld), memory %d and %s (%s, %lld)",

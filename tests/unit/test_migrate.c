@@ -318,8 +318,8 @@ static void tenants_that_shared_an_account_keep_it_and_no_other_gets_it(void **s
 	shipopt_store *second, *third;
 	migrate(STORE_V1_ROW("rated-1", "tenant_id = 'second', state = 1, sent = 0, shipment_id = NULL"));
 	confirm("test");
-	assert_int_equal(shipopt_store_view(fixture.store, "second", &second), 0);
-	assert_int_equal(shipopt_store_view(fixture.store, "third", &third), 0);
+	assert_int_equal(shipopt_store_view(fixture.store, "second", &second, NULL), 0);
+	assert_int_equal(shipopt_store_view(fixture.store, "third", &third, NULL), 0);
 	assert_int_equal(claim(fixture.store, "rated-1", "test", "", NULL), LEDGER_OUTCOME_OK);
 	assert_int_equal(claim(second, "rated-1", "test", "", NULL), LEDGER_OUTCOME_OK);
 	assert_int_equal(claim(second, "new", "test", "", NULL), LEDGER_OUTCOME_OK);

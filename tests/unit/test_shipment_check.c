@@ -135,6 +135,47 @@ static void what_cannot_be_seen_makes_no_difference_or_is_shown(void **state)
 	assert_finding(shipment, "to_address.zip: \"80203\\u00a0\" is not possible in US");
 }
 
+static void all_findings_are_in_the_message_and_have_codes(void **state)
+{
+	static const char *const parts[] = {"shipment has 4 findings: ", "to_address.street1 is required",
+		"to_address.zip \"2114\" is not possible in US", "parcel.weight must be above 0 ounces",
+		"parcel.height must be from 0.1 to 999 inches"};
+	const char *const cells[][2] = {{"to_zip", "2114"}, {"weight_oz", "0"}, {"height_in", "1000"}, {NULL, NULL}};
+	shipopt_record *shipment = shipment_new(cells, NULL), *to = NULL;
+	shipopt_error *error = NULL;
+	assert_int_equal(shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_TO_ADDRESS, &to), 0);
+	assert_int_equal(shipopt_record_clear(to, SHIPOPT_ADDRESS_STREET1), 0);
+	assert_int_equal(shipopt_record_check_shipment(shipment, &error), SHIPOPT_EREFUSED);
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		assert_non_null(strstr(shipopt_error_message(error), parts[i]));
+	assert_int_equal(shipopt_error_field_count(error), 4);
+	assert_int_equal(shipopt_error_field_code(error, 0), SHIPOPT_ENOTFOUND);
+	assert_int_equal(shipopt_error_field_code(error, 1), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_error_field_code(error, 4), 0);
+	assert_int_equal(shipopt_error_domain(error), SHIPOPT_DOMAIN_INPUT);
+	shipopt_error_unref(error);
+	shipopt_record_free(shipment);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void more_findings_than_fit_are_counted(void **state)
+{
+	shipopt_record *shipment = shipment_new(NULL, NULL), *info, *item;
+	shipopt_error *error = NULL;
+	assert_int_equal(shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_CUSTOMS_INFO, &info), 0);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(shipopt_record_make_item(info, SHIPOPT_CUSTOMS_INFO_CUSTOMS_ITEMS, &item), 0);
+	assert_int_equal(shipopt_record_check_shipment(shipment, &error), SHIPOPT_EREFUSED);
+	/* Five of each item; contents, signer and certification. */
+	assert_non_null(strstr(shipopt_error_message(error), "shipment has 503 findings: customs_info.contents_type"));
+	assert_non_null(strstr(shipopt_error_message(error), " more"));
+	assert_true(strlen(shipopt_error_message(error)) < 2200);
+	assert_int_equal(shipopt_error_field_count(error), 64);
+	shipopt_error_unref(error);
+	shipopt_record_free(shipment);
+	assert_int_equal(mem_live_count(), 0);
+}
+
 static void assert_insurance_finding(const char *json, const char *expected)
 {
 	shipopt_record *shipment = NULL;
@@ -270,6 +311,8 @@ int main(void)
 		cmocka_unit_test(good_shipments_pass),
 		cmocka_unit_test(addresses_are_checked),
 		cmocka_unit_test(what_cannot_be_seen_makes_no_difference_or_is_shown),
+		cmocka_unit_test(all_findings_are_in_the_message_and_have_codes),
+		cmocka_unit_test(more_findings_than_fit_are_counted),
 		cmocka_unit_test(insurance_that_cannot_be_read_is_not_left_out_silently),
 		cmocka_unit_test(a_return_address_is_checked_if_given),
 		cmocka_unit_test(parcels_are_checked),

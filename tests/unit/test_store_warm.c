@@ -57,7 +57,7 @@ static void all_rows_of_the_ledger_come_under_their_order_keys(void **state)
 	shipopt_value_unref(value);
 	/* Another tenant's view, and a state without rows, have none. */
 	shipopt_store *view;
-	assert_int_equal(shipopt_store_view(fixture.store, "other", &view), 0);
+	assert_int_equal(shipopt_store_view(fixture.store, "other", &view, NULL), 0);
 	assert_int_equal(shipopt_store_warm_cache(view, 0, cache, NULL, NULL, NULL, &stored, NULL), 0);
 	assert_int_equal(stored, 0);
 	shipopt_store_free(view);

@@ -15,8 +15,8 @@
  *
  *   starting  on its way to the event loop
  *   waiting   for a lease; only a command of the pool, which ends the lease when it ends
- *   queued    in the list of its connection, behind the commands given to the lease before
- *   parked    between two statements of its own, while other commands use the connection
+ *   queued    in the list of its connection, after the commands given to the lease before
+ *   parked    between two of its statements, while other commands use the connection
  *   ended     its outcome is known; it waits for a cancel request to be over, so that the request cannot hit another command
  *   finished  delivered
  *

@@ -136,15 +136,15 @@ static void command_run(struct command *command, struct connection *connection)
 
 static void command_next(struct connection *connection)
 {
-	connection->holds++;
+	connection->pins++;
 	while (connection->state == CONNECTION_LEASED && !connection->command && !connection->ended) {
 		struct list_node *node = list_pop_front(&connection->commands);
 		if (!node)
 			break;
 		command_run(LIST_MEMBER(node, struct command, node), connection);
 	}
-	connection->holds--;
-	connection_settle(connection); /* if it was lost meanwhile */
+	connection->pins--;
+	connection_settle(connection); /* a command may have lost it */
 }
 
 static void command_queue(struct command *command, struct connection *connection)

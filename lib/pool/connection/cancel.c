@@ -97,11 +97,11 @@ static void *cancel_main(void *argument)
 		cancel_job_free(job);
 	else
 		is_mine = !reactor_post_threaded(job->pool->reactor, &job->task);
-	/* Behind the post, as the pool's end holds the reactor until the slot is back; before the pool's last reference goes, as
-	 * its end would wait for this very thread. */
+	/* After the post, because the end of the pool keeps the event loop until the slot is given back. Before the last reference to the
+	 * pool is dropped, because its end would wait for this very thread. */
 	cancel_give_slot(slots);
 	if (is_mine)
-		cancel_done(&job->task); /* the runtime is closed, the connection gone */
+		cancel_done(&job->task); /* the runtime is closed and the connection gone */
 	return NULL;
 }
 
@@ -127,7 +127,7 @@ static void cancel_start_grace(struct connection *connection)
 		MIN(connection->cancel.deadline_us, now + CANCEL_AGAIN_US));
 }
 
-/* Consumes the slot. */
+/* Takes over the slot. */
 static struct cancel_job *cancel_job_new(struct connection *connection)
 {
 	shipopt_pool *pool = connection->pool;

@@ -2,7 +2,7 @@
 #include "base/memory.h"
 #include "pool/connection/connection.h"
 
-/* The making of a connection of the pool: from the side thread into the pool. */
+/* Making a connection: on a side thread, then into the pool. */
 
 static void connect_connected_on_reactor(struct task *task)
 {

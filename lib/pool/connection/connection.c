@@ -24,7 +24,7 @@ bool connection_is_readable(const struct connection *connection)
 	return poll(&entry, 1, 0) != 0;
 }
 
-/* Of a LISTEN that a lease ran by itself: libpq would keep them for ever. */
+/* A lease may have run LISTEN. libpq would keep the notifications until the connection ends. */
 static void connection_drop_notifications(struct connection *connection)
 {
 	PGnotify *notification;
@@ -32,10 +32,10 @@ static void connection_drop_notifications(struct connection *connection)
 		PQfreemem(notification);
 }
 
-/* Nobody asked anything: a notification, a changed parameter, or the end. */
+/* No command runs: a notification, a changed parameter, or the end of the connection. */
 static void connection_idle_readable(struct connection *connection)
 {
-	/* The message of the end is read first, and libpq calls the connection good until it reads the end itself. */
+	/* The server sends a message before it closes. libpq reports the end only when it reads the end itself. */
 	if (!connection->is_broken && connection_is_readable(connection) && !PQconsumeInput(connection->pg))
 		connection->is_broken = true;
 	if (connection->is_broken || PQstatus(connection->pg) == CONNECTION_BAD)
@@ -50,7 +50,7 @@ static void connection_on_ready(struct watch *watch, unsigned events)
 	if (!connection->is_broken && (events & REACTOR_WRITE) && !connection_flush(connection))
 		connection->is_broken = true;
 	connection_drop_notifications(connection);
-	/* Each of these may end the connection: nothing is touched after them. */
+	/* Each of these may free the connection, so it is not used after them. */
 	if (connection->command)
 		connection->pool->events->ready(connection);
 	else if (connection->state == CONNECTION_CHECKING || connection->state == CONNECTION_CLEANING)
@@ -97,13 +97,13 @@ void connection_start(struct connection *connection)
 	}
 	pthread_mutex_lock(&pool->lock);
 	connection->state = CONNECTION_CLEANING;
-	pool->leased++; /* as any connection that is being cleaned */
+	pool->leased++; /* like every connection that is being cleaned */
 	pthread_mutex_unlock(&pool->lock);
 	atomic_store(&connection->is_clean, true);
 	connection_return(connection);
 }
 
-/* The PGconn goes, and with it the place at the server. */
+/* Finishes the PGconn and so closes the connection at the server. */
 static void connection_finish(struct connection *connection)
 {
 	shipopt_pool *pool = connection->pool;
@@ -130,7 +130,7 @@ static void connection_finish(struct connection *connection)
 void connection_settle(struct connection *connection)
 {
 	shipopt_pool *pool = connection->pool;
-	if (connection->state != CONNECTION_LOST || connection->holds)
+	if (connection->state != CONNECTION_LOST || connection->pins)
 		return;
 	pthread_mutex_lock(&pool->lock);
 	if (!connection->is_uncounted) {
@@ -173,9 +173,9 @@ void connection_lose(struct connection *connection, const char *reason)
 	pthread_mutex_lock(&pool->lock);
 	pool->suspect_before_us = clock_now_us();
 	pthread_mutex_unlock(&pool->lock);
-	connection->holds++;
+	connection->pins++;
 	pool->events->lost(connection, text);
-	connection->holds--;
+	connection->pins--;
 	connection_settle(connection);
 	pool->events->changed(pool);
 	pool_unref(pool);

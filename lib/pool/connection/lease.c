@@ -18,7 +18,7 @@ static void lease_free(shipopt_lease *lease)
 	pool_unref(pool);
 }
 
-/* On the reactor: the connection and the lease part. */
+/* Event loop. Takes the connection from the lease. */
 static void lease_return_on_reactor(struct task *task)
 {
 	shipopt_lease *lease = CONTAINER_OF(task, shipopt_lease, return_task);
@@ -40,7 +40,7 @@ static void lease_return_on_reactor(struct task *task)
 	lease_free(lease);
 }
 
-/* With the lock held: whether the connection can go on the idle list as it is. */
+/* With the lock held. Whether the connection can go on the idle list as it is. */
 static bool lease_is_returnable(const shipopt_pool *pool, const struct connection *connection)
 {
 	return connection->state == CONNECTION_LEASED && atomic_load(&connection->is_clean) && pool->waiting == 0 &&
@@ -129,7 +129,7 @@ void lease_unref(shipopt_lease *lease)
 	} else if (lease_return_here(lease)) {
 		lease_free(lease);
 	} else if (!reactor_post_threaded(pool->reactor, &lease->return_task)) {
-		/* The runtime is closed: the reactor's part was done then. */
+		/* The runtime is closed, which has done the event loop's part. */
 		lease_return_on_reactor(&lease->return_task);
 	}
 }
@@ -152,7 +152,7 @@ int shipopt_lease_backend_pid(const shipopt_lease *lease)
 
 /* ---- acquiring without a wait ------------------------------------------------------------------------------- */
 
-/* With the lock held: an idle connection that needs no ping. The one used last is the least stale. */
+/* With the lock held. An idle connection that needs no ping: the one used last, if any. */
 static struct connection *lease_usable(shipopt_pool *pool, int64_t now_us)
 {
 	struct list_node *node = pool->waiting ? NULL : list_first(&pool->idle);

@@ -7,9 +7,9 @@
 
 #include "base/memory.h"
 
-void prepared_cache_init(struct prepared_cache *statements, size_t most)
+void prepared_cache_init(struct prepared_cache *statements, size_t max)
 {
-	*statements = (struct prepared_cache){.most = most};
+	*statements = (struct prepared_cache){.max = max};
 	list_init(&statements->recent);
 	list_init(&statements->unwanted);
 }
@@ -25,9 +25,9 @@ void prepared_cache_done(struct prepared_cache *statements)
 
 void prepared_cache_clear(struct prepared_cache *statements)
 {
-	size_t most = statements->most;
+	size_t max = statements->max;
 	prepared_cache_done(statements);
-	prepared_cache_init(statements, most);
+	prepared_cache_init(statements, max);
 }
 
 static void prepared_make_key(const struct shipopt_query *query, uint64_t key[3])
@@ -69,7 +69,7 @@ struct prepared *prepared_cache_find(struct prepared_cache *statements, const st
 static bool prepared_make_chains(struct prepared_cache *statements)
 {
 	size_t count = 16;
-	while (count < statements->most)
+	while (count < statements->max)
 		count *= 2;
 	statements->chains = mem_alloc_array(count, sizeof(struct prepared *));
 	statements->chain_count = count;
@@ -98,13 +98,13 @@ static void prepared_enter(struct prepared_cache *statements, struct prepared *s
 struct prepared *prepared_cache_add(struct prepared_cache *statements, const struct shipopt_query *query)
 {
 	uint64_t key[3];
-	if (statements->most == 0 || (!statements->chains && !prepared_make_chains(statements)))
+	if (statements->max == 0 || (!statements->chains && !prepared_make_chains(statements)))
 		return NULL;
 	prepared_make_key(query, key);
 	struct prepared *old = prepared_find_unwanted(statements, key);
 	if (old && old->is_stale)
 		return NULL;
-	if (statements->count == statements->most) {
+	if (statements->count == statements->max) {
 		struct prepared *oldest = LIST_MEMBER(statements->recent.previous, struct prepared, age);
 		/* One that is not confirmed is in use by this very pipeline. */
 		if (statements->unwanted_count == PREPARED_UNWANTED_MAX || !oldest->is_confirmed)

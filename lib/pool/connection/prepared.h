@@ -6,13 +6,13 @@
 #include "pool/query/query.h"
 
 /*
- * The prepared statements of one connection: a hash table with the least recently used one evicted.
+ * The prepared statements of one connection: a hash table that evicts the least recently used statement.
  *
- * The key is the SHA-256 of the text (128 bits of it) and a hash of the parameter types; the name is made of both, so it
- * is the same on every connection of every process and a pooler that tracks names can share the plan. An entry is made when the
- * PREPARE is sent, so that the next use in the same pipeline finds it, and confirmed or dropped by the answer. Evicted and
- * invalidated names wait in `unwanted` until the connection can send DEALLOCATE without a round trip of its own; beyond
- * PREPARED_UNWANTED_MAX new ones are not prepared. Reactor thread only.
+ * The key is made of the SHA-256 of the text (128 bits of it) and a hash of the parameter types. The name is made of the key, so it is
+ * the same on every connection of every process, and a pooler that tracks names can share the plan. An entry is made when the PREPARE
+ * is sent, so that the next use in the same pipeline finds it. The answer confirms or drops it. Names that were evicted or are out of
+ * date wait in `unwanted` until the connection can deallocate them together with other statements. Beyond PREPARED_UNWANTED_MAX of
+ * them nothing new is prepared. Event loop only.
  */
 #define PREPARED_NAME_SIZE 56
 #define PREPARED_UNWANTED_MAX 64
@@ -22,30 +22,31 @@ struct prepared {
 	struct prepared *next; /* in its chain */
 	uint64_t key[3];
 	bool is_confirmed;
-	bool is_stale; /* unwanted as its plan is out of date: not to be used again under this name before it is gone */
+	bool is_stale; /* unwanted, because its plan is out of date: its name is not used before it is deallocated */
 	char name[PREPARED_NAME_SIZE];
 };
 
 struct prepared_cache {
 	struct prepared **chains;
 	size_t chain_count; /* a power of two */
-	size_t count, most;
+	size_t count, max;
 	struct list_node recent; /* most recently used first */
 	struct list_node unwanted;
 	size_t unwanted_count;
 };
 
-void prepared_cache_init(struct prepared_cache *statements, size_t most);
+void prepared_cache_init(struct prepared_cache *statements, size_t max);
 void prepared_cache_done(struct prepared_cache *statements);
-/* The server has none of them any more. */
+/* Forgets all: the server has none of them any more. */
 void prepared_cache_clear(struct prepared_cache *statements);
-/* NULL when it is not there; else it is the most recent now. */
+/* NULL if it is not there. Otherwise it is the most recently used one now. */
 struct prepared *prepared_cache_find(struct prepared_cache *statements, const struct shipopt_query *query);
-/* A new unconfirmed one, or a confirmed one that was evicted and not deallocated yet; may evict another. NULL when the cache holds none or memory is short: run without a name then. */
+/* Adds a statement, not confirmed, or takes back one that was evicted and not deallocated yet. May evict another one. NULL: the
+ * statement must run unprepared, because the cache has no room or memory is short. */
 struct prepared *prepared_cache_add(struct prepared_cache *statements, const struct shipopt_query *query);
-/* Forgets it; with `is_known` the server still has it, and it goes to `unwanted`. */
+/* Forgets a statement. With `is_known` the server still has it, and it goes to `unwanted`. */
 void prepared_cache_remove(struct prepared_cache *statements, struct prepared *statement, bool is_known);
-/* The next name to deallocate, to be freed with mem_free(); NULL when there is none. */
+/* The next one to deallocate, which the caller frees with mem_free(). NULL if there is none. */
 struct prepared *prepared_cache_take_unwanted(struct prepared_cache *statements);
 
 #endif

@@ -4,9 +4,9 @@
 #include "pool/connection/connection.h"
 
 /*
- * What the pool itself asks of a connection between two users: a ping (the empty query), ROLLBACK, the reset of a changed
- * session. One simple query each, with a deadline; whatever fails closes the connection. The reset keeps prepared
- * statements, unless a user has prepared some as well. Whether one is needed: session_state.c.
+ * What the pool itself sends between two users of a connection: a ping (the empty query), ROLLBACK, or the reset of a changed
+ * session. Each is one simple query with a deadline. If it fails, the connection is closed. The reset keeps prepared statements,
+ * unless a user has prepared some too. session_state.c decides whether a reset is needed.
  */
 #define SESSION_TIMEOUT_US INT64_C(5000000)
 
@@ -89,7 +89,7 @@ void connection_check(struct connection *connection)
 	session_run(connection, CONNECTION_CHECKING, "");
 }
 
-/* More connections than are to be kept, and nobody waits for one. */
+/* There are more connections than the pool keeps, and no call waits for one. */
 static bool session_is_surplus(shipopt_pool *pool)
 {
 	pthread_mutex_lock(&pool->lock);

@@ -5,16 +5,16 @@
 #include "pool/connection/connection.h"
 
 /*
- * Whether a user has left something behind in a session. Known without asking the server, from three sides:
+ * Whether a user has changed a session. The pool knows it without asking the server, from three sources:
  *
- *   command tags   SET, LISTEN, PREPARE, DECLARE CURSOR, LOAD tell what they did; after DO and CALL, which may do anything, the
+ *   command tags   SET, LISTEN, PREPARE, DECLARE CURSOR and LOAD say what they did. After DO and CALL, which may do anything, the
  *                  session counts as changed. LOCK TABLE, SET LOCAL and SET CONSTRAINTS end with their transaction. DISCARD ALL and
- *                  DEALLOCATE ALL take our prepared statements along.
- *   the text       what no tag shows: temporary objects, set_config(), advisory locks, setseed() (query.c).
- *   parameters     those a server reports by itself (time zone, encoding, role, …), whoever changed them: a function too.
+ *                  DEALLOCATE ALL drop our prepared statements too
+ *   the text       what no tag shows: temporary objects, set_config(), advisory locks, setseed() (pool/query/sql.c)
+ *   parameters     those that the server reports (time zone, encoding, role, …), also when a function changed them
  *
- * What is left is a function of the database's own that takes an advisory lock, makes a temporary table or changes a setting
- * that is not reported: for hosts that call such ones there is the setting reset = 2.
+ * A function of the database may still take an advisory lock, make a temporary table or change a setting that is not reported.
+ * Applications that call such functions set reset to 2.
  */
 static const char *const reported[] = {"application_name", "client_encoding", "DateStyle",
 	"default_transaction_read_only", "IntervalStyle", "is_superuser", "session_authorization",

@@ -25,52 +25,78 @@
  * event loop closes the idle connections and a worker frees the memory. When the runtime closes first, `stop` of the runtime
  * member does the event loop's part and sets `state` to POOL_STOPPED.
  *
- * The folders of lib/pool are floors. A file includes headers of its own floor and of the floors below it; tests/abi/check_layers.py
- * checks this. From the lowest floor to the highest:
+ * The folders of lib/pool are floors. A file includes headers of its own floor and of the floors below it; tests/layers.py checks
+ * this. From the lowest floor to the highest:
  *
  *   value/        what the server returns
- *     type.h               type OIDs                              rows.[ch]            rows and their getters
- *     value.c              reading single values                  array.c              reading arrays
+ *     type.h                 type OIDs
+ *     rows.[ch]              rows and their getters
+ *     value.c                reading single values
+ *     array.c                reading arrays
  *   query/        what the application passes in
- *     query.[ch]           text and values of a statement         parameter.c          binding values
- *     batch.[ch]           a list of statements                   sql.[ch]             what the text of a statement does
- *     arguments.[ch]       the arrays that libpq takes
+ *     query.[ch]             text and values of a statement
+ *     sql.[ch]               what the text of a statement does
+ *     parameter.c            binding values
+ *     arguments.[ch]         the arrays of values that libpq takes
+ *     batch.[ch]             a list of statements
  *   server/       libpq and the server, without a pool
- *     conninfo.[ch]        connection strings and secrets         dial.[ch]            one attempt to connect
- *     libpq.[ch]           differences between libpq versions     sqlstate.[ch]        error codes of the server
- *     server_error.[ch]    error messages of the server
- *     receive_count.h, receive_count_linux.c, receive_count_guess.c                    bytes received on a socket
+ *     conninfo.[ch]          connection strings and secrets
+ *     dial.[ch]              one attempt to connect
+ *     dial_failure.[ch]      why it failed
+ *     libpq.[ch]             differences between versions of libpq
+ *     sqlstate.[ch]          error codes of the server
+ *     server_error.[ch]      error messages of the server
+ *     receive_count.h        bytes received on a socket: receive_count_linux.c, receive_count_guess.c
  *   core/         the pool
- *     pool.[ch]            counts, references, statistics
+ *     pool.[ch]              counts, references, statistics
  *   connection/   connections
- *     connection.[ch]      one connection and its socket          connect.c            making one
- *     session.c            ping, rollback and reset               session_state.c      whether a reset is needed
- *     cancel.[ch]          cancel requests                        prepared.[ch]        prepared statements
- *     lease.[ch]           the right to use a connection
+ *     connection.[ch]        one connection and its socket
+ *     connect.c              making one
+ *     session.c              ping, rollback and reset
+ *     session_state.c        whether a reset is needed
+ *     prepared.[ch]          the prepared statements of a connection
+ *     cancel.[ch]            cancel requests
+ *     lease.[ch]             the right to use a connection
  *   waiting/      who gets a connection
- *     wait_queue.[ch]      waiting calls, matching and growth     upkeep.[ch]          lifetime, idle time, leaked leases
+ *     wait_queue.[ch]        waiting calls, matching and growth
+ *     upkeep.[ch]            lifetime, idle time, leaked leases
  *   command/      operations that run on a connection
- *     command.[ch]         creation, cancellation                 command_run.c        start, end and loss
- *     command_error.c      errors of the server                   outcome.[ch]         what a command ends with
- *     acquire.c            acquiring a lease                      slow.[ch]            reports of slow commands
+ *     command.[ch]           creation, cancellation and delivery
+ *     command_run.c          start, end and loss
+ *     command_error.c        errors of the server
+ *     outcome.[ch]           what a command ends with
+ *     acquire.c              acquiring a lease
+ *     slow.[ch]              reports of slow commands
  *   batch/        statements in pipeline mode
- *     batch_op.[ch]        start, progress, repeats               batch_send.c         sending
- *     batch_receive.c      reading answers                        batch_outcome.c      results and losses
- *     batch_call.c         the public calls                       result_limit.c       the setting result_bytes
+ *     batch_op.[ch]          start, progress and repetitions
+ *     batch_send.c           sending
+ *     batch_receive.c        reading answers
+ *     batch_outcome.c        results and losses
+ *     batch_call.c           the public calls
+ *     result_limit.c         the setting result_bytes
  *   stream/       rows and COPY in pieces
- *     stream.[ch]          the reader                             stream_op.c          the event loop's part
- *     stream_pack.c        packing rows                           stream_call.c        the public calls
- *     copy.[ch]            the writer of a COPY                   copy_op.c            the event loop's part
+ *     stream.[ch]            the reader of rows
+ *     stream_op.[ch]         the event loop's part
+ *     stream_pack.c          packing rows
+ *     stream_call.c          the public calls
+ *     copy.[ch]              the writer of a COPY, and the public calls
+ *     copy_op.c              the event loop's part
  *   transaction/  transactions
- *     transaction_op.[ch]  BEGIN, body, COMMIT                    transaction_body.c   asking the application for the body
- *     transaction_end.c    cancellation, timeout and outcome      transaction_call.c   the public calls
- *     transaction_options.[ch]  their options                     transaction_control.c  BEGIN, COMMIT, savepoints on a lease
+ *     transaction_op.[ch]    BEGIN, COMMIT and repetitions
+ *     transaction_body.c     asking the application for the body
+ *     transaction_end.c      outcome, cancel and deadline
+ *     transaction_call.c     the public calls
+ *     transaction_options.[ch]  their options
+ *     transaction_control.c  BEGIN, COMMIT and savepoints on a lease
  *   listen/       LISTEN
- *     listen_connection.[ch]  the connection that listens         listen_answer.c      what the server answers on it
- *     listener.[ch]        one listener and the public calls      listener_delivery.c  passing notifications to the application
+ *     listen_connection.[ch] the connection that listens
+ *     listen_answer.c        what the server sends on it
+ *     listener.[ch]          one listener, and the public calls
+ *     listener_delivery.c    passing notifications to the application
  *   the folder itself
- *     pool_config.[ch]     configuration                          pool_lifetime.c      creation and end of a pool
- *     warm_cache.c         filling a cache from a query
+ *     pool_config.[ch]       configuration
+ *     pool_lifetime.c        creation and end of a pool
+ *     warm_cache.c           filling a cache from a query
  */
 #define POOL_BUCKETS 32
 #define POOL_MESSAGE_SIZE DIAL_MESSAGE_SIZE

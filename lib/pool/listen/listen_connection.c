@@ -16,7 +16,7 @@
 
 #define ANSWER_TIMEOUT_US INT64_C(10000000)
 
-/* An idle session is what this one is for. Servers before version 14 do not have the setting. */
+/* This session is idle most of the time, so the timeout of idle sessions is switched off. Servers before version 14 do not have it. */
 static const char check_sql[] = "SELECT pg_backend_pid(), (SELECT set_config(name, '0', false) FROM pg_settings "
 				"WHERE name = 'idle_session_timeout');";
 
@@ -54,7 +54,6 @@ static void listen_connection_pause_begin(struct listen_connection *self)
 	timer_start(pool->reactor, &self->timer, clock_now_us() + pool_backoff_us(pool, self->failures++));
 }
 
-/* It did not come to listening. Consumes `error`. */
 void listen_connection_fail(struct listen_connection *self, int status, shipopt_error *error)
 {
 	runtime_log(self->pool->runtime, SHIPOPT_LOG_WARNING, "pool: LISTEN failed: %s",
@@ -84,7 +83,7 @@ void listen_connection_lose(struct listen_connection *self, const char *reason)
 
 /* ---- asking ---------------------------------------------------------------------------------------------------- */
 
-/* "LISTEN "name";", quotes doubled. False when there is no room. */
+/* Appends LISTEN "name"; with quotes doubled. False if there is no room. */
 static bool listen_connection_append(char *sql, const char *verb, const char *name)
 {
 	char text[16 + 2 * CHANNEL_NAME_SIZE];
@@ -133,7 +132,7 @@ static void listen_connection_compose_listen(shipopt_listener *listener, char *s
 	pthread_mutex_unlock(&listener->lock);
 }
 
-/* What the session lacks. "" when it is as wanted. */
+/* Writes what the session lacks. "" if it lacks nothing. */
 static void listen_connection_compose(struct listen_connection *self, char *sql)
 {
 	snprintf(sql, LISTEN_SQL_SIZE, "%s", self->is_checked ? "" : check_sql);
@@ -173,7 +172,7 @@ static void listen_connection_on_ready(struct watch *watch, unsigned events)
 	bool is_broken = (events & (REACTOR_READ | REACTOR_ERROR)) && !PQconsumeInput(self->pg);
 	if ((events & REACTOR_WRITE) && !listen_connection_flush(self))
 		is_broken = true;
-	/* What came before the end is told before it. */
+	/* What arrived before the end is delivered before it. */
 	if (self->state == LISTEN_ASKING)
 		listen_answer_take_all(self);
 	listen_answer_take_notifications(self);

@@ -37,7 +37,7 @@ static struct listen_channel *listener_find(shipopt_listener *listener, const ch
 	return NULL;
 }
 
-/* 1, or 0 when it is there. With the lock held. */
+/* 1, or 0 if it is there already. With the lock held. */
 static int listener_add(shipopt_listener *listener, const char *name)
 {
 	if (listener_find(listener, name))
@@ -62,7 +62,7 @@ bool listener_wants(shipopt_listener *listener, const char *channel)
 	return wants;
 }
 
-/* ---- what the listening connection tells ----------------------------------------------------------------------- */
+/* ---- what the connection reports ----------------------------------------------------------------------- */
 
 void listener_reset(shipopt_listener *listener)
 {
@@ -146,7 +146,7 @@ void listener_end(shipopt_listener *listener, int status)
 	if (tells) {
 		listener->is_ended = true;
 		listener->own[SHIPOPT_NOTIFICATION_ENDED].status = status;
-		listener->due = 0; /* what is still on its way would be told once more behind the end */
+		listener->due = 0; /* nothing may follow ENDED */
 		listener_delivery_put_own(listener, SHIPOPT_NOTIFICATION_ENDED);
 	}
 	pthread_mutex_unlock(&listener->lock);
@@ -176,7 +176,7 @@ static void listener_change_on_reactor(struct task *task)
 	listener_unref(listener);
 }
 
-/* True when the caller is to post it. With the lock held. */
+/* True if the caller must post the change. With the lock held. */
 static bool listener_claim_change(shipopt_listener *listener)
 {
 	if (listener->is_change_posted)
@@ -186,7 +186,7 @@ static bool listener_claim_change(shipopt_listener *listener)
 	return true;
 }
 
-/* After the runtime's close there is no reactor, and nobody else either. */
+/* After the close of the runtime there is no event loop, and no other thread of the library. */
 static void listener_post_change(shipopt_listener *listener)
 {
 	if (!reactor_post_threaded(listener->pool->reactor, &listener->change_task))

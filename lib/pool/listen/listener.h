@@ -7,18 +7,17 @@
 #include "pool/core/pool.h"
 
 /*
- * One listener: the channels it wants, what waits for it, and the way to the host.
+ * One listener: the channels it wants, the notifications that wait for it, and their delivery.
  *
- * `lock` guards everything that several threads touch; it is held for a few instructions, never while the host is called or a
- * queue is pushed to. References are held by the host, by the pool's listening connection (pool/listening.h) while the listener
- * is attached to it, by a task under way and by each event the host's queue has.
+ * `lock` protects everything that several threads use. It is held for a few instructions, and never while the application is called
+ * or a queue is pushed to. References are held by the application, by the connection that listens (listen_connection.h) while the
+ * listener is attached to it, by a running task, and by each event that the application's queue has.
  *
- * Messages are allocated one by one, at most notifications_max of them. What the library itself has to say (the other kinds)
- * must not fail, so there is one of each embedded: `due` says which are to be told, `used` which are on their way. A gap is told
- * where it is: while MISSED is due but still on its way from the last time, messages are dropped, as they belong to that
- * gap.
+ * Messages are allocated one by one, at most notifications_max of them. The other kinds must not fail, so one of each is embedded:
+ * `due` has the kinds that are to be delivered, `used` those that are being delivered. A gap is reported at its place: while MISSED
+ * is due and the one before is still being delivered, messages are dropped, because they belong to the same gap.
  *
- * Delivery: a task on a worker or the reactor takes one after the other, or up to LISTENER_SLOTS events are with the queue.
+ * Delivery: without a queue, a task delivers one after the other. With a queue, up to LISTENER_SLOTS events are in it.
  */
 #define LISTENER_SLOTS 16
 #define CHANNEL_NAME_SIZE 64 /* NAMEDATALEN */
@@ -27,7 +26,7 @@ enum channel_state { CHANNEL_NEW, CHANNEL_ASKED, CHANNEL_ACTIVE };
 
 struct listen_channel {
 	struct list_node node;
-	enum channel_state state; /* in the session there is now */
+	enum channel_state state; /* in the present session */
 	char name[CHANNEL_NAME_SIZE];
 };
 
@@ -35,7 +34,7 @@ struct shipopt_notification {
 	struct list_node node;
 	int kind, status, backend_pid;
 	shipopt_error *error;
-	const char *channel, *payload; /* behind the struct, or "" */
+	const char *channel, *payload; /* allocated with the struct, or "" */
 };
 
 struct listener_slot {
@@ -50,17 +49,17 @@ struct shipopt_listener {
 	shipopt_listen_fn notified;
 	void *userdata;
 	size_t messages_max;
-	struct list_node node; /* in listening.listeners; the reactor's */
+	struct list_node node; /* in listen_connection.listeners; the event loop's */
 	struct task change_task, deliver_task;
 
-	pthread_mutex_t lock; /* for what follows */
+	pthread_mutex_t lock; /* for the members below */
 	struct list_node channels, removed;
 	size_t channel_count;
 	bool is_change_posted, is_freed, is_ended;
 	bool is_live;      /* every channel is listened to */
-	bool has_listened; /* it was live once: being live again means MISSED */
-	bool has_added;    /* channels that LISTENING was not told for */
-	bool has_failed;   /* FAILED was told and nothing worked since */
+	bool has_listened; /* it was live before: being live again means MISSED */
+	bool has_added;    /* channels that no LISTENING was sent for */
+	bool has_failed;   /* FAILED was sent and nothing has worked since */
 	struct list_node waiting;
 	size_t message_count;
 	unsigned due, used;                                              /* bits of kinds */
@@ -80,15 +79,15 @@ void listener_unref(shipopt_listener *listener);
 
 /* ---- listener.c: for the listening connection, on the reactor ---- */
 
-/* The session is gone: nothing is listened to. */
+/* The session has ended: no channel is listened to. */
 void listener_reset(shipopt_listener *listener);
-/* What was asked for is granted. */
+/* The server has granted what was asked for. */
 void listener_grant(shipopt_listener *listener);
-/* Nothing is left to ask for: tells LISTENING or MISSED if that is so. */
+/* Nothing is left to ask for. Sends LISTENING or MISSED if it is due. */
 void listener_settle(shipopt_listener *listener);
 void listener_notify(shipopt_listener *listener, const char *channel, const char *payload, int backend_pid);
 void listener_fail(shipopt_listener *listener, int status, shipopt_error *error);
-/* The last it hears. */
+/* Sends ENDED, once. */
 void listener_end(shipopt_listener *listener, int status);
 bool listener_wants(shipopt_listener *listener, const char *channel);
 
@@ -101,7 +100,7 @@ void listener_delivery_put_own(shipopt_listener *listener, int kind);
 void listener_delivery_put_message(shipopt_listener *listener, const char *channel, const char *payload,
 	int backend_pid);
 void listener_delivery_clear(shipopt_listener *listener);
-/* Without: delivers what waits. */
+/* Without the lock: delivers what waits. */
 void listener_delivery_wake(shipopt_listener *listener);
 
 #endif

@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "pool/listen/listener.h"
 
-/* The way of a listener's notifications to the host; see listener.h. */
+/* Passing the notifications of a listener to the application; see listener.h. */
 
 #define DELIVER_AT_ONCE 64
 
@@ -66,7 +66,7 @@ static void listener_delivery_put_gap(shipopt_listener *listener)
 {
 	struct shipopt_notification *missed = &listener->own[SHIPOPT_NOTIFICATION_MISSED];
 	pool_count(listener->pool, SHIPOPT_POOL_STAT_NOTIFICATIONS_DROPPED, 1);
-	if (listener->waiting.previous != &missed->node) /* else it is the same gap */
+	if (listener->waiting.previous != &missed->node) /* otherwise it is the same gap */
 		listener_delivery_put_own(listener, SHIPOPT_NOTIFICATION_MISSED);
 }
 
@@ -149,7 +149,7 @@ static void listener_delivery_deliver(struct task *task)
 	listener_delivery_submit(listener);
 }
 
-/* ---- by the host's queue --------------------------------------------------------------------------------------- */
+/* ---- by a queue --------------------------------------------------------------------------------------- */
 
 static void listener_delivery_slot_run(struct queue_entry *entry)
 {
@@ -176,8 +176,8 @@ static struct listener_slot *listener_delivery_free_slot(shipopt_listener *liste
 	return NULL;
 }
 
-/* With the lock held, which is given up for each push. One thread at a time pushes, so that the order stays; what others add
- * meanwhile it finds. */
+/* With the lock held, which is released for each push. One thread at a time pushes, so that the order stays. It also pushes what
+ * other threads add in the meantime. */
 static void listener_delivery_push_all(shipopt_listener *listener)
 {
 	struct listener_slot *slot;

@@ -4,7 +4,7 @@
 
 #include "pool/query/query.h"
 
-/* What the host puts together for one round trip: copies of statements, and where groups end. */
+/* A list of statements for one round trip: copies, and where groups end. */
 #define BATCH_STATEMENTS_MAX 65536
 
 struct batch_entry {
@@ -20,7 +20,7 @@ struct shipopt_batch {
 	int attempts;    /* 0: not a transaction */
 };
 
-/* "BEGIN …" for the flags; NULL for flags that make no sense. */
+/* Writes "BEGIN …" for the flags. NULL for flags that are not allowed. */
 const char *transaction_begin_sql(int flags, char *text, size_t size);
 
 #endif

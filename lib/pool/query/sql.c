@@ -6,7 +6,7 @@
 
 #include "base/macro.h"
 
-/* Behind a comment of the form that nests; the end of the text if it is not closed. */
+/* Skips a comment, which may contain comments. To the end of the text if it is not closed. */
 static const char *sql_skip_block_comment(const char *sql)
 {
 	size_t depth = 0;
@@ -21,7 +21,7 @@ static const char *sql_skip_block_comment(const char *sql)
 	return sql;
 }
 
-/* White space, comments, empty statements and opening parentheses. */
+/* Skips white space, comments, empty statements and opening parentheses. */
 static const char *sql_skip_blanks(const char *sql)
 {
 	for (;;) {
@@ -74,7 +74,7 @@ static bool sql_is_one_of(const char *word, const char *const *words)
 	return false;
 }
 
-/* May be true for a text that leaves nothing behind: a reset too many does no harm. */
+/* May be true for a text that leaves nothing in the session: a reset too many does no harm. */
 static bool sql_leaves_traces(const char *sql)
 {
 	static const char *const traces[] = {"advisory_lock", "set_config", "setseed", "pg_temp", "dblink_connect",

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 
-/* Of a text that is copied to be blanked; the buffers that it ends in are a good deal shorter, also if a password is in between. */
+/* The maximum of a text that is searched for secrets. The buffers that take the result are much shorter. */
 #define SAID_BYTES_MAX ((size_t)65536)
 
 static const char *const defaults[][2] = {
@@ -37,13 +37,13 @@ static void conninfo_add(struct conninfo *conninfo, const char *keyword, const c
 	conninfo->values[conninfo->count++] = value;
 }
 
-/* By libpq's word, which covers keywords of versions to come, and by name where it has none. */
+/* libpq says which keywords are secret, also new ones. Those that it does not mark are found by name. */
 static bool conninfo_is_secret(const PQconninfoOption *option)
 {
 	return text_equal(option->dispchar, "*") || text_has_prefix(option->keyword, "scram_");
 }
 
-/* ---- what libpq would take for something else ---------------------------------------------------------------- */
+/* ---- strings that libpq would misread ---------------------------------------------------------------- */
 
 static bool conninfo_is_port(const char *text, size_t length)
 {
@@ -77,7 +77,7 @@ static bool conninfo_is_url(const char *text)
 	return text_has_prefix(text, "postgresql://") || text_has_prefix(text, "postgres://");
 }
 
-/* In a URL one "@" may end user and password, and no "/" comes before it; what stands behind the "?" is read otherwise. */
+/* In a URL one "@" may end user and password, with no "/" before it. The part after the "?" has other rules. */
 static bool conninfo_has_stray_at(const char *text)
 {
 	if (!conninfo_is_url(text))
@@ -93,15 +93,15 @@ static bool conninfo_has_stray_at(const char *text)
 static const char *conninfo_find_fault(const char *text, const PQconninfoOption *options)
 {
 	if (conninfo_has_stray_at(text))
-		return "the URL has an \"@\" or \"/\" that is not percent-encoded (as %40 or %2F) in user or password";
+		return "the URL has an \"@\" or \"/\" in the user or password that is not percent-encoded (as %40 or %2F)";
 	for (const PQconninfoOption *option = options; option->keyword; option++) {
 		if (text_is_empty(option->val))
 			continue;
 		bool is_host_list = text_equal(option->keyword, "host") || text_equal(option->keyword, "hostaddr");
 		if (is_host_list && !conninfo_each_is(option->val, conninfo_is_host))
-			return "a host has an \"@\" in it; in a URL, percent-encode those of user and password (as %40)";
+			return "a host contains \"@\"; in a URL, percent-encode it in the user and password (as %40)";
 		if (text_equal(option->keyword, "port") && !conninfo_each_is(option->val, conninfo_is_port))
-			return "a port is not a number from 1 to 65535; in a URL, percent-encode every \"/\" of user and password (as %2F)";
+			return "a port is not a number from 1 to 65535; in a URL, percent-encode \"/\" in the user and password (as %2F)";
 		if (text_equal(option->keyword, "dbname") && conninfo_is_url(option->val))
 			return "dbname is a connection URL; give the URL itself as the setting";
 	}
@@ -155,7 +155,7 @@ void conninfo_done(struct conninfo *conninfo)
 	PQconninfoFree(TAKE(conninfo->options));
 }
 
-/* ---- what others say ----------------------------------------------------------------------------------------- */
+/* ---- messages of others ----------------------------------------------------------------------------------------- */
 
 void conninfo_copy_said(const struct conninfo *conninfo, PGconn *pg, const char *said, char *text, size_t size)
 {
@@ -168,7 +168,7 @@ void conninfo_copy_said(const struct conninfo *conninfo, PGconn *pg, const char 
 		secret_blank(whole, length, &conninfo->secrets);
 		secret_blank(whole, length, &own);
 	}
-	snprintf(text, size, "%.*s", (int)size - 1, r == 0 ? whole : "what was said is left out: out of memory");
+	snprintf(text, size, "%.*s", (int)size - 1, r == 0 ? whole : "the message is left out: out of memory");
 	secret_forms_done(&own);
 	mem_free_secret(whole);
 }

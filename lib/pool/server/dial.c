@@ -17,7 +17,7 @@ static void dial_keep_notice(void *argument, const PGresult *result)
 	struct dial *dial = argument;
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	/* Class 57P is the server's goodbye; a warning about a collation is of no use here. */
+	/* Class 57P says why the server ends the connection. Other notices, such as on collations, do not matter here. */
 	if (!sqlstate || !message || strncmp(sqlstate, "57P", 3) != 0)
 		return;
 	conninfo_copy_said(dial->conninfo, dial->pg, message, dial->notice, sizeof(dial->notice));
@@ -46,7 +46,7 @@ static void dial_copy_text(char *to, size_t size, const char *text)
 	snprintf(to, size, "%s", text ? text : "");
 }
 
-/* A new deadline when libpq has gone on to another host or address. */
+/* Starts a new deadline when libpq has gone on to another host or address. */
 static void dial_watch_host(struct dial_host_watch *watch, PGconn *pg, int64_t timeout_us)
 {
 	const char *host = PQhost(pg), *port = PQport(pg), *address = PQhostaddr(pg);
@@ -103,7 +103,7 @@ static size_t dial_list_count(const char *list)
 	return count;
 }
 
-/* "a,b,c" turned by one is "b,c,a". */
+/* "a,b,c" rotated by one is "b,c,a". */
 static const char *dial_turn_list(const char *list, size_t turns, char *text)
 {
 	const char *rest = list;

@@ -42,7 +42,7 @@ static void dial_failure_add(struct dial_failure *failure, const char *text)
 static void dial_failure_read_line(struct dial_failure *failure, char *line)
 {
 	char *code = dial_failure_find_code(line);
-	if (!code && strstr(line, ": ")) /* another host's; a remark, as on the password file, has no colon */
+	if (!code && strstr(line, ": ")) /* of another host; a remark, as on the password file, has no colon */
 		failure->sqlstate[0] = '\0';
 	if (code) {
 		memcpy(failure->sqlstate, code, SQLSTATE_SIZE - 1);

@@ -12,7 +12,7 @@ enum { SOURCE_NONE, SOURCE_TCP, SOURCE_PEEK_OFFSET, SOURCE_GUESS };
 
 #define PEEK_OFFSET_START (1 << 30)
 
-/* What was received less what still waits. */
+/* The bytes received, minus those that still wait. */
 static bool receive_count_read_tcp(int fd, int64_t *ret_bytes)
 {
 	struct tcp_info info;
@@ -43,7 +43,7 @@ static void receive_count_start(struct receive_count *receive_count, int fd)
 		receive_count->source = receive_count_read_tcp(fd, &receive_count->begun) ? SOURCE_TCP : SOURCE_GUESS;
 }
 
-/* The offset is started anew before it can reach its floor, 0. */
+/* The offset is set again before it can reach 0. */
 static void receive_count_count_peek_offset(struct receive_count *receive_count, int fd)
 {
 	int offset = PEEK_OFFSET_START;

@@ -10,7 +10,7 @@
 #define SERVER_ERROR_PLACE_SIZE 192
 #define COLUMN_NAME_BYTES_MAX 63 /* NAMEDATALEN - 1 */
 
-/* The first line that begins with "COPY ". What quotes data comes behind it. */
+/* The first line that begins with "COPY ". Data is quoted after it only. */
 static const char *server_error_find_copy(const char *context)
 {
 	while (context && !text_has_prefix(context, "COPY ")) {

@@ -21,6 +21,7 @@ void copy_unref(shipopt_copy *copy)
 	if (!copy || !reference_drop(&copy->reference))
 		return;
 	copy_free_pieces(copy->first);
+	ready_event_done(&copy->ready);
 	pthread_cond_destroy(&copy->changed);
 	pthread_mutex_destroy(&copy->lock);
 	shipopt_pool *pool = copy->pool;
@@ -43,8 +44,35 @@ static const struct op_class copy_op_class = {sizeof(struct copy_op), command_ca
 
 /* ---- public -------------------------------------------------------------------------------------------------- */
 
-static int copy_new(shipopt_pool *pool, struct copy_op *self, shipopt_copy **ret_copy)
+/* A READY event on its way keeps the COPY, and the operation that it names. */
+static void copy_hold(void *object)
 {
+	shipopt_copy *copy = object;
+	reference_take(&copy->reference);
+	shipopt_op_ref(copy->ready.entry.event.op);
+}
+
+static void copy_drop(void *object)
+{
+	shipopt_copy *copy = object;
+	shipopt_op *op = copy->ready.entry.event.op;
+	copy_unref(copy);
+	shipopt_op_unref(op);
+}
+
+static int copy_init_ready(shipopt_copy *copy, shipopt_op *op)
+{
+	shipopt_event event = {.userdata = (uint64_t)(uintptr_t)op->userdata,
+		.op = op,
+		.value = (uint64_t)(uintptr_t)copy};
+	int r = ready_event_init(&copy->ready, op->delivery.queue, &event);
+	ready_event_set_object(&copy->ready, copy, copy_hold, copy_drop);
+	return r;
+}
+
+static int copy_new(struct copy_op *self, shipopt_copy **ret_copy)
+{
+	shipopt_pool *pool = self->command.pool;
 	shipopt_copy *copy = mem_alloc_zero(sizeof(*copy));
 	if (!copy || condition_init(&copy->changed) < 0) {
 		mem_free(copy);
@@ -56,8 +84,12 @@ static int copy_new(shipopt_pool *pool, struct copy_op *self, shipopt_copy **ret
 	copy->window = (size_t)pool_setting(pool, POOL_STREAM_BYTES);
 	copy->wake_task.run = copy_wake;
 	copy->op = self;
-	*ret_copy = copy;
-	return 0;
+	int r = copy_init_ready(copy, &self->command.op);
+	if (r < 0)
+		copy_unref(copy);
+	else
+		*ret_copy = copy;
+	return r;
 }
 
 int shipopt_lease_copy_in(shipopt_lease *lease, const char *sql, shipopt_copy **ret_copy, shipopt_done_fn done,
@@ -84,7 +116,7 @@ int shipopt_lease_copy_in(shipopt_lease *lease, const char *sql, shipopt_copy **
 	}
 	struct copy_op *self = CONTAINER_OF(command, struct copy_op, command);
 	self->query = query;
-	r = copy_new(command->pool, self, &copy);
+	r = copy_new(self, &copy);
 	if (r == 0) {
 		reference_take(&copy->reference);
 		self->copy = copy;
@@ -103,7 +135,7 @@ static bool copy_wants_wake(shipopt_copy *copy)
 	return true;
 }
 
-/* When there is no reactor any more the operation is over too, and nobody takes what was written. */
+/* When the event loop has ended, the operation has ended too, and nothing takes what was written. */
 static void copy_post_wake(shipopt_copy *copy)
 {
 	if (!reactor_post_threaded(copy->pool->reactor, &copy->wake_task))
@@ -119,8 +151,10 @@ static int copy_wait_room(shipopt_copy *copy, size_t length, int64_t timeout_ms)
 			return SHIPOPT_ESTATE;
 		if (copy->waiting_bytes + length <= copy->window)
 			return 0;
-		if (!in_time)
+		if (!in_time) {
+			copy->is_room_wanted = true;
 			return timeout_ms == 0 ? SHIPOPT_EAGAIN : SHIPOPT_ETIMEDOUT;
+		}
 		if (runtime_is_library_thread())
 			return SHIPOPT_EDEADLK;
 		in_time = condition_wait(&copy->changed, &copy->lock, deadline);

@@ -4,6 +4,7 @@
 
 #include "pool/command/command.h"
 #include "pool/query/query.h"
+#include "runtime/ready_event.h"
 #include "runtime/thread.h"
 
 /*
@@ -11,7 +12,9 @@
  *
  * Pieces wait in a list under `lock`, at most `window` bytes of them. The event loop takes all that wait. It gives them to libpq as
  * long as libpq has sent what it had before, and goes on when the socket has room. The application ends the data with
- * shipopt_copy_finish(). Freeing the handle without it gives the copy up. References: the application's handle and the operation's.
+ * shipopt_copy_finish(). Freeing the handle without it gives the copy up. With a queue that enabled them, a READY event says that a
+ * write which found no room can be repeated. References: the application's handle, the operation's, and that of a READY event on its
+ * way, which keeps the operation too.
  */
 struct copy_piece {
 	struct copy_piece *next;
@@ -35,7 +38,9 @@ struct shipopt_copy {
 	enum copy_input input;
 	bool is_over; /* the operation has ended */
 	bool is_posted;
+	bool is_room_wanted; /* a write found no room */
 	struct task wake_task;
+	struct ready_event ready;
 	struct copy_op *op; /* NULL once the command has ended; the event loop's */
 };
 

@@ -28,8 +28,12 @@ static enum copy_input copy_take_pieces(struct copy_op *self)
 	copy->first = copy->last = NULL;
 	copy->waiting_bytes = 0;
 	enum copy_input input = copy->input;
+	bool signals = copy->is_room_wanted;
+	copy->is_room_wanted = false;
 	pthread_cond_broadcast(&copy->changed);
 	pthread_mutex_unlock(&copy->lock);
+	if (signals)
+		ready_event_signal(&copy->ready);
 	return input;
 }
 

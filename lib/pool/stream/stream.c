@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "runtime/thread.h"
 
-/* The reader's side of a stream. */
+/* The reader's part of a stream. */
 
 void stream_chunk_free(struct stream_chunk *chunk)
 {
@@ -26,6 +26,7 @@ void stream_unref(shipopt_stream *stream)
 	}
 	stream_chunk_free(stream->current);
 	PQclear(stream->description);
+	ready_event_done(&stream->ready);
 	pthread_cond_destroy(&stream->changed);
 	pthread_mutex_destroy(&stream->lock);
 	shipopt_pool *pool = stream->pool;
@@ -33,7 +34,7 @@ void stream_unref(shipopt_stream *stream)
 	pool_unref(pool);
 }
 
-/* With the lock held: lets the reactor read on, or see that nobody reads any more. */
+/* With the lock held. Whether the event loop has to be told to read on, or that the reader has gone. */
 static bool stream_wants_resume(shipopt_stream *stream)
 {
 	if (stream->is_over || stream->is_resuming || (!stream->is_paused && !stream->is_abandoned))
@@ -43,7 +44,7 @@ static bool stream_wants_resume(shipopt_stream *stream)
 	return true;
 }
 
-/* When there is no reactor any more the operation is over too, and there is nothing to go on with. */
+/* When the event loop has ended, the operation has ended too, and nothing is left to read. */
 static void stream_post_resume(shipopt_stream *stream)
 {
 	if (!reactor_post_threaded(stream->pool->reactor, &stream->resume_task))

@@ -7,18 +7,20 @@
 #include "pool/command/command.h"
 #include "pool/query/query.h"
 #include "pool/value/rows.h"
+#include "runtime/ready_event.h"
 #include "runtime/thread.h"
 
 /*
- * Rows, or the bytes of a COPY, on their way from the server to a reader of the host's own pace.
+ * A stream: rows, or the lines of a COPY, on their way from the server to a reader that sets the pace.
  *
- * The reactor packs what comes into chunks of about STREAM_CHUNK_BYTES and hangs them in a list under `lock`; the reader takes
- * one at a time. When stream_bytes bytes wait, the reactor stops reading the socket (the watch is stopped), so that TCP
- * holds the server back; the reader's next step wakes it. A chunk is one block: rows of values and bytes, each value with a NUL
- * behind it. The operation completes when the server has told everything, or the reader gave up: then the query is
- * canceled and its answers are thrown away until they end.
+ * The event loop packs what arrives into chunks of about STREAM_CHUNK_BYTES and appends them to a list under `lock`. The reader takes
+ * one chunk at a time. When stream_bytes bytes wait, the event loop stops reading the socket, so that TCP holds the server back. The
+ * reader's next call starts it again. A chunk is one block of rows: places of values, and bytes with a NUL after each value. The
+ * operation completes when the server has sent everything, or when the reader gives up. Then the query is canceled, and its answers
+ * are dropped until they end.
  *
- * References: the host's handle and the operation's, which ends with the operation.
+ * With a queue that enabled them, READY events say that rows wait. References: the application's handle, the operation's, which ends
+ * with the operation, and that of a READY event on its way, which keeps the operation too.
  */
 #define STREAM_CHUNK_BYTES ((size_t)65536)
 
@@ -35,17 +37,18 @@ struct shipopt_stream {
 	shipopt_pool *pool; /* a reference */
 	size_t window;
 
-	pthread_mutex_t lock; /* for what follows */
+	pthread_mutex_t lock; /* for the members up to the empty line */
 	pthread_cond_t changed;
 	struct stream_chunk *first, *last;
 	size_t waiting_bytes;
-	bool is_paused;           /* the reactor waits for the reader */
+	bool is_paused;           /* the event loop waits for the reader */
 	bool is_over;             /* nothing more will come */
 	atomic_bool is_abandoned; /* the reader wants no more; changed under the lock, read for each row without it */
 	int status;               /* of the end */
 	struct task resume_task;
 	bool is_resuming;
-	struct stream_op *op; /* NULL once the command has ended; the reactor's */
+	struct ready_event ready;
+	struct stream_op *op; /* NULL once the command has ended; the event loop's */
 
 	/* the reader's */
 	struct stream_chunk *current;

@@ -22,8 +22,35 @@ static void stream_destroy(shipopt_op *op)
 static const struct op_class stream_op_class = {sizeof(struct stream_op), command_cancel, stream_destroy,
 	SHIPOPT_DOMAIN_DATABASE};
 
-static int stream_new(shipopt_pool *pool, struct stream_op *self, shipopt_stream **ret_stream)
+/* A READY event on its way keeps the stream, and the operation that it names. */
+static void stream_hold(void *object)
 {
+	shipopt_stream *stream = object;
+	reference_take(&stream->reference);
+	shipopt_op_ref(stream->ready.entry.event.op);
+}
+
+static void stream_drop(void *object)
+{
+	shipopt_stream *stream = object;
+	shipopt_op *op = stream->ready.entry.event.op;
+	stream_unref(stream);
+	shipopt_op_unref(op);
+}
+
+static int stream_init_ready(shipopt_stream *stream, shipopt_op *op)
+{
+	shipopt_event event = {.userdata = (uint64_t)(uintptr_t)op->userdata,
+		.op = op,
+		.value = (uint64_t)(uintptr_t)stream};
+	int r = ready_event_init(&stream->ready, op->delivery.queue, &event);
+	ready_event_set_object(&stream->ready, stream, stream_hold, stream_drop);
+	return r;
+}
+
+static int stream_new(struct stream_op *self, bool has_ready, shipopt_stream **ret_stream)
+{
+	shipopt_pool *pool = self->command.pool;
 	shipopt_stream *stream = mem_alloc_zero(sizeof(*stream));
 	if (!stream || condition_init(&stream->changed) < 0) {
 		mem_free(stream);
@@ -35,12 +62,16 @@ static int stream_new(shipopt_pool *pool, struct stream_op *self, shipopt_stream
 	stream->window = (size_t)pool_setting(pool, POOL_STREAM_BYTES);
 	stream->resume_task.run = stream_resume;
 	stream->op = self;
-	*ret_stream = stream;
-	return 0;
+	int r = has_ready ? stream_init_ready(stream, &self->command.op) : 0;
+	if (r < 0)
+		stream_unref(stream);
+	else
+		*ret_stream = stream;
+	return r;
 }
 
 static int stream_run(shipopt_pool *pool, shipopt_lease *lease, const shipopt_query *query, bool is_copy,
-	shipopt_stream **ret_stream, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
+	bool has_ready, shipopt_stream **ret_stream, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
 	struct command *command;
 	shipopt_stream *stream = NULL;
@@ -51,7 +82,7 @@ static int stream_run(shipopt_pool *pool, shipopt_lease *lease, const shipopt_qu
 	self->is_copy = is_copy;
 	command->timeout_ms = query->timeout_ms;
 	r = query_copy(&self->query, query);
-	r = r < 0 ? r : stream_new(command->pool, self, &stream);
+	r = r < 0 ? r : stream_new(self, has_ready, &stream);
 	if (r == 0) {
 		reference_take(&stream->reference);
 		self->stream = stream;
@@ -70,7 +101,7 @@ static int stream_refuse(shipopt_pool *pool, shipopt_stream **ret_stream, shipop
 	return r;
 }
 
-static int stream_run_query(shipopt_pool *pool, shipopt_lease *lease, const shipopt_query *query,
+int stream_run_query(shipopt_pool *pool, shipopt_lease *lease, const shipopt_query *query, bool has_ready,
 	shipopt_stream **ret_stream, shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
 	shipopt_error *error = NULL;
@@ -79,19 +110,20 @@ static int stream_run_query(shipopt_pool *pool, shipopt_lease *lease, const ship
 	int r = query_check(query, &error);
 	if (r < 0)
 		return stream_refuse(pool, ret_stream, done, userdata, ret_op, r, error);
-	return stream_run(pool, lease, query, false, ret_stream, done, userdata, ret_op);
+	return stream_run(pool, lease, query, false, has_ready, ret_stream, done, userdata, ret_op);
 }
 
 int shipopt_pool_stream(shipopt_pool *pool, const shipopt_query *query, shipopt_stream **ret_stream,
 	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
-	return pool ? stream_run_query(pool, NULL, query, ret_stream, done, userdata, ret_op) : SHIPOPT_EINVAL;
+	return pool ? stream_run_query(pool, NULL, query, true, ret_stream, done, userdata, ret_op) : SHIPOPT_EINVAL;
 }
 
 int shipopt_lease_stream(shipopt_lease *lease, const shipopt_query *query, shipopt_stream **ret_stream,
 	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
-	return lease ? stream_run_query(lease->pool, lease, query, ret_stream, done, userdata, ret_op) : SHIPOPT_EINVAL;
+	return lease ? stream_run_query(lease->pool, lease, query, true, ret_stream, done, userdata, ret_op)
+		     : SHIPOPT_EINVAL;
 }
 
 int shipopt_lease_copy_out(shipopt_lease *lease, const char *sql, shipopt_stream **ret_stream, shipopt_done_fn done,
@@ -106,7 +138,7 @@ int shipopt_lease_copy_out(shipopt_lease *lease, const char *sql, shipopt_stream
 		return r;
 	if (r < 0)
 		return stream_refuse(lease->pool, ret_stream, done, userdata, ret_op, r, error);
-	r = stream_run(lease->pool, lease, &query, true, ret_stream, done, userdata, ret_op);
+	r = stream_run(lease->pool, lease, &query, true, true, ret_stream, done, userdata, ret_op);
 	query_done(&query);
 	return r;
 }

@@ -20,7 +20,7 @@ static bool stream_is_abandoned(struct stream_op *self)
 	return self->outcome.status < 0 || atomic_load_explicit(&self->stream->is_abandoned, memory_order_acquire);
 }
 
-/* Stops reading when the reader is behind. */
+/* Stops reading when the reader is slow. */
 static bool stream_pause_if_full(struct stream_op *self)
 {
 	shipopt_stream *stream = self->stream;
@@ -65,7 +65,7 @@ static bool stream_read_copy(struct stream_op *self)
 	int length = PQgetCopyData(connection->pg, &bytes, 1);
 	if (length == 0)
 		return false;
-	if (length < 0) { /* the end; PQgetResult() tells how it went */
+	if (length < 0) { /* the end; PQgetResult() has the outcome */
 		self->is_copying = false;
 		return true;
 	}
@@ -105,7 +105,7 @@ static void stream_take_result(struct stream_op *self, PGresult *result)
 	PQclear(result);
 }
 
-/* Reads on where more has come meanwhile, a few times: the reader is woken once for a chunk, not for each 16 KiB of libpq's buffer. */
+/* Reads again if more has arrived, a few times. So the reader is woken once for a chunk, not for each 16 KiB of libpq's buffer. */
 static bool stream_reads_on(struct stream_op *self, int *reads)
 {
 	struct connection *connection = stream_connection_of(self);
@@ -151,7 +151,7 @@ static void stream_progress(struct command *command)
 			break;
 		}
 		stream_take_result(self, result);
-		if (connection->is_broken) /* a COPY of another kind: libpq would give the same result for ever */
+		if (connection->is_broken) /* a COPY of another kind: libpq would return the same result again */
 			break;
 	}
 	stream_publish(self);
@@ -159,7 +159,6 @@ static void stream_progress(struct command *command)
 		connection_lose(connection, "the connection failed during a stream");
 }
 
-/* The reader has made room, or gone. */
 void stream_resume(struct task *task)
 {
 	shipopt_stream *stream = CONTAINER_OF(task, shipopt_stream, resume_task);
@@ -201,7 +200,7 @@ static struct outcome *stream_loss(struct command *command)
 	return &self->outcome;
 }
 
-/* A paused stream has to be read to its end for the cancel to have one. */
+/* The answers of a canceled stream are read to their end, also if it was paused. */
 static bool stream_canceled(struct command *command)
 {
 	struct stream_op *self = CONTAINER_OF(command, struct stream_op, command);
@@ -215,7 +214,7 @@ static const char *stream_sql(struct command *command)
 	return CONTAINER_OF(command, struct stream_op, command)->query.sql->text;
 }
 
-/* The command ended without having run: the reader must hear of it. */
+/* The command has ended, perhaps without having run. Wakes the reader. */
 static void stream_failed(struct command *command, int status)
 {
 	struct stream_op *self = CONTAINER_OF(command, struct stream_op, command);

@@ -23,6 +23,11 @@ extern const struct command_class stream_class;
 /* Continues after the reader has made room or gone. */
 void stream_resume(struct task *task);
 
+/* ---- stream_call.c ---- */
+/* shipopt_pool_stream() and shipopt_lease_stream(). Without `has_ready` the stream sends no READY events. */
+int stream_run_query(shipopt_pool *pool, shipopt_lease *lease, const shipopt_query *query, bool has_ready,
+	shipopt_stream **ret_stream, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
+
 /* ---- stream_pack.c; false: out of memory ---- */
 /* Passes the chunk that is being filled to the reader. */
 void stream_publish(struct stream_op *self);

@@ -54,6 +54,7 @@ void stream_publish(struct stream_op *self)
 	stream->waiting_bytes += chunk->length;
 	pthread_cond_signal(&stream->changed);
 	pthread_mutex_unlock(&stream->lock);
+	ready_event_signal(&stream->ready);
 }
 
 static bool stream_chunk_for(struct stream_op *self, size_t values, size_t bytes)
@@ -86,7 +87,7 @@ bool stream_pack_rows(struct stream_op *self, const PGresult *result)
 	return true;
 }
 
-/* COPY's own columns lie inside its lines. */
+/* The columns of a COPY are inside its lines. */
 static PGresult *stream_describe_copy(const PGresult *result)
 {
 	bool is_binary = PQbinaryTuples(result);
@@ -102,7 +103,6 @@ static PGresult *stream_describe_copy(const PGresult *result)
 	return NULL;
 }
 
-/* The columns are told by the first result. */
 bool stream_describe(struct stream_op *self, PGresult *result)
 {
 	shipopt_stream *stream = self->stream;

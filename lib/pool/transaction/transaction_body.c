@@ -55,7 +55,6 @@ static void transaction_run_body(void *userdata, shipopt_request *request)
 	lease_set_thread_owner(before);
 }
 
-/* It has begun: the connection is the body's. */
 void transaction_ask_body(struct transaction_op *transaction)
 {
 	struct command *command = &transaction->command;
@@ -79,7 +78,6 @@ void transaction_ask_body(struct transaction_op *transaction)
 	request_ask(request, &command->op, had_slot, transaction->body ? transaction_run_body : NULL, transaction);
 }
 
-/* All that was given to the lease before the answer is over. */
 void transaction_conclude(struct transaction_op *transaction)
 {
 	struct command *command = &transaction->command;

@@ -18,7 +18,7 @@ static void transaction_destroy(shipopt_op *op)
 static const struct op_class transaction_op_class = {sizeof(struct transaction_op), command_cancel, transaction_destroy,
 	SHIPOPT_DOMAIN_DATABASE};
 
-/* A number nobody else has, for the bodies of a host that names no owners. */
+/* A number that no other owner has, for transactions without an owner. */
 static uint64_t transaction_make_owner(void)
 {
 	static atomic_uint_fast64_t last;
@@ -78,7 +78,7 @@ int shipopt_request_attempt(const shipopt_request *request)
 
 /* ---- on the caller's thread ---------------------------------------------------------------------------------- */
 
-/* What the reactor tells the thread that waits. On its stack: shipopt_op_wait() returns after the last touch. */
+/* What the event loop passes to the waiting thread. On the stack of that thread: shipopt_op_wait() returns after the last use. */
 struct transaction_caller {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -121,7 +121,7 @@ static void transaction_run_here(shipopt_request *request, shipopt_transaction_f
 {
 	struct transaction_op *transaction = transaction_of(request);
 	uint64_t before = lease_set_thread_owner(transaction->options.owner);
-	/* When it is over already, the lease refuses what the body asks for. */
+	/* If the transaction has ended already, the lease refuses the commands of the body. */
 	int r = body(userdata, transaction->lent, transaction->attempt);
 	lease_set_thread_owner(before);
 	if (r < 0)

@@ -10,7 +10,6 @@
 
 /* ---- the outcome that is held back --------------------------------------------------------------------------- */
 
-/* What it will end with, once it is rolled back. Consumes `error`. */
 void transaction_hold(struct transaction_op *transaction, int status, shipopt_error *error)
 {
 	shipopt_error_unref(TAKE(transaction->command.error));
@@ -23,7 +22,6 @@ void transaction_end_held(struct transaction_op *transaction)
 	command_end(&transaction->command, transaction->command.status, TAKE(transaction->command.error));
 }
 
-/* Of one that is parked or queued. */
 void transaction_abandon_held(struct transaction_op *transaction)
 {
 	shipopt_pool *pool = pool_ref(transaction->command.pool);
@@ -40,7 +38,6 @@ void transaction_hold_stopped(struct transaction_op *transaction)
 	transaction_hold(transaction, transaction->command.is_canceled ? SHIPOPT_ECANCELED : SHIPOPT_ETIMEDOUT, error);
 }
 
-/* Holds back `status` with `message` and what the server said to the statement that made the transaction fail. */
 void transaction_hold_caused(struct transaction_op *transaction, int status, const char *message)
 {
 	const shipopt_error *cause = transaction->command.lease->cause;
@@ -64,7 +61,7 @@ int64_t transaction_limit_of(const struct transaction_op *transaction)
 	return timeout_ms < 0 ? pool_setting(transaction->command.pool, POOL_COMMAND_TIMEOUT_MS) : timeout_ms;
 }
 
-/* No answer will be waited for any longer. */
+/* Stops waiting for the answer of the body. */
 static void transaction_revoke(struct transaction_op *transaction)
 {
 	shipopt_pool *pool = pool_ref(transaction->command.pool);
@@ -90,8 +87,8 @@ static void transaction_stop_body(struct transaction_op *transaction)
 			clock_now_us() + pool_setting(pool, POOL_CANCEL_GRACE_MS) * 1000);
 }
 
-/* Also called for the deadline of BEGIN, COMMIT or ROLLBACK, which are canceled at the server. A ROLLBACK too, although it is what
- * was asked for: the grace bounds the wait for a server that is silent. */
+/* Also called for the deadline of BEGIN, COMMIT or ROLLBACK. The server cancels those, a ROLLBACK too: the grace limits the wait for
+ * a silent server. */
 bool transaction_canceled(struct command *command)
 {
 	struct transaction_op *transaction = transaction_from(command);
@@ -129,7 +126,7 @@ void transaction_limit_fire(struct timer *timer)
 	}
 }
 
-/* A parked one is told; those at work were canceled with their connection. */
+/* Those whose statement runs were canceled with their connection. */
 void transaction_cancel_all(shipopt_pool *pool)
 {
 	LIST_FOREACH(node, &pool->transactions) {

@@ -13,7 +13,7 @@ static bool transaction_was_stopped(const struct transaction_op *transaction)
 	return transaction->command.is_canceled || transaction->command.has_timed_out;
 }
 
-/* ---- statements of its own ----------------------------------------------------------------------------------- */
+/* ---- its own statements ----------------------------------------------------------------------------------- */
 
 void transaction_send_sql(struct transaction_op *transaction, enum transaction_phase phase, const char *sql)
 {
@@ -72,7 +72,7 @@ static void transaction_pause_fire(struct timer *timer)
 	bool needs_slot = !transaction->has_slot && delivery_reserve(&op->delivery, 1) < 0;
 	atomic_store(&op->needs_slot, needs_slot);
 	if (needs_slot) {
-		transaction_start_pause(transaction); /* nothing is dropped: it is asked when the host has made room */
+		transaction_start_pause(transaction); /* the question waits until the queue has a slot */
 		return;
 	}
 	transaction->has_slot = true;
@@ -132,7 +132,7 @@ static void transaction_begun(struct transaction_op *transaction)
 		transaction_ask_body(transaction);
 }
 
-/* What COMMIT has come to. */
+/* Holds back the outcome of COMMIT. */
 static void transaction_hold_committed(struct transaction_op *transaction)
 {
 	if (transaction->was_rolled_back) {

@@ -166,7 +166,7 @@ int shipopt_rows_text_array(const shipopt_rows *rows, size_t row, size_t column,
 		return SHIPOPT_ETYPE;
 	r = array_reader_init(&reader, &value);
 	while (r >= 0 && (r = array_reader_next(&reader, &text, &length)) > 0) {
-		if (value.is_binary && text) { /* with a NUL behind it */
+		if (value.is_binary && text) { /* a copy that ends in NUL */
 			buffer_clear(&reader.element);
 			r = buffer_append(&reader.element, text, length);
 			text = buffer_text(&reader.element);

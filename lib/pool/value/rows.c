@@ -138,7 +138,7 @@ int shipopt_rows_json(const shipopt_rows *rows, size_t row, size_t column, const
 		return r;
 	if (value.type != TYPE_JSON && value.type != TYPE_JSONB)
 		return SHIPOPT_ETYPE;
-	/* Binary jsonb is its text behind a version byte, which is 1. */
+	/* Binary jsonb is a version byte, which is 1, and the text. */
 	bool has_version = value.is_binary && value.type == TYPE_JSONB;
 	if (has_version && (value.length == 0 || value.bytes[0] != 1))
 		return SHIPOPT_EPARSE;

@@ -8,8 +8,8 @@
 #include "base/macro.h"
 
 /*
- * Rows: a face over one PGresult, or over the packed rows of a stream together with the PGresult of its first row, which
- * describes the columns. Immutable once handed out. A packed value is followed by a NUL.
+ * Rows: either one PGresult, or the packed rows of a stream with the PGresult of its first row, which describes the columns. Rows do
+ * not change after they were handed out. A NUL follows each packed value.
  */
 struct packed_value {
 	uint32_t offset;
@@ -24,7 +24,7 @@ struct shipopt_rows {
 	const char *bytes;
 };
 
-/* One value as it came. */
+/* One value as it arrived. */
 struct column_value {
 	const char *bytes;
 	size_t length;
@@ -35,7 +35,7 @@ struct column_value {
 /* 1 with the value, 0 for null, SHIPOPT_EINVAL outside. */
 int rows_value(const struct shipopt_rows *rows, size_t row, size_t column, struct column_value *ret_value);
 
-/* Typed readers of a value that is not null: 1, or an error as <shipopt/pool.h> tells. */
+/* Read a value that is not null. 1, or an error as in <shipopt/pool.h>. */
 int value_int(const struct column_value *value, int64_t *ret_value);
 int value_float(const struct column_value *value, double *ret_value);
 int value_numeric(const struct column_value *value, int64_t *ret_millionths);

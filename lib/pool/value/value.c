@@ -173,7 +173,7 @@ int value_numeric(const struct column_value *value, int64_t *ret_millionths)
 	return r < 0 ? r : 1;
 }
 
-/* strtod() of the "C" locale, whatever the host has set. */
+/* strtod() in the "C" locale, whatever locale the application has set. */
 static int value_text_float(const char *text, double *ret_value)
 {
 	static locale_t plain;

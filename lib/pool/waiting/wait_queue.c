@@ -98,7 +98,6 @@ static shipopt_error *wait_queue_error(int status, const char *message, const ch
 		.retry_after_ms = -1});
 }
 
-/* Of a waiter in the queue. */
 static void wait_queue_fail(struct lease_waiter *waiter, int status, const char *message, const char *sqlstate)
 {
 	wait_queue_remove(waiter->pool, waiter);

@@ -30,12 +30,18 @@ int budget_read(struct database *database, struct budget *budget, const char *te
 	return r < 0 ? r : 0;
 }
 
+int64_t budget_used(const struct budget *budget)
+{
+	int64_t sum;
+	return __builtin_add_overflow(budget->reserved, budget->spent, &sum) ? INT64_MAX : sum;
+}
+
 bool budget_is_over(const struct budget *budget, int64_t amount, int64_t limit)
 {
 	int64_t sum;
 	if (amount <= 0)
 		return false;
-	if (__builtin_add_overflow(budget->reserved, budget->spent, &sum) || __builtin_add_overflow(sum, amount, &sum))
+	if (__builtin_add_overflow(budget_used(budget), amount, &sum))
 		return true;
 	return limit > 0 && sum > limit;
 }

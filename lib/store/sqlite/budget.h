@@ -20,6 +20,8 @@ int budget_read(struct database *database, struct budget *budget, const char *te
 	const char *currency, shipopt_error **ret_error);
 /* Whether `amount` more would pass `limit` (0: none), or the range of the numbers. */
 bool budget_is_over(const struct budget *budget, int64_t amount, int64_t limit);
+/* What is reserved and spent together; INT64_MAX where that is too much. */
+int64_t budget_used(const struct budget *budget);
 /* Writes the sums; `limit` -1 leaves the one in the row. */
 int budget_write(struct database *database, const struct budget *budget, int64_t limit, shipopt_error **ret_error);
 /* A reservation of `reserved` ends, `spent` of it was spent. */

@@ -125,8 +125,11 @@ static int ledger_sql_reserve(struct database *database, struct ledger_request *
 	int r = budget_read(database, &budget, tenant, wanted->name, wanted->currency, ret_error);
 	if (r < 0)
 		return r;
-	if (wanted->name && budget_is_over(&budget, wanted->amount - before, wanted->limit))
+	if (wanted->name && budget_is_over(&budget, wanted->amount - before, wanted->limit)) {
+		request->budget_more = wanted->amount - before;
+		request->budget_used = budget_used(&budget);
 		return LEDGER_OUTCOME_OVER_LIMIT;
+	}
 	if (!same)
 		r = budget_settle(database, tenant, found->budget, found->currency, found->reserved, 0, ret_error);
 	budget.reserved = MAX(budget.reserved - before, 0) + wanted->amount;

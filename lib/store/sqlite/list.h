@@ -5,10 +5,7 @@
 #include "store/backend.h"
 #include "store/sqlite/database.h"
 
-/* Pages and counts of ledger rows, on a reader's connection. The answer is JSON of at most LIST_JSON_MAX bytes:
- * SHIPOPT_ETOOLARGE asks for fewer rows. */
-#define LIST_JSON_MAX ((size_t)8 << 20)
-
+/* Reads pages of ledger rows and counts rows. The columns of the statements are in the order of SHIPOPT_LEDGER_FIELD_…. */
 int list_run(struct database *database, struct backend_query *query, shipopt_error **ret_error);
 int count_run(struct database *database, struct backend_query *query, shipopt_error **ret_error);
 

@@ -14,12 +14,14 @@
 #define FIND                                                                                             \
 	"SELECT id, generation, state, token, lease_until_ms, wall_ms(), held_from, sent, shipment_id, " \
 	"amount, currency, budget, reserved, unproven, exists_seen, needs_person, fee FROM ledger WHERE "
-/* In the order of enum list_column. */
-#define LIST                                                                                                     \
-	"SELECT id, order_key, piece, purpose, generation, state, shipment_id, carrier, service, amount, "       \
-	"paid, currency, tracking_code, label_url, attempts, reason, updated_at_ms, sent, unproven, "            \
-	"needs_person, refusal, approved, ceiling, insurance, provider, account, mode, mode_guessed, base_url, " \
-	"buying_at_ms, exists_seen, approved_currency, fee FROM ledger "
+/* A run does not finish these by sending the shipment again. In the words of the index ledger_person, which is for them. */
+#define NEEDS_PERSON "needs_person = 1 OR exists_seen = 1"
+/* In the order of SHIPOPT_LEDGER_FIELD_…. */
+#define LIST                                                                                                         \
+	"SELECT id, order_key, piece, purpose, generation, state, provider, account, mode, mode_guessed, base_url, " \
+	"shipment_id, carrier, service, amount, currency, insurance, fee, approved, approved_currency, ceiling, "    \
+	"attempts, sent, unproven, buying_at_ms, exists_seen, " NEEDS_PERSON                                         \
+	", reason, refusal, tracking_code, label_url, paid, updated_at_ms FROM ledger "
 
 #define MOVE(set)                                                                                   \
 	"UPDATE ledger SET " set "updated_at_ms = wall_ms(), token = token + ?4, lease_until_ms = " \
@@ -114,8 +116,8 @@ const char *const statement_texts[STATEMENT_COUNT] = {
 
 	[SQL_LIST] = LIST "WHERE tenant_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
 	[SQL_LIST_STATE] = LIST "WHERE tenant_id = ?1 AND state = ?4 AND id > ?2 ORDER BY id LIMIT ?3",
-	[SQL_LIST_PERSON] = LIST "WHERE tenant_id = ?1 AND needs_person = 1 AND id > ?2 ORDER BY id LIMIT ?3",
+	[SQL_LIST_PERSON] = LIST "WHERE tenant_id = ?1 AND (" NEEDS_PERSON ") AND id > ?2 ORDER BY id LIMIT ?3",
 	[SQL_COUNT] = "SELECT count(*) FROM ledger WHERE tenant_id = ?1",
 	[SQL_COUNT_STATE] = "SELECT count(*) FROM ledger WHERE tenant_id = ?1 AND state = ?4",
-	[SQL_COUNT_PERSON] = "SELECT count(*) FROM ledger WHERE tenant_id = ?1 AND needs_person = 1",
+	[SQL_COUNT_PERSON] = "SELECT count(*) FROM ledger WHERE tenant_id = ?1 AND (" NEEDS_PERSON ")",
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/sqlite/writer.h"
 
-#include "base/memory.h"
 #include "store/ledger.h"
+#include "store/ledger_page.h"
 #include "store/sqlite/ledger_sql.h"
 #include "store/sqlite/list.h"
 #include "store/sqlite/resolve.h"
@@ -42,7 +42,7 @@ static void writer_work_clear(struct backend_work *work)
 	}
 	struct backend_query *query = WORK_QUERY(work);
 	shipopt_error_unref(TAKE(query->error));
-	mem_free(TAKE(query->json));
+	ledger_page_free(TAKE(query->page));
 	query->status = 0;
 	query->value = 0;
 }
