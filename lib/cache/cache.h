@@ -11,15 +11,16 @@
 /*
  * The cache handle, and the map of this folder.
  *
- * A key's hash selects a shard. A shard has a lock for writers, an index that readers search without the lock, the eviction
- * queues, a timer wheel for expiry and the loads in flight. The bounds belong to the cache: two counters that all shards share.
- * A writer that exceeds a bound evicts from its own shard first, then from the others in turn.
+ * A key's hash selects a shard. A shard has a lock for writers, an index that readers search without the lock, the
+ * eviction queues, a timer wheel for expiry and the loads in flight. The bounds belong to the cache: two counters that
+ * all shards share. A writer that exceeds a bound evicts from its own shard first, then from the others in turn.
  *
  * The files, from the bottom to the top. A file uses only files above it in this list:
  *
- *   entry/        entry: key, value and times in one block; tag: tickets, tags and prefixes; wheel: finds expired entries;
- *                 state: whether an entry may be handed out; value: the public handle; pattern: matching keys
- *   reclaim/      reader: read sections; limbo: unlinked entries that a reader may still see; pin: handles without atomics
+ *   entry/        entry: key, value and times in one block; tag: tickets, tags and prefixes; wheel: finds expired
+ *                 entries; state: whether an entry may be handed out; value: the public handle; pattern: matching keys
+ *   reclaim/      reader: read sections; limbo: unlinked entries that a reader may still see; pin: handles without
+ *                 atomics
  *   table/        table: the index of a shard
  *   policy/       policy: eviction queues, S3-FIFO, LRU; ghost: recently evicted keys
  *   options       TTLs and tags of one write or load
@@ -27,15 +28,17 @@
  *   shard/        shard: one part of the cache; removal: reports to the application; deferred: work after unlocking;
  *                 bounds: entries and bytes of the whole cache; write: making and storing an entry
  *   flight/       flight: one load of a key at a time; wait: those who wait for it; answer: how it ends
- *   access/       lookup: the steps of a lookup; get, get_many, put, touch, remove, visit; walk: a segment of entries at a time
+ *   access/       lookup: the steps of a lookup; get, get_many, put, touch, remove, visit; walk: a segment of entries
+ *                 at a time
  *   load/         load, load_many: calling the application's loader; request: loads as events of a queue
  *   maintenance/  pass: what the maintenance does
  *   tools/        memo, scope, snapshot, warm
  *   cache         creating and destroying the handle
  *
- * The life of an entry: write_make() allocates it. shard_store() publishes it in the index and in a queue, under the shard's lock.
- * shard_unlink() takes it out for one of the causes, under the lock. deferred_run() reports it without a lock. The entry then waits
- * in the limbo until no read section can see it, and the cache drops its reference. Handles may keep it longer.
+ * The life of an entry: write_make() allocates it. shard_store() publishes it in the index and in a queue, under the
+ * shard's lock. shard_unlink() takes it out for one of the causes, under the lock. deferred_run() reports it without a
+ * lock. The entry then waits in the limbo until no read section can see it, and the cache drops its reference. Handles
+ * may keep it longer.
  *
  * References to the handle: the caller's, and one for each load, scope, memo and slice of maintenance.
  */

@@ -11,8 +11,9 @@
 #include "runtime/queue.h"
 
 /*
- * The configuration of a cache: the settings of the table, the registered prefixes, and the application's functions and handles.
- * The seed and the mask of the hash are drawn when it is created. Tests change them to force collisions or to repeat a run.
+ * The configuration of a cache: the settings of the table, the registered prefixes, and the application's functions and
+ * handles. The seed and the mask of the hash are drawn when it is created. Tests change them to force collisions or to
+ * repeat a run.
  */
 struct shipopt_cache_config {
 	struct settings settings;

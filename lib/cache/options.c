@@ -138,8 +138,8 @@ bool lifetime_is_timed(const struct lifetime *lifetime)
 		lifetime->access_ttl_ms != SHIPOPT_CACHE_FOREVER;
 }
 
-/* Times get shorter by up to `percent`, never longer, so that a value is never older than its TTL. The same ticket gives the same
- * part, so that soft and hard times keep their order. */
+/* Times get shorter by up to `percent`, never longer, so that a value is never older than its TTL. The same ticket
+ * gives the same part, so that soft and hard times keep their order. */
 static int64_t options_shorten(int64_t ms, int64_t percent, uint64_t ticket)
 {
 	if (percent == 0 || ms == SHIPOPT_CACHE_FOREVER)

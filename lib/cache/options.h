@@ -5,7 +5,8 @@
 #include "cache/cache.h"
 
 /*
- * The inside of shipopt_cache_options, and how it becomes the times and tags of an entry. OPTION_UNSET takes the setting of the cache.
+ * The inside of shipopt_cache_options, and how it becomes the times and tags of an entry. OPTION_UNSET takes the
+ * setting of the cache.
  */
 #define OPTION_UNSET (-1)
 
@@ -25,7 +26,8 @@ struct lifetime {
 };
 struct lifetime options_lifetime(const shipopt_cache *cache, const shipopt_cache_options *options, bool is_not_found);
 bool lifetime_is_timed(const struct lifetime *lifetime);
-/* Sets the times of an entry that no other thread sees, or with the shard locked. The jitter depends on the entry's ticket. */
+/* Sets the times of an entry that no other thread sees, or with the shard locked. The jitter depends on the entry's
+ * ticket. */
 void lifetime_apply(const shipopt_cache *cache, const struct lifetime *lifetime, struct entry *entry);
 
 /* Takes references to the records of the tags. SHIPOPT_EAGAIN, SHIPOPT_ENOMEM: none is taken. */

@@ -5,9 +5,9 @@
 #include "cache/reclaim/reader.h"
 
 /*
- * Counters of what readers do. A reader counts in its own cache line, found by the index of its record (cache/reclaim/reader.h), with a
- * plain store. Threads without a record, or with an index beyond STRIPES, share the last line and add atomically. Reading a
- * counter adds up the lines.
+ * Counters of what readers do. A reader counts in its own cache line, found by the index of its record
+ * (cache/reclaim/reader.h), with a plain store. Threads without a record, or with an index beyond STRIPES, share the
+ * last line and add atomically. Reading a counter adds up the lines.
  */
 enum {
 	STAT_HITS,

@@ -52,8 +52,8 @@ static struct path_parts answer_cache_split(const char *path)
 	return parts;
 }
 
-/* Whether the path names what it seems to. Servers and libcurl take empty and dot segments out, and then another name is meant than
- * the one that answers are kept and forgotten by. */
+/* Whether the path names what it seems to. Servers and libcurl take empty and dot segments out, and then another name
+ * is meant than the one that answers are kept and forgotten by. */
 static bool answer_cache_is_canonical(const char *path)
 {
 	const char *segment = path;

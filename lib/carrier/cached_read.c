@@ -239,8 +239,9 @@ static void cached_read_go_on(struct call_op *self, int outcome)
 		self->op.is_cached = true;
 		cached_read_from_call(self);
 	} else {
-		/* The operation leads. Or the cache has no room for another load, and it runs as without a cache. Or the last load failed and
-		 * its back-off (error_backoff_ms of the cache) lasts, and it fails in the same way. */
+		/* The operation leads. Or the cache has no room for another load, and it runs as without a cache. Or
+		 * the last load failed and its back-off (error_backoff_ms of the cache) lasts, and it fails in the same
+		 * way. */
 		bool has_failed = outcome < 0 && outcome != SHIPOPT_EAGAIN && outcome != SHIPOPT_ENOMEM;
 		read->outcome = has_failed ? outcome : 0;
 		reactor_post(self->carrier->reactor, has_failed ? &read->finish_task : &self->start_task);

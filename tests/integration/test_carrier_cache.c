@@ -431,7 +431,8 @@ static void closing_with_calls_that_wait_delivers_each(void **state)
 	stop();
 }
 
-/* Two clients on reactors of their own, one cache: a load of one is waited for by the other, whose runtime may be gone when it ends. */
+/* Two clients on reactors of their own, one cache: a load of one is waited for by the other, whose runtime may be gone
+ * when it ends. */
 static void runtimes_that_share_a_cache_close_in_any_order(void **state)
 {
 	static const char *const options[] = {"--latency-ms", "150", NULL};

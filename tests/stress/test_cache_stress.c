@@ -7,9 +7,10 @@
 #include "base/random.h"
 
 /*
- * Random operations from four threads at once; every value says which key it belongs to, and is checked wherever it appears. In
- * the end bytes, entries, listener calls and owned values must add up. `test_cache_stress SECONDS` runs longer than the
- * two seconds of a normal run, for each policy. The cache has a runtime, so that its own work is part of it.
+ * Random operations from four threads at once; every value says which key it belongs to, and is checked wherever it
+ * appears. In the end bytes, entries, listener calls and owned values must add up. `test_cache_stress SECONDS` runs
+ * longer than the two seconds of a normal run, for each policy. The cache has a runtime, so that its own work is part
+ * of it.
  */
 #define THREADS 4
 #define KEYS 4000
@@ -325,8 +326,8 @@ static void threads_that_end_anywhere_do_not_stop_reclaiming(void **state)
 	assert_int_equal(mem_live_count(), 0);
 }
 
-/* A reader may never miss a key that is there all the time, however the index grows and its neighbours come and go: neither a plain
- * one of the usual length, which is looked for without a call, nor another. */
+/* A reader may never miss a key that is there all the time, however the index grows and its neighbours come and go:
+ * neither a plain one of the usual length, which is looked for without a call, nor another. */
 #define FIXED 500
 
 static size_t fixed_key(int number, char *key)

@@ -206,7 +206,8 @@ static void note(void *userdata, const void *value, size_t length)
 	*(int *)userdata = *(const char *)value;
 }
 
-/* The key stands in a block of just its size: a look-up reads no byte more. Without a time to live it is done without a call. */
+/* The key stands in a block of just its size: a look-up reads no byte more. Without a time to live it is done without a
+ * call. */
 static void assert_key(shipopt_cache *cache, const char *key, size_t length, int expected)
 {
 	const void *keys[] = {key, key};

@@ -8,8 +8,8 @@
 #include "cache/reclaim/pin.h"
 
 /*
- * Handles that go by a slot of their thread: whatever the order in which an entry is removed, reclaimed and given up, and on
- * whatever thread, its value lives until the last handle has gone, and goes with it.
+ * Handles that go by a slot of their thread: whatever the order in which an entry is removed, reclaimed and given up,
+ * and on whatever thread, its value lives until the last handle has gone, and goes with it.
  */
 #define MANY 300
 
@@ -138,8 +138,8 @@ static void a_handle_given_up_elsewhere_after_the_removal_frees(void **state)
 	finish(cache);
 }
 
-/* Three handles of one entry, two by slots and one by a reference: all orders of giving them up, here or elsewhere, and of
- * removing. */
+/* Three handles of one entry, two by slots and one by a reference: all orders of giving them up, here or elsewhere, and
+ * of removing. */
 static void every_order_of_giving_up_and_removing_frees_once(void **state)
 {
 	static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};

@@ -188,7 +188,8 @@ static void touching_gives_a_new_time(void **state)
 	assert_int_equal(mem_live_count(), 0);
 }
 
-/* Many times over a long span: nothing early, nothing late by more than the slots allow, and the wheel gives all back. */
+/* Many times over a long span: nothing early, nothing late by more than the slots allow, and the wheel gives all
+ * back. */
 static void the_wheel_finds_all_that_expires(void **state)
 {
 	struct wheel wheel;

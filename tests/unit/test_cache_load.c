@@ -286,7 +286,8 @@ static void invalidate(shipopt_cache *cache, enum invalidation how)
 	}
 }
 
-/* What was invalidated while it was loaded goes to those who waited and not into the cache; who comes later loads anew. */
+/* What was invalidated while it was loaded goes to those who waited and not into the cache; who comes later loads
+ * anew. */
 static void a_load_overtaken_by_invalidation_is_not_stored(void **state)
 {
 	for (enum invalidation how = REMOVE; how < INVALIDATIONS; how++) {

@@ -9,8 +9,8 @@
 #include "runtime/runtime.h"
 
 /*
- * What a cache does by itself on a runtime. Most tests run on a simulated one: virtual time, no thread, and nothing happens
- * before the reactor is turned.
+ * What a cache does by itself on a runtime. Most tests run on a simulated one: virtual time, no thread, and nothing
+ * happens before the reactor is turned.
  */
 static shipopt_runtime *runtime;
 static struct reactor *reactor;

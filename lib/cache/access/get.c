@@ -8,8 +8,8 @@
 /*
  * Looking one key up.
  *
- * shipopt_cache_get() is written out for speed. Most hits are a simple entry in the first slot that matches, and they take this way,
- * without a call:
+ * shipopt_cache_get() is written out for speed. Most hits are a simple entry in the first slot that matches, and they
+ * take this way, without a call:
  *
  *   shipopt_cache_get()         finds the entry, pins it, and ends in get_hit()
  *   get_expiring()              the same for an entry with a TTL, which needs the clock

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cache/access/lookup.h"
 
-/* Looking many keys up at once. A batch starts the memory accesses of all its keys in each step before the next step needs the first. */
+/* Looking many keys up at once. A batch starts the memory accesses of all its keys in each step before the next step
+ * needs the first. */
 #define MANY_BATCH 16
 
 struct prefetched_key {

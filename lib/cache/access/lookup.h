@@ -6,16 +6,16 @@
 #include "cache/reclaim/pin.h"
 
 /*
- * A lookup: enters a read section, finds the entry, classifies it (which also counts it) and leaves the section. A thread without a
- * reader record holds the shard's lock instead.
+ * A lookup: enters a read section, finds the entry, classifies it (which also counts it) and leaves the section. A
+ * thread without a reader record holds the shard's lock instead.
  *
  *   lookup_begin, lookup_end    the read section, or the lock
  *   lookup_classify             the outcome for an entry that was found, or for none
  *   lookup_find                 finding and classifying, with a short cut for simple entries
  *   lookup_take                 a handle to the entry
  *
- * The functions are inline because a lookup in a large cache waits for memory: the fewer instructions it has, the sooner the
- * processor can begin the next one.
+ * The functions are inline because a lookup in a large cache waits for memory: the fewer instructions it has, the
+ * sooner the processor can begin the next one.
  */
 struct lookup {
 	struct reader *reader; /* NULL: the shard is locked */
@@ -73,8 +73,8 @@ static inline bool lookup_is_fresh(const shipopt_cache *cache, struct reader *re
 		atomic_load_explicit(&timing->access_us, memory_order_relaxed) == 0;
 }
 
-/* `candidate` is what table_find_first() or candidate_match() returned. Hits of simple entries are counted in *hits, which the caller
- * adds to the statistics; lookup_classify() counts everything else. */
+/* `candidate` is what table_find_first() or candidate_match() returned. Hits of simple entries are counted in *hits,
+ * which the caller adds to the statistics; lookup_classify() counts everything else. */
 static inline int lookup_find(shipopt_cache *cache, const struct lookup *lookup, struct entry *candidate, uint64_t hash,
 	const void *key, size_t key_length, unsigned *hits, struct entry **ret_entry)
 {

@@ -10,9 +10,9 @@
 /*
  * Removing entries: one key, a tag, a prefix, a pattern, or everything.
  *
- * Tags, registered prefixes and clearing only draw a ticket (cache/entry/tag.h). A pattern goes through the index a segment at a
- * time: keys are matched without a lock, the matching entries are then unlinked under it. Entries written after the call began have a
- * higher ticket and stay.
+ * Tags, registered prefixes and clearing only draw a ticket (cache/entry/tag.h). A pattern goes through the index a
+ * segment at a time: keys are matched without a lock, the matching entries are then unlinked under it. Entries written
+ * after the call began have a higher ticket and stay.
  */
 static int remove_locked(shipopt_cache *cache, struct shard *shard, uint64_t hash, const void *key, size_t key_length,
 	struct deferred *deferred)

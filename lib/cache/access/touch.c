@@ -4,8 +4,8 @@
 #include "cache/shard/deferred.h"
 
 /*
- * Restarting the TTL of an entry. An entry that was stored without times has no room for them in its block: it is replaced by a
- * copy that has.
+ * Restarting the TTL of an entry. An entry that was stored without times has no room for them in its block: it is
+ * replaced by a copy that has.
  */
 static struct entry *touch_copy_timed(shipopt_cache *cache, const struct entry *entry)
 {

@@ -115,8 +115,8 @@ void entry_count_as_held(struct entry *entry, struct held_account *account)
 
 void entry_release(struct entry *entry, struct held_account *account)
 {
-	/* No thread can find the entry any more, so a count without handles is final. The mark is written before the drop, which
-	 * makes it visible to the thread that drops last. */
+	/* No thread can find the entry any more, so a count without handles is final. The mark is written before the
+	 * drop, which makes it visible to the thread that drops last. */
 	if (atomic_load_explicit(&entry->references, memory_order_acquire) > ENTRY_OWNED)
 		entry_count_as_held(entry, account);
 	if (atomic_fetch_sub_explicit(&entry->references, ENTRY_OWNED, memory_order_acq_rel) == ENTRY_OWNED)

@@ -14,15 +14,16 @@ struct tag;
  *
  *	[timing, if it can expire] [header, 40 bytes] [hits] [key] [padding to 8] [tags] [value, or a pointer to an external value]
  *
- * Entries are reference counted, and immutable once published, except for the members marked below. A published entry has
- * ENTRY_OWNED references of the cache. They are dropped only when the entry was unlinked and no read section can see it any more, so a
- * reader inside a section takes a reference with a plain increment. A handle (shipopt_value) is an entry with a reference or
- * with a slot of its thread (cache/reclaim/pin.h). It outlives the cache.
+ * Entries are reference counted, and immutable once published, except for the members marked below. A published entry
+ * has ENTRY_OWNED references of the cache. They are dropped only when the entry was unlinked and no read section can
+ * see it any more, so a reader inside a section takes a reference with a plain increment. A handle (shipopt_value) is
+ * an entry with a reference or with a slot of its thread (cache/reclaim/pin.h). It outlives the cache.
  *
- * Hits are counted in the byte before the key, by plain stores of readers. A race may lose a count, which does no harm. A locked
- * instruction would keep the processor from beginning the next lookup while this one waits for memory. `mark` holds the queue
- * that the entry is in, and after unlinking the cause. The union belongs first to the queue, then to the limbo, then to the account of
- * bytes that handles hold. The queue and `timing` need the shard's lock, except for the atomic times.
+ * Hits are counted in the byte before the key, by plain stores of readers. A race may lose a count, which does no harm.
+ * A locked instruction would keep the processor from beginning the next lookup while this one waits for memory. `mark`
+ * holds the queue that the entry is in, and after unlinking the cause. The union belongs first to the queue, then to
+ * the limbo, then to the account of bytes that handles hold. The queue and `timing` need the shard's lock, except for
+ * the atomic times.
  */
 #define ENTRY_NEVER INT64_MAX /* a time that never comes */
 #define ENTRY_TAGS_MAX 8
@@ -30,7 +31,8 @@ struct tag;
 #define ENTRY_HITS_MAX 3
 /* The part of an entry's weight for the index and the ghost queue. */
 #define ENTRY_INDEX_BYTES 20
-/* In the count of references: those of the cache for a published entry, and the mark of one that lingers (cache/reclaim/pin.h). */
+/* In the count of references: those of the cache for a published entry, and the mark of one that lingers
+ * (cache/reclaim/pin.h). */
 #define ENTRY_OWNED (1u << 30)
 #define ENTRY_LINGERS (1u << 31)
 
@@ -51,7 +53,8 @@ enum { /* mark */
 	ENTRY_HELD = 128       /* unlinked, and `account` counts it */
 };
 
-/* Counts the bytes of removed entries whose handles are held. It lives until the cache and the last such entry are gone. */
+/* Counts the bytes of removed entries whose handles are held. It lives until the cache and the last such entry are
+ * gone. */
 struct held_account {
 	atomic_uint references;
 	_Atomic(int64_t) bytes;
@@ -111,13 +114,15 @@ struct entry_content {
 	struct tag *const *tags;
 };
 
-/* Creates an entry with one reference, not published, that never expires. It takes over an external value. NULL: out of memory. */
+/* Creates an entry with one reference, not published, that never expires. It takes over an external value. NULL: out of
+ * memory. */
 struct entry *entry_new(const struct entry_content *content);
 void entry_free(struct entry *entry);
 /* The bytes that it counts for: its allocation, the value, and its part of the index. */
 size_t entry_weight(const struct entry *entry);
 size_t entry_weight_of(const struct entry_content *content);
-/* Drops the references of the cache. `account` counts the entry if handles still hold it. No slot may name the entry. */
+/* Drops the references of the cache. `account` counts the entry if handles still hold it. No slot may name the
+ * entry. */
 void entry_release(struct entry *entry, struct held_account *account);
 /* Makes `account` count the entry until it is freed. */
 void entry_count_as_held(struct entry *entry, struct held_account *account);
@@ -128,7 +133,8 @@ static inline void entry_ref(struct entry *entry)
 	atomic_fetch_add_explicit(&entry->references, 1, memory_order_relaxed);
 }
 
-/* Frees or settles the entry after a reference was dropped and the count before was `before`: 1, or a count with the mark. */
+/* Frees or settles the entry after a reference was dropped and the count before was `before`: 1, or a count with the
+ * mark. */
 void entry_unref_settle(struct entry *entry, unsigned before);
 
 static inline void entry_unref(struct entry *entry)
@@ -138,7 +144,8 @@ static inline void entry_unref(struct entry *entry)
 		entry_unref_settle(entry, before);
 }
 
-/* Turns the caller's reference into those of the cache, before the entry is published; and back if publishing failed. */
+/* Turns the caller's reference into those of the cache, before the entry is published; and back if publishing
+ * failed. */
 static inline void entry_publish(struct entry *entry)
 {
 	atomic_fetch_add_explicit(&entry->references, ENTRY_OWNED - 1, memory_order_relaxed);
@@ -175,8 +182,8 @@ static inline size_t entry_key_space(size_t key_length)
 	return (sizeof(uint8_t) + key_length + 7) & ~(size_t)7;
 }
 
-/* Prefetch the two cache lines that a lookup reads, so that the second is fetched together with the first. `entry` may be NULL, hence the
- * uintptr_t: pointer arithmetic on NULL is undefined. */
+/* Prefetch the two cache lines that a lookup reads, so that the second is fetched together with the first. `entry` may
+ * be NULL, hence the uintptr_t: pointer arithmetic on NULL is undefined. */
 static inline void entry_prefetch_head(const struct entry *entry)
 {
 	__builtin_prefetch((const void *)((uintptr_t)entry + offsetof(struct entry, references)));

@@ -6,9 +6,9 @@
 #include <stddef.h>
 
 /*
- * Patterns for keys: "*" matches any bytes, also none; "?" matches one byte; a backslash makes the next byte literal. On a mismatch the
- * matcher goes back to the last "*" only, so it needs at most pattern length × key length steps. With `is_prefix` the text
- * has no special bytes, and a key matches that begins with it.
+ * Patterns for keys: "*" matches any bytes, also none; "?" matches one byte; a backslash makes the next byte literal.
+ * On a mismatch the matcher goes back to the last "*" only, so it needs at most pattern length × key length steps. With
+ * `is_prefix` the text has no special bytes, and a key matches that begins with it.
  */
 struct pattern {
 	const char *text;

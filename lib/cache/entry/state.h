@@ -7,9 +7,9 @@
 /*
  * Whether an entry may be handed out now.
  *
- * An entry is LIVE or STALE (past its soft TTL, still handed out) until its time is over (EXPIRED) or until a clear, its prefix or
- * one of its tags was invalidated after it was written (INVALIDATED). The answer depends on the entry's ticket and times alone,
- * so it is the same in the index, in a reader's hands and during a load.
+ * An entry is LIVE or STALE (past its soft TTL, still handed out) until its time is over (EXPIRED) or until a clear,
+ * its prefix or one of its tags was invalidated after it was written (INVALIDATED). The answer depends on the entry's
+ * ticket and times alone, so it is the same in the index, in a reader's hands and during a load.
  */
 enum entry_state { STATE_LIVE, STATE_STALE, STATE_EXPIRED, STATE_INVALIDATED };
 

@@ -10,17 +10,18 @@
 /*
  * Tags, prefixes and clearing: invalidation without touching the entries.
  *
- * Every write and every invalidation draws a ticket from one 64-bit counter. An entry keeps the ticket of its write (for a load: of the
- * load's beginning). A tag, a registered prefix and the cache as a whole keep the ticket of their last invalidation. An entry is
- * invalid if its ticket is lower than that of something it belongs to. It is invalid from the moment that ticket is written, wherever
- * it is: in the table, in a reader's hands, or still being loaded.
+ * Every write and every invalidation draws a ticket from one 64-bit counter. An entry keeps the ticket of its write
+ * (for a load: of the load's beginning). A tag, a registered prefix and the cache as a whole keep the ticket of their
+ * last invalidation. An entry is invalid if its ticket is lower than that of something it belongs to. It is invalid
+ * from the moment that ticket is written, wherever it is: in the table, in a reader's hands, or still being loaded.
  *
- * A tag is a record shared by the entries that carry it, and freed with the last of them. A freed record must not make valid a load
- * that began before the tag's invalidation. Therefore `floor` is the highest ticket of any invalidation that is not in a record. A
- * load that is older is not stored if it brings tags that it did not name at its beginning.
+ * A tag is a record shared by the entries that carry it, and freed with the last of them. A freed record must not make
+ * valid a load that began before the tag's invalidation. Therefore `floor` is the highest ticket of any invalidation
+ * that is not in a record. A load that is older is not stored if it brings tags that it did not name at its beginning.
  *
- * The records are protected by a mutex; tickets are atomic. Prefixes are fixed when the cache is created, at most PREFIXES_MAX. An entry
- * belongs to the longest prefix that its key begins with. Invalidating a prefix also invalidates the longer ones that begin with it.
+ * The records are protected by a mutex; tickets are atomic. Prefixes are fixed when the cache is created, at most
+ * PREFIXES_MAX. An entry belongs to the longest prefix that its key begins with. Invalidating a prefix also invalidates
+ * the longer ones that begin with it.
  */
 #define TAG_NAME_MAX 255
 #define PREFIXES_MAX 64

@@ -79,7 +79,8 @@ struct entry *wheel_next(struct wheel *wheel, int64_t now_us, size_t *budget)
 			wheel->done[level] = last - WHEEL_SLOTS;
 		while (wheel->done[level] < last) {
 			struct list_node *slot = &wheel->slots[level][(wheel->done[level] + 1) % WHEEL_SLOTS];
-			/* Entries that are not due move to later ticks, so this tick is over before its slot is emptied. */
+			/* Entries that are not due move to later ticks, so this tick is over before its slot is
+			 * emptied. */
 			wheel->done[level]++;
 			struct entry *entry = wheel_take_slot(wheel, slot, now_us, budget);
 			if (entry || !list_is_empty(slot)) {

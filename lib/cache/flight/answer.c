@@ -8,7 +8,8 @@
 #include "cache/shard/deferred.h"
 #include "cache/shard/write.h"
 
-/* Wakes everybody who waits and drops the token's references. The answer is read without the lock: nothing changes it any more. */
+/* Wakes everybody who waits and drops the token's references. The answer is read without the lock: nothing changes it
+ * any more. */
 static void answer_finish(struct flight *flight, enum flight_state state)
 {
 	shipopt_cache *cache = flight->cache;

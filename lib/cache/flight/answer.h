@@ -5,7 +5,8 @@
 #include "cache/flight/flight.h"
 
 /*
- * Answering a flight. Each function consumes the token: the reference to the flight and the one to the cache that come with it.
+ * Answering a flight. Each function consumes the token: the reference to the flight and the one to the cache that come
+ * with it.
  *
  * The table is updated first, so that no caller joins a flight with an answer. Then everybody who waits is woken.
  */

@@ -7,10 +7,10 @@
 /*
  * Loading: what callers do with a flight (cache/flight/flight.h).
  *
- * A caller that leads runs the application's loader on its own thread and then waits for the answer like the others, because the
- * loader may leave it to another thread. The tokens whose loader runs on a thread are kept in a stack of that thread
- * (struct load_frame). It distinguishes a loader that asks for the key it is loading from one that asks for another key, and gives the
- * tokens up if the thread ends inside the loader.
+ * A caller that leads runs the application's loader on its own thread and then waits for the answer like the others,
+ * because the loader may leave it to another thread. The tokens whose loader runs on a thread are kept in a stack of
+ * that thread (struct load_frame). It distinguishes a loader that asks for the key it is loading from one that asks for
+ * another key, and gives the tokens up if the thread ends inside the loader.
  */
 
 /* How a stale value is refreshed. */
@@ -48,8 +48,8 @@ int load_add_tag(shipopt_load *load, const char *tag);
 void load_drop(shipopt_load *load);
 /* shipopt_load_fail() with an error object, which is consumed. */
 void load_fail(shipopt_load *load, int status, shipopt_error *error);
-/* shipopt_load_not_found() that stores a few bytes with the entry, the negative detail. Callers whose options want it get the
- * entry as a value with these bytes. */
+/* shipopt_load_not_found() that stores a few bytes with the entry, the negative detail. Callers whose options want it
+ * get the entry as a value with these bytes. */
 int load_not_found(shipopt_load *load, const void *detail, size_t length, const shipopt_cache_options *options);
 
 /* ---- for the files of this folder -------------------------------------------------------------------------- */

@@ -7,8 +7,8 @@
 #include "cache/load/load.h"
 
 /*
- * shipopt_cache_get_or_load_many(): looks all keys up, joins the flights of those that are absent, calls the loader once with those
- * that this caller leads, and then waits for each flight.
+ * shipopt_cache_get_or_load_many(): looks all keys up, joins the flights of those that are absent, calls the loader
+ * once with those that this caller leads, and then waits for each flight.
  */
 struct load_many {
 	shipopt_cache *cache;

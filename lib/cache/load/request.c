@@ -7,8 +7,8 @@
 #include "runtime/queue.h"
 
 /*
- * Loads as requests to the application. The leader's loader posts a request to the cache's queue and returns. The answer answers the
- * token, on the thread on which the application gives it.
+ * Loads as requests to the application. The leader's loader posts a request to the cache's queue and returns. The
+ * answer answers the token, on the thread on which the application gives it.
  */
 struct load_request {
 	shipopt_queue *queue;

@@ -10,18 +10,18 @@
 /*
  * When a cache with a runtime works by itself. What it then does is in cache/maintenance/pass.h.
  *
- * A timer on the event loop starts a pass. The pass runs as a task on a scheduler worker (or on the application's executor), because
- * it calls functions of the application. It runs in slices of at most MAINTENANCE_STEPS steps, one task at a time, so that
- * other tasks run between two slices. A step holds a lock for a few hundred entries at most.
+ * A timer on the event loop starts a pass. The pass runs as a task on a scheduler worker (or on the application's
+ * executor), because it calls functions of the application. It runs in slices of at most MAINTENANCE_STEPS steps, one
+ * task at a time, so that other tasks run between two slices. A step holds a lock for a few hundred entries at most.
  *
- * Any change wakes the maintenance for MAINTENANCE_TICK_US later. A pass sets the next tick if it left anything that will
- * change with time: entries with a TTL, loads in flight, memory in the limbo. Otherwise the maintenance sleeps, so an idle
- * cache without timed entries causes no wake-ups. A waiter's deadline sets the timer to that deadline.
+ * Any change wakes the maintenance for MAINTENANCE_TICK_US later. A pass sets the next tick if it left anything that
+ * will change with time: entries with a TTL, loads in flight, memory in the limbo. Otherwise the maintenance sleeps, so
+ * an idle cache without timed entries causes no wake-ups. A waiter's deadline sets the timer to that deadline.
  *
- * Lifetime: the cache has one reference, and so have the task and the request to the event loop while they are under way. `cache`
- * is not counted, so that shipopt_cache_free() does not wait for a tick. It becomes NULL when the cache is destroyed, and each
- * slice takes a reference to the cache if one can still be taken. Closing the runtime stops the maintenance for good,
- * and the cache goes on as one without a runtime.
+ * Lifetime: the cache has one reference, and so have the task and the request to the event loop while they are under
+ * way. `cache` is not counted, so that shipopt_cache_free() does not wait for a tick. It becomes NULL when the cache is
+ * destroyed, and each slice takes a reference to the cache if one can still be taken. Closing the runtime stops the
+ * maintenance for good, and the cache goes on as one without a runtime.
  */
 #define MAINTENANCE_TICK_US 1000000
 #define MAINTENANCE_STEPS 16
@@ -31,7 +31,8 @@ struct maintenance {
 	shipopt_runtime *runtime; /* a reference */
 	struct reactor *reactor;
 	struct runtime_member member;
-	/* Does one step of a pass, which it begins first if none is under way. Returns false when the pass has ended. */
+	/* Does one step of a pass, which it begins first if none is under way. Returns false when the pass has
+	 * ended. */
 	bool (*step)(struct maintenance *maintenance, shipopt_cache *cache);
 	atomic_bool is_awake; /* a tick is set */
 

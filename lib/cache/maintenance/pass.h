@@ -5,10 +5,11 @@
 #include "cache/maintenance/maintenance.h"
 
 /*
- * A pass of the maintenance: what shipopt_cache_maintain() does in one call, and a cache with a runtime does step by step.
+ * A pass of the maintenance: what shipopt_cache_maintain() does in one call, and a cache with a runtime does step by
+ * step.
  *
- * A pass ends waits whose time limit is over and errors whose back-off is over. It then goes through the shards and frees
- * what has expired or was invalidated.
+ * A pass ends waits whose time limit is over and errors whose back-off is over. It then goes through the shards and
+ * frees what has expired or was invalidated.
  */
 
 /* One step on a worker. Returns false when there is nothing to do until the next tick. */

@@ -6,14 +6,15 @@
 #include "cache/policy/ghost.h"
 
 /*
- * Eviction: which entry leaves when the cache is full. A shard has two queues, and a policy moves entries in them. Everything here needs
- * the shard's lock, except counting a hit.
+ * Eviction: which entry leaves when the cache is full. A shard has two queues, and a policy moves entries in them.
+ * Everything here needs the shard's lock, except counting a hit.
  *
- * S3-FIFO (Yang, Zhang, Qiu, Yue, Vigfusson: "FIFO queues are all you need for cache eviction", SOSP 2023): a new entry goes to the small
- * queue, which keeps a tenth of the shard. An entry that leaves it with two hits or more moves to the main queue. Another one is evicted,
- * and the ghost queue remembers its key. A key that returns while it is remembered goes to the main queue at once. The main queue gives
- * an entry one more round for each hit, up to three. A hit is a store to a counter that usually is at its maximum already. Until
- * the first eviction, what exceeds the small queue's share goes to the main queue.
+ * S3-FIFO (Yang, Zhang, Qiu, Yue, Vigfusson: "FIFO queues are all you need for cache eviction", SOSP 2023): a new entry
+ * goes to the small queue, which keeps a tenth of the shard. An entry that leaves it with two hits or more moves to the
+ * main queue. Another one is evicted, and the ghost queue remembers its key. A key that returns while it is remembered
+ * goes to the main queue at once. The main queue gives an entry one more round for each hit, up to three. A hit is a
+ * store to a counter that usually is at its maximum already. Until the first eviction, what exceeds the small queue's
+ * share goes to the main queue.
  *
  * LRU: one queue (the main one) in order of use. A hit moves the entry to the front, which needs the lock.
  *
@@ -38,8 +39,8 @@ struct policy {
 	void (*admit)(struct queues *queues, struct entry *entry, uint64_t hash);
 	/* Called only if moves_on_hit. */
 	void (*hit)(struct queues *queues, struct entry *entry);
-	/* Returns the entry to evict, which is still in its queue, or NULL. Never `keep`. An entry for which `is_dead` is true is
-	 * returned at once. */
+	/* Returns the entry to evict, which is still in its queue, or NULL. Never `keep`. An entry for which `is_dead`
+	 * is true is returned at once. */
 	struct entry *(*victim)(struct queues *queues, const struct entry *keep, bool by_bytes,
 		bool (*is_dead)(void *context, const struct entry *entry), void *context);
 	/* Called for an entry that is evicted. */

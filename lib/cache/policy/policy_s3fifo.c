@@ -3,8 +3,8 @@
 
 #define PROMOTE_AT 2
 
-/* The ghost queue remembers as many keys as the main queue has entries: nine tenths. A shard without a bound on entries takes its present
- * entries as its share. */
+/* The ghost queue remembers as many keys as the main queue has entries: nine tenths. A shard without a bound on entries
+ * takes its present entries as its share. */
 static size_t policy_s3fifo_ghost_capacity(const struct queues *queues)
 {
 	size_t held = queues->small.count + queues->main.count;

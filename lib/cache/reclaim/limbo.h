@@ -5,12 +5,13 @@
 #include "cache/entry/entry.h"
 
 /*
- * The limbo of a shard: unlinked entries and blocks of the index wait here until no read section can see them. (The name is the term
- * of K. Fraser, "Practical lock-freedom", 2004, which cache/reclaim/reader.h follows.)
+ * The limbo of a shard: unlinked entries and blocks of the index wait here until no read section can see them. (The
+ * name is the term of K. Fraser, "Practical lock-freedom", 2004, which cache/reclaim/reader.h follows.)
  *
- * It is protected by the shard's lock. Things enter it tagged with the reader epoch. limbo_ready() takes out those whose tag the
- * horizon has passed. The caller frees them after unlocking, because freeing calls functions of the application. Blocks with a `home` go
- * back to that list instead. Long read sections make a limbo grow; its bytes are in the statistics.
+ * It is protected by the shard's lock. Things enter it tagged with the reader epoch. limbo_ready() takes out those
+ * whose tag the horizon has passed. The caller frees them after unlocking, because freeing calls functions of the
+ * application. Blocks with a `home` go back to that list instead. Long read sections make a limbo grow; its bytes are
+ * in the statistics.
  */
 struct retired {
 	struct retired *next;

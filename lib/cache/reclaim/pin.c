@@ -47,8 +47,8 @@ static void pin_unlist(struct entry *entry)
 	*link = entry->link.held.next;
 }
 
-/* Counts the uses of a lingering entry again. An entry that is not in use goes to `dead`. One that no slot names is left to its
- * references. */
+/* Counts the uses of a lingering entry again. An entry that is not in use goes to `dead`. One that no slot names is
+ * left to its references. */
 static void pin_settle(struct entry *entry, struct entry **dead)
 {
 	unsigned named = pin_count_slots(entry);

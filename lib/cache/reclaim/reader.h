@@ -10,22 +10,23 @@
 #include "base/macro.h"
 
 /*
- * Read sections: how readers walk a table that other threads change, without a lock (epoch based reclamation; K. Fraser,
- * "Practical lock-freedom", 2004).
+ * Read sections: how readers walk a table that other threads change, without a lock (epoch based reclamation; K.
+ * Fraser, "Practical lock-freedom", 2004).
  *
- * Each thread that reads owns one record of a process-wide array for as long as it lives. Entering a section publishes the current
- * epoch in the record. Leaving it publishes zero. A writer tags what it unlinks with reader_tag(), and frees it once
- * reader_horizon() has passed the tag: every section that began before the unlinking has then ended.
+ * Each thread that reads owns one record of a process-wide array for as long as it lives. Entering a section publishes
+ * the current epoch in the record. Leaving it publishes zero. A writer tags what it unlinks with reader_tag(), and
+ * frees it once reader_horizon() has passed the tag: every section that began before the unlinking has then ended.
  *
- * Why that is safe: a section reads the epoch before it publishes it, and a full fence separates the publishing from the first look at
- * the table. A full fence also separates unlinking from reading the records. So either the reader sees that the thing is unlinked,
- * or the writer sees a record with an epoch not above the tag. On Linux the writer can make all processors of the process run a
- * fence (membarrier), so the readers need none. A fence in a lookup would keep the processor from beginning the next one while
- * this one waits for memory.
+ * Why that is safe: a section reads the epoch before it publishes it, and a full fence separates the publishing from
+ * the first look at the table. A full fence also separates unlinking from reading the records. So either the reader
+ * sees that the thing is unlinked, or the writer sees a record with an epoch not above the tag. On Linux the writer can
+ * make all processors of the process run a fence (membarrier), so the readers need none. A fence in a lookup would keep
+ * the processor from beginning the next one while this one waits for memory.
  *
  * Sections nest, must be short and must not block: a reader that stays inside keeps the memory of everything unlinked
  * since then from being freed. A thread's exit ends its sections and frees its record. A thread that finds all
- * READER_SLOTS records taken gets NULL, and must take the shard's lock instead. After fork() the child keeps its own record only.
+ * READER_SLOTS records taken gets NULL, and must take the shard's lock instead. After fork() the child keeps its own
+ * record only.
  *
  * The record also holds the pins of its thread (cache/reclaim/pin.h).
  */

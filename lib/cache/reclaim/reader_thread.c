@@ -4,7 +4,8 @@
 #include "cache/reclaim/pin.h"
 
 /*
- * How a thread gets its reader record, and how it gives it back: at its exit, and in a forked child, where the other threads do not exist.
+ * How a thread gets its reader record, and how it gives it back: at its exit, and in a forked child, where the other
+ * threads do not exist.
  */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_key;

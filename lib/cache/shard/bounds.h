@@ -7,9 +7,9 @@
 /*
  * The bounds of a cache: entries_max and bytes_max, counted over all shards.
  *
- * A write reserves room in the two counters, then evicts from its own shard (shard_evict). If that shard has nothing left to
- * give, bounds_trim() evicts from the others in turn. With the setting count_held, bytes of removed entries that
- * readers still hold count as well.
+ * A write reserves room in the two counters, then evicts from its own shard (shard_evict). If that shard has nothing
+ * left to give, bounds_trim() evicts from the others in turn. With the setting count_held, bytes of removed entries
+ * that readers still hold count as well.
  */
 static inline bool bounds_are_exceeded(const shipopt_cache *cache, bool *ret_by_bytes)
 {
@@ -20,7 +20,8 @@ static inline bool bounds_are_exceeded(const shipopt_cache *cache, bool *ret_by_
 	return *ret_by_bytes || atomic_load_explicit(&cache->entries, memory_order_relaxed) > cache->entries_max;
 }
 
-/* Evicts from all shards in turn until the bounds hold, but never `keep` (which is only compared). No lock may be held. */
+/* Evicts from all shards in turn until the bounds hold, but never `keep` (which is only compared). No lock may be
+ * held. */
 void bounds_trim(shipopt_cache *cache, const struct entry *keep);
 
 #endif

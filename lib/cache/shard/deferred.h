@@ -5,8 +5,8 @@
 #include "cache/cache.h"
 
 /*
- * Work that an operation leaves for after it has unlocked the shard: entries whose removal must be reported, and memory to free.
- * Both call functions of the application, which must not run under a lock.
+ * Work that an operation leaves for after it has unlocked the shard: entries whose removal must be reported, and memory
+ * to free. Both call functions of the application, which must not run under a lock.
  *
  *	struct deferred deferred = DEFERRED_INIT(deferred);
  *	shard_lock(shard);

@@ -8,14 +8,15 @@
 /*
  * Reporting removals to the application.
  *
- * An operation collects the entries that it removed in a list, each with its cause in its mark. They are reported without a lock, one
- * after the other, and then go to their shard's limbo.
+ * An operation collects the entries that it removed in a list, each with its cause in its mark. They are reported
+ * without a lock, one after the other, and then go to their shard's limbo.
  *
- * A cache without a queue calls the removal callback on this thread. The callback may call the cache. What those calls remove is
- * appended to the list of the outermost operation on this thread and reported after the callback has returned, so a
- * callback that writes to a full cache does not recurse.
+ * A cache without a queue calls the removal callback on this thread. The callback may call the cache. What those calls
+ * remove is appended to the list of the outermost operation on this thread and reported after the callback has
+ * returned, so a callback that writes to a full cache does not recurse.
  *
- * A cache with a queue pushes a notice (runtime/notice.h) that holds a reference to the entry. No code of the application runs here.
+ * A cache with a queue pushes a notice (runtime/notice.h) that holds a reference to the entry. No code of the
+ * application runs here.
  */
 
 /* Whether removals of values are reported at all. */

@@ -12,10 +12,11 @@
 /*
  * A shard: one part of a cache, with its own lock, index, eviction queues, timer wheel and limbo.
  *
- * Readers search the index without the lock. Everything else needs it. No function of the application is called under it. What must
- * be done after unlocking is collected in a struct deferred (cache/shard/deferred.h).
+ * Readers search the index without the lock. Everything else needs it. No function of the application is called under
+ * it. What must be done after unlocking is collected in a struct deferred (cache/shard/deferred.h).
  *
- * The lock spins for a short while before it sleeps, because the locked sections are shorter than sleeping and waking up.
+ * The lock spins for a short while before it sleeps, because the locked sections are shorter than sleeping and waking
+ * up.
  */
 struct deferred;
 struct flight;
@@ -58,8 +59,8 @@ void shard_unlock(struct shard *shard);
 
 /* All functions below need the lock. */
 
-/* Publishes an entry and takes over the caller's reference. Returns 1, or 0 if the condition does not hold, or SHIPOPT_ENOMEM. Unless
- * it returns 1 the caller keeps the reference. */
+/* Publishes an entry and takes over the caller's reference. Returns 1, or 0 if the condition does not hold, or
+ * SHIPOPT_ENOMEM. Unless it returns 1 the caller keeps the reference. */
 int shard_store(shipopt_cache *cache, struct shard *shard, uint64_t hash, struct entry *entry, enum store_when when,
 	uint64_t version, struct deferred *deferred);
 /* Takes an entry out of the shard for `cause`. */
@@ -71,8 +72,8 @@ void shard_swap(shipopt_cache *cache, struct shard *shard, const struct table_po
 /* Evicts up to `count` entries while the bounds of the cache are exceeded. Returns how many. */
 size_t shard_evict(shipopt_cache *cache, struct shard *shard, const struct entry *keep, size_t count,
 	struct deferred *deferred);
-/* Unlinks dead entries: those that the wheel finds, up to `budget`, and those of one table segment if an invalidation left some.
- * Returns false when nothing more is to be done. */
+/* Unlinks dead entries: those that the wheel finds, up to `budget`, and those of one table segment if an invalidation
+ * left some. Returns false when nothing more is to be done. */
 bool shard_tidy(shipopt_cache *cache, struct shard *shard, size_t budget, struct deferred *deferred);
 /* Whether time and readers will change nothing here: no entry with a time, no load in flight, nothing dead. */
 bool shard_is_idle(shipopt_cache *cache, const struct shard *shard);

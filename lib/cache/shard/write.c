@@ -17,7 +17,8 @@ int write_make(shipopt_cache *cache, struct entry_content *content, const shipop
 	uint64_t ticket, bool any_size, struct entry **ret_entry)
 {
 	struct lifetime lifetime = options_lifetime(cache, options, content->is_not_found);
-	/* shipopt_cache_touch() copies an entry that needs room for times, which it cannot do with an external value. */
+	/* shipopt_cache_touch() copies an entry that needs room for times, which it cannot do with an external
+	 * value. */
 	content->is_timed = lifetime_is_timed(&lifetime) || content->is_external;
 	content->tag_count = options ? options->tag_count : 0;
 	if (content->value_length > UINT32_MAX || entry_weight_of(content) > cache->weight_max) {

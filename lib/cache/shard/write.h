@@ -7,12 +7,12 @@
 /*
  * Making and storing an entry: the two halves of every put and of every load.
  *
- * write_make() checks the size, takes the tags' records and copies the content. `ticket` is the ticket of the write; 0 draws a new
- * one. The entry has one reference and holds those of its tags. With `any_size` it may be too large to be stored. SHIPOPT_ETOOLARGE,
- * SHIPOPT_EAGAIN (tags_max), SHIPOPT_ENOMEM.
+ * write_make() checks the size, takes the tags' records and copies the content. `ticket` is the ticket of the write; 0
+ * draws a new one. The entry has one reference and holds those of its tags. With `any_size` it may be too large to be
+ * stored. SHIPOPT_ETOOLARGE, SHIPOPT_EAGAIN (tags_max), SHIPOPT_ENOMEM.
  *
- * write_store() publishes the entry, evicts, and reports removals. It returns what shard_store() returns. Unless that is 1 the entry
- * stays the caller's, to be freed with write_discard().
+ * write_store() publishes the entry, evicts, and reports removals. It returns what shard_store() returns. Unless that
+ * is 1 the entry stays the caller's, to be freed with write_discard().
  */
 int write_make(shipopt_cache *cache, struct entry_content *content, const shipopt_cache_options *options,
 	uint64_t ticket, bool any_size, struct entry **ret_entry);

@@ -165,8 +165,8 @@ bool table_locate_entry(struct table *table, uint64_t hash, const struct entry *
 	return false;
 }
 
-/* Changes by one the overflow counts of the buckets from the home bucket to the one before `last`. A count that has reached its
- * maximum stays there: lookups are then slower, but correct. */
+/* Changes by one the overflow counts of the buckets from the home bucket to the one before `last`. A count that has
+ * reached its maximum stays there: lookups are then slower, but correct. */
 static void table_count_overflow(struct segment *segment, uint64_t hash, unsigned last, int change)
 {
 	for (unsigned index = hash_bucket(hash); index != last; index = (index + 1) % SEGMENT_BUCKETS) {

@@ -11,17 +11,18 @@
 /*
  * The index of a shard: from key to entry, read without a lock.
  *
- * It uses open addressing in buckets of one cache line. A bucket has seven pointers, a mark byte for each (seven bits of the hash,
- * zero for empty) and a count of entries that had to go to a later bucket, so that a lookup knows when to stop. A hit
- * touches the bucket and the entry.
+ * It uses open addressing in buckets of one cache line. A bucket has seven pointers, a mark byte for each (seven bits
+ * of the hash, zero for empty) and a count of entries that had to go to a later bucket, so that a lookup knows when to
+ * stop. A hit touches the bucket and the entry.
  *
  * 64 buckets make a segment; a directory indexed by the top bits of the hash names the segment (extendible hashing:
- * Fagin, Nievergelt, Pippenger, Strong, "Extendible hashing", 1979). A full segment is copied into two new ones, which are
- * then published. So growing costs one segment at a time (about ten microseconds), whatever the size of the table. A reader of
- * the old copy sees a state that was true when it began. The old segment goes to the limbo.
+ * Fagin, Nievergelt, Pippenger, Strong, "Extendible hashing", 1979). A full segment is copied into two new ones, which
+ * are then published. So growing costs one segment at a time (about ten microseconds), whatever the size of the table.
+ * A reader of the old copy sees a state that was true when it began. The old segment goes to the limbo.
  *
- * Writers hold the shard's lock. Inside a segment an entry never moves. A mark is set after its pointer and cleared before it.
- * Inserting fails with SHIPOPT_EAGAIN if hashes collide so that splitting does not help, and with SHIPOPT_ENOMEM.
+ * Writers hold the shard's lock. Inside a segment an entry never moves. A mark is set after its pointer and cleared
+ * before it. Inserting fails with SHIPOPT_EAGAIN if hashes collide so that splitting does not help, and with
+ * SHIPOPT_ENOMEM.
  */
 #define BUCKET_SLOTS 7
 #define SEGMENT_BUCKETS 64
@@ -40,8 +41,9 @@ struct segment {
 };
 
 /*
- * The slab allocator for segments. Its blocks double in size up to SLAB_SEGMENTS_MAX segments. Segments allocated one by one would lie
- * scattered between the entries, and each lookup would pay for the address translation of one more page.
+ * The slab allocator for segments. Its blocks double in size up to SLAB_SEGMENTS_MAX segments. Segments allocated one
+ * by one would lie scattered between the entries, and each lookup would pay for the address translation of one more
+ * page.
  */
 struct slab_block;
 struct slab {
@@ -92,8 +94,9 @@ void table_remove(struct table *table, uint64_t hash, const struct table_positio
 struct entry *table_neighbour(struct table *table, uint64_t hash);
 
 /*
- * Walks the table one segment at a time, in a read section or under the lock. Stores up to SEGMENT_SLOTS entries of the segment at
- * `position` (0 to begin) and returns the next position, 0 at the end. An entry that stays in the table is seen once.
+ * Walks the table one segment at a time, in a read section or under the lock. Stores up to SEGMENT_SLOTS entries of the
+ * segment at `position` (0 to begin) and returns the next position, 0 at the end. An entry that stays in the table is
+ * seen once.
  */
 uint64_t table_walk(struct table *table, uint64_t position, struct entry **ret_entries, size_t *ret_count);
 
@@ -166,7 +169,8 @@ static inline lanes lanes_differ(const char *a, const char *b)
 	return x ^ y;
 }
 
-/* The same without a call or a loop, for lengths from 8 to 64. Other lengths never compare equal. The last words overlap those before. */
+/* The same without a call or a loop, for lengths from 8 to 64. Other lengths never compare equal. The last words
+ * overlap those before. */
 static inline bool table_has_usual_key(const struct entry *entry, const char *key, size_t key_length)
 {
 	const char *own = entry_key(entry);

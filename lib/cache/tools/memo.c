@@ -8,8 +8,8 @@
 #include "cache/options.h"
 
 /*
- * A memo: a function with a name, whose results are in a cache under keys that begin with the name. The automatic key is
- * `name(3:abc,0:,)`. The lengths tell apart lists of arguments that would be equal when joined. NULL is "-".
+ * A memo: a function with a name, whose results are in a cache under keys that begin with the name. The automatic key
+ * is `name(3:abc,0:,)`. The lengths tell apart lists of arguments that would be equal when joined. NULL is "-".
  */
 #define KEY_MAX 4096
 #define NAME_MAX_BYTES 256

@@ -5,8 +5,8 @@
 #include "cache/access/get.h"
 
 /*
- * A scope: an open-addressing table of entries, each with a reference. It grows as needed and is at most three quarters full. Values put into
- * the scope are entries that were never in a cache.
+ * A scope: an open-addressing table of entries, each with a reference. It grows as needed and is at most three quarters
+ * full. Values put into the scope are entries that were never in a cache.
  */
 #define ENTRIES_DEFAULT 256
 #define SLOTS_MIN 16

@@ -13,7 +13,8 @@
  *		each tag as its length (1) and name
  *	0, then the number of records (8), then the SHA-256 of everything before it (32)
  *
- * The file is read twice: first for the checksum, then for the records. So a damaged file is refused before anything of it is stored.
+ * The file is read twice: first for the checksum, then for the records. So a damaged file is refused before anything of
+ * it is stored.
  */
 #define SNAPSHOT_MAGIC "SHPCACHE"
 #define SNAPSHOT_VERSION 1
