@@ -9,8 +9,9 @@
 /*
  * A server, a runtime and pools for the tests of lib/pool.
  *
- * The server is started once per program; `pool_fixture_is_there` is false, with a message printed, where PostgreSQL is not
- * installed. Each test opens and closes what it needs. The short helpers fail the test when something is not as it should.
+ * The server is started once per program; `pool_fixture_is_there` is false, with a message printed, where PostgreSQL is
+ * not installed. Each test opens and closes what it needs. The short helpers fail the test when something is not as it
+ * should.
  */
 struct pool_fixture {
 	struct postgres postgres;
@@ -42,7 +43,8 @@ void fixture_wait_said(const char *text);
 int64_t stat_of(int stat);
 /* Waits until a statistic has the value; false after 20 s. */
 bool wait_stat(int stat, int64_t value);
-/* Runs and gives the status; *ret_number, if wanted, is the first value. Also for threads, where asserting is of no use. */
+/* Runs and gives the status; *ret_number, if wanted, is the first value. Also for threads, where asserting is of no
+ * use. */
 int run_status(shipopt_lease *lease, const char *sql, int64_t *ret_number);
 /* On a connection of the test's own, to look from the side. */
 int64_t side_number(const char *sql);

@@ -143,6 +143,7 @@ SHIPOPT_API void shipopt_bulk_free(shipopt_bulk *bulk);
  *   SHIPOPT_EPROTOCOL   What answers is not the API: a redirect, HTTP 404 or 410 for a whole collection, 405, 407, a web page. The
  *                       run ends at once if it has had no answer of the API yet, otherwise after five orders, as above. The
  *                       message says what to check.
+ *   SHIPOPT_ETLS        A TLS handshake with the carrier failed before any answer arrived in this run.
  *   SHIPOPT_ECONNECT    The carrier was never reached; see unreachable_ms.
  *   another code        The source or the sink failed.
  *

@@ -93,25 +93,25 @@ typedef struct shipopt_ledger_page shipopt_ledger_page;
  * computer that wrote the row. Since 0.2.
  */
 enum {
-	SHIPOPT_LEDGER_FIELD_ROW = 0,                /* (number) id of the row */
-	SHIPOPT_LEDGER_FIELD_ORDER_KEY = 1,          /* (text) */
-	SHIPOPT_LEDGER_FIELD_PIECE = 2,              /* (number) from 1 */
-	SHIPOPT_LEDGER_FIELD_PURPOSE = 3,            /* (text) outbound, return or replacement */
-	SHIPOPT_LEDGER_FIELD_GENERATION = 4,         /* (number) from 1, see shipopt_order_set_generation() */
-	SHIPOPT_LEDGER_FIELD_STATE = 5,              /* (number) SHIPOPT_LEDGER_STATE_…; (text) its name */
-	SHIPOPT_LEDGER_FIELD_PROVIDER = 6,           /* (text) the carrier API, such as "easypost" */
-	SHIPOPT_LEDGER_FIELD_ACCOUNT = 7,            /* (text) carrier setting account */
-	SHIPOPT_LEDGER_FIELD_MODE = 8,               /* (text) test or production */
-	SHIPOPT_LEDGER_FIELD_MODE_GUESSED = 9,       /* (flag) an earlier version guessed it: store setting confirm_mode */
-	SHIPOPT_LEDGER_FIELD_BASE_URL = 10,          /* (text) base URL of the carrier that has the shipment */
-	SHIPOPT_LEDGER_FIELD_SHIPMENT_ID = 11,       /* (text) */
-	SHIPOPT_LEDGER_FIELD_CARRIER = 12,           /* (text) the chosen carrier */
-	SHIPOPT_LEDGER_FIELD_SERVICE = 13,           /* (text) the chosen service */
-	SHIPOPT_LEDGER_FIELD_AMOUNT = 14,            /* (amount) price of the chosen rate */
-	SHIPOPT_LEDGER_FIELD_CURRENCY = 15,          /* (text) of amount and paid */
-	SHIPOPT_LEDGER_FIELD_INSURANCE = 16,         /* (amount) insured value */
-	SHIPOPT_LEDGER_FIELD_FEE = 17,               /* (amount) what the insurance costs */
-	SHIPOPT_LEDGER_FIELD_APPROVED = 18,          /* (amount) the price that was approved */
+	SHIPOPT_LEDGER_FIELD_ROW = 0,          /* (number) id of the row */
+	SHIPOPT_LEDGER_FIELD_ORDER_KEY = 1,    /* (text) */
+	SHIPOPT_LEDGER_FIELD_PIECE = 2,        /* (number) from 1 */
+	SHIPOPT_LEDGER_FIELD_PURPOSE = 3,      /* (text) outbound, return or replacement */
+	SHIPOPT_LEDGER_FIELD_GENERATION = 4,   /* (number) from 1, see shipopt_order_set_generation() */
+	SHIPOPT_LEDGER_FIELD_STATE = 5,        /* (number) SHIPOPT_LEDGER_STATE_…; (text) its name */
+	SHIPOPT_LEDGER_FIELD_PROVIDER = 6,     /* (text) the carrier API, such as "easypost" */
+	SHIPOPT_LEDGER_FIELD_ACCOUNT = 7,      /* (text) carrier setting account */
+	SHIPOPT_LEDGER_FIELD_MODE = 8,         /* (text) test or production */
+	SHIPOPT_LEDGER_FIELD_MODE_GUESSED = 9, /* (flag) an earlier version guessed it: store setting confirm_mode */
+	SHIPOPT_LEDGER_FIELD_BASE_URL = 10,    /* (text) base URL of the carrier that has the shipment */
+	SHIPOPT_LEDGER_FIELD_SHIPMENT_ID = 11, /* (text) */
+	SHIPOPT_LEDGER_FIELD_CARRIER = 12,     /* (text) the chosen carrier */
+	SHIPOPT_LEDGER_FIELD_SERVICE = 13,     /* (text) the chosen service */
+	SHIPOPT_LEDGER_FIELD_AMOUNT = 14,      /* (amount) price of the chosen rate */
+	SHIPOPT_LEDGER_FIELD_CURRENCY = 15,    /* (text) of amount and paid */
+	SHIPOPT_LEDGER_FIELD_INSURANCE = 16,   /* (amount) insured value */
+	SHIPOPT_LEDGER_FIELD_FEE = 17,         /* (amount) what the insurance costs */
+	SHIPOPT_LEDGER_FIELD_APPROVED = 18,    /* (amount) the price that was approved */
 	SHIPOPT_LEDGER_FIELD_APPROVED_CURRENCY = 19, /* (text) of approved and ceiling */
 	SHIPOPT_LEDGER_FIELD_CEILING = 20,           /* (amount) the highest price that may be paid */
 	SHIPOPT_LEDGER_FIELD_ATTEMPTS = 21,          /* (number) purchases sent, of all shipments of the row */

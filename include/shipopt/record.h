@@ -78,25 +78,34 @@ SHIPOPT_API int shipopt_field_at(int kind, size_t index);
  * "12.50" as carriers write it: blanks around it, a sign, an exponent and a decimal comma with one or two digits behind it
  * ("12,50") are accepted; beyond six decimals it is rounded.
  * `_set_json` takes the text of one JSON value, checked (SHIPOPT_EPARSE). */
-SHIPOPT_API int shipopt_record_set_text(shipopt_record *record, int field, const char *text);
-SHIPOPT_API int shipopt_record_set_int(shipopt_record *record, int field, int64_t value);
-SHIPOPT_API int shipopt_record_set_decimal(shipopt_record *record, int field, int64_t millionths);
-SHIPOPT_API int shipopt_record_set_decimal_text(shipopt_record *record, int field, const char *text);
-SHIPOPT_API int shipopt_record_set_money(shipopt_record *record, int field, int64_t millionths);
-SHIPOPT_API int shipopt_record_set_money_text(shipopt_record *record, int field, const char *text);
-SHIPOPT_API int shipopt_record_set_time_ms(shipopt_record *record, int field, int64_t unix_ms);
-SHIPOPT_API int shipopt_record_set_bool(shipopt_record *record, int field, int value);
-SHIPOPT_API int shipopt_record_set_json(shipopt_record *record, int field, const char *json);
-SHIPOPT_API int shipopt_record_set_null(shipopt_record *record, int field);
-SHIPOPT_API int shipopt_record_clear(shipopt_record *record, int field);
+SHIPOPT_API int shipopt_record_set_text(shipopt_record *record, int field, const char *text, shipopt_error **ret_error);
+SHIPOPT_API int shipopt_record_set_int(shipopt_record *record, int field, int64_t value, shipopt_error **ret_error);
+SHIPOPT_API int shipopt_record_set_decimal(shipopt_record *record, int field, int64_t millionths,
+	shipopt_error **ret_error);
+SHIPOPT_API int shipopt_record_set_decimal_text(shipopt_record *record, int field, const char *text,
+	shipopt_error **ret_error);
+SHIPOPT_API int shipopt_record_set_money(shipopt_record *record, int field, int64_t millionths,
+	shipopt_error **ret_error);
+SHIPOPT_API int shipopt_record_set_money_text(shipopt_record *record, int field, const char *text,
+	shipopt_error **ret_error);
+SHIPOPT_API int shipopt_record_set_time_ms(shipopt_record *record, int field, int64_t unix_ms,
+	shipopt_error **ret_error);
+SHIPOPT_API int shipopt_record_set_bool(shipopt_record *record, int field, int value, shipopt_error **ret_error);
+SHIPOPT_API int shipopt_record_set_json(shipopt_record *record, int field, const char *json, shipopt_error **ret_error);
+SHIPOPT_API int shipopt_record_set_null(shipopt_record *record, int field, shipopt_error **ret_error);
+SHIPOPT_API int shipopt_record_clear(shipopt_record *record, int field, shipopt_error **ret_error);
 /* Puts a child in place; the record takes ownership on success only. SHIPOPT_ETYPE if its kind does not fit. */
-SHIPOPT_API int shipopt_record_set_child(shipopt_record *record, int field, shipopt_record *child);
+SHIPOPT_API int shipopt_record_set_child(shipopt_record *record, int field, shipopt_record *child,
+	shipopt_error **ret_error);
 /* Appends to a list; the record takes ownership on success only. SHIPOPT_ETOOLARGE beyond SHIPOPT_LIST_ITEMS_MAX. */
-SHIPOPT_API int shipopt_record_append(shipopt_record *record, int field, shipopt_record *item);
+SHIPOPT_API int shipopt_record_append(shipopt_record *record, int field, shipopt_record *item,
+	shipopt_error **ret_error);
 /* The child in place, made empty if absent or null. Borrowed. */
-SHIPOPT_API int shipopt_record_make_child(shipopt_record *record, int field, shipopt_record **ret_child);
+SHIPOPT_API int shipopt_record_make_child(shipopt_record *record, int field, shipopt_record **ret_child,
+	shipopt_error **ret_error);
 /* A new empty item at the end of a list. Borrowed. */
-SHIPOPT_API int shipopt_record_make_item(shipopt_record *record, int field, shipopt_record **ret_item);
+SHIPOPT_API int shipopt_record_make_item(shipopt_record *record, int field, shipopt_record **ret_item,
+	shipopt_error **ret_error);
 
 /* Getters: 1 and the value, 0 if absent or null, or an error. */
 SHIPOPT_API int shipopt_record_get_text(const shipopt_record *record, int field, const char **ret_text);
@@ -133,7 +142,8 @@ SHIPOPT_API const shipopt_record *shipopt_record_item(const shipopt_record *reco
 enum { SHIPOPT_ENCODE_ALL = 0, SHIPOPT_ENCODE_CHANGED = 1 };
 SHIPOPT_API int shipopt_record_decode(int kind, const char *json, size_t length, shipopt_record **ret_record,
 	shipopt_error **ret_error);
-SHIPOPT_API int shipopt_record_encode(const shipopt_record *record, int what, char **ret_json);
+SHIPOPT_API int shipopt_record_encode(const shipopt_record *record, int what, char **ret_json,
+	shipopt_error **ret_error);
 SHIPOPT_API void shipopt_record_mark_unchanged(shipopt_record *record);
 SHIPOPT_API const char *shipopt_record_source(const shipopt_record *record);
 

@@ -33,36 +33,54 @@ SHIPOPT_API void shipopt_run_unref(shipopt_run *run);
 SHIPOPT_API int shipopt_run_pause(shipopt_run *run);
 SHIPOPT_API int shipopt_run_resume(shipopt_run *run);
 
-enum {                                    /* numbers of a run */
-	SHIPOPT_RUN_STAT_READ = 1,        /* orders read from the source */
-	SHIPOPT_RUN_STAT_DONE = 2,        /* items that succeeded; in a buy run also purchases that were in doubt and
-					        turned out to be bought */
-	SHIPOPT_RUN_STAT_ALREADY = 3,     /* items that an earlier run had bought or rated */
-	SHIPOPT_RUN_STAT_FAILED = 4,      /* items that failed with another code than the next three */
-	SHIPOPT_RUN_STAT_IN_DOUBT = 5,    /* items that ended in doubt */
-	SHIPOPT_RUN_STAT_HELD = 6,        /* items that a person must review */
-	SHIPOPT_RUN_STAT_CANCELED = 7,    /* items that were not started */
-	SHIPOPT_RUN_STAT_IN_FLIGHT = 8,   /* items at work now */
-	SHIPOPT_RUN_STAT_SETTLING = 9,    /* items that wait now for a purchase in doubt or another process's lease */
-	SHIPOPT_RUN_STAT_ELAPSED_MS = 10, /* time since the start, until the end */
-	SHIPOPT_RUN_STAT_ITEMS_PER_1000_S = 11, /* items per 1,000 seconds, over the whole run */
-	SHIPOPT_RUN_STAT_ETA_MS = 12,           /* estimated time to the end; -1: the size of the source is not known */
-	SHIPOPT_RUN_STAT_P50_US = 13, /* latency of the items that succeeded: median, 95th and 99th percentile */
+/*
+ * Numbers of a run.
+ *
+ *   READ            Orders read from the source.
+ *   DONE            Items that succeeded. In a buy run also purchases that were in doubt and turned out to be bought.
+ *   ALREADY         Items that an earlier run had bought or rated.
+ *   IN_DOUBT, HELD  Items that ended with SHIPOPT_EINDOUBT or SHIPOPT_EHELD.
+ *   CANCELED        Items that ended with SHIPOPT_ECANCELED.
+ *   FAILED          Items that ended with any other error.
+ *   IN_FLIGHT       Items at work now.
+ *   SETTLING        Items that wait now for a purchase in doubt or for another process's lease.
+ *   ELAPSED_MS      Time since the start, until the end of the run.
+ *   ITEMS_PER_1000_S  Items per 1,000 seconds over the whole run.
+ *   ETA_MS          Estimated time to the end; -1: the size of the source is not known.
+ *   P50_US, P95_US, P99_US  Latency of the items that succeeded: median, 95th and 99th percentile.
+ *   REQUESTS        Requests sent to the carrier so far, retries included.
+ *   RETRIES         Requests that repeated one that had failed.
+ *   PROBLEM_AGE_MS  Time since the last problem; -1: there was none. See shipopt_run_problem().
+ */
+enum {
+	SHIPOPT_RUN_STAT_READ = 1,
+	SHIPOPT_RUN_STAT_DONE = 2,
+	SHIPOPT_RUN_STAT_ALREADY = 3,
+	SHIPOPT_RUN_STAT_FAILED = 4,
+	SHIPOPT_RUN_STAT_IN_DOUBT = 5,
+	SHIPOPT_RUN_STAT_HELD = 6,
+	SHIPOPT_RUN_STAT_CANCELED = 7,
+	SHIPOPT_RUN_STAT_IN_FLIGHT = 8,
+	SHIPOPT_RUN_STAT_SETTLING = 9,
+	SHIPOPT_RUN_STAT_ELAPSED_MS = 10,
+	SHIPOPT_RUN_STAT_ITEMS_PER_1000_S = 11,
+	SHIPOPT_RUN_STAT_ETA_MS = 12,
+	SHIPOPT_RUN_STAT_P50_US = 13,
 	SHIPOPT_RUN_STAT_P95_US = 14,
 	SHIPOPT_RUN_STAT_P99_US = 15,
-	SHIPOPT_RUN_STAT_REQUESTS = 16,      /* requests sent to the carrier so far, retries included */
-	SHIPOPT_RUN_STAT_RETRIES = 17,       /* how many of them repeated one that had failed */
-	SHIPOPT_RUN_STAT_PROBLEM_AGE_MS = 18 /* time since the last problem; -1: there was none */
+	SHIPOPT_RUN_STAT_REQUESTS = 16,
+	SHIPOPT_RUN_STAT_RETRIES = 17,
+	SHIPOPT_RUN_STAT_PROBLEM_AGE_MS = 18
 };
 
-/* Reads one number of the list above. SHIPOPT_EINVAL: an argument is NULL, or there is no such number; *ret_value is then
- * unchanged. */
+/* Reads one number. SHIPOPT_EINVAL: an argument is NULL, or there is no such number. */
 SHIPOPT_API int shipopt_run_stat(shipopt_run *run, int stat, int64_t *ret_value);
 
 /*
- * Reads the last problem: the newest failure of a request or an item of this run, also one that the run repeats by itself. So a
- * program can say why a run makes no progress. SHIPOPT_RUN_STAT_PROBLEM_AGE_MS is its age. On success the caller owns a reference
- * to *ret_problem. SHIPOPT_ENOTFOUND: nothing has failed so far. SHIPOPT_EINVAL: an argument is NULL.
+ * Reads the last problem: the newest request of this run that failed because of the network, the server or a rate limit, also if the
+ * run repeats it. So a program can say why a run makes no progress. A refusal of an order is not a problem of the run. The caller
+ * owns a reference to *ret_problem and drops it with shipopt_error_unref(). SHIPOPT_ENOTFOUND: there was no problem so far.
+ * SHIPOPT_EINVAL: an argument is NULL.
  */
 SHIPOPT_API int shipopt_run_problem(shipopt_run *run, shipopt_error **ret_problem);
 

@@ -14,8 +14,8 @@ SHIPOPT_BEGIN_DECLS
  * not force the file to disk.
  *
  * CSV columns: index, line, order_key, status, reason, tracking_code, carrier, service, amount, currency, shipment_id, label_url,
- * attempts, latency_ms. `status` is "done", "already", or the name of the error. `reason` is the error's message on one line, with
- * every field error that the message does not have.
+ * attempts, latency_ms. `status` is "done", "already", or the name of the error. `reason` is the error's message on one line; it
+ * lists the refused fields.
  *
  * JSON lines have the same members, without the empty ones, and these: `errors` (the field errors, each with `field`, `code`,
  * `message` and `suggestion`), `value` (of a call run), `input` (what the file had for a failed item), and `record` (the whole

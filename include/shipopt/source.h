@@ -103,7 +103,8 @@ SHIPOPT_API int shipopt_source_new_push(const shipopt_source_config *config, shi
 /*
  * Adds one order. On success the source owns it; on failure it still belongs to the caller. Any thread; never blocks.
  *
- *   SHIPOPT_EAGAIN     push_max orders wait already; push again later
+ *   SHIPOPT_EAGAIN     push_max orders wait already; push again later. If the run delivers to a queue that enabled
+ *                      SHIPOPT_EVENT_READY, the queue says when there is room
  *   SHIPOPT_ESTATE     the source was finished, or the order belongs to a source already
  *   SHIPOPT_ECANCELED  the run is over
  *   SHIPOPT_EINVAL     an argument is NULL, or this is not a push source

@@ -10,7 +10,7 @@
 /* For debuggers and core dumps. The last byte stays NUL. */
 char assertion_failed[ASSERTION_SIZE];
 
-void assert_failed(const char *condition, const char *file, int line)
+void assertion_fail(const char *condition, const char *file, int line)
 {
 	int length = snprintf(assertion_failed, sizeof(assertion_failed), "shipopt: assertion failed: %s:%d: %s\n",
 		file, line, condition);

@@ -140,6 +140,7 @@ static bool error_copy_fields(shipopt_error *error, const struct error_detail *d
 		error->fields[i].name = error_owned(detail->fields[i].name, &ok);
 		error->fields[i].message = error_owned(detail->fields[i].message, &ok);
 		error->fields[i].suggestion = error_owned(detail->fields[i].suggestion, &ok);
+		error->fields[i].carrier_code = error_owned(detail->fields[i].carrier_code, &ok);
 		error->fields[i].code = detail->fields[i].code ? detail->fields[i].code : detail->code;
 	}
 	return ok;
@@ -151,6 +152,7 @@ static void error_free(shipopt_error *error)
 		mem_free((void *)error->fields[i].name);
 		mem_free((void *)error->fields[i].message);
 		mem_free((void *)error->fields[i].suggestion);
+		mem_free((void *)error->fields[i].carrier_code);
 	}
 	mem_free(error->fields);
 	mem_free((void *)error->detail.message);
@@ -372,4 +374,10 @@ int shipopt_error_field_code(const shipopt_error *error, size_t index)
 {
 	const struct error_field *field = error_field_at(error, index);
 	return field ? field->code : 0;
+}
+
+const char *shipopt_error_field_carrier_code(const shipopt_error *error, size_t index)
+{
+	const struct error_field *field = error_field_at(error, index);
+	return field ? field->carrier_code : NULL;
 }

@@ -40,8 +40,8 @@
 #endif
 
 struct error_field {
-	const char *name, *message, *suggestion; /* each may be NULL; copied */
-	int code;                                /* 0: that of the error */
+	const char *name, *message, *suggestion, *carrier_code; /* each may be NULL; copied */
+	int code;                                               /* 0: that of the error */
 };
 
 /* The content of an error. Texts are copied; NULL means absent. */

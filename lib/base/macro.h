@@ -52,10 +52,10 @@
 #define ASSERT(condition)                                              \
 	do {                                                           \
 		if (UNLIKELY(!(condition)))                            \
-			assert_failed(#condition, __FILE__, __LINE__); \
+			assertion_fail(#condition, __FILE__, __LINE__); \
 	} while (0)
 /* Writes one line, "shipopt: assertion failed: FILE:LINE: CONDITION", to standard error and aborts. It is the only thing that
  * the library ever writes there. A debugger and a core dump show the same line in `assertion_failed`. */
-_Noreturn void assert_failed(const char *condition, const char *file, int line);
+_Noreturn void assertion_fail(const char *condition, const char *file, int line);
 
 #endif

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
+#include "bulk/bulk.h"
+
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/unicode.h"
 #include "bulk/run.h"
-#include "runtime/delivery.h"
 #include "store/store.h"
 
-/* The bulk executor's handle: its configuration, its birth and the public runs. The work is in run.c and purchase.c. */
-
-/* The least that a lease must outlast: a request's own time twice, so that a purchase never outlives its lease. */
+/* A lease must outlast the time of a request twice, so that a purchase never outlives its lease. */
 #define LEASE_TIMEOUTS_MIN 2
 
 SETTINGS_PUBLIC_NEW(bulk)
@@ -192,47 +192,98 @@ void bulk_rules(shipopt_bulk *bulk, struct purchase_rules *rules)
 	}
 }
 
+int64_t bulk_item_deadline_us(const shipopt_bulk *bulk)
+{
+	return clock_now_us() + settings_number(&bulk->settings, BULK_ITEM_TIMEOUT_MS) * 1000;
+}
+
 /* ---- runs -------------------------------------------------------------------------------------------------- */
+
+int bulk_check_buys(const shipopt_bulk *bulk, shipopt_error **ret_error)
+{
+	if (!bulk->carrier)
+		return error_set(ret_error, SHIPOPT_EINVAL,
+			"bulk: this call needs a carrier: give one to shipopt_bulk_new()");
+	if (!bulk->store)
+		return error_set(ret_error, SHIPOPT_EINVAL,
+			"bulk: buying needs a store for the ledger: give one to shipopt_bulk_new()");
+	if (bulk->carrier->provider->purchase_guard == GUARD_NONE)
+		return error_set(ret_error, SHIPOPT_EUNSUPPORTED,
+			"bulk: this provider cannot be asked whether a label was bought, so buying is not safe");
+	return 0;
+}
+
+static int bulk_check_run(const shipopt_bulk *bulk, enum run_kind kind, shipopt_error **ret_error)
+{
+	if (kind == RUN_BUY)
+		return bulk_check_buys(bulk, ret_error);
+	if (kind != RUN_CALL && !bulk->carrier)
+		return error_set(ret_error, SHIPOPT_EINVAL,
+			"bulk: this call needs a carrier: give one to shipopt_bulk_new()");
+	return 0;
+}
+
+static int bulk_start(shipopt_bulk *bulk, struct run_request *request, shipopt_run **ret_run)
+{
+	if (!bulk || !request->source)
+		return SHIPOPT_EINVAL;
+	request->status = bulk_check_run(bulk, request->kind, &request->error);
+	return run_new(bulk, request, ret_run);
+}
 
 int shipopt_bulk_buy(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
 	void *userdata, shipopt_run **ret_run)
 {
-	if (!bulk || !source || !bulk->carrier || !bulk->store)
-		return SHIPOPT_EINVAL;
-	/* Without a guard of the provider's a lost answer could not be settled. */
-	if (bulk->carrier->provider->purchase_guard == GUARD_NONE)
-		return SHIPOPT_EUNSUPPORTED;
-	return run_new(bulk, RUN_BUY, source, sink, NULL, NULL, done, userdata, ret_run);
+	struct run_request request = {.kind = RUN_BUY,
+		.source = source,
+		.sink = sink,
+		.done = done,
+		.userdata = userdata};
+	return bulk_start(bulk, &request, ret_run);
 }
 
 int shipopt_bulk_rate(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
 	void *userdata, shipopt_run **ret_run)
 {
-	if (!bulk || !source || !bulk->carrier)
-		return SHIPOPT_EINVAL;
-	return run_new(bulk, RUN_RATE, source, sink, NULL, NULL, done, userdata, ret_run);
+	struct run_request request = {.kind = RUN_RATE,
+		.source = source,
+		.sink = sink,
+		.done = done,
+		.userdata = userdata};
+	return bulk_start(bulk, &request, ret_run);
 }
 
 int shipopt_bulk_track(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
 	void *userdata, shipopt_run **ret_run)
 {
-	if (!bulk || !source || !bulk->carrier)
-		return SHIPOPT_EINVAL;
-	return run_new(bulk, RUN_TRACK, source, sink, NULL, NULL, done, userdata, ret_run);
+	struct run_request request = {.kind = RUN_TRACK,
+		.source = source,
+		.sink = sink,
+		.done = done,
+		.userdata = userdata};
+	return bulk_start(bulk, &request, ret_run);
 }
 
 int shipopt_bulk_verify(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
 	void *userdata, shipopt_run **ret_run)
 {
-	if (!bulk || !source || !bulk->carrier)
-		return SHIPOPT_EINVAL;
-	return run_new(bulk, RUN_VERIFY, source, sink, NULL, NULL, done, userdata, ret_run);
+	struct run_request request = {.kind = RUN_VERIFY,
+		.source = source,
+		.sink = sink,
+		.done = done,
+		.userdata = userdata};
+	return bulk_start(bulk, &request, ret_run);
 }
 
 int shipopt_bulk_call(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_request_fn call,
 	void *call_userdata, shipopt_done_fn done, void *userdata, shipopt_run **ret_run)
 {
-	if (!bulk || !source || !call)
-		return SHIPOPT_EINVAL;
-	return run_new(bulk, RUN_CALL, source, sink, call, call_userdata, done, userdata, ret_run);
+	struct run_request request = {.kind = RUN_CALL,
+		.source = source,
+		.sink = sink,
+		.call = call,
+		.call_userdata = call_userdata,
+		.done = done,
+		.userdata = userdata};
+	return call ? bulk_start(bulk, &request, ret_run) : SHIPOPT_EINVAL;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/clock.h"
-#include "bulk/run.h"
+#include "bulk/bulk.h"
+#include "orders/order.h"
 #include "runtime/request.h"
+#include "runtime/runtime.h"
 
-/* shipopt_bulk_purchase(): one order through the same state machine that bulk runs use, as an operation of its own. */
+/* shipopt_bulk_purchase(): buys one order as a buy run does, as an operation of its own. */
 
 struct purchase_op {
 	shipopt_op op;
@@ -62,7 +63,7 @@ static void purchase_done(struct purchase *purchase)
 
 static void purchase_parked(struct purchase *purchase, bool is_parked)
 {
-	/* A single purchase holds no slot. */
+	/* A single purchase uses no slot. */
 }
 
 static void purchase_ask(struct purchase *purchase, shipopt_request *request)
@@ -89,10 +90,11 @@ static int purchase_op_init(struct purchase_op *self, shipopt_bulk *bulk, const 
 {
 	self->bulk = bulk_ref(bulk);
 	self->item.amount = -1;
+	self->item.domain = SHIPOPT_DOMAIN_PURCHASE;
 	list_init(&self->member.node);
 	call_group_init(&self->group, 1);
 	int r = order_copy(order, &self->item.order);
-	r = r < 0 ? r : order_take_wishes(self->item.order);
+	r = r < 0 ? r : order_adopt_service(self->item.order);
 	if (r < 0)
 		return r;
 	bulk_rules(bulk, &self->rules);
@@ -100,7 +102,7 @@ static int purchase_op_init(struct purchase_op *self, shipopt_bulk *bulk, const 
 	self->purchase.order = self->item.order;
 	self->purchase.item = &self->item;
 	self->purchase.group = &self->group;
-	self->purchase.deadline_us = clock_now_us() + settings_number(&bulk->settings, BULK_ITEM_TIMEOUT_MS) * 1000;
+	self->purchase.deadline_us = bulk_item_deadline_us(bulk);
 	self->purchase.done = purchase_done;
 	self->purchase.parked = purchase_parked;
 	self->purchase.ask = purchase_ask;
@@ -110,26 +112,35 @@ static int purchase_op_init(struct purchase_op *self, shipopt_bulk *bulk, const 
 	return runtime_register(bulk->runtime, &self->member);
 }
 
-int shipopt_bulk_purchase(shipopt_bulk *bulk, const shipopt_order *order, shipopt_done_fn done, void *userdata,
+static int purchase_op_start(shipopt_bulk *bulk, const shipopt_order *order, shipopt_done_fn done, void *userdata,
 	shipopt_op **ret_op)
 {
 	shipopt_op *op;
-	if (!bulk || !order || !bulk->carrier || !bulk->store)
-		return SHIPOPT_EINVAL;
-	if (bulk->carrier->provider->purchase_guard == GUARD_NONE)
-		return SHIPOPT_EUNSUPPORTED;
-	int r = runtime_check(bulk->runtime);
-	r = r < 0 ? r : op_new(&purchase_op_class, bulk->runtime, &bulk->delivery, done, userdata, ret_op, &op);
+	int r = op_new(&purchase_op_class, bulk->runtime, &bulk->delivery, done, userdata, ret_op, &op);
 	if (r < 0)
 		return r;
-	struct purchase_op *self = CONTAINER_OF(op, struct purchase_op, op);
-	r = purchase_op_init(self, bulk, order);
+	r = purchase_op_init(CONTAINER_OF(op, struct purchase_op, op), bulk, order);
 	if (r < 0) {
 		op_abandon(op, ret_op != NULL);
 		return r;
 	}
 	if (ret_op)
 		*ret_op = op;
-	reactor_post(bulk->carrier->reactor, &self->start_task);
+	reactor_post(bulk->carrier->reactor, &CONTAINER_OF(op, struct purchase_op, op)->start_task);
 	return 0;
+}
+
+int shipopt_bulk_purchase(shipopt_bulk *bulk, const shipopt_order *order, shipopt_done_fn done, void *userdata,
+	shipopt_op **ret_op)
+{
+	shipopt_error *error = NULL;
+	if (!bulk || !order)
+		return SHIPOPT_EINVAL;
+	int r = runtime_check(bulk->runtime);
+	if (r < 0)
+		return r;
+	r = bulk_check_buys(bulk, &error);
+	if (r < 0)
+		return op_refuse(bulk->runtime, &bulk->delivery, done, userdata, ret_op, r, error);
+	return purchase_op_start(bulk, order, done, userdata, ret_op);
 }

@@ -1,22 +1,83 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_RUN
 #include "bulk/run.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
 
-/* ---- admission --------------------------------------------------------------------------------------------- */
+/* ---- the end of a run -------------------------------------------------------------------------------------------- */
+
+/* A cancel that came when every order was finished changed nothing. */
+static bool run_was_finished(const shipopt_run *run)
+{
+	const struct summary *summary = &run->summary;
+	return run->reader.has_all && summary->canceled == 0 && summary->in_doubt == 0;
+}
+
+/* Says how far a canceled run came. */
+static void run_explain_cancel(shipopt_run *run)
+{
+	const struct summary *summary = &run->summary;
+	long long read = (long long)summary->read, canceled = (long long)summary->canceled,
+		  in_doubt = (long long)summary->in_doubt;
+	error_set(&run->error, SHIPOPT_ECANCELED,
+		"the run was canceled: of %lld orders that it had read, %lld were finished, %lld in doubt, %lld not started or canceled",
+		read, read - canceled - in_doubt, in_doubt, canceled);
+}
+
+static void run_complete(shipopt_run *run)
+{
+	if (run->status == SHIPOPT_ECANCELED && run_was_finished(run))
+		run->status = 0;
+	if (run->status == SHIPOPT_ECANCELED && !run->error)
+		run_explain_cancel(run);
+	run->state = RUN_DONE;
+	timer_stop(&run->pump_timer);
+	run_reach_stop(run);
+	run_delivery_stop(run);
+	runtime_unregister(run->op.runtime, &run->member);
+	if (run->reader.source)
+		source_close(run->reader.source);
+	run->summary.ended_us = clock_now_us();
+	run->summary.expected = run->summary.read;
+	op_complete(&run->op, run->status, TAKE(run->error));
+}
+
+void run_stop(shipopt_run *run, int status, shipopt_error *error)
+{
+	if (run->state >= RUN_STOPPING) {
+		shipopt_error_unref(error);
+		return;
+	}
+	run->state = RUN_STOPPING;
+	run->status = status;
+	run->error = error;
+}
+
+void run_cancel_items(shipopt_run *run)
+{
+	if (run->state >= RUN_CANCELED)
+		return;
+	run->state = RUN_CANCELED;
+	if (run->reader.source)
+		source_close(run->reader.source);
+	LIST_FOREACH(node, &run->items)
+		run_item_cancel(LIST_MEMBER(node, struct run_item, node));
+}
+
+/* ---- the pump ---------------------------------------------------------------------------------------------------- */
 
 static bool run_reserve_slots(shipopt_run *run, struct run_item *item)
 {
 	const struct delivery *delivery = &run->op.delivery;
 	bool asks = item->item.order->status == 0 && (run->kind == RUN_CALL || run->rules.choose);
-	if (run->is_canceled && run->is_closing)
+	if (run->state == RUN_CANCELED && run->is_closing)
 		delivery_reserve_beyond(delivery);
 	else if (delivery_reserve(delivery, 1) < 0)
 		return false;
 	item->has_slot = true;
 	item->has_ask_slot = asks && delivery_reserve(delivery, 1) == 0;
-	return item->has_ask_slot == asks; /* else run_item_free() gives the first one back */
+	return item->has_ask_slot == asks; /* otherwise run_item_free() gives the first one back */
 }
 
 static void run_start_item(shipopt_run *run, struct run_item *item)
@@ -29,15 +90,14 @@ static void run_start_item(shipopt_run *run, struct run_item *item)
 	run_item_start(item);
 }
 
-/* The next order becomes an item; false if there is no slot or memory for it now. */
+/* Starts an item for the next order. False if there is no slot or memory for it now: the pump tries again later. */
 static bool run_admit(shipopt_run *run)
 {
-	shipopt_order *order = run->batch.orders[run->batch.next];
-	struct run_item *item = run_item_new(run, order);
+	struct run_item *item = run_item_new(run, run->batch.orders[run->batch.next]);
 	if (item) {
 		item->item.order->index = run->next_index;
 		bool has_slots = run_reserve_slots(run, item);
-		atomic_store(&run->op.needs_slot, !has_slots);
+		run->op.needs_slot = !has_slots;
 		if (has_slots) {
 			run->next_index++;
 			run_start_item(run, item);
@@ -52,38 +112,27 @@ static bool run_admit(shipopt_run *run)
 
 static bool run_may_admit(const shipopt_run *run)
 {
-	bool is_paused = run->is_paused && run->status == 0;
-	return run->batch.next < run->batch.count && !is_paused && run->in_flight < run->max_in_flight &&
-		run->settling < run->settling_max && run_outlet_has_room(run);
+	return run->batch.next < run->batch.count && run->state != RUN_PAUSED && run->in_flight < run->max_in_flight &&
+		run->settling < run->settling_max && run_delivery_has_room(run);
 }
 
-static void run_complete(shipopt_run *run)
+static bool run_has_nothing_left(const shipopt_run *run)
 {
-	run->is_ending = true;
-	timer_stop(&run->pump_timer);
-	timer_stop(&run->progress_timer);
-	runtime_unregister(run->op.runtime, &run->member);
-	source_close(run->source);
-	run->summary.ended_us = clock_now_us();
-	run->summary.expected = run->summary.read;
-	run->is_over = true;
-	op_complete(&run->op, run->status, TAKE(run->error));
+	/* The reader has stored nothing any more: the orders that are left are in the batch. */
+	return run->reader.state == READER_ENDED && run->batch.next == run->batch.count && run->active == 0 &&
+		run_delivery_is_empty(run);
 }
 
 void run_pump(shipopt_run *run)
 {
-	if (run->is_ending)
+	if (run->state == RUN_DONE)
 		return;
-	if (run->status < 0)
-		run_intake_close(run);
+	if (run->state >= RUN_STOPPING)
+		run_reader_close(run);
 	do {
-		run_intake_draw(run);
+		run_reader_draw(run);
 	} while (run_may_admit(run) && run_admit(run));
-	if (run->is_reading || !run->source_ended)
-		return;
-	/* The reader has ended and the intake is empty: the remaining orders are in the batch. */
-	bool used_up = run->batch.next == run->batch.count;
-	if (used_up && run->active == 0 && run_outlet_is_empty(run) && run_outlet_last_word(run))
+	if (run_has_nothing_left(run) && run_delivery_reports_end(run))
 		run_complete(run);
 }
 
@@ -92,7 +141,7 @@ static void run_pump_again(struct timer *timer)
 	run_pump(CONTAINER_OF(timer, shipopt_run, pump_timer));
 }
 
-/* ---- items ------------------------------------------------------------------------------------------------- */
+/* ---- items ------------------------------------------------------------------------------------------------------- */
 
 void run_item_ended(struct run_item *item)
 {
@@ -105,7 +154,7 @@ void run_item_ended(struct run_item *item)
 	run->summary.in_flight = (int64_t)run->in_flight;
 	item->item.latency_us = clock_now_us() - item->item.started_us;
 	summary_add(&run->summary, &item->item, run->kind == RUN_BUY);
-	run_outlet_add(run, item);
+	run_delivery_add(run, item);
 	run_pump(run);
 }
 
@@ -115,37 +164,48 @@ void run_item_parked(struct run_item *item, bool is_parked)
 	if (item->is_parked == is_parked)
 		return;
 	item->is_parked = is_parked;
-	run->in_flight += is_parked ? (size_t)-1 : 1;
-	run->settling += is_parked ? 1 : (size_t)-1;
+	if (is_parked) {
+		run->in_flight--;
+		run->settling++;
+	} else {
+		run->in_flight++;
+		run->settling--;
+	}
 	run->summary.in_flight = (int64_t)run->in_flight;
 	run->summary.settling = (int64_t)run->settling;
 	if (is_parked)
 		run_pump(run);
 }
 
-void run_stop(shipopt_run *run, int status, shipopt_error *error)
+/* The refusal of the API, or the connection, is to blame for more than this order. */
+static bool run_must_stop(shipopt_run *run, const shipopt_item *item, enum blame whose, int status, bool has_answered)
 {
-	if (run->status < 0) {
-		shipopt_error_unref(error);
-		return;
-	}
-	run->status = status;
-	run->error = error;
+	if (item->status == SHIPOPT_ETLS && run->group.answers == 0)
+		return true;
+	return run_blame_failure(&run->blame, item->order, whose, status, has_answered);
 }
 
-/* ---- control ----------------------------------------------------------------------------------------------- */
+void run_judge(shipopt_run *run, const shipopt_item *item, enum blame whose, int status)
+{
+	bool has_answered = run->bulk->carrier->answers != run->answers_before;
+	if (item->status == 0)
+		run_blame_success(&run->blame);
+	if (item->status >= 0 || !run_must_stop(run, item, whose, status, has_answered))
+		return;
+	shipopt_error *error = shipopt_error_ref(item->error);
+	if (has_answered || whose == BLAME_ACCOUNT)
+		error = error_prefix(error, RUN_BLAME_PREFIX);
+	run_stop(run, item->status == SHIPOPT_ETLS ? item->status : status, error_move(error, SHIPOPT_DOMAIN_RUN));
+}
+
+/* ---- control ----------------------------------------------------------------------------------------------------- */
 
 static void run_cancel_on_reactor(struct task *task)
 {
 	shipopt_run *run = CONTAINER_OF(task, shipopt_run, cancel_task);
-	if (!run->is_ending && !run->is_canceled) {
-		run->is_canceled = true;
+	if (run->state < RUN_CANCELED) {
 		run_stop(run, SHIPOPT_ECANCELED, NULL);
-		source_close(run->source);
-		LIST_FOREACH(node, &run->items) {
-			struct run_item *item = LIST_MEMBER(node, struct run_item, node);
-			item->cancel(item);
-		}
+		run_cancel_items(run);
 		run_pump(run);
 	}
 	shipopt_op_unref(&run->op);
@@ -169,23 +229,24 @@ static void run_pause_on_reactor(struct task *task)
 {
 	shipopt_run *run = CONTAINER_OF(task, shipopt_run, pause_task);
 	run->pause_posted = false;
-	run->is_paused = run->wants_pause;
+	if (run->state <= RUN_PAUSED)
+		run->state = run->pause_wanted ? RUN_PAUSED : RUN_ACTIVE;
 	run_pump(run);
 	shipopt_op_unref(&run->op);
 }
 
-static int run_set_pause(shipopt_run *run, bool pause)
+static int run_set_pause(shipopt_run *run, bool is_wanted)
 {
 	if (!run)
 		return SHIPOPT_EINVAL;
 	int r = runtime_check(run->op.runtime);
 	if (r < 0)
 		return r;
-	if (run->is_over)
+	if (run->state == RUN_DONE)
 		return SHIPOPT_ESTATE;
-	if (run->wants_pause == pause)
+	if (run->pause_wanted == is_wanted)
 		return 0;
-	run->wants_pause = pause;
+	run->pause_wanted = is_wanted;
 	/* A task that was posted before and has not run yet applies the newest value. */
 	bool idle = false;
 	if (atomic_compare_exchange_strong(&run->pause_posted, &idle, true)) {
@@ -205,53 +266,17 @@ int shipopt_run_resume(shipopt_run *run)
 	return run_set_pause(run, false);
 }
 
-/* ---- readers ------------------------------------------------------------------------------------------------ */
-
-shipopt_op *shipopt_run_op(shipopt_run *run)
-{
-	return run ? &run->op : NULL;
-}
-
-shipopt_run *shipopt_run_ref(shipopt_run *run)
-{
-	shipopt_op_ref(shipopt_run_op(run));
-	return run;
-}
-
-void shipopt_run_unref(shipopt_run *run)
-{
-	shipopt_op_unref(shipopt_run_op(run));
-}
-
-int shipopt_run_stat(shipopt_run *run, int stat, int64_t *ret_value)
-{
-	return run && ret_value ? summary_stat(&run->summary, stat, ret_value) : SHIPOPT_EINVAL;
-}
-
-int shipopt_run_problem(shipopt_run *run, shipopt_error **ret_problem)
-{
-	return run && ret_problem ? summary_problem(&run->summary, ret_problem) : SHIPOPT_EINVAL;
-}
-
-int shipopt_run_spend(shipopt_run *run, size_t index, const char **ret_carrier, const char **ret_currency,
-	int64_t *ret_labels, int64_t *ret_amount)
-{
-	if (!run || !ret_carrier || !ret_currency || !ret_labels || !ret_amount)
-		return SHIPOPT_EINVAL;
-	return summary_spend(&run->summary, index, ret_carrier, ret_currency, ret_labels, ret_amount);
-}
-
-/* ---- birth and death --------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------------------------- */
 
 static void run_destroy(shipopt_op *op)
 {
 	shipopt_run *run = CONTAINER_OF(op, shipopt_run, op);
-	run_outlet_done(run);
-	source_unref(run->source);
-	run_intake_done(run);
+	ready_event_done(&run->room);
+	run_delivery_done(run);
+	run_reader_done(run);
 	shipopt_error_unref(run->error);
-	summary_done(&run->summary);
 	call_group_done(&run->group);
+	summary_done(&run->summary);
 	shipopt_bulk_free(run->bulk);
 }
 
@@ -260,11 +285,14 @@ static const struct op_class run_class = {sizeof(shipopt_run), run_cancel, run_d
 static void run_start_on_reactor(struct task *task)
 {
 	shipopt_run *run = CONTAINER_OF(task, shipopt_run, start_task);
+	if (run->state == RUN_STOPPING) { /* refused */
+		run_complete(run);
+		return;
+	}
 	if (run->bulk->carrier)
 		run->answers_before = run->bulk->carrier->answers;
-	if (run->bulk->callbacks.progress)
-		timer_start(run->reactor, &run->progress_timer,
-			clock_now_us() + settings_number(&run->bulk->settings, BULK_PROGRESS_MS) * 1000);
+	run_delivery_start(run);
+	run_reach_start(run);
 	run_pump(run);
 }
 
@@ -273,29 +301,30 @@ static size_t run_default_in_flight(enum run_kind kind)
 	return kind == RUN_TRACK ? 32 : 16;
 }
 
-static void run_init(shipopt_run *run, shipopt_bulk *bulk, enum run_kind kind, shipopt_sink *sink)
+static void run_init(shipopt_run *run, shipopt_bulk *bulk, const struct run_request *request)
 {
 	size_t wanted = (size_t)settings_number(&bulk->settings, BULK_MAX_IN_FLIGHT);
 	run->bulk = bulk_ref(bulk);
-	run->kind = kind;
-	run->sink = sink;
-	run->max_in_flight = wanted ? wanted : run_default_in_flight(kind);
+	run->kind = request->kind;
+	run->call = request->call;
+	run->call_userdata = request->call_userdata;
+	run->max_in_flight = wanted ? wanted : run_default_in_flight(run->kind);
 	run->settling_max = (size_t)settings_number(&bulk->settings, BULK_SETTLING_MAX);
 	list_init(&run->items);
 	call_group_init(&run->group, 1);
 	summary_init(&run->summary);
 	bulk_rules(bulk, &run->rules);
-	run->rules.rate_only = kind == RUN_RATE;
+	run->rules.rate_only = run->kind == RUN_RATE;
 	run->start_task.run = run_start_on_reactor;
 	run->cancel_task.run = run_cancel_on_reactor;
 	run->pause_task.run = run_pause_on_reactor;
-	run_intake_init(run);
+	run_reader_init(run);
 	run->pump_timer.fire = run_pump_again;
 	run->member.cancel = run_member_cancel;
 	list_init(&run->member.node);
 }
 
-static int run_reactor(shipopt_bulk *bulk, shipopt_run *run)
+static int run_find_reactor(shipopt_bulk *bulk, shipopt_run *run)
 {
 	if (bulk->carrier) {
 		run->reactor = bulk->carrier->reactor;
@@ -304,33 +333,89 @@ static int run_reactor(shipopt_bulk *bulk, shipopt_run *run)
 	return runtime_reactor(bulk->runtime, &run->reactor);
 }
 
-int run_new(shipopt_bulk *bulk, enum run_kind kind, shipopt_source *source, shipopt_sink *sink, shipopt_request_fn call,
-	void *call_userdata, shipopt_done_fn done, void *userdata, shipopt_run **ret_run)
+static void run_hold(void *object)
+{
+	shipopt_op_ref(object);
+}
+
+static void run_drop(void *object)
+{
+	shipopt_op_unref(object);
+}
+
+/* Prepares the READY event of a push source. */
+static int run_init_room(shipopt_run *run, const struct run_request *request)
+{
+	shipopt_event event = {.userdata = (uint64_t)(uintptr_t)request->userdata,
+		.op = &run->op,
+		.value = (uint64_t)(uintptr_t)request->source};
+	if (!request->source->class->keeps_host || !delivery_is_queued(&run->op.delivery))
+		return 0;
+	int r = ready_event_init(&run->room, run->op.delivery.queue, &event);
+	ready_event_set_object(&run->room, &run->op, run_hold, run_drop);
+	return r;
+}
+
+static void run_check_slots(shipopt_run *run)
+{
+	size_t slots = delivery_slots(&run->op.delivery);
+	size_t needed = RUN_SLOTS_MIN + (run->kind == RUN_CALL) + run->room.has_slot;
+	shipopt_error *error = NULL;
+	if (slots >= needed)
+		return;
+	error_set(&error, SHIPOPT_EINVAL, "bulk: the queue has %zu slots, this run needs at least %zu", slots, needed);
+	run_stop(run, SHIPOPT_EINVAL, error);
+}
+
+/* Takes the source. If another run has taken it, this run is refused. */
+static void run_take_source(shipopt_run *run, const struct run_request *request)
+{
+	if (source_take(request->source) == 0)
+		run_reader_open(run, request->source);
+	else
+		run_stop(run, SHIPOPT_ESTATE,
+			error_new(SHIPOPT_ESTATE, "another run has taken the source: a source serves one run"));
+}
+
+/* Whether anybody can learn why a run is refused. */
+static bool run_has_reader(const shipopt_bulk *bulk, const struct run_request *request, shipopt_run **ret_run)
+{
+	return request->done || ret_run || delivery_is_queued(&bulk->delivery);
+}
+
+static int run_make(shipopt_bulk *bulk, const struct run_request *request, shipopt_run **ret_run)
 {
 	shipopt_op *op, *caller;
-	int r = runtime_check(bulk->runtime);
-	if (r == 0 && delivery_slots(&bulk->delivery) < RUN_SLOTS_MIN + (kind == RUN_CALL))
-		r = SHIPOPT_EINVAL;
-	r = r < 0 ? r
-		  : op_new(&run_class, bulk->runtime, &bulk->delivery, done, userdata, ret_run ? &caller : NULL, &op);
+	int r = op_new(&run_class, bulk->runtime, &bulk->delivery, request->done, request->userdata,
+		ret_run ? &caller : NULL, &op);
 	if (r < 0)
 		return r;
 	shipopt_run *run = CONTAINER_OF(op, shipopt_run, op);
-	run_init(run, bulk, kind, sink);
-	run->call = call;
-	run->call_userdata = call_userdata;
-	r = run_reactor(bulk, run);
-	r = r < 0 ? r : run_outlet_init(run);
+	run_init(run, bulk, request);
+	r = run_find_reactor(bulk, run);
+	r = r < 0 ? r : run_delivery_init(run, request->sink);
+	r = r < 0 ? r : run_init_room(run, request);
 	r = r < 0 ? r : runtime_register(bulk->runtime, &run->member);
-	r = r < 0 ? r : source_take(source);
 	if (r < 0) {
-		runtime_unregister(bulk->runtime, &run->member);
 		op_abandon(op, ret_run != NULL);
 		return r;
 	}
-	run_intake_open(run, source);
+	if (request->status < 0)
+		run_stop(run, request->status, shipopt_error_ref(request->error));
+	run_check_slots(run);
+	run_take_source(run, request);
 	if (ret_run)
 		*ret_run = run;
 	reactor_post(run->reactor, &run->start_task);
 	return 0;
+}
+
+int run_new(shipopt_bulk *bulk, const struct run_request *request, shipopt_run **ret_run)
+{
+	int r = runtime_check(bulk->runtime);
+	if (r == 0 && request->status < 0 && !run_has_reader(bulk, request, ret_run))
+		r = request->status;
+	r = r < 0 ? r : run_make(bulk, request, ret_run);
+	shipopt_error_unref(request->error);
+	return r;
 }

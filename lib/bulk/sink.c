@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_INPUT
 #include "bulk/sink.h"
 
 #include <errno.h>
@@ -182,7 +183,5 @@ const char *sink_status_text(const shipopt_item *item)
 
 const char *sink_reason_text(const shipopt_item *item)
 {
-	const char *message = shipopt_error_message(shipopt_item_error(item));
-	int status = shipopt_item_status(item);
-	return message ? message : status < 0 ? shipopt_error_description(status) : NULL;
+	return shipopt_error_message(shipopt_item_error(item));
 }

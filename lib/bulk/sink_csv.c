@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_INPUT
 #include <string.h>
 
 #include "base/text.h"
@@ -9,19 +10,19 @@ static const char header[] =
 	"label_url,attempts,latency_ms\r\n";
 
 /* The row that is being written; the first failure stays. */
-struct row {
+struct sink_csv_row {
 	struct buffer *buffer;
 	bool guard, has_cells;
 	int status;
 };
 
-static void sink_csv_put(struct row *row, const char *bytes, size_t length)
+static void sink_csv_put(struct sink_csv_row *row, const char *bytes, size_t length)
 {
 	if (row->status == 0)
 		row->status = buffer_append(row->buffer, bytes, length);
 }
 
-static void sink_csv_put_separator(struct row *row)
+static void sink_csv_put_separator(struct sink_csv_row *row)
 {
 	if (row->has_cells)
 		sink_csv_put(row, ",", 1);
@@ -38,7 +39,7 @@ static bool sink_csv_needs_quotes(const char *text)
 	return strpbrk(text, ",\"\r\n") || *text == ' ' || (*text && text[strlen(text) - 1] == ' ');
 }
 
-static void sink_csv_put_text(struct row *row, const char *text)
+static void sink_csv_put_text(struct sink_csv_row *row, const char *text)
 {
 	sink_csv_put_separator(row);
 	if (!text)
@@ -58,7 +59,7 @@ static void sink_csv_put_text(struct row *row, const char *text)
 }
 
 /* White space and control characters become spaces: one error, one line. */
-static void sink_csv_put_line_of_text(struct row *row, const char *text)
+static void sink_csv_put_line_of_text(struct sink_csv_row *row, const char *text)
 {
 	struct buffer line;
 	buffer_init(&line, SINK_ROW_BYTES_MAX);
@@ -72,14 +73,14 @@ static void sink_csv_put_line_of_text(struct row *row, const char *text)
 	buffer_done(&line);
 }
 
-static void sink_csv_put_number(struct row *row, int64_t value)
+static void sink_csv_put_number(struct sink_csv_row *row, int64_t value)
 {
 	sink_csv_put_separator(row);
 	if (row->status == 0)
 		row->status = buffer_append_format(row->buffer, "%lld", (long long)value);
 }
 
-static void sink_csv_put_decimal(struct row *row, int64_t millionths, int places_min)
+static void sink_csv_put_decimal(struct sink_csv_row *row, int64_t millionths, int places_min)
 {
 	char text[DECIMAL_TEXT_SIZE];
 	decimal_format(millionths, places_min, text);
@@ -94,7 +95,7 @@ static int csv_begin(struct buffer *buffer)
 
 static int csv_row(struct buffer *buffer, const shipopt_item *item, bool guard)
 {
-	struct row row = {.buffer = buffer, .guard = guard};
+	struct sink_csv_row row = {.buffer = buffer, .guard = guard};
 	sink_csv_put_number(&row, (int64_t)shipopt_item_index(item));
 	if (shipopt_item_line(item) > 0)
 		sink_csv_put_number(&row, shipopt_item_line(item));

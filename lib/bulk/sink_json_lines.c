@@ -10,7 +10,7 @@ static void sink_json_lines_member_if(struct json_writer *writer, const char *ke
 		json_member_text(writer, key, text);
 }
 
-/* A decimal as text, so that no reader makes a float of money. */
+/* Money is text, because many readers of JSON turn numbers into floating-point numbers. */
 static void sink_json_lines_member_amount(struct json_writer *writer, const char *key, int64_t millionths)
 {
 	char text[DECIMAL_TEXT_SIZE];
@@ -32,6 +32,27 @@ static void sink_json_lines_write_result(struct json_writer *writer, const shipo
 		json_member_i64(writer, "value", shipopt_item_value(item));
 }
 
+/* The field errors of the carrier or of the check, such as {"field":"to_address.zip","message":"is required in US"}. */
+static void sink_json_lines_write_errors(struct json_writer *writer, const shipopt_error *error)
+{
+	size_t count = shipopt_error_field_count(error);
+	if (count == 0)
+		return;
+	json_write_key(writer, "errors");
+	json_begin_array(writer);
+	for (size_t i = 0; i < count; i++) {
+		json_begin_object(writer);
+		sink_json_lines_member_if(writer, "field", shipopt_error_field_name(error, i));
+		const char *code = shipopt_error_field_carrier_code(error, i);
+		sink_json_lines_member_if(writer, "code",
+			code ? code : shipopt_error_name(shipopt_error_field_code(error, i)));
+		sink_json_lines_member_if(writer, "message", shipopt_error_field_message(error, i));
+		sink_json_lines_member_if(writer, "suggestion", shipopt_error_field_suggestion(error, i));
+		json_end_object(writer);
+	}
+	json_end_array(writer);
+}
+
 static int json_row(struct buffer *buffer, const shipopt_item *item, bool guard)
 {
 	struct json_writer writer;
@@ -43,6 +64,7 @@ static int json_row(struct buffer *buffer, const shipopt_item *item, bool guard)
 	json_member_text(&writer, "order_key", shipopt_item_key(item));
 	json_member_text(&writer, "status", sink_status_text(item));
 	sink_json_lines_member_if(&writer, "reason", sink_reason_text(item));
+	sink_json_lines_write_errors(&writer, shipopt_item_error(item));
 	sink_json_lines_write_result(&writer, item);
 	json_member_i64(&writer, "attempts", shipopt_item_attempts(item));
 	json_write_key(&writer, "latency_ms");

@@ -17,34 +17,10 @@ void summary_init(struct summary *summary)
 
 void summary_done(struct summary *summary)
 {
-	shipopt_error_unref(summary->problem);
 	pthread_mutex_destroy(&summary->lock);
 }
 
-void summary_note_problem(struct summary *summary, const shipopt_error *problem)
-{
-	if (!problem)
-		return;
-	pthread_mutex_lock(&summary->lock);
-	shipopt_error *before = summary->problem;
-	summary->problem = shipopt_error_ref((shipopt_error *)problem);
-	pthread_mutex_unlock(&summary->lock);
-	shipopt_error_unref(before);
-	summary->problem_us = clock_now_us();
-}
-
-int summary_problem(struct summary *summary, shipopt_error **ret_problem)
-{
-	pthread_mutex_lock(&summary->lock);
-	shipopt_error *problem = shipopt_error_ref(summary->problem);
-	pthread_mutex_unlock(&summary->lock);
-	if (!problem)
-		return SHIPOPT_ENOTFOUND;
-	*ret_problem = problem;
-	return 0;
-}
-
-/* Values below 16 have a bucket each; above, the four bits behind the leading one choose among 16 per power of two. */
+/* Values below 16 have a bucket each. Above, the four bits after the leading one choose one of 16 for each power of two. */
 static size_t summary_bucket_of(int64_t value)
 {
 	uint64_t v = value < 0 ? 0 : (uint64_t)value;
@@ -78,7 +54,6 @@ static int64_t summary_percentile(const struct summary *summary, unsigned per_mi
 
 static bool summary_is_line_of(const struct summary_money *line, const char *carrier, const char *currency)
 {
-	/* As far as they are kept. */
 	return strncmp(line->carrier, carrier, sizeof(line->carrier) - 1) == 0 &&
 		strncmp(line->currency, currency, sizeof(line->currency) - 1) == 0;
 }
@@ -126,7 +101,6 @@ static atomic_int_fast64_t *summary_counter_of(struct summary *summary, int stat
 void summary_add(struct summary *summary, const shipopt_item *item, bool spends)
 {
 	atomic_fetch_add_explicit(summary_counter_of(summary, item->status), 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&summary->requests, item->attempts, memory_order_relaxed);
 	if (item->status == 0) {
 		atomic_fetch_add_explicit(&summary->buckets[summary_bucket_of(item->latency_us)], 1,
 			memory_order_relaxed);
@@ -159,12 +133,6 @@ static int64_t summary_eta_ms(const struct summary *summary)
 		(double)MAX(expected - ended, 0));
 }
 
-static int64_t summary_problem_age_ms(const struct summary *summary)
-{
-	int64_t problem_us = summary->problem_us, ended_us = summary->ended_us;
-	return problem_us ? MAX((ended_us ? ended_us : clock_now_us()) - problem_us, 0) / 1000 : -1;
-}
-
 int summary_stat(const struct summary *summary, int stat, int64_t *ret_value)
 {
 	switch (stat) {
@@ -186,9 +154,6 @@ int summary_stat(const struct summary *summary, int stat, int64_t *ret_value)
 	case SHIPOPT_RUN_STAT_P50_US: *ret_value = summary_percentile(summary, 500); break;
 	case SHIPOPT_RUN_STAT_P95_US: *ret_value = summary_percentile(summary, 950); break;
 	case SHIPOPT_RUN_STAT_P99_US: *ret_value = summary_percentile(summary, 990); break;
-	case SHIPOPT_RUN_STAT_REQUESTS: *ret_value = summary->requests; break;
-	case SHIPOPT_RUN_STAT_RETRIES: *ret_value = summary->retries; break;
-	case SHIPOPT_RUN_STAT_PROBLEM_AGE_MS: *ret_value = summary_problem_age_ms(summary); break;
 	default: return SHIPOPT_EINVAL;
 	}
 	return 0;
@@ -200,7 +165,7 @@ int summary_spend(struct summary *summary, size_t index, const char **ret_carrie
 	int r = SHIPOPT_ENOTFOUND;
 	pthread_mutex_lock(&summary->lock);
 	if (index < summary->money_count) {
-		/* Lines never move or change their names: the texts stay valid behind the lock. */
+		/* Lines never move and never change their names, so the texts stay valid without the lock. */
 		const struct summary_money *line = &summary->money[index];
 		*ret_carrier = line->carrier;
 		*ret_currency = line->currency;

@@ -51,13 +51,14 @@ static void answer_flatten(struct json_value value, struct buffer *text, unsigne
 
 static struct error_field answer_read_field(struct json_value item, struct buffer *message)
 {
-	struct error_field field = {NULL, NULL, NULL};
+	struct error_field field = {.name = NULL};
 	struct json_value member;
 	if (json_type(item) == JSON_OBJECT) {
 		field.name = json_get_text(item, "field");
 		field.suggestion = json_get_text(item, "suggestion");
+		field.carrier_code = json_get_text(item, "code");
 		if (!field.name)
-			field.name = json_get_text(item, "code");
+			field.name = field.carrier_code;
 		if (json_get(item, "message", &member))
 			answer_flatten(member, message, 0);
 	} else {

@@ -17,7 +17,7 @@ int quote_content(const shipopt_record *shipment, shipopt_record **ret_content)
 	shipopt_record *content CLEANUP_RECORD = NULL;
 	int r = shipopt_record_copy(shipment, &content);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fields); i++)
-		r = shipopt_record_clear(content, fields[i]);
+		r = shipopt_record_clear(content, fields[i], NULL);
 	if (r == 0)
 		*ret_content = TAKE(content);
 	return r;
@@ -31,10 +31,10 @@ static int quote_mask_contact(shipopt_record *shipment, int address_field)
 	shipopt_record *address;
 	if (!shipopt_record_child(shipment, address_field))
 		return 0;
-	int r = shipopt_record_make_child(shipment, address_field, &address);
+	int r = shipopt_record_make_child(shipment, address_field, &address, NULL);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fields); i++)
 		if (!text_is_empty(shipopt_record_text(address, fields[i])))
-			r = shipopt_record_set_text(address, fields[i], "x");
+			r = shipopt_record_set_text(address, fields[i], "x", NULL);
 	return r;
 }
 
@@ -73,7 +73,8 @@ static int quote_sort_accounts(shipopt_record *shipment)
 		json_write_text(&writer, ids[i]);
 	json_end_array(&writer);
 	r = json_writer_finish(&writer);
-	r = r < 0 ? r : shipopt_record_set_json(shipment, SHIPOPT_SHIPMENT_CARRIER_ACCOUNTS, buffer_text(&sorted));
+	r = r < 0 ? r
+		  : shipopt_record_set_json(shipment, SHIPOPT_SHIPMENT_CARRIER_ACCOUNTS, buffer_text(&sorted), NULL);
 	buffer_done(&sorted);
 	return r;
 }
@@ -109,7 +110,7 @@ static int quote_leave_out_printed(shipopt_record *shipment)
 	}
 	json_end_object(&writer);
 	r = json_writer_finish(&writer);
-	r = r < 0 ? r : shipopt_record_set_json(shipment, SHIPOPT_SHIPMENT_OPTIONS, buffer_text(&kept));
+	r = r < 0 ? r : shipopt_record_set_json(shipment, SHIPOPT_SHIPMENT_OPTIONS, buffer_text(&kept), NULL);
 	buffer_done(&kept);
 	return r;
 }
@@ -136,10 +137,10 @@ static int quote_copy_items(const shipopt_record *from, int field, shipopt_recor
 		shipopt_record *item CLEANUP_RECORD = NULL;
 		r = shipopt_record_copy(shipopt_record_item(from, field, i), &item);
 		if (r == 0 && field == SHIPOPT_SHIPMENT_RATES) {
-			r = shipopt_record_clear(item, SHIPOPT_RATE_ID);
-			r = r < 0 ? r : shipopt_record_clear(item, SHIPOPT_RATE_SHIPMENT_ID);
+			r = shipopt_record_clear(item, SHIPOPT_RATE_ID, NULL);
+			r = r < 0 ? r : shipopt_record_clear(item, SHIPOPT_RATE_SHIPMENT_ID, NULL);
 		}
-		r = r < 0 ? r : shipopt_record_append(to, field, item);
+		r = r < 0 ? r : shipopt_record_append(to, field, item, NULL);
 		if (r == 0)
 			item = NULL;
 	}
@@ -154,10 +155,10 @@ void quote_take_rates(struct exchange *exchange)
 	int r = shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &quote);
 	const char *mode = shipopt_record_text(answer, SHIPOPT_SHIPMENT_MODE);
 	if (r == 0 && mode)
-		r = shipopt_record_set_text(quote, SHIPOPT_SHIPMENT_MODE, mode);
+		r = shipopt_record_set_text(quote, SHIPOPT_SHIPMENT_MODE, mode, NULL);
 	r = r < 0 ? r : quote_copy_items(answer, SHIPOPT_SHIPMENT_RATES, quote);
 	r = r < 0 ? r : quote_copy_items(answer, SHIPOPT_SHIPMENT_MESSAGES, quote);
-	r = r < 0 ? r : shipopt_record_encode(quote, SHIPOPT_ENCODE_ALL, &json);
+	r = r < 0 ? r : shipopt_record_encode(quote, SHIPOPT_ENCODE_ALL, &json, NULL);
 	if (r < 0)
 		exchange_drop_answer(exchange, r);
 	else

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_INPUT
 #include "orders/order.h"
 
 #include <string.h>
@@ -201,36 +202,37 @@ int order_copy(const shipopt_order *order, shipopt_order **ret_copy)
 	return 0;
 }
 
-/* ---- wishes ------------------------------------------------------------------------------------------------ */
+/* ---- service and carrier inside the shipment ------------------------------------------------------------------- */
 
-static int order_take_wish(shipopt_order *order, int field, char **wish)
+/* Moves a text of the shipment to the order's own `field`. */
+static int order_adopt_text(shipopt_order *order, int shipment_field, char **field)
 {
-	const char *name = shipopt_field_name(SHIPOPT_RECORD_SHIPMENT, field),
-		   *text = shipopt_record_text(order->shipment, field);
+	const char *name = shipopt_field_name(SHIPOPT_RECORD_SHIPMENT, shipment_field),
+		   *text = shipopt_record_text(order->shipment, shipment_field);
 	size_t length = text ? strlen(text) : 0;
 	if (text)
 		text_trim(&text, &length);
-	char *asked CLEANUP_FREE = length > 0 ? mem_copy_bytes(text, length) : NULL;
-	if (length > 0 && !asked)
+	char *inside CLEANUP_FREE = length > 0 ? mem_copy_bytes(text, length) : NULL;
+	if (length > 0 && !inside)
 		return SHIPOPT_ENOMEM;
 	if (length > ORDER_TEXT_BYTES_MAX)
 		order->status = error_set(&order->error, SHIPOPT_ETOOLARGE,
 			"the shipment's \"%s\" has %zu bytes, the limit is %d", name, length, ORDER_TEXT_BYTES_MAX);
-	else if (asked && *wish && !text_equal_ignore_case(asked, *wish))
+	else if (inside && *field && !text_equal_ignore_case(inside, *field))
 		order->status = error_set(&order->error, SHIPOPT_EINVAL,
-			"the order asks for %s \"%s\", its shipment for %s \"%s\": give one of them", name, *wish, name,
-			asked);
-	else if (asked && !*wish)
-		*wish = TAKE(asked);
-	return shipopt_record_clear(order->shipment, field);
+			"the order asks for %s \"%s\", its shipment for %s \"%s\": give one of them", name, *field,
+			name, inside);
+	else if (inside && !*field)
+		*field = TAKE(inside);
+	return shipopt_record_clear(order->shipment, shipment_field, NULL);
 }
 
-int order_take_wishes(shipopt_order *order)
+int order_adopt_service(shipopt_order *order)
 {
 	int r = 0;
 	if (order->status == 0 && order->shipment)
-		r = order_take_wish(order, SHIPOPT_SHIPMENT_SERVICE, &order->service);
+		r = order_adopt_text(order, SHIPOPT_SHIPMENT_SERVICE, &order->service);
 	if (r == 0 && order->status == 0 && order->shipment)
-		r = order_take_wish(order, SHIPOPT_SHIPMENT_CARRIER, &order->carrier);
+		r = order_adopt_text(order, SHIPOPT_SHIPMENT_CARRIER, &order->carrier);
 	return r;
 }

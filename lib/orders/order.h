@@ -7,14 +7,16 @@
 #include "base/error.h"
 
 /*
- * One order, as a source gives it and as an item carries it. A row that could not be read is an order too: with `status` and
- * `error` set and whatever key and input could be told; it becomes one failed item. Owned by one holder at a time.
+ * One order: given by a source, worked on by an item. One holder owns it at a time.
+ *
+ * A row that could not be read is an order, too. It has `status` and `error`, and the key and the input as far as they could be read.
+ * It becomes one failed item.
  */
 #define ORDER_KEY_BYTES_MAX 200
 #define ORDER_PIECE_MAX 9999
 #define ORDER_GENERATION_MAX 9999
 #define ORDER_TEXT_BYTES_MAX 200   /* of tracking code, service and carrier */
-#define ORDER_INPUT_BYTES_MAX 4096 /* what is kept of a failed row's text */
+#define ORDER_INPUT_BYTES_MAX 4096 /* of a row's text that is kept for its item */
 
 struct shipopt_order {
 	char *key;
@@ -24,23 +26,24 @@ struct shipopt_order {
 	int64_t generation; /* 0: the newest */
 	int64_t line;       /* 0: not from a file */
 	uint64_t index;     /* given by the run */
-	char *input;        /* the source's text, bounded; NULL if there is none */
+	char *input;        /* what the file has for it; NULL: not from a file */
 	int status;
 	shipopt_error *error;
 	bool is_taken; /* by a source: handing it over again is refused */
 };
 
-/* Without a key and with piece 1, to be filled. */
+/* An order without a key and with piece 1, to be filled. */
 int order_new_empty(shipopt_order **ret_order);
-/* Sets the one spelling of a key (unicode_key()), of at most ORDER_KEY_BYTES_MAX bytes. SHIPOPT_EINVAL, SHIPOPT_ETOOLARGE,
- * SHIPOPT_EENCODING, SHIPOPT_ENOMEM; the order keeps the key it had. */
+/* Sets the key in its one spelling (unicode_key()). SHIPOPT_EINVAL, SHIPOPT_ETOOLARGE, SHIPOPT_EENCODING, SHIPOPT_ENOMEM: the order
+ * keeps the key that it had. */
 int order_set_key(shipopt_order *order, const char *key, shipopt_error **ret_error);
 int order_copy(const shipopt_order *order, shipopt_order **ret_copy);
-/* A `service` or `carrier` that stands in the order's shipment becomes the order's own wish: with them in the creation of a
- * shipment the carrier would buy at once, past the ledger. If the order has another wish itself, it becomes one that could not
- * be read. Every order that is rated or bought passes here once, before any of it is sent. SHIPOPT_ENOMEM leaves the rest to be
- * taken by another call. */
-int order_take_wishes(shipopt_order *order);
+/*
+ * Moves the service and the carrier that are inside the order's shipment to the order itself. With them in the request that creates a
+ * shipment the carrier would buy at once, past the ledger. If the order has different ones, it gets a failure as its status. Every
+ * order that is rated or bought passes here before any of it is sent. SHIPOPT_ENOMEM: call it again to move the rest.
+ */
+int order_adopt_service(shipopt_order *order);
 /* Empties a used order so that it can be filled again. */
 void order_reset(shipopt_order *order);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_INPUT
 #include "orders/source.h"
 
 #include "base/memory.h"
@@ -41,9 +42,10 @@ int source_next(shipopt_source *source, shipopt_order **ret_order, shipopt_error
 	return r;
 }
 
-void source_set_wake(shipopt_source *source, void (*wake)(void *argument), void *argument)
+void source_set_wake(shipopt_source *source, void (*wake)(void *argument), void (*room)(void *argument), void *argument)
 {
 	source->wake = wake;
+	source->room = room;
 	source->wake_argument = argument;
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_INPUT
 #include "base/memory.h"
 #include "base/unicode.h"
 #include "orders/source.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_INPUT
 #include "orders/source.h"
 
 struct callback_source {
@@ -7,12 +8,12 @@ struct callback_source {
 	void *userdata;
 };
 
-/* An order without a key could be bought twice: it is a failed one. */
+/* An order without a key could be bought twice, so it fails. */
 static void source_callback_check_key(shipopt_order *order)
 {
 	if (!order->key)
-		order->status =
-			error_set(&order->error, SHIPOPT_EINVAL, "the source's callback gave an order without a key");
+		order->status = error_set(&order->error, SHIPOPT_EINVAL,
+			"the source's callback returned an order without a key");
 }
 
 static int callback_next(shipopt_source *source, shipopt_order **ret_order, shipopt_error **ret_error)

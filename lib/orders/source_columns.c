@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_INPUT
 #include "orders/source_columns.h"
 
 #include <string.h>
@@ -18,7 +19,7 @@ static const char *const own_names[] = {
 	[COLUMN_GENERATION] = "generation",
 };
 
-/* Empty text sets nothing but tells whether there is such a column. */
+/* Setting an empty text changes nothing, and fails if there is no such column. */
 static int source_columns_shipment_has_column(const char *name)
 {
 	shipopt_record *scratch CLEANUP_RECORD = NULL;
@@ -41,8 +42,8 @@ static int source_columns_unknown_column(const char *name, shipopt_error **ret_e
 int order_column_find(char *name, enum column_kind *ret_kind, shipopt_error **ret_error)
 {
 	if (strlen(name) >= COLUMN_NAME_SIZE)
-		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": a name has at most %d bytes",
-			UNICODE_SHOWN(name), COLUMN_NAME_SIZE - 1);
+		return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\": the name has %zu bytes, the limit is %d",
+			UNICODE_SHOWN(name), strlen(name), COLUMN_NAME_SIZE - 1);
 	for (char *p = name; *p; p++)
 		if (*p >= 'A' && *p <= 'Z')
 			*p = (char)(*p + 32);
@@ -96,8 +97,7 @@ static int source_columns_set_integer(shipopt_order *order, enum column_kind kin
 	return 0;
 }
 
-/* A whole number with a point behind it, as programs write it that keep a column as floating-point numbers: "1001.0" is 1001 to
- * them, and would be another order. */
+/* Programs that store a column as floating-point numbers write 1001 as "1001.0". That would be another key, and so another order. */
 static bool source_columns_is_float_of_integer(const char *text)
 {
 	size_t digits = strspn(text, "0123456789");
@@ -109,8 +109,7 @@ static int source_columns_set_key(shipopt_order *order, const char *name, const 
 	shipopt_error *error CLEANUP_ERROR = NULL;
 	if (source_columns_is_float_of_integer(text))
 		return error_set(ret_error, SHIPOPT_EPARSE,
-			"column \"%s\": \"%s\" is a whole number that a program has written as a fraction: write it without "
-			"the point",
+			"column \"%s\": \"%s\" is a whole number written as a fraction: write it without the point",
 			name, UNICODE_SHOWN(text));
 	int r = order_set_key(order, text, &error);
 	if (!error)
@@ -143,8 +142,8 @@ int order_column_set(shipopt_order *order, enum column_kind kind, const char *na
 		return source_columns_set_integer(order, kind, name, text, ret_error);
 	int r = source_columns_set_text(order, kind, text);
 	if (r == SHIPOPT_ETOOLARGE)
-		return error_set(ret_error, r, "column \"%s\": %zu bytes are more than %d", name, strlen(text),
-			ORDER_TEXT_BYTES_MAX);
+		return error_set(ret_error, r, "column \"%s\": the text has %zu bytes, the limit is %d", name,
+			strlen(text), ORDER_TEXT_BYTES_MAX);
 	return r;
 }
 
@@ -167,14 +166,15 @@ static int source_columns_column_parse(struct columns *columns, size_t index, co
 	int r = order_column_find(columns->names[index], &columns->kinds[index], ret_error);
 	for (size_t i = 0; i < index && r == 0; i++)
 		if (text_equal(columns->names[i], columns->names[index]))
-			r = error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\" stands twice, as number %zu and %zu",
-				columns->names[index], i + 1, index + 1);
+			r = error_set(ret_error, SHIPOPT_EPARSE,
+				"column \"%s\" is in the header twice, as number %zu and %zu", columns->names[index],
+				i + 1, index + 1);
 	if (r == 0 && columns->kinds[index] == COLUMN_ORDER_KEY)
 		columns->key = index;
 	return r;
 }
 
-/* A file without a header line has data where the names should be. */
+/* A file without a header line has data where the names should be: says so in the error. */
 static int source_columns_add_hint(int status, const char *hint, shipopt_error **error)
 {
 	if (!*error)
@@ -212,7 +212,7 @@ int columns_parse(struct columns *columns, struct row_reader *reader, shipopt_er
 	return r;
 }
 
-/* Best effort for a row that failed: a key that is whole and text. */
+/* Sets the key of a row that may fail later, if its cell is text. */
 static int source_columns_fill_key(const struct columns *columns, struct row_reader *reader, shipopt_order *order)
 {
 	if (columns->key >= reader->cells_kept)
@@ -228,15 +228,15 @@ static int source_columns_fill_key(const struct columns *columns, struct row_rea
 int columns_fill(const struct columns *columns, struct row_reader *reader, shipopt_order *order,
 	shipopt_error **ret_error)
 {
-	/* Checked first: trimming ends a cell's text in the middle of a character that is trimmed. */
+	/* Checked first, because trimming writes a NUL into the cells. */
 	int checked = row_check(reader, columns->names, columns->count, ret_error);
 	int r = source_columns_fill_key(columns, reader, order);
 	r = r < 0 ? r : checked;
 	if (r < 0)
 		return r;
 	if (reader->cell_count != columns->count)
-		return error_set(ret_error, SHIPOPT_EPARSE, "%zu cells, the header has %zu", reader->cell_count,
-			columns->count);
+		return error_set(ret_error, SHIPOPT_EPARSE, "the row has %zu cells, the header has %zu",
+			reader->cell_count, columns->count);
 	for (size_t i = 0; i < columns->count && r == 0; i++)
 		r = order_column_set(order, columns->kinds[i], columns->names[i], row_cell_trimmed(reader, i),
 			ret_error);

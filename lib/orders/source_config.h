@@ -6,14 +6,14 @@
 
 #include "config/tables.h"
 
-/* The settings of a source, read once when it is made; nothing keeps a reference to the object. */
+/* The settings of a source. They are read when the source is made; nothing keeps the object. */
 struct shipopt_source_config {
 	struct settings settings;
 };
 
-/* The first error of a configuration; success without an object. */
+/* Returns the first error of a configuration; 0 if `config` is NULL. */
 int source_config_check(const shipopt_source_config *config, shipopt_error **ret_error);
-/* The setting's value, or its default without an object. */
+/* Returns a setting, or its default if `config` is NULL. */
 int64_t source_config_number(const shipopt_source_config *config, enum source_setting index);
 
 #endif

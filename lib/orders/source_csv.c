@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_INPUT
 #include "orders/source_csv.h"
 
 #include <string.h>
@@ -19,7 +20,7 @@ int row_reader_open(struct row_reader *reader, const char *path, struct row_form
 	reader->row_max = (size_t)source_config_number(config, SOURCE_LINE_MAX_BYTES);
 	reader->cells_max = format.delimiter ? (size_t)source_config_number(config, SOURCE_COLUMNS_MAX) : 1;
 	reader->line = 1;
-	/* Each cell's NUL stands where its delimiter or line end stood. */
+	/* Each cell's NUL takes the place of its delimiter or line end. */
 	buffer_init(&reader->text, reader->row_max + 1);
 	r = file_reader_open(&reader->file, path, block_bytes, ret_error);
 	if (r < 0)
@@ -97,7 +98,7 @@ static void source_csv_row_begin(struct row_reader *reader)
 	source_csv_cell_begin(reader);
 }
 
-/* Counts bytes of the row and keeps its first ones; too many make it a row that is passed over. */
+/* Counts bytes of the row and keeps its first ones. A row with too many is skipped. */
 static void source_csv_row_count(struct row_reader *reader, const char *bytes, size_t length)
 {
 	size_t kept = MIN(length, sizeof(reader->input) - reader->input_length);
@@ -118,11 +119,11 @@ static bool source_csv_is_special(const struct row_reader *reader, char c)
 		(c == '"' && reader->format.has_quotes);
 }
 
-/* A run of bytes that mean nothing. */
-static void source_csv_eat_plain(struct row_reader *reader, const char *bytes, size_t length)
+/* Takes a sequence of ordinary bytes. */
+static void source_csv_take_plain(struct row_reader *reader, const char *bytes, size_t length)
 {
 	if (reader->state == CELL_QUOTE_SEEN)
-		source_csv_row_problem_set(reader, ROW_TEXT_BEHIND_QUOTE);
+		source_csv_row_problem_set(reader, ROW_TEXT_AFTER_QUOTE);
 	if (reader->state != CELL_QUOTED)
 		reader->state = CELL_PLAIN;
 	source_csv_row_count(reader, bytes, length);
@@ -130,7 +131,7 @@ static void source_csv_eat_plain(struct row_reader *reader, const char *bytes, s
 	reader->file.at += length;
 }
 
-static void source_csv_eat_quote(struct row_reader *reader)
+static void source_csv_take_quote(struct row_reader *reader)
 {
 	struct row_cell *cell = source_csv_current_cell(reader);
 	source_csv_row_count(reader, "\"", 1);
@@ -152,16 +153,16 @@ static void source_csv_eat_quote(struct row_reader *reader)
 }
 
 /* True at the end of the row. */
-static bool source_csv_eat_special(struct row_reader *reader, char c, bool was_cr)
+static bool source_csv_take_special(struct row_reader *reader, char c, bool was_cr)
 {
 	bool is_line_end = c == '\r' || c == '\n';
 	if (c == '"') {
-		source_csv_eat_quote(reader);
+		source_csv_take_quote(reader);
 	} else if (c == '\0') {
 		source_csv_row_problem_set(reader, ROW_NUL);
-		source_csv_eat_plain(reader, &c, 1);
+		source_csv_take_plain(reader, &c, 1);
 	} else if (reader->state == CELL_QUOTED) {
-		source_csv_eat_plain(reader, &c, 1);
+		source_csv_take_plain(reader, &c, 1);
 	} else if (is_line_end) {
 		source_csv_cell_end(reader);
 		reader->file.at++;
@@ -178,7 +179,7 @@ static bool source_csv_eat_special(struct row_reader *reader, char c, bool was_c
 	return is_line_end && reader->state != CELL_QUOTED;
 }
 
-/* Eats one run of plain bytes or one special byte of the block. True at the end of the row. */
+/* Takes one sequence of ordinary bytes, or one special byte, of the block. True at the end of the row. */
 static bool source_csv_row_step(struct row_reader *reader)
 {
 	struct file_reader *file = &reader->file;
@@ -193,8 +194,8 @@ static bool source_csv_row_step(struct row_reader *reader)
 	while (p < end && !source_csv_is_special(reader, *p))
 		p++;
 	if (p == begin)
-		return source_csv_eat_special(reader, *begin, was_cr);
-	source_csv_eat_plain(reader, begin, (size_t)(p - begin));
+		return source_csv_take_special(reader, *begin, was_cr);
+	source_csv_take_plain(reader, begin, (size_t)(p - begin));
 	return false;
 }
 
@@ -230,7 +231,7 @@ int row_reader_next(struct row_reader *reader, shipopt_error **ret_error)
 			if (r == 0 && !source_csv_row_end_of_file(reader))
 				return 0;
 			if (r > 0 && reader->row_bytes == 0)
-				source_csv_row_begin(reader); /* the place in the file is behind the byte order mark */
+				source_csv_row_begin(reader); /* the row begins after the byte order mark */
 			is_complete = r == 0;
 		}
 		if (!is_complete)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_INPUT
 #include "orders/source_file.h"
 
 #include <errno.h>
@@ -15,7 +16,7 @@
 #define MARK_BYTES 3
 #define REASON_SIZE 128
 
-/* The GNU form may return a text of its own, the POSIX form fills the buffer and returns a number. */
+/* strerror_r() of GNU may return a static text; that of POSIX fills the buffer and returns a number. */
 static inline __attribute__((unused)) const char *source_file_reason_gnu(const char *reason, const char *text)
 {
 	return reason;
@@ -81,7 +82,7 @@ void file_reader_close(struct file_reader *file)
 	mem_free(TAKE(file->block));
 }
 
-/* Up to `bytes` behind what the block holds. A descriptor that somebody made non-blocking is waited for. */
+/* Reads up to `bytes` after the content of the block. Waits for a descriptor that is non-blocking. */
 static int source_file_read_some(struct file_reader *file, size_t bytes, shipopt_error **ret_error)
 {
 	for (;;) {
@@ -98,7 +99,7 @@ static int source_file_read_some(struct file_reader *file, size_t bytes, shipopt
 	}
 }
 
-/* The first three bytes say how the text is encoded. 1 if there is text among them. */
+/* Reads the first three bytes, which say how the text is encoded. 1 if there is text among them. */
 static int file_start(struct file_reader *file, shipopt_error **ret_error)
 {
 	int r = 1;

@@ -5,9 +5,11 @@
 #include "base/error.h"
 
 /*
- * A file, pipe or standard input ("-"), read in blocks of bounded size with read(2). One block is in memory at a time; whoever
- * reads takes the bytes from `at` to `length` and asks for the next block when none are left. A UTF-8 byte order mark is
- * skipped; a UTF-16 one is an error that says so. Used by one thread at a time. Reading from a pipe blocks.
+ * A file, pipe or standard input ("-"), read in blocks of bounded size with read(2).
+ *
+ * One block is in memory at a time. The caller takes the bytes from `at` to `length` and asks for the next block when none are left. A
+ * UTF-8 byte order mark is skipped; a UTF-16 one is an error that says so. Reading from a pipe blocks. One thread at a time uses a
+ * reader.
  */
 #define FILE_BLOCK_BYTES ((size_t)65536)
 
@@ -29,13 +31,13 @@ void file_reader_close(struct file_reader *file);
 /* Replaces the block, which must be used up: 1, or 0 at the end of the file, SHIPOPT_EIO, SHIPOPT_EENCODING. */
 int file_reader_fill(struct file_reader *file, shipopt_error **ret_error);
 
-/* The place in the file of the next byte. */
+/* The offset in the file of the next byte. */
 static inline int64_t file_reader_position(const struct file_reader *file)
 {
 	return file->position + (int64_t)file->at;
 }
 
-/* The system's reason for an errno value, in `text`; thread-safe. */
+/* Returns the system's reason for an errno value; it may be in `text`. Thread-safe. */
 const char *system_reason(int number, char *text, size_t size);
 
 #endif

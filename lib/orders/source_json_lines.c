@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_INPUT
 #include <string.h>
 
 #include "base/memory.h"
@@ -11,10 +12,7 @@
 #include "json/json.h"
 #include "record/record.h"
 
-/*
- * JSON lines: the rows are whole lines, each one object. A file without a line is a file without orders: there is no header
- * to miss.
- */
+/* JSON lines: each row is one line with one object. There is no header, so an empty file has no orders and is not an error. */
 struct json_lines_source {
 	shipopt_source source;
 	struct row_reader rows;
@@ -27,7 +25,7 @@ static struct json_lines_source *lines_of(shipopt_source *source)
 	return CONTAINER_OF(source, struct json_lines_source, source);
 }
 
-/* What a cell of a CSV file would say: strings as they are, numbers as they stand, true, false; null is an empty cell. */
+/* Gives the text that a cell of a CSV file would have: strings, numbers and booleans as they are written; nothing for null. */
 static int source_json_lines_member_text(const struct json_iterator *member, char **ret_text, shipopt_error **ret_error)
 {
 	const char *begin = "";
@@ -49,7 +47,7 @@ static int source_json_lines_member_text(const struct json_iterator *member, cha
 	return *ret_text ? 0 : SHIPOPT_ENOMEM;
 }
 
-/* 1001, 1001.0 and 1.001e3 are one number and three texts: a number is a key only as a plain integer. */
+/* 1001, 1001.0 and 1.001e3 are one number but three texts. So a number is a key only if it is a plain integer. */
 static int source_json_lines_member_check_key(const struct json_iterator *member, shipopt_error **ret_error)
 {
 	enum json_type type = json_type(member->value);
@@ -61,10 +59,10 @@ static int source_json_lines_member_check_key(const struct json_iterator *member
 	at += length > 1 && token[0] == '-' && token[1] != '0';
 	while (at < length && token[at] >= '0' && token[at] <= '9')
 		at++;
-	return at == length ? 0
-			    : error_set(ret_error, SHIPOPT_EPARSE,
-				      "column \"order_key\": %.*s is neither a text nor a plain integer",
-				      (int)MIN(length, (size_t)64), token);
+	return at == length
+		? 0
+		: error_set(ret_error, SHIPOPT_EPARSE, "column \"order_key\": %.*s is not a text or a plain integer",
+			  (int)MIN(length, (size_t)64), token);
 }
 
 static int source_json_lines_member_fill(const struct json_iterator *member, shipopt_order *order,
@@ -85,25 +83,26 @@ static bool source_json_lines_is_shipment(const struct json_iterator *member)
 	return text_equal(member->key, "shipment");
 }
 
-/* Two members of one name would leave it to chance which of them counts. */
+/* With two members of one name it would be unclear which of them counts. */
 static int source_json_lines_check_members(struct json_value root, size_t members_max, shipopt_error **ret_error)
 {
 	struct json_iterator a, b;
 	if (json_count(root) > members_max)
-		return error_set(ret_error, SHIPOPT_ETOOLARGE, "%zu members are more than columns_max, %zu",
-			json_count(root), members_max);
+		return error_set(ret_error, SHIPOPT_ETOOLARGE,
+			"the line has %zu members, the limit is %zu (setting columns_max)", json_count(root),
+			members_max);
 	for (json_members(root, &a); json_next(&a);) {
 		if (strlen(a.key) != a.key_length)
-			return error_set(ret_error, SHIPOPT_EPARSE, "a NUL character in a member's name");
+			return error_set(ret_error, SHIPOPT_EPARSE, "the name of a member has a NUL character");
 		for (b = a; json_next(&b);)
 			if (a.key_length == b.key_length && text_equal_ignore_case(a.key, b.key))
-				return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\" stands twice",
+				return error_set(ret_error, SHIPOPT_EPARSE, "column \"%s\" is given twice",
 					UNICODE_SHOWN(a.key));
 	}
 	return 0;
 }
 
-/* The shipment comes first, so that the other members add to it wherever they stand. */
+/* The shipment is read first, so that the other members can add to it, whatever their order. */
 static int source_json_lines_fill_shipment(struct json_value root, shipopt_order *order, shipopt_error **ret_error)
 {
 	struct json_value value;
@@ -140,7 +139,7 @@ static int source_json_lines_fill_order(struct json_value root, size_t members_m
 {
 	struct json_iterator member;
 	if (json_type(root) != JSON_OBJECT)
-		return error_set(ret_error, SHIPOPT_EPARSE, "the line is no JSON object");
+		return error_set(ret_error, SHIPOPT_EPARSE, "the line is not a JSON object");
 	int r = source_json_lines_fill_key(root, order);
 	r = r < 0 ? r : source_json_lines_check_members(root, members_max, ret_error);
 	r = r < 0 ? r : source_json_lines_fill_shipment(root, order, ret_error);
@@ -188,8 +187,7 @@ int json_lines_source_open(const char *path, size_t block_bytes, const shipopt_s
 	shipopt_source **ret_source, shipopt_error **ret_error)
 {
 	if (!path || !ret_source)
-		return error_set(ret_error, SHIPOPT_EINVAL,
-			"a source of orders needs a path and a place for the result");
+		return error_set(ret_error, SHIPOPT_EINVAL, "source: path and ret_source must not be NULL");
 	shipopt_source *source = NULL;
 	int r = source_new(&json_lines_class, sizeof(struct json_lines_source), &source);
 	if (r < 0)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_INPUT
 #include <pthread.h>
 
 #include "base/fault.h"
@@ -7,16 +8,19 @@
 #include "orders/source_config.h"
 
 /*
- * A bounded ring between the host's threads, which push, and the run's reader. The ring is allocated whole, so that a push
- * never fails for want of memory. The reader that finds it empty is `waiting` and woken by whatever comes first: an order or
- * the end.
+ * A bounded ring between the application's threads, which push, and the run's reader. The ring is allocated as a whole, so that a push
+ * never fails for lack of memory. A reader that finds it empty is `is_waiting`; the next order or the end wakes it, once.
  */
 struct push_source {
 	shipopt_source source;
-	pthread_mutex_t lock; /* the members below, and the wake function of `source` */
+	pthread_mutex_t lock; /* for the members below, and the wake function of `source` */
 	shipopt_order **ring;
 	size_t ring_size, first, count;
-	bool waiting, finished, closed;
+	bool is_waiting;
+	bool was_refused; /* a push got SHIPOPT_EAGAIN, and `room` was not called since */
+	bool is_finished; /* the application pushes no more */
+	bool is_closed;   /* the run reads no more */
+	bool has_dropped; /* orders were freed unread */
 };
 
 static struct push_source *push_of(shipopt_source *source)
@@ -27,11 +31,20 @@ static struct push_source *push_of(shipopt_source *source)
 /* With the lock held: see source.h. */
 static void push_wake(struct push_source *push)
 {
-	if (!push->waiting)
+	if (!push->is_waiting)
 		return;
-	push->waiting = false;
+	push->is_waiting = false;
 	if (push->source.wake)
 		push->source.wake(push->source.wake_argument);
+}
+
+/* The same. */
+static void push_tell_room(struct push_source *push)
+{
+	if (!push->was_refused || !push->source.room)
+		return;
+	push->was_refused = false;
+	push->source.room(push->source.wake_argument);
 }
 
 static int push_next(shipopt_source *source, shipopt_order **ret_order, shipopt_error **ret_error)
@@ -43,10 +56,13 @@ static int push_next(shipopt_source *source, shipopt_order **ret_order, shipopt_
 		*ret_order = TAKE(push->ring[push->first]);
 		push->first = (push->first + 1) % push->ring_size;
 		push->count--;
-	} else if (push->finished || push->closed) {
+		push_tell_room(push);
+	} else if (push->is_finished && !push->has_dropped) {
 		r = SOURCE_END;
+	} else if (push->is_closed) {
+		r = SHIPOPT_ECANCELED;
 	} else {
-		push->waiting = true;
+		push->is_waiting = true;
 		r = SHIPOPT_EAGAIN;
 	}
 	pthread_mutex_unlock(&push->lock);
@@ -65,8 +81,11 @@ static void push_close(shipopt_source *source)
 {
 	struct push_source *push = push_of(source);
 	pthread_mutex_lock(&push->lock);
-	push->closed = true;
-	push->waiting = false;
+	if (!push->is_closed)
+		push_tell_room(push); /* the next push gets SHIPOPT_ECANCELED */
+	push->is_closed = true;
+	push->is_waiting = false;
+	push->has_dropped = push->has_dropped || push->count > 0;
 	push_drop_all(push);
 	pthread_mutex_unlock(&push->lock);
 }
@@ -113,12 +132,14 @@ int shipopt_source_new_push(const shipopt_source_config *config, shipopt_source 
 
 static int push_put(struct push_source *push, shipopt_order *order)
 {
-	if (push->closed)
+	if (push->is_closed)
 		return SHIPOPT_ECANCELED;
-	if (push->finished)
+	if (push->is_finished)
 		return SHIPOPT_ESTATE;
-	if (push->count == push->ring_size)
+	if (push->count == push->ring_size) {
+		push->was_refused = true;
 		return SHIPOPT_EAGAIN;
+	}
 	push->ring[(push->first + push->count) % push->ring_size] = order;
 	push->count++;
 	push_wake(push);
@@ -133,7 +154,7 @@ int shipopt_source_push(shipopt_source *source, shipopt_order *order)
 	pthread_mutex_lock(&push->lock);
 	int r = order->is_taken ? SHIPOPT_ESTATE : 0;
 	if (r == 0) {
-		order->is_taken = true; /* once it is put, it may be gone at any time */
+		order->is_taken = true; /* before it is put: then it may be freed at any time */
 		r = push_put(push, order);
 		order = r < 0 ? order : NULL;
 		if (order)
@@ -149,13 +170,13 @@ int shipopt_source_finish(shipopt_source *source)
 		return SHIPOPT_EINVAL;
 	struct push_source *push = push_of(source);
 	pthread_mutex_lock(&push->lock);
-	push->finished = true;
+	push->is_finished = true;
 	push_wake(push);
 	pthread_mutex_unlock(&push->lock);
 	return 0;
 }
 
-/* A host that lets go of a push source cannot fill it any more: without the end its run would wait for good. */
+/* An application that frees a push source can push no more. Without the end its run would wait for ever. */
 void shipopt_source_free(shipopt_source *source)
 {
 	if (source && source->class == &push_class)

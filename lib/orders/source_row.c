@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_INPUT
 #include <string.h>
 
 #include "base/memory.h"
@@ -7,7 +8,7 @@
 #include "orders/source.h"
 #include "orders/source_csv.h"
 
-/* What a row has to say about itself: its cells, its errors, its failed order. */
+/* What a row becomes: cells, errors, an order. */
 
 char *row_cell_trimmed(struct row_reader *reader, size_t index)
 {
@@ -25,21 +26,23 @@ static int source_row_problem_error(const struct row_reader *reader, shipopt_err
 {
 	switch (reader->problem) {
 	case ROW_TOO_LONG:
-		return error_set(ret_error, SHIPOPT_ETOOLARGE, "%lld bytes are more than line_max_bytes, %zu",
+		return error_set(ret_error, SHIPOPT_ETOOLARGE,
+			"the row has %lld bytes, the limit is %zu (setting line_max_bytes)",
 			(long long)reader->row_bytes, reader->row_max);
 	case ROW_TOO_MANY_CELLS:
-		return error_set(ret_error, SHIPOPT_ETOOLARGE, "%zu cells are more than columns_max, %zu",
-			reader->cell_count, reader->cells_max);
+		return error_set(ret_error, SHIPOPT_ETOOLARGE,
+			"the row has %zu cells, the limit is %zu (setting columns_max)", reader->cell_count,
+			reader->cells_max);
 	case ROW_NUL:
 		return error_set(ret_error, SHIPOPT_EPARSE, "a NUL byte at offset %lld of the file",
 			(long long)reader->problem_offset);
-	case ROW_TEXT_BEHIND_QUOTE:
+	case ROW_TEXT_AFTER_QUOTE:
 		return error_set(ret_error, SHIPOPT_EPARSE,
-			"text behind the closing quote of cell %zu, at offset %lld of the file",
+			"text after the closing quote of cell %zu, at offset %lld of the file",
 			reader->problem_cell + 1, (long long)reader->problem_offset);
 	case ROW_QUOTE_OPEN:
 		return error_set(ret_error, SHIPOPT_EPARSE,
-			"the quote that cell %zu opens in line %lld is never closed; the rest of the file is lost in it",
+			"the quote that opens cell %zu in line %lld is never closed: the rest of the file belongs to that cell",
 			reader->problem_cell + 1, (long long)reader->quote_line);
 	case ROW_FINE: break;
 	}
@@ -92,7 +95,7 @@ int row_error(const struct row_reader *reader, int status, shipopt_error *error,
 	return status;
 }
 
-/* A cut may have gone through a character: the last one is left out. */
+/* A cut may have gone through the last character: leaves it out. */
 static size_t source_row_whole_characters(const char *bytes, size_t length)
 {
 	size_t end = length;
@@ -101,15 +104,15 @@ static size_t source_row_whole_characters(const char *bytes, size_t length)
 	return end > 0 && (unsigned char)bytes[end - 1] >= 0xc0 ? end - 1 : length;
 }
 
-/* The row's first bytes as text: what is no text becomes a question mark. */
-static char *source_row_input_text(const struct row_reader *reader)
+/* Returns the row's first bytes as text. In a row that was not checked, bytes that are not text become question marks. */
+static char *source_row_input_text(const struct row_reader *reader, bool is_checked)
 {
 	size_t length = reader->input_length;
 	if (reader->row_bytes > (int64_t)length)
 		length = source_row_whole_characters(reader->input, length);
 	char *text = mem_copy_bytes(reader->input, length);
-	if (!text)
-		return NULL;
+	if (!text || is_checked)
+		return text;
 	text_make_utf8(text, length);
 	for (size_t i = 0; i < length; i++)
 		if (text[i] == '\0')
@@ -131,10 +134,10 @@ int row_order_begin(const struct row_reader *reader, shipopt_order **ret_order)
 int row_order_end(const struct row_reader *reader, int status, shipopt_error *error, shipopt_order *order,
 	shipopt_order **ret_order)
 {
-	if (status < 0 && status != SHIPOPT_ENOMEM) {
-		order->status = row_error(reader, status, error, &order->error);
-		order->input = source_row_input_text(reader);
-		error = NULL;
+	if (status != SHIPOPT_ENOMEM) {
+		if (status < 0)
+			order->status = row_error(reader, status, TAKE(error), &order->error);
+		order->input = source_row_input_text(reader, status == 0);
 		status = order->input ? 0 : SHIPOPT_ENOMEM;
 	}
 	if (status < 0) {

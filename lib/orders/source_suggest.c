@@ -6,15 +6,15 @@
 #include "orders/source_columns.h"
 #include "record/record.h"
 
-/* The names that a wrong one is compared with come from the field table of lib/record, so that there is one list of them. */
+/* Finds the known name that is closest to a wrong one. The names come from the field table of lib/record. */
 
-struct search {
+struct column_search {
 	const char *name;
 	size_t best_distance;
 	char *best;
 };
 
-static void source_suggest_consider(struct search *search, const char *prefix, const char *column)
+static void source_suggest_consider(struct column_search *search, const char *prefix, const char *column)
 {
 	char candidate[COLUMN_NAME_SIZE];
 	int length = snprintf(candidate, sizeof(candidate), "%s%s", prefix, column);
@@ -32,13 +32,13 @@ static bool source_suggest_is_header(const struct record_kind *kind, const struc
 	return shipopt_field_column(kind->number, field->number) != NULL;
 }
 
-static void source_suggest_consider_fields(struct search *search, int kind_number, const char *prefix);
+static void source_suggest_consider_fields(struct column_search *search, int kind_number, const char *prefix);
 
-static void source_suggest_consider_below(struct search *search, const struct record_field *field)
+static void source_suggest_consider_below(struct column_search *search, const struct record_field *field)
 {
 	char prefix[COLUMN_NAME_SIZE];
 	size_t length = strlen(field->column);
-	/* "item" stands in front of a number: the one that the wrong name has there, else 1. */
+	/* A list's name is followed by a number, such as item1_: the number of the wrong name, or 1. */
 	if (field->codec == RECORD_CODEC_LIST) {
 		bool same = length > 0 && text_has_prefix(search->name, field->column);
 		int number = 0;
@@ -51,7 +51,7 @@ static void source_suggest_consider_below(struct search *search, const struct re
 	source_suggest_consider_fields(search, field->child_kind, prefix);
 }
 
-static void source_suggest_consider_fields(struct search *search, int kind_number, const char *prefix)
+static void source_suggest_consider_fields(struct column_search *search, int kind_number, const char *prefix)
 {
 	const struct record_kind *kind = record_kind_find(kind_number);
 	for (size_t i = 0; i < kind->field_count; i++) {
@@ -68,7 +68,7 @@ bool order_column_suggest(const char *name, char ret_name[COLUMN_NAME_SIZE])
 	static const char *const own[] = {"order_key", "service", "carrier", "max_rate", "tracking_code", "piece",
 		"generation"};
 	char best[COLUMN_NAME_SIZE];
-	struct search search = {.name = name, .best_distance = SIZE_MAX, .best = best};
+	struct column_search search = {.name = name, .best_distance = SIZE_MAX, .best = best};
 	if (strlen(name) >= COLUMN_NAME_SIZE)
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)

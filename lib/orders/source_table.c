@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_INPUT
 #include "orders/source_table.h"
 
 #include "base/memory.h"
@@ -59,8 +60,7 @@ int table_source_open(const char *path, struct row_format format, size_t block_b
 	const shipopt_source_config *config, shipopt_source **ret_source, shipopt_error **ret_error)
 {
 	if (!path || !ret_source)
-		return error_set(ret_error, SHIPOPT_EINVAL,
-			"a source of orders needs a path and a place for the result");
+		return error_set(ret_error, SHIPOPT_EINVAL, "source: path and ret_source must not be NULL");
 	shipopt_source *source = NULL;
 	int r = source_new(&table_class, sizeof(struct table_source), &source);
 	if (r < 0)

@@ -29,7 +29,8 @@ static void pool_release_reactor_parts(void *argument)
 		struct connection *connection = LIST_MEMBER(node, struct connection, node);
 		if (connection->state == CONNECTION_CONNECTING)
 			continue;
-		/* After the event loop has ended, leases may end on several threads at once, so the list must not be used any more. */
+		/* After the event loop has ended, leases may end on several threads at once, so the list must not be
+		 * used any more. */
 		list_remove(node);
 		if (connection->state != CONNECTION_LOST)
 			connection_close(connection);
@@ -58,8 +59,8 @@ static void pool_free_task(struct task *task)
 	pool_free_memory(pool);
 }
 
-/* On the event loop, which must not wait: a close may be inside of pool_member_stop() and wait for this very thread. The rest waits for
- * that close, so it runs on a worker. */
+/* On the event loop, which must not wait: a close may be inside of pool_member_stop() and wait for this very thread.
+ * The rest waits for that close, so it runs on a worker. */
 static void pool_destroy_task(struct task *task)
 {
 	shipopt_pool *pool = CONTAINER_OF(task, shipopt_pool, destroy_task);
@@ -75,8 +76,8 @@ void shipopt_pool_free(shipopt_pool *pool)
 		pool_unref(pool);
 }
 
-/* A callback on the event loop may release other leases, whose connections are then closed. So all connections are pinned until each was
- * handled. New connections are added at the end of the list. */
+/* A callback on the event loop may release other leases, whose connections are then closed. So all connections are
+ * pinned until each was handled. New connections are added at the end of the list. */
 static void pool_cancel_connections(shipopt_pool *pool)
 {
 	size_t held = 0;

@@ -10,9 +10,9 @@
 /*
  * The rule of evidence: what an answer proves about a purchase, and what may follow. Pure functions.
  *
- * An answer counts only if it is the answer to this request: the whole request was handed over before the final answer
- * began. A refusal counts only inside the API's own error envelope, and proves something only if its HTTP status and code
- * are on the provider's list. Everything rests on one assumption: a listed refusal is honest about its own request.
+ * An answer counts only if it answers this request: the whole request was handed over before the final answer started. A
+ * refusal counts only inside the API's own error envelope. It is a proof only if its HTTP status and code are on the
+ * provider's list. Everything rests on one assumption: a listed refusal is honest about its own request.
  *
  *   what came back for a purchase                                       evidence    proof that it bought nothing
  *   nothing of the request can have reached the server                  UNSENT      yes
@@ -41,15 +41,15 @@
  *
  *   a look-up says        ends as
  *   postage               BOUGHT
- *   no postage, begun     LOOK_UP again before the settle time. Behind it: ONLY_READ after EXISTS; PERSON if the row is
- *                         marked so, after an unlisted refusal, or after three sends; otherwise AGAIN
+ *   no postage            Before the settle time: LOOK_UP again. After it: ONLY_READ after EXISTS; PERSON if the row is
+ *                         marked, after an unlisted refusal, or after three sends; otherwise AGAIN
  *   nothing               LOOK_UP again
  *
- * DENIED ends the item, as no repeat within the run helps, and leaves the same shipment to the next run, up to three sends: a
- * refused credential is no reason for another shipment.
+ * DENIED ends the item, because no repeat within the run helps. It leaves the same shipment to the next run, up to three
+ * sends: a refused credential is no reason for another shipment.
  *
- * Two strengths follow. AGAIN sends the same shipment id once more. Only FAILED opens the way to another shipment: no purchase
- * of this one is unproven. A look-up alone never leads there, as a stale replica may have answered it.
+ * AGAIN sends the same shipment id once more. Only FAILED leads to another shipment: then no purchase of this one is
+ * unproven. A look-up alone never leads there, because a stale replica may have answered it.
  */
 #define EVIDENCE_SENDS_MAX 3
 
@@ -77,7 +77,7 @@ struct evidence_answer {
 };
 
 enum evidence evidence_of_purchase(const struct evidence_answer *answer);
-/* Whether it proves that the newest purchase bought nothing and never will. */
+/* Whether the evidence proves that the newest purchase bought nothing and never will. */
 bool evidence_is_proof(enum evidence evidence);
 
 /* What the row says. */
@@ -105,7 +105,7 @@ enum evidence_look_up {
 	LOOK_UP_NO_POSTAGE
 };
 
-/* `is_settled`: the look-up was begun behind the row's settle time, counted from the newest `buying`. */
+/* What follows a look-up. `is_settled`: it started after the row's settle time, which counts from the newest `buying`. */
 enum evidence_next evidence_after_look_up(const struct evidence_row *row, enum evidence_look_up look_up,
 	bool is_settled);
 

@@ -40,12 +40,12 @@ const shipopt_error *shipopt_item_error(const shipopt_item *item)
 {
 	if (!item)
 		return NULL;
-	return item->error || item->status >= 0 ? item->error : error_of(SHIPOPT_DOMAIN_PURCHASE, item->status);
+	return item->error || item->status >= 0 ? item->error : error_of(item->domain, item->status);
 }
 
 const char *shipopt_item_input(const shipopt_item *item)
 {
-	return item && item->order ? item->order->input : NULL;
+	return item && item->order && item->status < 0 ? item->order->input : NULL;
 }
 
 int64_t shipopt_item_attempts(const shipopt_item *item)

@@ -119,7 +119,7 @@ static int purchase_prepare(struct purchase *purchase, shipopt_error **ret_error
 	int r = 0;
 	/* So that a person finds the order at the carrier by its key. */
 	if (shipopt_record_state(order->shipment, SHIPOPT_SHIPMENT_REFERENCE) != SHIPOPT_FIELD_SET)
-		r = shipopt_record_set_text(order->shipment, SHIPOPT_SHIPMENT_REFERENCE, order->key);
+		r = shipopt_record_set_text(order->shipment, SHIPOPT_SHIPMENT_REFERENCE, order->key, NULL);
 	r = r < 0 ? r : shipopt_record_check_shipment(order->shipment, ret_error);
 	r = r < 0 ? r : purchase_request_fingerprint(order, purchase->fingerprint);
 	r = r < 0 ? r : purchase_request_write(order, &purchase->request);

@@ -23,33 +23,38 @@
  *                                                      └─ none, settled: ADMITTING              ├ PROVING
  *                                                                                               └ FAILING: proven
  *
- * `state` says what the purchase waits for; what happens is an event; the table (state, event) → action in purchase_table.c is the
- * only place that decides what follows. evidence.h decides what an answer proves, the ledger what the row allows.
+ * `state` says what the purchase waits for. Whatever happens is an event. The table (state, event) → action in
+ * purchase_table.c is the only place that decides what follows. evidence.h decides what an answer proves, and the ledger
+ * decides what the row allows.
  *
- *   - First the lane admits the request to buy, then `buying` becomes durable, then the request is sent. So a row is `buying` only
- *     if a purchase was sent or is about to be. A run that buys writes shipment, rate and `buying` in one commit: a label costs
- *     three durable commits (claim, buying, bought).
- *   - It is sent only while the lease certainly lasts: until the end of the lease, counted from before it was requested, less the
- *     time that a request may take. It is also sent within settle_ms / PURCHASE_SETTLE_SHARES after `buying`, so that the settle
- *     time counts from a moment close to the sending. After that it is not sent, which is a proof.
- *   - "No postage" counts only from a well-formed answer about that shipment to a look-up that began after the settle time. The
- *     row keeps the settle time; it counts from `buying`, by the database's clock.
- *   - Nothing is sent unless rules, content and price allow it: a rate run never buys, nor does an order with other content than
- *     its row. A shipment in doubt is looked up all the same, and recorded if it was bought.
+ *   - First the lane admits the request to buy. Then `buying` becomes durable. Then the request is sent. So a row is
+ *     `buying` only if a purchase was sent or is about to be sent. A run that buys writes the shipment, the rate and `buying`
+ *     in one commit, so that a label costs three durable commits (claim, buying, bought).
+ *   - The request is sent only while the lease certainly lasts: until the end of the lease, counted from before the lease was
+ *     requested, less the time that a request may take. It is also sent within settle_ms / PURCHASE_SETTLE_SHARES after
+ *     `buying`, so that the settle time counts from a moment close to the sending. Later than that it is not sent, and that
+ *     proves that nothing was bought.
+ *   - "No postage" is a proof only in a well-formed answer about that shipment, to a look-up that started after the settle
+ *     time. The settle time is in the row, and counts from `buying` by the database's clock.
+ *   - Nothing is sent unless rules, content and price allow it. A rate run never buys. An order whose content differs from its
+ *     row is never bought. In both cases a shipment in doubt is still looked up, and recorded if it has a label.
+ *   - A rate that an earlier run stored is kept. A run with rate_again rates the row's shipment again and replaces the rate
+ *     and its approval, but only while no purchase is unproven.
+ *   - While a purchase is unproven, the item ends as in doubt, whatever ended it (purchase_end()).
  *
- * A purchase lives on the carrier's reactor thread, embedded in its owner. `done` runs once, never from inside purchase_start().
- * While it only waits for time to pass (settling, another process's lease) it is `parked`, and its owner may use its slot for
- * another.
+ * A purchase lives on the carrier's reactor thread, embedded in its owner. `done` runs once, never inside purchase_start().
+ * While the purchase only waits for time to pass (the settle time, or another process's lease) it is `parked`, and its owner
+ * may use its slot for another one.
  *
- * Files: purchase.c (start, cancel, events), purchase_table.c, purchase_ledger.c (requests and what came of them),
- * purchase_claim.c (where an earlier run left the row), purchase_rate.c (create, rate again), purchase_choose.c (our choice and
- * the host's), purchase_buy.c (admission, buying, the verdict), purchase_record.c (the label), purchase_look_up.c,
- * purchase_end.c (results), purchase_request.c (what is asked for), evidence.c, insurance.c.
+ * Files: purchase.c (start, cancel, events), purchase_table.c, purchase_ledger.c (requests to the ledger and their outcomes),
+ * purchase_claim.c (where an earlier run left the row), purchase_rate.c (creates and rates shipments), purchase_choose.c (which
+ * rate is bought), purchase_buy.c (admission, buying, the verdict), purchase_record.c (the label), purchase_look_up.c,
+ * purchase_end.c (results), purchase_request.c (the content of the order), evidence.c, choice.c, insurance.c.
  */
 
-/* A purchase is put on the wire within this part of settle_ms after `buying` was written, or not at all. */
+/* A purchase is sent within this part of settle_ms after `buying` was written, or not at all. */
 #define PURCHASE_SETTLE_SHARES 6
-/* A higher price in an answer is not believed: the price paid is then not known. */
+/* A higher price in an answer is not believed. The price paid is then not known. */
 #define PURCHASE_PAID_MAX INT64_C(1000000000000) /* 1,000,000 in millionths */
 #define PURCHASE_NOTE_BYTES_MAX 1024
 #define PURCHASE_FINGERPRINT_VERSION "2:"
@@ -151,11 +156,11 @@ struct purchase {
 	struct task start_task;
 };
 
-/* `item` must be zeroed, with amount -1. Reactor thread. */
+/* Starts a purchase. `item` must be zeroed, with amount -1. Reactor thread. */
 void purchase_start(struct purchase *purchase);
-/* Ends it as early as money allows. Reactor thread; `done` comes later. */
+/* Ends it as early as money allows. Reactor thread. `done` runs later. */
 void purchase_cancel(struct purchase *purchase);
-/* Frees what it holds. Not while it runs. */
+/* Frees what it owns. Not while it runs. */
 void purchase_clear(struct purchase *purchase);
 
 #endif

@@ -10,9 +10,9 @@
 #include "purchase/purchase_steps.h"
 #include "record/record.h"
 
-/* The part that spends money: admission, `buying`, one request, and what its answer proves. */
+/* The part that spends money: admission, `buying`, one request, and the verdict on its answer. */
 
-/* A purchase has at least this long to get onto the wire, so that it can be sent with a tiny settle_ms too. */
+/* A purchase has at least this long to be sent, so that a tiny settle_ms works too. */
 #define ADMISSION_TIME_MIN_US 50000
 
 /* ---- admission --------------------------------------------------------------------------------------------- */
@@ -24,7 +24,7 @@ static void purchase_admitted(struct exchange *exchange)
 	purchase_on(purchase_of(exchange), EVENT_ADMITTED);
 }
 
-/* The rate that will be bought: the one chosen now, or the row's. */
+/* The rate to buy: the one chosen now, or the row's. */
 static const char *purchase_rate_id(const struct purchase *purchase)
 {
 	if (purchase->rate_index == SIZE_MAX)
@@ -42,7 +42,7 @@ static int64_t purchase_insurance(const struct purchase *purchase)
 	return shipopt_record_number(purchase->order->shipment, SHIPOPT_SHIPMENT_INSURANCE, 0);
 }
 
-/* Waits for the lane first, so that `buying` is written only when the request can be sent at once. */
+/* Waits for the lane first, so that `buying` is only written when the request can be sent at once. */
 void purchase_admit(struct purchase *purchase)
 {
 	ASSERT(!purchase->rules->rate_only && !purchase->is_other);
@@ -67,7 +67,7 @@ void purchase_admit(struct purchase *purchase)
 
 /* ---- reserving --------------------------------------------------------------------------------------------- */
 
-/* What an order's message says behind why its purchase is not sent. */
+/* How the message of a purchase that is not sent ends. */
 static const char *purchase_not_sent_text(const struct purchase *purchase)
 {
 	return purchase_is_open(purchase) ? "it was not sent again, and what became of it before is not known"
@@ -133,7 +133,7 @@ static shipopt_error *purchase_over_limit(const struct purchase *purchase)
 	return error;
 }
 
-/* The spend limit, a shipment of another order, or a failed store: nothing was sent. */
+/* The spend limit, a shipment of another order, or a failed store. Nothing was sent. */
 void purchase_not_reserved(struct purchase *purchase)
 {
 	int status = purchase->event_status;
@@ -183,14 +183,14 @@ void purchase_send(struct purchase *purchase)
 
 /* ---- the verdict ------------------------------------------------------------------------------------------- */
 
-/* Read from the answer itself: a code that is lost for lack of memory must not count as a missing code. */
+/* Reads the answer itself. The error object may lack its code for lack of memory, and that must not count as a missing code. */
 static void purchase_read_words(const struct purchase *purchase, struct evidence_answer *answer)
 {
 	const struct exchange *exchange = &purchase->exchange;
 	struct json_value error;
 	if (!exchange->document || !json_get(json_root(exchange->document), "error", &error))
 		return;
-	/* {"error":{…}} or {"error":"…"} is the API's error, not a gateway's. Only one with a code can be on the list. */
+	/* {"error":{…}} and {"error":"…"} are the API's errors, not a gateway's. Only one with a code can be on the list. */
 	answer->is_envelope = json_type(error) == JSON_OBJECT || json_type(error) == JSON_STRING;
 	if (json_type(error) == JSON_OBJECT)
 		answer->word = purchase->rules->carrier->provider->purchase_word(exchange->http_status,
@@ -227,7 +227,7 @@ static enum purchase_event purchase_next_event(enum evidence_next next)
 	return events[next];
 }
 
-/* A 2xx without a label: what is wrong with it is the reason that the item gives. */
+/* Says what is wrong with a 2xx answer without a label. */
 static shipopt_error *purchase_no_label(const struct purchase *purchase)
 {
 	const struct provider *provider = purchase->rules->carrier->provider;
@@ -245,7 +245,7 @@ static void purchase_answered(struct exchange *exchange)
 	shipopt_error *error = purchase_take_answer(purchase);
 	int status = exchange->status;
 	if (purchase->state == PURCHASE_ADMITTING) {
-		/* It was never admitted: nothing was written and nothing was sent. */
+		/* It was not admitted. Nothing was written and nothing was sent. */
 		purchase_on_error(purchase, EVENT_TROUBLE, status, error);
 		return;
 	}
@@ -286,8 +286,8 @@ void purchase_fail_proven(struct purchase *purchase)
 	purchase_submit(purchase, PURCHASE_FAILING);
 }
 
-/* Too many requests, a refused credential, not sent, or an expired rate. The proof is written before the shipment is sent again:
- * the row becomes created, or in doubt if an earlier purchase is unproven. */
+/* Writes a proof (too many requests, a refused credential, not sent, an expired rate) before the shipment is sent again. The row
+ * becomes created, or in doubt if an earlier purchase is unproven. */
 void purchase_prove(struct purchase *purchase)
 {
 	purchase_keep_end(purchase);
@@ -296,7 +296,7 @@ void purchase_prove(struct purchase *purchase)
 	purchase_submit(purchase, PURCHASE_PROVING);
 }
 
-/* A purchase that missed its time to be sent is sent again. One that could not be sent ends the item, as does the item's deadline. */
+/* A purchase that missed its time is sent again. A purchase that could not be sent ends the item, as does the item's deadline. */
 static bool purchase_goes_on(const struct purchase *purchase)
 {
 	bool could_not = purchase->evidence == EVIDENCE_DENIED ||

@@ -10,7 +10,7 @@
 #include "purchase/purchase_steps.h"
 #include "runtime/request.h"
 
-/* Which rate is bought (the row's, that of the run's rule, or the host's choice), and whether its price is allowed. */
+/* Which rate is bought: the row's, the choice of the run's rule, or the host's choice. And whether its price is allowed. */
 
 #define RATE_CHOICE_BYTES_MAX 8192
 #define MISSING_WAIT_FIRST_US 2000000
@@ -25,7 +25,7 @@ static int64_t purchase_grown(int64_t amount, int64_t percent)
 	return more >= 0x1p63 || __builtin_add_overflow(amount, (int64_t)more, &grown) ? INT64_MAX : grown;
 }
 
-/* The most that the order itself allows, including a fallback to another carrier; 0: no limit. */
+/* The highest price that the order allows, including a fallback to another carrier; 0: no limit. */
 static int64_t purchase_order_bound(const struct purchase *purchase)
 {
 	const struct purchase_rules *rules = purchase->rules;
@@ -59,7 +59,7 @@ static void purchase_hold_above(struct purchase *purchase, int64_t amount, const
 	purchase_fail(purchase, LEDGER_OP_HOLD, SHIPOPT_EHELD, error);
 }
 
-/* Amounts in different currencies are never compared: a price approved in another currency is not approved. */
+/* Amounts in different currencies are never compared. A price approved in another currency is not approved. */
 static bool purchase_price_is_allowed(struct purchase *purchase, int64_t amount, const char *currency)
 {
 	int64_t approved = purchase_approved(purchase),
@@ -89,14 +89,14 @@ static void purchase_end_quoted(struct purchase *purchase, const shipopt_record 
 	purchase_end(purchase, r, NULL);
 }
 
-/* What is approved with a price, unless the row says it already: the order's max_rate, or the price itself and a little more. A
- * fallback within its bound may be above the order's max_rate: then its own price is what is approved. */
+/* What is approved with a price, unless the row has an approval: the order's max_rate, or the price and ceiling_percent. A fallback
+ * may be above the order's max_rate. Then its own price is approved. */
 static int64_t purchase_ceiling(const struct purchase *purchase, int64_t amount)
 {
 	int64_t approved = purchase_approved(purchase);
 	int64_t bound = purchase->order->max_rate > 0 ? purchase->order->max_rate
 						      : purchase_grown(amount, purchase->rules->ceiling_percent);
-	/* 0 leaves what was approved as it is, and is no ceiling: a price of nothing approves the least amount that there is. */
+	/* 0 keeps the approval of the row, and is no ceiling. So a price of 0 approves the smallest amount. */
 	return approved > 0 ? 0 : MAX(MAX(bound, amount), 1);
 }
 
@@ -121,7 +121,7 @@ void purchase_fill_rate(const struct purchase *purchase, struct ledger_request *
 	request->rate_choice = purchase->rerate == RERATE_EXPIRED ? NULL : purchase->rate_choice;
 }
 
-/* A run that buys goes on to the purchase, which writes the rate; a rate run writes it now. */
+/* A run that buys goes on to the purchase, which writes the rate. A rate run writes it now. */
 static void purchase_go_on_with_rate(struct purchase *purchase)
 {
 	if (!purchase->rules->rate_only) {
@@ -267,7 +267,7 @@ static void purchase_wait_for_carrier(struct purchase *purchase, shipopt_error *
 	purchase_wait(purchase, PURCHASE_WAITING_FOR_RATE, MIN(delay_us, MISSING_WAIT_MAX_US));
 }
 
-/* The currency that the rates must be in. An approved price stays in its own currency. */
+/* The currency that the rates must have. An approved price stays in its own currency. */
 static const char *purchase_wanted_currency(const struct purchase *purchase)
 {
 	const struct purchase_rules *rules = purchase->rules;
@@ -318,7 +318,7 @@ static void purchase_choose_missing(struct purchase *purchase, int status, shipo
 		purchase_fail(purchase, status == SHIPOPT_EHELD ? LEDGER_OP_HOLD : LEDGER_OP_FAIL, status, error);
 		return;
 	}
-	/* A person decides about a price that is too high: the row is held, and the error gets that code. */
+	/* A person decides about a price that is too high. The row is held, and the error gets that code. */
 	shipopt_error *held = NULL;
 	error_set(&held, SHIPOPT_EHELD, "%s: needs review",
 		error ? shipopt_error_message(error) : "above the order's max_rate");

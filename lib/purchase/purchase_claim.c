@@ -21,18 +21,18 @@ void purchase_claim(struct purchase *purchase)
 	purchase_submit(purchase, PURCHASE_CLAIMING);
 }
 
-/* Claims again, with our token if we still hold the row. */
+/* Claims again, with our token if we still have the lease. */
 void purchase_claim_again(struct purchase *purchase)
 {
 	shipopt_error *error = TAKE(purchase->event_error);
 	if (++purchase->claims > CLAIMS_MAX) {
 		if (!error)
-			error_set(&error, SHIPOPT_EBUSY, "the order's ledger row keeps changing under us (%s)",
+			error_set(&error, SHIPOPT_EBUSY, "another process keeps changing this order (%s)",
 				ledger_state_name(purchase->row.state));
 		purchase_end(purchase, SHIPOPT_EBUSY, error);
 		return;
 	}
-	/* A commit whose outcome the store does not know: the reason, should there be no time left to look. */
+	/* The store does not know the outcome of a commit. That is the reason if no time is left to look. */
 	if (purchase_is_open(purchase))
 		purchase_keep_doubt(purchase, error, false);
 	else
@@ -40,7 +40,7 @@ void purchase_claim_again(struct purchase *purchase)
 	purchase_wait(purchase, PURCHASE_WAITING_FOR_LEASE, 0);
 }
 
-/* Its holder may have died. The item waits until its own deadline. */
+/* The holder may have died. The item waits until its own deadline. */
 void purchase_wait_for_lease(struct purchase *purchase)
 {
 	int64_t left_us = (purchase->row.lease_until_ms - purchase->row.now_ms) * 1000;
@@ -49,7 +49,7 @@ void purchase_wait_for_lease(struct purchase *purchase)
 
 /* ---- what was found ---------------------------------------------------------------------------------------- */
 
-/* Another carrier's shipment is nothing to this one. */
+/* Whether another carrier has the shipment. */
 static bool purchase_is_elsewhere(const struct purchase *purchase)
 {
 	const char *base_url = purchase->row.base_url;
@@ -88,7 +88,7 @@ static enum purchase_event purchase_find_event(struct purchase *purchase, bool i
 	return purchase_find_unsent(purchase, is_same);
 }
 
-/* Why an earlier run left the outcome open. */
+/* Takes over the reason why an earlier run left the outcome open. */
 static void purchase_find_doubt(struct purchase *purchase)
 {
 	const struct ledger_row *row = &purchase->row;
@@ -103,7 +103,7 @@ static void purchase_find_doubt(struct purchase *purchase)
 		error_set(&purchase->doubt, SHIPOPT_EINDOUBT, "%s", reason);
 }
 
-/* The row may be another holder's work by now: what this purchase had begun with its shipment is over. */
+/* Another holder may have changed the row, so the work on its old shipment is dropped. */
 static void purchase_forget(struct purchase *purchase)
 {
 	mem_free(TAKE(purchase->rerate_id));
@@ -115,7 +115,7 @@ static void purchase_forget(struct purchase *purchase)
 	purchase->is_other = false;
 }
 
-/* What the row says by itself is reported also when there is no time left. */
+/* Whether the event needs time. The others are reported even when none is left. */
 static bool purchase_is_work(enum purchase_event event)
 {
 	return event == EVENT_FRESH || event == EVENT_CHANGED || event == EVENT_RATED || event == EVENT_RERATE ||
@@ -135,7 +135,7 @@ void purchase_find(struct purchase *purchase)
 	purchase_on(purchase, purchase->is_canceled && purchase_is_work(event) ? EVENT_LATE : event);
 }
 
-/* The approval stays for the same content. A changed max_rate or other content needs a new one. */
+/* The approval stays for the same content. A changed max_rate, or other content, needs a new one. */
 void purchase_plan(struct purchase *purchase)
 {
 	struct ledger_request *request = purchase_ledger(purchase, LEDGER_OP_PLAN);

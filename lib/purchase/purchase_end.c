@@ -8,11 +8,11 @@
 #include "base/text.h"
 #include "purchase/purchase_steps.h"
 
-/* Results: fills the item and gives up the lease. */
+/* The end of a purchase: fills the item and gives the lease up. */
 
 #define DIFFERENCES_BYTES_MAX 512
 
-/* An order in doubt says why, also where only an earlier run knew. */
+/* An order in doubt says why, even if only an earlier run knew. */
 static void purchase_explain_doubt(struct purchase *purchase)
 {
 	if (purchase->end_status == SHIPOPT_EINDOUBT && !purchase->end_error)
@@ -186,15 +186,15 @@ void purchase_fail(struct purchase *purchase, enum ledger_operation operation, i
 	purchase_submit_failure(purchase, request, status, error);
 }
 
-/* A creation is answered with postage, or its re-rate says so: the account buys by itself. The label is for a person, as is the
- * shipment, unless they are another order's. */
+/* The carrier created the shipment with postage, or says so when it is rated again: the account buys without being asked. A person
+ * decides about the label, unless it belongs to another order. */
 void purchase_hold_shipment(struct purchase *purchase)
 {
 	const char *id = purchase->rerate_id ? purchase->rerate_id
 					     : shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
 	shipopt_error *error = NULL;
 	error_set(&error, SHIPOPT_EHELD,
-		"the carrier made shipment %.64s with postage, which was not asked for: a person must void it or keep it "
+		"the carrier created shipment %.64s with postage, which was not requested: a person must void it or keep it "
 		"(shipopt_ledger_resolve)",
 		id);
 	if (!purchase->rules->store) {
@@ -211,7 +211,7 @@ void purchase_hold_shipment(struct purchase *purchase)
 static int purchase_late_status(const struct purchase *purchase)
 {
 	int state = purchase->row.state;
-	/* Another process may hold the row: then only its state is known. */
+	/* Another process may have the lease. Then only the state of the row is known. */
 	bool is_open = state == LEDGER_STATE_BUYING || state == LEDGER_STATE_IN_DOUBT || purchase_is_open(purchase);
 	bool is_leased = state && !purchase->holds_lease && purchase->row.lease_until_ms > purchase->row.now_ms;
 	return is_open                  ? SHIPOPT_EINDOUBT
@@ -236,7 +236,7 @@ void purchase_end_late(struct purchase *purchase)
 			ledger_state_name(purchase->row.state));
 	if (!error && status == SHIPOPT_ETIMEDOUT)
 		error_set(&error, status,
-			"the order's time (bulk setting item_timeout_ms) was over while it waited: run it again");
+			"the time of the order (bulk setting item_timeout_ms) ended while it waited: run it again");
 	purchase_end(purchase, status, error);
 }
 
@@ -261,8 +261,8 @@ static void purchase_end_other(struct purchase *purchase)
 	purchase_end_as(purchase, SHIPOPT_ECONFLICT, error);
 }
 
-/* A refusal of the only purchase that proves nothing is reported to a person, in the carrier's words. Behind an earlier purchase,
- * which may have bought, a refusal says nothing about the label. Otherwise the next run looks the shipment up. */
+/* If the only purchase was refused in a way that proves nothing, the item is refused, in the carrier's words, and a person must
+ * look. After an earlier purchase, which may have bought, a refusal says nothing about the label: then the item is in doubt. */
 void purchase_end_in_doubt(struct purchase *purchase)
 {
 	const struct ledger_row *row = &purchase->row;
@@ -368,7 +368,7 @@ void purchase_end_bought(struct purchase *purchase)
 	else if (row->reason)
 		error_set(&error, SHIPOPT_OK, "%s", row->reason);
 	int r = purchase_fill_item(purchase);
-	/* Bought, without memory for the item: the next run has it. */
+	/* The label is recorded, but there is no memory for the item. The next run reports it. */
 	r = r < 0 ? SHIPOPT_EINDOUBT : purchase->rules->rate_only ? SHIPOPT_ALREADY : 0;
 	if (r >= 0 && purchase->is_other) {
 		shipopt_error_unref(error);

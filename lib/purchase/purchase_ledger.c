@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "purchase/purchase_steps.h"
 
-/* Requests to the ledger, and the events for their outcomes. */
+/* Sends requests to the ledger, and turns their outcomes into events. */
 
 #define COMMITS_IN_DOUBT_MAX 3 /* how often a row is claimed again after a commit whose outcome is not known */
 
@@ -45,7 +45,7 @@ static void purchase_take_lease(struct purchase *purchase, const struct ledger_r
 {
 	bool is_leased = request->operation == LEDGER_OP_CLAIM || request->operation == LEDGER_OP_RENEW ||
 		request->operation == LEDGER_OP_BUY;
-	/* Counted from before the request, so that our end is never later than the database's. */
+	/* Counted from before the request, so that our end is not later than the database's. */
 	if (is_leased)
 		purchase->lease_until_us = purchase->ledger_sent_us + purchase->rules->lease_ms * 1000;
 	if (request->operation == LEDGER_OP_CLAIM)

@@ -4,9 +4,9 @@
 #include "purchase/purchase_steps.h"
 
 /*
- * A purchase whose outcome is not known: the row becomes in doubt, and the shipment is looked up until the outcome is known.
+ * The outcome of a purchase is not known: the row becomes in doubt, and the shipment is looked up until the outcome is known.
  *
- * Delays between look-ups double from LOOK_UP_DELAY_FIRST_US to LOOK_UP_DELAY_MAX_US, with jitter; one look-up comes right after the settle
+ * Delays between look-ups double from LOOK_UP_DELAY_FIRST_US to LOOK_UP_DELAY_MAX_US, with jitter. One look-up comes right after the settle
  * time. After LOOK_UPS_MAX of them, or at its deadline, the item ends as in doubt, and the row waits for the next run or a person.
  */
 #define LOOK_UP_DELAY_FIRST_US 250000
@@ -16,7 +16,7 @@
 
 /* ---- the doubt --------------------------------------------------------------------------------------------- */
 
-/* Why a repeat was not sent says nothing of the purchase before it. */
+/* The reason why a repeat was not sent says nothing about the purchase before it. */
 static const char *purchase_doubt_text(const struct purchase *purchase)
 {
 	bool is_unsent = purchase->state == PURCHASE_BUYING && purchase->evidence == EVIDENCE_UNSENT && purchase->doubt;
@@ -24,7 +24,7 @@ static const char *purchase_doubt_text(const struct purchase *purchase)
 	return message ? message : PURCHASE_NOT_KNOWN;
 }
 
-/* After the newest purchase, or after a re-rate that says that the shipment has postage. */
+/* Writes the doubt after the newest purchase, or after a new rating that says that the shipment has postage. */
 void purchase_doubt(struct purchase *purchase)
 {
 	const struct evidence_row row = {.sent = purchase->row.sent, .unproven = purchase->row.unproven};
@@ -99,7 +99,7 @@ static void purchase_looked_up(struct exchange *exchange)
 	purchase_on_error(purchase, is_trouble ? EVENT_TROUBLE : events[next], exchange->status, error);
 }
 
-/* While the lease is held. */
+/* Looks the shipment up while the lease lasts. */
 void purchase_read(struct purchase *purchase)
 {
 	if (purchase->is_canceled) {
@@ -136,7 +136,7 @@ static bool purchase_may_send(const struct purchase *purchase)
 	return !purchase->rules->rate_only && !purchase->is_other;
 }
 
-/* A row that a dead process left in buying becomes in doubt first. */
+/* A row that a dead process left as buying becomes in doubt first. */
 static bool purchase_write_doubt(struct purchase *purchase)
 {
 	if (purchase->row.state == LEDGER_STATE_IN_DOUBT)
@@ -147,7 +147,7 @@ static bool purchase_write_doubt(struct purchase *purchase)
 	return true;
 }
 
-/* Nothing is known yet. The failure of a look-up becomes the reason only if there is no other. */
+/* Nothing is known yet. The failure of a look-up becomes the reason only if there is no other reason. */
 void purchase_look_again(struct purchase *purchase)
 {
 	purchase_keep_doubt(purchase, TAKE(purchase->event_error), false);
@@ -166,13 +166,13 @@ void purchase_ask_person(struct purchase *purchase)
 	struct ledger_request *request = purchase_ledger(purchase, LEDGER_OP_DOUBT);
 	request->reason = purchase->row.refusal
 		? purchase->row.refusal
-		: "three purchases of the shipment were sent, and what became of them is not known: "
+		: "three purchases of the shipment were sent, and their outcome is not known: "
 		  "look the order up at the carrier (shipopt_ledger_resolve)";
 	request->needs_person = true;
 	purchase_submit(purchase, PURCHASE_DOUBTING);
 }
 
-/* The shipment may be sent again: the lease was held while waiting, and the look-up began after the settle time. */
+/* The shipment may be sent again: the lease lasted all the time, and the look-up started after the settle time. */
 void purchase_send_again(struct purchase *purchase)
 {
 	if (!purchase_may_send(purchase) || purchase->is_canceled)

@@ -9,7 +9,7 @@
 #include "purchase/purchase_steps.h"
 #include "record/record.h"
 
-/* The part of a purchase that costs nothing: creates a shipment or rates it again. */
+/* The part of a purchase that costs nothing: it creates a shipment or rates it again. */
 
 /* Whether the carrier refused the order itself, rather than the call having failed. */
 static bool purchase_is_refusal(int status)
@@ -26,8 +26,8 @@ static bool purchase_is_our_reference(const char *given, const char *wanted)
 		(wanted && strlen(given) >= REFERENCE_CUT_MIN && text_has_prefix(wanted, given));
 }
 
-/* With an answer that belongs to another request, this order would pay for another order's shipment. A re-rate must have the
- * shipment's id, a new shipment the reference that was sent (unless the API returns none). */
+/* With an answer to another request, this order would pay for another order's shipment. So a new rating must have the shipment's
+ * id, and a new shipment the reference that was sent, unless the API returns none. */
 static int purchase_check_shipment(const struct purchase *purchase, shipopt_error **ret_error)
 {
 	const char *id = shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
@@ -52,18 +52,18 @@ static int purchase_name_rerated(struct purchase *purchase)
 		return 0;
 	const shipopt_record *rate = shipopt_record_item(purchase->shipment, SHIPOPT_SHIPMENT_RATES, 0);
 	const char *id = rate ? shipopt_record_text(rate, SHIPOPT_RATE_SHIPMENT_ID) : NULL;
-	return shipopt_record_set_text(purchase->shipment, SHIPOPT_SHIPMENT_ID, id ? id : purchase->rerate_id);
+	return shipopt_record_set_text(purchase->shipment, SHIPOPT_SHIPMENT_ID, id ? id : purchase->rerate_id, NULL);
 }
 
-/* A creation that answers a shipment with postage: the account buys by itself. */
+/* Whether a new shipment came with postage: the account buys without being asked. */
 static bool purchase_is_made_with_postage(const struct purchase *purchase)
 {
 	const char *id = shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
 	return !purchase->rerate_id && purchase->rules->carrier->provider->has_postage(purchase->shipment, id) == 1;
 }
 
-/* If the carrier says here that the shipment has postage, an earlier purchase of it succeeded, though each may have been proven not
- * to. Read from the answer itself, as the error may lack its code when memory is short. */
+/* Whether the carrier says that the shipment has postage. Then an earlier purchase of it succeeded, even if each was proven not
+ * to. Reads the answer itself, because the error may lack its code when memory is short. */
 static bool purchase_is_bought_already(const struct purchase *purchase)
 {
 	const struct exchange *exchange = &purchase->exchange;
@@ -90,7 +90,7 @@ static void purchase_rated(struct exchange *exchange)
 		health_observe_shipment(&purchase->rules->carrier->health, purchase->shipment);
 		purchase_on_error(purchase, EVENT_RATED, 0, error);
 	} else if (purchase_is_bought_already(purchase)) {
-		/* By a purchase of the ledger's, or else by the account itself. */
+		/* By a purchase of the ledger, or by the account itself. */
 		purchase->evidence = EVIDENCE_EXISTS;
 		purchase_on_error(purchase, purchase->row.sent > 0 ? EVENT_ONLY_READ : EVENT_HELD, status, error);
 	} else {
@@ -115,7 +115,7 @@ void purchase_create(struct purchase *purchase)
 		purchase_end(purchase, SHIPOPT_ECANCELED, NULL);
 		return;
 	}
-	/* With a service or carrier in it the carrier would buy at once, without the ledger. */
+	/* With a service or carrier in the shipment, the carrier would buy at once, without the ledger. */
 	ASSERT(!record_find_wish(purchase->order->shipment));
 	mem_free(TAKE(purchase->rerate_id));
 	struct carrier_call *call = purchase_new_call(purchase);
@@ -136,7 +136,7 @@ void purchase_replace_rate(struct purchase *purchase)
 	purchase_rerate(purchase);
 }
 
-/* Rates again the row's shipment, or the new one if it has no rate of the wanted carrier. */
+/* Rates the row's shipment again, or the new one if it has no rate of the wanted carrier. */
 void purchase_rerate(struct purchase *purchase)
 {
 	const char *id = purchase->rerate != RERATE_NONE ? purchase->row.shipment_id

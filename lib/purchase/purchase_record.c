@@ -6,7 +6,7 @@
 #include "purchase/purchase_steps.h"
 #include "record/record.h"
 
-/* A label that was bought is written down, with a note on what is odd about it. */
+/* Records a label that was bought, with a note on what is odd about it. */
 
 #define RESULT_BYTES_MAX ((size_t)256 << 10)
 #define STORE_RETRIES_MAX 5 /* of the write of `bought` */
@@ -43,7 +43,7 @@ static int64_t purchase_fee(const struct purchase *purchase, struct buffer *note
 	return insured > 0 ? purchase->row.fee : 0;
 }
 
-/* A label without its document is bought all the same; a note says that it is missing. */
+/* A label without its document is still bought. A note says that the document is missing. */
 static const char *purchase_label_url(const struct purchase *purchase, struct buffer *note)
 {
 	const shipopt_record *label = shipopt_record_child(purchase->shipment, SHIPOPT_SHIPMENT_POSTAGE_LABEL);

@@ -8,8 +8,8 @@
 #include "record/record.h"
 
 /*
- * What a purchase asks for, as its ledger row keeps it: a fingerprint to see whether two requests are the same, and the request
- * itself to name the fields that differ.
+ * The content of an order, as its ledger row keeps it: a fingerprint that tells whether two orders are the same, and the order
+ * itself, as JSON, to name the fields that differ.
  *
  * A fingerprint begins with its version. For a row with a fingerprint of another version, the fingerprint of its stored request is
  * computed again in today's version and compared.
@@ -23,7 +23,7 @@ static void purchase_append_wishes(const shipopt_order *order, struct json_write
 	json_member_text(writer, "carrier", order->carrier);
 }
 
-/* What was asked for, kept to name differences later: {"shipment":{…},"service":…,"carrier":…,"max_rate":…}. */
+/* Writes {"shipment":{…},"service":…,"carrier":…,"max_rate":…}. */
 int purchase_request_write(const shipopt_order *order, char **ret_request)
 {
 	struct buffer text;
@@ -65,15 +65,16 @@ int purchase_request_fingerprint(const shipopt_order *order, char ret_fingerprin
 	return r;
 }
 
-/* An order without a reference gets its key as reference: the stored one is put into the spelling that keys have today. */
+/* An order without a reference gets its key as reference. A stored reference gets the spelling that keys have today. */
 static int purchase_respell_reference(shipopt_order *stored, const char *order_key)
 {
 	const char *reference = shipopt_record_text(stored->shipment, SHIPOPT_SHIPMENT_REFERENCE);
 	char *key = NULL;
 	if (!reference || unicode_key(reference, strlen(reference), &key, NULL) < 0)
 		return 0;
-	int r = text_equal(key, order_key) ? shipopt_record_set_text(stored->shipment, SHIPOPT_SHIPMENT_REFERENCE, key)
-					   : 0;
+	int r = text_equal(key, order_key)
+		? shipopt_record_set_text(stored->shipment, SHIPOPT_SHIPMENT_REFERENCE, key, NULL)
+		: 0;
 	mem_free(key);
 	return r;
 }
@@ -94,7 +95,7 @@ static int purchase_read_stored(const struct purchase *purchase, shipopt_order *
 		: SHIPOPT_EPARSE;
 	r = r < 0 ? r : shipopt_order_set_service(stored, json_get_text(root, "service"), NULL);
 	r = r < 0 ? r : shipopt_order_set_carrier(stored, json_get_text(root, "carrier"), NULL);
-	r = r < 0 ? r : order_take_wishes(stored); /* an earlier version left them in the shipment */
+	r = r < 0 ? r : order_adopt_service(stored); /* an earlier version left them in the shipment */
 	if (r == 0)
 		*ret_order = TAKE(stored);
 	return r;

@@ -4,13 +4,13 @@
 
 #include "purchase/purchase.h"
 
-/* The parts of a purchase, shared between its files; see purchase.h for the model. */
+/* The parts of a purchase that its files share. The model is in purchase.h. */
 
 enum purchase_event {
 	/* the ledger */
 	EVENT_DONE,  /* the transition is durable; the row was taken over */
 	EVENT_BUSY,  /* another process holds the row */
-	EVENT_TAKEN, /* the row is not as we knew it */
+	EVENT_TAKEN, /* the row changed: another holder has it */
 	EVENT_OVER_LIMIT,
 	EVENT_SHARED,       /* another order has the shipment */
 	EVENT_STORE_FAILED, /* with status and error */
@@ -42,9 +42,9 @@ enum purchase_event {
 	EVENT_COUNT
 };
 
-/* The one way on: runs the action of (state, event) in purchase_table.c. */
+/* The only way to go on: runs the action of (state, event) in purchase_table.c. */
 void purchase_on(struct purchase *purchase, enum purchase_event event);
-/* The same with a status and an error, which is consumed, for the action to take. */
+/* The same with a status and an error for the action. Consumes `error`. */
 void purchase_on_error(struct purchase *purchase, enum purchase_event event, int status, shipopt_error *error);
 
 typedef void (*purchase_action)(struct purchase *purchase);
@@ -53,29 +53,29 @@ purchase_action purchase_rule(enum purchase_state state, enum purchase_event eve
 const char *purchase_state_name(enum purchase_state state);
 /* The reason where no answer gives one. */
 #define PURCHASE_NOT_KNOWN "the outcome of the purchase is not known"
-/* Whether money may have been spent: a purchase of the row's shipment is not proven to have bought nothing. */
+/* Whether money may have been spent: a purchase of the row's shipment is unproven. */
 static inline bool purchase_is_open(const struct purchase *purchase)
 {
 	return purchase->row.unproven > 0;
 }
 
 /* ---- purchase.c ---- */
-/* Waits in `state` for `delay_us`: EVENT_TIME, or EVENT_LATE when the item's deadline or a cancel comes first. */
+/* Waits in `state` for `delay_us`. Then comes EVENT_TIME, or EVENT_LATE if the item's deadline or a cancel came first. */
 void purchase_wait(struct purchase *purchase, enum purchase_state state, int64_t delay_us);
 /* Prepares an exchange of this purchase for a new call. */
 struct carrier_call *purchase_new_call(struct purchase *purchase);
-/* Sends it and waits in `state`. `done` runs later, in any case. */
+/* Sends it and waits in `state`. `done` always runs later. */
 void purchase_call(struct purchase *purchase, enum purchase_state state, void (*done)(struct exchange *exchange));
 struct purchase *purchase_of(struct exchange *exchange);
-/* Takes the exchange's record as the shipment, and its error. */
+/* Takes the record of the exchange as the shipment, and returns its error. */
 shipopt_error *purchase_take_answer(struct purchase *purchase);
-/* Keeps the reason why the outcome is not known; consumes `error`. The first one stays unless `is_newer_better`. */
+/* Keeps the reason why the outcome is not known. The first reason stays unless `is_newer_better`. Consumes `error`. */
 void purchase_keep_doubt(struct purchase *purchase, shipopt_error *error, bool is_newer_better);
 
 /* ---- purchase_ledger.c ---- */
-/* Fills the key, token and lease of the ledger request, zeroes the rest. */
+/* Fills in the key, token and lease of the ledger request, and zeroes the rest. */
 struct ledger_request *purchase_ledger(struct purchase *purchase, enum ledger_operation operation);
-/* Moves the end of the row's settle time from the database's clock to ours. */
+/* Converts the end of the row's settle time from the database's clock to ours. */
 void purchase_take_settle_time(struct purchase *purchase);
 /* Submits it and waits in `state`. */
 void purchase_submit(struct purchase *purchase, enum purchase_state state);
@@ -96,11 +96,11 @@ void purchase_choose(struct purchase *purchase);
 void purchase_use_rate(struct purchase *purchase);
 void purchase_use_kept(struct purchase *purchase);
 void purchase_drop_question(struct purchase *purchase);
-/* Writes down by which rule this run chooses. SHIPOPT_ENOMEM. */
+/* Makes the text that says by which rule this run chooses. SHIPOPT_ENOMEM. */
 int purchase_write_rate_choice(struct purchase *purchase);
-/* Whether the row's rate was chosen by another rule than this run's; if so, appends a sentence that says it. */
+/* Whether another rule than this run's chose the row's rate. If so, appends a sentence that says it. */
 bool purchase_note_stored_rate(const struct purchase *purchase, struct buffer *note);
-/* Puts the rate that was chosen, or the row's, and what is approved into a request that writes it down. */
+/* Fills the chosen rate, or the row's, and the approval into a ledger request. */
 void purchase_fill_rate(const struct purchase *purchase, struct ledger_request *request);
 /* ---- purchase_buy.c ---- */
 void purchase_admit(struct purchase *purchase);
@@ -124,14 +124,16 @@ void purchase_look_again(struct purchase *purchase);
 void purchase_ask_person(struct purchase *purchase);
 void purchase_send_again(struct purchase *purchase);
 /* ---- purchase_end.c ---- */
-/* Ends with this result, after giving up the lease if it is held. Consumes `error`. */
+/* Ends with this result, or as in doubt while a purchase is unproven. Gives the lease up first if it is held. Consumes
+ * `error`. */
 void purchase_end(struct purchase *purchase, int status, shipopt_error *error);
-/* Fails or holds the order, if its row allows it: no purchase is open. Consumes `error`. */
+/* Holds the order for a person, because its shipment came with a label. */
 void purchase_hold_shipment(struct purchase *purchase);
+/* Fails or holds the order with this result; ends as in doubt while a purchase is unproven. Consumes `error`. */
 void purchase_fail(struct purchase *purchase, enum ledger_operation operation, int status, shipopt_error *error);
-/* The item's status for a failed exchange, and whether the account is to blame. */
+/* Notes whether the account is to blame for a failed exchange. Returns `status`. */
 int purchase_blame(struct purchase *purchase, int status);
-/* Copies what the row and the shipment say of the label into the item. SHIPOPT_ENOMEM. */
+/* Copies the label of the row and the shipment into the item. SHIPOPT_ENOMEM. */
 int purchase_fill_item(struct purchase *purchase);
 void purchase_end_with_event(struct purchase *purchase);
 void purchase_end_failed(struct purchase *purchase);
@@ -149,8 +151,8 @@ void purchase_finish(struct purchase *purchase);
 /* ---- purchase_request.c ---- */
 int purchase_request_write(const shipopt_order *order, char **ret_request);
 int purchase_request_fingerprint(const shipopt_order *order, char ret_fingerprint[PURCHASE_FINGERPRINT_SIZE]);
-/* Against the row: whether it asks for the same; the names of the fields that differ; whether the price limit, which is no part
- * of the fingerprint, does. */
+/* Compares the order with the row: whether the content is the same, which fields differ, and whether max_rate differs, which is
+ * not part of the fingerprint. */
 bool purchase_request_is_same(const struct purchase *purchase);
 void purchase_request_differences(const struct purchase *purchase, struct buffer *names);
 bool purchase_request_max_rate_changed(const struct purchase *purchase);

@@ -2,8 +2,8 @@
 #include "purchase/purchase_steps.h"
 
 /*
- * The purchase as a table: what is done when `event` happens while the purchase waits in `state`. An action begins the next
- * wait or ends the purchase. What is not listed cannot happen.
+ * The purchase as a table: the action for an event that happens while the purchase waits in a state. An action starts the
+ * next wait or ends the purchase. Pairs that are not listed cannot happen.
  */
 static const struct {
 	enum purchase_state state;
@@ -103,7 +103,7 @@ static const struct {
 	{PURCHASE_FAILING, EVENT_TAKEN, purchase_claim_again},
 	{PURCHASE_FAILING, EVENT_STORE_FAILED, purchase_end_store_failed},
 
-	/* A lease that could not be given up ends by itself. */
+	/* A lease that could not be given up expires. */
 	{PURCHASE_RELEASING, EVENT_DONE, purchase_finish},
 	{PURCHASE_RELEASING, EVENT_TAKEN, purchase_finish},
 	{PURCHASE_RELEASING, EVENT_STORE_FAILED, purchase_finish},

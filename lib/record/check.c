@@ -62,7 +62,8 @@ static void check_find(struct findings *findings, int code, const char *place, c
 	va_start(list, format);
 	vsnprintf(findings->messages[i], MESSAGE_SIZE, format, list);
 	va_end(list);
-	findings->fields[i] = (struct error_field){findings->names[i], findings->messages[i], NULL, code};
+	findings->fields[i] =
+		(struct error_field){.name = findings->names[i], .message = findings->messages[i], .code = code};
 }
 
 static bool check_is_blank(const shipopt_record *record, int field)

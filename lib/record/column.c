@@ -130,11 +130,11 @@ static int column_walk(const struct column *column, shipopt_record *shipment, sh
 		int field = column->steps[i].field, r = 0;
 		size_t item = column->steps[i].item;
 		if (item == 0) {
-			r = shipopt_record_make_child(record, field, &record);
+			r = shipopt_record_make_child(record, field, &record, NULL);
 		} else {
 			shipopt_record *made;
 			while (r == 0 && shipopt_record_count(record, field) < item)
-				r = shipopt_record_make_item(record, field, &made);
+				r = shipopt_record_make_item(record, field, &made, NULL);
 			if (r == 0)
 				record = record->values[field - 1].list->items[item - 1];
 		}
@@ -208,7 +208,7 @@ static int column_set_json(shipopt_record *record, const struct column *column, 
 	if (r == 0)
 		r = json_writer_finish(&writer);
 	if (r == 0)
-		r = shipopt_record_set_json(record, column->field->number, buffer_text(&buffer));
+		r = shipopt_record_set_json(record, column->field->number, buffer_text(&buffer), NULL);
 	buffer_done(&buffer);
 	return r;
 }
@@ -217,11 +217,11 @@ static int column_set(shipopt_record *record, const struct column *column, const
 {
 	int field = column->field->number;
 	switch (record_codec_type(column->field->codec)) {
-	case SHIPOPT_TYPE_TEXT: return shipopt_record_set_text(record, field, text);
-	case SHIPOPT_TYPE_INTEGER: return shipopt_record_set_int(record, field, number);
-	case SHIPOPT_TYPE_DECIMAL: return shipopt_record_set_decimal(record, field, number);
-	case SHIPOPT_TYPE_MONEY: return shipopt_record_set_money(record, field, number);
-	case SHIPOPT_TYPE_BOOLEAN: return shipopt_record_set_bool(record, field, number != 0);
+	case SHIPOPT_TYPE_TEXT: return shipopt_record_set_text(record, field, text, NULL);
+	case SHIPOPT_TYPE_INTEGER: return shipopt_record_set_int(record, field, number, NULL);
+	case SHIPOPT_TYPE_DECIMAL: return shipopt_record_set_decimal(record, field, number, NULL);
+	case SHIPOPT_TYPE_MONEY: return shipopt_record_set_money(record, field, number, NULL);
+	case SHIPOPT_TYPE_BOOLEAN: return shipopt_record_set_bool(record, field, number != 0, NULL);
 	case SHIPOPT_TYPE_JSON: return column_set_json(record, column, text);
 	default: return SHIPOPT_ETYPE;
 	}

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_INPUT
 #include <string.h>
 
 #include "base/text.h"
@@ -134,12 +135,16 @@ int record_encode(const shipopt_record *record, int what, struct json_writer *wr
 	return writer->status;
 }
 
-int shipopt_record_encode(const shipopt_record *record, int what, char **ret_json)
+int shipopt_record_encode(const shipopt_record *record, int what, char **ret_json, shipopt_error **ret_error)
 {
 	struct buffer buffer;
 	struct json_writer writer;
-	if (!record || !ret_json || (what != SHIPOPT_ENCODE_ALL && what != SHIPOPT_ENCODE_CHANGED))
-		return SHIPOPT_EINVAL;
+	if (!record || !ret_json)
+		return error_set(ret_error, SHIPOPT_EINVAL, "shipopt_record_encode: %s must not be NULL",
+			record ? "ret_json" : "record");
+	if (what != SHIPOPT_ENCODE_ALL && what != SHIPOPT_ENCODE_CHANGED)
+		return error_set(ret_error, SHIPOPT_EINVAL,
+			"shipopt_record_encode: what is %d, not SHIPOPT_ENCODE_ALL or SHIPOPT_ENCODE_CHANGED", what);
 	buffer_init(&buffer, BUFFER_LIMIT_DEFAULT);
 	json_writer_init(&writer, &buffer);
 	record_encode(record, what, &writer);
@@ -148,7 +153,9 @@ int shipopt_record_encode(const shipopt_record *record, int what, char **ret_jso
 	buffer_done(&buffer);
 	if (r == 0 && !json)
 		r = SHIPOPT_ENOMEM;
-	if (r == 0)
-		*ret_json = json;
-	return r;
+	if (r < 0)
+		return error_set(ret_error, r, "%s: cannot be encoded: %s", record->kind->name,
+			r == SHIPOPT_ETOOLARGE ? "the JSON is too large" : shipopt_error_description(r));
+	*ret_json = json;
+	return 0;
 }

@@ -18,7 +18,7 @@
  *         IDENTITY alone: nothing else is needed to make a shipment, and the rest may spend money.
  *         REQUEST: part of what a caller asks for, so part of the fingerprint.
  *         WISH: asked for too, but says which rate is to be bought. The carrier buys a shipment at once whose creation
- *         has it. Orders keep it beside their shipment (order_take_wishes), the calls that make a shipment refuse it.
+ *         has it. Orders keep it beside their shipment (order_adopt_service), the calls that make a shipment refuse it.
  *         PURCHASE: asked for too, but paid: it goes with the purchase.
  *         SERVER: made by the carrier.
  *         IDENTITY: the carrier's id; it counts as a request only where it stands for the whole child. The id of a

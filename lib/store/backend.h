@@ -8,15 +8,16 @@
 #include "runtime/task.h"
 
 /*
- * The narrow waist between the store and the database behind it.
+ * The interface between the store and a database.
  *
- * A back-end takes pieces of work, each embedded in what it works on, runs them in the order of submission (reads may
- * overtake writes) and completes each exactly once, from a thread of its own: a `struct ledger_request` by posting its task to
- * the reactor named in it, a `struct backend_query` by calling its `done`. A write is completed only after it is durable.
+ * A back-end takes pieces of work, each embedded in the struct that it works on. It runs them in the order of submission,
+ * except that reads may overtake writes. It completes each piece exactly once, from one of its own threads: a `struct
+ * ledger_request` by posting its task to the reactor that the request names, a `struct backend_query` by calling its
+ * `done`. A write completes only after it is durable.
  *
- * Ends: `close` finishes what was submitted and returns when no thread of the back-end is left. `abandon` goes before
- * it where nobody may wait: it returns at once, and `ended` is called once everything is finished, so that the close that
- * follows elsewhere is short. `free` comes last.
+ * `close` finishes what was submitted and returns when no thread of the back-end is left. `abandon` comes before it where
+ * the caller must not wait: it returns at once, and calls `ended` when everything is finished, so that the close that
+ * follows is short. `free` comes last.
  */
 struct backend;
 
@@ -58,14 +59,15 @@ struct backend_options {
 
 struct backend_class {
 	const char *scheme; /* of the URL */
-	/* Checks the location (the URL behind "scheme:"), opens nothing, starts no thread. */
+	/* Checks the location, which is the URL after "scheme:". Opens nothing and starts no thread. */
 	int (*new)(const char *location, const struct backend_options *options, struct backend **ret_backend,
 		shipopt_error **ret_error);
-	/* Any thread. When it fails nothing was taken: SHIPOPT_EAGAIN (full, or no thread to be had), SHIPOPT_ESHUTDOWN. */
+	/* Any thread. Takes nothing when it fails: SHIPOPT_EAGAIN (the queue is full, or no thread can be started),
+	 * SHIPOPT_ESHUTDOWN. */
 	int (*submit)(struct backend *backend, struct backend_work *work);
 	void (*hurry)(struct backend *backend); /* stop waiting for other processes: fail instead. Any thread */
 	void (*close)(struct backend *backend);
-	/* False: nothing runs, `ended` is not called. */
+	/* Returns false if nothing runs; then `ended` is not called. */
 	bool (*abandon)(struct backend *backend);
 	void (*free)(struct backend *backend);
 };

@@ -70,10 +70,10 @@ static int ledger_check_key(const struct ledger_key *key, bool is_claim, shipopt
 	if (key->piece < 1)
 		return error_set(ret_error, SHIPOPT_EINVAL, "ledger: piece %lld is not 1 or more",
 			(long long)key->piece);
-	/* Tokens are counted row by row: without the generation one could fit another row. */
+	/* Without the generation, a token of one row could fit another row. */
 	if (key->generation < (is_claim ? 0 : 1))
-		return error_set(ret_error, SHIPOPT_EINVAL, "ledger: %lld is not a generation",
-			(long long)key->generation);
+		return error_set(ret_error, SHIPOPT_EINVAL, "ledger: generation %lld is out of range (%d or more)",
+			(long long)key->generation, is_claim ? 0 : 1);
 	return 0;
 }
 
@@ -145,7 +145,7 @@ static bool ledger_is_within(const char *text, size_t maximum)
 	return !text || (strlen(text) <= maximum && text_is_utf8(text, strlen(text), NULL));
 }
 
-/* A purchase that was made is written down in any case: what does not fit is left out. */
+/* A purchase that was made is recorded in any case. Texts that do not fit are dropped. */
 static void ledger_relax_bought(struct ledger_request *request)
 {
 	const char **const texts[] = {&request->tracking_code, &request->label_url, &request->reason};

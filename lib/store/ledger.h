@@ -9,56 +9,51 @@
 #include "store/backend.h"
 
 /*
- * The purchase ledger: the rows that make sure that a label is bought once.
+ * The purchase ledger inside the library: requests to it, and the rules that every back-end enforces.
  *
- * One row per purchase: (tenant, provider, account, mode, order key, piece, purpose, generation). lib/purchase decides; here
- * are the rows and the transitions they allow, each a compare-and-set on state and fencing token, each durable before its
- * callback runs:
+ * <shipopt/ledger.h> describes the states and the fields of a row. The key of a row is (tenant, provider, account, mode,
+ * order key, piece, purpose, generation). lib/purchase decides what to do with an order; the ledger decides what a row
+ * allows. Each transition is a compare-and-set on the row's state and fencing token, and is durable before its callback
+ * runs. LEDGER_OP_… lists the transitions.
  *
- *   planned → created → buying → bought → documented → void requested → voided | void refused
- *      └───────────────→ ↑ │↑
- *                        │ ├┴→ in doubt → bought
- *                        │ └─→ failed        created again: the newest purchase is proven not done
- *                        └──── created       (also where a person looked and found nothing bought); in doubt again where the
- *                                            carrier says that the shipment has postage
- *   planned, created ⇄ held; a new generation opens only after voided, or by explicit request
+ * Requests. A `struct ledger_request` is embedded in its owner, filled in, and submitted from any thread. Its `done` runs
+ * on the reactor that the request names. The store runs requests of many owners in one transaction (group commit), in the
+ * order of submission. A request that the rules refuse does not undo the others.
  *
- * The count. `sent` counts the purchases of the shipment in the row, `unproven` those of them that are not proven to have
- * bought nothing. LEDGER_OP_BUY adds one to both before the request is sent. A proof about the newest purchase
- * (LEDGER_OP_PROVE, or `proven` of LEDGER_OP_FAIL and LEDGER_OP_DOUBT) takes one from `unproven`. Nothing else lowers it, apart from
- * the label itself and a person, whose "nothing was bought" leaves one. `exists_seen` withdraws a proof: with postage at the
- * carrier one of the purchases may have bought it. The ledger enforces what follows from it:
- *   - a row with an unproven purchase is never planned again, created again, held or failed: its shipment stays;
- *   - a shipment is sent at most LEDGER_SENDS_MAX times, never again once `exists_seen` or `needs_person` is set;
- *   - a shipment id belongs to one row of a provider, account and mode (LEDGER_OUTCOME_SHARED otherwise). Rows that an earlier version
- *     wrote may share one: a person says whose the label is.
- * `needs_person` is cleared by the label or by a person, by nothing else.
+ * Unproven purchases. `sent` counts the purchases of the shipment in the row. `unproven` counts those that may have bought
+ * a label. LEDGER_OP_BUY adds one to both before the request is sent. A proof that the newest purchase bought nothing takes
+ * one from `unproven` (LEDGER_OP_PROVE, or `proven` of LEDGER_OP_FAIL and LEDGER_OP_DOUBT). Only the label itself clears
+ * the count; a person's "nothing was bought" leaves one. `exists_seen` says that the shipment has postage at the carrier:
+ * then one of the purchases may have bought it, whatever was proven before. From this follow three rules:
+ *   - While a purchase is unproven, the row keeps its shipment: it is never planned, created, failed or held.
+ *   - A shipment is sent at most LEDGER_SENDS_MAX times, and never again once `exists_seen` or `needs_person` is set. Only
+ *     the label or a person clears `needs_person`.
+ *   - A shipment id belongs to one row of a provider, account and mode (LEDGER_OUTCOME_SHARED otherwise). Rows of an
+ *     earlier version can share one; a person says whose the label is.
  *
- * Asynchronous: a `struct ledger_request` is embedded in its owner, filled, and submitted from any thread; its `done` runs
- * on the reactor thread named in it. The store runs requests of many callers in one transaction (group commit), in the
- * order of submission; a request that fails by its own rules does not undo its neighbours.
+ * Leases. A claim takes the row for `lease_ms` of the database's clock and gives a new fencing token. Only the holder of the
+ * current token may change the row. An expired lease changes nothing by itself: it lets another claim take the row over.
+ * A claim of a row with a live lease gets LEDGER_OUTCOME_BUSY, unless it brings the current token. A lease that ends more
+ * than LEDGER_LEASE_MAX_MS ahead was written by a wrong clock and counts as expired. A claim also moves a buying time that
+ * lies in the future to now. Tokens start at a random number and count up, so that no two rows share one. Rows that are
+ * bought, documented, voided or void refused need no lease: a claim returns them as they are, with token 0, and
+ * LEDGER_OP_DOCUMENT and LEDGER_OP_VOID compare the state alone.
  *
- * Leases: a claim takes the row for `lease_ms` of the database's clock and a fresh fencing token; only the holder of the
- * current token may change the row, also when its lease has expired, until another claim or a release. A live lease gives
- * LEDGER_OUTCOME_BUSY, except to a claim that brings the current token; an expired one is taken over. A lease further ahead than
- * LEDGER_LEASE_MAX_MS was written by a wrong clock and is none; a take-over also moves a `buying` time in the future to now.
- * Tokens start at a random number and count up, so that no two rows share one. Rows in bought, documented, voided and
- * void refused need no lease: a claim returns them as they are, with token 0, and DOCUMENT and VOID compare the state alone.
+ * Claims. A claim does not compare content. The row comes back with its fingerprint and request, and the caller decides
+ * whether to replace the plan (LEDGER_OP_PLAN) or to report a conflict. Generation 0 claims the newest generation, or makes
+ * generation 1. A number claims that generation. It makes the generation if it follows the newest one and that one is over:
+ * its label is bought or given back, or it is proven, or a person found, that nothing was bought.
  *
- * A claim never compares content: the row comes back with its fingerprint and request, and the caller decides whether it
- * replaces the plan (LEDGER_OP_PLAN) or reports a conflict. Generation 0 claims the newest one and makes generation 1 where there is
- * none; a number claims that one and makes it if it follows the newest and that one is over (its label bought, refunded or proven
- * not bought, or a person found nothing bought): that is the explicit request.
+ * Money. LEDGER_OP_BUY reserves `amount` and the insurance `fee` in the spend limit (tenant, budget, currency), in the same
+ * transaction. LEDGER_OP_FAIL and LEDGER_OP_PROVE release the reservation when no purchase is unproven. LEDGER_OP_BOUGHT
+ * turns it into spend: `paid` (or the amount where the price paid is not known) and `fee`. A repeated purchase pays only
+ * the difference. While an earlier purchase is unproven, a cheaper repeat gives nothing back, and a repeat without a budget
+ * stays in the budget of the first. `ceiling` and `approved` are in `approved_currency`, and survive LEDGER_OP_PLAN with
+ * `keep_approval`.
  *
- * Money: LEDGER_OP_BUY reserves `amount` and the insurance `fee` in the spend limit (tenant, budget, currency) in the
- * transaction that writes buying. LEDGER_OP_FAIL and LEDGER_OP_PROVE release it when no purchase is unproven. LEDGER_OP_BOUGHT turns
- * it into spend: `paid` (the amount where `paid` is 0, as an unknown price must not loosen the limit) and `fee`. A purchase
- * that is tried again keeps its reservation and pays only the difference. While an earlier one is unproven, a repeat at a
- * lower price gives nothing back, and a repeat without a budget stays in the budget of the first. `ceiling` and `approved` are in
- * `approved_currency`; they stay through LEDGER_OP_PLAN with `keep_approval`.
- *
- * Bounds: key texts 1 to LEDGER_KEY_MAX bytes, other texts LEDGER_TEXT_MAX; a longer `result` or label is not kept (the purchase
- * is what counts). Everything must be UTF-8. Lease 1 ms to a day. SHIPOPT_EINVAL, SHIPOPT_ETOOLARGE, SHIPOPT_EENCODING otherwise.
+ * Bounds. Key texts have 1 to LEDGER_KEY_MAX bytes, other texts at most LEDGER_TEXT_MAX. A longer `result` or label URL is
+ * dropped, because recording the purchase matters more. All texts are UTF-8. A lease lasts 1 ms to a day. Other requests
+ * fail with SHIPOPT_EINVAL, SHIPOPT_ETOOLARGE or SHIPOPT_EENCODING.
  */
 #define LEDGER_SENDS_MAX 3
 #define LEDGER_KEY_MAX 512
@@ -67,17 +62,17 @@
 #define LEDGER_LEASE_MAX_MS 86400000
 
 enum ledger_state {
-	LEDGER_STATE_PLANNED = 1,
-	LEDGER_STATE_CREATED = 2,
-	LEDGER_STATE_BUYING = 3,
-	LEDGER_STATE_IN_DOUBT = 4,
-	LEDGER_STATE_BOUGHT = 5,
-	LEDGER_STATE_DOCUMENTED = 6,
-	LEDGER_STATE_FAILED = 7,
-	LEDGER_STATE_HELD = 8,
-	LEDGER_STATE_VOID_REQUESTED = 9,
-	LEDGER_STATE_VOIDED = 10,
-	LEDGER_STATE_VOID_REFUSED = 11
+	LEDGER_STATE_PLANNED = SHIPOPT_LEDGER_STATE_PLANNED,
+	LEDGER_STATE_CREATED = SHIPOPT_LEDGER_STATE_CREATED,
+	LEDGER_STATE_BUYING = SHIPOPT_LEDGER_STATE_BUYING,
+	LEDGER_STATE_IN_DOUBT = SHIPOPT_LEDGER_STATE_IN_DOUBT,
+	LEDGER_STATE_BOUGHT = SHIPOPT_LEDGER_STATE_BOUGHT,
+	LEDGER_STATE_DOCUMENTED = SHIPOPT_LEDGER_STATE_DOCUMENTED,
+	LEDGER_STATE_FAILED = SHIPOPT_LEDGER_STATE_FAILED,
+	LEDGER_STATE_HELD = SHIPOPT_LEDGER_STATE_HELD,
+	LEDGER_STATE_VOID_REQUESTED = SHIPOPT_LEDGER_STATE_VOID_REQUESTED,
+	LEDGER_STATE_VOIDED = SHIPOPT_LEDGER_STATE_VOIDED,
+	LEDGER_STATE_VOID_REFUSED = SHIPOPT_LEDGER_STATE_VOID_REFUSED
 };
 const char *ledger_state_name(int state);
 
@@ -90,7 +85,7 @@ struct ledger_key {
 	int64_t generation;  /* 0: the newest (claim only, which writes the number here); else from 1 */
 };
 
-/* A row as read; texts are owned by the row, NULL when null in the database. */
+/* A row as it was read. It owns its texts; NULL where the database has null. */
 struct ledger_row {
 	int64_t id; /* 0: not filled */
 	int64_t generation;
@@ -126,39 +121,52 @@ struct ledger_row {
 };
 void ledger_row_done(struct ledger_row *row);
 
+/* From which state to which an operation leads, and the members of the request that it reads. */
 enum ledger_operation {
-	LEDGER_OP_CLAIM = 1, /* find or make the row and lease it */
-	LEDGER_OP_PLAN, /* planned, created, failed, held → planned with new content (fingerprint, request); clears the shipment */
-	LEDGER_OP_CREATE, /* planned, created → created: shipment_id, rate. A re-rate (same shipment id) or a new shipment. A `ceiling`
-	                     replaces the approval */
-	LEDGER_OP_BUY, /* planned, created, buying, in doubt → buying. From planned it brings the shipment; otherwise a
-	                     `shipment_id` that differs is refused. A `rate_id` replaces the rate, a `ceiling` the approval, a
-	                     `request` the stored one. Reserves `amount` (0: the row's) and `fee`, writes buying_at and settle_ms */
-	LEDGER_OP_PROVE, /* buying → created, or in doubt while an earlier purchase is unproven: the newest one bought nothing */
-	LEDGER_OP_DOUBT, /* buying, in doubt → in doubt: reason; `proven`, `exists_seen`, `needs_person`, `refusal` (the first stays).
-	                     With `exists_seen` also from created, if its shipment was sent: it leaves at least one unproven */
-	LEDGER_OP_BOUGHT, /* buying, in doubt, failed, created with an unproven purchase → bought: tracking_code, label_url, paid, fee,
-	                     result, reason (a note); turns the reservation into spend */
-	LEDGER_OP_FAIL, /* planned, created, buying → failed (proven): reason; releases the reservation */
-	LEDGER_OP_HOLD, /* planned, created → held: reason; shipment_id, base_url and `needs_person` of a label nobody asked for */
-	LEDGER_OP_REOPEN, /* held → planned or created, as it was; failed → planned, without its shipment. `state` 0, or the target
-	                     that must come out */
-	LEDGER_OP_RENEW,    /* extends the lease, no other change */
-	LEDGER_OP_RELEASE,  /* gives the lease up, no other change */
-	LEDGER_OP_DOCUMENT, /* bought → documented */
-	LEDGER_OP_VOID /* bought, documented, void refused → void requested → voided, void refused: `state` says which */
+	/* Finds or makes the row, and leases it. */
+	LEDGER_OP_CLAIM = 1,
+	/* planned, created, failed, held → planned, with other content (fingerprint, request). Drops the shipment. */
+	LEDGER_OP_PLAN,
+	/* planned, created → created: shipment_id and the rate. The shipment is the row's, rated again, or a new one. A
+	 * `ceiling` replaces the approval. */
+	LEDGER_OP_CREATE,
+	/* planned, created, buying, in doubt → buying. From planned it brings the shipment; later a `shipment_id` must be the
+	 * row's. A `rate_id` replaces the rate, a `ceiling` the approval, a `request` the stored one. Reserves `amount` (0: the
+	 * row's) and `fee`, and writes the buying time and `settle_ms`. */
+	LEDGER_OP_BUY,
+	/* buying → created, or in doubt while an earlier purchase is unproven. The newest purchase bought nothing. */
+	LEDGER_OP_PROVE,
+	/* buying, in doubt → in doubt: reason, `proven`, `exists_seen`, `needs_person`, `refusal` (the first one stays). With
+	 * `exists_seen` also from created, if its shipment was sent: at least one purchase is unproven then. */
+	LEDGER_OP_DOUBT,
+	/* buying, in doubt, failed, created with an unproven purchase → bought: tracking_code, label_url, paid, fee, result,
+	 * and reason (a note). Turns the reservation into spend. */
+	LEDGER_OP_BOUGHT,
+	/* planned, created, buying → failed: reason. It is proven that nothing was bought. Releases the reservation. */
+	LEDGER_OP_FAIL,
+	/* planned, created → held: reason. shipment_id, base_url and `needs_person` where the carrier made a label unasked. */
+	LEDGER_OP_HOLD,
+	/* held → planned or created, as it was; failed → planned, without its shipment. `state` is 0, or the state that must
+	 * result. */
+	LEDGER_OP_REOPEN,
+	/* Extends the lease, and changes nothing else. */
+	LEDGER_OP_RENEW,
+	/* Gives the lease up, and changes nothing else. */
+	LEDGER_OP_RELEASE,
+	/* bought → documented */
+	LEDGER_OP_DOCUMENT,
+	/* bought, documented, void refused → void requested → voided, void refused. `state` says which. */
+	LEDGER_OP_VOID
 };
 
-/* Outcomes beside 0 and errors. */
+/* The outcomes of a request that is no error. Nothing was changed unless the outcome is OK. */
 enum ledger_outcome {
 	LEDGER_OUTCOME_OK = 0,
-	LEDGER_OUTCOME_BUSY = 1, /* claim: another holder's lease is live; row has lease_until_ms */
-	LEDGER_OUTCOME_LOST =
-		2, /* the fencing token is not current any more: another holder took over; nothing was changed */
-	LEDGER_OUTCOME_REFUSED = 3,    /* the row's state does not allow it; row is filled */
-	LEDGER_OUTCOME_OVER_LIMIT = 4, /* LEDGER_OP_BUY: the budget's limit would be passed; nothing was changed */
-	LEDGER_OUTCOME_SHARED =
-		5 /* LEDGER_OP_CREATE, _BUY, _BOUGHT_, _HOLD: another row has the shipment id; nothing was changed */
+	LEDGER_OUTCOME_BUSY = 1,       /* a claim: another holder's lease is live; the row has lease_until_ms */
+	LEDGER_OUTCOME_LOST = 2,       /* the fencing token is not current any more: another holder took over */
+	LEDGER_OUTCOME_REFUSED = 3,    /* the row's state does not allow it; the row is filled in */
+	LEDGER_OUTCOME_OVER_LIMIT = 4, /* LEDGER_OP_BUY: the purchase would pass the budget's limit */
+	LEDGER_OUTCOME_SHARED = 5      /* CREATE, BUY, BOUGHT, HOLD: another row has the shipment id */
 };
 
 struct ledger_request {
@@ -200,17 +208,18 @@ struct ledger_request {
 };
 
 /*
- * Any thread; never fails: what is wrong comes back in `done`, later, on the request's reactor. The caller holds the store
- * until then. SHIPOPT_EAGAIN: the queue is full.
+ * Submits a request, from any thread. It never fails by itself: an error is the request's status in `done`, which runs
+ * later on the request's reactor. SHIPOPT_EAGAIN: the queue is full. The caller keeps a reference to the store until `done`
+ * runs.
  *
- * Once the runtime's close has stopped the store (after the last operation has ended) nothing is taken any more and the
- * reactor may be gone: then `done` runs with SHIPOPT_ESHUTDOWN inside this very call, on the calling thread.
+ * After the runtime's close has stopped the store, the reactor may be gone. Then `done` runs inside this call, on the
+ * calling thread, with SHIPOPT_ESHUTDOWN.
  */
 void ledger_submit(shipopt_store *store, struct ledger_request *request);
 
-/* Checks the request against the bounds above. Also fills in the tenant. */
+/* Checks the request against the bounds above, and fills in the tenant. */
 int ledger_request_check(struct ledger_request *request, const char *tenant, shipopt_error **ret_error);
-/* Forgets what an attempt wrote into the store's part, so that it can be tried again. */
+/* Clears the members that an attempt wrote, so that the request can be tried again. */
 void ledger_request_clear(struct ledger_request *request);
 
 #endif

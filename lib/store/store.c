@@ -41,7 +41,7 @@ static void store_core_close_task(struct task *task)
 	runtime_unref(runtime);
 }
 
-/* On the back-end's last thread, which a worker joins: so all is gone when the runtime's close has joined the workers. */
+/* On the back-end's last thread. A worker joins it, so nothing is left when the runtime's close has joined the workers. */
 static void store_core_ended(void *argument)
 {
 	struct store_core *core = argument;
@@ -49,7 +49,7 @@ static void store_core_ended(void *argument)
 	runtime_submit_task(core->runtime, &core->close_task);
 }
 
-/* The last view is gone. */
+/* Called when the last view is gone. */
 static void store_core_end(struct store_core *core)
 {
 	shipopt_runtime *runtime = core->runtime;
@@ -110,7 +110,7 @@ static int store_core_new(shipopt_runtime *runtime, const char *url, const shipo
 
 /* --- views --- */
 
-/* Takes over one hold on the core. */
+/* Takes over one reference to the core. */
 static int store_view_new(struct store_core *core, const char *tenant, shipopt_store **ret_view)
 {
 	shipopt_store *store = mem_alloc_zero(sizeof(*store));

@@ -11,14 +11,15 @@
 /*
  * The handle: views of tenants over one core.
  *
- * shipopt_store is a view: a tenant and a counted hold on the core. The core has the back-end, the runtime member and how
- * completions are delivered; it lives until the last view is gone (operations hold theirs) and the back-end has ended.
+ * A shipopt_store is a view: a tenant and a reference to the core. The core has the back-end, the runtime member and the way
+ * in which completions are delivered. It lives until the last view is gone and the back-end has ended. Operations have
+ * references to their view.
  *
- * Ends. The runtime's close calls the member's `stop` when no operation runs any more: the back-end finishes what was
- * submitted and joins. The last view's end tells the back-end to finish and returns at once; once it has, a
- * worker joins it and frees the core. From that moment until then it counts as a running operation, so that a close waits
- * for it and never sees half of it. Where the close has already begun, the last view waits for `stop` instead (it is short: nothing
- * runs any more) and frees the core itself.
+ * How it ends. The runtime's close calls the member's `stop` when no operation runs any more; then the back-end finishes
+ * what was submitted and its thread is joined. If the last view goes before that, the back-end is told to finish, and the
+ * call returns at once; later a worker joins the back-end and frees the core. Until then the core counts as a running
+ * operation, so that a close waits for it. If the close has already started, the last view closes the back-end itself. That
+ * is short, because nothing runs any more.
  */
 struct store_core {
 	struct reference views;
@@ -35,10 +36,10 @@ struct shipopt_store {
 	char *tenant;
 };
 
-/* Another hold on the same view, dropped with shipopt_store_free(). */
+/* Takes a reference to the view, to be dropped with shipopt_store_free(). */
 shipopt_store *store_ref(shipopt_store *store);
 
-/* The back-end of a URL. Errors name the URL without a password. */
+/* Makes the back-end of a URL. Errors show the URL without a password. */
 int store_url_open(const char *url, const struct backend_options *options, struct backend **ret_backend,
 	shipopt_error **ret_error);
 

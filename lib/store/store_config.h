@@ -7,7 +7,7 @@
 #include "config/tables.h"
 #include "runtime/op.h"
 
-/* The settings of a store and how its completions are delivered. Holds the queue. */
+/* The settings of a store, and how its completions are delivered. Has a reference to the queue. */
 struct shipopt_store_config {
 	struct settings settings;
 	struct delivery delivery;

@@ -9,8 +9,9 @@
 
 #define URL_MAX_BYTES 8192
 
-/* "postgresql://user:secret@host/db" → "postgresql://user:***@host/db"; cut to `size`. A password may hold what should have been
- * escaped, may be a parameter behind the question mark, or a word of "host=… password=…", which is no URL. */
+/* Writes the URL without its password: "postgresql://user:secret@host/db" becomes "postgresql://user:***@host/db", cut to
+ * `size`. A password may contain characters that should be escaped, may be a parameter after the question mark, or a word
+ * of "host=… password=…", which is not a URL. */
 static void store_url_without_password(const char *url, char *text, size_t size)
 {
 	const char *authority = strstr(url, "://");

@@ -107,12 +107,12 @@ static void trackers_and_addresses(void **state)
 	shipopt_op_unref(op);
 
 	assert_int_equal(shipopt_record_new(SHIPOPT_RECORD_ADDRESS, &address), 0);
-	assert_int_equal(shipopt_record_set_text(address, SHIPOPT_ADDRESS_COMPANY, "Boston Public Library"), 0);
-	assert_int_equal(shipopt_record_set_text(address, SHIPOPT_ADDRESS_STREET1, "700 Boylston St"), 0);
-	assert_int_equal(shipopt_record_set_text(address, SHIPOPT_ADDRESS_CITY, "Boston"), 0);
-	assert_int_equal(shipopt_record_set_text(address, SHIPOPT_ADDRESS_STATE, "MA"), 0);
-	assert_int_equal(shipopt_record_set_text(address, SHIPOPT_ADDRESS_ZIP, "02116"), 0);
-	assert_int_equal(shipopt_record_set_text(address, SHIPOPT_ADDRESS_COUNTRY, "US"), 0);
+	assert_int_equal(shipopt_record_set_text(address, SHIPOPT_ADDRESS_COMPANY, "Boston Public Library", NULL), 0);
+	assert_int_equal(shipopt_record_set_text(address, SHIPOPT_ADDRESS_STREET1, "700 Boylston St", NULL), 0);
+	assert_int_equal(shipopt_record_set_text(address, SHIPOPT_ADDRESS_CITY, "Boston", NULL), 0);
+	assert_int_equal(shipopt_record_set_text(address, SHIPOPT_ADDRESS_STATE, "MA", NULL), 0);
+	assert_int_equal(shipopt_record_set_text(address, SHIPOPT_ADDRESS_ZIP, "02116", NULL), 0);
+	assert_int_equal(shipopt_record_set_text(address, SHIPOPT_ADDRESS_COUNTRY, "US", NULL), 0);
 	WAIT(shipopt_carrier_address_create(fixture.carrier, address, SHIPOPT_VERIFY_SOFT, NULL, NULL, &op), 0);
 	const char *verifications = NULL;
 	assert_int_equal(shipopt_record_get_json(shipopt_op_record(op), SHIPOPT_ADDRESS_VERIFICATIONS, &verifications),

@@ -55,8 +55,8 @@ static void fill(shipopt_order *order, const char *key, bool in_shipment)
 	shipopt_record *shipment = NULL;
 	assert_int_equal(shipopt_record_decode(SHIPOPT_RECORD_SHIPMENT, json, strlen(json), &shipment, NULL), 0);
 	if (in_shipment) {
-		assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_SERVICE, SERVICE), 0);
-		assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_CARRIER, CARRIER), 0);
+		assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_SERVICE, SERVICE, NULL), 0);
+		assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_CARRIER, CARRIER, NULL), 0);
 	} else {
 		assert_int_equal(shipopt_order_set_service(order, SERVICE, NULL), 0);
 		assert_int_equal(shipopt_order_set_carrier(order, CARRIER, NULL), 0);
@@ -358,7 +358,7 @@ static void typed_calls_make_and_quote_without_buying(void **state)
 			shipopt_record *shipment;
 			assert_int_equal(shipopt_record_copy(shipopt_order_shipment(order), &shipment), 0);
 			if (fields[j])
-				assert_int_equal(shipopt_record_set_text(shipment, fields[j], SERVICE), 0);
+				assert_int_equal(shipopt_record_set_text(shipment, fields[j], SERVICE, NULL), 0);
 			assert_int_equal(calls[i](fixture.carrier, shipment, NULL, NULL, &op), 0);
 			assert_int_equal(shipopt_op_wait(op, -1), fields[j] ? SHIPOPT_EINVAL : 0);
 			if (!fields[j])

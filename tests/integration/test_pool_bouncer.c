@@ -9,7 +9,8 @@
 #include "pgbouncer_process.h"
 #include "pool_fixture.h"
 
-/* The pool in front of a real pgbouncer in transaction mode that has fewer connections to the server than the pool to it. */
+/* The pool in front of a real pgbouncer in transaction mode that has fewer connections to the server than the pool to
+ * it. */
 
 static struct pgbouncer bouncer;
 

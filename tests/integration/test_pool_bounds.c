@@ -124,7 +124,8 @@ static void a_gigabyte_never_gets_into_memory(void **state)
 	shipopt_op_unref(op);
 	assert_int_equal(run_number(NULL, "select 1"), 1);
 	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_CONNECTS), 1);
-	/* One value: the server cannot be stopped in the middle of it, and libpq reads on while it keeps up. The connection goes. */
+	/* One value: the server cannot be stopped in the middle of it, and libpq reads on while it keeps up. The
+	 * connection goes. */
 	before = resident_most(true);
 	shipopt_query *query = make_query(ONE_VALUE);
 	shipopt_query_set_read_only(query, 1);
@@ -137,8 +138,8 @@ static void a_gigabyte_never_gets_into_memory(void **state)
 	shipopt_op_unref(op);
 	shipopt_query_set_read_only(query, 0);
 	op = run_given(NULL, query);
-	/* Unless all of it was read at once: then the server's last word came too, and it is told; or nothing is left to be bounded, as
-	 * libpq's buffer is as large as the value before, and it is there whole. */
+	/* Unless all of it was read at once: then the server's last word came too, and it is told; or nothing is left
+	 * to be bounded, as libpq's buffer is as large as the value before, and it is there whole. */
 	const char *told = shipopt_error_message(shipopt_op_error(op));
 	if (shipopt_op_status(op) == SHIPOPT_ETOOLARGE)
 		assert_true(strstr(told, "had finished the statement") || strstr(told, "canceled the statement"));

@@ -6,7 +6,8 @@
 #include "cmocka_test.h"
 #include "pool_fixture.h"
 
-/* What a call is told when the pool cannot connect: at once where waiting does not help, else when its time has passed. */
+/* What a call is told when the pool cannot connect: at once where waiting does not help, else when its time has
+ * passed. */
 
 static const char *const patient[] = {"acquire_timeout_ms", "60000", NULL};
 static const char *const hasty[] = {"acquire_timeout_ms", "300", "backoff_max_ms", "50", NULL};

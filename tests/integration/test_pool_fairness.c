@@ -9,9 +9,9 @@
 #include "pool_fixture.h"
 
 /*
- * A thousand tasks over four connections. Each asks for a lease, runs a query of equal work on it, gives it back and, in the
- * closed load, asks again. Completions run inline, on the one thread that grants, so the order of asking and of being served are plain
- * numbers: nothing here depends on how fast the machine is. Times are only printed.
+ * A thousand tasks over four connections. Each asks for a lease, runs a query of equal work on it, gives it back and,
+ * in the closed load, asks again. Completions run inline, on the one thread that grants, so the order of asking and of
+ * being served are plain numbers: nothing here depends on how fast the machine is. Times are only printed.
  */
 enum { TASKS = 1000, CONNECTIONS = 4, ROUNDS = 6 };
 

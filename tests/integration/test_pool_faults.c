@@ -449,7 +449,8 @@ static void a_cache_of_500_statements_bears_1200(void **state)
 		snprintf(sql, sizeof(sql), "select %d", i % 1200);
 		assert_int_equal(run_number(NULL, sql), i % 1200);
 	}
-	/* Those that wait to be deallocated are at most as many as go at once, and one that came with the last query. */
+	/* Those that wait to be deallocated are at most as many as go at once, and one that came with the last
+	 * query. */
 	assert_in_range(run_number(NULL, "select count(*) from pg_prepared_statements"), 500, 505);
 	assert_int_equal(stat_of(SHIPOPT_POOL_STAT_PREPARES), 2401);
 	for (int i = 0; i < 400; i++) { /* the last ones are there */

@@ -11,8 +11,8 @@
 #include "pool_fixture.h"
 
 /*
- * The paths for functions that newer versions of libpq have: with tests/fake_libpq17.c loaded in front of the installed one, or with
- * a libpq that has them.
+ * The paths for functions that newer versions of libpq have: with tests/fake_libpq17.c loaded in front of the installed
+ * one, or with a libpq that has them.
  */
 enum { COUNT_REQUESTS, COUNT_CHUNKS, COUNT_CLOSES };
 

@@ -15,14 +15,15 @@
 #include "pool_fixture.h"
 
 /*
- * What an operation ends with is what has happened, wherever the connection is cut: in doubt is what may have been committed without
- * our knowing, and nothing else. A proxy cuts it behind a message of the server's that the test names.
+ * What an operation ends with is what has happened, wherever the connection is cut: in doubt is what may have been
+ * committed without our knowing, and nothing else. A proxy cuts it behind a message of the server's that the test
+ * names.
  */
 
 /* ---- a proxy that cuts ------------------------------------------------------------------------------------------ */
 
-/* Passes one connection after the other on. The server's messages are told apart by their type: behind the `count`th of `type`
- * nothing comes any more. */
+/* Passes one connection after the other on. The server's messages are told apart by their type: behind the `count`th of
+ * `type` nothing comes any more. */
 struct cutter {
 	int fd, port, server_port, stop[2];
 	atomic_int type, count; /* count 0: passes everything */
@@ -500,8 +501,8 @@ static void what_has_committed_is_not_repeated(void **state)
 	fixture_close();
 }
 
-/* Many groups with the same statement are on their way when the first is told that the server does not know it any more: the answers
- * to the others are not taken for what the server says about the one prepared anew. */
+/* Many groups with the same statement are on their way when the first is told that the server does not know it any
+ * more: the answers to the others are not taken for what the server says about the one prepared anew. */
 static void a_statement_that_was_lost_is_prepared_once(void **state)
 {
 	enum { GROUPS = 2000 };

@@ -5,7 +5,8 @@
 #include "cmocka_test.h"
 #include "pool_fixture.h"
 
-/* What a caller got wrong is told by the operation, with the argument, the value and the bound; and what each failure advises. */
+/* What a caller got wrong is told by the operation, with the argument, the value and the bound; and what each failure
+ * advises. */
 
 static void check_refused(int r, shipopt_op **ret_op, int status, const char *said)
 {

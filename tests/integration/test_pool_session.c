@@ -6,7 +6,8 @@
 #include "cmocka_test.h"
 #include "pool_fixture.h"
 
-/* What users leave behind in a session is found without asking, and cleaned; what leaves nothing costs no round trip. */
+/* What users leave behind in a session is found without asking, and cleaned; what leaves nothing costs no round
+ * trip. */
 
 static const char *const one[] = {"max", "1", NULL};
 

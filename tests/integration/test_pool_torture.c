@@ -9,8 +9,8 @@
 #include "pool_fixture.h"
 
 /*
- * Every allocation, thread and libpq call of a scenario fails once, one after the other. Whatever fails, each operation ends, and
- * nothing is left behind: fixture_close() counts the memory.
+ * Every allocation, thread and libpq call of a scenario fails once, one after the other. Whatever fails, each operation
+ * ends, and nothing is left behind: fixture_close() counts the memory.
  */
 #ifdef SHIPOPT_FAULTS
 

@@ -16,9 +16,9 @@
 #include "pool_fixture.h"
 
 /*
- * The narrow windows between two steps: between the attempts of a transaction, between the cancel of a close and what is posted
- * behind it, between a look at the state and the post that follows it. The linker puts __wrap_ functions in front of the posts to
- * a reactor, which open the window for as long as a test needs it.
+ * The narrow windows between two steps: between the attempts of a transaction, between the cancel of a close and what
+ * is posted behind it, between a look at the state and the post that follows it. The linker puts __wrap_ functions in
+ * front of the posts to a reactor, which open the window for as long as a test needs it.
  */
 
 void __wrap_reactor_post(struct reactor *reactor, struct task *task);
@@ -368,8 +368,8 @@ static void wait_held(void)
 	pthread_mutex_unlock(&request.lock);
 }
 
-/* The request has returned, but its thread comes to tell only when the runtime is closed: then it is the last to hold the pool, whose
- * end must not wait for this very thread. */
+/* The request has returned, but its thread comes to tell only when the runtime is closed: then it is the last to hold
+ * the pool, whose end must not wait for this very thread. */
 static void a_request_that_ends_the_pool_does_not_wait_for_itself(void **state)
 {
 	static const char *const settings[] = {"max", "1", "cancel_grace_ms", "100", NULL};

@@ -348,6 +348,8 @@ static bool is_true(struct auditor *auditor, const struct sim_result *result, co
 	case SHIPOPT_EINDOUBT: /* also where the database did not say that it has written the label or the proof down */
 		return is_open || (row && (is_bought(row) || row->row.sent > 0) && sim_database.permille > 0);
 	case SHIPOPT_EREFUSED: return !may_have_label || row->row.needs_person;
+	case SHIPOPT_EBUSY: /* a row whose refund is under way can be leased */
+		return !may_have_label || is_given_back(row);
 	case SHIPOPT_ECONFLICT:
 	case SHIPOPT_ESTATE: /* given back, or another generation was asked for too early: the message names the state */
 	case SHIPOPT_ECANCELED: /* the run ended before this order */ return true;

@@ -196,7 +196,7 @@ shipopt_order *sim_order(const char *key, int weight)
 
 void sim_insure(shipopt_order *order, int64_t value)
 {
-	assert_int_equal(shipopt_record_set_money(order->shipment, SHIPOPT_SHIPMENT_INSURANCE, value), 0);
+	assert_int_equal(shipopt_record_set_money(order->shipment, SHIPOPT_SHIPMENT_INSURANCE, value, NULL), 0);
 }
 
 int sim_start(struct sim_process *process, shipopt_order **orders, size_t count)

@@ -131,7 +131,7 @@ static int insured(struct sim_process *process, const char *value)
 	shipopt_order *order = sim_order("o-0", 1);
 	shipopt_record *shipment = NULL;
 	assert_int_equal(shipopt_record_copy(shipopt_order_shipment(order), &shipment), 0);
-	assert_int_equal(shipopt_record_set_money_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, value), 0);
+	assert_int_equal(shipopt_record_set_money_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, value, NULL), 0);
 	assert_int_equal(shipopt_order_set_shipment(order, shipment, NULL), 0);
 	assert_int_equal(sim_start(process, &order, 1), 0);
 	assert_int_equal(sim_wait(process), 0);

@@ -183,7 +183,7 @@ static void an_order_without_a_shipment_or_with_a_reference(void **state)
 	order = sim_order("o-1", 1);
 	shipopt_record *shipment = NULL;
 	assert_int_equal(shipopt_record_copy(shipopt_order_shipment(order), &shipment), 0);
-	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, "ours"), 0);
+	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, "ours", NULL), 0);
 	assert_int_equal(shipopt_order_set_shipment(order, shipment, NULL), 0);
 	assert_int_equal(sim_start(&process, &order, 1), 0);
 	assert_int_equal(sim_wait(&process), 0);

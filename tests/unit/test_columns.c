@@ -26,7 +26,7 @@ static int set(shipopt_record *shipment, const char *column, const char *text)
 static void assert_encodes(const shipopt_record *shipment, const char *expected)
 {
 	char *json = NULL;
-	assert_int_equal(shipopt_record_encode(shipment, SHIPOPT_ENCODE_ALL, &json), 0);
+	assert_int_equal(shipopt_record_encode(shipment, SHIPOPT_ENCODE_ALL, &json, NULL), 0);
 	assert_string_equal(json, expected);
 	shipopt_free(json);
 }

@@ -221,7 +221,7 @@ static shipopt_order *next_order(shipopt_source *source)
 	return order;
 }
 
-static void assert_failed(shipopt_source *source, const char *key, int64_t line, int status, const char *message,
+static void assert_order_failed(shipopt_source *source, const char *key, int64_t line, int status, const char *message,
 	const char *input)
 {
 	shipopt_order *order = next_order(source);
@@ -260,7 +260,7 @@ static void columns_set_the_order_and_its_shipment(void **state)
 		assert_int_equal(order->max_rate, 12500000);
 		assert_int_equal(order->piece, 3);
 		assert_int_equal(order->line, 2);
-		assert_null(order->input);
+		assert_non_null(order->input);
 		const shipopt_record *to = shipopt_record_child(order->shipment, SHIPOPT_SHIPMENT_TO_ADDRESS);
 		assert_string_equal(shipopt_record_text(to, SHIPOPT_ADDRESS_NAME), "Straße 5, \"B\"");
 		const shipopt_record *parcel = shipopt_record_child(order->shipment, SHIPOPT_SHIPMENT_PARCEL);
@@ -286,8 +286,8 @@ static void a_generation_is_a_column(void **state)
 	assert_int_equal(source_next(source, &order, NULL), SOURCE_ORDER);
 	assert_int_equal(order->generation, 0);
 	shipopt_order_free(order);
-	assert_failed(source, "c", 4, SHIPOPT_EPARSE, "line 4, column \"generation\": 10000 is not between 0 and 9999",
-		"c,10000");
+	assert_order_failed(source, "c", 4, SHIPOPT_EPARSE,
+		"line 4, column \"generation\": 10000 is not between 0 and 9999", "c,10000");
 	assert_end(source);
 }
 
@@ -310,35 +310,37 @@ static void bad_rows_name_line_column_and_value(void **state)
 						   "l2,1,-1,\n"
 						   "\"m,1,,\nx",
 			FORMAT_CSV, block_sizes[i]);
-		assert_failed(source, "a", 2, SHIPOPT_EPARSE, "line 2, column \"weight_oz\": \"abc\" is not a number",
-			"a,abc,,");
-		assert_failed(source, "b", 3, SHIPOPT_EPARSE, "line 3, column \"max_rate\": \"x\" is not an amount",
-			"b,1,x,");
-		assert_failed(source, "", 4, SHIPOPT_EPARSE,
+		assert_order_failed(source, "a", 2, SHIPOPT_EPARSE,
+			"line 2, column \"weight_oz\": \"abc\" is not a number", "a,abc,,");
+		assert_order_failed(source, "b", 3, SHIPOPT_EPARSE,
+			"line 3, column \"max_rate\": \"x\" is not an amount", "b,1,x,");
+		assert_order_failed(source, "", 4, SHIPOPT_EPARSE,
 			"line 4, column \"order_key\": the key \"c\\u000ac\" has \\u000a at offset 1, a character that cannot be seen: take it out",
 			"\"c\nc\",1,-1,");
-		assert_failed(source, "d", 6, SHIPOPT_EPARSE, "line 6, column \"piece\": 0 is not between 1 and 9999",
-			"d,1,,0");
-		assert_failed(source, "e", 7, SHIPOPT_EPARSE, "line 7, column \"piece\": \"1.5\" is not an integer",
-			"e,1,,1.5");
-		assert_failed(source, "", 8, SHIPOPT_EPARSE, "line 8, column \"order_key\" is empty", ",1,,");
-		assert_failed(source, "g", 9, SHIPOPT_EPARSE, "line 9: 2 cells, the header has 4", "g,1");
-		assert_failed(source, "h", 10, SHIPOPT_EPARSE, "line 10: 6 cells, the header has 4", "h,1,,1,5,6");
-		assert_failed(source, "i", 11, SHIPOPT_EPARSE,
-			"line 11: text behind the closing quote of cell 2, at offset 103 of the file", "i,\"1\"2,,");
-		assert_failed(source, "", 12, SHIPOPT_EENCODING,
+		assert_order_failed(source, "d", 6, SHIPOPT_EPARSE,
+			"line 6, column \"piece\": 0 is not between 1 and 9999", "d,1,,0");
+		assert_order_failed(source, "e", 7, SHIPOPT_EPARSE,
+			"line 7, column \"piece\": \"1.5\" is not an integer", "e,1,,1.5");
+		assert_order_failed(source, "", 8, SHIPOPT_EPARSE, "line 8, column \"order_key\" is empty", ",1,,");
+		assert_order_failed(source, "g", 9, SHIPOPT_EPARSE, "line 9: the row has 2 cells, the header has 4",
+			"g,1");
+		assert_order_failed(source, "h", 10, SHIPOPT_EPARSE, "line 10: the row has 6 cells, the header has 4",
+			"h,1,,1,5,6");
+		assert_order_failed(source, "i", 11, SHIPOPT_EPARSE,
+			"line 11: text after the closing quote of cell 2, at offset 103 of the file", "i,\"1\"2,,");
+		assert_order_failed(source, "", 12, SHIPOPT_EENCODING,
 			"line 12, column \"order_key\": byte 0xff at offset 111 of the file is not UTF-8",
 			"\"\"\"j?\",1,,");
-		assert_failed(source, "k", 13, SHIPOPT_EENCODING,
+		assert_order_failed(source, "k", 13, SHIPOPT_EENCODING,
 			"line 13, column \"weight_oz\": byte 0xc3 at offset 123 of the file is not UTF-8",
 			"k,\"\"\"?(\",,");
 		shipopt_order *good = next_order(source);
 		assert_int_equal(good->status, 0);
 		shipopt_order_free(good);
-		assert_failed(source, "l2", 15, SHIPOPT_EPARSE, "line 15, column \"max_rate\": -1 is below 0",
+		assert_order_failed(source, "l2", 15, SHIPOPT_EPARSE, "line 15, column \"max_rate\": -1 is below 0",
 			"l2,1,-1,");
-		assert_failed(source, "", 16, SHIPOPT_EPARSE,
-			"line 16: the quote that cell 1 opens in line 16 is never closed; the rest of the file is lost in it",
+		assert_order_failed(source, "", 16, SHIPOPT_EPARSE,
+			"line 16: the quote that opens cell 1 in line 16 is never closed: the rest of the file belongs to that cell",
 			"\"m,1,,\nx");
 		assert_end(source);
 	}
@@ -418,32 +420,32 @@ static void keys_in_doubt_are_refused_with_what_is_wrong_with_them(void **state)
 		"order_key,weight_oz\n10\u200b01,1\n\u00a0,1\n1001,1\n1001.0,1\n1002.,1\n1001.5,1\n1,1\u00a02\n%s,1\n",
 		long_key);
 	shipopt_source *source = open_text(text, FORMAT_CSV, 65536);
-	assert_failed(source, "", 2, SHIPOPT_EPARSE,
+	assert_order_failed(source, "", 2, SHIPOPT_EPARSE,
 		"line 2, column \"order_key\": the key \"10\\u200b01\" has \\u200b at offset 2, a character that cannot be seen: take it out",
 		"10\u200b01,1");
-	assert_failed(source, "", 3, SHIPOPT_EPARSE, "line 3, column \"order_key\" is empty", "\u00a0,1");
+	assert_order_failed(source, "", 3, SHIPOPT_EPARSE, "line 3, column \"order_key\" is empty", "\u00a0,1");
 	shipopt_order *order = next_order(source);
 	assert_int_equal(order->status, 0);
 	shipopt_order_free(order);
 	/* Programs that keep numbers as floating-point numbers write 1001 so. */
-	assert_failed(source, "1001.0", 5, SHIPOPT_EPARSE,
-		"line 5, column \"order_key\": \"1001.0\" is a whole number that a program has written as a fraction: write it without "
+	assert_order_failed(source, "1001.0", 5, SHIPOPT_EPARSE,
+		"line 5, column \"order_key\": \"1001.0\" is a whole number written as a fraction: write it without "
 		"the point",
 		"1001.0,1");
-	assert_failed(source, "1002.", 6, SHIPOPT_EPARSE,
-		"line 6, column \"order_key\": \"1002.\" is a whole number that a program has written as a fraction: write it without "
+	assert_order_failed(source, "1002.", 6, SHIPOPT_EPARSE,
+		"line 6, column \"order_key\": \"1002.\" is a whole number written as a fraction: write it without "
 		"the point",
 		"1002.,1");
 	order = next_order(source);
 	assert_int_equal(order->status, 0);
 	assert_string_equal(order->key, "1001.5");
 	shipopt_order_free(order);
-	assert_failed(source, "1", 8, SHIPOPT_EPARSE, "line 8, column \"weight_oz\": \"1\\u00a02\" is not a number",
-		"1,1\u00a02");
+	assert_order_failed(source, "1", 8, SHIPOPT_EPARSE,
+		"line 8, column \"weight_oz\": \"1\\u00a02\" is not a number", "1,1\u00a02");
 	snprintf(text, sizeof(text), "%s,1", long_key);
 	snprintf(message, sizeof(message), "line 9, column \"order_key\": the key has %d bytes, the limit is %d",
 		ORDER_KEY_BYTES_MAX + 1, ORDER_KEY_BYTES_MAX);
-	assert_failed(source, "", 9, SHIPOPT_ETOOLARGE, message, text);
+	assert_order_failed(source, "", 9, SHIPOPT_ETOOLARGE, message, text);
 	assert_end(source);
 }
 
@@ -458,21 +460,21 @@ static void headers_are_refused_with_their_reason(void **state)
 	ASSERT_HEADER("order_key,weight\n", SHIPOPT_EPARSE, "did you mean \"weight_oz\"?");
 	ASSERT_HEADER("order_key,qqqqqqqqqqqqqqqqqqqqqqqq\n", SHIPOPT_EPARSE, "known are order_key");
 	ASSERT_HEADER("order_key,to_name,order_key\n", SHIPOPT_EPARSE,
-		"column \"order_key\" stands twice, as number 1 and 3");
+		"column \"order_key\" is in the header twice, as number 1 and 3");
 	ASSERT_HEADER("order_key,to_name,To_Name\n", SHIPOPT_EPARSE,
-		"column \"to_name\" stands twice, as number 2 and 3");
+		"column \"to_name\" is in the header twice, as number 2 and 3");
 	ASSERT_HEADER("order_key,,to_name\n", SHIPOPT_EPARSE, "column 2 has no name");
 	ASSERT_HEADER("to_name,to_zip\n", SHIPOPT_EPARSE, "column \"order_key\" is missing");
 	ASSERT_HEADER("order_key,\xff\n", SHIPOPT_EENCODING, "byte 0xff at offset 10");
 	ASSERT_HEADER("order_key,to_zip,to_zip\u00a0\n", SHIPOPT_EPARSE,
-		"column \"to_zip\" stands twice, as number 2 and 3");
+		"column \"to_zip\" is in the header twice, as number 2 and 3");
 	ASSERT_HEADER("order_key,to\u200b_zip\n", SHIPOPT_EPARSE,
 		"column \"to\\u200b_zip\" is not known; did you mean \"to_zip\"?");
 	ASSERT_HEADER("order_key\0\n", SHIPOPT_EPARSE, "a NUL byte at offset 9");
 	ASSERT_HEADER("\xff\xfeo\0r\0", SHIPOPT_EENCODING, "is UTF-16: save it as UTF-8");
 	ASSERT_HEADER("order_key,\"to_name", SHIPOPT_EPARSE, "never closed");
 	ASSERT_HEADER("order_key,option_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
-		SHIPOPT_EPARSE, "at most 63 bytes");
+		SHIPOPT_EPARSE, "the limit is 63");
 }
 
 static void too_many_columns_are_one_failed_item(void **state)
@@ -483,7 +485,8 @@ static void too_many_columns_are_one_failed_item(void **state)
 	assert_int_equal(shipopt_source_config_set(config, "columns_max", "2"), 0);
 	temporary_write(path, "order_key,to_name\na,b,c\nd,e\n", strlen("order_key,to_name\na,b,c\nd,e\n"));
 	assert_int_equal(shipopt_source_open_csv(path, config, &source, NULL), 0);
-	assert_failed(source, "a", 2, SHIPOPT_ETOOLARGE, "line 2: 3 cells are more than columns_max, 2", "a,b,c");
+	assert_order_failed(source, "a", 2, SHIPOPT_ETOOLARGE,
+		"line 2: the row has 3 cells, the limit is 2 (setting columns_max)", "a,b,c");
 	shipopt_order_free(next_order(source));
 	shipopt_source_config_free(config);
 	assert_end(source);
@@ -576,23 +579,24 @@ static void bad_json_lines_are_failed_items(void **state)
 					   "\xff\n"
 					   "{\"order_key\":\"g\"",
 		65536);
-	assert_failed(source, "a", 1, SHIPOPT_EPARSE,
+	assert_order_failed(source, "a", 1, SHIPOPT_EPARSE,
 		"line 1, column \"to_nme\" is not known; did you mean \"to_name\"?",
 		"{\"order_key\":\"a\",\"to_nme\":1}");
-	assert_failed(source, "b", 2, SHIPOPT_EPARSE,
+	assert_order_failed(source, "b", 2, SHIPOPT_EPARSE,
 		"line 2, column \"to_name\" is an object or a list, not a text or number",
 		"{\"order_key\":\"b\",\"to_name\":[1]}");
-	assert_failed(source, "c", 3, SHIPOPT_EPARSE, "line 3, column \"shipment\": not an object",
+	assert_order_failed(source, "c", 3, SHIPOPT_EPARSE, "line 3, column \"shipment\": not an object",
 		"{\"order_key\":\"c\",\"shipment\":5}");
-	assert_failed(source, "d", 4, SHIPOPT_EPARSE, "line 4, column \"order_key\" stands twice",
+	assert_order_failed(source, "d", 4, SHIPOPT_EPARSE, "line 4, column \"order_key\" is given twice",
 		"{\"order_key\":\"d\",\"order_key\":\"e\"}");
-	assert_failed(source, "", 5, SHIPOPT_EPARSE, "line 5, column \"order_key\" is missing or empty",
+	assert_order_failed(source, "", 5, SHIPOPT_EPARSE, "line 5, column \"order_key\" is missing or empty",
 		"{\"to_name\":\"x\"}");
-	assert_failed(source, "", 6, SHIPOPT_EPARSE, "line 6: the line is no JSON object", "[]");
-	assert_failed(source, "f", 7, SHIPOPT_EPARSE, "line 7, column \"to_name\" has a NUL character in its text",
+	assert_order_failed(source, "", 6, SHIPOPT_EPARSE, "line 6: the line is not a JSON object", "[]");
+	assert_order_failed(source, "f", 7, SHIPOPT_EPARSE,
+		"line 7, column \"to_name\" has a NUL character in its text",
 		"{\"order_key\":\"f\",\"to_name\":\"a\\u0000b\"}");
-	assert_failed(source, "", 8, SHIPOPT_EENCODING, "line 8: byte 0xff at offset 184 of the file is not UTF-8",
-		"?");
+	assert_order_failed(source, "", 8, SHIPOPT_EENCODING,
+		"line 8: byte 0xff at offset 184 of the file is not UTF-8", "?");
 	shipopt_order *order = next_order(source);
 	assert_int_equal(order->status, SHIPOPT_EPARSE);
 	shipopt_order_free(order);
@@ -609,10 +613,10 @@ static void a_json_number_is_a_key_only_as_a_plain_integer(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
 		char text[64], message[128];
 		snprintf(text, sizeof(text), "{\"order_key\":%s,\"to_name\":\"a\"}", refused[i]);
-		snprintf(message, sizeof(message),
-			"line 1, column \"order_key\": %s is neither a text nor a plain integer", refused[i]);
+		snprintf(message, sizeof(message), "line 1, column \"order_key\": %s is not a text or a plain integer",
+			refused[i]);
 		shipopt_source *source = open_json(text, 65536);
-		assert_failed(source, refused[i], 1, SHIPOPT_EPARSE, message, text);
+		assert_order_failed(source, refused[i], 1, SHIPOPT_EPARSE, message, text);
 		json_stock_clear();
 		assert_end(source);
 	}
@@ -628,7 +632,7 @@ static void a_json_number_is_a_key_only_as_a_plain_integer(void **state)
 		assert_end(source);
 	}
 	shipopt_source *source = open_json("{\"order_key\":\"10\\u200b01\"}", 65536);
-	assert_failed(source, "", 1, SHIPOPT_EPARSE,
+	assert_order_failed(source, "", 1, SHIPOPT_EPARSE,
 		"line 1, column \"order_key\": the key \"10\\u200b01\" has \\u200b at offset 2, a character that cannot be seen: take it out",
 		"{\"order_key\":\"10\\u200b01\"}");
 	json_stock_clear();
@@ -714,7 +718,8 @@ static void a_line_of_100_megabytes_is_not_held(void **state)
 	long growth = resident_bytes() - before;
 	assert_int_equal(order->status, SHIPOPT_ETOOLARGE);
 	assert_string_equal(order->key, "long");
-	assert_string_equal(after_name(order->error), "line 2: 99942405 bytes are more than line_max_bytes, 1048576");
+	assert_string_equal(after_name(order->error),
+		"line 2: the row has 99942405 bytes, the limit is 1048576 (setting line_max_bytes)");
 	assert_int_equal(strlen(order->input), ORDER_INPUT_BYTES_MAX);
 	shipopt_order_free(order);
 	order = next_order(source);

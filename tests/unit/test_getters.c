@@ -18,7 +18,7 @@ static void a_time_is_read_as_it_was_set_or_decoded(void **state)
 	assert_int_equal(shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &record), 0);
 	assert_int_equal(shipopt_record_get_time_ms(record, SHIPOPT_SHIPMENT_CREATED_AT, &time_ms), 0);
 	assert_int_equal(time_ms, 5);
-	assert_int_equal(shipopt_record_set_time_ms(record, SHIPOPT_SHIPMENT_CREATED_AT, 1700000000123), 0);
+	assert_int_equal(shipopt_record_set_time_ms(record, SHIPOPT_SHIPMENT_CREATED_AT, 1700000000123, NULL), 0);
 	assert_int_equal(shipopt_record_get_time_ms(record, SHIPOPT_SHIPMENT_CREATED_AT, &time_ms), 1);
 	assert_int_equal(time_ms, 1700000000123);
 	assert_int_equal(shipopt_record_get_time_ms(record, SHIPOPT_SHIPMENT_REFERENCE, &time_ms), SHIPOPT_ETYPE);

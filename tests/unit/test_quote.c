@@ -111,9 +111,10 @@ static void a_request_has_what_is_priced_in_any_form(void **state)
 	/* Other forms of accounts and options stay as they are. */
 	char hex[HASH_HEX_SIZE];
 	assert_int_equal(shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &shipment), 0);
-	assert_int_equal(shipopt_record_set_json(shipment, SHIPOPT_SHIPMENT_CARRIER_ACCOUNTS, "[{\"id\":\"ca_1\"}]"),
+	assert_int_equal(shipopt_record_set_json(shipment, SHIPOPT_SHIPMENT_CARRIER_ACCOUNTS, "[{\"id\":\"ca_1\"}]",
+				 NULL),
 		0);
-	assert_int_equal(shipopt_record_set_json(shipment, SHIPOPT_SHIPMENT_OPTIONS, "[]"), 0);
+	assert_int_equal(shipopt_record_set_json(shipment, SHIPOPT_SHIPMENT_OPTIONS, "[]", NULL), 0);
 	assert_int_equal(quote_digest(shipment, hex), 0);
 	shipopt_record_free(shipment);
 	json_stock_clear();

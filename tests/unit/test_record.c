@@ -81,30 +81,31 @@ static void values_come_back_as_they_were_set(void **state)
 	assert_int_equal(shipopt_record_get_money(shipment, SHIPOPT_SHIPMENT_INSURANCE, &number), 0);
 	assert_string_equal(text, "untouched");
 	assert_int_equal(number, 42);
-	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, "a"), 0);
-	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, "b"), 0);
+	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, "a", NULL), 0);
+	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, "b", NULL), 0);
 	assert_int_equal(shipopt_record_get_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, &text), 1);
 	assert_string_equal(text, "b");
-	assert_int_equal(shipopt_record_set_money_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, "12.50"), 0);
+	assert_int_equal(shipopt_record_set_money_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, "12.50", NULL), 0);
 	assert_int_equal(shipopt_record_get_money(shipment, SHIPOPT_SHIPMENT_INSURANCE, &number), 1);
 	assert_int_equal(number, 12500000);
 	assert_int_equal(shipopt_record_get_source_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, &text), 0);
-	assert_int_equal(shipopt_record_set_money_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, "12.5x"), SHIPOPT_EPARSE);
+	assert_int_equal(shipopt_record_set_money_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, "12.5x", NULL),
+		SHIPOPT_EPARSE);
 	assert_int_equal(shipopt_record_number(shipment, SHIPOPT_SHIPMENT_INSURANCE, 0), 12500000);
-	assert_int_equal(shipopt_record_set_bool(shipment, SHIPOPT_SHIPMENT_IS_RETURN, -3), 0);
+	assert_int_equal(shipopt_record_set_bool(shipment, SHIPOPT_SHIPMENT_IS_RETURN, -3, NULL), 0);
 	assert_int_equal(shipopt_record_get_bool(shipment, SHIPOPT_SHIPMENT_IS_RETURN, &flag), 1);
 	assert_int_equal(flag, 1);
-	assert_int_equal(shipopt_record_set_int(shipment, SHIPOPT_SHIPMENT_USPS_ZONE, INT64_MIN), 0);
+	assert_int_equal(shipopt_record_set_int(shipment, SHIPOPT_SHIPMENT_USPS_ZONE, INT64_MIN, NULL), 0);
 	assert_int_equal(shipopt_record_get_int(shipment, SHIPOPT_SHIPMENT_USPS_ZONE, &number), 1);
 	assert_true(number == INT64_MIN);
-	assert_int_equal(shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_PARCEL, &parcel), 0);
-	assert_int_equal(shipopt_record_set_decimal(parcel, SHIPOPT_PARCEL_WEIGHT, 1), 0);
+	assert_int_equal(shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_PARCEL, &parcel, NULL), 0);
+	assert_int_equal(shipopt_record_set_decimal(parcel, SHIPOPT_PARCEL_WEIGHT, 1, NULL), 0);
 	assert_int_equal(shipopt_record_get_decimal(parcel, SHIPOPT_PARCEL_WEIGHT, &number), 1);
 	assert_int_equal(number, 1);
-	assert_int_equal(shipopt_record_set_null(shipment, SHIPOPT_SHIPMENT_PARCEL), 0);
+	assert_int_equal(shipopt_record_set_null(shipment, SHIPOPT_SHIPMENT_PARCEL, NULL), 0);
 	assert_int_equal(shipopt_record_state(shipment, SHIPOPT_SHIPMENT_PARCEL), SHIPOPT_FIELD_NULL);
 	assert_null(shipopt_record_child(shipment, SHIPOPT_SHIPMENT_PARCEL));
-	assert_int_equal(shipopt_record_clear(shipment, SHIPOPT_SHIPMENT_REFERENCE), 0);
+	assert_int_equal(shipopt_record_clear(shipment, SHIPOPT_SHIPMENT_REFERENCE, NULL), 0);
 	assert_int_equal(shipopt_record_state(shipment, SHIPOPT_SHIPMENT_REFERENCE), SHIPOPT_FIELD_ABSENT);
 	shipopt_record_free(shipment);
 	shipopt_record_free(NULL);
@@ -116,20 +117,21 @@ static void wrong_fields_types_and_texts_are_refused(void **state)
 	shipopt_record *shipment = make(SHIPOPT_RECORD_SHIPMENT), *out = NULL;
 	int64_t number;
 	const char *text;
-	assert_int_equal(shipopt_record_set_text(shipment, 0, "a"), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_record_set_text(shipment, 99, "a"), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_record_set_text(NULL, 1, "a"), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, NULL), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, "1"), SHIPOPT_ETYPE);
-	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_OPTIONS, "{}"), SHIPOPT_ETYPE);
-	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, "\xc3"), SHIPOPT_EENCODING);
+	assert_int_equal(shipopt_record_set_text(shipment, 0, "a", NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_record_set_text(shipment, 99, "a", NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_record_set_text(NULL, 1, "a", NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, NULL, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, "1", NULL), SHIPOPT_ETYPE);
+	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_OPTIONS, "{}", NULL), SHIPOPT_ETYPE);
+	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, "\xc3", NULL),
+		SHIPOPT_EENCODING);
 	assert_int_equal(shipopt_record_get_int(shipment, SHIPOPT_SHIPMENT_INSURANCE, &number), SHIPOPT_ETYPE);
-	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, "a"), 0);
+	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, "a", NULL), 0);
 	assert_int_equal(shipopt_record_get_source_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, &text), SHIPOPT_ETYPE);
-	assert_int_equal(shipopt_record_set_json(shipment, SHIPOPT_SHIPMENT_OPTIONS, "{"), SHIPOPT_EPARSE);
-	assert_int_equal(shipopt_record_set_json(shipment, SHIPOPT_SHIPMENT_OPTIONS, NULL), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_RATES, &out), SHIPOPT_ETYPE);
-	assert_int_equal(shipopt_record_make_item(shipment, SHIPOPT_SHIPMENT_PARCEL, &out), SHIPOPT_ETYPE);
+	assert_int_equal(shipopt_record_set_json(shipment, SHIPOPT_SHIPMENT_OPTIONS, "{", NULL), SHIPOPT_EPARSE);
+	assert_int_equal(shipopt_record_set_json(shipment, SHIPOPT_SHIPMENT_OPTIONS, NULL, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_RATES, &out, NULL), SHIPOPT_ETYPE);
+	assert_int_equal(shipopt_record_make_item(shipment, SHIPOPT_SHIPMENT_PARCEL, &out, NULL), SHIPOPT_ETYPE);
 	assert_int_equal(shipopt_record_get_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, NULL), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_record_get_json(shipment, SHIPOPT_SHIPMENT_OPTIONS, NULL), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_record_get_money(shipment, SHIPOPT_SHIPMENT_INSURANCE, NULL), SHIPOPT_EINVAL);
@@ -137,17 +139,18 @@ static void wrong_fields_types_and_texts_are_refused(void **state)
 	assert_int_equal(shipopt_record_get_source_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, NULL), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_record_get_child(shipment, SHIPOPT_SHIPMENT_PARCEL, NULL), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_record_get_item(shipment, SHIPOPT_SHIPMENT_RATES, 0, NULL), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_PARCEL, NULL), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_record_make_item(shipment, SHIPOPT_SHIPMENT_RATES, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_PARCEL, NULL, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_record_make_item(shipment, SHIPOPT_SHIPMENT_RATES, NULL, NULL), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_record_new(0, &out), SHIPOPT_EINVAL);
 	assert_null(out);
 	char *long_text = malloc(RECORD_TEXT_MAX + 2);
 	assert_non_null(long_text);
 	memset(long_text, 'x', RECORD_TEXT_MAX + 1);
 	long_text[RECORD_TEXT_MAX + 1] = '\0';
-	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, long_text), SHIPOPT_ETOOLARGE);
+	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, long_text, NULL),
+		SHIPOPT_ETOOLARGE);
 	long_text[RECORD_TEXT_MAX] = '\0';
-	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, long_text), 0);
+	assert_int_equal(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, long_text, NULL), 0);
 	free(long_text);
 	shipopt_record_free(shipment);
 	assert_int_equal(shipopt_record_kind(NULL), 0);
@@ -158,22 +161,22 @@ static void wrong_fields_types_and_texts_are_refused(void **state)
 static void ownership_passes_on_success_only(void **state)
 {
 	shipopt_record *shipment = make(SHIPOPT_RECORD_SHIPMENT), *rate = make(SHIPOPT_RECORD_RATE), *item;
-	assert_int_equal(shipopt_record_set_child(shipment, SHIPOPT_SHIPMENT_PARCEL, rate), SHIPOPT_ETYPE);
-	assert_int_equal(shipopt_record_append(shipment, SHIPOPT_SHIPMENT_FEES, rate), SHIPOPT_ETYPE);
-	assert_int_equal(shipopt_record_append(shipment, SHIPOPT_SHIPMENT_RATES, NULL), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_record_set_child(shipment, SHIPOPT_SHIPMENT_SELECTED_RATE, rate), 0);
-	assert_int_equal(shipopt_record_set_child(shipment, SHIPOPT_SHIPMENT_SELECTED_RATE, rate), 0);
+	assert_int_equal(shipopt_record_set_child(shipment, SHIPOPT_SHIPMENT_PARCEL, rate, NULL), SHIPOPT_ETYPE);
+	assert_int_equal(shipopt_record_append(shipment, SHIPOPT_SHIPMENT_FEES, rate, NULL), SHIPOPT_ETYPE);
+	assert_int_equal(shipopt_record_append(shipment, SHIPOPT_SHIPMENT_RATES, NULL, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_record_set_child(shipment, SHIPOPT_SHIPMENT_SELECTED_RATE, rate, NULL), 0);
+	assert_int_equal(shipopt_record_set_child(shipment, SHIPOPT_SHIPMENT_SELECTED_RATE, rate, NULL), 0);
 	assert_ptr_equal(shipopt_record_child(shipment, SHIPOPT_SHIPMENT_SELECTED_RATE), rate);
 	for (int i = 0; i < 9; i++) {
-		assert_int_equal(shipopt_record_make_item(shipment, SHIPOPT_SHIPMENT_RATES, &item), 0);
-		assert_int_equal(shipopt_record_set_int(item, SHIPOPT_RATE_DELIVERY_DAYS, i), 0);
+		assert_int_equal(shipopt_record_make_item(shipment, SHIPOPT_SHIPMENT_RATES, &item, NULL), 0);
+		assert_int_equal(shipopt_record_set_int(item, SHIPOPT_RATE_DELIVERY_DAYS, i, NULL), 0);
 	}
 	assert_int_equal(shipopt_record_count(shipment, SHIPOPT_SHIPMENT_RATES), 9);
 	for (size_t i = 0; i < 9; i++)
 		assert_int_equal(shipopt_record_number(shipopt_record_item(shipment, SHIPOPT_SHIPMENT_RATES, i),
 					 SHIPOPT_RATE_DELIVERY_DAYS, -1),
 			i);
-	assert_int_equal(shipopt_record_clear(shipment, SHIPOPT_SHIPMENT_RATES), 0);
+	assert_int_equal(shipopt_record_clear(shipment, SHIPOPT_SHIPMENT_RATES, NULL), 0);
 	assert_int_equal(shipopt_record_count(shipment, SHIPOPT_SHIPMENT_RATES), 0);
 	shipopt_record_free(shipment);
 	assert_int_equal(mem_live_count(), 0);
@@ -274,14 +277,14 @@ static int build(void)
 	shipopt_record *to, *item, *copy CLEANUP_RECORD = NULL;
 	struct buffer names;
 	int r = shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &shipment);
-	r = r < 0 ? r : shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, "a");
-	r = r < 0 ? r : shipopt_record_set_json(shipment, SHIPOPT_SHIPMENT_OPTIONS, "{\"a\":{\"b\":1}}");
-	r = r < 0 ? r : shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_TO_ADDRESS, &to);
-	r = r < 0 ? r : shipopt_record_set_text(to, SHIPOPT_ADDRESS_NAME, "a");
+	r = r < 0 ? r : shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, "a", NULL);
+	r = r < 0 ? r : shipopt_record_set_json(shipment, SHIPOPT_SHIPMENT_OPTIONS, "{\"a\":{\"b\":1}}", NULL);
+	r = r < 0 ? r : shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_TO_ADDRESS, &to, NULL);
+	r = r < 0 ? r : shipopt_record_set_text(to, SHIPOPT_ADDRESS_NAME, "a", NULL);
 	for (int i = 0; i < 5 && r == 0; i++)
-		r = shipopt_record_make_item(shipment, SHIPOPT_SHIPMENT_TAX_IDENTIFIERS, &item);
+		r = shipopt_record_make_item(shipment, SHIPOPT_SHIPMENT_TAX_IDENTIFIERS, &item, NULL);
 	r = r < 0 ? r : shipopt_record_copy(shipment, &copy);
-	r = r < 0 ? r : shipopt_record_set_json(copy, SHIPOPT_SHIPMENT_OPTIONS, "{\"a\":{\"b\":2}}");
+	r = r < 0 ? r : shipopt_record_set_json(copy, SHIPOPT_SHIPMENT_OPTIONS, "{\"a\":{\"b\":2}}", NULL);
 	buffer_init(&names, 100);
 	r = r < 0 ? r : record_differences(shipment, copy, &names);
 	assert_true(r < 0 || (r == 1 && strcmp(names.data, "options") == 0));
@@ -307,9 +310,65 @@ static void every_failed_allocation_comes_back_as_an_error(void **state)
 }
 #endif
 
+static void assert_refused(int r, int code, shipopt_error *error, const char *part)
+{
+	assert_int_equal(r, code);
+	assert_int_equal(shipopt_error_code(error), code);
+	assert_int_equal(shipopt_error_domain(error), SHIPOPT_DOMAIN_INPUT);
+	if (!strstr(shipopt_error_message(error), part))
+		fail_msg("\"%s\" is not in \"%s\"", part, shipopt_error_message(error));
+	shipopt_error_unref(error);
+}
+
+static void a_setter_says_why_it_refused(void **state)
+{
+	shipopt_record *shipment, *rate, *child;
+	shipopt_error *error;
+	char *json;
+	static char longer[RECORD_TEXT_MAX + 2];
+	memset(longer, 'x', RECORD_TEXT_MAX + 1);
+	assert_int_equal(shipopt_record_new(SHIPOPT_RECORD_SHIPMENT, &shipment), 0);
+	assert_int_equal(shipopt_record_new(SHIPOPT_RECORD_RATE, &rate), 0);
+#define REFUSED(call, code, part)                      \
+	do {                                           \
+		error = NULL;                          \
+		int r_ = call;                         \
+		assert_refused(r_, code, error, part); \
+	} while (0)
+	REFUSED(shipopt_record_set_text(NULL, 1, "x", &error), SHIPOPT_EINVAL, "the record must not be NULL");
+	REFUSED(shipopt_record_set_text(shipment, 999, "x", &error), SHIPOPT_EINVAL, "shipment has no field 999");
+	REFUSED(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, NULL, &error), SHIPOPT_EINVAL,
+		"shipment.reference: the text must not be NULL");
+	REFUSED(shipopt_record_set_int(shipment, SHIPOPT_SHIPMENT_REFERENCE, 7, &error), SHIPOPT_ETYPE,
+		"shipment.reference has the type text, not integer");
+	REFUSED(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, "\xff", &error), SHIPOPT_EENCODING,
+		"shipment.reference: the text is not UTF-8");
+	REFUSED(shipopt_record_set_text(shipment, SHIPOPT_SHIPMENT_REFERENCE, longer, &error), SHIPOPT_ETOOLARGE,
+		"has 65537 bytes, at most 65536");
+	REFUSED(shipopt_record_set_money_text(shipment, SHIPOPT_SHIPMENT_INSURANCE, "much", &error), SHIPOPT_EPARSE,
+		"shipment.insurance: \"much\" is not a decimal number");
+	REFUSED(shipopt_record_set_json(shipment, SHIPOPT_SHIPMENT_OPTIONS, "{", &error), SHIPOPT_EPARSE,
+		"shipment.options: \"{\" is not JSON");
+	REFUSED(shipopt_record_set_child(shipment, SHIPOPT_SHIPMENT_TO_ADDRESS, rate, &error), SHIPOPT_ETYPE,
+		"shipment.to_address takes a record of the kind address, not rate");
+	REFUSED(shipopt_record_append(shipment, SHIPOPT_SHIPMENT_RATES, NULL, &error), SHIPOPT_EINVAL,
+		"shipment.rates: the record must not be NULL");
+	REFUSED(shipopt_record_make_child(shipment, SHIPOPT_SHIPMENT_RATES, &child, &error), SHIPOPT_ETYPE,
+		"shipment.rates has the type list, not child");
+	REFUSED(shipopt_record_make_item(shipment, SHIPOPT_SHIPMENT_RATES, NULL, &error), SHIPOPT_EINVAL,
+		"ret_item must not be NULL");
+	REFUSED(shipopt_record_clear(shipment, 0, &error), SHIPOPT_EINVAL, "shipment has no field 0");
+	REFUSED(shipopt_record_encode(shipment, 7, &json, &error), SHIPOPT_EINVAL, "what is 7");
+	shipopt_record_free(rate);
+	shipopt_record_free(shipment);
+	json_stock_clear();
+	assert_int_equal(mem_live_count(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_setter_says_why_it_refused),
 		cmocka_unit_test(the_table_describes_itself),
 		cmocka_unit_test(accepted_numbers_stay),
 		cmocka_unit_test(values_come_back_as_they_were_set),

@@ -12,7 +12,7 @@ static shipopt_record *shipment_with(int field, const char *text)
 	shipopt_record *shipment = NULL;
 	assert_int_equal(shipopt_record_decode(SHIPOPT_RECORD_SHIPMENT, json, strlen(json), &shipment, NULL), 0);
 	if (field)
-		assert_int_equal(shipopt_record_set_text(shipment, field, text), 0);
+		assert_int_equal(shipopt_record_set_text(shipment, field, text, NULL), 0);
 	return shipment;
 }
 

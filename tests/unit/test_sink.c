@@ -110,6 +110,87 @@ static void json_lines_say_what_there_is(void **state)
 	assert_int_equal(mem_live_count(), 0);
 }
 
+static void every_refused_field_is_in_the_file(void **state)
+{
+	struct error_field fields[] = {{.name = "to_address.city", .message = "is required", .code = SHIPOPT_ENOTFOUND},
+		{.name = "zip", .message = "bad", .suggestion = "02116", .carrier_code = "E.ZIP"}};
+	struct error_detail detail = {.code = SHIPOPT_EREFUSED,
+		.message = "shipment has 2 findings: to_address.city is required, zip bad",
+		.retry_after_ms = -1,
+		.fields = fields,
+		.field_count = 2};
+	struct shipopt_order order = {.key = (char *)"A", .input = (char *)"A,,", .line = 2};
+	struct shipopt_item item = {.order = &order, .status = SHIPOPT_EREFUSED, .amount = -1};
+	shipopt_sink *sink = NULL;
+	error_set_detail(&item.error, &detail);
+	assert_int_equal(shipopt_sink_open_json_lines(path, &sink, NULL), 0);
+	assert_int_equal(sink_write(sink, &item, NULL), 0);
+	assert_int_equal(end_sink(sink), 0);
+	assert_file(
+		"{\"index\":0,\"line\":2,\"order_key\":\"A\",\"status\":\"SHIPOPT_EREFUSED\",\"reason\":"
+		"\"shipment has 2 findings: to_address.city is required, zip bad\",\"errors\":[{\"field\":"
+		"\"to_address.city\",\"code\":\"SHIPOPT_ENOTFOUND\",\"message\":\"is required\"},{\"field\":\"zip\",\"code\":\"E.ZIP\","
+		"\"message\":\"bad\",\"suggestion\":\"02116\"}],\"attempts\":0,\"latency_ms\":0,\"input\":\"A,,\"}\n");
+	assert_int_equal(shipopt_sink_open_csv(path, 0, &sink, NULL), 0);
+	assert_int_equal(sink_write(sink, &item, NULL), 0);
+	assert_int_equal(end_sink(sink), 0);
+	assert_file(HEADER "0,2,A,SHIPOPT_EREFUSED,\"shipment has 2 findings: to_address.city is required, zip bad\","
+			   ",,,,,,,0,0\r\n");
+	shipopt_error_unref(item.error);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+/* ---- closing and freeing ------------------------------------------------------------------------------------ */
+
+struct log_lines {
+	int count;
+	char last[256];
+};
+
+static void keep_line(void *userdata, int level, const char *message)
+{
+	struct log_lines *lines = userdata;
+	lines->count++;
+	snprintf(lines->last, sizeof(lines->last), "%d %s", level, message);
+}
+
+static void a_lost_write_is_returned_by_close_and_logged_by_free(void **state)
+{
+	struct log_lines lines = {0};
+	shipopt_runtime_config *config;
+	shipopt_runtime *runtime;
+	shipopt_sink *sink = NULL;
+	shipopt_error *error = NULL;
+	if (access("/dev/full", W_OK) < 0)
+		skip();
+	assert_int_equal(shipopt_runtime_config_new(&config), 0);
+	assert_int_equal(shipopt_runtime_config_set(config, "log_level", "1"), 0);
+	assert_int_equal(shipopt_runtime_config_set_log(config, keep_line, &lines), 0);
+	assert_int_equal(shipopt_runtime_new(config, &runtime, NULL), 0);
+	shipopt_runtime_config_free(config);
+	assert_int_equal(shipopt_sink_open_csv("/dev/full", 0, &sink, NULL), 0);
+	sink_use(sink, runtime);
+	for (int i = 0; i < 2; i++) { /* again and again the same */
+		assert_int_equal(shipopt_sink_close(sink, &error), SHIPOPT_EIO);
+		assert_string_equal(shipopt_error_message(error),
+			"cannot write \"/dev/full\": No space left on device");
+		shipopt_error_unref(error);
+		error = NULL;
+	}
+	shipopt_sink_free(sink);
+	assert_int_equal(lines.count, 0); /* the caller knows */
+	assert_int_equal(shipopt_sink_open_csv("/dev/full", 0, &sink, NULL), 0);
+	sink_use(sink, runtime);
+	shipopt_sink_free(sink);
+	assert_int_equal(lines.count, 1);
+	assert_string_equal(lines.last,
+		"1 bulk: the results in \"/dev/full\" may be incomplete: cannot write \"/dev/full\": "
+		"No space left on device");
+	assert_int_equal(shipopt_runtime_close(runtime, -1), 0);
+	shipopt_runtime_free(runtime);
+	assert_int_equal(mem_live_count(), 0);
+}
+
 static void an_empty_run_leaves_a_header(void **state)
 {
 	shipopt_sink *sink = NULL;
@@ -213,6 +294,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(csv_quotes_and_guards),
 		cmocka_unit_test(json_lines_say_what_there_is),
+		cmocka_unit_test(every_refused_field_is_in_the_file),
+		cmocka_unit_test(a_lost_write_is_returned_by_close_and_logged_by_free),
 		cmocka_unit_test(an_empty_run_leaves_a_header),
 		cmocka_unit_test(rows_go_out_before_they_fill_memory),
 		cmocka_unit_test(a_full_disk_is_told_and_stays_told),

@@ -180,7 +180,7 @@ static void a_push_source_is_bounded_and_wakes_once(void **state)
 	shipopt_source_config_free(config);
 	assert_int_equal(shipopt_source_push(source, NULL), SHIPOPT_EINVAL);
 	assert_int_equal(source_take(source), 0);
-	source_set_wake(source, count_wake, &wakes);
+	source_set_wake(source, count_wake, NULL, &wakes);
 	assert_int_equal(shipopt_source_push(source, make_order(1)), 0);
 	assert_int_equal(shipopt_source_push(source, make_order(2)), 0);
 	assert_int_equal(shipopt_source_push(source, third), SHIPOPT_EAGAIN);
@@ -200,10 +200,10 @@ static void a_push_source_is_bounded_and_wakes_once(void **state)
 	shipopt_order_free(order);
 	assert_int_equal(shipopt_source_finish(source), 0);
 	assert_int_equal(shipopt_source_push(source, order = make_order(5)), SHIPOPT_ESTATE);
-	source_close(source); /* what waits is dropped */
+	source_close(source); /* order 4 waits and is freed */
 	assert_int_equal(shipopt_source_push(source, order), SHIPOPT_ECANCELED);
 	shipopt_order_free(order);
-	assert_int_equal(source_next(source, &order, NULL), SOURCE_END);
+	assert_int_equal(source_next(source, &order, NULL), SHIPOPT_ECANCELED); /* which is not the end of the input */
 	source_unref(source);
 	shipopt_source_free(source);
 	assert_int_equal(wakes, 1);
@@ -217,7 +217,7 @@ static void a_host_that_lets_go_of_a_push_source_ends_it(void **state)
 	int wakes = 0;
 	assert_int_equal(shipopt_source_new_push(NULL, &source, NULL), 0);
 	assert_int_equal(source_take(source), 0);
-	source_set_wake(source, count_wake, &wakes);
+	source_set_wake(source, count_wake, NULL, &wakes);
 	assert_int_equal(source_next(source, &order, NULL), SHIPOPT_EAGAIN);
 	shipopt_source_free(source);
 	assert_int_equal(wakes, 1);
@@ -279,7 +279,7 @@ static void two_threads_push_and_none_is_lost(void **state)
 	int count = 0, r;
 	assert_int_equal(shipopt_source_new_push(NULL, &source, NULL), 0);
 	assert_int_equal(source_take(source), 0);
-	source_set_wake(source, open_gate, &gate);
+	source_set_wake(source, open_gate, NULL, &gate);
 	assert_int_equal(pthread_create(&host, NULL, finish_both, source), 0);
 	while ((r = source_next(source, &order, NULL)) != SOURCE_END) {
 		if (r == SOURCE_ORDER) {

@@ -20,18 +20,18 @@ static void fill(shipopt_record *record)
 	for (size_t i = 0; (field = shipopt_field_at(kind, i)) != 0; i++) {
 		int r = 0;
 		switch (shipopt_field_type(kind, field)) {
-		case SHIPOPT_TYPE_TEXT: r = shipopt_record_set_text(record, field, "x"); break;
-		case SHIPOPT_TYPE_INTEGER: r = shipopt_record_set_int(record, field, 1); break;
-		case SHIPOPT_TYPE_DECIMAL: r = shipopt_record_set_decimal(record, field, 1000000); break;
-		case SHIPOPT_TYPE_MONEY: r = shipopt_record_set_money(record, field, 100000000); break;
-		case SHIPOPT_TYPE_TIME: r = shipopt_record_set_time_ms(record, field, 1); break;
-		case SHIPOPT_TYPE_BOOLEAN: r = shipopt_record_set_bool(record, field, 1); break;
-		case SHIPOPT_TYPE_JSON: r = shipopt_record_set_json(record, field, "{}"); break;
+		case SHIPOPT_TYPE_TEXT: r = shipopt_record_set_text(record, field, "x", NULL); break;
+		case SHIPOPT_TYPE_INTEGER: r = shipopt_record_set_int(record, field, 1, NULL); break;
+		case SHIPOPT_TYPE_DECIMAL: r = shipopt_record_set_decimal(record, field, 1000000, NULL); break;
+		case SHIPOPT_TYPE_MONEY: r = shipopt_record_set_money(record, field, 100000000, NULL); break;
+		case SHIPOPT_TYPE_TIME: r = shipopt_record_set_time_ms(record, field, 1, NULL); break;
+		case SHIPOPT_TYPE_BOOLEAN: r = shipopt_record_set_bool(record, field, 1, NULL); break;
+		case SHIPOPT_TYPE_JSON: r = shipopt_record_set_json(record, field, "{}", NULL); break;
 		case SHIPOPT_TYPE_CHILD:
-			r = shipopt_record_make_child(record, field, &below);
+			r = shipopt_record_make_child(record, field, &below, NULL);
 			fill(below);
 			break;
-		default: r = shipopt_record_make_item(record, field, &below); fill(below);
+		default: r = shipopt_record_make_item(record, field, &below, NULL); fill(below);
 		}
 		assert_int_equal(r, 0);
 	}

@@ -53,7 +53,7 @@ static void urls_are_checked_and_passwords_not_repeated(void **state)
 	assert_int_equal(open_url("", "is not a store URL"), SHIPOPT_EPARSE);
 	assert_int_equal(open_url("sqlite:", "file name is missing"), SHIPOPT_EPARSE);
 	assert_int_equal(open_url("sqlite://host/ship.db", "no host"), SHIPOPT_EPARSE);
-	assert_int_equal(open_url("sqlite::memory:", "forgets"), SHIPOPT_EUNSUPPORTED);
+	assert_int_equal(open_url("sqlite::memory:", "name a file"), SHIPOPT_EUNSUPPORTED);
 	assert_int_equal(open_url("sqlite:\xff", "UTF-8"), SHIPOPT_EENCODING);
 	assert_int_equal(open_url("oracle:x", "\"oracle:x\""), SHIPOPT_EUNSUPPORTED);
 	assert_int_equal(open_url("postgresql://me:se:cr@t@host/db?password=x", "postgresql://me:***@host/db\""),

@@ -41,10 +41,9 @@ static void each_outcome_is_counted_once(void **state)
 			add(&summary, outcomes[i][0], 1000, "USPS", "USD", 1000000);
 	for (size_t i = 0; i < ARRAY_SIZE(outcomes); i++)
 		assert_int_equal(stat_of(&summary, outcomes[i][1]), i + 1);
-	assert_int_equal(stat_of(&summary, SHIPOPT_RUN_STAT_REQUESTS), 2 * 21);
 	int64_t value = 5;
 	assert_int_equal(summary_stat(&summary, 0, &value), SHIPOPT_EINVAL);
-	assert_int_equal(summary_stat(&summary, SHIPOPT_RUN_STAT_PROBLEM_AGE_MS + 1, &value), SHIPOPT_EINVAL);
+	assert_int_equal(summary_stat(&summary, SHIPOPT_RUN_STAT_REQUESTS, &value), SHIPOPT_EINVAL);
 	assert_int_equal(value, 5);
 	summary_done(&summary);
 	assert_int_equal(mem_live_count(), 0);

@@ -40,7 +40,7 @@ static void they_are_taken_out_of_the_shipment_and_kept_once(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		shipopt_order *order = order_with(cases[i].service, cases[i].carrier, cases[i].shipment);
 		for (int times = 0; times < 2; times++) { /* a second time there is nothing left to take */
-			assert_int_equal(order_take_wishes(order), 0);
+			assert_int_equal(order_adopt_service(order), 0);
 			assert_int_equal(order->status, 0);
 			assert_int_equal(shipopt_record_state(order->shipment, SHIPOPT_SHIPMENT_SERVICE),
 				SHIPOPT_FIELD_ABSENT);
@@ -71,10 +71,10 @@ static void what_differs_is_refused_and_named(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		shipopt_order *order = order_with(cases[i].service, cases[i].carrier, cases[i].shipment);
-		assert_int_equal(order_take_wishes(order), 0);
+		assert_int_equal(order_adopt_service(order), 0);
 		assert_int_equal(order->status, SHIPOPT_EINVAL);
 		assert_string_equal(shipopt_error_message(order->error), cases[i].message);
-		assert_int_equal(order_take_wishes(order), 0);
+		assert_int_equal(order_adopt_service(order), 0);
 		shipopt_order_free(order);
 	}
 	json_stock_clear();
@@ -87,8 +87,8 @@ static void a_wish_longer_than_an_order_holds_is_refused(void **state)
 	memset(text, 's', sizeof(text));
 	text[ORDER_TEXT_BYTES_MAX + 1] = '\0';
 	shipopt_order *order = order_with(NULL, NULL, "{}");
-	assert_int_equal(shipopt_record_set_text(order->shipment, SHIPOPT_SHIPMENT_SERVICE, text), 0);
-	assert_int_equal(order_take_wishes(order), 0);
+	assert_int_equal(shipopt_record_set_text(order->shipment, SHIPOPT_SHIPMENT_SERVICE, text, NULL), 0);
+	assert_int_equal(order_adopt_service(order), 0);
 	assert_int_equal(order->status, SHIPOPT_ETOOLARGE);
 	assert_string_equal(shipopt_error_message(order->error),
 		"the shipment's \"service\" has 201 bytes, the limit is 200");
@@ -96,8 +96,8 @@ static void a_wish_longer_than_an_order_holds_is_refused(void **state)
 	shipopt_order_free(order);
 	order = order_with(NULL, NULL, "{}");
 	text[ORDER_TEXT_BYTES_MAX] = '\0';
-	assert_int_equal(shipopt_record_set_text(order->shipment, SHIPOPT_SHIPMENT_SERVICE, text), 0);
-	assert_int_equal(order_take_wishes(order), 0);
+	assert_int_equal(shipopt_record_set_text(order->shipment, SHIPOPT_SHIPMENT_SERVICE, text, NULL), 0);
+	assert_int_equal(order_adopt_service(order), 0);
 	assert_string_equal(order->service, text);
 	shipopt_order_free(order);
 	json_stock_clear();
@@ -108,12 +108,12 @@ static void an_order_that_could_not_be_read_stays_as_it_is(void **state)
 {
 	shipopt_order *order = order_with("Express", NULL, "{\"service\":\"Priority\"}");
 	order->status = error_set(&order->error, SHIPOPT_EPARSE, "line 3");
-	assert_int_equal(order_take_wishes(order), 0);
+	assert_int_equal(order_adopt_service(order), 0);
 	assert_int_equal(order->status, SHIPOPT_EPARSE);
 	assert_string_equal(shipopt_error_message(order->error), "line 3");
 	shipopt_order_free(order);
 	assert_int_equal(shipopt_order_new("k", &order, NULL), 0);
-	assert_int_equal(order_take_wishes(order), 0); /* without a shipment */
+	assert_int_equal(order_adopt_service(order), 0); /* without a shipment */
 	shipopt_order_free(order);
 	json_stock_clear();
 	assert_int_equal(mem_live_count(), 0);
@@ -125,10 +125,10 @@ static void without_memory_the_rest_is_taken_by_the_next_call(void **state)
 	for (long passes = 0; passes < 2; passes++) {
 		shipopt_order *order = order_with(NULL, NULL, "{\"service\":\"Priority\",\"carrier\":\"USPS\"}");
 		fault_arm(passes);
-		assert_int_equal(order_take_wishes(order), SHIPOPT_ENOMEM);
+		assert_int_equal(order_adopt_service(order), SHIPOPT_ENOMEM);
 		fault_arm(-1);
 		assert_int_equal(order->status, 0);
-		assert_int_equal(order_take_wishes(order), 0);
+		assert_int_equal(order_adopt_service(order), 0);
 		assert_string_equal(order->service, "Priority");
 		assert_string_equal(order->carrier, "USPS");
 		shipopt_order_free(order);

@@ -9,15 +9,16 @@
 /*
  * Statements on the connection, in libpq's pipeline mode, for one statement as for many.
  *
- * What was sent and is not answered yet is a ring, in the order of the answers: PREPARE, EXECUTE, SYNC, and what the pool sends
- * for itself. Each statement has one answer and a NULL after it. A SYNC has one answer and no NULL. The pool sends ahead as long as
- * fewer than pipeline_statements statements and pipeline_bytes bytes are unanswered. When it has to stop inside a group it asks for
- * a flush, so that the server does not wait for the SYNC that cannot come yet.
+ * What was sent and is not answered yet is a ring, in the order of the answers: PREPARE, EXECUTE, SYNC, and what the
+ * pool sends for itself. Each statement has one answer and a NULL after it. A SYNC has one answer and no NULL. The pool
+ * sends ahead as long as fewer than pipeline_statements statements and pipeline_bytes bytes are unanswered. When it has
+ * to stop inside a group it asks for a flush, so that the server does not wait for the SYNC that cannot come yet.
  *
- * A statement that the connection does not have is prepared in the same round trip. When a batch of one group, outside of a
- * transaction, fails because the plan of a prepared statement is out of date, or because its name is unknown or taken, the pool
- * corrects its cache and sends the batch once more: the server has rolled the whole group back. A transaction batch that meets a
- * conflict is rolled back and repeated after a pause. Neither is repeated after a statement that may have committed.
+ * A statement that the connection does not have is prepared in the same round trip. When a batch of one group, outside
+ * of a transaction, fails because the plan of a prepared statement is out of date, or because its name is unknown or
+ * taken, the pool corrects its cache and sends the batch once more: the server has rolled the whole group back. A
+ * transaction batch that meets a conflict is rolled back and repeated after a pause. Neither is repeated after a
+ * statement that may have committed.
  */
 enum batch_answer_kind { EXPECT_PREPARE, EXPECT_EXECUTE, EXPECT_OWN, EXPECT_SYNC };
 
@@ -93,12 +94,13 @@ enum batch_repeat batch_wants_repeat(struct batch_op *batch, const struct batch_
 struct outcome *batch_loss(struct command *command);
 
 /* ---- result_limit.c ---- */
-/* Checks how much has been received. False: the batch waits for a cancel request, or the connection is lost and the batch may be
- * gone. */
+/* Checks how much has been received. False: the batch waits for a cancel request, or the connection is lost and the
+ * batch may be gone. */
 bool result_limit_look(struct batch_op *batch);
 /* The same when all answers are there: drops rows that went beyond the limit since the last check. */
 void result_limit_finish(struct batch_op *batch);
-/* True when the answer to the item went beyond the limit, or comes after one that did, and is not kept. Sets its outcome. */
+/* True when the answer to the item went beyond the limit, or comes after one that did, and is not kept. Sets its
+ * outcome. */
 bool result_limit_takes(struct batch_op *batch, struct batch_item *item, const PGresult *result);
 
 #endif

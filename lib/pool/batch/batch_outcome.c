@@ -25,7 +25,8 @@ void batch_set_value(struct batch_op *batch)
 
 /* ---- repeating ----------------------------------------------------------------------------------------------- */
 
-/* A COMMIT of the application among the statements. Outside of a transaction also CALL, DO and what the server commits itself. */
+/* A COMMIT of the application among the statements. Outside of a transaction also CALL, DO and what the server commits
+ * itself. */
 static bool batch_may_have_committed(const struct batch_op *batch)
 {
 	unsigned marks = batch->is_transaction ? SQL_COMMITS : SQL_ONE_SHOT;

@@ -4,7 +4,8 @@
 
 /* Reading the answers to a batch, in the order of the ring. */
 
-/* The statement may be gone, and another one in its place. Items that were sent with it must not be taken for users of that. */
+/* The statement may be gone, and another one in its place. Items that were sent with it must not be taken for users of
+ * that. */
 static void batch_forget_statement(struct batch_op *batch, size_t first, const struct prepared *statement)
 {
 	for (size_t i = first; i < batch->next; i++)
@@ -51,7 +52,8 @@ static void batch_take_error(struct batch_op *batch, const struct batch_answer *
 	command_take_error(&batch->command, &item->outcome, result, item->query.sql->text);
 }
 
-/* Handles the answer to the first entry of the ring. Takes the result. False for an answer that does not belong there. */
+/* Handles the answer to the first entry of the ring. Takes the result. False for an answer that does not belong
+ * there. */
 static bool batch_take_result(struct batch_op *batch, const struct batch_answer *answered, PGresult *result)
 {
 	struct batch_item *item = &batch->items[answered->item];
@@ -115,8 +117,9 @@ static void batch_take_sync(struct batch_op *batch)
 	batch_pop_answer(batch);
 }
 
-/* The answer to a SYNC is an error: the group could not be committed, for example because of a deferred constraint. The last
- * statement of the group gets the error. False when the server ends the connection instead: then the commit is in doubt. */
+/* The answer to a SYNC is an error: the group could not be committed, for example because of a deferred constraint. The
+ * last statement of the group gets the error. False when the server ends the connection instead: then the commit is in
+ * doubt. */
 static bool batch_take_commit_error(struct batch_op *batch, size_t last, const PGresult *result)
 {
 	if (!server_error_is_refusal(result))

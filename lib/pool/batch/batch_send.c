@@ -90,7 +90,8 @@ static bool batch_has_room(const struct batch_op *batch)
 			batch->bytes_out < (size_t)pool_setting(pool, POOL_PIPELINE_BYTES));
 }
 
-/* Deallocates names that are no longer wanted after the last group. Each has its own group, because a pooler may not know it. */
+/* Deallocates names that are no longer wanted after the last group. Each has its own group, because a pooler may not
+ * know it. */
 static bool batch_send_deallocates(struct batch_op *batch)
 {
 	struct connection *connection = batch_connection_of(batch);

@@ -8,14 +8,14 @@
 /*
  * The limit on the size of an answer, the setting result_bytes.
  *
- * A byte received counts twice. libpq keeps values of some hundred bytes and more in blocks of 2 KiB, which may take twice their
- * size, and it keeps a huge value both in its input buffer and in the result.
+ * A byte received counts twice. libpq keeps values of some hundred bytes and more in blocks of 2 KiB, which may take
+ * twice their size, and it keeps a huge value both in its input buffer and in the result.
  *
- * When the limit is passed, the statement that is being answered gets SHIPOPT_ETOOLARGE. The pool sends nothing more of the batch and
- * sends a cancel request. It does not read the socket until that request is over, so memory grows no further than libpq's buffer.
- * Then it reads the answers to their end, which is what the sockets still hold, and drops rows. Later statements keep their own
- * outcome. When the server sends RESULT_LIMIT_DRAIN_BYTES / 2 more, as in the middle of one huge value, the pool closes the
- * connection.
+ * When the limit is passed, the statement that is being answered gets SHIPOPT_ETOOLARGE. The pool sends nothing more of
+ * the batch and sends a cancel request. It does not read the socket until that request is over, so memory grows no
+ * further than libpq's buffer. Then it reads the answers to their end, which is what the sockets still hold, and drops
+ * rows. Later statements keep their own outcome. When the server sends RESULT_LIMIT_DRAIN_BYTES / 2 more, as in the
+ * middle of one huge value, the pool closes the connection.
  */
 #define RESULT_LIMIT_DRAIN_BYTES ((int64_t)16 << 20)
 

@@ -17,13 +17,14 @@
  *   waiting   for a lease; only a command of the pool, which ends the lease when it ends
  *   queued    in the list of its connection, after the commands given to the lease before
  *   parked    between two of its statements, while other commands use the connection
- *   ended     its outcome is known; it waits for a cancel request to be over, so that the request cannot hit another command
+ *   ended     its outcome is known; it waits for a cancel request to be over, so that the request cannot hit another
+ *             command
  *   finished  delivered
  *
- * On the event loop its class is asked to `start` (send), to make `progress` when the socket has events, and for its outcome when
- * the connection is lost. The class calls command_end() once, when the connection is free for the next command. The deadline runs
- * from the start. The deadline and shipopt_op_cancel() send a cancel request. The command then reads on until its answers are
- * complete.
+ * On the event loop its class is asked to `start` (send), to make `progress` when the socket has events, and for its
+ * outcome when the connection is lost. The class calls command_end() once, when the connection is free for the next
+ * command. The deadline runs from the start. The deadline and shipopt_op_cancel() send a cancel request. The command
+ * then reads on until its answers are complete.
  */
 struct command;
 
@@ -33,8 +34,8 @@ struct command_class {
 	void (*progress)(struct command *command);
 	/* The connection is lost. Says what is known of the outcome; command.c decides with outcome_of_loss(). */
 	struct outcome *(*loss)(struct command *command);
-	/* The command must end early. True when the class has seen to it and no cancel request must be sent. May be NULL. Also
-	 * called while the command is parked. */
+	/* The command must end early. True when the class has seen to it and no cancel request must be sent. May be
+	 * NULL. Also called while the command is parked. */
 	bool (*canceled)(struct command *command);
 	const char *(*sql)(struct command *command);        /* for reports and error messages; may be NULL */
 	void (*ended)(struct command *command, int status); /* it is about to be delivered; may be NULL */
@@ -73,8 +74,8 @@ struct command {
 
 /* ---- command.c ---- */
 
-/* Makes the operation of op_class, which embeds a struct command first. It runs on the lease if that is given, else on the
- * pool. `delivery` NULL: the pool's. */
+/* Makes the operation of op_class, which embeds a struct command first. It runs on the lease if that is given, else on
+ * the pool. `delivery` NULL: the pool's. */
 int command_new(const struct op_class *op_class, const struct command_class *class, shipopt_pool *pool,
 	shipopt_lease *lease, const struct delivery *delivery, shipopt_done_fn done, void *userdata,
 	shipopt_op **ret_caller, struct command **ret_command);
@@ -110,8 +111,8 @@ void command_cancel_over(struct connection *connection);
 
 /* ---- command_error.c ---- */
 
-/* Turns an error of the server into a code and an error object, and notes what it says about the connection. `sql` is the
- * statement it belongs to, or NULL. */
+/* Turns an error of the server into a code and an error object, and notes what it says about the connection. `sql` is
+ * the statement it belongs to, or NULL. */
 int command_result_error(struct command *command, const PGresult *result, const char *sql, shipopt_error **ret_error);
 /* The same for an outcome. */
 void command_take_error(struct command *command, struct outcome *outcome, const PGresult *result, const char *sql);

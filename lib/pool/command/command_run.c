@@ -14,8 +14,8 @@
 
 /* ---- the end of a command ------------------------------------------------------------------------------------ */
 
-/* SQLSTATE_READ_ONLY_TRANSACTION from a server that is read-only as a whole means a failover: connections made before are of no
- * use. Called when the command has ended, because servers report changed settings last. */
+/* SQLSTATE_READ_ONLY_TRANSACTION from a server that is read-only as a whole means a failover: connections made before
+ * are of no use. Called when the command has ended, because servers report changed settings last. */
 static void command_note_read_only(struct connection *connection)
 {
 	connection->saw_read_only = false;

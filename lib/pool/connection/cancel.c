@@ -97,8 +97,8 @@ static void *cancel_main(void *argument)
 		cancel_job_free(job);
 	else
 		is_mine = !reactor_post_threaded(job->pool->reactor, &job->task);
-	/* After the post, because the end of the pool keeps the event loop until the slot is given back. Before the last reference to the
-	 * pool is dropped, because its end would wait for this very thread. */
+	/* After the post, because the end of the pool keeps the event loop until the slot is given back. Before the
+	 * last reference to the pool is dropped, because its end would wait for this very thread. */
 	cancel_give_slot(slots);
 	if (is_mine)
 		cancel_done(&job->task); /* the runtime is closed and the connection gone */

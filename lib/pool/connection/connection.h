@@ -16,13 +16,14 @@
  *               leased → cleaning → idle  cleaning: a rollback or a reset of the session runs
  *   any → lost                            the PGconn is gone; the memory goes when the lease has ended
  *
- * State, list and lease change under the pool's lock. Everything else belongs to the event loop. The socket is watched for
- * readability all the time, so that the pool sees the end of an idle or leased connection when it happens. `total` of the pool
- * counts the connection until the PGconn is finished.
+ * State, list and lease change under the pool's lock. Everything else belongs to the event loop. The socket is watched
+ * for readability all the time, so that the pool sees the end of an idle or leased connection when it happens. `total`
+ * of the pool counts the connection until the PGconn is finished.
  *
- * `command` runs now, and `commands` wait. The floor of the commands owns all of them; the connection only reports to it through the
- * pool's events. A command that has ended while a cancel request still runs is kept as `ended`. Until that request is over the
- * connection runs nothing else and the command is not delivered, so the request can hit no other command.
+ * `command` runs now, and `commands` wait. The floor of the commands owns all of them; the connection only reports to
+ * it through the pool's events. A command that has ended while a cancel request still runs is kept as `ended`. Until
+ * that request is over the connection runs nothing else and the command is not delivered, so the request can hit no
+ * other command.
  */
 enum connection_state {
 	CONNECTION_CONNECTING,

@@ -7,8 +7,8 @@
 /*
  * A lease: the right to use one connection.
  *
- * The application and each command given to the lease hold a reference. The last one returns the connection. If nothing has to be
- * undone and no call waits, that is a push on the idle list, on any thread. Otherwise the event loop does it.
+ * The application and each command given to the lease hold a reference. The last one returns the connection. If nothing
+ * has to be undone and no call waits, that is a push on the idle list, on any thread. Otherwise the event loop does it.
  */
 #define LEASE_COMMANDS_MAX 1024
 #define LEASE_NAME_SIZE 48
@@ -29,8 +29,8 @@ struct shipopt_lease {
 	struct task return_task;
 };
 
-/* Sets the owner for calls on this thread that name none, while the body of a transaction runs on it. Returns the owner before; 0:
- * none. */
+/* Sets the owner for calls on this thread that name none, while the body of a transaction runs on it. Returns the owner
+ * before; 0: none. */
 uint64_t lease_set_thread_owner(uint64_t owner);
 int lease_new(shipopt_pool *pool, const char *name, uint64_t owner, shipopt_lease **ret_lease);
 void lease_copy_name(char copy[LEASE_NAME_SIZE], const char *name); /* cuts a long name; `name` may be NULL */

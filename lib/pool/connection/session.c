@@ -4,9 +4,9 @@
 #include "pool/connection/connection.h"
 
 /*
- * What the pool itself sends between two users of a connection: a ping (the empty query), ROLLBACK, or the reset of a changed
- * session. Each is one simple query with a deadline. If it fails, the connection is closed. The reset keeps prepared statements,
- * unless a user has prepared some too. session_state.c decides whether a reset is needed.
+ * What the pool itself sends between two users of a connection: a ping (the empty query), ROLLBACK, or the reset of a
+ * changed session. Each is one simple query with a deadline. If it fails, the connection is closed. The reset keeps
+ * prepared statements, unless a user has prepared some too. session_state.c decides whether a reset is needed.
  */
 #define SESSION_TIMEOUT_US INT64_C(5000000)
 

@@ -7,14 +7,14 @@
 /*
  * Whether a user has changed a session. The pool knows it without asking the server, from three sources:
  *
- *   command tags   SET, LISTEN, PREPARE, DECLARE CURSOR and LOAD say what they did. After DO and CALL, which may do anything, the
- *                  session counts as changed. LOCK TABLE, SET LOCAL and SET CONSTRAINTS end with their transaction. DISCARD ALL and
- *                  DEALLOCATE ALL drop our prepared statements too
+ *   command tags   SET, LISTEN, PREPARE, DECLARE CURSOR and LOAD say what they did. After DO and CALL, which may do
+ *                  anything, the session counts as changed. LOCK TABLE, SET LOCAL and SET CONSTRAINTS end with their
+ *                  transaction. DISCARD ALL and DEALLOCATE ALL drop our prepared statements too
  *   the text       what no tag shows: temporary objects, set_config(), advisory locks, setseed() (pool/query/sql.c)
  *   parameters     those that the server reports (time zone, encoding, role, …), also when a function changed them
  *
- * A function of the database may still take an advisory lock, make a temporary table or change a setting that is not reported.
- * Applications that call such functions set reset to 2.
+ * A function of the database may still take an advisory lock, make a temporary table or change a setting that is not
+ * reported. Applications that call such functions set reset to 2.
  */
 static const char *const reported[] = {"application_name", "client_encoding", "DateStyle",
 	"default_transaction_read_only", "IntervalStyle", "is_superuser", "session_authorization",

@@ -16,17 +16,18 @@
 /*
  * The pool itself: its settings, locks, counts and lists.
  *
- * A pool belongs to one event loop. Only that thread uses the PGconn of a connection, with one exception: a side thread makes
- * the connection and then hands it over. Cancel requests run on threads of their own and do not need the PGconn. `lock` protects
- * the idle list, the leases and the counts, so that shipopt_pool_try_acquire() and shipopt_lease_release() can run on any thread
- * when no call waits. It is held for a few instructions only. Waiting calls are queued, served and failed on the event loop.
+ * A pool belongs to one event loop. Only that thread uses the PGconn of a connection, with one exception: a side thread
+ * makes the connection and then hands it over. Cancel requests run on threads of their own and do not need the PGconn.
+ * `lock` protects the idle list, the leases and the counts, so that shipopt_pool_try_acquire() and
+ * shipopt_lease_release() can run on any thread when no call waits. It is held for a few instructions only. Waiting
+ * calls are queued, served and failed on the event loop.
  *
- * The application, operations, leases and running side tasks hold references. When the last reference is dropped, a task on the
- * event loop closes the idle connections and a worker frees the memory. When the runtime closes first, `stop` of the runtime
- * member does the event loop's part and sets `state` to POOL_STOPPED.
+ * The application, operations, leases and running side tasks hold references. When the last reference is dropped, a
+ * task on the event loop closes the idle connections and a worker frees the memory. When the runtime closes first,
+ * `stop` of the runtime member does the event loop's part and sets `state` to POOL_STOPPED.
  *
- * The folders of lib/pool are floors. A file includes headers of its own floor and of the floors below it; tests/layers.py checks
- * this. From the lowest floor to the highest:
+ * The folders of lib/pool are floors. A file includes headers of its own floor and of the floors below it;
+ * tests/layers.py checks this. From the lowest floor to the highest:
  *
  *   value/        what the server returns
  *     type.h                 type OIDs

@@ -16,7 +16,8 @@
 
 #define ANSWER_TIMEOUT_US INT64_C(10000000)
 
-/* This session is idle most of the time, so the timeout of idle sessions is switched off. Servers before version 14 do not have it. */
+/* This session is idle most of the time, so the timeout of idle sessions is switched off. Servers before version 14 do
+ * not have it. */
 static const char check_sql[] = "SELECT pg_backend_pid(), (SELECT set_config(name, '0', false) FROM pg_settings "
 				"WHERE name = 'idle_session_timeout');";
 

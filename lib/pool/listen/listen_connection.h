@@ -12,11 +12,12 @@
  *   off → dialing → asking ⇄ ready        off: no listener, or a pause after a failure
  *    ↑_______________|_________|          asking: LISTEN and UNLISTEN are sent and not answered
  *
- * It is not one of the pool's connections: it has no lease, is not counted and does not age. Whenever the wishes of the listeners or
- * the session change, the two are compared. The difference is sent as one simple query of at most LISTEN_SQL_SIZE bytes, which the
- * server runs as one transaction. The first query also asks for the process id of the backend. If it differs from the one that the
- * connect reported, a pooler is in between, and the connection is refused. When a session ends, the next one asks for everything
- * again. Pauses are the pool's back-off. The count of failures starts again when everything is granted.
+ * It is not one of the pool's connections: it has no lease, is not counted and does not age. Whenever the wishes of the
+ * listeners or the session change, the two are compared. The difference is sent as one simple query of at most
+ * LISTEN_SQL_SIZE bytes, which the server runs as one transaction. The first query also asks for the process id of the
+ * backend. If it differs from the one that the connect reported, a pooler is in between, and the connection is refused.
+ * When a session ends, the next one asks for everything again. Pauses are the pool's back-off. The count of failures
+ * starts again when everything is granted.
  */
 #define LISTEN_SQL_SIZE 4096
 

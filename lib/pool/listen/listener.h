@@ -9,13 +9,15 @@
 /*
  * One listener: the channels it wants, the notifications that wait for it, and their delivery.
  *
- * `lock` protects everything that several threads use. It is held for a few instructions, and never while the application is called
- * or a queue is pushed to. References are held by the application, by the connection that listens (listen_connection.h) while the
- * listener is attached to it, by a running task, and by each event that the application's queue has.
+ * `lock` protects everything that several threads use. It is held for a few instructions, and never while the
+ * application is called or a queue is pushed to. References are held by the application, by the connection that listens
+ * (listen_connection.h) while the listener is attached to it, by a running task, and by each event that the
+ * application's queue has.
  *
- * Messages are allocated one by one, at most notifications_max of them. The other kinds must not fail, so one of each is embedded:
- * `due` has the kinds that are to be delivered, `used` those that are being delivered. A gap is reported at its place: while MISSED
- * is due and the one before is still being delivered, messages are dropped, because they belong to the same gap.
+ * Messages are allocated one by one, at most notifications_max of them. The other kinds must not fail, so one of each
+ * is embedded: `due` has the kinds that are to be delivered, `used` those that are being delivered. A gap is reported
+ * at its place: while MISSED is due and the one before is still being delivered, messages are dropped, because they
+ * belong to the same gap.
  *
  * Delivery: without a queue, a task delivers one after the other. With a queue, up to LISTENER_SLOTS events are in it.
  */

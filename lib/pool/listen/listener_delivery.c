@@ -176,8 +176,8 @@ static struct listener_slot *listener_delivery_free_slot(shipopt_listener *liste
 	return NULL;
 }
 
-/* With the lock held, which is released for each push. One thread at a time pushes, so that the order stays. It also pushes what
- * other threads add in the meantime. */
+/* With the lock held, which is released for each push. One thread at a time pushes, so that the order stays. It also
+ * pushes what other threads add in the meantime. */
 static void listener_delivery_push_all(shipopt_listener *listener)
 {
 	struct listener_slot *slot;

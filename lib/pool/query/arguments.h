@@ -5,8 +5,8 @@
 #include "pool/query/query.h"
 
 /*
- * The values of a query in the four arrays that libpq takes. Up to ARGUMENTS_INLINE values need no allocation. The arrays
- * borrow the bytes of the query.
+ * The values of a query in the four arrays that libpq takes. Up to ARGUMENTS_INLINE values need no allocation. The
+ * arrays borrow the bytes of the query.
  */
 #define ARGUMENTS_INLINE 32
 

@@ -12,9 +12,9 @@
 /*
  * The text of a statement and the values bound to it.
  *
- * The text is hashed once (the key of the cache of prepared statements), scanned once (pool/query/sql.h), and shared by reference
- * between copies. The values are one block of bytes and one array of places in it, so a copy takes two allocations. A query that
- * runs is the operation's own copy and never changes.
+ * The text is hashed once (the key of the cache of prepared statements), scanned once (pool/query/sql.h), and shared by
+ * reference between copies. The values are one block of bytes and one array of places in it, so a copy takes two
+ * allocations. A query that runs is the operation's own copy and never changes.
  */
 #define QUERY_SQL_BYTES_MAX ((size_t)1 << 20)
 #define QUERY_VALUES_MAX 65535

@@ -5,9 +5,9 @@
 /*
  * What the text of a statement says about it.
  *
- * The scanner reads the first two words as the server's lexer does, and otherwise looks for words anywhere in the text. Where it
- * cannot be sure it errs to the safe side: a reset too many, a statement in doubt. Nothing that decides about a commit depends on
- * it alone; see pool/command/outcome.h.
+ * The scanner reads the first two words as the server's lexer does, and otherwise looks for words anywhere in the text.
+ * Where it cannot be sure it errs to the safe side: a reset too many, a statement in doubt. Nothing that decides about
+ * a commit depends on it alone; see pool/command/outcome.h.
  */
 enum {
 	SQL_COMMITS = 1,     /* COMMIT, END, PREPARE TRANSACTION, COMMIT PREPARED, and what has no first word */

@@ -17,7 +17,8 @@ static void dial_keep_notice(void *argument, const PGresult *result)
 	struct dial *dial = argument;
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	/* Class 57P says why the server ends the connection. Other notices, such as on collations, do not matter here. */
+	/* Class 57P says why the server ends the connection. Other notices, such as on collations, do not matter
+	 * here. */
 	if (!sqlstate || !message || strncmp(sqlstate, "57P", 3) != 0)
 		return;
 	conninfo_copy_said(dial->conninfo, dial->pg, message, dial->notice, sizeof(dial->notice));

@@ -8,14 +8,16 @@
 #include "pool/server/dial_failure.h"
 
 /*
- * One attempt to connect. It runs on a side thread, because name lookup, password files and the key derivation of SCRAM block.
+ * One attempt to connect. It runs on a side thread, because name lookup, password files and the key derivation of SCRAM
+ * block.
  *
- * Each host gets the whole connect timeout, TLS and authentication included. libpq's asynchronous connect cannot be told to try
- * the next host. After a host that is too slow the attempt therefore starts again with the list of hosts rotated by one. The thread
- * checks `is_closing` every DIAL_LOOK_MS, so that a silent server does not delay a close.
+ * Each host gets the whole connect timeout, TLS and authentication included. libpq's asynchronous connect cannot be
+ * told to try the next host. After a host that is too slow the attempt therefore starts again with the list of hosts
+ * rotated by one. The thread checks `is_closing` every DIAL_LOOK_MS, so that a silent server does not delay a close.
  *
- * A dial is embedded in the object that connects. That object takes `pg` from it and keeps the dial as long as `pg` lives, because
- * libpq passes notices to it. Only one thread at a time uses it: the side thread in dial_run(), otherwise the event loop.
+ * A dial is embedded in the object that connects. That object takes `pg` from it and keeps the dial as long as `pg`
+ * lives, because libpq passes notices to it. Only one thread at a time uses it: the side thread in dial_run(),
+ * otherwise the event loop.
  */
 #define DIAL_LOOK_MS 50
 

@@ -14,8 +14,8 @@
  *	connection to server at "127.0.0.1", port 5432 failed: FATAL:  28P01: password authentication failed for user "shop"
  *	LOCATION:  auth_failed, auth.c:335
  *
- * The words depend on the language, the shape does not: a colon and two spaces, the code, a colon. A failure of several hosts has
- * a text of several such parts. The last one decides, as libpq ends with it.
+ * The words depend on the language, the shape does not: a colon and two spaces, the code, a colon. A failure of several
+ * hosts has a text of several such parts. The last one decides, as libpq ends with it.
  */
 #define DIAL_MESSAGE_SIZE 256
 
@@ -25,8 +25,8 @@ struct dial_failure {
 	char message[DIAL_MESSAGE_SIZE];
 };
 
-/* Reads libpq's verbose text, without secrets, into status, SQLSTATE and a message of one line. The message has neither the code
- * nor what follows the server's primary message. Changes `text`. */
+/* Reads libpq's verbose text, without secrets, into status, SQLSTATE and a message of one line. The message has neither
+ * the code nor what follows the server's primary message. Changes `text`. */
 void dial_failure_read(struct dial_failure *failure, char *text);
 /* True if the failure does not heal with time. */
 static inline bool dial_failure_is_permanent(const struct dial_failure *failure)

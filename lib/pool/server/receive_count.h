@@ -7,18 +7,19 @@
 /*
  * How many bytes a command has received.
  *
- * libpq collects a whole result, and each single row, in memory, and has no call that reports how much it has. So the limit on an
- * answer (result_bytes) uses the kernel's count of bytes read from the socket. A command checks once each time something was read and
- * its answer is not complete. Counting begins with the first check, after one input buffer of libpq (16 KiB, unless a larger row came
- * before). Most answers arrive whole and are never counted. A check is one or two system calls, 0.2 to 0.5 microseconds.
+ * libpq collects a whole result, and each single row, in memory, and has no call that reports how much it has. So the
+ * limit on an answer (result_bytes) uses the kernel's count of bytes read from the socket. A command checks once each
+ * time something was read and its answer is not complete. Counting begins with the first check, after one input buffer
+ * of libpq (16 KiB, unless a larger row came before). Most answers arrive whole and are never counted. A check is one
+ * or two system calls, 0.2 to 0.5 microseconds.
  *
- * In the middle of one huge value libpq reads on in one call as long as the server keeps up. Such a value may be far larger than the
- * last count.
+ * In the middle of one huge value libpq reads on in one call as long as the server keeps up. Such a value may be far
+ * larger than the last count.
  *
- * On Linux the count is exact. For TCP it is tcpi_bytes_received (tcp(7), Linux 4.1) minus the bytes that still wait in the socket.
- * For Unix sockets it is the peek offset (SO_PEEK_OFF, socket(7), Linux 3.4), which each read lowers by what it took; libpq does not
- * peek. Over TLS the bytes are those on the wire. Elsewhere, and where a sandbox allows neither, each check counts as
- * RECEIVE_COUNT_GUESS bytes. Event loop only.
+ * On Linux the count is exact. For TCP it is tcpi_bytes_received (tcp(7), Linux 4.1) minus the bytes that still wait in
+ * the socket. For Unix sockets it is the peek offset (SO_PEEK_OFF, socket(7), Linux 3.4), which each read lowers by
+ * what it took; libpq does not peek. Over TLS the bytes are those on the wire. Elsewhere, and where a sandbox allows
+ * neither, each check counts as RECEIVE_COUNT_GUESS bytes. Event loop only.
  */
 #define RECEIVE_COUNT_GUESS 8192
 

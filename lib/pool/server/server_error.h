@@ -12,8 +12,9 @@
  *	syntax error at or near "selec" (line 1, column 1 of the statement)
  *	invalid input syntax for type numeric: "abc" (line 7, column amount of the data)
  *
- * DETAIL, HINT and CONTEXT are left out, because they quote stored rows and the text of functions. Of the CONTEXT of a COPY the
- * line number and the name of the column are read, if the server writes it in English; the value that follows is not.
+ * DETAIL, HINT and CONTEXT are left out, because they quote stored rows and the text of functions. Of the CONTEXT of a
+ * COPY the line number and the name of the column are read, if the server writes it in English; the value that follows
+ * is not.
  */
 #define SERVER_ERROR_SIZE 1152
 

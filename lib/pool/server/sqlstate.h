@@ -5,8 +5,9 @@
 #include "base/macro.h"
 
 /*
- * SQLSTATE, the five-character error code of the server (PostgreSQL manual, appendix A). The first two characters are the
- * class. This file has names for the codes that the pool acts on, and maps every code to one of the library's codes.
+ * SQLSTATE, the five-character error code of the server (PostgreSQL manual, appendix A). The first two characters are
+ * the class. This file has names for the codes that the pool acts on, and maps every code to one of the library's
+ * codes.
  */
 #define SQLSTATE_SIZE 6
 
@@ -33,7 +34,8 @@ bool sqlstate_is_prepared_problem(const char *sqlstate);
 bool sqlstate_ends_connection(const char *sqlstate);
 /* The library's code for a failed statement. A canceled one is SHIPOPT_ECANCELED. */
 int sqlstate_code(const char *sqlstate);
-/* The library's code for a failed connect. SHIPOPT_EAUTH and SHIPOPT_ENOTFOUND do not heal with time; SHIPOPT_ENETWORK may. */
+/* The library's code for a failed connect. SHIPOPT_EAUTH and SHIPOPT_ENOTFOUND do not heal with time; SHIPOPT_ENETWORK
+ * may. */
 int sqlstate_connect_code(const char *sqlstate);
 
 #endif

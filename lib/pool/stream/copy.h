@@ -10,11 +10,11 @@
 /*
  * COPY … FROM STDIN: the application writes pieces, and the event loop passes them to libpq.
  *
- * Pieces wait in a list under `lock`, at most `window` bytes of them. The event loop takes all that wait. It gives them to libpq as
- * long as libpq has sent what it had before, and goes on when the socket has room. The application ends the data with
- * shipopt_copy_finish(). Freeing the handle without it gives the copy up. With a queue that enabled them, a READY event says that a
- * write which found no room can be repeated. References: the application's handle, the operation's, and that of a READY event on its
- * way, which keeps the operation too.
+ * Pieces wait in a list under `lock`, at most `window` bytes of them. The event loop takes all that wait. It gives them
+ * to libpq as long as libpq has sent what it had before, and goes on when the socket has room. The application ends the
+ * data with shipopt_copy_finish(). Freeing the handle without it gives the copy up. With a queue that enabled them, a
+ * READY event says that a write which found no room can be repeated. References: the application's handle, the
+ * operation's, and that of a READY event on its way, which keeps the operation too.
  */
 struct copy_piece {
 	struct copy_piece *next;

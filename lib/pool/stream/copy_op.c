@@ -37,7 +37,8 @@ static enum copy_input copy_take_pieces(struct copy_op *self)
 	return input;
 }
 
-/* Gives the pieces to libpq as long as it keeps up. 1: all are given, 0: libpq has to send first, -1: the connection has failed. */
+/* Gives the pieces to libpq as long as it keeps up. 1: all are given, 0: libpq has to send first, -1: the connection
+ * has failed. */
 static int copy_put_pieces(struct copy_op *self)
 {
 	PGconn *pg = copy_connection_of(self)->pg;
@@ -113,8 +114,8 @@ static void copy_take_result(struct copy_op *self, PGresult *result)
 	PQclear(result);
 }
 
-/* Reads answers. False: the command or the connection has ended. While pieces are sent the server says nothing but an early error,
- * which libpq reports after the end of the data. */
+/* Reads answers. False: the command or the connection has ended. While pieces are sent the server says nothing but an
+ * early error, which libpq reports after the end of the data. */
 static bool copy_receive(struct copy_op *self)
 {
 	struct connection *connection = copy_connection_of(self);
@@ -189,8 +190,8 @@ static struct outcome *copy_loss(struct command *command)
 	return &CONTAINER_OF(command, struct copy_op, command)->outcome;
 }
 
-/* While pieces are sent the protocol's own way to give up is used. A cancel request follows if the server does not read it, for
- * example because it waits for a lock. In other phases the request is sent at once. */
+/* While pieces are sent the protocol's own way to give up is used. A cancel request follows if the server does not read
+ * it, for example because it waits for a lock. In other phases the request is sent at once. */
 static bool copy_canceled(struct command *command)
 {
 	struct copy_op *self = CONTAINER_OF(command, struct copy_op, command);

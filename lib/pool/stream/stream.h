@@ -13,14 +13,14 @@
 /*
  * A stream: rows, or the lines of a COPY, on their way from the server to a reader that sets the pace.
  *
- * The event loop packs what arrives into chunks of about STREAM_CHUNK_BYTES and appends them to a list under `lock`. The reader takes
- * one chunk at a time. When stream_bytes bytes wait, the event loop stops reading the socket, so that TCP holds the server back. The
- * reader's next call starts it again. A chunk is one block of rows: places of values, and bytes with a NUL after each value. The
- * operation completes when the server has sent everything, or when the reader gives up. Then the query is canceled, and its answers
- * are dropped until they end.
+ * The event loop packs what arrives into chunks of about STREAM_CHUNK_BYTES and appends them to a list under `lock`.
+ * The reader takes one chunk at a time. When stream_bytes bytes wait, the event loop stops reading the socket, so that
+ * TCP holds the server back. The reader's next call starts it again. A chunk is one block of rows: places of values,
+ * and bytes with a NUL after each value. The operation completes when the server has sent everything, or when the
+ * reader gives up. Then the query is canceled, and its answers are dropped until they end.
  *
- * With a queue that enabled them, READY events say that rows wait. References: the application's handle, the operation's, which ends
- * with the operation, and that of a READY event on its way, which keeps the operation too.
+ * With a queue that enabled them, READY events say that rows wait. References: the application's handle, the
+ * operation's, which ends with the operation, and that of a READY event on its way, which keeps the operation too.
  */
 #define STREAM_CHUNK_BYTES ((size_t)65536)
 

@@ -75,7 +75,8 @@ static bool stream_read_copy(struct stream_op *self)
 	return true;
 }
 
-/* The statement is a COPY of another kind. Only the end of the connection ends it, and then the server rolls it back. */
+/* The statement is a COPY of another kind. Only the end of the connection ends it, and then the server rolls it
+ * back. */
 static void stream_refuse_copy(struct stream_op *self)
 {
 	shipopt_error *error = NULL;
@@ -105,7 +106,8 @@ static void stream_take_result(struct stream_op *self, PGresult *result)
 	PQclear(result);
 }
 
-/* Reads again if more has arrived, a few times. So the reader is woken once for a chunk, not for each 16 KiB of libpq's buffer. */
+/* Reads again if more has arrived, a few times. So the reader is woken once for a chunk, not for each 16 KiB of libpq's
+ * buffer. */
 static bool stream_reads_on(struct stream_op *self, int *reads)
 {
 	struct connection *connection = stream_connection_of(self);

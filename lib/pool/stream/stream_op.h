@@ -5,8 +5,8 @@
 #include "pool/stream/stream.h"
 
 /*
- * The event loop's part of a stream: it reads rows in single-row mode (in chunks where libpq has them) or the lines of COPY TO
- * STDOUT, and packs them for the reader.
+ * The event loop's part of a stream: it reads rows in single-row mode (in chunks where libpq has them) or the lines of
+ * COPY TO STDOUT, and packs them for the reader.
  */
 struct stream_op {
 	struct command command;

@@ -78,7 +78,8 @@ int shipopt_request_attempt(const shipopt_request *request)
 
 /* ---- on the caller's thread ---------------------------------------------------------------------------------- */
 
-/* What the event loop passes to the waiting thread. On the stack of that thread: shipopt_op_wait() returns after the last use. */
+/* What the event loop passes to the waiting thread. On the stack of that thread: shipopt_op_wait() returns after the
+ * last use. */
 struct transaction_caller {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;

@@ -87,8 +87,8 @@ static void transaction_stop_body(struct transaction_op *transaction)
 			clock_now_us() + pool_setting(pool, POOL_CANCEL_GRACE_MS) * 1000);
 }
 
-/* Also called for the deadline of BEGIN, COMMIT or ROLLBACK. The server cancels those, a ROLLBACK too: the grace limits the wait for
- * a silent server. */
+/* Also called for the deadline of BEGIN, COMMIT or ROLLBACK. The server cancels those, a ROLLBACK too: the grace limits
+ * the wait for a silent server. */
 bool transaction_canceled(struct command *command)
 {
 	struct transaction_op *transaction = transaction_from(command);

@@ -12,18 +12,20 @@
  *	            ↑       ├──→ ROLLBACK → done          the body failed, or the transaction was canceled or is late
  *	          pause ←───┴── COMMIT                    a conflict
  *
- * It is a command of the pool that waits for its lease like any other. It is parked while the body runs, so the connection takes the
- * commands that the body gives to the lease. The body is a request (<shipopt/op.h>). Its answer may come on any thread. The event loop
- * handles it after the commands that were given to the lease before it. From the answer on, the lease refuses further commands.
+ * It is a command of the pool that waits for its lease like any other. It is parked while the body runs, so the
+ * connection takes the commands that the body gives to the lease. The body is a request (<shipopt/op.h>). Its answer
+ * may come on any thread. The event loop handles it after the commands that were given to the lease before it. From the
+ * answer on, the lease refuses further commands.
  *
- * The body does not decide whether a failure was a conflict. The lease notes the SQLSTATE of the last failure, and the connection
- * says whether the transaction has failed. So a conflict that the body rolled back to a savepoint does not count, and a conflict
- * counts that the body turned into an error of its own or ignored. The pause keeps the connection, as for batches.
+ * The body does not decide whether a failure was a conflict. The lease notes the SQLSTATE of the last failure, and the
+ * connection says whether the transaction has failed. So a conflict that the body rolled back to a savepoint does not
+ * count, and a conflict counts that the body turned into an error of its own or ignored. The pause keeps the
+ * connection, as for batches.
  *
- * `limit` runs from the first BEGIN to the end. When it fires, or on a cancel, the pool cancels what the body has running and
- * refuses new commands. The body has cancel_grace_ms to answer. Without an answer the connection is closed, so a body that never
- * answers costs a connection but no place in the pool. There is no grace when the runtime closes. The lease and the operation live
- * until the answer (`lent`, and a reference for the request), however late it comes.
+ * `limit` runs from the first BEGIN to the end. When it fires, or on a cancel, the pool cancels what the body has
+ * running and refuses new commands. The body has cancel_grace_ms to answer. Without an answer the connection is closed,
+ * so a body that never answers costs a connection but no place in the pool. There is no grace when the runtime closes.
+ * The lease and the operation live until the answer (`lent`, and a reference for the request), however late it comes.
  */
 enum transaction_phase {
 	TRANSACTION_BEGIN,
@@ -33,7 +35,8 @@ enum transaction_phase {
 	TRANSACTION_PAUSE
 };
 
-/* Whether the body was entered. A body that was not entered before the operation ends never is, as `userdata` may be gone. */
+/* Whether the body was entered. A body that was not entered before the operation ends never is, as `userdata` may be
+ * gone. */
 enum asking { ASKING_ON_ITS_WAY, ASKING_BEGUN, ASKING_WITHDRAWN };
 
 struct transaction_op {

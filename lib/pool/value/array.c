@@ -8,8 +8,8 @@
 #include "pool/value/type.h"
 
 /*
- * Arrays of one dimension, element by element, from text ("{1,NULL,"a \"b\""}") or from the binary form (dimensions, has
- * nulls, element type, and per dimension size and lower bound; then each element's length, -1 for null, and bytes).
+ * Arrays of one dimension, element by element, from text ("{1,NULL,"a \"b\""}") or from the binary form (dimensions,
+ * has nulls, element type, and per dimension size and lower bound; then each element's length, -1 for null, and bytes).
  */
 struct array_reader {
 	const char *place, *end;

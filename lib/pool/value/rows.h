@@ -8,8 +8,8 @@
 #include "base/macro.h"
 
 /*
- * Rows: either one PGresult, or the packed rows of a stream with the PGresult of its first row, which describes the columns. Rows do
- * not change after they were handed out. A NUL follows each packed value.
+ * Rows: either one PGresult, or the packed rows of a stream with the PGresult of its first row, which describes the
+ * columns. Rows do not change after they were handed out. A NUL follows each packed value.
  */
 struct packed_value {
 	uint32_t offset;

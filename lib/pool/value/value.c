@@ -10,8 +10,8 @@
 #include "pool/value/type.h"
 
 /*
- * Values read from text or from PostgreSQL's binary forms (its …send functions): integers and floats big-endian, timestamps
- * as microseconds since 2000, dates as days since then, numeric as digits to the base 10,000 with a weight.
+ * Values read from text or from PostgreSQL's binary forms (its …send functions): integers and floats big-endian,
+ * timestamps as microseconds since 2000, dates as days since then, numeric as digits to the base 10,000 with a weight.
  */
 #define MILLION INT64_C(1000000)
 
@@ -43,8 +43,8 @@ static int value_binary_int(const struct column_value *value, int64_t *ret_value
 	return 1;
 }
 
-/* The head of a binary numeric: digits to the base 10,000, most significant first; digit i counts 10,000^(weight - i). Sign 0x4000
- * is minus, above 0x4000 are NaN and the infinities. */
+/* The head of a binary numeric: digits to the base 10,000, most significant first; digit i counts 10,000^(weight - i).
+ * Sign 0x4000 is minus, above 0x4000 are NaN and the infinities. */
 struct binary_numeric {
 	size_t count;
 	int weight;
@@ -132,7 +132,8 @@ static int value_binary_numeric(const struct column_value *value, int64_t *ret_m
 	int r = value_numeric_open(value, &numeric);
 	if (r < 0)
 		return r;
-	/* The sum in units of 10^-8, two digits below the point, rounds exactly; a third one only breaks a tie upwards. */
+	/* The sum in units of 10^-8, two digits below the point, rounds exactly; a third one only breaks a tie
+	 * upwards. */
 	wide sum = 0;
 	for (size_t i = 0; i < numeric.count; i++) {
 		int power = numeric.weight - (int)i + 2;

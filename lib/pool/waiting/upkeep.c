@@ -6,7 +6,8 @@
 #include "base/clock.h"
 #include "pool/waiting/wait_queue.h"
 
-/* ---- lifetime and idle time ---------------------------------------------------------------------------------------- */
+/* ---- lifetime and idle time
+ * ---------------------------------------------------------------------------------------- */
 
 /* Takes the connection that was idle longest, if it was idle for too long and is not needed. */
 static struct connection *upkeep_idle_too_long(shipopt_pool *pool, int64_t now)

@@ -7,14 +7,14 @@
 /*
  * The calls that wait for a connection, and the number of connections.
  *
- * The pool serves waiting calls in the order they came. A free connection goes to the first of them. The pool connects as often
- * as there are calls to serve, not once for each call: a call that leaves the queue loses nothing, and a call may be served by a
- * connection that comes back while another one is being made. At most connects_max connects run at once. After a failed connect
- * the pool makes none until a pause of pool_backoff_us() has passed.
+ * The pool serves waiting calls in the order they came. A free connection goes to the first of them. The pool connects
+ * as often as there are calls to serve, not once for each call: a call that leaves the queue loses nothing, and a call
+ * may be served by a connection that comes back while another one is being made. At most connects_max connects run at
+ * once. After a failed connect the pool makes none until a pause of pool_backoff_us() has passed.
  *
- * A failure that time does not heal (a wrong role, password or database) ends the calls that wait, and those that come during the
- * pause, at once, unless the pool has a connection that may come back to them. Other failures are retried until acquire_timeout_ms
- * of each call has passed. The error of that call then quotes the last failure.
+ * A failure that time does not heal (a wrong role, password or database) ends the calls that wait, and those that come
+ * during the pause, at once, unless the pool has a connection that may come back to them. Other failures are retried
+ * until acquire_timeout_ms of each call has passed. The error of that call then quotes the last failure.
  *
  * All functions run on the event loop.
  */

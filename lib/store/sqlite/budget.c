@@ -71,7 +71,7 @@ int budget_settle(struct database *database, const char *tenant, const char *nam
 	if (r < 0)
 		return r;
 	budget.reserved = MAX(budget.reserved - reserved, 0);
-	/* A purchase that was made is written down, whatever the sum. */
+	/* A purchase that was made is recorded, whatever the sum. */
 	if (__builtin_add_overflow(budget.spent, spent, &budget.spent))
 		budget.spent = INT64_MAX;
 	return budget_write(database, &budget, -1, ret_error);

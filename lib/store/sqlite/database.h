@@ -12,21 +12,19 @@
 /*
  * One SQLite connection: opened, checked, migrated, with its statements prepared once and kept.
  *
- * A connection belongs to one thread at a time. A commit is durable through these settings: write-ahead
- * log, synchronous=FULL (an fsync of the log after each commit), fullfsync where the system has it. Time in
- * SQL comes from our function `wall_ms()` over base/clock.h, so that leases follow the virtual clock in tests.
+ * One thread at a time uses a connection. These settings make a commit durable: the write-ahead log, synchronous=FULL (an
+ * fsync of the log after each commit), and fullfsync where the system has it. SQL gets the time from the function
+ * `wall_ms()` over base/clock.h, so that leases follow the virtual clock in tests.
  *
- * When another process writes, SQLite asks our busy handler, which sleeps 1 to 4 ms at a time until
- * `busy_timeout_ms` of sleeping is over or `hurry` becomes true (the runtime is closing and has no time
- * left).
+ * While another process writes, SQLite calls our busy handler. It sleeps 1 to 4 ms at a time until it has slept
+ * `busy_timeout_ms`, or until `hurry` becomes true because the runtime is closing.
  *
- * The files must stay where they are (place.h). Once one of them is moved or deleted, the connection cannot
- * be used any more: every later check gives the same error until the database is closed, whatever happens to
- * the files. If the log was removed and there is no new one, its content is copied into the file at that
- * moment, so that the purchases in it are not lost. Otherwise nothing is copied any more, not at the close
- * either: it could overwrite what another program wrote.
+ * The files must stay where they are (place.h). After one of them was moved or deleted, every later check gives the same
+ * error until the database is closed. If the log was removed and no new one exists, its content is copied into the file at
+ * that moment, so that its purchases are not lost. Otherwise nothing is copied any more, not even at the close, because
+ * that could overwrite what another program wrote.
  *
- * Failures: SHIPOPT_ENOMEM, else SHIPOPT_EDATABASE with the file, SQLite's own text and the system's.
+ * Failures: SHIPOPT_ENOMEM, otherwise SHIPOPT_EDATABASE with the file, SQLite's message and the system's.
  */
 struct database {
 	sqlite3 *handle;          /* NULL while closed */
@@ -41,19 +39,20 @@ struct database {
 	shipopt_error *misplaced; /* NULL also when memory was short */
 };
 
-/* A writer creates and migrates the file; a reader needs it to exist. On failure the connection is closed. */
+/* Opens the file. A writer creates and migrates it; a reader needs it to exist. Closes the connection on failure. */
 int database_open(struct database *database, bool writer, shipopt_error **ret_error);
-void database_close(struct database *database); /* again: does nothing */
+/* Does nothing if it is closed. */
+void database_close(struct database *database);
 
-/* For tests: the SQLite VFS to open with, NULL for the default. Set it before threads start. */
+/* For tests: sets the SQLite VFS to open with; NULL is the default. Call it before threads start. */
 void database_set_vfs(const char *name);
 
-/* A statement, reset and without bindings. */
+/* Gives a statement, reset and without bindings. */
 int database_statement(struct database *database, enum statement which, sqlite3_stmt **ret_statement,
 	shipopt_error **ret_error);
-/* 1 for a row, 0 when done. */
+/* Returns 1 for a row, 0 at the end. */
 int database_step(struct database *database, sqlite3_stmt *statement, shipopt_error **ret_error);
-/* Runs one that gives no rows and takes no parameters. */
+/* Runs a statement that has no parameters and gives no rows. */
 int database_do(struct database *database, enum statement which, shipopt_error **ret_error);
 /* Checks that the files are still where other programs look for them: what is written into a deleted file is
  * lost. Not within a transaction. */

@@ -5,32 +5,31 @@
 #include "base/error.h"
 
 /*
- * Places where the store cannot keep its promise.
+ * Which folders and files the store refuses.
  *
- * Refuses folders on network file systems: SQLite's write-ahead log needs memory shared by all who use the
- * file, and locks that hold, and a ledger on a server that forgets an acknowledged write could buy twice.
- * Known by the type number of statfs(2) (Linux, <linux/magic.h>) or by the mount's "local" flag (BSD,
- * macOS). FUSE is let through: it says nothing about what lies behind it.
+ * It refuses folders on network file systems. SQLite's write-ahead log needs memory that all users of the file share, and
+ * locks that hold. A server that loses an acknowledged write could lead to a second label. The type number of statfs(2)
+ * (Linux, <linux/magic.h>) or the mount's "local" flag (BSD, macOS) tells such file systems. FUSE is allowed, because its
+ * type does not say where the data is.
  *
- * Refuses files that have two places. SQLite finds the log of a file by its name ("ship.db-wal"), so the
- * log lies in the folder where the file was opened:
- * - a file with several hard links has a log beside each name, and who uses one name does not see what
- *   others bought;
- * - a file that is mounted by itself (docker -v /srv/ship.db:/data/ship.db) has its log outside of the
- *   mount, in a container's layer for one: others do not see it, and it is gone with the container.
- * A mount is known by the mount id of statx(2), which for such a file differs from its folder's (Linux 5.8);
- * elsewhere by a different device, which shows a file that comes from another file system only.
+ * It refuses files that are in two places. SQLite finds the log of a file by its name ("ship.db-wal"), so the log is in the
+ * folder where the file was opened:
+ *   - A file with several hard links has a log beside each name. A process that uses one name does not see what processes
+ *     with the other name bought.
+ *   - A file that is a mount point (docker -v /srv/ship.db:/data/ship.db) has its log outside of the mount, for example in a
+ *     container's layer. Other processes do not see that log, and it is lost with the container.
+ * The mount id of statx(2) tells such a file: it differs from that of its folder (Linux 5.8). Elsewhere the device number
+ * is used, which only tells a file that comes from another file system.
  */
 
-/* `path` is absolute; its folder is looked at. SHIPOPT_EUNSUPPORTED names the file system,
- * SHIPOPT_EDATABASE a folder that is not there, or where the file cannot be made. */
+/* Checks the folder of a file. `path` is absolute. SHIPOPT_EUNSUPPORTED names the file system. SHIPOPT_EDATABASE: the folder is
+ * missing, or the file cannot be created in it. */
 int filesystem_check(const char *path, shipopt_error **ret_error);
 
-/* `path` is absolute, without a link at its end; the file is there. SHIPOPT_EUNSUPPORTED says what is wrong
- * and what to do. */
+/* Checks a file that exists. `path` is absolute and no symbolic link. SHIPOPT_EUNSUPPORTED says what is wrong and what to do. */
 int filesystem_check_file(const char *path, shipopt_error **ret_error);
 
-/* For tests: what statfs says, instead of asking it; 0 asks again. Set it before threads start. */
+/* For tests: sets the type that statfs gives; 0 asks the system again. Call it before threads start. */
 void filesystem_pretend(unsigned long type);
 
 #endif

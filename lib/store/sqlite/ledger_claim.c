@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "store/sqlite/ledger_sql.h"
 
-/* Claims: whose account it is, which row it is, and whether it is free. */
+/* Claims: to whom the account belongs, which row it is, and whether the row is free. */
 
 #define TOKEN_START_MAX (INT64_MAX >> 1) /* leaves as many to count up */
 
@@ -50,7 +50,7 @@ static int ledger_claim_lease_row(struct database *database, struct ledger_reque
 	return ledger_take_row(database, statement, request, &request->claimed_token, ret_error);
 }
 
-/* Whoever still works on the row loses its token. */
+/* Ends the token of a process that still works on the row. */
 static int ledger_claim_end_token(struct database *database, const struct ledger_found *found,
 	shipopt_error **ret_error)
 {
@@ -63,8 +63,8 @@ static int ledger_claim_end_token(struct database *database, const struct ledger
 	return r < 0 ? r : MIN(database_step(database, statement, ret_error), 0);
 }
 
-/* No such generation: the first one is made for anybody, another only right behind the newest, when that is over. From then on
- * nothing is sent for the one before, unless somebody asks for that very generation. */
+/* Makes a generation that does not exist. The first one is always made. A later one must follow the newest one directly, and
+ * that one must be over. From then on nothing is sent for the older one, unless a caller asks for that generation. */
 static int claim_new(struct database *database, struct ledger_request *request, shipopt_error **ret_error)
 {
 	int64_t generation = request->key.generation, newest = 0;
@@ -98,8 +98,8 @@ static int claim_new(struct database *database, struct ledger_request *request, 
 	return request->status < 0 ? 0 : ledger_claim_insert_row(database, request, newest + 1, ret_error);
 }
 
-/* One account belongs to one tenant: another's rows could have the same shipments. Accounts that several tenants had in a store of
- * an earlier version stay with all of them. */
+/* One account belongs to one tenant, because rows of two tenants could have the same shipments. Accounts that several tenants
+ * shared in a store of an earlier version stay with all of them. */
 static int ledger_claim_check_account(struct database *database, struct ledger_request *request,
 	shipopt_error **ret_error)
 {
@@ -126,8 +126,8 @@ static int ledger_claim_check_account(struct database *database, struct ledger_r
 	return r < 0 ? r : database_step(database, statement, ret_error);
 }
 
-/* Rows of an earlier version whose mode was guessed from the API key: nothing is bought beside them until a person has said which
- * mode they are of. Asked again only while the answer was yes: no new row is guessed. */
+/* An earlier version guessed the mode of its rows from the API key. Nothing is bought while the store has such rows, until a
+ * person confirms their mode. Once there are none, the question is not asked again: no new row has a guessed mode. */
 static int ledger_claim_check_guessed(struct database *database, struct ledger_request *request,
 	shipopt_error **ret_error)
 {

@@ -34,13 +34,12 @@ static int ledger_row_sql_copy_row(sqlite3_stmt *statement, struct ledger_row *r
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		*numbers[i].number = sqlite3_column_int64(statement, (int)numbers[i].column);
 	row->state = sqlite3_column_int(statement, ROW_STATE);
-	/* Times are added and multiplied: those of a damaged file as well. */
+	/* A damaged file may have any number here, and times are added and multiplied. */
 	row->buying_at_ms = MAX(row->buying_at_ms, 0);
 	row->settle_ms = MAX(MIN(row->settle_ms, LEDGER_LEASE_MAX_MS), 0);
 	return 0;
 }
 
-/* Steps a statement that returns one row of ROW columns and takes that row over. */
 int ledger_take_row(struct database *database, sqlite3_stmt *statement, struct ledger_request *request,
 	int64_t *ret_token, shipopt_error **ret_error)
 {
@@ -55,7 +54,7 @@ int ledger_take_row(struct database *database, sqlite3_stmt *statement, struct l
 		*ret_token = sqlite3_column_int64(statement, ROW_TOKEN);
 	if (r < 0)
 		return r;
-	/* RETURNING hands rows out after all changes were made; the second step ends the statement. */
+	/* RETURNING gives rows after all changes were made. The second step ends the statement. */
 	r = database_step(database, statement, ret_error);
 	return MIN(r, 0);
 }
@@ -71,7 +70,6 @@ static int ledger_row_sql_read_row(struct database *database, struct ledger_requ
 	return ledger_take_row(database, statement, request, NULL, ret_error);
 }
 
-/* The row stays as it is; the caller sees it. */
 int ledger_answer(struct database *database, struct ledger_request *request, const struct ledger_found *found,
 	int outcome, shipopt_error **ret_error)
 {
@@ -94,7 +92,7 @@ void ledger_bind_key(sqlite3_stmt *statement, const struct ledger_key *key)
 	bind_text(statement, 7, key->purpose);
 }
 
-/* What every ledger writes, whatever happens. */
+/* Whether the numbers are ones that this library writes. */
 static bool ledger_row_sql_found_is_sound(sqlite3_stmt *statement)
 {
 	int64_t state = sqlite3_column_int64(statement, FIND_STATE), sent = sqlite3_column_int64(statement, FIND_SENT);
@@ -105,7 +103,7 @@ static bool ledger_row_sql_found_is_sound(sqlite3_stmt *statement)
 		(unproven == 0 || sqlite3_column_text(statement, FIND_SHIPMENT_ID));
 }
 
-/* SHIPOPT_EDATABASE for a row that no ledger writes: the file is damaged. */
+/* SHIPOPT_EDATABASE for a row that this library does not write: the file is damaged. */
 static int ledger_row_sql_read_found(struct database *database, sqlite3_stmt *statement, struct ledger_found *found,
 	shipopt_error **ret_error)
 {
@@ -131,13 +129,12 @@ static int ledger_row_sql_read_found(struct database *database, sqlite3_stmt *st
 	if (ledger_row_sql_found_is_sound(statement))
 		return 1;
 	return error_set(ret_error, SHIPOPT_EDATABASE,
-		"%s: ledger row %lld (state %lld, %lld sent, %lld unproven) is none that this library writes: the file is damaged, "
+		"%s: ledger row %lld (state %lld, %lld sent, %lld unproven) was not written by this library: the file is damaged, "
 		"restore it from a backup",
 		database->path, (long long)found->id, (long long)sqlite3_column_int64(statement, FIND_STATE),
 		(long long)found->facts.sent, (long long)found->facts.unproven);
 }
 
-/* 1 if there is one. `generation` 0: the newest. */
 int ledger_find(struct database *database, const struct ledger_key *key, int64_t generation,
 	struct ledger_found *ret_found, sqlite3_stmt **ret_statement, shipopt_error **ret_error)
 {

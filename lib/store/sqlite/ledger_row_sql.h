@@ -5,29 +5,29 @@
 #include "store/ledger_rules.h"
 #include "store/sqlite/database.h"
 
-/* Ledger rows in SQL: finding them, reading them, and the frame of every transition (statements.h). */
+/* Ledger rows in SQL: how they are found and read, and the parameters that all transitions share (statements.h). */
 
-/* A row as found. Texts live until the find statement is reset. */
+/* A row as it was found. The texts live until the find statement is reset. */
 struct ledger_found {
 	int64_t id, generation, token, amount, reserved, fee;
 	struct ledger_facts facts;
 	const char *currency, *budget;
 };
 
-/* The columns of a key in ?1 to ?7. */
+/* Binds a key to ?1 to ?7. */
 void ledger_bind_key(sqlite3_stmt *statement, const struct ledger_key *key);
-/* 1 if there is one. `generation` 0: the newest. The statement is to be reset by the caller. */
+/* Finds a row; returns 1 if it exists. `generation` 0 means the newest. The caller resets the statement. */
 int ledger_find(struct database *database, const struct ledger_key *key, int64_t generation,
 	struct ledger_found *ret_found, sqlite3_stmt **ret_statement, shipopt_error **ret_error);
 int ledger_find_id(struct database *database, const char *tenant, int64_t id, struct ledger_found *ret_found,
 	sqlite3_stmt **ret_statement, shipopt_error **ret_error);
-/* Steps a statement that returns one row in the order of enum row_column, and takes that row over. `ret_token` may be NULL. */
+/* Steps a statement that returns one row in the order of enum row_column, and copies that row. `ret_token` may be NULL. */
 int ledger_take_row(struct database *database, sqlite3_stmt *statement, struct ledger_request *request,
 	int64_t *ret_token, shipopt_error **ret_error);
-/* The row stays as it is; the caller sees it, with this outcome. */
+/* Leaves the row as it is, and gives it to the requester with this outcome. */
 int ledger_answer(struct database *database, struct ledger_request *request, const struct ledger_found *found,
 	int outcome, shipopt_error **ret_error);
-/* A transition with the parameters ?1 to ?5 bound. */
+/* Prepares a transition: binds ?1 to ?5. */
 int ledger_move_statement(struct database *database, enum statement which, const struct ledger_found *found,
 	bool release, int64_t lease_ms, sqlite3_stmt **ret_statement, shipopt_error **ret_error);
 

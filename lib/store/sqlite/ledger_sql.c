@@ -8,7 +8,7 @@
 
 /* --- transitions --- */
 
-/* A transition whose own parameters are up to `count` texts from ?6 on. */
+/* Runs a transition whose own parameters are `count` texts, from ?6 on. */
 static int ledger_sql_move(struct database *database, struct ledger_request *request, const struct ledger_found *found,
 	enum statement which, const char *const *texts, int count, shipopt_error **ret_error)
 {
@@ -37,7 +37,7 @@ static int ledger_sql_plan(struct database *database, struct ledger_request *req
 	return ledger_take_row(database, statement, request, NULL, ret_error);
 }
 
-/* LEDGER_OUTCOME_SHARED if another row has the shipment; else LEDGER_OUTCOME_OK. */
+/* LEDGER_OUTCOME_SHARED if another row has the shipment, otherwise LEDGER_OUTCOME_OK. */
 static int ledger_sql_check_shared(struct database *database, struct ledger_request *request,
 	const struct ledger_found *found, const char *shipment_id, shipopt_error **ret_error)
 {
@@ -59,7 +59,7 @@ static int ledger_sql_check_shared(struct database *database, struct ledger_requ
 	return r == 1 ? LEDGER_OUTCOME_SHARED : r;
 }
 
-/* The same of the shipment that the request brings. */
+/* The same for the shipment of the request. */
 static int ledger_sql_check_shipment(struct database *database, struct ledger_request *request,
 	const struct ledger_found *found, shipopt_error **ret_error)
 {
@@ -106,9 +106,9 @@ static int ledger_sql_hold(struct database *database, struct ledger_request *req
 	return ledger_take_row(database, statement, request, NULL, ret_error);
 }
 
-/* What a purchase will reserve, and where. */
+/* What a purchase reserves, and in which budget. */
 struct reservation {
-	int64_t amount, limit; /* limit -1: the one that the budget has */
+	int64_t amount, limit; /* limit -1: keep the budget's */
 	const char *name, *currency;
 };
 
@@ -165,7 +165,7 @@ static int ledger_sql_buy(struct database *database, struct ledger_request *requ
 	shipopt_error **ret_error)
 {
 	int64_t amount = request->amount ? request->amount : found->amount;
-	/* What an unproven purchase may have bought stays reserved where it is, also if this one is sent without a limit. */
+	/* An unproven purchase may have bought a label. Its reservation stays in its budget, even if this one has no limit. */
 	bool keeps = !request->budget && found->facts.unproven > 0;
 	struct reservation wanted = {.name = keeps ? found->budget : request->budget,
 		.limit = keeps ? -1 : request->budget_limit,
@@ -178,7 +178,7 @@ static int ledger_sql_buy(struct database *database, struct ledger_request *requ
 			request->key.order_key);
 		return 0;
 	}
-	/* Rows of version 1 may share a shipment: the row's own is looked at too. */
+	/* Rows of version 1 can share a shipment, so the row's own is checked too. */
 	const char *shipment_id = request->shipment_id ? request->shipment_id : found->facts.shipment_id;
 	int r = ledger_sql_check_shared(database, request, found, shipment_id, ret_error);
 	r = r == LEDGER_OUTCOME_OK ? ledger_sql_reserve(database, request, found, &wanted, ret_error) : r;
@@ -212,7 +212,7 @@ static int ledger_sql_doubt(struct database *database, struct ledger_request *re
 	return ledger_take_row(database, statement, request, NULL, ret_error);
 }
 
-/* Rows of version 1 may share a shipment: whose its label is says a person. */
+/* Rows of version 1 can share a shipment. A person says whose label it is. */
 static int ledger_sql_bought(struct database *database, struct ledger_request *request,
 	const struct ledger_found *found, shipopt_error **ret_error)
 {

@@ -66,7 +66,7 @@ static int place_file_stat(const struct place_file *file, struct stat *ret_statu
 		return 0;
 	if (errno == ENOENT || errno == ENOTDIR)
 		return place_file_lost(file, ret_error);
-	return error_set(ret_error, SHIPOPT_EDATABASE, "%s cannot be looked at: %s. " ADVICE, file->path,
+	return error_set(ret_error, SHIPOPT_EDATABASE, "cannot read the status of %s: %s. " ADVICE, file->path,
 		strerror(errno));
 }
 

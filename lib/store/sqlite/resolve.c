@@ -33,7 +33,7 @@ static int resolve_write_transition(struct database *database, const struct back
 		: state == LEDGER_STATE_PLANNED             ? SQL_REPLAN
 		: is_new                                    ? SQL_BOUGHT
 							    : SQL_CONFIRM;
-	/* Giving the lease up makes the token of whoever held the row before invalid. */
+	/* Giving the lease up ends the token of an earlier holder. */
 	int r = ledger_move_statement(database, which, found, true, 0, &statement, ret_error);
 	if (r < 0)
 		return r;
@@ -71,7 +71,7 @@ static int resolve_write_audit(struct database *database, const struct backend_q
 	return database_step(database, statement, ret_error);
 }
 
-/* What a label is taken to have cost: nobody says what was paid. */
+/* What the label counts as: the price paid is not known. */
 static int64_t resolve_spent(const struct ledger_found *found)
 {
 	int64_t cost;

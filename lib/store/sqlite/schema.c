@@ -126,7 +126,7 @@ static int schema_read_version(struct database *database, int64_t *ret_version, 
 int schema_check(struct database *database, shipopt_error **ret_error)
 {
 	int64_t version;
-	/* One snapshot: another process may be making the file. */
+	/* One snapshot, because another process may be creating the file. */
 	int r = database_run(database, "BEGIN", ret_error);
 	r = r < 0 ? r : schema_read_version(database, &version, ret_error);
 	database_rollback(database);

@@ -33,10 +33,10 @@ static int sqlite_backend_make_path(const char *location, char **ret_path, shipo
 		return error_set(ret_error, SHIPOPT_EPARSE, "sqlite:%s: the file name is missing", location);
 	if (strcmp(path, ":memory:") == 0)
 		return error_set(ret_error, SHIPOPT_EUNSUPPORTED,
-			"sqlite::memory: forgets what was bought; name a file");
+			"sqlite::memory: would lose the record of purchases; name a file");
 	char folder[PATH_MAX_BYTES] = "";
 	if (*path != '/' && !getcwd(folder, sizeof(folder)))
-		return error_set(ret_error, SHIPOPT_EIO, "sqlite:%s: the current folder: %s", location,
+		return error_set(ret_error, SHIPOPT_EIO, "sqlite:%s: cannot read the current folder: %s", location,
 			strerror(errno));
 	struct buffer buffer;
 	buffer_init(&buffer, PATH_MAX_BYTES);
@@ -108,7 +108,7 @@ static void sqlite_backend_write_all(struct sqlite_backend *backend)
 {
 	pthread_mutex_lock(&backend->lock);
 	for (;;) {
-		while (!backend->writes.first && !backend->is_closing)
+		while (!backend->writes.first && backend->state == SQLITE_BACKEND_RUNNING)
 			pthread_cond_wait(&backend->changed, &backend->lock);
 		if (!backend->writes.first)
 			break;
@@ -130,7 +130,7 @@ static void *sqlite_backend_writer_main(void *argument)
 	database_close(&backend->reader);
 	database_close(&backend->writer); /* last: it tidies the log away */
 	pthread_mutex_lock(&backend->lock);
-	bool is_abandoned = backend->is_abandoned;
+	bool is_abandoned = backend->state == SQLITE_BACKEND_ABANDONED;
 	pthread_mutex_unlock(&backend->lock);
 	if (is_abandoned)
 		backend->options.ended(backend->options.argument);
@@ -176,9 +176,9 @@ static int sqlite_submit(struct backend *base, struct backend_work *work)
 	struct sqlite_backend *backend = BACKEND(base);
 	bool is_read = work->kind == BACKEND_LIST || work->kind == BACKEND_COUNT;
 	pthread_mutex_lock(&backend->lock);
-	int r = backend->is_closing           ? SHIPOPT_ESHUTDOWN
-		: is_read && backend->is_open ? sqlite_backend_submit_read(backend, work)
-					      : sqlite_backend_submit_write(backend, work);
+	int r = backend->state != SQLITE_BACKEND_RUNNING ? SHIPOPT_ESHUTDOWN
+		: is_read && backend->is_open            ? sqlite_backend_submit_read(backend, work)
+							 : sqlite_backend_submit_write(backend, work);
 	pthread_mutex_unlock(&backend->lock);
 	return r;
 }
@@ -194,7 +194,8 @@ static void sqlite_close(struct backend *base)
 {
 	struct sqlite_backend *backend = BACKEND(base);
 	pthread_mutex_lock(&backend->lock);
-	backend->is_closing = true;
+	if (backend->state == SQLITE_BACKEND_RUNNING)
+		backend->state = SQLITE_BACKEND_CLOSING;
 	bool has_thread = backend->has_thread;
 	backend->has_thread = false;
 	pthread_cond_broadcast(&backend->changed);
@@ -207,7 +208,7 @@ static bool sqlite_abandon(struct backend *base)
 {
 	struct sqlite_backend *backend = BACKEND(base);
 	pthread_mutex_lock(&backend->lock);
-	backend->is_closing = backend->is_abandoned = true;
+	backend->state = SQLITE_BACKEND_ABANDONED;
 	bool has_thread = backend->has_thread;
 	pthread_cond_broadcast(&backend->changed);
 	pthread_mutex_unlock(&backend->lock);

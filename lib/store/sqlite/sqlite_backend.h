@@ -10,24 +10,30 @@
 /*
  * The store in one SQLite file.
  *
- * Writes: one thread of ours, started by the first of them, with the only connection that writes. It takes what waits in
- * the queue (at most `queue_max`) in groups of up to `group_max` and runs each group as one transaction (writer.h); while
- * the disk works on one group the next one gathers.
+ * Writes. The first write starts a thread, which has the only connection that writes. It takes waiting work from the queue
+ * (at most `queue_max`) in groups of up to `group_max`, and runs each group as one transaction (writer.h). While the disk
+ * works on one group, the next one gathers.
  *
- * Reads (lists and counts): a queue of the same bound and one connection, emptied by a task on the side pool that runs
- * only while something waits. Readers never wait for the writer: that is what the write-ahead log gives. Reads that come before
- * the file was opened run with the writes, on the writer's connection.
+ * Reads (lists and counts). They have a queue with the same bound and one connection. A task on the side pool empties the
+ * queue, and runs only while something waits. With the write-ahead log, readers never wait for the writer. Reads that are
+ * submitted before the file was opened run with the writes, on the writer's connection.
  *
- * Ending: no more is taken (SHIPOPT_ESHUTDOWN), both queues are finished, the connections are closed, the
- * writer's thread is joined.
+ * The end. No more work is taken (SHIPOPT_ESHUTDOWN), both queues are finished, the connections are closed, and the writer's
+ * thread is joined.
  */
+enum sqlite_backend_state {
+	SQLITE_BACKEND_RUNNING,
+	SQLITE_BACKEND_CLOSING,
+	SQLITE_BACKEND_ABANDONED /* closing, and the thread reports its end */
+};
+
 struct sqlite_backend {
 	struct backend base;
 	struct backend_options options;
 	char *path, *confirm_mode;
 	atomic_bool hurry;
 	struct database writer; /* the writer thread's */
-	struct database reader; /* whoever runs reader_task */
+	struct database reader; /* of the thread that runs reader_task */
 
 	pthread_mutex_t lock; /* for what follows */
 	pthread_cond_t changed;
@@ -36,12 +42,11 @@ struct sqlite_backend {
 	bool has_thread;
 	bool is_open;    /* the writer has opened the file once */
 	bool is_reading; /* reader_task is queued or runs */
-	bool is_closing;
-	bool is_abandoned; /* the thread says when it ends */
+	enum sqlite_backend_state state;
 	struct task reader_task;
 };
 
-/* On the side pool: runs the reads that wait. */
+/* Runs the reads that wait; on the side pool. */
 void reader_run(struct task *task);
 
 #endif

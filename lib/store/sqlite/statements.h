@@ -3,12 +3,12 @@
 #define STORE_SQLITE_STATEMENTS_H
 
 /*
- * Every SQL text that the store runs again and again, in one table (statements.c), so that all of them can be read in one
- * place. Values are bound, never spliced.
+ * Every SQL text that the store runs repeatedly, in one table (statements.c). Values are bound, never spliced.
  *
- * The transitions share their first parameters: ?1 row id, ?2 fencing token and ?3 state that the row must still have (the
- * compare of the compare-and-set), ?4 whether to give the lease up (1 or 0), ?5 lease to set in ms (0: leave). Their own
- * start at ?6. All return the row as it is afterwards, in the order of enum row_column.
+ * All transitions share their first parameters. ?1 is the row id. ?2 is the fencing token and ?3 the state that the row must
+ * still have (the compare of the compare-and-set). ?4 says whether to give the lease up (1 or 0). ?5 is the lease to set in
+ * ms, 0 to keep it. Their own parameters start at ?6. All return the row as it is afterwards, in the order of enum
+ * row_column.
  */
 enum statement {
 	/* transactions */

@@ -103,7 +103,7 @@ static int writer_run_all(struct database *database, struct task_list *group, sh
 	return 0;
 }
 
-/* After a COMMIT that failed with `status`: what that means for the group. */
+/* What a COMMIT that failed with `status` means for the group. */
 static int writer_settle(struct database *database, int status, bool was_full)
 {
 	int r = database_do(database, SQL_BEGIN, NULL);
@@ -151,7 +151,7 @@ static enum group_outcome writer_run_group(struct database *database, struct tas
 	return *ret_status < 0 ? GROUP_FAILED : GROUP_DONE;
 }
 
-/* A group that could not be done as one. */
+/* Runs each piece of a group that could not be run as one. */
 static void writer_run_singly(struct database *database, struct task_list *group)
 {
 	struct task *task;
@@ -172,7 +172,7 @@ static void writer_run_singly(struct database *database, struct task_list *group
 	}
 }
 
-/* Said before anything is completed: who has seen a completion may count on reads that do not wait for writers. */
+/* is_open is set before anything completes: after a completion, reads no longer wait for writers. */
 static int writer_open_writer(struct sqlite_backend *backend, shipopt_error **ret_error)
 {
 	if (backend->writer.handle)
