@@ -22,8 +22,8 @@ SHIPOPT_BEGIN_DECLS
  *
  * A record is used by one thread at a time; a `const` one may be read from several.
  *
- * Common errors: SHIPOPT_EINVAL for a NULL record or output or a number that is no field of the kind, SHIPOPT_ETYPE for a
- * getter or setter of another type, SHIPOPT_ENOMEM. Getters return 1 with the value, 0 if the field is absent or
+ * Common errors: SHIPOPT_EINVAL for a NULL record or output or a number that is no field of the kind, SHIPOPT_ETYPE for
+ * a getter or setter of another type, SHIPOPT_ENOMEM. Getters return 1 with the value, 0 if the field is absent or
  * null (the output is untouched). All of this since 0.1.
  */
 typedef struct shipopt_record shipopt_record;
@@ -72,11 +72,11 @@ SHIPOPT_API int shipopt_field_find(int kind, const char *name);
 SHIPOPT_API int shipopt_field_at(int kind, size_t index);
 
 /* Setters. A setter marks the field set (and changed, see _encode); `_set_null` makes it null, `_clear` absent.
- * Text must be UTF-8 (SHIPOPT_EENCODING) and at most 65,536 bytes, that of label documents and forms (label_url, label_pdf_url,
- * label_zpl_url, label_epl2_url, label_file, form_url) 4,194,304 (SHIPOPT_ETOOLARGE); NULL text is SHIPOPT_EINVAL.
- * Times are milliseconds since 1970-01-01 UTC. `_set_money_text` and `_set_decimal_text` parse
- * "12.50" as carriers write it: blanks around it, a sign, an exponent and a decimal comma with one or two digits behind it
- * ("12,50") are accepted; beyond six decimals it is rounded.
+ * Text must be UTF-8 (SHIPOPT_EENCODING) and at most 65,536 bytes, that of label documents and forms (label_url,
+ * label_pdf_url, label_zpl_url, label_epl2_url, label_file, form_url) 4,194,304 (SHIPOPT_ETOOLARGE); NULL text is
+ * SHIPOPT_EINVAL. Times are milliseconds since 1970-01-01 UTC. `_set_money_text` and `_set_decimal_text` parse
+ * "12.50" as carriers write it: blanks around it, a sign, an exponent and a decimal comma with one or two digits behind
+ * it ("12,50") are accepted; beyond six decimals it is rounded.
  * `_set_json` takes the text of one JSON value, checked (SHIPOPT_EPARSE). */
 SHIPOPT_API int shipopt_record_set_text(shipopt_record *record, int field, const char *text, shipopt_error **ret_error);
 SHIPOPT_API int shipopt_record_set_int(shipopt_record *record, int field, int64_t value, shipopt_error **ret_error);
@@ -112,8 +112,8 @@ SHIPOPT_API int shipopt_record_get_text(const shipopt_record *record, int field,
 SHIPOPT_API int shipopt_record_get_int(const shipopt_record *record, int field, int64_t *ret_value);
 SHIPOPT_API int shipopt_record_get_decimal(const shipopt_record *record, int field, int64_t *ret_millionths);
 SHIPOPT_API int shipopt_record_get_money(const shipopt_record *record, int field, int64_t *ret_millionths);
-/* The carrier's own text of a decimal, money or time field. Also of an amount of money that could not be read, whose field is
- * absent: "$7.25", or "1,234", which may be thousands or thousandths. */
+/* The carrier's own text of a decimal, money or time field. Also of an amount of money that could not be read, whose
+ * field is absent: "$7.25", or "1,234", which may be thousands or thousandths. */
 SHIPOPT_API int shipopt_record_get_source_text(const shipopt_record *record, int field, const char **ret_text);
 SHIPOPT_API int shipopt_record_get_time_ms(const shipopt_record *record, int field, int64_t *ret_unix_ms);
 SHIPOPT_API int shipopt_record_get_bool(const shipopt_record *record, int field, int *ret_value);
@@ -133,9 +133,9 @@ SHIPOPT_API const shipopt_record *shipopt_record_item(const shipopt_record *reco
 /*
  * JSON. `_decode` reads an object of the carrier's shape: unknown members are kept in the record's source text
  * (`_source`, bounded to 256 KiB, NULL beyond or for records that were not decoded), a number where a text is
- * expected is taken as text; a known member of another unexpected type, or longer than a setter takes, is left absent and
- * kept in the source only. Money may be grouped by three ("1,234.56", "1.234,56", "1 234,50"). SHIPOPT_EPARSE names the place;
- * depth is limited to 64.
+ * expected is taken as text; a known member of another unexpected type, or longer than a setter takes, is left absent
+ * and kept in the source only. Money may be grouped by three ("1,234.56", "1.234,56", "1 234,50"). SHIPOPT_EPARSE names
+ * the place; depth is limited to 64.
  * `_encode` gives the carrier's shape of the set and null fields; with SHIPOPT_ENCODE_CHANGED only of those changed
  * since `_decode` or `_mark_unchanged`. *ret_json is the caller's, to be freed with shipopt_free().
  */
