@@ -114,7 +114,8 @@ SHIPOPT_API int shipopt_record_make_child(shipopt_record *record, int field, shi
 SHIPOPT_API int shipopt_record_make_item(shipopt_record *record, int field, shipopt_record **ret_item,
 	shipopt_error **ret_error);
 
-/* Getters: return 1 and write the value, or 0 if the field is absent or null, or an error code. The output is written for 1 only. */
+/* Getters: return 1 and write the value, or 0 if the field is absent or null, or an error code. The output is written for 1 only.
+ * `_count` returns the number of items of a list, and 0 for anything else. */
 SHIPOPT_API int shipopt_record_get_text(const shipopt_record *record, int field, const char **ret_text);
 SHIPOPT_API int shipopt_record_get_int(const shipopt_record *record, int field, int64_t *ret_value);
 SHIPOPT_API int shipopt_record_get_decimal(const shipopt_record *record, int field, int64_t *ret_millionths);
