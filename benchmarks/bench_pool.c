@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The pool against pgbench, the server's own client, in one run: the same query on the same server, prepared, one at a time and
- * pipelined by ten, with inline and with the default delivery, at 1, 4 and 16 connections; nanoseconds of an acquire and
+ * pipelined by ten, with inline and with the default delivery, at 1, 4 and 16 connections; a query that a thread waits for; nanoseconds of an acquire and
  * release nobody contends for, with and without a look at the socket; a stream of rows and binary COPY out and in against bare loops over
  * libpq. One line a figure; the first argument is the seconds of each measurement.
  */
@@ -164,6 +164,37 @@ static void compare(int connections, bool is_pipelined)
 		is_pipelined ? "pipelined" : "prepared", connections, theirs, inline_tps, inline_tps / theirs,
 		default_tps, default_tps / theirs);
 	fflush(stdout);
+}
+
+/* One query after the other, each waited for, without a callback: what a thread that waits costs. */
+static void waited_query(void)
+{
+	enum { ROUNDS = 5000, WARM_UP = 200 };
+	shipopt_pool *pool = open_pool(1, false, NULL, NULL);
+	shipopt_query *query;
+	struct rusage before, after;
+	int64_t begun = 0;
+	shipopt_query_new("select 1", &query, NULL);
+	for (int i = -WARM_UP; i < ROUNDS; i++) {
+		shipopt_op *op = NULL;
+		if (i == 0) {
+			begun = now_ns();
+			getrusage(RUSAGE_SELF, &before);
+		}
+		shipopt_pool_query(pool, query, NULL, NULL, &op);
+		shipopt_op_wait(op, -1);
+		shipopt_op_unref(op);
+	}
+	double us = (double)(now_ns() - begun) / 1e3 / ROUNDS;
+	getrusage(RUSAGE_SELF, &after);
+	double seconds_used = (double)(after.ru_utime.tv_sec - before.ru_utime.tv_sec + after.ru_stime.tv_sec -
+		before.ru_stime.tv_sec);
+	double us_used = (double)(after.ru_utime.tv_usec - before.ru_utime.tv_usec + after.ru_stime.tv_usec -
+		before.ru_stime.tv_usec);
+	printf("pool waited_query_us %.1f cpu_us %.1f context_switches %.2f\n", us,
+		(seconds_used * 1e6 + us_used) / ROUNDS, (double)(after.ru_nvcsw - before.ru_nvcsw) / ROUNDS);
+	shipopt_query_free(query);
+	shipopt_pool_free(pool);
 }
 
 static void acquire_release(const char *what, const char *name, const char *value)
@@ -391,6 +422,7 @@ int main(int argc, char **argv)
 	run_sql("vacuum analyze");
 	shipopt_runtime_new(NULL, &runtime, NULL);
 	compare_streams();
+	waited_query();
 	acquire_release("", NULL, NULL);
 	acquire_release("_with_poll", "poll_acquire", "1");
 	for (int pipelined = 0; pipelined < 2; pipelined++)

@@ -8,29 +8,33 @@
 SHIPOPT_BEGIN_DECLS
 
 /*
- * The runtime: the threads that everything else runs on. A process usually has one.
+ * A runtime owns the threads of the library. A process usually has one.
  *
- *   scheduler   one worker per usable core (affinity mask and cgroup quota), work stealing; runs `done` callbacks and tasks
- *   reactor     one event loop thread: all sockets and timers
- *   side pool   at most min(40, 2 × cores) threads for work that blocks
+ *   scheduler    one worker thread per usable core (affinity mask and cgroup quota); runs `done` callbacks and tasks
+ *   event loop   one thread for all sockets and timers
+ *   side pool    at most min(40, 2 × cores) threads for work that blocks
  *
- * Threads are started when first needed. Signals are blocked in all of them. Names: shipopt-w0, shipopt-io0, shipopt-s0.
+ * Threads start when they are first needed. All signals are blocked in them. Their names are shipopt-w0, shipopt-io0, shipopt-s0.
  *
- * Which callback runs where:
+ * Which callback runs on which thread, and what it may call:
  *
- *   callback                        thread                                   may call
- *   done (delivery scheduler)       scheduler worker                         anything but wait and close
- *   done (delivery inline)          reactor                                  the same, and must not block
- *   done (delivery queue)           the thread that dispatches the queue     anything but close, and wait for this queue
- *   task of shipopt_runtime_submit  scheduler worker                         anything but wait and close
- *   task of ..._submit_blocking     side pool                                may block; not wait or close
- *   body of shipopt_runtime_parallel_for    the caller and scheduler workers         anything but wait and close
- *   body of a transaction           see <shipopt/pool.h>
- *   slow query report               reactor, or as done (delivery queue)     anything but wait and close, and must not block
- *   log                             any thread of the library or the caller  nothing of this library
- *   bulk callbacks                  see <shipopt/bulk.h>
+ *   callback                               thread                               may call
+ *   done (default)                         scheduler worker                     anything but a wait or a close
+ *   done (deliver_inline 1)                event loop                           the same; must not block
+ *   done (with a queue)                    the thread that dispatches           anything but a close, or a wait for this queue
+ *   task of shipopt_runtime_submit()       scheduler worker                     anything but a wait or a close
+ *   task of …_submit_blocking()            side pool                            may block; no wait, no close
+ *   body of …_parallel_for()               the caller and scheduler workers     anything but a wait or a close
+ *   body of a transaction                  see <shipopt/pool.h>
+ *   report of a slow query                 event loop, or as done with a queue  anything but a wait or a close; must not block
+ *   log                                    any thread                           nothing of this library
+ *   callbacks of a bulk run                see <shipopt/bulk.h>
  *
- * All of this since 0.1.
+ * A wait is any call that blocks until something has happened, such as shipopt_op_wait(). A signal handler may call
+ * shipopt_queue_wakeup() and nothing else. A child process after fork() may call nothing that takes a handle made before: such calls
+ * return SHIPOPT_EFORKED or do nothing.
+ *
+ * All of this since 0.1 unless a comment names another version.
  */
 typedef struct shipopt_runtime shipopt_runtime;
 typedef struct shipopt_runtime_config shipopt_runtime_config;
@@ -61,20 +65,22 @@ enum {
 	SHIPOPT_LOG_INFO = 3,
 	SHIPOPT_LOG_DEBUG = 4
 };
-/* `message` is one line without a newline; it never contains a credential. */
+/* Gets a line of the log, without a newline. It never contains a credential. */
 typedef void (*shipopt_log_fn)(void *userdata, int level, const char *message);
-/* Where log lines go; NULL (default): nowhere. Called from any thread, one call at a time. */
+/* Sets the callback for log lines; NULL, the default, for none. Any thread calls it, one at a time. A queue can get the lines as events, see
+ * shipopt_queue_enable(). */
 SHIPOPT_API int shipopt_runtime_config_set_log(shipopt_runtime_config *config, shipopt_log_fn log, void *userdata);
 
 /*
- * A host with its own executor may use it instead of the scheduler's threads. `submit` must arrange that
- * shipopt_executor_run(task) is called once, later, on any thread, and must not call it itself; it returns 0, or non-zero
- * if it cannot, in which case the task runs on the side pool.
+ * Sets an executor of the application, which runs tasks instead of the scheduler's threads. `submit` must arrange that
+ * shipopt_task_run(task) is called once, later, on any thread. It must not call it itself. It returns 0, or another number if it
+ * cannot take the task, which then runs on the side pool.
  */
 typedef int (*shipopt_executor_fn)(void *userdata, void *task);
 SHIPOPT_API int shipopt_runtime_config_set_executor(shipopt_runtime_config *config, shipopt_executor_fn submit,
 	void *userdata);
-SHIPOPT_API void shipopt_executor_run(void *task);
+/* Runs a task that an executor was given. */
+SHIPOPT_API void shipopt_task_run(void *task);
 
 /*
  * Creates a runtime. Starts no thread yet. `config` is copied and may be NULL. The caller owns *ret_runtime.
@@ -84,49 +90,52 @@ SHIPOPT_API int shipopt_runtime_new(const shipopt_runtime_config *config, shipop
 	shipopt_error **ret_error);
 
 /*
- * Ends everything: refuses new operations, gives running ones up to `timeout_ms` (-1: no limit) to finish, cancels the rest,
- * delivers every completion, joins the threads. Afterwards calls return SHIPOPT_ESHUTDOWN; getters stay valid. Returns 0, or
- * SHIPOPT_ETIMEDOUT if operations had to be canceled, or SHIPOPT_EBUSY (below), or SHIPOPT_EDEADLK on a thread of the library and
- * inside callbacks. Completions in queues stay there until they are dispatched or the queue is freed; a full queue does not delay
- * the close.
+ * Closes the runtime: refuses new operations, gives running ones up to `timeout_ms` (-1 sets no limit) to finish, cancels the others,
+ * delivers every completion and ends the threads. Later calls return SHIPOPT_ESHUTDOWN; getters still work. Completions in queues
+ * stay there until they are dispatched, polled or the queue is freed. A full queue does not delay the close.
+ * shipopt_runtime_close_begin() in <shipopt/queue.h> closes without waiting.
  *
- * It returns within `timeout_ms` plus one second, with one exception: it waits for the answer to a purchase on the wire, which
- * comes within the carrier's timeout_ms. If a thread is still busy then, something blocks it: a callback (a source's next, an
- * item, a host call), a blocking task, a name look-up, a file. The close leaves that thread running and returns SHIPOPT_EBUSY.
- * From then on the library starts no callback, writes to no sink, and drops waiting tasks; only shipopt_queue_dispatch(),
- * shipopt_queue_free() and shipopt_op_wait() still run callbacks, those of a queue. Operations that depend on the blocked thread
- * are not done yet, and what they use (userdata, sinks) must stay valid until they are. When the thread returns they end without a
- * callback, and the library ends its threads and frees the memory.
+ * Returns 0, or SHIPOPT_ETIMEDOUT if operations had to be canceled, SHIPOPT_EBUSY if a thread is blocked (see below), SHIPOPT_EDEADLK
+ * on a thread of the library and inside callbacks, SHIPOPT_EINVAL for NULL, SHIPOPT_EFORKED, SHIPOPT_ESHUTDOWN when the process
+ * exits.
  *
- * May be called again, also on another thread: it then waits up to its own `timeout_ms` plus one second for the end of the first
- * close, and returns 0 if everything has ended, otherwise SHIPOPT_EBUSY. If the system has no thread for the close, the calling
- * thread does its work, and a blocked callback then blocks the call.
+ * The call returns within `timeout_ms` plus one second, with one exception: it waits for the answer to a purchase that was sent, which
+ * comes within the carrier's timeout_ms. A thread that is still busy then is blocked: by a callback (a source's next, an item, a
+ * host call), a task, a name look-up or a file. The call leaves that thread running and returns SHIPOPT_EBUSY. From then on the
+ * library starts no callback, writes to no sink, and drops waiting tasks. Only shipopt_queue_dispatch(), shipopt_queue_free() and
+ * shipopt_op_wait() still run callbacks, those of a queue. Operations that depend on the blocked thread are not done yet, and
+ * what they use (userdata, sinks) must stay valid until they are. When the thread returns, they end without a callback, and the
+ * library ends its threads and frees the memory.
+ *
+ * The call may be repeated, on any thread. It then waits up to its own `timeout_ms` plus one second for the end of the first close, and
+ * returns 0 if everything has ended, otherwise SHIPOPT_EBUSY. If the system has no thread for the close, the calling thread does the
+ * work, and a blocked callback then blocks the call.
  */
 SHIPOPT_API int shipopt_runtime_close(shipopt_runtime *runtime, int64_t timeout_ms);
 
-/* Drops the caller's reference; never blocks. Without a close before, the threads end by themselves when the last
- * handle and operation is gone. Accepts NULL. */
+/* Drops the caller's reference. Never blocks, and accepts NULL. Without a close, the threads end when the last handle and the last
+ * operation of the runtime are gone. */
 SHIPOPT_API void shipopt_runtime_free(shipopt_runtime *runtime);
 
-/* How many threads of this kind run now; 0 for an unknown kind. */
+/* Returns how many threads of a kind run now; 0 for an unknown kind. */
 enum { SHIPOPT_THREADS_WORKER = 1, SHIPOPT_THREADS_REACTOR = 2, SHIPOPT_THREADS_SIDE = 3 };
 SHIPOPT_API int shipopt_runtime_thread_count(const shipopt_runtime *runtime, int kind);
 
 typedef void (*shipopt_task_fn)(void *userdata);
 
-/* Runs `task` once on a scheduler thread. SHIPOPT_ENOMEM, SHIPOPT_ESHUTDOWN, SHIPOPT_EFORKED. */
+/* Runs `task` once on a scheduler thread. SHIPOPT_EINVAL, SHIPOPT_ENOMEM, SHIPOPT_EAGAIN when the system has no thread, SHIPOPT_ESHUTDOWN,
+ * SHIPOPT_EFORKED; so below. */
 SHIPOPT_API int shipopt_runtime_submit(shipopt_runtime *runtime, shipopt_task_fn task, void *userdata);
-/* The same for `count` tasks, each with userdata_list[i]; one lock and one wake for all. All or none are taken. */
+/* Runs `task` `count` times, each with one of userdata_list. All or none are taken. This costs one lock and one wake for all. */
 SHIPOPT_API int shipopt_runtime_submit_batch(shipopt_runtime *runtime, shipopt_task_fn task, void *const *userdata_list,
 	size_t count);
-/* Runs `task` once on a side pool thread, where it may block. SHIPOPT_EAGAIN when 4,096 tasks wait. */
+/* Runs `task` once on a side pool thread, where it may block. SHIPOPT_EAGAIN also when 4,096 tasks wait. */
 SHIPOPT_API int shipopt_runtime_submit_blocking(shipopt_runtime *runtime, shipopt_task_fn task, void *userdata);
 
 typedef void (*shipopt_range_fn)(void *userdata, size_t begin, size_t end);
 /*
- * Calls `body` for pieces of [0, count) of at most `grain` (0: chosen) on all workers and on the calling thread, and
- * returns when all are done. May be called on a worker too: it helps instead of waiting. Pieces are disjoint, their order is
- * not fixed.
+ * Calls `body` for disjoint pieces of [0, count), of at most `grain` numbers each (0: the library chooses), on all workers and on the
+ * calling thread, in any order. Returns when all are done. A worker may call this too: it runs pieces instead of waiting.
  */
 SHIPOPT_API int shipopt_runtime_parallel_for(shipopt_runtime *runtime, size_t count, size_t grain,
 	shipopt_range_fn body, void *userdata);

@@ -28,7 +28,7 @@ void executor_submit(shipopt_runtime *runtime, struct task *task)
 	executor_took_back(runtime);
 }
 
-void shipopt_executor_run(void *argument)
+void shipopt_task_run(void *argument)
 {
 	struct task *task = argument;
 	if (!task)

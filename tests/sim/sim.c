@@ -231,7 +231,9 @@ void sim_start_orders(struct sim_process *process, size_t count)
 
 void sim_turn(struct sim_process *process, int64_t max_us)
 {
-	reactor_turn(process->runtime->reactors[0].reactor, max_us);
+	struct reactor *reactor;
+	assert_int_equal(runtime_reactor(process->runtime, &reactor), 0);
+	reactor_turn(reactor, max_us);
 }
 
 bool sim_is_over(struct sim_process *process)

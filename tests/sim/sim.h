@@ -7,7 +7,6 @@
 #include "fake_http.h"
 #include "memory_backend.h"
 #include "runtime/runtime.h"
-#include "runtime/runtime_private.h"
 
 /*
  * Simulated processes: each a runtime, a carrier client, a store and a bulk executor over the world and the database of the

@@ -319,7 +319,7 @@ static void a_task_that_the_hosts_executor_keeps_is_left_behind(void **state)
 	shipopt_runtime *runtime = runtime_with_one_thread_each(keep);
 	assert_int_equal(shipopt_runtime_submit(runtime, run, NULL), 0);
 	expect_left_behind(runtime);
-	shipopt_executor_run(kept);
+	shipopt_task_run(kept);
 	release_and_expect_gone(runtime);
 	assert_int_equal(event_count(&host.ran), 0);
 }

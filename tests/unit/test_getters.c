@@ -144,30 +144,6 @@ static void a_store_delivers_to_its_queue(void **state)
 	assert_int_equal(mem_live_count(), 0);
 }
 
-static void a_cache_delivers_its_sweeps_to_its_queue(void **state)
-{
-	shipopt_runtime *runtime = NULL;
-	shipopt_queue *queue = NULL;
-	shipopt_cache_config *config = NULL;
-	shipopt_cache *cache = NULL;
-	assert_int_equal(shipopt_runtime_new(NULL, &runtime, NULL), 0);
-	assert_int_equal(shipopt_queue_new(runtime, 4, &queue), 0);
-	assert_int_equal(shipopt_cache_config_new(&config), 0);
-	assert_int_equal(shipopt_cache_config_set_runtime(config, runtime), 0);
-	assert_int_equal(shipopt_cache_config_set_queue(config, queue), 0);
-	assert_int_equal(shipopt_cache_config_set_queue(NULL, queue), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_cache_new(config, &cache, NULL), 0);
-	shipopt_cache_config_free(config);
-	assert_int_equal(shipopt_cache_put(cache, "a", 1, "v", 1, NULL), 0);
-	assert_int_equal(shipopt_cache_sweep_pattern(cache, "*", NULL, &cache, NULL), 0);
-	expect_done(queue, &cache);
-	shipopt_cache_free(cache);
-	assert_int_equal(shipopt_runtime_close(runtime, -1), 0);
-	shipopt_queue_free(queue);
-	shipopt_runtime_free(runtime);
-	assert_int_equal(mem_live_count(), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,7 +152,6 @@ int main(void)
 		cmocka_unit_test(every_state_of_the_ledger_has_a_name),
 		cmocka_unit_test(an_entry_may_have_its_own_jitter),
 		cmocka_unit_test(a_store_delivers_to_its_queue),
-		cmocka_unit_test(a_cache_delivers_its_sweeps_to_its_queue),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

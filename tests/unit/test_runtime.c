@@ -416,7 +416,7 @@ static void a_host_executor_replaces_the_workers(void **state)
 	assert_int_equal(host.count, 3);
 	assert_int_equal(gate.value, 0);
 	for (int i = 0; i < 3; i++)
-		shipopt_executor_run(host.tasks[i]);
+		shipopt_task_run(host.tasks[i]);
 	assert_int_equal(gate.value, 3);
 	assert_false(runtime_is_library_thread());
 	assert_int_equal(shipopt_runtime_thread_count(runtime, SHIPOPT_THREADS_WORKER), 0);
