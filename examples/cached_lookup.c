@@ -96,7 +96,7 @@ static int run(struct lookup *lookup)
 		if (r == SHIPOPT_CACHE_FOUND)
 			printf("%s: zone %.*s\n", lookup->zips[i], (int)shipopt_value_length(value),
 				(const char *)shipopt_value_data(value));
-		else if (r == SHIPOPT_CACHE_NEGATIVE)
+		else if (r == SHIPOPT_CACHE_NOT_FOUND)
 			printf("%s: no zone\n", lookup->zips[i]);
 		shipopt_value_unref(value);
 	}

@@ -19,8 +19,8 @@ SHIPOPT_BEGIN_DECLS
  * The bulk executor: runs many orders, a bounded number at once.
  *
  * A source gives the orders (<shipopt/source.h>). The executor works on them. It gives one item for each order
- * (<shipopt/item.h>) to a callback or queue, and to a sink if there is one (<shipopt/sink.h>). Memory depends on the number of items at
- * work, not on the number of orders.
+ * (<shipopt/item.h>) to a callback or queue, and to a sink if there is one (<shipopt/sink.h>). Memory depends on the items that
+ * are in flight, not on the number of orders.
  *
  *   callback                 thread                                       rules
  *   source next              side pool                                    one call at a time; may block
@@ -147,12 +147,19 @@ SHIPOPT_API void shipopt_bulk_free(shipopt_bulk *bulk);
  *   SHIPOPT_ECONNECT    The carrier was never reached; see unreachable_ms.
  *   another code        The source or the sink failed.
  *
- * These are errors of the run, read with shipopt_op_error(shipopt_run_op(run)): SHIPOPT_EINVAL (the run needs a carrier or a store
- * that the executor does not have, or the queue has fewer than 2 slots, 3 if the program is asked), SHIPOPT_EUNSUPPORTED (the
- * provider gives no way to buy safely), SHIPOPT_ESTATE (another run has taken the source). The call itself returns SHIPOPT_EINVAL
- * for a NULL `bulk`, `source` or `call`, or if the run is refused and there is no `done`, queue or `ret_run` to report it to,
- * SHIPOPT_EAGAIN (no free slot in the queue), SHIPOPT_ENOMEM, SHIPOPT_ESHUTDOWN or SHIPOPT_EFORKED; the source then still belongs to
- * the caller.
+ * A run that cannot begin ends with one of these codes; shipopt_op_error(shipopt_run_op(run)) says why:
+ *
+ *   SHIPOPT_EINVAL       The run needs a carrier or a store that the executor does not have. Or its queue has too few slots: 2, one
+ *                        more if the program is asked, and one more for READY events of a push source.
+ *   SHIPOPT_EUNSUPPORTED The provider offers no way to buy safely.
+ *   SHIPOPT_ESTATE       Another run has taken the source.
+ *
+ * The call itself fails only with these codes; the caller then still owns the source:
+ *
+ *   SHIPOPT_EINVAL       `bulk`, `source` or `call` is NULL. Or the run is refused, and there is no `done`, queue or `ret_run` to
+ *                        report it to.
+ *   SHIPOPT_EAGAIN       The queue has no free slot.
+ *   SHIPOPT_ENOMEM, SHIPOPT_ESHUTDOWN, SHIPOPT_EFORKED
  */
 SHIPOPT_API int shipopt_bulk_buy(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
 	void *userdata, shipopt_run **ret_run);

@@ -8,91 +8,112 @@
 SHIPOPT_BEGIN_DECLS
 
 /*
- * A cache in memory: bytes by bytes, bounded by entries and by bytes, with times to live, tags and single flight.
+ * A cache in memory. Keys and values are bytes. It is bounded by entries and by bytes, and supports TTLs, tags and
+ * single flight.
  *
- * All calls may be made from any thread unless their comment says otherwise. Reading takes no lock (with policy "lru" a hit
- * takes one of several, to keep the order). Values are handed out as reference counted handles, without a copy: a handle
- * stays valid whatever happens to the cache.
+ * These rules hold for the whole header:
  *
- * An entry dies by its time, by shipopt_cache_remove(), by the invalidation of one of its tags or its registered prefix, or by
- * shipopt_cache_clear(). All of these are effective when the call returns, for readers, and for loads that were begun
- * before: what these bring is handed to those who waited, and not stored. Dead entries are not found any more; their
- * memory comes back little by little with later writes, with shipopt_cache_maintain(), or by itself if the cache has a runtime.
+ * - Any thread may make any call, unless its comment says otherwise.
+ * - Keys are 1 to 65,535 bytes. An entry, with its key and about 80 bytes of overhead, may have up to value_max_bytes.
+ * - Outcomes that are not errors are zero or positive. Where a comment names none, success is 0.
+ * - Every call may return SHIPOPT_EINVAL (an argument is NULL, or the key is empty or too long), SHIPOPT_ENOMEM, and
+ *   SHIPOPT_EFORKED in a forked child. Comments name the other errors.
+ * - An output is written only as the comment says. A failed call leaves its outputs unchanged.
+ * - `ret_error` may be NULL. If the call fails, *ret_error is set to an error that the caller must unref. A call that
+ *   returns SHIPOPT_EINVAL or SHIPOPT_EFORKED may leave it unchanged, so set it to NULL before.
+ * - Keys, values, texts and options are copied. shipopt_cache_put_owned() is the exception.
+ * - `options` may be NULL. The settings of the cache then apply.
  *
- * Keys are 1 to 65,535 bytes, values up to the setting value_max_bytes. Outcomes that are not errors are zero or positive; where a
- * comment names none, success is 0. Common errors: SHIPOPT_EINVAL (NULL, a key without bytes or too long), SHIPOPT_ENOMEM,
- * SHIPOPT_EFORKED. `ret_error` may be NULL; *ret_error is written on failure only, and not on each (SHIPOPT_EINVAL has no detail, for
- * one): set it to NULL before. What it gets is the caller's to unref.
+ * Lookups take no lock. The policy "lru" is the exception: a hit locks one part of the cache, to keep the order. A
+ * value is returned as a reference-counted handle, without a copy. The handle stays valid whatever happens to the
+ * cache.
  *
- * Keys, values, texts and options that are given are copied, but for shipopt_cache_put_owned(). Any call that changes the cache
- * may run the removal listener and free functions, on the calling thread, with no lock held. Both may call the cache, but not
- * once its last reference goes: shipopt_cache_free() was called and no load is in flight.
+ * An entry is removed when its TTL expires, by shipopt_cache_remove(), when one of its tags or its registered prefix is
+ * invalidated, or by shipopt_cache_clear(). A removal is effective when the call returns: no reader finds the entry any
+ * more. The result of a load that began before is delivered to the callers already waiting, but not stored. The memory
+ * is freed by later writes, by shipopt_cache_maintain(), or in the background if the cache has a runtime.
  *
- * Reading a large cache is waiting for memory. shipopt_cache_get_many() waits for many keys at once; who gives up a handle before
- * asking for the next one is served faster than who gathers them. With glibc, GLIBC_TUNABLES=glibc.malloc.hugetlb=1 in the host's
- * environment made look-ups among a million entries a fifth faster (benchmarks/bench_cache.c).
+ * A call that changes the cache may run the removal callback and free functions, on the calling thread, with no lock
+ * held. They may call the cache, except while it is destroyed, which happens after shipopt_cache_free() when no load is
+ * in flight.
  *
- * Times are monotonic, and right to a few milliseconds with the clock of the system. All of this since 0.1.
+ * What it costs: a hit in a small cache takes about 20 ns, and about 55 ns if the entry has a TTL, which needs the
+ * clock (measured on a 2.1 GHz server). Lookups in a large cache are bound by memory latency.
+ * shipopt_cache_get_many() overlaps the memory accesses of many keys. Releasing each handle before the next lookup is
+ * faster than collecting handles. With glibc, GLIBC_TUNABLES=glibc.malloc.hugetlb=1 in the environment makes lookups
+ * among a million entries about a fifth faster.
+ *
+ * Times are monotonic. With the system's clock they are accurate to a few milliseconds.
+ *
+ * Since 0.1; functions that are newer say so.
  */
 typedef struct shipopt_cache shipopt_cache;
 typedef struct shipopt_cache_config shipopt_cache_config;
 typedef struct shipopt_cache_options shipopt_cache_options;
 typedef struct shipopt_value shipopt_value;
+typedef struct shipopt_removal shipopt_removal;
 
-enum { /* outcomes of looking for a key */
-	SHIPOPT_CACHE_ABSENT = 0,
-	SHIPOPT_CACHE_FOUND = 1,
-	SHIPOPT_CACHE_STALE = 2,    /* found, but its soft time to live is over: still good to use, due for a refresh */
-	SHIPOPT_CACHE_NEGATIVE = 3, /* it is known that there is no such thing; no value is handed out. Never stale */
-	SHIPOPT_CACHE_LEAD = 4,     /* the caller has to load it: shipopt_cache_get_or_begin() */
-	SHIPOPT_CACHE_WAITING = 5   /* another loads it; the callback will be called */
+/* The outcomes of a lookup. */
+enum {
+	SHIPOPT_CACHE_ABSENT = 0,    /* the cache knows nothing about the key */
+	SHIPOPT_CACHE_FOUND = 1,     /* there is a value */
+	SHIPOPT_CACHE_STALE = 2,     /* there is a value, but its soft TTL is over: use it, and refresh it */
+	SHIPOPT_CACHE_NOT_FOUND = 3, /* it is known that the key has no value */
+	SHIPOPT_CACHE_LEAD = 4,      /* the caller must load the value: shipopt_cache_get_or_begin() */
+	SHIPOPT_CACHE_WAITING = 5    /* another caller loads the value, and the callback will be called */
 };
 
-enum { /* why a value left the cache */
-	SHIPOPT_CAUSE_EXPIRED = 1,
-	SHIPOPT_CAUSE_EVICTED = 2,
-	SHIPOPT_CAUSE_REPLACED = 3,
-	SHIPOPT_CAUSE_REMOVED = 4, /* shipopt_cache_remove() and _remove_pattern() */
-	SHIPOPT_CAUSE_TAG = 5,     /* its tag or prefix was invalidated or the cache cleared */
-	SHIPOPT_CAUSE_CLOSED = 6   /* the cache was freed */
+/* Why a value was removed. */
+enum {
+	SHIPOPT_CACHE_CAUSE_EXPIRED = 1,     /* its TTL was over */
+	SHIPOPT_CACHE_CAUSE_EVICTED = 2,     /* the cache was full */
+	SHIPOPT_CACHE_CAUSE_REPLACED = 3,    /* another value was stored for the key */
+	SHIPOPT_CACHE_CAUSE_REMOVED = 4,     /* shipopt_cache_remove(), _remove_pattern() */
+	SHIPOPT_CACHE_CAUSE_INVALIDATED = 5, /* its tag or prefix was invalidated, or the cache was cleared */
+	SHIPOPT_CACHE_CAUSE_CLOSED = 6       /* the cache was destroyed */
 };
 
-/* A time to live without end. */
+/* A TTL that never ends. */
 #define SHIPOPT_CACHE_FOREVER INT64_MAX
 
-/* Frees memory that was handed over with shipopt_cache_put_owned(): once, on the thread that gives up the last hold (of a reader, or
- * of the cache), with no lock held and not inside a look-up. */
+/*
+ * Frees a value that was given to shipopt_cache_put_owned(). Called once, when neither the cache nor any handle uses
+ * the value, on the thread that drops the last use, with no lock held and never during a lookup.
+ */
 typedef void (*shipopt_cache_free_fn)(void *userdata, void *value, size_t value_length);
-/* Told once for each value that leaves, after it has left: a SHIPOPT_CAUSE_… . Negative entries are not told. Key and value are borrowed
- * for the call. Removals that its own calls cause are told after it has returned. */
+/*
+ * Called once for each value that was removed, after the removal. `cause` is one of SHIPOPT_CACHE_CAUSE_…. Key and
+ * value are borrowed for the call. The callback is not called for "not found" entries. It may call the cache; removals
+ * that its own calls cause are reported after it has returned.
+ */
 typedef void (
 	*shipopt_cache_removed_fn)(void *userdata, const void *key, size_t key_length, shipopt_value *value, int cause);
-/* Microseconds of a clock that should not go back; if it does, entries live longer. */
+/* Returns the time in microseconds. The clock should not go back: entries then live longer. */
 typedef int64_t (*shipopt_cache_clock_fn)(void *userdata);
 
 /*
  * Settings, as in <shipopt/settings.h>; environment SHIPOPT_CACHE_….
  *
- *   policy            "s3fifo" (default) or "lru"
- *   entries_max       most entries; default 10,000, 0: bounded by bytes only
- *   bytes_max         most bytes: keys, values and overhead (about 80 bytes an entry); default 67,108,864, at least 4,096
- *   value_max_bytes   largest weight of one entry; 0 (default): an eighth of bytes_max, and never more than bytes_max
- *   count_held        1: bytes of entries that left, but which readers still hold, count against bytes_max, too; default 0. Then
- *                     readers that hold much empty the cache, and the bound may be passed only by what they hold
- *   ttl_ms            time to live; default 60,000, 0: without end
- *   soft_ttl_ms       after this a value is stale: still handed out, but due for a refresh; default 0: never. Not below the time
- *                     to live of an entry it is accepted and has no effect: the entry ends first
- *   access_ttl_ms     an entry dies when not read for so long; default 0: none
- *   negative_ttl_ms   time to live of "there is no such thing"; default 5,000
- *   jitter_percent    times to live are shortened by a random part up to this; default 0, at most 90
- *   error_backoff_ms  after a failed load its error answers for so long instead of another load; default 0: not at all. Always this
- *                     long, it does not grow; removing or invalidating the key ends it
- *   load_timeout_ms   longest wait for another's load; default 30,000
- *   loads_max         loads at once, those in back-off included; default 4,096
- *   tags_max          different tags in use; default 65,536
- *   shards            0 (default): chosen from the bounds, so that each has about 250 entries or more
- *   deliver_inline    1: call back on the event loop instead of a scheduler thread. The callbacks must be short and never
- *                     block. Not together with a queue; default 0
+ *   policy            "s3fifo" (default) or "lru": which entries are evicted from a full cache
+ *   entries_max       maximum number of entries; default 10,000; 0: no limit on entries
+ *   bytes_max         maximum bytes of keys, values and overhead; default 67,108,864, at least 4,096
+ *   value_max_bytes   maximum bytes of one entry, at most bytes_max; 0 (default): one eighth of bytes_max
+ *   count_held        1: bytes of removed entries whose handles are still held count against bytes_max; default 0. With
+ *                     1, readers that hold many handles empty the cache, and the bound is exceeded by no more than what
+ *                     they hold
+ *   ttl_ms            TTL of a value; default 60,000; 0: never expires
+ *   soft_ttl_ms       age at which a value becomes stale; default 0: never. It has no effect if the TTL is shorter
+ *   access_ttl_ms     an entry expires when it was not read for this long; default 0: no limit
+ *   not_found_ttl_ms  TTL of a "not found" entry; default 5,000
+ *   jitter_percent    maximum percentage by which TTLs are randomly shortened; default 0, at most 90
+ *   error_backoff_ms  how long a failed load's error is returned to later callers before the key is loaded again;
+ *                     default 0: the key is loaded again at once. The interval is constant. Removing or invalidating
+ *                     the key ends it
+ *   load_timeout_ms   maximum wait for another caller's load; default 30,000
+ *   loads_max         maximum number of loads in flight, including those in their back-off; default 4,096
+ *   tags_max          maximum number of different tags in use; default 65,536
+ *   shards            number of independently locked parts; 0 (default): chosen from the bounds, at least 250 entries
+ *                     each
  */
 SHIPOPT_API int shipopt_cache_config_new(shipopt_cache_config **ret_config);
 SHIPOPT_API void shipopt_cache_config_free(shipopt_cache_config *config);
@@ -100,349 +121,487 @@ SHIPOPT_API int shipopt_cache_config_set(shipopt_cache_config *config, const cha
 SHIPOPT_API int shipopt_cache_config_set_int(shipopt_cache_config *config, const char *name, int64_t number);
 SHIPOPT_API int shipopt_cache_config_from_env(shipopt_cache_config *config);
 SHIPOPT_API const shipopt_error *shipopt_cache_config_error(const shipopt_cache_config *config);
-/* A prefix whose entries shipopt_cache_remove_prefix() can kill at once, as "rate:"; 1 to 1,024 bytes, at most 64 of them.
- * SHIPOPT_ETOOLARGE. */
+/*
+ * Registers a prefix of keys, such as "rate:", which shipopt_cache_remove_prefix() can then invalidate in constant
+ * time. A prefix is 1 to 1,024 bytes, and a cache has at most 64 of them. SHIPOPT_ETOOLARGE.
+ */
 SHIPOPT_API int shipopt_cache_config_add_prefix(shipopt_cache_config *config, const char *prefix);
-/* Who is told of removals; NULL: nobody. */
-SHIPOPT_API int shipopt_cache_config_set_listener(shipopt_cache_config *config, shipopt_cache_removed_fn listener,
+/*
+ * Sets the removal callback. NULL (default): none. Without a queue it runs on the thread whose call removed the entry,
+ * and on scheduler threads if the cache has a runtime. With a queue see shipopt_cache_config_set_queue().
+ */
+SHIPOPT_API int shipopt_cache_config_set_removed(shipopt_cache_config *config, shipopt_cache_removed_fn removed,
 	void *userdata);
-/* A clock of the host's; NULL: the system's monotonic one, to a few milliseconds. Called from any thread. */
+/* Sets the clock. NULL (default): the system's monotonic clock. The callback may be called on any thread. */
 SHIPOPT_API int shipopt_cache_config_set_clock(shipopt_cache_config *config, shipopt_cache_clock_fn clock,
 	void *userdata);
-
 /*
- * A runtime for the cache to work on by itself; NULL (default): none, then it starts no thread, ever. With one:
+ * Gives the cache a runtime, of which it keeps a reference. NULL (default): none, and the cache never starts a thread.
+ * With a runtime:
  *
- *   - dead memory comes back within seconds also when nobody uses the cache: some work each second while anything has an end or is dead, none
- *     while nothing does;
- *   - waiting with a callback ends on time, without shipopt_cache_maintain();
- *   - a stale value is refreshed in the background: see shipopt_cache_get_or_load();
- *   - shipopt_cache_sweep_pattern() can be used.
+ *   - the memory of removed and expired entries is freed within seconds, even if nobody uses the cache. An idle cache
+ *     without such entries causes no wake-ups;
+ *   - waits with a callback end at their time limit, without shipopt_cache_maintain();
+ *   - shipopt_cache_get_or_load() refreshes stale values in the background;
+ *   - shipopt_cache_warm() loads in parallel.
  *
- * Listener, free functions and waiters are then called on scheduler threads (or the host's executor), too. The cache keeps a reference. When
- * the runtime closes the cache stays usable, as one without. A cache that is freed first needs no close. shipopt_cache_new() may
- * start the reactor's thread: SHIPOPT_ESHUTDOWN, SHIPOPT_EIO.
+ * The removal callback, free functions, loaders and waiting callbacks are then also called on scheduler threads (or the
+ * application's executor). When the runtime is closed the cache stays usable, as one without a runtime. The cache may
+ * be freed before the runtime is closed.
  */
 SHIPOPT_API int shipopt_cache_config_set_runtime(shipopt_cache_config *config, shipopt_runtime *runtime);
-/* Delivers completions to a queue; NULL: to scheduler threads. The handle keeps a reference to the queue. */
+/*
+ * Sets the queue of the cache, which keeps a reference. NULL (default): none. Since 0.2. With a queue:
+ *
+ *   - shipopt_cache_get_or_request() posts its loads there as SHIPOPT_EVENT_REQUEST;
+ *   - removals are reported there as SHIPOPT_EVENT_REMOVAL instead of by a call on the removing thread.
+ *     shipopt_queue_dispatch() runs the removal callback. shipopt_queue_poll() returns the event, if the callback is
+ *     set or the queue has enabled that kind; its userdata is that of shipopt_cache_config_set_removed(), its status
+ *     the cause. These events are notices, and may be lost: see <shipopt/queue.h>.
+ */
 SHIPOPT_API int shipopt_cache_config_set_queue(shipopt_cache_config *config, shipopt_queue *queue);
 
-/* Makes a cache; `config` is copied and may be NULL. SHIPOPT_EINVAL names the setting that is wrong. */
+/*
+ * Creates a cache. `config` is copied and may be NULL. The caller owns *ret_cache and frees it with
+ * shipopt_cache_free(). SHIPOPT_EINVAL if a setting is wrong; the error names it. With a runtime also SHIPOPT_ESHUTDOWN
+ * and SHIPOPT_EIO, because the call starts the event loop's thread.
+ */
 SHIPOPT_API int shipopt_cache_new(const shipopt_cache_config *config, shipopt_cache **ret_cache,
 	shipopt_error **ret_error);
-/* Drops the caller's reference; never blocks. No call on the handle may be running. Loads in flight go on: each token keeps the cache and
- * may be answered afterwards. What is left is told to the listener when the last of them has ended. Accepts NULL. */
+/*
+ * Drops the caller's reference. Accepts NULL and never blocks. No other call on the handle may be running. Loads in
+ * flight go on: each token keeps the cache, and may be answered afterwards. The remaining entries are reported to the
+ * removal callback when the last load has ended.
+ */
 SHIPOPT_API void shipopt_cache_free(shipopt_cache *cache);
 
-/* A held value: immutable, readable from any thread, until _unref; also after the cache is gone. Data that was copied in is aligned to
- * 8 bytes. All accept NULL: NULL or 0 then. */
+/* ---- values ------------------------------------------------------------------------------------------------ */
+
+/*
+ * A value handle. It is immutable and can be read on any thread until it is unreferenced, also after the cache was
+ * freed. Data that the cache copied is aligned to 8 bytes. Bytes are not NUL-terminated. With NULL these functions
+ * return NULL or 0.
+ */
 SHIPOPT_API const void *shipopt_value_data(const shipopt_value *value);
 SHIPOPT_API size_t shipopt_value_length(const shipopt_value *value);
 SHIPOPT_API const void *shipopt_value_key(const shipopt_value *value);
 SHIPOPT_API size_t shipopt_value_key_length(const shipopt_value *value);
-/* Never the same for two writings in one cache. */
+/* Returns the version of the value. It is unique for each write to one cache, and never 0. */
 SHIPOPT_API uint64_t shipopt_value_version(const shipopt_value *value);
-/* `ref` returns its argument. From any thread; _unref costs least on the one that got the handle. */
+/* Takes another reference and returns `value`. */
 SHIPOPT_API shipopt_value *shipopt_value_ref(shipopt_value *value);
+/* Drops a reference, on any thread. It is fastest on the thread that got the handle. */
 SHIPOPT_API void shipopt_value_unref(shipopt_value *value);
-/* How old the entry is (to a second), and how long it has to live if it is not read; SHIPOPT_CACHE_FOREVER for without end, 0 when
- * over. `cache` is the one it came from. */
+/* Returns the age of the entry, accurate to a second. `cache` is the cache that the value came from. */
 SHIPOPT_API int64_t shipopt_value_age_ms(const shipopt_value *value, const shipopt_cache *cache);
+/* Returns how long the entry will live if it is not read: 0 if it has expired, SHIPOPT_CACHE_FOREVER if it never
+ * expires. */
 SHIPOPT_API int64_t shipopt_value_ttl_ms(const shipopt_value *value, const shipopt_cache *cache);
 
-/* What one writing or load has of its own. Reusable, copied by the calls that take it; not for two threads at once. Times:
- * at least 1 ms or SHIPOPT_CACHE_FOREVER; SHIPOPT_EINVAL otherwise. Without a call to a setter the cache's own setting holds. Setters
- * give 0. `free` accepts NULL. */
+/* Returns the value that a SHIPOPT_EVENT_REMOVAL reports: shipopt_removal_value(shipopt_event_removal(event)). It is
+ * borrowed until the event is released. NULL for NULL. Since 0.2. */
+SHIPOPT_API shipopt_value *shipopt_removal_value(const shipopt_removal *removal);
+
+/* ---- options ----------------------------------------------------------------------------------------------- */
+
+/*
+ * Options for one write or one load. An options object can be used many times, but not by two threads at once. What is
+ * not set comes from the settings of the cache. TTLs are at least 1 ms, or SHIPOPT_CACHE_FOREVER. Setters return
+ * SHIPOPT_EINVAL for a value out of bounds. `_free` accepts NULL.
+ */
 SHIPOPT_API int shipopt_cache_options_new(shipopt_cache_options **ret_options);
 SHIPOPT_API void shipopt_cache_options_free(shipopt_cache_options *options);
 SHIPOPT_API int shipopt_cache_options_set_ttl_ms(shipopt_cache_options *options, int64_t ttl_ms);
 SHIPOPT_API int shipopt_cache_options_set_soft_ttl_ms(shipopt_cache_options *options, int64_t ttl_ms);
 SHIPOPT_API int shipopt_cache_options_set_access_ttl_ms(shipopt_cache_options *options, int64_t ttl_ms);
-SHIPOPT_API int shipopt_cache_options_set_jitter_percent(shipopt_cache_options *options, int64_t percent); /* 0 to 90 */
-/* How long to wait for another's load; 0: not at all. */
+/* 0 to 90. */
+SHIPOPT_API int shipopt_cache_options_set_jitter_percent(shipopt_cache_options *options, int64_t percent);
+/* Sets the maximum wait for another caller's load. 0: no wait. */
 SHIPOPT_API int shipopt_cache_options_set_timeout_ms(shipopt_cache_options *options, int64_t timeout_ms);
-/* With a runtime: where shipopt_cache_get_or_load() refreshes a stale value; other than 0 (default): on a worker, 0: in the call. */
+/* Sets where shipopt_cache_get_or_load() refreshes a stale value if the cache has a runtime. 1 (default): on a
+ * scheduler thread; 0: in the call. */
 SHIPOPT_API int shipopt_cache_options_set_background(shipopt_cache_options *options, int is_background);
-/* At most 8 tags of 1 to 255 bytes; SHIPOPT_ETOOLARGE. 0, also for one that is there already. `clear_tags` forgets them. */
+/* Adds a tag of 1 to 255 bytes. An entry has at most 8 tags. Adding a tag twice has no effect. SHIPOPT_ETOOLARGE. */
 SHIPOPT_API int shipopt_cache_options_add_tag(shipopt_cache_options *options, const char *tag);
+/* Removes all tags. */
 SHIPOPT_API int shipopt_cache_options_clear_tags(shipopt_cache_options *options);
 
-/* Looks a key up: one of the outcomes above. For FOUND and STALE *ret_value is a handle of the caller's; with any other outcome it is
- * left as it was, here and in all calls of this header that hand out one value. */
+/* ---- looking up -------------------------------------------------------------------------------------------- */
+
+/*
+ * Looks a key up. Returns ABSENT, FOUND, STALE or NOT_FOUND. With FOUND and STALE, *ret_value is a handle that the
+ * caller must unref. With any other outcome it is left unchanged; this holds for all calls that return one value.
+ */
 SHIPOPT_API int shipopt_cache_get(shipopt_cache *cache, const void *key, size_t key_length, shipopt_value **ret_value);
-/* Copies the value into `buffer`; *ret_length is its length. The outcomes of shipopt_cache_get(). SHIPOPT_ETOOLARGE if it does not fit: then
- * *ret_length says what is needed and nothing is copied. */
+/*
+ * Looks a key up and copies the value into `buffer`. *ret_length is the length of the value. Returns what
+ * shipopt_cache_get() returns. SHIPOPT_ETOOLARGE if the value is longer than `buffer_size`: then *ret_length is written
+ * and nothing is copied.
+ */
 SHIPOPT_API int shipopt_cache_get_copy(shipopt_cache *cache, const void *key, size_t key_length, void *buffer,
 	size_t buffer_size, size_t *ret_length);
-/* Shows a value (FOUND and STALE) to `borrow`, once, inside the call and without a handle: the quickest way. The callback must be short,
- * must not block, and must not call the cache. The outcomes of shipopt_cache_get(). */
+/* Called with a value during shipopt_cache_borrow(). It must be short, must not block, and must not call the cache. */
 typedef void (*shipopt_cache_borrow_fn)(void *userdata, const void *value, size_t value_length);
+/* Looks a key up and calls `borrow` with the value, once, during the call. It needs no handle, and is the fastest
+ * lookup. Returns what shipopt_cache_get() returns; `borrow` is called for FOUND and STALE. */
 SHIPOPT_API int shipopt_cache_borrow(shipopt_cache *cache, const void *key, size_t key_length,
 	shipopt_cache_borrow_fn borrow, void *userdata);
 /*
- * Looks up many keys at once, faster than one by one: memory is fetched ahead. ret_outcomes[i] and ret_values[i] are as for
- * shipopt_cache_get(), ret_values[i] is NULL without a value. Returns how many have one; an error leaves both arrays as they were.
+ * Looks up `count` keys, faster than one by one. ret_outcomes[i] and ret_values[i] are those of shipopt_cache_get();
+ * ret_values[i] is NULL without a value. Returns the number of values.
  */
 SHIPOPT_API int shipopt_cache_get_many(shipopt_cache *cache, size_t count, const void *const *keys,
 	const size_t *key_lengths, int *ret_outcomes, shipopt_value **ret_values);
-/* The outcome alone: it does not count as reading, nor in the statistics. */
+/* Returns the outcome alone. It does not count as a read, neither for eviction and TTLs nor in the statistics. */
 SHIPOPT_API int shipopt_cache_peek(shipopt_cache *cache, const void *key, size_t key_length);
 
+/* ---- storing ----------------------------------------------------------------------------------------------- */
+
 /*
- * Stores a copy. `options` may be NULL. SHIPOPT_ETOOLARGE if it is too large for this cache (setting value_max_bytes): then
- * what was stored for the key before stays; SHIPOPT_EAGAIN if more than tags_max tags are in use.
+ * Stores a copy of a value, in place of what was stored for the key.
+ *
+ * SHIPOPT_ETOOLARGE if the entry is larger than value_max_bytes. SHIPOPT_EAGAIN if tags_max tags are in use. If the
+ * call fails, what was stored for the key stays.
  */
 SHIPOPT_API int shipopt_cache_put(shipopt_cache *cache, const void *key, size_t key_length, const void *value,
 	size_t value_length, const shipopt_cache_options *options);
-/* The same without a copy: `value` is the cache's from here on and must not change. `free_value` (may be NULL) is called when the cache and
- * all readers are done with it; on failure of this call it is not called and `value` stays the caller's. */
+/*
+ * Stores a value without a copy. On success the cache owns `value`, which must not change any more. `free_value` (may
+ * be NULL) frees it when neither the cache nor any handle uses it. On failure the value stays the caller's. Errors of
+ * shipopt_cache_put().
+ */
 SHIPOPT_API int shipopt_cache_put_owned(shipopt_cache *cache, const void *key, size_t key_length, void *value,
 	size_t value_length, shipopt_cache_free_fn free_value, void *userdata, const shipopt_cache_options *options);
-/* Stores that there is no such thing; lives for negative_ttl_ms if `options` say nothing. */
-SHIPOPT_API int shipopt_cache_put_negative(shipopt_cache *cache, const void *key, size_t key_length,
+/* Stores that the key has no value. The TTL is not_found_ttl_ms if `options` do not set one. Errors of
+ * shipopt_cache_put(). Since 0.2. */
+SHIPOPT_API int shipopt_cache_put_not_found(shipopt_cache *cache, const void *key, size_t key_length,
 	const shipopt_cache_options *options);
-enum {
-	SHIPOPT_CACHE_IF_ABSENT = 1,
-	SHIPOPT_CACHE_IF_PRESENT = 2,
-	SHIPOPT_CACHE_IF_VERSION = 3 /* the stored value has this version */
-};
-/* Stores a copy if the condition holds. 1: stored, 0: the condition does not hold. `version` counts for IF_VERSION only. A
- * negative entry counts as absent. */
+#define SHIPOPT_CACHE_VERSION_ABSENT ((uint64_t)0)
+#define SHIPOPT_CACHE_VERSION_ANY UINT64_MAX
+/*
+ * Stores a copy of a value if the stored value has this version. SHIPOPT_CACHE_VERSION_ABSENT: if the key has no value
+ * ("not found" counts as none). SHIPOPT_CACHE_VERSION_ANY: if it has one. Returns 1 if the value was stored, 0 if not.
+ * Errors of shipopt_cache_put().
+ */
 SHIPOPT_API int shipopt_cache_put_if(shipopt_cache *cache, const void *key, size_t key_length, const void *value,
-	size_t value_length, int condition, uint64_t version, const shipopt_cache_options *options);
-/* Gives an entry, also a negative one, a new time to live from now on, also an end where it had none. 1, or 0 if it is absent. The soft time
- * to live keeps its distance from the end. SHIPOPT_EINVAL for less than 1 ms. */
+	size_t value_length, uint64_t version, const shipopt_cache_options *options);
+/*
+ * Restarts an entry's TTL from now. It works for "not found" entries and for entries that had no TTL. The soft TTL
+ * keeps its distance from the end. Returns 1, or 0 if the key is absent. SHIPOPT_EINVAL if `ttl_ms` is below 1.
+ */
 SHIPOPT_API int shipopt_cache_touch(shipopt_cache *cache, const void *key, size_t key_length, int64_t ttl_ms);
 
+/* ---- loading ----------------------------------------------------------------------------------------------- */
+
 /*
- * Single flight: however many ask for a key that is absent, one loads it and the others wait for the result.
+ * Single flight: of all callers that want an absent key at the same time, one loads it, and the others wait for the
+ * result.
  *
- * The one who leads holds a token, shipopt_load, and must answer it exactly once, from any thread: complete, not_found, fail or
- * abandon. Whatever the answer returns, the token is gone then, but for SHIPOPT_EINVAL. It keeps the cache, so it may be answered
- * after shipopt_cache_free().
- * Nothing is locked meanwhile: other keys, eviction and even the same key (by put and remove) go on. Those who wait have a
- * time limit of their own (options, else load_timeout_ms), which ends their waiting and not the load. If the leader abandons, one of
- * those who wait leads. What was invalidated while it was loaded is handed to those who waited and not stored; who asks after the
- * invalidation begins another load. Name the tags in the options of the question, not only in those of the answer: then
- * the invalidation of other tags does not count.
+ * The caller that loads (the leader) gets a token, shipopt_load. It must answer the token exactly once, on any thread,
+ * with shipopt_load_complete(), _not_found(), _fail() or _abandon(). The answer consumes the token, whatever it
+ * returns; only SHIPOPT_EINVAL leaves it valid. The token keeps the cache, so it may be answered after
+ * shipopt_cache_free().
+ *
+ * Nothing is locked during a load. Other keys, eviction, and even puts and removals of the same key go on. Each waiting
+ * caller has its own time limit (shipopt_cache_options_set_timeout_ms(), or else load_timeout_ms). It ends the wait,
+ * not the load. If the leader abandons the token, one of the waiting callers becomes the leader.
+ *
+ * If the key is removed or invalidated during its load, the result is delivered to the callers already waiting, but not
+ * stored. A caller that asks after the invalidation begins another load. Name the tags in the options of the question,
+ * not only in those of the answer: then the invalidation of other tags does not affect the load.
  */
 typedef struct shipopt_load shipopt_load;
 
-/* The key to load, as it was given: not NUL-terminated. Borrowed until the answer. */
+/* Return the key to load, which is not NUL-terminated. It is borrowed until the answer. */
 SHIPOPT_API const void *shipopt_load_key(const shipopt_load *load);
 SHIPOPT_API size_t shipopt_load_key_length(const shipopt_load *load);
-/* Answers with a value, which is copied and stored. `options` NULL: those of the question. If it cannot be stored (too large), those
- * who wait get it all the same. SHIPOPT_ENOMEM, SHIPOPT_EAGAIN (tags_max): then the load has failed with that. */
+/*
+ * Answers with a value, which is copied and stored. `options` NULL: those of the question. A value that is too large to
+ * be stored is still delivered to the waiting callers. SHIPOPT_ENOMEM, SHIPOPT_EAGAIN (tags_max): the load has then
+ * failed with that code.
+ */
 SHIPOPT_API int shipopt_load_complete(shipopt_load *load, const void *value, size_t value_length,
 	const shipopt_cache_options *options);
-/* There is no such thing: stored as a negative entry. `options` NULL: negative_ttl_ms and the tags of the question. */
+/* Answers that the key has no value, which is stored as well. `options` NULL: not_found_ttl_ms and the tags of the
+ * question. Errors of shipopt_load_complete(). */
 SHIPOPT_API int shipopt_load_not_found(shipopt_load *load, const shipopt_cache_options *options);
-/* The load failed: all who wait, and who ask within error_backoff_ms, get `status` (negative; else it counts as SHIPOPT_EINVAL) and
- * `message` (copied, may be NULL). Accepts NULL. */
+/*
+ * Answers with a failure. All waiting callers, and those that ask within error_backoff_ms, get `status` and `message`.
+ * `status` is negative; other values count as SHIPOPT_EINVAL. `message` is copied and may be NULL. Accepts NULL for
+ * `load`.
+ */
 SHIPOPT_API void shipopt_load_fail(shipopt_load *load, int status, const char *message);
-/* Gives up: one of those who wait leads, or whoever asks next. Accepts NULL. */
+/* Gives the load up. One of the waiting callers becomes the leader, or else the next caller that asks. Accepts NULL. */
 SHIPOPT_API void shipopt_load_abandon(shipopt_load *load);
 
 /*
- * Loads one key. 0: it has answered the token, or will, from any thread; negative: the load failed with that code, and the token
- * is not answered or the answer itself gave that code. May call the cache, for other keys.
+ * Loads one key. Returns 0 if it has answered the token or will answer it, on any thread. Returns a negative code if
+ * the load failed; the library then answers the token with that code, unless the answer itself had returned it. The
+ * loader may call the cache for other keys.
  */
 typedef int (*shipopt_cache_load_fn)(void *userdata, shipopt_load *load);
 /*
- * Finds a value or has it loaded, by `load` on this thread or by whoever leads. FOUND, STALE and NEGATIVE as for
- * shipopt_cache_get(), a value just loaded is FOUND; otherwise the failure of the load (also of one in its back-off), with its detail in
- * *ret_error; SHIPOPT_ETIMEDOUT; SHIPOPT_ECANCELED if `load` gave the token up and said 0; SHIPOPT_EDEADLK if this thread is loading this
- * very key; SHIPOPT_EAGAIN if loads_max are in flight. Waits also where `load` answers later, from another thread.
+ * Looks a key up and loads it if it is absent. `load` runs on this thread, or on that of the caller that leads. The
+ * call returns when the token is answered, also if that happens later and on another thread.
  *
- * A stale value: if the cache has a runtime, everybody gets it at once, and `load` is called by a task of the runtime (a scheduler
- * thread, or the host's executor): so `load` and `userdata` must stay usable until the token is answered, also after this call has returned,
- * and `load` must not wait for an operation there but answer from its `done`. Without a runtime, when it has closed, or by
- * shipopt_cache_options_set_background(), one caller refreshes it in his call and gets what that brings (FOUND or NEGATIVE), the others get it
- * as it is; if the refresh fails, or is in its back-off, he gets the stale one, too. Memos and shipopt_cache_warm() refresh in the call.
+ * Returns FOUND (also for a value just loaded), STALE or NOT_FOUND, as shipopt_cache_get() does, or the code of the
+ * failed load, also of one in its back-off.
+ *
+ * A stale value is refreshed by `load`. If the cache has a runtime, every caller gets the stale value at once, and
+ * `load` runs as a task of the runtime. `load` and `userdata` must then stay valid until the token is answered, which
+ * may be after this call has returned. In such a task `load` must not wait for an operation; it may start one and
+ * answer in its callback.
+ *
+ * Without a runtime, after its close, or with shipopt_cache_options_set_background(options, 0), one caller performs the
+ * refresh in its call. It gets the new outcome (FOUND or NOT_FOUND), and all others get the stale value. If the refresh
+ * fails or is backing off, that caller gets the stale value as well.
+ *
+ * Errors:
+ *
+ *   the code of a failed load
+ *   SHIPOPT_ETIMEDOUT   the wait was longer than its time limit
+ *   SHIPOPT_ECANCELED   `load` abandoned the token and returned 0
+ *   SHIPOPT_EDEADLK     this thread is loading this key
+ *   SHIPOPT_EAGAIN      loads_max loads are in flight, or tags_max tags are in use
  */
 SHIPOPT_API int shipopt_cache_get_or_load(shipopt_cache *cache, const void *key, size_t key_length,
 	shipopt_cache_load_fn load, void *userdata, const shipopt_cache_options *options, shipopt_value **ret_value,
 	shipopt_error **ret_error);
 
 /*
- * Told once how waiting ended: `outcome` FOUND with `value`, NEGATIVE, LEAD with a token in `load` (the leader gave up: it is this one's
- * to answer now), or the failure of the load with `error`, or SHIPOPT_ETIMEDOUT. What an outcome does not bring is NULL; so may `error` be, for
- * want of memory. `value` and `error` are borrowed for the call. Called on the thread of the one who answered or gave up, of
- * shipopt_cache_maintain(), or of the cache's runtime, with no lock held; perhaps before the call that began the waiting has returned. It may
- * call the cache.
+ * Called once when a wait ends. `outcome` is:
+ *
+ *   FOUND       with `value`
+ *   NOT_FOUND
+ *   LEAD        with `load`: the leader abandoned the token, and this caller must answer it now
+ *   negative    the code of the failed load, with `error` (NULL if memory was short), or SHIPOPT_ETIMEDOUT
+ *
+ * What an outcome does not bring is NULL. `value` and `error` are borrowed for the call. The callback runs on the
+ * thread that answered or abandoned the token, called shipopt_cache_maintain(), or is a scheduler thread of the cache's
+ * runtime. No lock is held, and the callback may call the cache. It may run before shipopt_cache_get_or_begin() has
+ * returned.
  */
 typedef void (*shipopt_cache_ready_fn)(void *userdata, int outcome, shipopt_value *value, shipopt_load *load,
 	const shipopt_error *error);
 /*
- * For loads that go on elsewhere; never waits. FOUND and NEGATIVE as for shipopt_cache_get(). STALE: the value is good to use, and if
- * *ret_load is not NULL the caller also has to refresh it. LEAD: *ret_load is to be answered, also if nobody else waits. WAITING: `ready`
- * will be called. Else the code of a load that is in its back-off, or SHIPOPT_EAGAIN (loads_max, tags_max). `ready` and both outputs are
- * required. *ret_load is written with FOUND and STALE, NULL if there is nothing to do, and with LEAD. Time limits of waiters
- * with a callback are looked at by shipopt_cache_maintain(), and by the cache itself if it has a runtime.
+ * Looks a key up and begins a load if it is absent, without blocking. Returns:
+ *
+ *   FOUND       *ret_value is set; *ret_load is NULL
+ *   STALE       *ret_value is set. If *ret_load is not NULL, the caller must also refresh the value and answer that
+ *               token
+ *   NOT_FOUND
+ *   LEAD        *ret_load is set: the caller must answer it, even if nobody else waits
+ *   WAITING     `ready` will be called
+ *
+ * `ready` and both outputs are required. Time limits of waits are checked by shipopt_cache_maintain(), and in the
+ * background if the cache has a runtime.
+ *
+ * Errors: the code of a failed load in its back-off; SHIPOPT_EAGAIN if loads_max loads are in flight or tags_max tags
+ * are in use.
  */
 SHIPOPT_API int shipopt_cache_get_or_begin(shipopt_cache *cache, const void *key, size_t key_length,
 	const shipopt_cache_options *options, shipopt_cache_ready_fn ready, void *userdata, shipopt_value **ret_value,
 	shipopt_load **ret_load);
 
-/*
- * For hosts whose code must not be entered from the threads that read: shipopt_cache_get_or_load() whose loads are asked as events
- * SHIPOPT_EVENT_REQUEST on `queue`. shipopt_request_key() is the key (keys that are text), `ask` is what shipopt_queue_dispatch() runs
- * with the request, NULL if the queue is polled. The host answers with shipopt_request_load_complete(), shipopt_request_complete()
- * for "there is no such thing", or shipopt_request_fail(); the load waits for that without end, also when the event was released. A stale
- * value is handed out at once, its refresh is asked for. Otherwise blocks until the answer or the time limit, without dispatching:
- * another thread has to take the event. Outcomes and errors of shipopt_cache_get_or_load(); SHIPOPT_EDEADLK inside a dispatch of this queue;
- * SHIPOPT_EAGAIN without a free slot.
- */
+/* Loads a key by answering `request`: see shipopt_cache_get_or_request(). */
 typedef void (*shipopt_cache_ask_fn)(void *userdata, shipopt_request *request);
+/*
+ * Like shipopt_cache_get_or_load(), but posts the load as a SHIPOPT_EVENT_REQUEST to the queue of the cache
+ * (shipopt_cache_config_set_queue()). Use it when the loader must not run on the reading thread, as in language
+ * bindings.
+ *
+ * The event's userdata is `userdata`. `ask` is called with the request by shipopt_queue_dispatch(); pass NULL if the
+ * queue is polled. shipopt_request_key() and _key_length() are the key. Answer with shipopt_request_load_complete(),
+ * shipopt_request_load_not_found() or shipopt_request_fail(). The load waits for the answer without a time limit, also
+ * after the event was released.
+ *
+ * If the value is stale, the call returns it at once and requests the refresh. Otherwise the call blocks until the
+ * answer or its time limit. It does not dispatch the queue, so another thread must take the event.
+ *
+ * Returns and errors of shipopt_cache_get_or_load(), and: SHIPOPT_EINVAL if the cache has no queue, SHIPOPT_EDEADLK
+ * inside shipopt_queue_dispatch() of that queue, SHIPOPT_EAGAIN if the queue has no free slot.
+ */
 SHIPOPT_API int shipopt_cache_get_or_request(shipopt_cache *cache, const void *key, size_t key_length,
-	shipopt_queue *queue, shipopt_cache_ask_fn ask, void *userdata, const shipopt_cache_options *options,
-	shipopt_value **ret_value, shipopt_error **ret_error);
-/* Answers a request of a cache as shipopt_load_complete() does, and consumes it. SHIPOPT_EINVAL for a request of another kind, which is
- * not consumed; otherwise the errors of that call. Since 0.1. */
+	shipopt_cache_ask_fn ask, void *userdata, const shipopt_cache_options *options, shipopt_value **ret_value,
+	shipopt_error **ret_error);
+/*
+ * Answer a request of shipopt_cache_get_or_request() as shipopt_load_complete() and shipopt_load_not_found() do, and
+ * consume it. SHIPOPT_EINVAL for a request of another kind, which is not consumed.
+ */
 SHIPOPT_API int shipopt_request_load_complete(shipopt_request *request, const void *value, size_t value_length,
 	const shipopt_cache_options *options);
+SHIPOPT_API int shipopt_request_load_not_found(shipopt_request *request, const shipopt_cache_options *options);
 
-/* Loads many keys in one call: each of `loads` is to be answered, as by shipopt_cache_load_fn; negative fails those not yet answered. The
- * array is borrowed for the call. */
+/* Loads many keys. Each token of `loads` must be answered, as for shipopt_cache_load_fn. A negative result fails the
+ * tokens not yet answered. The array is borrowed for the call. */
 typedef int (*shipopt_cache_load_many_fn)(void *userdata, shipopt_load *const *loads, size_t count);
 /*
- * shipopt_cache_get_or_load() for many keys: `load` is called once with those that this caller leads; those that others load
- * are waited for afterwards. ret_outcomes[i] is an outcome or a failure, ret_values[i] a handle or NULL. Returns how many have a value.
- * Stale values are handed out and not refreshed. The options' time limit holds for each key.
+ * shipopt_cache_get_or_load() for `count` keys. `load` is called at most once, with the keys that this caller leads.
+ * Then the call waits for the keys that others load; the time limit holds for each key. Stale values are returned and
+ * not refreshed. ret_outcomes[i] is an outcome or a negative code, ret_values[i] a handle or NULL. Returns the number
+ * of values.
  */
 SHIPOPT_API int shipopt_cache_get_or_load_many(shipopt_cache *cache, size_t count, const void *const *keys,
 	const size_t *key_lengths, shipopt_cache_load_many_fn load, void *userdata,
 	const shipopt_cache_options *options, int *ret_outcomes, shipopt_value **ret_values);
+/*
+ * Fills a cache: loads those of `count` keys that are absent. With a runtime the loads run in parallel on its workers
+ * and on this thread; the call returns when all have ended. A failed load does not stop it. Each answer may set a TTL
+ * in its options. Returns the number of keys that are FOUND or NOT_FOUND afterwards. Errors of
+ * shipopt_runtime_parallel_for().
+ *
+ * To fill a cache from a database see <shipopt/warm.h>.
+ */
+SHIPOPT_API int shipopt_cache_warm(shipopt_cache *cache, size_t count, const void *const *keys,
+	const size_t *key_lengths, shipopt_cache_load_fn load, void *userdata, const shipopt_cache_options *options);
 
-/* Removes an entry, also a negative one; a load of it in flight is not stored and not waited for by later callers. 1, or 0 if it was
- * absent. */
+/* ---- removing ---------------------------------------------------------------------------------------------- */
+
+/* Removes an entry, also a "not found" one. A load of the key in flight is not stored, and later callers do not wait
+ * for it. Returns 1, or 0 if the key was absent. */
 SHIPOPT_API int shipopt_cache_remove(shipopt_cache *cache, const void *key, size_t key_length);
-/* Kills all entries with the tag, at once, however many. 0, also if nothing has it; SHIPOPT_EINVAL for a tag that cannot be. */
+/* Invalidates all entries with a tag, in constant time. Returns 0, also if no entry has the tag. SHIPOPT_EINVAL if the
+ * tag is empty or longer than 255 bytes. */
 SHIPOPT_API int shipopt_cache_remove_tag(shipopt_cache *cache, const char *tag);
-/* Kills all entries whose key begins with `prefix`: at once if the prefix is registered, else as _remove_pattern(). 0, however many. */
+/* Invalidates all entries whose key begins with `prefix`. A registered prefix takes constant time. Another one takes as
+ * long as shipopt_cache_remove_pattern(). */
 SHIPOPT_API int shipopt_cache_remove_prefix(shipopt_cache *cache, const char *prefix);
 /*
- * Removes the entries whose key matches: "*" stands for any bytes, "?" for one, a backslash takes the next byte as it is.
- * Goes through the whole cache in this call, a few hundred entries at a time, never holding a lock for longer than one
- * of them takes; entries written after the call began stay. 0; *ret_removed (may be NULL) is how many live ones it removed.
+ * Removes all entries whose key matches. "*" matches any bytes, "?" one byte, and a backslash makes the next byte
+ * literal. The call walks through the whole cache, a few hundred entries at a time, and locks one part of the cache for
+ * no longer than one such step. Entries written after the call began stay. *ret_removed (may be NULL) is the number of
+ * entries removed.
  */
 SHIPOPT_API int shipopt_cache_remove_pattern(shipopt_cache *cache, const char *pattern, uint64_t *ret_removed);
-/*
- * The same on the cache's runtime: effective for all readers when the call returns; what the entries hold is given back piece by piece,
- * between other tasks, whether or not anybody uses the cache. shipopt_op_value() is how many live entries it removed. SHIPOPT_ESTATE
- * without a runtime, SHIPOPT_EAGAIN while 16 patterns are being swept, SHIPOPT_ETOOLARGE for a pattern of more than 1,024 bytes; cannot
- * be canceled. A runtime that closes waits for it. While it goes on, reading an entry that is older than the call costs a comparison
- * with each pattern.
- */
-SHIPOPT_API int shipopt_cache_sweep_pattern(shipopt_cache *cache, const char *pattern, shipopt_done_fn done,
-	void *userdata, shipopt_op **ret_op);
-/* Kills everything, at once. 0. */
+/* Invalidates all entries, in constant time. */
 SHIPOPT_API int shipopt_cache_clear(shipopt_cache *cache);
-/* Gives back the memory of all that is dead, and ends waiting that is out of time. For caches that are rarely written
- * to. Takes time in proportion to the entries. */
+/* Frees the memory of expired and invalidated entries, and ends waits whose time limit is over. Use it for caches
+ * without a runtime that are rarely written to. It takes time in proportion to the number of entries. */
 SHIPOPT_API int shipopt_cache_maintain(shipopt_cache *cache);
 
-/* Called for one live entry; other than 0 ends the walk. `value` is borrowed. */
+/* ---- visiting ---------------------------------------------------------------------------------------------- */
+
+/* Called for one entry. `value` is borrowed for the call. The callback may call the cache. A result other than 0 ends
+ * the visit. */
 typedef int (*shipopt_cache_visit_fn)(void *userdata, shipopt_value *value);
-/* Walks live entries that have a value, at most `limit` (0: all), in no order, while others may write: what is there all the time is
- * visited once. Does not count as reading. Returns how many were visited, at most INT_MAX. The callback may call the cache. */
+/*
+ * Visits entries that have a value, at most `limit` (0: all), in no particular order. Other threads may write at the
+ * same time: an entry that stays in the cache is visited once. A visit does not count as a read. Returns the number of
+ * entries visited, at most INT_MAX.
+ */
 SHIPOPT_API int shipopt_cache_visit(shipopt_cache *cache, size_t limit, shipopt_cache_visit_fn visit, void *userdata);
-/* The same for those used most of late, best first as far as the policy tells them apart. */
+/* The same, with the most used entries first. "s3fifo" knows four levels of use; "lru" knows the order in each part of
+ * the cache. */
 SHIPOPT_API int shipopt_cache_visit_hottest(shipopt_cache *cache, size_t limit, shipopt_cache_visit_fn visit,
 	void *userdata);
 
-/* Counters and gauges, read without stopping anybody; SHIPOPT_EINVAL for an unknown one. */
+/* ---- statistics -------------------------------------------------------------------------------------------- */
+
 enum {
-	SHIPOPT_CACHE_STAT_ENTRIES = 1, /* dead ones whose memory has not come back included */
+	SHIPOPT_CACHE_STAT_ENTRIES = 1, /* including dead ones whose memory was not freed yet */
 	SHIPOPT_CACHE_STAT_BYTES = 2,
-	SHIPOPT_CACHE_STAT_HELD_BYTES = 3,  /* of entries that left but are still held by readers */
-	SHIPOPT_CACHE_STAT_LIMBO_BYTES = 4, /* of entries that left and wait to be freed */
-	SHIPOPT_CACHE_STAT_INDEX_BYTES = 5, /* index and ghost */
+	SHIPOPT_CACHE_STAT_HELD_BYTES = 3,  /* removed entries whose handles are still held */
+	SHIPOPT_CACHE_STAT_LIMBO_BYTES = 4, /* removed entries that wait to be freed */
+	SHIPOPT_CACHE_STAT_INDEX_BYTES = 5, /* index, and keys remembered after eviction */
 	SHIPOPT_CACHE_STAT_SHARDS = 6,
 	SHIPOPT_CACHE_STAT_TAGS = 7,
-	SHIPOPT_CACHE_STAT_HITS = 10, /* stale ones included, negative ones not */
+	SHIPOPT_CACHE_STAT_HITS = 10, /* with a value, stale ones included */
 	SHIPOPT_CACHE_STAT_STALE_HITS = 11,
-	SHIPOPT_CACHE_STAT_NEGATIVE_HITS = 12,
+	SHIPOPT_CACHE_STAT_NOT_FOUND_HITS = 12,
 	SHIPOPT_CACHE_STAT_MISSES = 13,
 	SHIPOPT_CACHE_STAT_LOADS = 14,
 	SHIPOPT_CACHE_STAT_LOAD_FAILURES = 15,
-	SHIPOPT_CACHE_STAT_COALESCED = 16, /* callers that waited for another's load */
-	SHIPOPT_CACHE_STAT_REFUSED = 17,   /* too large */
+	SHIPOPT_CACHE_STAT_COALESCED = 16, /* callers that waited for another caller's load */
+	SHIPOPT_CACHE_STAT_REFUSED = 17,   /* values that were too large */
 	SHIPOPT_CACHE_STAT_STORED = 18,
-	SHIPOPT_CACHE_STAT_LOADS_DROPPED = 19, /* results not stored, as their key or tag was invalidated meanwhile */
-	SHIPOPT_CACHE_STAT_EXPIRED = 20,       /* from here on: entries that left, by cause */
+	SHIPOPT_CACHE_STAT_LOADS_DROPPED = 19, /* results not stored, because the key was removed or invalidated */
+	SHIPOPT_CACHE_STAT_EXPIRED = 20,       /* from here on: entries removed, by cause */
 	SHIPOPT_CACHE_STAT_EVICTED = 21,
 	SHIPOPT_CACHE_STAT_REPLACED = 22,
 	SHIPOPT_CACHE_STAT_REMOVED = 23,
-	SHIPOPT_CACHE_STAT_TAGGED = 24,
-	SHIPOPT_CACHE_STAT_EXPIRED_BYTES = 30, /* and their weight */
+	SHIPOPT_CACHE_STAT_INVALIDATED = 24,
+	SHIPOPT_CACHE_STAT_EXPIRED_BYTES = 30, /* from here on: the bytes of these entries */
 	SHIPOPT_CACHE_STAT_EVICTED_BYTES = 31,
 	SHIPOPT_CACHE_STAT_REPLACED_BYTES = 32,
 	SHIPOPT_CACHE_STAT_REMOVED_BYTES = 33,
-	SHIPOPT_CACHE_STAT_TAGGED_BYTES = 34
+	SHIPOPT_CACHE_STAT_INVALIDATED_BYTES = 34
 };
+/* Reads a counter or a gauge, without stopping other threads. SHIPOPT_EINVAL for an unknown one. */
 SHIPOPT_API int shipopt_cache_stat(shipopt_cache *cache, int stat, int64_t *ret_value);
 
+/* ---- scopes ------------------------------------------------------------------------------------------------ */
+
 /*
- * A view for the time of one request: what it has read once it reads again from itself, without touching what threads share. It
- * belongs to one thread at a time. Pointers that it hands out live until shipopt_scope_end(), whatever happens to the cache. It
- * remembers up to `entries_max` values (0: 256); beyond that both calls give SHIPOPT_ETOOLARGE: read the cache itself then.
- * Values put into it are seen by this view alone. `cache` may be NULL: then it has only those.
+ * A scope: a view of a cache for the time of one request of the application. What the scope has read once it returns
+ * again by itself, without touching memory that threads share. Values put into a scope are visible in that scope only.
+ *
+ * One thread at a time may use a scope. Pointers that it returns stay valid until shipopt_scope_free(), whatever
+ * happens to the cache.
  */
 typedef struct shipopt_scope shipopt_scope;
-SHIPOPT_API int shipopt_scope_begin(shipopt_cache *cache, size_t entries_max, shipopt_scope **ret_scope);
-/* Accepts NULL. */
-SHIPOPT_API void shipopt_scope_end(shipopt_scope *scope);
-/* The outcomes of shipopt_cache_get(); FOUND for what was read before. Absence is not remembered. */
+/* Creates a scope that remembers up to `entries_max` values (0: 256). `cache` may be NULL: then the scope has only the
+ * values put into it. The scope keeps the cache alive. The caller frees it with shipopt_scope_free(). Since 0.2. */
+SHIPOPT_API int shipopt_scope_new(shipopt_cache *cache, size_t entries_max, shipopt_scope **ret_scope);
+/* Frees the scope and ends the validity of its pointers. Accepts NULL. Since 0.2. */
+SHIPOPT_API void shipopt_scope_free(shipopt_scope *scope);
+/*
+ * Looks a key up in the scope, then in the cache. Returns what shipopt_cache_get() returns; FOUND for a value that was
+ * read before. *ret_value and *ret_value_length are set with FOUND and STALE. Absence is not remembered.
+ * SHIPOPT_ETOOLARGE if the scope is full: read the cache itself then.
+ */
 SHIPOPT_API int shipopt_scope_get(shipopt_scope *scope, const void *key, size_t key_length, const void **ret_value,
 	size_t *ret_value_length);
-/* SHIPOPT_ESTATE if the view has a value for the key already: what it has handed out does not change. */
+/* Stores a copy in the scope alone. SHIPOPT_ESTATE if the scope has a value for the key, because what it has returned
+ * does not change. SHIPOPT_ETOOLARGE if it is full. */
 SHIPOPT_API int shipopt_scope_put(shipopt_scope *scope, const void *key, size_t key_length, const void *value,
 	size_t value_length);
 
+/* ---- memos ------------------------------------------------------------------------------------------------- */
+
 /*
- * A function whose results are cached. Its name and arguments make the key by themselves (each argument with its length, so
- * that no two lists make the same key), or `key` does. A memo may be called from any thread.
+ * A memo: a function whose results are cached. The key is made of the memo's name and the arguments, each with its
+ * length, so that different lists of arguments never have the same key. A key function replaces that.
  */
 typedef struct shipopt_memo shipopt_memo;
-/* Writes the key for these arguments, at most `size` bytes, and returns its length; 0 or more than `size`: SHIPOPT_EINVAL. */
+/* Writes the key for some arguments, at most `size` bytes, and returns its length. SHIPOPT_EINVAL is the result of the
+ * call for 0 and for more than `size`. */
 typedef size_t (*shipopt_memo_key_fn)(void *userdata, const char *const *arguments, size_t argument_count, char *key,
 	size_t size);
-/* Computes the result and answers the token; otherwise as shipopt_cache_load_fn. Arguments are borrowed. */
+/* Computes the result and answers the token, as shipopt_cache_load_fn does. The arguments are borrowed for the call. */
 typedef int (
 	*shipopt_memo_call_fn)(void *userdata, const char *const *arguments, size_t argument_count, shipopt_load *load);
-/* `key` and `options` may be NULL; options and name are copied. The memo keeps the cache alive. */
+/* Creates a memo with a name of 1 to 256 bytes. `key` may be NULL. The memo keeps the cache alive. The caller frees it
+ * with shipopt_memo_free(). */
 SHIPOPT_API int shipopt_memo_new(shipopt_cache *cache, const char *name, shipopt_memo_call_fn call,
 	shipopt_memo_key_fn key, void *userdata, const shipopt_cache_options *options, shipopt_memo **ret_memo);
-/* No call may be running. Accepts NULL. */
+/* Frees a memo. Its results stay in the cache. No call on it may be running. Accepts NULL. */
 SHIPOPT_API void shipopt_memo_free(shipopt_memo *memo);
-/* The result, from the cache or computed now: as shipopt_cache_get_or_load(). SHIPOPT_ETOOLARGE for a key beyond 4,096 bytes. */
+/*
+ * Returns a result from the cache, or computes it with `call`. An argument may be NULL, which is not the same as "".
+ * Outcomes and errors of shipopt_cache_get_or_load(); SHIPOPT_ETOOLARGE for a key of more than 4,096 bytes. A stale
+ * result is refreshed in the call.
+ */
 SHIPOPT_API int shipopt_memo_call(shipopt_memo *memo, const char *const *arguments, size_t argument_count,
 	shipopt_value **ret_value, shipopt_error **ret_error);
-/* Forgets one result, or all of this memo's. */
+/* Removes the result for some arguments. Returns 1, or 0 if there was none. */
 SHIPOPT_API int shipopt_memo_forget(shipopt_memo *memo, const char *const *arguments, size_t argument_count);
+/* Removes all results of the memo. */
 SHIPOPT_API int shipopt_memo_forget_all(shipopt_memo *memo);
 
-/*
- * Fills a cache before it is needed: loads the keys that are absent, on all workers of the runtime and this thread, or only here
- * if it is NULL. Each load may give its value a time to live of its own, by the options of its answer. Failures do not end it. Returns how many
- * keys have a value or are known not to exist afterwards; *ret_failed (may be NULL) is how many do not. To fill it from rows that come
- * anyway, put them one by one.
- */
-SHIPOPT_API int shipopt_cache_warm(shipopt_cache *cache, shipopt_runtime *runtime, size_t count,
-	const void *const *keys, const size_t *key_lengths, shipopt_cache_load_fn load, void *userdata,
-	const shipopt_cache_options *options, size_t *ret_failed);
+/* ---- files ------------------------------------------------------------------------------------------------- */
 
 /*
- * Writes all live entries to a file, in place of what was there, once it is complete and synced. Times to live are kept as
- * what is left of them. Not for caches that hold secrets: the file is plain. SHIPOPT_EIO names what failed. *ret_count may be NULL.
+ * Writes all entries to a file. The file replaces the one at `path` when it is complete and synced. TTLs are stored as
+ * what is left of them. The file is not encrypted: do not save a cache that holds secrets. *ret_count (may be NULL) is
+ * the number of entries. SHIPOPT_EIO; the error names what failed.
  */
 SHIPOPT_API int shipopt_cache_save(shipopt_cache *cache, const char *path, uint64_t *ret_count,
 	shipopt_error **ret_error);
 /*
- * Reads such a file; the time since it was written counts against the times to live. A file that is truncated, changed or not
- * one of ours is SHIPOPT_EPARSE, one of another version SHIPOPT_EUNSUPPORTED, and nothing of it is taken. What the cache has already
- * stays. *ret_count (may be NULL): how many entries were stored.
+ * Reads a file written by shipopt_cache_save(). The time since then counts against the TTLs. Entries that the cache
+ * already has stay. *ret_count (may be NULL) is the number of entries stored. SHIPOPT_EPARSE if the file is truncated,
+ * changed, or of another kind, and SHIPOPT_EUNSUPPORTED if it has another version: then nothing of it is stored.
+ * SHIPOPT_EIO.
  */
 SHIPOPT_API int shipopt_cache_restore(shipopt_cache *cache, const char *path, uint64_t *ret_count,
 	shipopt_error **ret_error);

@@ -177,11 +177,14 @@ SHIPOPT_API int shipopt_carrier_config_set_queue(shipopt_carrier_config *config,
  *	shipopt_carrier_config_set_int(config, SHIPOPT_CARRIER_TRACKER_TTL_MS, 30000);
  *
  * With a cache, a read (GET) with a recent answer is answered without a request. If several calls ask for the same at once, one
- * request is sent, and all of them get its answer. shipopt_carrier_tracker_create() is not a read and always sends a request.
- * Keep the id of the tracker, and read it with shipopt_carrier_tracker_retrieve().
+ * request is sent, and all of them get its answer. shipopt_carrier_tracker_create() is treated like a read: the same code and carrier
+ * name within tracker_ttl_ms give the cached answer. So is shipopt_carrier_shipment_quote().
+ *
+ * A call that the cache answers costs about 15 µs of processor time, because the answer is parsed into a record again. If another thread
+ * delivers the completion, and the caller waits for it, it takes about 40 µs.
  *
  * What is cached: the body of a whole answer with HTTP status 200. Also that an object does not exist, for the cache's
- * negative_ttl_ms or until a write to its collection. Such a call fails with SHIPOPT_ENOTFOUND and the carrier's code, without the
+ * not_found_ttl_ms or until a write to its collection. Such a call fails with SHIPOPT_ENOTFOUND and the carrier's code, without the
  * carrier's message and request id. Other failures are not cached. A shipment without postage is never cached. Paths with empty or
  * dot segments are not cached.
  *
@@ -198,8 +201,8 @@ SHIPOPT_API int shipopt_carrier_config_set_queue(shipopt_carrier_config *config,
  * shipopt_cache_remove_tag() with the tag of the object, such as "trackers/trk_…". Other tags are those of lists ("trackers")
  * and "quotes".
  *
- * Accounts never share an answer, nor do test and production. The cache does not contain the API key. The removal listener of the
- * cache may be called on threads of the library.
+ * Accounts never share an answer, nor do test and production. The cache does not contain the API key. The removal
+ * callback of the cache may run on threads of the library.
  */
 SHIPOPT_API int shipopt_carrier_config_set_cache(shipopt_carrier_config *config, shipopt_cache *cache);
 
@@ -217,7 +220,7 @@ SHIPOPT_API int shipopt_carrier_new(shipopt_runtime *runtime, const shipopt_carr
 SHIPOPT_API void shipopt_carrier_free(shipopt_carrier *carrier);
 
 /*
- * Settings of one raw call, which replace those of the client; environment SHIPOPT_CALL_….
+ * Settings of one raw call, as in <shipopt/settings.h>; environment SHIPOPT_CALL_…. They replace those of the client.
  *
  *   timeout_ms        one HTTP request; default 0: as the client
  *   call_timeout_ms   the whole call; default 0: as the client
@@ -314,7 +317,7 @@ SHIPOPT_API int shipopt_carrier_shipment_refund(shipopt_carrier *carrier, const 
 	void *userdata, shipopt_op **ret_op);
 
 /* Creates a tracker for a tracking code: POST /trackers. Safe to repeat, because the same code gives the same tracker.
- * `carrier_name`, such as "USPS", may be NULL. Result: tracker. */
+ * `carrier_name`, such as "USPS", may be NULL. With a cache see shipopt_carrier_config_set_cache(). Result: tracker. */
 SHIPOPT_API int shipopt_carrier_tracker_create(shipopt_carrier *carrier, const char *tracking_code,
 	const char *carrier_name, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);
 

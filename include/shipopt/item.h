@@ -36,8 +36,14 @@ typedef struct shipopt_item shipopt_item;
  * which thread. */
 typedef void (*shipopt_item_fn)(void *userdata, const shipopt_item *item);
 
-/* Return where the item comes from: its number in the source, from 0; the line of the file, from 1, or 0 without a file; the order's
- * key, or "" for a row without one; and the text that the file had for it, if the item failed, at most 4,096 bytes, or NULL. */
+/*
+ * Return where the item comes from.
+ *
+ *   index  Its number in the source, from 0.
+ *   line   The line of the file, from 1; 0: not from a file.
+ *   key    The order's key; "": the row had none.
+ *   input  What the file had for an item that failed, at most 4,096 bytes; NULL: it succeeded, or is not from a file.
+ */
 SHIPOPT_API uint64_t shipopt_item_index(const shipopt_item *item);
 SHIPOPT_API int64_t shipopt_item_line(const shipopt_item *item);
 SHIPOPT_API const char *shipopt_item_key(const shipopt_item *item);

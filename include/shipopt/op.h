@@ -99,6 +99,8 @@ SHIPOPT_API void shipopt_request_fail(shipopt_request *request, int code, const 
 /* Return the record and the key (of an order, or of a cache) that the request is about, or NULL. Borrowed until the answer. */
 SHIPOPT_API const struct shipopt_record *shipopt_request_record(const shipopt_request *request);
 SHIPOPT_API const char *shipopt_request_key(const shipopt_request *request);
+/* The length of that key in bytes, or 0. The key of a cache's load may contain NUL bytes. Since 0.2. */
+SHIPOPT_API size_t shipopt_request_key_length(const shipopt_request *request);
 
 SHIPOPT_END_DECLS
 

@@ -28,7 +28,7 @@ SHIPOPT_API shipopt_op *shipopt_run_op(shipopt_run *run);
 SHIPOPT_API shipopt_run *shipopt_run_ref(shipopt_run *run);
 SHIPOPT_API void shipopt_run_unref(shipopt_run *run);
 
-/* Stop and restart the start of items; items at work go on. Both return at once; repeating a call does nothing. SHIPOPT_EINVAL: NULL.
+/* Stop and restart the start of items. Items that were started go on. Both return at once; repeating a call does nothing. SHIPOPT_EINVAL: NULL.
  * SHIPOPT_ESTATE: the run is done. SHIPOPT_ESHUTDOWN, SHIPOPT_EFORKED. */
 SHIPOPT_API int shipopt_run_pause(shipopt_run *run);
 SHIPOPT_API int shipopt_run_resume(shipopt_run *run);
@@ -42,7 +42,7 @@ SHIPOPT_API int shipopt_run_resume(shipopt_run *run);
  *   IN_DOUBT, HELD  Items that ended with SHIPOPT_EINDOUBT or SHIPOPT_EHELD.
  *   CANCELED        Items that ended with SHIPOPT_ECANCELED.
  *   FAILED          Items that ended with any other error.
- *   IN_FLIGHT       Items at work now.
+ *   IN_FLIGHT       Items that are being worked on now.
  *   SETTLING        Items that wait now for a purchase in doubt or for another process's lease.
  *   ELAPSED_MS      Time since the start, until the end of the run.
  *   ITEMS_PER_1000_S  Items per 1,000 seconds over the whole run.

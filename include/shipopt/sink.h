@@ -17,9 +17,12 @@ SHIPOPT_BEGIN_DECLS
  * attempts, latency_ms. `status` is "done", "already", or the name of the error. `reason` is the error's message on one line; it
  * lists the refused fields.
  *
- * JSON lines have the same members, without the empty ones, and these: `errors` (the field errors, each with `field`, `code`,
- * `message` and `suggestion`), `value` (of a call run), `input` (what the file had for a failed item), and `record` (the whole
- * shipment, tracker or address). Amounts are text.
+ * JSON lines have the same members, without the empty ones. Amounts are text. They also have:
+ *
+ *   errors  The refused fields of a failed item, each with `field`, `code`, `message` and `suggestion`.
+ *   input   What the file had for a failed item.
+ *   value   The answer of a call run.
+ *   record  The whole shipment, tracker or address.
  *
  * Since 0.1.
  */

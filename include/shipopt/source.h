@@ -11,10 +11,11 @@ SHIPOPT_BEGIN_DECLS
  * Sources: where the orders of a bulk run come from. There are files, arrays, callbacks, and push sources that the program
  * fills while the run goes on.
  *
- * Ownership. A source belongs to the caller who made it. A call that starts a run takes the caller's reference as soon as it
- * returns 0, whatever the run's status is later; do not free the source then. If the call itself fails, the source still belongs
- * to the caller. A push source is the exception, because the program goes on using it: the run takes a reference of its own, and
- * the caller always frees a push source with shipopt_source_free(). A source serves one run.
+ * Ownership. The caller of the function that makes a source owns it. A call that starts a run takes over the source when it
+ * returns 0, whatever the run's status is later. Do not free the source then. If the call itself fails, the caller still owns it.
+ *
+ * A push source is the exception, because the program goes on using it. The run takes another reference, and the caller always
+ * frees a push source with shipopt_source_free(). A source serves one run.
  *
  * Since 0.1; the `ret_error` of shipopt_source_new_array() and shipopt_source_new_push() since 0.2.
  */

@@ -164,8 +164,14 @@ enum { ERROR_FINAL = 0, ERROR_RETRIABLE = 1 };
 		"Read the SQLSTATE and the message of the server.") \
 	XX(CACHE, ECANCELED, FINAL, "the load was canceled", "Load the key again if it is still wanted.") \
 	XX(CACHE, ETIMEDOUT, RETRIABLE, "the load took too long", "Try again, or raise load_timeout_ms.") \
-	XX(CACHE, ENOTFOUND, FINAL, "the key is known not to exist", \
-		"Remove the key to load it again before its time to live ends.")
+	XX(CACHE, EAGAIN, RETRIABLE, "too many loads or tags are in use", \
+		"Try again when a load has ended, or raise loads_max or tags_max.") \
+	XX(CACHE, ETOOLARGE, FINAL, "the entry is larger than value_max_bytes", \
+		"Store a smaller value, or raise value_max_bytes.") \
+	XX(CACHE, EDEADLK, FINAL, "the call would wait for itself", "Make the call on another thread.") \
+	XX(CACHE, EPARSE, FINAL, "not a complete cache file", "Save the cache again; start with an empty one until then.") \
+	XX(CACHE, EUNSUPPORTED, FINAL, "a cache file of another version", \
+		"Save the cache again with this version of the library.")
 
 #define ERROR_TABLE_RUN(XX) \
 	XX(RUN, ECANCELED, FINAL, "the run was canceled", \

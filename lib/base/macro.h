@@ -49,9 +49,9 @@
  * A condition that only a bug in this library can break. Never about input, servers or memory: those are errors that are
  * returned. Kept in release builds, because going on with a broken invariant could spend money.
  */
-#define ASSERT(condition)                                              \
-	do {                                                           \
-		if (UNLIKELY(!(condition)))                            \
+#define ASSERT(condition)                                               \
+	do {                                                            \
+		if (UNLIKELY(!(condition)))                             \
 			assertion_fail(#condition, __FILE__, __LINE__); \
 	} while (0)
 /* Writes one line, "shipopt: assertion failed: FILE:LINE: CONDITION", to standard error and aborts. It is the only thing that

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_RUN
 #include "bulk/bulk.h"
 
 #include <string.h>

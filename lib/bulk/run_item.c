@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define ERROR_DOMAIN SHIPOPT_DOMAIN_PURCHASE
 #include "base/clock.h"
 #include "base/memory.h"
 #include "bulk/run.h"

@@ -5,7 +5,6 @@
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "runtime/delivery.h"
 #include "runtime/runtime.h"
 
 #define PREFIX_LENGTH_MAX 1024
@@ -17,7 +16,7 @@ int shipopt_cache_config_new(shipopt_cache_config **ret_config)
 	if (r < 0)
 		return r;
 	shipopt_cache_config *config = CONTAINER_OF(settings, shipopt_cache_config, settings);
-	/* Unknown to whoever chooses keys, so that nobody can choose keys that collide. */
+	/* A random seed, so that nobody can choose keys that collide. */
 	struct random random;
 	random_init_system(&random);
 	config->hash_seed = random_u64(&random);
@@ -32,7 +31,7 @@ void shipopt_cache_config_free(shipopt_cache_config *config)
 		return;
 	for (size_t i = 0; i < config->prefix_count; i++)
 		mem_free(config->prefixes[i]);
-	queue_unref(config->delivery.queue);
+	queue_unref(config->queue);
 	runtime_unref(config->runtime);
 	settings_object_free(&config->settings);
 }
@@ -42,23 +41,29 @@ SETTINGS_PUBLIC(cache)
 int shipopt_cache_config_add_prefix(shipopt_cache_config *config, const char *prefix)
 {
 	size_t length = prefix ? strlen(prefix) : 0;
-	if (!config || length == 0)
+	if (!config)
 		return SHIPOPT_EINVAL;
-	if (length > PREFIX_LENGTH_MAX || config->prefix_count == PREFIXES_MAX)
-		return SHIPOPT_ETOOLARGE;
+	if (length == 0)
+		return settings_fail(&config->settings, SHIPOPT_EINVAL, "cache prefix: it is empty");
+	if (length > PREFIX_LENGTH_MAX)
+		return settings_fail(&config->settings, SHIPOPT_ETOOLARGE, "cache prefix: %zu bytes, the maximum is %d",
+			length, PREFIX_LENGTH_MAX);
+	if (config->prefix_count == PREFIXES_MAX)
+		return settings_fail(&config->settings, SHIPOPT_ETOOLARGE, "cache prefix: there are %d, the maximum",
+			PREFIXES_MAX);
 	char *copy = mem_copy_text(prefix);
 	if (!copy)
-		return SHIPOPT_ENOMEM;
+		return settings_fail(&config->settings, SHIPOPT_ENOMEM, "cache prefix: out of memory");
 	config->prefixes[config->prefix_count++] = copy;
 	return 0;
 }
 
-int shipopt_cache_config_set_listener(shipopt_cache_config *config, shipopt_cache_removed_fn listener, void *userdata)
+int shipopt_cache_config_set_removed(shipopt_cache_config *config, shipopt_cache_removed_fn removed, void *userdata)
 {
 	if (!config)
 		return SHIPOPT_EINVAL;
-	config->listener = listener;
-	config->listener_userdata = userdata;
+	config->removed = removed;
+	config->removed_userdata = userdata;
 	return 0;
 }
 
@@ -82,4 +87,12 @@ int shipopt_cache_config_set_runtime(shipopt_cache_config *config, shipopt_runti
 	return 0;
 }
 
-DELIVERY_PUBLIC(cache)
+int shipopt_cache_config_set_queue(shipopt_cache_config *config, shipopt_queue *queue)
+{
+	if (!config)
+		return SHIPOPT_EINVAL;
+	queue_ref(queue);
+	queue_unref(config->queue);
+	config->queue = queue;
+	return 0;
+}

@@ -5,13 +5,14 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "cache/entry/state.h"
 
 void options_init(shipopt_cache_options *options)
 {
 	options->ttl_ms = options->soft_ttl_ms = options->access_ttl_ms = OPTION_UNSET;
 	options->jitter_percent = options->timeout_ms = OPTION_UNSET;
 	options->refreshes_in_call = false;
-	options->takes_words = false;
+	options->wants_negative_detail = false;
 	options->tag_count = 0;
 }
 
@@ -110,7 +111,7 @@ static int64_t options_pick(int64_t given, int64_t setting)
 	return setting ? setting : SHIPOPT_CACHE_FOREVER;
 }
 
-struct lifetime options_lifetime(const shipopt_cache *cache, const shipopt_cache_options *options, bool is_negative)
+struct lifetime options_lifetime(const shipopt_cache *cache, const shipopt_cache_options *options, bool is_not_found)
 {
 	static const shipopt_cache_options none = {.ttl_ms = OPTION_UNSET,
 		.soft_ttl_ms = OPTION_UNSET,
@@ -119,12 +120,12 @@ struct lifetime options_lifetime(const shipopt_cache *cache, const shipopt_cache
 	if (!options)
 		options = &none;
 	struct lifetime lifetime = {.ttl_ms = options_pick(options->ttl_ms,
-					    is_negative ? cache->negative_ttl_ms : cache->ttl_ms),
+					    is_not_found ? cache->not_found_ttl_ms : cache->ttl_ms),
 		.soft_ttl_ms = SHIPOPT_CACHE_FOREVER,
 		.access_ttl_ms = SHIPOPT_CACHE_FOREVER,
 		.jitter_percent =
 			options->jitter_percent == OPTION_UNSET ? cache->jitter_percent : options->jitter_percent};
-	if (!is_negative) {
+	if (!is_not_found) {
 		lifetime.soft_ttl_ms = options_pick(options->soft_ttl_ms, cache->soft_ttl_ms);
 		lifetime.access_ttl_ms = options_pick(options->access_ttl_ms, cache->access_ttl_ms);
 	}
@@ -137,8 +138,8 @@ bool lifetime_is_timed(const struct lifetime *lifetime)
 		lifetime->access_ttl_ms != SHIPOPT_CACHE_FOREVER;
 }
 
-/* Shorter by up to `percent`, never longer: a promise about age holds. The same ticket gives the same part, so that soft and
- * hard times keep their order. */
+/* Times get shorter by up to `percent`, never longer, so that a value is never older than its TTL. The same ticket
+ * gives the same part, so that soft and hard times keep their order. */
 static int64_t options_shorten(int64_t ms, int64_t percent, uint64_t ticket)
 {
 	if (percent == 0 || ms == SHIPOPT_CACHE_FOREVER)
@@ -154,7 +155,7 @@ void lifetime_apply(const shipopt_cache *cache, const struct lifetime *lifetime,
 	if (!(entry->flags & ENTRY_TIMED))
 		return;
 	struct entry_timing *timing = entry_timing(entry);
-	int64_t now = cache_now(cache);
+	int64_t now = cache_now_us(cache);
 	uint64_t ticket = entry_stamp(entry);
 	int64_t hard = time_after_ms(now, options_shorten(lifetime->ttl_ms, lifetime->jitter_percent, ticket));
 	int64_t soft = time_after_ms(now, options_shorten(lifetime->soft_ttl_ms, lifetime->jitter_percent, ticket));
@@ -162,11 +163,10 @@ void lifetime_apply(const shipopt_cache *cache, const struct lifetime *lifetime,
 		lifetime->access_ttl_ms == SHIPOPT_CACHE_FOREVER ? 0 : time_after_ms(0, lifetime->access_ttl_ms);
 	if (access == ENTRY_NEVER)
 		access = 0;
-	int64_t idle = access ? (now > ENTRY_NEVER - access ? ENTRY_NEVER : now + access) : ENTRY_NEVER;
 	atomic_store_explicit(&timing->hard_us, hard, memory_order_relaxed);
 	atomic_store_explicit(&timing->soft_us, soft, memory_order_relaxed);
 	atomic_store_explicit(&timing->access_us, access, memory_order_relaxed);
-	atomic_store_explicit(&timing->expires_us, MIN(hard, idle), memory_order_relaxed);
+	atomic_store_explicit(&timing->expires_us, MIN(hard, time_idle_end(now, access)), memory_order_relaxed);
 }
 
 int options_acquire_tags(shipopt_cache *cache, const shipopt_cache_options *options,

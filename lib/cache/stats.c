@@ -9,7 +9,7 @@ static const struct {
 } counters[] = {
 	{SHIPOPT_CACHE_STAT_HITS, STAT_HITS},
 	{SHIPOPT_CACHE_STAT_STALE_HITS, STAT_STALE},
-	{SHIPOPT_CACHE_STAT_NEGATIVE_HITS, STAT_NEGATIVE},
+	{SHIPOPT_CACHE_STAT_NOT_FOUND_HITS, STAT_NOT_FOUND},
 	{SHIPOPT_CACHE_STAT_MISSES, STAT_MISSES},
 	{SHIPOPT_CACHE_STAT_LOADS, STAT_LOADS},
 	{SHIPOPT_CACHE_STAT_LOAD_FAILURES, STAT_LOAD_FAILURES},
@@ -26,8 +26,8 @@ static int64_t stats_of_shard(struct shard *shard, int stat)
 	if (stat == SHIPOPT_CACHE_STAT_STORED)
 		return (int64_t)shard->stored;
 	if (stat < SHIPOPT_CACHE_STAT_EXPIRED_BYTES)
-		return (int64_t)shard->left[stat - SHIPOPT_CACHE_STAT_EXPIRED + SHIPOPT_CAUSE_EXPIRED];
-	return (int64_t)shard->left_bytes[stat - SHIPOPT_CACHE_STAT_EXPIRED_BYTES + SHIPOPT_CAUSE_EXPIRED];
+		return (int64_t)shard->left[stat - SHIPOPT_CACHE_STAT_EXPIRED + SHIPOPT_CACHE_CAUSE_EXPIRED];
+	return (int64_t)shard->left_bytes[stat - SHIPOPT_CACHE_STAT_EXPIRED_BYTES + SHIPOPT_CACHE_CAUSE_EXPIRED];
 }
 
 static int64_t stats_sum_shards(shipopt_cache *cache, int stat)
@@ -53,13 +53,13 @@ static bool stats_is_of_shards(int stat)
 {
 	return stat == SHIPOPT_CACHE_STAT_LIMBO_BYTES || stat == SHIPOPT_CACHE_STAT_INDEX_BYTES ||
 		stat == SHIPOPT_CACHE_STAT_STORED ||
-		(stat >= SHIPOPT_CACHE_STAT_EXPIRED && stat <= SHIPOPT_CACHE_STAT_TAGGED) ||
-		(stat >= SHIPOPT_CACHE_STAT_EXPIRED_BYTES && stat <= SHIPOPT_CACHE_STAT_TAGGED_BYTES);
+		(stat >= SHIPOPT_CACHE_STAT_EXPIRED && stat <= SHIPOPT_CACHE_STAT_INVALIDATED) ||
+		(stat >= SHIPOPT_CACHE_STAT_EXPIRED_BYTES && stat <= SHIPOPT_CACHE_STAT_INVALIDATED_BYTES);
 }
 
 int shipopt_cache_stat(shipopt_cache *cache, int stat, int64_t *ret_value)
 {
-	int r = cache_check(cache, "", 1);
+	int r = cache_check_handle(cache);
 	if (r < 0 || !ret_value)
 		return r < 0 ? r : SHIPOPT_EINVAL;
 	for (size_t i = 0; i < ARRAY_SIZE(counters); i++) {

@@ -2,16 +2,17 @@
 #ifndef CACHE_STATS_H
 #define CACHE_STATS_H
 
-#include "cache/reader.h"
+#include "cache/reclaim/reader.h"
 
 /*
- * Counters of what readers do. A reader counts in a line of its own, found by its slot (cache/reader.h), with a plain store;
- * threads without one, or with one beyond STRIPES, share the last line and add atomically. Reading sums up the lines.
+ * Counters of what readers do. A reader counts in its own cache line, found by the index of its record
+ * (cache/reclaim/reader.h), with a plain store. Threads without a record, or with an index beyond STRIPES, share the
+ * last line and add atomically. Reading a counter adds up the lines.
  */
 enum {
 	STAT_HITS,
 	STAT_STALE,
-	STAT_NEGATIVE,
+	STAT_NOT_FOUND,
 	STAT_MISSES,
 	STAT_LOADS,
 	STAT_LOAD_FAILURES,

@@ -7,8 +7,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "cache/flight.h"
-#include "cache/load.h"
+#include "cache/load/load.h"
 
 #define IDENTITY_FORM "answer-1\n"
 #define IDENTITY_DIGITS 32
@@ -53,8 +52,8 @@ static struct path_parts answer_cache_split(const char *path)
 	return parts;
 }
 
-/* Whether the path names what it seems to. Servers and libcurl take empty and dot segments out, and then another name is meant than
- * the one that answers are kept and forgotten by. */
+/* Whether the path names what it seems to. Servers and libcurl take empty and dot segments out, and then another name
+ * is meant than the one that answers are kept and forgotten by. */
 static bool answer_cache_is_canonical(const char *path)
 {
 	const char *segment = path;
@@ -76,6 +75,17 @@ static bool answer_cache_make_tag(const struct path_parts *parts, const char *id
 	return length > 0 && length < TAG_SIZE;
 }
 
+static bool answer_cache_is_tracker(const struct path_parts *parts)
+{
+	return parts->collection_length == 8 && memcmp(parts->collection, "trackers", 8) == 0;
+}
+
+static bool answer_cache_is_quote(const struct answer_question *question)
+{
+	struct path_parts parts = answer_cache_split(question->path);
+	return question->content && !answer_cache_is_tracker(&parts);
+}
+
 /* ---- questions --------------------------------------------------------------------------------------------- */
 
 int64_t answer_ttl_ms(const shipopt_carrier *carrier, const struct answer_question *question)
@@ -83,17 +93,17 @@ int64_t answer_ttl_ms(const shipopt_carrier *carrier, const struct answer_questi
 	struct path_parts parts = answer_cache_split(question->path);
 	if (!question->content && !answer_cache_is_canonical(question->path))
 		return 0;
-	bool is_tracker = parts.collection_length == 8 && memcmp(parts.collection, "trackers", 8) == 0;
 	return settings_number(&carrier->settings,
-		question->content    ? CARRIER_QUOTE_TTL_MS
-			: is_tracker ? CARRIER_TRACKER_TTL_MS
-				     : CARRIER_CACHE_TTL_MS);
+		answer_cache_is_tracker(&parts) ? CARRIER_TRACKER_TTL_MS
+			: question->content     ? CARRIER_QUOTE_TTL_MS
+						: CARRIER_CACHE_TTL_MS);
 }
 
 size_t answer_key(const struct answer_question *question, char ret_key[ANSWER_KEY_SIZE])
 {
-	int length = snprintf(ret_key, ANSWER_KEY_SIZE, "%s:%s%s", question->identity,
-		question->content ? "quote:" : "", question->content ? question->content : question->path);
+	const char *kind = !question->content ? "" : answer_cache_is_quote(question) ? "quote:" : "tracker:";
+	int length = snprintf(ret_key, ANSWER_KEY_SIZE, "%s:%s%s", question->identity, kind,
+		question->content ? question->content : question->path);
 	ASSERT(length > 0 && length < ANSWER_KEY_SIZE);
 	return (size_t)length;
 }
@@ -105,12 +115,12 @@ void answer_options(const shipopt_carrier *carrier, const struct answer_question
 	struct path_parts parts = answer_cache_split(question->path);
 	options_init(ret_options);
 	ret_options->ttl_ms = answer_ttl_ms(carrier, question);
-	ret_options->takes_words = true;
+	ret_options->wants_negative_detail = true;
 	ret_options->timeout_ms = SHIPOPT_CACHE_FOREVER; /* a waiting call has a timer */
 	shipopt_cache_options_add_tag(ret_options, question->identity);
-	if (question->content)
+	if (answer_cache_is_quote(question))
 		shipopt_cache_options_add_tag(ret_options, "quotes");
-	else if (answer_cache_make_tag(&parts, parts.id, parts.id_length, tag))
+	else if (!question->content && answer_cache_make_tag(&parts, parts.id, parts.id_length, tag))
 		shipopt_cache_options_add_tag(ret_options, tag);
 }
 
@@ -152,33 +162,38 @@ static bool answer_cache_is_partial(const shipopt_record *quote)
 	return shipopt_record_count(quote, SHIPOPT_SHIPMENT_RATES) == 0;
 }
 
+/* Adds the tag of the object that was answered: its id may differ from the one in the path, or was not known before. */
+static void answer_cache_name_object(shipopt_load *load, const struct path_parts *parts,
+	const struct exchange *exchange)
+{
+	const char *id = answer_id(exchange);
+	char tag[TAG_SIZE];
+	if (id && answer_cache_make_tag(parts, id, strlen(id), tag))
+		load_add_tag(load, tag);
+}
+
 static void answer_cache_store_success(shipopt_load *load, const struct provider *provider,
 	const struct answer_question *question, const struct exchange *exchange)
 {
-	struct flight *flight = load->flight;
-	struct shipopt_cache_options options = flight->options;
 	struct path_parts parts = answer_cache_split(question->path);
-	const char *id = answer_id(exchange);
 	const struct buffer *body = &exchange->http.response;
-	char tag[TAG_SIZE];
-	if (question->content) {
-		if (answer_cache_is_partial(exchange->record)) /* only the holder of the token uses the options */
-			flight->options.ttl_ms = MAX(flight->options.ttl_ms / QUOTE_PARTIAL, 1);
+	if (answer_cache_is_quote(question)) {
+		struct shipopt_cache_options *options = load_options(load);
+		if (answer_cache_is_partial(exchange->record))
+			options->ttl_ms = MAX(options->ttl_ms / QUOTE_PARTIAL, 1);
 	} else {
-		if (parts.id_length && id && answer_cache_make_tag(&parts, id, strlen(id), tag))
-			shipopt_cache_options_add_tag(&options, tag);
+		if (parts.id_length)
+			answer_cache_name_object(load, &parts, exchange);
 		if (exchange->document && provider->is_open(question->path, exchange_answer(exchange)))
-			flight_drop(flight); /* those who wait get it, the cache does not */
+			load_drop(load);
 	}
-	/* Options of the answer's own make the cache suspect that one of the tags was invalidated before it was named. */
-	bool has_other_id = options.tag_count != flight->options.tag_count;
-	shipopt_load_complete(load, buffer_text(body), body->length, has_other_id ? &options : NULL);
+	shipopt_load_complete(load, buffer_text(body), body->length, NULL);
 }
 
 /* Whatever is made in the collection may be what there was not, under a reference. */
 static void answer_cache_store_not_found(shipopt_load *load, const struct answer_question *question, const char *code)
 {
-	struct shipopt_cache_options options = load->flight->options;
+	struct shipopt_cache_options options = *load_options(load);
 	struct path_parts parts = answer_cache_split(question->path);
 	char tag[TAG_SIZE];
 	options.ttl_ms = OPTION_UNSET; /* that of the question is meant for an answer */
@@ -205,7 +220,8 @@ static bool answer_cache_is_own_failure(const struct exchange *exchange)
 void answer_store(shipopt_load *load, const struct provider *provider, const struct answer_question *question,
 	const struct exchange *exchange)
 {
-	if (exchange->status == 0 && exchange->http_status == 200)
+	bool is_cached = exchange->http_status == 200 || (exchange->http_status == 201 && question->content);
+	if (exchange->status == 0 && is_cached)
 		answer_cache_store_success(load, provider, question, exchange);
 	else if (exchange->status == SHIPOPT_ENOTFOUND && shipopt_error_carrier_code(exchange->error) &&
 		!question->content)
@@ -213,7 +229,7 @@ void answer_store(shipopt_load *load, const struct provider *provider, const str
 	else if (answer_cache_is_own_failure(exchange))
 		answer_pass_on(load);
 	else
-		flight_fail(load->flight, exchange->status, shipopt_error_ref(exchange->error));
+		load_fail(load, exchange->status, shipopt_error_ref(exchange->error));
 }
 
 /* ---- writes ------------------------------------------------------------------------------------------------ */
@@ -236,9 +252,9 @@ static bool answer_cache_is_refused(const struct exchange *exchange)
 	return exchange->is_envelope && (exchange->blame == BLAME_ORDER || exchange->blame == BLAME_ACCOUNT);
 }
 
-void answer_invalidate(const struct exchange *exchange)
+static void answer_cache_invalidate(const shipopt_carrier *carrier, const struct exchange *exchange,
+	bool keeps_returned)
 {
-	const shipopt_carrier *carrier = exchange->carrier;
 	struct path_parts parts = answer_cache_split(buffer_text(&exchange->call.path));
 	char own[TAG_SIZE], returned[TAG_SIZE], lists[TAG_SIZE];
 	const char *id = answer_id(exchange);
@@ -256,6 +272,20 @@ void answer_invalidate(const struct exchange *exchange)
 	shipopt_cache_remove_tag(carrier->cache, lists);
 	if (parts.id_length)
 		shipopt_cache_remove_tag(carrier->cache, own);
-	if (id && strcmp(returned, own) != 0)
+	if (id && !keeps_returned && strcmp(returned, own) != 0)
 		shipopt_cache_remove_tag(carrier->cache, returned);
+}
+
+void answer_invalidate(const shipopt_carrier *carrier, const struct exchange *exchange)
+{
+	answer_cache_invalidate(carrier, exchange, false);
+}
+
+void answer_invalidate_others(const shipopt_carrier *carrier, const struct exchange *exchange, shipopt_load *load)
+{
+	struct path_parts parts = answer_cache_split(buffer_text(&exchange->call.path));
+	/* The answer gets its tag first, so that an invalidation by somebody else in the meantime is not overlooked. */
+	if (load)
+		answer_cache_name_object(load, &parts, exchange);
+	answer_cache_invalidate(carrier, exchange, true);
 }

@@ -15,7 +15,7 @@ static struct answer_question cached_read_question_of(const struct call_op *self
 	return (struct answer_question){
 		.identity = self->identity[0] ? self->identity : self->carrier->identity,
 		.path = buffer_text(&self->exchange.call.path),
-		.content = self->is_quote ? self->content : NULL,
+		.content = self->content[0] ? self->content : NULL,
 	};
 }
 
@@ -29,7 +29,7 @@ bool cached_read_applies(const struct call_op *self)
 	struct answer_question question = cached_read_question_of(self);
 	if (!self->carrier->cache || self->cache_mode == CALL_CACHE_MODE_NONE)
 		return false;
-	return (self->is_quote || strcmp(self->exchange.call.method, "GET") == 0) &&
+	return (self->content[0] || strcmp(self->exchange.call.method, "GET") == 0) &&
 		answer_ttl_ms(self->carrier, &question) > 0;
 }
 
@@ -93,6 +93,8 @@ static void cached_read_from_call(struct call_op *self)
 bool cached_read_lead_done(struct call_op *self)
 {
 	struct cached_read *read = &self->read;
+	if (self->exchange.owner_invalidates && self->exchange.maybe_sent && self->carrier->cache)
+		answer_invalidate_others(self->carrier, &self->exchange, read->load);
 	struct answer_question question = cached_read_question_of(self);
 	if (read->load)
 		answer_store(TAKE(read->load), self->carrier->provider, &question, &self->exchange);
@@ -174,7 +176,7 @@ static void cached_read_notified_on_reactor(struct task *task)
 		call_op_finish(self, SHIPOPT_ECANCELED, error_new(SHIPOPT_ECANCELED, "canceled; nothing was sent"));
 	} else if (read->outcome == SHIPOPT_CACHE_FOUND) {
 		cached_read_on_reactor(&read->stored_task);
-	} else if (read->outcome == SHIPOPT_CACHE_NEGATIVE) {
+	} else if (read->outcome == SHIPOPT_CACHE_NOT_FOUND) {
 		cached_read_finish_not_found(self);
 	} else if (read->outcome == SHIPOPT_CACHE_LEAD) {
 		call_op_send(self);
@@ -229,7 +231,7 @@ static void cached_read_wait_on_reactor(struct task *task)
 static void cached_read_go_on(struct call_op *self, int outcome)
 {
 	struct cached_read *read = &self->read;
-	if (outcome == SHIPOPT_CACHE_NEGATIVE) {
+	if (outcome == SHIPOPT_CACHE_NOT_FOUND) {
 		self->op.is_cached = true;
 		read->outcome = outcome;
 		reactor_post(self->carrier->reactor, &read->finish_task);
@@ -237,8 +239,9 @@ static void cached_read_go_on(struct call_op *self, int outcome)
 		self->op.is_cached = true;
 		cached_read_from_call(self);
 	} else {
-		/* The operation leads. Or the cache has no room for another load, and it runs as without a cache. Or the last load failed and
-		 * its back-off (error_backoff_ms of the cache) lasts, and it fails in the same way. */
+		/* The operation leads. Or the cache has no room for another load, and it runs as without a cache. Or
+		 * the last load failed and its back-off (error_backoff_ms of the cache) lasts, and it fails in the same
+		 * way. */
 		bool has_failed = outcome < 0 && outcome != SHIPOPT_EAGAIN && outcome != SHIPOPT_ENOMEM;
 		read->outcome = has_failed ? outcome : 0;
 		reactor_post(self->carrier->reactor, has_failed ? &read->finish_task : &self->start_task);
@@ -249,7 +252,7 @@ static void cached_read_finish_on_reactor(struct task *task)
 {
 	struct cached_read *read = CONTAINER_OF(task, struct cached_read, finish_task);
 	struct call_op *self = cached_read_owner(read);
-	if (read->outcome == SHIPOPT_CACHE_NEGATIVE)
+	if (read->outcome == SHIPOPT_CACHE_NOT_FOUND)
 		cached_read_finish_not_found(self);
 	else if (read->outcome < 0)
 		call_op_finish(self, read->outcome,

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #define ERROR_DOMAIN SHIPOPT_DOMAIN_CARRIER
+#include <string.h>
+
+#include "base/buffer.h"
 #include "base/text.h"
 #include "carrier/call_op.h"
 #include "record/record.h"
@@ -91,12 +94,29 @@ int shipopt_carrier_shipment_refund(shipopt_carrier *carrier, const char *shipme
 		provider->refund_shipment(call, shipment_id));
 }
 
+/* The same code gives the same tracker, so the answer can be cached like that of a read. */
+static int call_typed_write_tracker(struct call_op *self, const char *tracking_code, const char *carrier_name)
+{
+	struct buffer text;
+	buffer_init(&text, BUFFER_LIMIT_DEFAULT);
+	int r = buffer_append_format(&text, "%zu:%s:%s", strlen(tracking_code), tracking_code,
+		carrier_name ? carrier_name : "");
+	r = r < 0 ? r : hash_sha256_hex(text.data, text.length, self->content);
+	buffer_done(&text);
+	self->exchange.owner_invalidates = true;
+	return r < 0 ? r : self->carrier->provider->create_tracker(&self->exchange.call, tracking_code, carrier_name);
+}
+
 int shipopt_carrier_tracker_create(shipopt_carrier *carrier, const char *tracking_code, const char *carrier_name,
 	shipopt_done_fn done, void *userdata, shipopt_op **ret_op)
 {
 	REFUSE_EMPTY(tracking_code);
-	TYPED_CALL("Create the tracker again. The same code gives the same tracker.",
-		provider->create_tracker(call, tracking_code, carrier_name));
+	struct call_op *self;
+	int r = call_op_new(carrier, done, userdata, ret_op, &self);
+	if (r < 0)
+		return r;
+	self->exchange.call.doubt_advice = "Create the tracker again. The same code gives the same tracker.";
+	return call_op_start(self, call_typed_write_tracker(self, tracking_code, carrier_name), ret_op);
 }
 
 int shipopt_carrier_tracker_retrieve(shipopt_carrier *carrier, const char *tracker_id, shipopt_done_fn done,

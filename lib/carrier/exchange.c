@@ -71,8 +71,9 @@ void exchange_finish(struct exchange *exchange)
 	shipopt_carrier *carrier = exchange->carrier;
 	timer_stop(&exchange->timer);
 	list_remove(&exchange->node);
-	if (carrier->cache && exchange->maybe_sent && strcmp(exchange->call.method, "GET") != 0)
-		answer_invalidate(exchange); /* before the application can know that the write is over */
+	bool is_write = strcmp(exchange->call.method, "GET") != 0;
+	if (carrier->cache && exchange->maybe_sent && is_write && !exchange->owner_invalidates)
+		answer_invalidate(carrier, exchange); /* before the application can know that the write is over */
 	exchange->state = EXCHANGE_IDLE;
 	exchange->carrier = NULL;
 	carrier_publish_stats(carrier);

@@ -53,6 +53,7 @@ struct exchange {
 	unsigned attempts_max;    /* 0: the client's */
 	bool patient;
 	bool cancel_is_doubt;               /* a write that is canceled after it was sent ends with SHIPOPT_EINDOUBT */
+	bool owner_invalidates;             /* `done` invalidates cached answers itself */
 	const char *authorization;          /* NULL: the client's */
 	const struct secret_forms *secrets; /* of that credential; NULL: the client's */
 	const char *base_url;               /* NULL: the client's */

@@ -9,7 +9,7 @@
 #include "pool/stream/stream_op.h"
 #include "pool/value/rows.h"
 #include "pool/value/type.h"
-#include "runtime/thread.h"
+#include "runtime/runtime.h"
 
 /* Fills a cache from a stream, row by row, on the thread of the caller. */
 struct warm_filling {
@@ -93,7 +93,7 @@ static int warm_cache_store(struct warm_filling *filling, const struct warm_byte
 {
 	int r = value->bytes ? shipopt_cache_put(filling->cache, key->bytes, key->length, value->bytes, value->length,
 				       &filling->options)
-			     : shipopt_cache_put_negative(filling->cache, key->bytes, key->length, &filling->options);
+			     : shipopt_cache_put_not_found(filling->cache, key->bytes, key->length, &filling->options);
 	if (r == 0)
 		filling->stored++;
 	return r == SHIPOPT_EINVAL || r == SHIPOPT_ETOOLARGE ? 0 : r;
@@ -130,10 +130,10 @@ static int warm_cache_take_all(struct warm_filling *filling, shipopt_stream *str
 int shipopt_pool_warm_cache(shipopt_pool *pool, const shipopt_query *query, shipopt_cache *cache,
 	const shipopt_cache_options *options, uint64_t *ret_stored, shipopt_error **ret_error)
 {
-	int r = pool && query ? cache_check(cache, "", 1) : SHIPOPT_EINVAL;
+	int r = pool && query ? cache_check_handle(cache) : SHIPOPT_EINVAL;
 	if (r < 0)
 		return error_set(ret_error, r, "warming a cache: pool, query and cache must not be NULL");
-	if (thread_is_marked())
+	if (runtime_is_library_thread())
 		return error_set(ret_error, SHIPOPT_EDEADLK, "warming a cache: a thread of the library cannot wait");
 	shipopt_error *error = NULL;
 	struct warm_filling filling = {.cache = cache, .ret_error = ret_error ? &error : NULL};

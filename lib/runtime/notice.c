@@ -71,7 +71,7 @@ static void notice_log_finish(struct queue_entry *entry)
 	mem_free(CONTAINER_OF(entry, struct log_notice, entry));
 }
 
-static void notice_count_lost(shipopt_queue *queue)
+void notice_count_lost(shipopt_queue *queue)
 {
 	pthread_mutex_lock(&queue->lock);
 	queue->notices_dropped++;

@@ -17,6 +17,8 @@
 void notice_push(shipopt_queue *queue, struct queue_entry *entry);
 /* True if a notice of this kind would be taken; to save the work of making one. */
 bool notice_is_wanted(const shipopt_queue *queue, uint32_t kind, bool has_callback);
+/* Counts a notice that could not be made. */
+void notice_count_lost(shipopt_queue *queue);
 /* Copies a log line into a notice. Without memory the line is lost, and counted. */
 void notice_push_log(shipopt_queue *queue, int level, const char *line);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "runtime/request.h"
 
+#include <string.h>
+
 #include "base/error.h"
 #include "base/memory.h"
 #include "runtime/delivery.h"
@@ -11,7 +13,8 @@ enum request_state { REQUEST_OPEN, REQUEST_ANSWERED, REQUEST_DROPPED };
 struct shipopt_request {
 	struct reference reference; /* of the answer, and of the delivery while that lasts */
 	atomic_int state;           /* enum request_state */
-	char *key;
+	char *key;                  /* NUL-terminated, or NULL */
+	size_t key_length;
 	const struct shipopt_record *record;
 	struct shipopt_record *own_record; /* the same, if it is ours */
 	void (*free_record)(struct shipopt_record *record);
@@ -45,11 +48,11 @@ static void request_unref(shipopt_request *request)
 	mem_free(request);
 }
 
-int request_new(const char *key, const struct shipopt_record *record, struct reactor *reactor,
-	request_answered_fn answered, void *asker, shipopt_request **ret_request)
+int request_new_bytes(const void *key, size_t key_length, struct reactor *reactor, request_answered_fn answered,
+	void *asker, shipopt_request **ret_request)
 {
 	shipopt_request *request = mem_alloc_zero(sizeof(*request));
-	char *copy = mem_copy_text(key);
+	char *copy = key ? mem_copy_bytes(key, key_length) : NULL;
 	if (!request || (key && !copy)) {
 		mem_free(copy);
 		mem_free(request);
@@ -57,12 +60,21 @@ int request_new(const char *key, const struct shipopt_record *record, struct rea
 	}
 	reference_init(&request->reference);
 	request->key = copy;
-	request->record = record;
+	request->key_length = key_length;
 	request->reactor = reactor;
 	request->answered = answered;
 	request->asker = asker;
 	*ret_request = request;
 	return 0;
+}
+
+int request_new(const char *key, const struct shipopt_record *record, struct reactor *reactor,
+	request_answered_fn answered, void *asker, shipopt_request **ret_request)
+{
+	int r = request_new_bytes(key, key ? strlen(key) : 0, reactor, answered, asker, ret_request);
+	if (r == 0)
+		(*ret_request)->record = record;
+	return r;
 }
 
 void request_own_record(shipopt_request *request, struct shipopt_record *record,
@@ -201,4 +213,9 @@ const struct shipopt_record *shipopt_request_record(const shipopt_request *reque
 const char *shipopt_request_key(const shipopt_request *request)
 {
 	return request ? request->key : NULL;
+}
+
+size_t shipopt_request_key_length(const shipopt_request *request)
+{
+	return request ? request->key_length : 0;
 }

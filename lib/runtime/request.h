@@ -29,6 +29,9 @@ typedef void (*request_answered_fn)(void *asker, int status, int64_t value, ship
  * thread that answers when that is NULL or its thread has ended. SHIPOPT_ENOMEM. */
 int request_new(const char *key, const struct shipopt_record *record, struct reactor *reactor,
 	request_answered_fn answered, void *asker, shipopt_request **ret_request);
+/* The same for a key of bytes, without a record. */
+int request_new_bytes(const void *key, size_t key_length, struct reactor *reactor, request_answered_fn answered,
+	void *asker, shipopt_request **ret_request);
 /* Makes the record the request's own, for a question that may be dropped: it is freed with the request. */
 void request_own_record(shipopt_request *request, struct shipopt_record *record,
 	void (*free_record)(struct shipopt_record *record));

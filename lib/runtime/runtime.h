@@ -31,6 +31,10 @@ void runtime_unref(shipopt_runtime *runtime);
 /* 0, SHIPOPT_ESHUTDOWN or SHIPOPT_EFORKED: the first line of every public function that takes a handle. */
 int runtime_check(const shipopt_runtime *runtime);
 bool runtime_is_forked(const shipopt_runtime *runtime);
+/* Counts an operation in, so that a close waits for it, or refuses it: SHIPOPT_ESHUTDOWN, SHIPOPT_EFORKED. */
+int runtime_admit(shipopt_runtime *runtime);
+/* Counts it out. */
+void runtime_release(shipopt_runtime *runtime);
 /* To be asked before each callback of the host's. False once a close has returned without waiting to the end: what the callback
  * refers to may be gone. Inside a dispatch the host is there. A callback that had begun goes on. */
 bool runtime_may_call_host(const shipopt_runtime *runtime);

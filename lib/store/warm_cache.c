@@ -123,7 +123,7 @@ static int warm_cache_check(shipopt_store *store, int state, shipopt_cache *cach
 	if (state < 0 || state > SHIPOPT_LEDGER_STATE_VOID_REFUSED)
 		return error_set(ret_error, SHIPOPT_EINVAL, "argument state: %d is not a state (1 to %d) or 0", state,
 			SHIPOPT_LEDGER_STATE_VOID_REFUSED);
-	int r = cache_check(cache, "", 1);
+	int r = cache_check_handle(cache);
 	return r == 0 && runtime_is_library_thread() ? SHIPOPT_EDEADLK : r;
 }
 

@@ -108,6 +108,87 @@ static void a_second_read_sends_nothing_until_its_time_is_over(void **state)
 	stop();
 }
 
+static int64_t tracker_creations(void)
+{
+	return sandbox_requests(&fixture.sandbox, "POST /trackers");
+}
+
+/* Creates a tracker by its code; says whether it was answered from the cache. */
+static int create_tracker(const char *code, const char *carrier_name, char id[64])
+{
+	shipopt_op *op;
+	assert_int_equal(shipopt_carrier_tracker_create(fixture.carrier, code, carrier_name, NULL, NULL, &op), 0);
+	assert_int_equal(shipopt_op_wait(op, -1), 0);
+	assert_string_equal(shipopt_record_text(shipopt_op_record(op), SHIPOPT_TRACKER_TRACKING_CODE), code);
+	snprintf(id, 64, "%s", shipopt_record_text(shipopt_op_record(op), SHIPOPT_TRACKER_ID));
+	int is_cached = shipopt_op_is_cached(op);
+	shipopt_op_unref(op);
+	return is_cached;
+}
+
+static void a_tracker_asked_for_by_its_code_again_costs_no_request(void **state)
+{
+	char first[64], id[64], tag[80];
+	shipopt_op *op;
+	start(NULL, "carrier.tracker_ttl_ms=1000");
+	assert_int_equal(create_tracker("EZ1000000001", NULL, first), 0);
+	assert_int_equal(create_tracker("EZ1000000001", NULL, id), 1);
+	assert_int_equal(create_tracker("EZ1000000001", NULL, id), 1);
+	assert_string_equal(id, first);
+	assert_int_equal(tracker_creations(), 1);
+	/* Another code and another carrier are other questions. */
+	assert_int_equal(create_tracker("EZ2000000002", NULL, id), 0);
+	assert_int_equal(create_tracker("EZ1000000001", "USPS", id), 0);
+	assert_int_equal(create_tracker("EZ1000000001", NULL, id), 1);
+	/* Its time ends, a webhook's event ends it, and so does a write to the object. */
+	atomic_fetch_add(&host_time_us, 1001000);
+	assert_int_equal(create_tracker("EZ1000000001", NULL, id), 0);
+	snprintf(tag, sizeof(tag), "trackers/%s", id);
+	assert_int_equal(shipopt_cache_remove_tag(fixture.cache, tag), 0);
+	assert_int_equal(create_tracker("EZ1000000001", NULL, id), 0);
+	assert_int_equal(create_tracker("EZ1000000001", NULL, id), 1);
+	snprintf(tag, sizeof(tag), "/trackers/%s", id);
+	assert_int_equal(shipopt_carrier_call(fixture.carrier, "DELETE", tag, NULL, NULL, NULL, NULL, &op), 0);
+	shipopt_op_wait(op, -1);
+	shipopt_op_unref(op);
+	assert_int_equal(create_tracker("EZ1000000001", NULL, id), 0);
+	stop();
+}
+
+static void a_hundred_that_create_one_tracker_send_one_request(void **state)
+{
+	static const char *const options[] = {"--latency-ms", "100", NULL};
+	shipopt_op *ops[100];
+	start(options, NULL);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(shipopt_carrier_tracker_create(fixture.carrier, "EZ1000000001", NULL, NULL, NULL,
+					 &ops[i]),
+			0);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(shipopt_op_wait(ops[i], -1), 0);
+		shipopt_op_unref(ops[i]);
+	}
+	assert_int_equal(tracker_creations(), 1);
+	stop();
+}
+
+static void a_new_tracker_ends_the_lists_that_lack_it(void **state)
+{
+	char id[64];
+	start(NULL, NULL);
+	for (int i = 0; i < 4; i++) {
+		shipopt_op *op;
+		if (i == 2)
+			create_tracker("EZ3000000003", NULL, id);
+		assert_int_equal(shipopt_carrier_call(fixture.carrier, "GET", "/trackers", NULL, NULL, NULL, NULL, &op),
+			0);
+		assert_int_equal(shipopt_op_wait(op, -1), 0);
+		assert_int_equal(shipopt_op_is_cached(op), i % 2);
+		shipopt_op_unref(op);
+	}
+	stop();
+}
+
 static atomic_int done_count, done_good;
 
 static void on_done(void *userdata, shipopt_op *op)
@@ -350,7 +431,8 @@ static void closing_with_calls_that_wait_delivers_each(void **state)
 	stop();
 }
 
-/* Two clients on reactors of their own, one cache: a load of one is waited for by the other, whose runtime may be gone when it ends. */
+/* Two clients on reactors of their own, one cache: a load of one is waited for by the other, whose runtime may be gone
+ * when it ends. */
 static void runtimes_that_share_a_cache_close_in_any_order(void **state)
 {
 	static const char *const options[] = {"--latency-ms", "150", NULL};
@@ -432,6 +514,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_second_read_sends_nothing_until_its_time_is_over),
+		cmocka_unit_test(a_tracker_asked_for_by_its_code_again_costs_no_request),
+		cmocka_unit_test(a_hundred_that_create_one_tracker_send_one_request),
+		cmocka_unit_test(a_new_tracker_ends_the_lists_that_lack_it),
 		cmocka_unit_test(a_hundred_at_once_are_one_request),
 		cmocka_unit_test(a_label_is_bought_and_refunded_with_what_was_kept_made_dead_in_time),
 		cmocka_unit_test(lists_are_kept_until_something_is_added),

@@ -64,7 +64,7 @@ static void rows_of_a_query_fill_a_cache_with_times_of_their_own(void **state)
 	expect(cache, "json", "{\"a\": 1}", 500);
 	expect(cache, "own", "[]", 60000);
 	assert_int_equal(shipopt_cache_peek(cache, "over", 4), SHIPOPT_CACHE_ABSENT);
-	assert_int_equal(shipopt_cache_peek(cache, "none", 4), SHIPOPT_CACHE_NEGATIVE);
+	assert_int_equal(shipopt_cache_peek(cache, "none", 4), SHIPOPT_CACHE_NOT_FOUND);
 	assert_int_equal(warm(cache, "values ('\\x6162'::bytea, '\\x63'::bytea)", &stored, NULL), 0);
 	assert_int_equal(stored, 1);
 	expect(cache, "ab", "c", 60000);

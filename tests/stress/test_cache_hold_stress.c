@@ -4,13 +4,14 @@
 #include <pthread.h>
 
 #include "base/random.h"
-#include "cache/hold.h"
+#include "cache/reclaim/pin.h"
 
 /*
- * Handles taken, kept, passed to other threads and given up there, while entries are replaced and removed, threads come and go, and
- * caches are freed under handles that live on. A value knows its number and whether it was freed; in the end each was, once. Half of
- * the keys have values that the cache copies: only those are looked up without a call, and a sanitizer sees when they are freed.
- * `test_cache_hold_stress SECONDS` runs longer than the two seconds of a normal run.
+ * Handles taken, kept, passed to other threads and given up there, while entries are replaced and removed, threads come
+ * and go, and caches are freed under handles that live on. A value knows its number and whether it was freed; in the
+ * end each was, once. Half of the keys have values that the cache copies: only those are looked up without a call, and
+ * a sanitizer sees when they are freed. `test_cache_hold_stress SECONDS` runs longer than the two seconds of a normal
+ * run.
  */
 #define THREADS 4
 #define KEYS 64

@@ -7,9 +7,10 @@
 #include "base/random.h"
 
 /*
- * Random operations from four threads at once; every value says which key it belongs to, and is checked wherever it appears. In
- * the end bytes, entries, listener calls and owned values must add up. `test_cache_stress SECONDS` runs longer than the
- * two seconds of a normal run, for each policy. The cache has a runtime, so that its own work is part of it.
+ * Random operations from four threads at once; every value says which key it belongs to, and is checked wherever it
+ * appears. In the end bytes, entries, listener calls and owned values must add up. `test_cache_stress SECONDS` runs
+ * longer than the two seconds of a normal run, for each policy. The cache has a runtime, so that its own work is part
+ * of it.
  */
 #define THREADS 4
 #define KEYS 4000
@@ -17,7 +18,7 @@
 
 static double seconds = 2;
 static atomic_bool stop;
-static atomic_int_fast64_t owned_made, owned_freed, told, sweeps_begun, sweeps_ended, swept;
+static atomic_int_fast64_t owned_made, owned_freed, told;
 static atomic_uint_fast64_t load_seed;
 
 struct worker {
@@ -128,29 +129,12 @@ static void write_one(shipopt_cache *cache, struct random *random, const char *k
 		if (shipopt_cache_put_owned(cache, key, key_length, owned, length, free_owned, NULL, options) < 0)
 			abort();
 	} else if (random_below(random, 4) == 0) {
-		shipopt_cache_put_if(cache, key, key_length, value, length, 1 + (int)random_below(random, 2), 0,
-			options);
+		shipopt_cache_put_if(cache, key, key_length, value, length,
+			random_below(random, 2) ? SHIPOPT_CACHE_VERSION_ABSENT : SHIPOPT_CACHE_VERSION_ANY, options);
 	} else if (shipopt_cache_put(cache, key, key_length, value, length, options) < 0) {
 		abort();
 	}
 	shipopt_cache_options_free(options);
-}
-
-static void on_swept(void *userdata, shipopt_op *op)
-{
-	ASSERT(shipopt_op_status(op) == 0);
-	atomic_fetch_add(&sweeps_ended, 1);
-	atomic_fetch_add(&swept, shipopt_op_value(op));
-}
-
-static void sweep(shipopt_cache *cache, struct random *random)
-{
-	char pattern[32];
-	sprintf(pattern, "group%d:*%d", (int)random_below(random, 3), (int)random_below(random, 10));
-	int r = shipopt_cache_sweep_pattern(cache, pattern, on_swept, NULL, NULL);
-	ASSERT(r == 0 || r == SHIPOPT_EAGAIN);
-	if (r == 0)
-		atomic_fetch_add(&sweeps_begun, 1);
 }
 
 static void invalidate(shipopt_cache *cache, struct random *random)
@@ -163,8 +147,6 @@ static void invalidate(shipopt_cache *cache, struct random *random)
 	case 3: shipopt_cache_maintain(cache); break;
 	case 4: shipopt_cache_visit(cache, 0, visit, NULL); break;
 	case 5: shipopt_cache_visit_hottest(cache, 100, visit, NULL); break;
-	case 6:
-	case 7: sweep(cache, random); break;
 	default: sprintf(tag, "t%d", (int)random_below(random, TAGS)); shipopt_cache_remove_tag(cache, tag);
 	}
 }
@@ -240,7 +222,7 @@ static void run(const char *policy)
 	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 500);
 	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_SOFT_TTL_MS, 100);
 	shipopt_cache_config_add_prefix(config, "group1:");
-	shipopt_cache_config_set_listener(config, on_removed, NULL);
+	shipopt_cache_config_set_removed(config, on_removed, NULL);
 	shipopt_runtime *runtime;
 	assert_int_equal(shipopt_runtime_new(NULL, &runtime, NULL), 0);
 	shipopt_cache_config_set_runtime(config, runtime);
@@ -248,9 +230,6 @@ static void run(const char *policy)
 	struct worker workers[THREADS];
 	uint64_t operations = 0;
 	atomic_store(&told, 0);
-	atomic_store(&sweeps_begun, 0);
-	atomic_store(&sweeps_ended, 0);
-	atomic_store(&swept, 0);
 	atomic_store(&stop, false);
 	for (int i = 0; i < THREADS; i++) {
 		workers[i] = (struct worker){.cache = cache, .seed = (uint64_t)i + 1};
@@ -264,24 +243,22 @@ static void run(const char *policy)
 		pthread_join(workers[i].thread, NULL);
 		operations += workers[i].operations;
 	}
-	/* What the cache does by itself ends here; all patterns have been swept. */
+	/* The cache's own work ends here. */
 	assert_int_equal(shipopt_runtime_close(runtime, -1), 0);
 	shipopt_runtime_free(runtime);
-	assert_int_equal(atomic_load(&sweeps_begun), atomic_load(&sweeps_ended));
-	assert_true(atomic_load(&swept) <= stat_of(cache, SHIPOPT_CACHE_STAT_REMOVED));
 	check_sums(cache);
-	printf("%s: %llu operations, %lld bytes in %lld entries as summed, %lld patterns took %lld, %lld stored, %lld evicted, %lld expired, %lld by tag, %lld loads, %lld coalesced\n",
+	printf("%s: %llu operations, %lld bytes in %lld entries as summed, %lld stored, %lld evicted, %lld expired, %lld by tag, %lld loads, %lld coalesced\n",
 		policy, (unsigned long long)operations, (long long)stat_of(cache, SHIPOPT_CACHE_STAT_BYTES),
-		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), (long long)atomic_load(&sweeps_ended),
-		(long long)atomic_load(&swept), (long long)stat_of(cache, SHIPOPT_CACHE_STAT_STORED),
+		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES),
+		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_STORED),
 		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_EVICTED),
 		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_EXPIRED),
-		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_TAGGED),
+		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_INVALIDATED),
 		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_LOADS),
 		(long long)stat_of(cache, SHIPOPT_CACHE_STAT_COALESCED));
 	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_HELD_BYTES), 0);
 	int64_t left = 0;
-	for (int stat = SHIPOPT_CACHE_STAT_EXPIRED; stat <= SHIPOPT_CACHE_STAT_TAGGED; stat++)
+	for (int stat = SHIPOPT_CACHE_STAT_EXPIRED; stat <= SHIPOPT_CACHE_STAT_INVALIDATED; stat++)
 		left += stat_of(cache, stat);
 	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_STORED) - left, stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES));
 	assert_true(atomic_load(&told) <= left);
@@ -349,8 +326,8 @@ static void threads_that_end_anywhere_do_not_stop_reclaiming(void **state)
 	assert_int_equal(mem_live_count(), 0);
 }
 
-/* A reader may never miss a key that is there all the time, however the index grows and its neighbours come and go: neither a plain
- * one of the usual length, which is looked for without a call, nor another. */
+/* A reader may never miss a key that is there all the time, however the index grows and its neighbours come and go:
+ * neither a plain one of the usual length, which is looked for without a call, nor another. */
 #define FIXED 500
 
 static size_t fixed_key(int number, char *key)

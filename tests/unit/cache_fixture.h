@@ -13,7 +13,7 @@
 #include "base/memory.h"
 #include "cache/cache.h"
 #include "cache/config.h"
-#include "cache/pattern.h"
+#include "cache/entry/pattern.h"
 
 /* A clock that tests set, and short forms of calls with text keys and values. */
 static _Atomic(int64_t) test_time_us = 1000000;

@@ -40,7 +40,7 @@ static void arguments_out_of_bounds_are_refused(void **state)
 	assert_int_equal(shipopt_cache_put(cache, long_key, 65535, "", 0, NULL), 0);
 	assert_int_equal(shipopt_cache_peek(cache, long_key, 65535), SHIPOPT_CACHE_FOUND);
 	assert_int_equal(shipopt_cache_put(cache, "a", 1, NULL, 1, NULL), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_cache_put_if(cache, "a", 1, "", 0, 0, 0, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_cache_put_if(cache, "a", 1, NULL, 1, 7, NULL), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_cache_touch(cache, "a", 1, 0), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_cache_remove_tag(cache, ""), SHIPOPT_EINVAL);
 	assert_int_equal(shipopt_cache_stat(cache, 99, &number), SHIPOPT_EINVAL);
@@ -54,6 +54,30 @@ static void arguments_out_of_bounds_are_refused(void **state)
 	assert_non_null(strstr(shipopt_error_message(error), "\"fifo\""));
 	shipopt_error_unref(error);
 	assert_int_equal(shipopt_cache_config_set_int(config, SHIPOPT_CACHE_BYTES_MAX, 4095), SHIPOPT_EINVAL);
+	shipopt_cache_config_free(config);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void a_wrong_prefix_is_named_by_the_configuration_and_by_new(void **state)
+{
+	static char text[1026];
+	shipopt_cache *cache = NULL;
+	shipopt_error *error = NULL;
+	shipopt_cache_config *config = test_config();
+	memset(text, 'p', 1025);
+	assert_int_equal(shipopt_cache_config_add_prefix(NULL, "rate:"), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_cache_config_add_prefix(config, text), SHIPOPT_ETOOLARGE);
+	assert_non_null(strstr(shipopt_error_message(shipopt_cache_config_error(config)), "1025 bytes"));
+	assert_int_equal(shipopt_cache_config_add_prefix(config, ""), SHIPOPT_EINVAL);
+	/* The first error is kept, and stops the creation. */
+	assert_int_equal(shipopt_cache_new(config, &cache, &error), SHIPOPT_ETOOLARGE);
+	assert_non_null(strstr(shipopt_error_message(error), "1025 bytes"));
+	shipopt_error_unref(error);
+	shipopt_cache_config_free(config);
+	config = test_config();
+	for (int i = 0; i < 64; i++)
+		assert_int_equal(shipopt_cache_config_add_prefix(config, text + 1025 - 1 - i), 0);
+	assert_int_equal(shipopt_cache_config_add_prefix(config, "one too many"), SHIPOPT_ETOOLARGE);
 	shipopt_cache_config_free(config);
 	assert_int_equal(mem_live_count(), 0);
 }
@@ -158,13 +182,13 @@ static void many_keys_are_looked_up_at_once(void **state)
 		if (i % 3 == 0)
 			put(cache, keys[i], keys[i]);
 		if (i % 3 == 1)
-			shipopt_cache_put_negative(cache, keys[i], lengths[i], NULL);
+			shipopt_cache_put_not_found(cache, keys[i], lengths[i], NULL);
 	}
 	assert_int_equal(shipopt_cache_get_many(cache, COUNT, pointers, lengths, outcomes, values), 34);
 	for (int i = 0; i < COUNT; i++) {
 		assert_int_equal(outcomes[i],
 			i % 3 == 0           ? SHIPOPT_CACHE_FOUND
-				: i % 3 == 1 ? SHIPOPT_CACHE_NEGATIVE
+				: i % 3 == 1 ? SHIPOPT_CACHE_NOT_FOUND
 					     : SHIPOPT_CACHE_ABSENT);
 		assert_true((values[i] != NULL) == (i % 3 == 0));
 		if (values[i])
@@ -172,7 +196,7 @@ static void many_keys_are_looked_up_at_once(void **state)
 		shipopt_value_unref(values[i]);
 	}
 	assert_int_equal(shipopt_cache_get_many(cache, 0, pointers, lengths, outcomes, values), 0);
-	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_NEGATIVE_HITS), 33);
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_NOT_FOUND_HITS), 33);
 	shipopt_cache_free(cache);
 	assert_int_equal(mem_live_count(), 0);
 }
@@ -182,7 +206,8 @@ static void note(void *userdata, const void *value, size_t length)
 	*(int *)userdata = *(const char *)value;
 }
 
-/* The key stands in a block of just its size: a look-up reads no byte more. Without a time to live it is done without a call. */
+/* The key stands in a block of just its size: a look-up reads no byte more. Without a time to live it is done without a
+ * call. */
 static void assert_key(shipopt_cache *cache, const char *key, size_t length, int expected)
 {
 	const void *keys[] = {key, key};
@@ -234,22 +259,22 @@ static void conditions_of_writing_hold(void **state)
 {
 	shipopt_cache *cache = test_cache(test_config());
 	shipopt_value *value;
-	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "a", 1, SHIPOPT_CACHE_IF_PRESENT, 0, NULL), 0);
-	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "a", 1, SHIPOPT_CACHE_IF_ABSENT, 0, NULL), 1);
-	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "b", 1, SHIPOPT_CACHE_IF_ABSENT, 0, NULL), 0);
+	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "a", 1, SHIPOPT_CACHE_VERSION_ANY, NULL), 0);
+	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "a", 1, SHIPOPT_CACHE_VERSION_ABSENT, NULL), 1);
+	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "b", 1, SHIPOPT_CACHE_VERSION_ABSENT, NULL), 0);
 	assert_int_equal(get(cache, "k", "a"), SHIPOPT_CACHE_FOUND);
-	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "c", 1, SHIPOPT_CACHE_IF_PRESENT, 0, NULL), 1);
+	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "c", 1, SHIPOPT_CACHE_VERSION_ANY, NULL), 1);
 	shipopt_cache_get(cache, "k", 1, &value);
 	uint64_t version = shipopt_value_version(value);
 	shipopt_value_unref(value);
-	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "d", 1, SHIPOPT_CACHE_IF_VERSION, version, NULL), 1);
-	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "e", 1, SHIPOPT_CACHE_IF_VERSION, version, NULL), 0);
+	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "d", 1, version, NULL), 1);
+	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "e", 1, version, NULL), 0);
 	assert_int_equal(get(cache, "k", "d"), SHIPOPT_CACHE_FOUND);
 	/* Expired and negative count as absent. */
 	pass_ms(60000);
-	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "f", 1, SHIPOPT_CACHE_IF_PRESENT, 0, NULL), 0);
-	assert_int_equal(shipopt_cache_put_negative(cache, "k", 1, NULL), 0);
-	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "g", 1, SHIPOPT_CACHE_IF_ABSENT, 0, NULL), 1);
+	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "f", 1, SHIPOPT_CACHE_VERSION_ANY, NULL), 0);
+	assert_int_equal(shipopt_cache_put_not_found(cache, "k", 1, NULL), 0);
+	assert_int_equal(shipopt_cache_put_if(cache, "k", 1, "g", 1, SHIPOPT_CACHE_VERSION_ABSENT, NULL), 1);
 	assert_int_equal(get(cache, "k", "g"), SHIPOPT_CACHE_FOUND);
 	shipopt_cache_free(cache);
 	assert_int_equal(mem_live_count(), 0);
@@ -460,6 +485,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_put_is_found_and_what_is_removed_is_not),
 		cmocka_unit_test(arguments_out_of_bounds_are_refused),
+		cmocka_unit_test(a_wrong_prefix_is_named_by_the_configuration_and_by_new),
 		cmocka_unit_test(a_handle_outlives_entry_and_cache),
 		cmocka_unit_test(an_owned_value_is_freed_once_when_nobody_needs_it),
 		cmocka_unit_test(values_are_copied_and_borrowed),

@@ -5,11 +5,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cache/hold.h"
+#include "cache/reclaim/pin.h"
 
 /*
- * Handles that go by a slot of their thread: whatever the order in which an entry is removed, reclaimed and given up, and on
- * whatever thread, its value lives until the last handle has gone, and goes with it.
+ * Handles that go by a slot of their thread: whatever the order in which an entry is removed, reclaimed and given up,
+ * and on whatever thread, its value lives until the last handle has gone, and goes with it.
  */
 #define MANY 300
 
@@ -82,8 +82,8 @@ static void unref_elsewhere(shipopt_value **values)
 static unsigned slots_in_use(void)
 {
 	unsigned count = 0;
-	for (unsigned i = 0; i < READER_HOLDS; i++)
-		count += atomic_load(&reader_own->holds[i]) != NULL;
+	for (unsigned i = 0; i < READER_PINS; i++)
+		count += atomic_load(&reader_own->pins[i]) != NULL;
 	return count;
 }
 
@@ -138,8 +138,8 @@ static void a_handle_given_up_elsewhere_after_the_removal_frees(void **state)
 	finish(cache);
 }
 
-/* Three handles of one entry, two by slots and one by a reference: all orders of giving them up, here or elsewhere, and of
- * removing. */
+/* Three handles of one entry, two by slots and one by a reference: all orders of giving them up, here or elsewhere, and
+ * of removing. */
 static void every_order_of_giving_up_and_removing_frees_once(void **state)
 {
 	static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
@@ -233,7 +233,7 @@ static void slots_whose_handles_went_elsewhere_come_back(void **state)
 		unref_elsewhere((shipopt_value *[]){take(cache, key), NULL});
 	}
 	/* All could be full by now, had they not been emptied from time to time. */
-	assert_true(slots_in_use() < READER_HOLDS);
+	assert_true(slots_in_use() < READER_PINS);
 	assert_int_equal(freed, 0);
 	assert_int_equal(shipopt_cache_clear(cache), 0);
 	shipopt_cache_maintain(cache);
@@ -260,7 +260,7 @@ static void a_look_up_that_makes_room_frees_nothing(void **state)
 		sprintf(key, "key%d", i);
 		values[i] = take(cache, key);
 	}
-	assert_true(slots_in_use() < READER_HOLDS);
+	assert_true(slots_in_use() < READER_PINS);
 	assert_int_equal(freed, 0);
 	entry_unref_settle(entry, before);
 	assert_int_equal(freed, 1);

@@ -18,7 +18,7 @@ static void entries_expire_at_their_time(void **state)
 	assert_int_equal(shipopt_cache_options_set_soft_ttl_ms(options, SHIPOPT_CACHE_FOREVER - 1), 0);
 	put(cache, "a", "1");
 	assert_int_equal(shipopt_cache_put(cache, "b", 1, "2", 1, options), 0);
-	assert_int_equal(shipopt_cache_put_negative(cache, "n", 1, NULL), 0);
+	assert_int_equal(shipopt_cache_put_not_found(cache, "n", 1, NULL), 0);
 	pass_ms(399);
 	assert_int_equal(get(cache, "a", "1"), SHIPOPT_CACHE_FOUND);
 	pass_ms(1);
@@ -27,7 +27,7 @@ static void entries_expire_at_their_time(void **state)
 	assert_int_equal(get(cache, "a", "1"), SHIPOPT_CACHE_STALE);
 	pass_ms(1);
 	assert_int_equal(get(cache, "a", NULL), SHIPOPT_CACHE_ABSENT);
-	assert_int_equal(get(cache, "n", NULL), SHIPOPT_CACHE_NEGATIVE);
+	assert_int_equal(get(cache, "n", NULL), SHIPOPT_CACHE_NOT_FOUND);
 	pass_ms(4000);
 	assert_int_equal(get(cache, "n", NULL), SHIPOPT_CACHE_ABSENT);
 	/* A hundred years on. */
@@ -188,7 +188,8 @@ static void touching_gives_a_new_time(void **state)
 	assert_int_equal(mem_live_count(), 0);
 }
 
-/* Many times over a long span: nothing early, nothing late by more than the slots allow, and the wheel gives all back. */
+/* Many times over a long span: nothing early, nothing late by more than the slots allow, and the wheel gives all
+ * back. */
 static void the_wheel_finds_all_that_expires(void **state)
 {
 	struct wheel wheel;
@@ -267,7 +268,7 @@ static void tags_and_prefixes_and_clear_kill_at_once(void **state)
 	shipopt_cache_maintain(cache);
 	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 1);
 	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_TAGS), 0);
-	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_TAGGED), 7);
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_INVALIDATED), 7);
 	shipopt_cache_options_free(both);
 	shipopt_cache_options_free(one);
 	shipopt_cache_free(cache);
@@ -526,7 +527,7 @@ static void on_removed(void *userdata, const void *key, size_t key_length, shipo
 	told->of_key[atoi(text)]++;
 	assert_int_equal(shipopt_value_length(value), 1);
 	/* Writing to a full cache from here evicts again, without recursion. */
-	if (told->writes && cause == SHIPOPT_CAUSE_EVICTED && atoi(text) < 900) {
+	if (told->writes && cause == SHIPOPT_CACHE_CAUSE_EVICTED && atoi(text) < 900) {
 		snprintf(text, sizeof(text), "%d", atoi(text) + 100);
 		assert_int_equal(put(told->cache, text, "w"), 0);
 		told->stored++;
@@ -540,7 +541,7 @@ static void the_listener_hears_of_each_value_once_with_its_cause(void **state)
 	struct told told = {0};
 	shipopt_cache_config *config = test_config();
 	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_ENTRIES_MAX, 10);
-	shipopt_cache_config_set_listener(config, on_removed, &told);
+	shipopt_cache_config_set_removed(config, on_removed, &told);
 	shipopt_cache *cache = test_cache(config);
 	told.cache = cache;
 	char key[16];
@@ -548,21 +549,21 @@ static void the_listener_hears_of_each_value_once_with_its_cause(void **state)
 		snprintf(key, sizeof(key), "%d", i);
 		put(cache, key, "v");
 	}
-	assert_int_equal(told.causes[SHIPOPT_CAUSE_EVICTED], 3);
+	assert_int_equal(told.causes[SHIPOPT_CACHE_CAUSE_EVICTED], 3);
 	put(cache, "12", "v");
-	assert_int_equal(told.causes[SHIPOPT_CAUSE_REPLACED], 1);
+	assert_int_equal(told.causes[SHIPOPT_CACHE_CAUSE_REPLACED], 1);
 	shipopt_cache_remove(cache, "12", 2);
-	assert_int_equal(told.causes[SHIPOPT_CAUSE_REMOVED], 1);
-	shipopt_cache_put_negative(cache, "12", 2, NULL); /* not a value */
+	assert_int_equal(told.causes[SHIPOPT_CACHE_CAUSE_REMOVED], 1);
+	shipopt_cache_put_not_found(cache, "12", 2, NULL); /* not a value */
 	shipopt_cache_remove(cache, "12", 2);
-	assert_int_equal(told.causes[SHIPOPT_CAUSE_REMOVED], 1);
+	assert_int_equal(told.causes[SHIPOPT_CACHE_CAUSE_REMOVED], 1);
 	shipopt_cache_clear(cache);
 	shipopt_cache_maintain(cache);
-	assert_int_equal(told.causes[SHIPOPT_CAUSE_TAG], 9);
+	assert_int_equal(told.causes[SHIPOPT_CACHE_CAUSE_INVALIDATED], 9);
 	put(cache, "20", "v");
 	pass_ms(60000);
 	put(cache, "20", "v");
-	assert_int_equal(told.causes[SHIPOPT_CAUSE_EXPIRED], 1);
+	assert_int_equal(told.causes[SHIPOPT_CACHE_CAUSE_EXPIRED], 1);
 	put(cache, "21", "v");
 	told.writes = true;
 	for (int i = 100; i < 200; i++) {
@@ -572,10 +573,10 @@ static void the_listener_hears_of_each_value_once_with_its_cause(void **state)
 	told.writes = false;
 	told.stored += 13 + 1 + 3 + 100;
 	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 10);
-	int before = told.causes[SHIPOPT_CAUSE_CLOSED];
+	int before = told.causes[SHIPOPT_CACHE_CAUSE_CLOSED];
 	shipopt_cache_free(cache);
 	assert_int_equal(before, 0);
-	assert_int_equal(told.causes[SHIPOPT_CAUSE_CLOSED], 10);
+	assert_int_equal(told.causes[SHIPOPT_CACHE_CAUSE_CLOSED], 10);
 	/* Each writing of a key was told of once. */
 	int told_of = 0;
 	for (int i = 0; i < 1000; i++)
@@ -606,7 +607,7 @@ static void a_listener_may_remove_what_is_left(void **state)
 {
 	struct remover remover = {0};
 	shipopt_cache_config *config = test_config();
-	shipopt_cache_config_set_listener(config, remove_others, &remover);
+	shipopt_cache_config_set_removed(config, remove_others, &remover);
 	shipopt_cache *cache = test_cache(config);
 	remover.cache = cache;
 	for (int i = 0; i < 100; i++) {

@@ -66,11 +66,11 @@ static void a_load_fills_the_cache(void **state)
 	assert_int_equal(get_or_load(cache, "k", &loading, "loaded"), SHIPOPT_CACHE_FOUND);
 	assert_int_equal(loading.calls, 1);
 	struct loading none = {.not_found = true};
-	assert_int_equal(get_or_load(cache, "none", &none, NULL), SHIPOPT_CACHE_NEGATIVE);
-	assert_int_equal(get_or_load(cache, "none", &none, NULL), SHIPOPT_CACHE_NEGATIVE);
+	assert_int_equal(get_or_load(cache, "none", &none, NULL), SHIPOPT_CACHE_NOT_FOUND);
+	assert_int_equal(get_or_load(cache, "none", &none, NULL), SHIPOPT_CACHE_NOT_FOUND);
 	assert_int_equal(none.calls, 1);
 	pass_ms(5000);
-	assert_int_equal(get_or_load(cache, "none", &none, NULL), SHIPOPT_CACHE_NEGATIVE);
+	assert_int_equal(get_or_load(cache, "none", &none, NULL), SHIPOPT_CACHE_NOT_FOUND);
 	assert_int_equal(none.calls, 2);
 	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_LOADS), 3);
 	shipopt_cache_free(cache);
@@ -286,7 +286,8 @@ static void invalidate(shipopt_cache *cache, enum invalidation how)
 	}
 }
 
-/* What was invalidated while it was loaded goes to those who waited and not into the cache; who comes later loads anew. */
+/* What was invalidated while it was loaded goes to those who waited and not into the cache; who comes later loads
+ * anew. */
 static void a_load_overtaken_by_invalidation_is_not_stored(void **state)
 {
 	for (enum invalidation how = REMOVE; how < INVALIDATIONS; how++) {
@@ -558,7 +559,7 @@ static void many_missing_keys_are_loaded_in_one_call(void **state)
 	int outcomes[6];
 	shipopt_value *values[6];
 	put(cache, "b", "b");
-	shipopt_cache_put_negative(cache, "n", 1, NULL);
+	shipopt_cache_put_not_found(cache, "n", 1, NULL);
 	struct bulk bulk = {0};
 	assert_int_equal(shipopt_cache_get_or_load_many(cache, 6, keys, lengths, load_many, &bulk, NULL, outcomes,
 				 values),
@@ -566,7 +567,7 @@ static void many_missing_keys_are_loaded_in_one_call(void **state)
 	assert_int_equal(bulk.calls, 1);
 	assert_int_equal(bulk.keys, 3);
 	for (int i = 0; i < 6; i++) {
-		assert_int_equal(outcomes[i], i == 4 ? SHIPOPT_CACHE_NEGATIVE : SHIPOPT_CACHE_FOUND);
+		assert_int_equal(outcomes[i], i == 4 ? SHIPOPT_CACHE_NOT_FOUND : SHIPOPT_CACHE_FOUND);
 		if (values[i])
 			assert_memory_equal(shipopt_value_data(values[i]), keys[i], 1);
 		shipopt_value_unref(values[i]);

@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 
-#include "cache/reader.h"
+#include "cache/reclaim/reader.h"
 
 static void the_horizon_stays_below_open_sections(void **state)
 {

@@ -9,8 +9,8 @@
 #include "runtime/runtime.h"
 
 /*
- * What a cache does by itself on a runtime. Most tests run on a simulated one: virtual time, no thread, and nothing happens
- * before the reactor is turned.
+ * What a cache does by itself on a runtime. Most tests run on a simulated one: virtual time, no thread, and nothing
+ * happens before the reactor is turned.
  */
 static shipopt_runtime *runtime;
 static struct reactor *reactor;
@@ -51,14 +51,6 @@ static int turn_until_idle(void)
 	return turns;
 }
 
-static int64_t removed_by(shipopt_op *op)
-{
-	assert_int_equal(shipopt_op_wait(op, -1), 0);
-	int64_t removed = shipopt_op_value(op);
-	shipopt_op_unref(op);
-	return removed;
-}
-
 static void fill(shipopt_cache *cache, const char *prefix, int count)
 {
 	for (int i = 0; i < count; i++) {
@@ -68,21 +60,14 @@ static void fill(shipopt_cache *cache, const char *prefix, int count)
 	}
 }
 
-/* --- patterns --- */
-
-static int causes[8];
-
-static void count_cause(void *userdata, const void *key, size_t key_length, shipopt_value *value, int cause)
-{
-	causes[cause]++;
-}
+/* --- removals --- */
 
 static void note_borrowed(void *userdata, const void *value, size_t length)
 {
 	*(bool *)userdata = true;
 }
 
-/* By every way of looking there is. */
+/* Looks a key up in every way there is. */
 static void assert_looks(shipopt_cache *cache, const char *key, int expected)
 {
 	const void *keys[] = {key};
@@ -102,93 +87,26 @@ static void assert_looks(shipopt_cache *cache, const char *key, int expected)
 	shipopt_value_unref(value);
 }
 
-static void a_pattern_kills_at_once_and_is_swept_without_any_call(void **state)
+static void every_lookup_sees_that_the_cache_was_cleared(void **state)
 {
 	shipopt_cache_config *config = runtime_config();
 	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 0);
-	shipopt_cache_config_set_listener(config, count_cause, NULL);
-	memset(causes, 0, sizeof(causes));
 	shipopt_cache *cache = test_cache(config);
-	fill(cache, "a:", 4000);
-	fill(cache, "b:", 4000);
-	fill(cache, "a:a usual key ", 100);
-	fill(cache, "b:a usual key ", 100);
-	shipopt_op *op;
-	assert_int_equal(shipopt_cache_sweep_pattern(cache, "a:*", NULL, NULL, &op), 0);
+	fill(cache, "a:a usual key ", 2000);
+	assert_looks(cache, "a:a usual key 77", SHIPOPT_CACHE_FOUND);
+	assert_int_equal(shipopt_cache_clear(cache), 0);
 	/* Nothing has run yet. */
-	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 8200);
-	for (int i = 0; i < 4000; i++) {
-		char key[32];
-		snprintf(key, sizeof(key), "a:%d", i);
-		assert_int_equal(peek(cache, key), SHIPOPT_CACHE_ABSENT);
-		key[0] = 'b';
-		assert_int_equal(peek(cache, key), SHIPOPT_CACHE_FOUND);
-		if (i >= 100)
-			continue;
-		snprintf(key, sizeof(key), "a:a usual key %d", i);
-		assert_looks(cache, key, SHIPOPT_CACHE_ABSENT);
-		key[0] = 'b';
-		assert_looks(cache, key, SHIPOPT_CACHE_FOUND);
-	}
-	assert_int_equal(shipopt_cache_touch(cache, "a:1", 3, 1000), 0);
-	assert_int_equal(shipopt_cache_put_if(cache, "a:1", 3, "v", 1, SHIPOPT_CACHE_IF_PRESENT, 0, NULL), 0);
-	assert_int_equal(shipopt_cache_remove(cache, "a:2", 3), 0);
-	/* What is written after the call stays, and what it replaces was killed by the pattern. */
-	assert_int_equal(put(cache, "a:3", "new"), 0);
-	assert_int_equal(get(cache, "a:3", "new"), SHIPOPT_CACHE_FOUND);
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 2000);
+	assert_looks(cache, "a:a usual key 77", SHIPOPT_CACHE_ABSENT);
+	assert_int_equal(shipopt_cache_touch(cache, "a:a usual key 77", 16, 1000), 0);
+	assert_int_equal(shipopt_cache_put_if(cache, "a:a usual key 77", 16, "v", 1, SHIPOPT_CACHE_VERSION_ANY, NULL),
+		0);
+	assert_int_equal(put(cache, "a:a usual key 78", "new"), 0);
+	assert_looks(cache, "a:a usual key 78", SHIPOPT_CACHE_FOUND);
 	turn_until_idle();
-	assert_int_equal(shipopt_op_is_done(op), 1);
-	assert_int_equal(removed_by(op), 4100);
-	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 4101);
-	assert_int_equal(get(cache, "a:3", "new"), SHIPOPT_CACHE_FOUND);
-	assert_int_equal(peek(cache, "a:4"), SHIPOPT_CACHE_ABSENT);
-	assert_int_equal(causes[SHIPOPT_CAUSE_REMOVED], 4100);
-	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_REMOVED), 4100);
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 1);
+	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_INVALIDATED), 2000);
 	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_LIMBO_BYTES), 0);
-	assert_int_equal(atomic_load(&cache->tags.last_pattern), 0);
-	shipopt_cache_free(cache);
-}
-
-static void each_of_two_patterns_counts_what_it_was_first_to_kill(void **state)
-{
-	shipopt_cache *cache = test_cache(runtime_config());
-	fill(cache, "a:", 100);
-	fill(cache, "b:", 50);
-	shipopt_op *first, *second;
-	assert_int_equal(shipopt_cache_sweep_pattern(cache, "a:*", NULL, NULL, &first), 0);
-	fill(cache, "a:", 10);
-	assert_int_equal(shipopt_cache_sweep_pattern(cache, "*", NULL, NULL, &second), 0);
-	assert_int_equal(peek(cache, "a:5"), SHIPOPT_CACHE_ABSENT);
-	assert_int_equal(peek(cache, "b:5"), SHIPOPT_CACHE_ABSENT);
-	assert_int_equal(removed_by(first), 100);
-	assert_int_equal(removed_by(second), 60);
-	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 0);
-	shipopt_cache_free(cache);
-}
-
-static void patterns_at_work_are_bounded(void **state)
-{
-	shipopt_cache *bare = test_cache(test_config());
-	assert_int_equal(shipopt_cache_sweep_pattern(bare, "*", NULL, NULL, NULL), SHIPOPT_ESTATE);
-	shipopt_cache_free(bare);
-	shipopt_cache *cache = test_cache(runtime_config());
-	assert_int_equal(shipopt_cache_sweep_pattern(cache, NULL, NULL, NULL, NULL), SHIPOPT_EINVAL);
-	char text[SWEEP_PATTERN_MAX + 2];
-	memset(text, 'x', sizeof(text));
-	text[sizeof(text) - 1] = '\0';
-	assert_int_equal(shipopt_cache_sweep_pattern(cache, text, NULL, NULL, NULL), SHIPOPT_ETOOLARGE);
-	text[sizeof(text) - 2] = '\0';
-	fill(cache, "k", 10);
-	for (int round = 0; round < 3; round++) {
-		shipopt_op *ops[SWEEPS_MAX];
-		for (int i = 0; i < SWEEPS_MAX; i++)
-			assert_int_equal(shipopt_cache_sweep_pattern(cache, i ? text : "k1", NULL, NULL, &ops[i]), 0);
-		assert_int_equal(shipopt_cache_sweep_pattern(cache, "*", NULL, NULL, NULL), SHIPOPT_EAGAIN);
-		assert_int_equal(peek(cache, "k2"), SHIPOPT_CACHE_FOUND);
-		for (int i = 0; i < SWEEPS_MAX; i++)
-			assert_int_equal(removed_by(ops[i]), i == 0 && round == 0);
-	}
-	assert_int_equal(stat_of(cache, SHIPOPT_CACHE_STAT_ENTRIES), 9);
 	shipopt_cache_free(cache);
 }
 
@@ -210,31 +128,16 @@ static shipopt_load *begin_load(shipopt_cache *cache, const char *key)
 static void a_load_overtaken_by_a_pattern_is_not_stored(void **state)
 {
 	shipopt_cache *cache = test_cache(runtime_config());
-	shipopt_load *during = begin_load(cache, "a:during"), *after = begin_load(cache, "a:after");
-	shipopt_load *other = begin_load(cache, "b:other");
-	shipopt_op *op;
-	assert_int_equal(shipopt_cache_sweep_pattern(cache, "a:*", NULL, NULL, &op), 0);
-	assert_int_equal(shipopt_load_complete(during, "old", 3, NULL), 0);
-	assert_int_equal(peek(cache, "a:during"), SHIPOPT_CACHE_ABSENT);
-	shipopt_load *fresh = begin_load(cache, "a:after"); /* not joined to the old one */
-	assert_int_equal(removed_by(op), 0);
-	assert_int_equal(shipopt_load_complete(after, "old", 3, NULL), 0);
-	assert_int_equal(peek(cache, "a:after"), SHIPOPT_CACHE_ABSENT);
+	shipopt_load *overtaken = begin_load(cache, "a:load"), *other = begin_load(cache, "b:other");
+	assert_int_equal(shipopt_cache_remove_pattern(cache, "a:*", NULL), 0);
+	shipopt_load *fresh = begin_load(cache, "a:load"); /* not joined to the old one */
+	assert_int_equal(shipopt_load_complete(overtaken, "old", 3, NULL), 0);
+	assert_int_equal(peek(cache, "a:load"), SHIPOPT_CACHE_ABSENT);
 	assert_int_equal(shipopt_load_complete(fresh, "new", 3, NULL), 0);
 	assert_int_equal(shipopt_load_complete(other, "new", 3, NULL), 0);
-	assert_int_equal(get(cache, "a:after", "new"), SHIPOPT_CACHE_FOUND);
+	assert_int_equal(get(cache, "a:load", "new"), SHIPOPT_CACHE_FOUND);
 	assert_int_equal(get(cache, "b:other", "new"), SHIPOPT_CACHE_FOUND);
 	shipopt_cache_free(cache);
-}
-
-static void a_cache_freed_while_a_pattern_is_swept_ends_after_it(void **state)
-{
-	shipopt_cache *cache = test_cache(runtime_config());
-	fill(cache, "k", 3000);
-	shipopt_op *op;
-	assert_int_equal(shipopt_cache_sweep_pattern(cache, "k*", NULL, NULL, &op), 0);
-	shipopt_cache_free(cache);
-	assert_int_equal(removed_by(op), 3000);
 }
 
 /* --- time --- */
@@ -397,14 +300,15 @@ static void a_stale_value_is_handed_out_while_its_refresh_is_asked_for(void **st
 {
 	shipopt_cache_config *config = runtime_config();
 	shipopt_cache_config_set_int(config, SHIPOPT_CACHE_SOFT_TTL_MS, 100);
-	shipopt_cache *cache = test_cache(config);
 	shipopt_queue *queue;
 	assert_int_equal(shipopt_queue_new(runtime, 4, &queue), 0);
+	shipopt_cache_config_set_queue(config, queue);
+	shipopt_cache *cache = test_cache(config);
 	put(cache, "k", "old");
 	clock_advance_us(200000);
 	for (int i = 0; i < 2; i++) {
 		shipopt_value *value = NULL;
-		assert_int_equal(shipopt_cache_get_or_request(cache, "k", 1, queue, NULL, NULL, NULL, &value, NULL),
+		assert_int_equal(shipopt_cache_get_or_request(cache, "k", 1, NULL, NULL, NULL, &value, NULL),
 			SHIPOPT_CACHE_STALE);
 		shipopt_value_unref(value);
 	}
@@ -426,7 +330,6 @@ static void a_cache_outlives_the_close_of_its_runtime(void **state)
 	shipopt_cache *cache = test_cache(config);
 	fill(cache, "k", 100);
 	assert_int_equal(shipopt_runtime_close(runtime, -1), 0);
-	assert_int_equal(shipopt_cache_sweep_pattern(cache, "*", NULL, NULL, NULL), SHIPOPT_ESHUTDOWN);
 	put(cache, "k", "old");
 	clock_advance_us(200000);
 	struct refresher refresher = {.value = "new"};
@@ -459,14 +362,7 @@ static void a_cache_may_be_freed_at_any_point_of_its_own_work(void **state)
 	}
 }
 
-static atomic_int threads_done;
-
-static void count_done(void *userdata, shipopt_op *op)
-{
-	atomic_fetch_add(&threads_done, 1);
-}
-
-/* Real threads: the caller frees, the runtime closes, the keeper works, all at once. */
+/* Real threads: the caller frees, the runtime closes, the maintenance works, all at once. */
 static void runtime_and_cache_may_end_in_any_order(void **state)
 {
 	size_t before = mem_live_count();
@@ -480,8 +376,6 @@ static void runtime_and_cache_may_end_in_any_order(void **state)
 		shipopt_cache_config_set_int(config, SHIPOPT_CACHE_TTL_MS, 1);
 		shipopt_cache *cache = test_cache(config);
 		fill(cache, "k", 200);
-		if (round % 3 == 0)
-			assert_int_equal(shipopt_cache_sweep_pattern(cache, "k1*", count_done, NULL, NULL), 0);
 		bool frees_first = round % 2;
 		if (frees_first)
 			shipopt_cache_free(cache);
@@ -496,7 +390,6 @@ static void runtime_and_cache_may_end_in_any_order(void **state)
 	/* Runtimes that were not closed end by themselves. */
 	while (mem_live_count() > before)
 		sched_yield();
-	assert_int_equal(atomic_load(&threads_done), 14);
 	clock_set_virtual(true);
 }
 
@@ -583,7 +476,6 @@ static int scenario(void)
 {
 	shipopt_cache_config *config;
 	shipopt_cache *cache = NULL;
-	shipopt_op *op = NULL;
 	int r = shipopt_cache_config_new(&config);
 	if (r < 0)
 		return r;
@@ -599,9 +491,6 @@ static int scenario(void)
 		assert_int_equal(ask(cache, &refresher, NULL, "old"), SHIPOPT_CACHE_STALE);
 	if (r == 0)
 		turn_until_idle();
-	r = r < 0 ? r : shipopt_cache_sweep_pattern(cache, "*", NULL, NULL, &op);
-	if (r == 0)
-		removed_by(op);
 	shipopt_cache_free(cache);
 	turn_until_idle();
 	return r;
@@ -631,11 +520,8 @@ static void without_memory_calls_fail_and_nothing_leaks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_pattern_kills_at_once_and_is_swept_without_any_call),
-		TEST(each_of_two_patterns_counts_what_it_was_first_to_kill),
-		TEST(patterns_at_work_are_bounded),
+		TEST(every_lookup_sees_that_the_cache_was_cleared),
 		TEST(a_load_overtaken_by_a_pattern_is_not_stored),
-		TEST(a_cache_freed_while_a_pattern_is_swept_ends_after_it),
 		TEST(an_idle_cache_gives_everything_back_and_then_sleeps),
 		TEST(without_anything_timed_there_is_no_wake_up),
 		TEST(a_waiter_with_a_callback_is_told_on_time_without_any_call),

@@ -18,7 +18,7 @@ static void a_view_answers_repeated_reads_by_itself(void **state)
 	const void *data, *again;
 	size_t length;
 	put(cache, "a", "one");
-	assert_int_equal(shipopt_scope_begin(cache, 2, &scope), 0);
+	assert_int_equal(shipopt_scope_new(cache, 2, &scope), 0);
 	assert_int_equal(shipopt_scope_get(scope, "a", 1, &data, &length), SHIPOPT_CACHE_FOUND);
 	assert_memory_equal(data, "one", length);
 	int64_t hits = stat_of(cache, SHIPOPT_CACHE_STAT_HITS);
@@ -35,10 +35,10 @@ static void a_view_answers_repeated_reads_by_itself(void **state)
 	assert_int_equal(shipopt_scope_put(scope, "c", 1, "full", 4), SHIPOPT_ETOOLARGE);
 	shipopt_cache_free(cache);
 	assert_memory_equal(data, "one", 3);
-	shipopt_scope_end(scope);
+	shipopt_scope_free(scope);
 	assert_int_equal(mem_live_count(), 0);
 	/* Without a cache, and many values. */
-	assert_int_equal(shipopt_scope_begin(NULL, 1000, &scope), 0);
+	assert_int_equal(shipopt_scope_new(NULL, 1000, &scope), 0);
 	char key[16];
 	for (int i = 0; i < 1000; i++) {
 		snprintf(key, sizeof(key), "%d", i);
@@ -49,8 +49,8 @@ static void a_view_answers_repeated_reads_by_itself(void **state)
 		assert_int_equal(shipopt_scope_get(scope, key, strlen(key), &data, &length), SHIPOPT_CACHE_FOUND);
 		assert_memory_equal(data, key, length);
 	}
-	shipopt_scope_end(scope);
-	shipopt_scope_end(NULL);
+	shipopt_scope_free(scope);
+	shipopt_scope_free(NULL);
 	assert_int_equal(mem_live_count(), 0);
 }
 
@@ -158,15 +158,17 @@ static void warming_loads_what_is_absent_with_times_of_its_own(void **state)
 	const void *keys[] = {"rate:1", "states", "x", "rate:2", "there"};
 	const size_t lengths[] = {6, 6, 1, 6, 5};
 	atomic_int calls = 0;
-	size_t failed = 0;
 	put(cache, "there", "already");
-	assert_int_equal(shipopt_cache_warm(cache, NULL, 5, keys, lengths, warm_one, &calls, NULL, &failed), 4);
-	assert_int_equal(failed, 1);
+	assert_int_equal(shipopt_cache_warm(cache, 5, keys, lengths, warm_one, &calls, NULL), 4);
 	assert_int_equal(calls, 4);
 	pass_ms(3600000);
 	assert_int_equal(peek(cache, "rate:1"), SHIPOPT_CACHE_ABSENT);
 	assert_int_equal(get(cache, "states", "states"), SHIPOPT_CACHE_FOUND);
+	shipopt_cache_free(cache);
 	assert_int_equal(shipopt_runtime_new(NULL, &runtime, NULL), 0);
+	shipopt_cache_config *config = test_config();
+	shipopt_cache_config_set_runtime(config, runtime);
+	cache = test_cache(config);
 	char names[500][16];
 	const void *many[500];
 	size_t many_lengths[500];
@@ -174,9 +176,7 @@ static void warming_loads_what_is_absent_with_times_of_its_own(void **state)
 		many_lengths[i] = (size_t)snprintf(names[i], sizeof(names[i]), "rate:%d", i);
 		many[i] = names[i];
 	}
-	assert_int_equal(shipopt_cache_warm(cache, runtime, 500, many, many_lengths, warm_one, &calls, NULL, &failed),
-		500);
-	assert_int_equal(failed, 0);
+	assert_int_equal(shipopt_cache_warm(cache, 500, many, many_lengths, warm_one, &calls, NULL), 500);
 	assert_int_equal(calls, 504);
 	assert_int_equal(shipopt_runtime_close(runtime, -1), 0);
 	shipopt_runtime_free(runtime);
@@ -187,8 +187,8 @@ static void warming_loads_what_is_absent_with_times_of_its_own(void **state)
 struct asker {
 	pthread_t thread;
 	shipopt_cache *cache;
-	shipopt_queue *queue;
 	const char *key;
+	size_t key_length;
 	shipopt_cache_ask_fn ask;
 	int outcome;
 	char text[16];
@@ -198,8 +198,8 @@ static void *ask_for(void *argument)
 {
 	struct asker *asker = argument;
 	shipopt_value *value = NULL;
-	asker->outcome = shipopt_cache_get_or_request(asker->cache, asker->key, strlen(asker->key), asker->queue,
-		asker->ask, asker, NULL, &value, NULL);
+	asker->outcome = shipopt_cache_get_or_request(asker->cache, asker->key, asker->key_length, asker->ask, asker,
+		NULL, &value, NULL);
 	if (value)
 		memcpy(asker->text, shipopt_value_data(value), shipopt_value_length(value));
 	shipopt_value_unref(value);
@@ -210,41 +210,55 @@ static void answer_in_dispatch(void *userdata, shipopt_request *request)
 {
 	struct asker *asker = userdata;
 	shipopt_value *value;
-	assert_int_equal(shipopt_cache_get_or_request(asker->cache, "other", 5, asker->queue, NULL, NULL, NULL, &value,
-				 NULL),
+	shipopt_error *error = NULL;
+	assert_int_equal(shipopt_cache_get_or_request(asker->cache, "other", 5, NULL, NULL, NULL, &value, &error),
 		SHIPOPT_EDEADLK);
+	assert_non_null(strstr(shipopt_error_message(error), "shipopt_queue_dispatch()"));
+	shipopt_error_unref(error);
 	assert_int_equal(shipopt_request_load_complete(request, "dispatched", 10, NULL), 0);
 }
 
-static void loads_are_asked_as_events_of_a_queue(void **state)
+static int answer_by_case(int number, shipopt_request *request)
+{
+	switch (number) {
+	case 0: return shipopt_request_load_complete(request, "answer", 6, NULL);
+	case 1: return shipopt_request_load_not_found(request, NULL);
+	case 2: shipopt_request_complete(request, 0); return 0;
+	default: shipopt_request_fail(request, SHIPOPT_ENETWORK, "no network"); return 0;
+	}
+}
+
+static void loads_are_requested_as_events_of_a_queue(void **state)
 {
 	shipopt_runtime *runtime;
 	shipopt_queue *queue;
 	assert_int_equal(shipopt_runtime_new(NULL, &runtime, NULL), 0);
 	assert_int_equal(shipopt_queue_new(runtime, 2, &queue), 0);
-	shipopt_cache *cache = test_cache(test_config());
-	static const char *const keys[] = {"value", "none", "fails"};
-	static const int outcomes[] = {SHIPOPT_CACHE_FOUND, SHIPOPT_CACHE_NEGATIVE, SHIPOPT_ENETWORK};
-	for (int i = 0; i < 3; i++) {
-		struct asker asker = {.cache = cache, .queue = queue, .key = keys[i]};
+	shipopt_cache_config *config = test_config();
+	assert_int_equal(shipopt_cache_config_set_queue(config, queue), 0);
+	shipopt_cache *cache = test_cache(config);
+	/* A key is bytes: the first one has a NUL inside. */
+	static const char *const keys[] = {"val\0ue", "none", "also none", "fails"};
+	static const size_t lengths[] = {6, 4, 9, 5};
+	static const int outcomes[] = {SHIPOPT_CACHE_FOUND, SHIPOPT_CACHE_NOT_FOUND, SHIPOPT_CACHE_NOT_FOUND,
+		SHIPOPT_ENETWORK};
+	for (int i = 0; i < 4; i++) {
+		struct asker asker = {.cache = cache, .key = keys[i], .key_length = lengths[i]};
 		assert_int_equal(pthread_create(&asker.thread, NULL, ask_for, &asker), 0);
 		shipopt_event event;
 		assert_int_equal(shipopt_queue_poll(queue, &event, 1, -1), 1);
 		assert_int_equal(event.kind, SHIPOPT_EVENT_REQUEST);
+		assert_true(event.userdata == (uint64_t)(uintptr_t)&asker);
 		shipopt_request *request = shipopt_event_request(&event);
-		assert_string_equal(shipopt_request_key(request), keys[i]);
-		if (i == 0)
-			assert_int_equal(shipopt_request_load_complete(request, "answer", 6, NULL), 0);
-		else if (i == 1)
-			shipopt_request_complete(request, 0);
-		else
-			shipopt_request_fail(request, SHIPOPT_ENETWORK, "no network");
+		assert_int_equal(shipopt_request_key_length(request), lengths[i]);
+		assert_memory_equal(shipopt_request_key(request), keys[i], lengths[i]);
+		assert_int_equal(answer_by_case(i, request), 0);
 		pthread_join(asker.thread, NULL);
 		assert_int_equal(shipopt_queue_release(queue, &event, 1), 0);
 		assert_int_equal(asker.outcome, outcomes[i]);
 		assert_string_equal(asker.text, i == 0 ? "answer" : "");
 	}
-	struct asker asker = {.cache = cache, .queue = queue, .key = "by dispatch", .ask = answer_in_dispatch};
+	struct asker asker = {.cache = cache, .key = "by dispatch", .key_length = 11, .ask = answer_in_dispatch};
 	assert_int_equal(pthread_create(&asker.thread, NULL, ask_for, &asker), 0);
 	assert_int_equal(shipopt_queue_dispatch(queue, 1, -1), 1);
 	pthread_join(asker.thread, NULL);
@@ -255,6 +269,121 @@ static void loads_are_asked_as_events_of_a_queue(void **state)
 	assert_int_equal(shipopt_runtime_close(runtime, -1), 0);
 	shipopt_runtime_free(runtime);
 	assert_int_equal(mem_live_count(), 0);
+}
+
+struct removals {
+	int count, cause;
+	char key[16];
+	pthread_t thread;
+};
+
+static void note_removal(void *userdata, const void *key, size_t key_length, shipopt_value *value, int cause)
+{
+	struct removals *removals = userdata;
+	removals->count++;
+	removals->cause = cause;
+	removals->thread = pthread_self();
+	memcpy(removals->key, key, key_length);
+	assert_int_equal(shipopt_value_length(value), 5);
+}
+
+static void *remove_elsewhere(void *cache)
+{
+	shipopt_cache_remove(cache, "dispatched", 10);
+	return NULL;
+}
+
+static void removals_are_notices_of_a_queue(void **state)
+{
+	shipopt_runtime *runtime;
+	shipopt_queue *queue;
+	shipopt_event events[300];
+	struct removals removals = {0};
+	assert_int_equal(shipopt_runtime_new(NULL, &runtime, NULL), 0);
+	assert_int_equal(shipopt_queue_new(runtime, 2, &queue), 0);
+	shipopt_cache_config *config = test_config();
+	assert_int_equal(shipopt_cache_config_set_queue(config, queue), 0);
+	assert_int_equal(shipopt_cache_config_set_queue(NULL, queue), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_cache_config_set_removed(config, NULL, &removals), 0);
+	shipopt_cache *cache = test_cache(config);
+	/* Nobody has asked for them yet. */
+	put(cache, "silent", "value");
+	assert_int_equal(shipopt_cache_remove(cache, "silent", 6), 1);
+	assert_int_equal(shipopt_queue_enable(queue, SHIPOPT_EVENT_REMOVAL), 0);
+	put(cache, "polled", "value");
+	assert_int_equal(shipopt_cache_remove(cache, "polled", 6), 1);
+	assert_int_equal(shipopt_queue_poll(queue, events, 300, 0), 1);
+	assert_int_equal(events[0].kind, SHIPOPT_EVENT_REMOVAL);
+	assert_int_equal(events[0].status, SHIPOPT_CACHE_CAUSE_REMOVED);
+	assert_true(events[0].userdata == (uint64_t)(uintptr_t)&removals);
+	shipopt_value *value = shipopt_removal_value(shipopt_event_removal(&events[0]));
+	assert_int_equal(shipopt_value_key_length(value), 6);
+	assert_memory_equal(shipopt_value_key(value), "polled", 6);
+	assert_memory_equal(shipopt_value_data(value), "value", 5);
+	assert_int_equal(shipopt_queue_release(queue, events, 1), 0);
+	assert_null(shipopt_removal_value(NULL));
+	/* They are bounded: the oldest are dropped. */
+	for (int i = 0; i < 300; i++) {
+		assert_int_equal(shipopt_cache_put(cache, &i, sizeof(i), "value", 5, NULL), 0);
+		assert_int_equal(shipopt_cache_remove(cache, &i, sizeof(i)), 1);
+	}
+	assert_int_equal(shipopt_queue_dropped(queue), 44);
+	assert_int_equal(shipopt_queue_poll(queue, events, 300, 0), 256);
+	value = shipopt_removal_value(shipopt_event_removal(&events[0]));
+	assert_memory_equal(shipopt_value_key(value), &(int){44}, sizeof(int));
+	/* An event keeps its value when the cache is gone. */
+	shipopt_cache_free(cache);
+	assert_memory_equal(shipopt_value_data(value), "value", 5);
+	assert_int_equal(shipopt_queue_release(queue, events, 256), 0);
+	shipopt_queue_free(queue);
+	assert_int_equal(shipopt_runtime_close(runtime, -1), 0);
+	shipopt_runtime_free(runtime);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void a_dispatch_runs_the_removal_callback(void **state)
+{
+	shipopt_runtime *runtime;
+	shipopt_queue *queue;
+	pthread_t thread;
+	struct removals removals = {0};
+	assert_int_equal(shipopt_runtime_new(NULL, &runtime, NULL), 0);
+	assert_int_equal(shipopt_queue_new(runtime, 2, &queue), 0);
+	shipopt_cache_config *config = test_config();
+	assert_int_equal(shipopt_cache_config_set_queue(config, queue), 0);
+	assert_int_equal(shipopt_cache_config_set_removed(config, note_removal, &removals), 0);
+	shipopt_cache *cache = test_cache(config);
+	put(cache, "dispatched", "value");
+	assert_int_equal(pthread_create(&thread, NULL, remove_elsewhere, cache), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(removals.count, 0);
+	assert_int_equal(shipopt_queue_dispatch(queue, 0, 0), 1);
+	assert_int_equal(removals.count, 1);
+	assert_int_equal(removals.cause, SHIPOPT_CACHE_CAUSE_REMOVED);
+	assert_string_equal(removals.key, "dispatched");
+	assert_true(pthread_equal(removals.thread, pthread_self()));
+	/* What is left when the cache ends is reported, too. */
+	put(cache, "left", "value");
+	shipopt_cache_free(cache);
+	assert_int_equal(shipopt_queue_dispatch(queue, 0, 0), 1);
+	assert_int_equal(removals.cause, SHIPOPT_CACHE_CAUSE_CLOSED);
+	shipopt_queue_free(queue);
+	assert_int_equal(shipopt_runtime_close(runtime, -1), 0);
+	shipopt_runtime_free(runtime);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void a_load_cannot_be_requested_without_a_queue(void **state)
+{
+	shipopt_cache *cache = test_cache(test_config());
+	shipopt_value *value = NULL;
+	shipopt_error *error = NULL;
+	assert_int_equal(shipopt_cache_get_or_request(cache, "k", 1, NULL, NULL, NULL, &value, &error), SHIPOPT_EINVAL);
+	assert_non_null(strstr(shipopt_error_message(error), "shipopt_cache_config_set_queue()"));
+	shipopt_error_unref(error);
+	assert_int_equal(shipopt_request_load_complete(NULL, "v", 1, NULL), SHIPOPT_EINVAL);
+	assert_int_equal(shipopt_request_load_not_found(NULL, NULL), SHIPOPT_EINVAL);
+	shipopt_cache_free(cache);
 }
 
 static char path[128];
@@ -290,7 +419,7 @@ static shipopt_cache *filled(void)
 	shipopt_cache_options_free(options);
 	put(cache, "forever", "other value");
 	put(cache, "empty", "");
-	shipopt_cache_put_negative(cache, "none", 4, NULL);
+	shipopt_cache_put_not_found(cache, "none", 4, NULL);
 	return cache;
 }
 
@@ -309,7 +438,7 @@ static void a_saved_cache_is_restored_with_what_is_left_of_its_times(void **stat
 	assert_int_equal(count, 3);
 	assert_int_equal(get(cache, "forever", "is newer"), SHIPOPT_CACHE_FOUND);
 	assert_int_equal(get(cache, "empty", ""), SHIPOPT_CACHE_FOUND);
-	assert_int_equal(get(cache, "none", NULL), SHIPOPT_CACHE_NEGATIVE);
+	assert_int_equal(get(cache, "none", NULL), SHIPOPT_CACHE_NOT_FOUND);
 	pass_ms(1999);
 	assert_int_equal(get(cache, "timed", "value"), SHIPOPT_CACHE_FOUND);
 	pass_ms(1);
@@ -431,7 +560,10 @@ int main(void)
 		cmocka_unit_test(a_view_answers_repeated_reads_by_itself),
 		cmocka_unit_test(a_memo_computes_once_for_each_list_of_arguments),
 		cmocka_unit_test(warming_loads_what_is_absent_with_times_of_its_own),
-		cmocka_unit_test(loads_are_asked_as_events_of_a_queue),
+		cmocka_unit_test(loads_are_requested_as_events_of_a_queue),
+		cmocka_unit_test(a_load_cannot_be_requested_without_a_queue),
+		cmocka_unit_test(removals_are_notices_of_a_queue),
+		cmocka_unit_test(a_dispatch_runs_the_removal_callback),
 		cmocka_unit_test(a_saved_cache_is_restored_with_what_is_left_of_its_times),
 		cmocka_unit_test(a_file_has_the_same_bytes_on_machines_of_either_byte_order),
 		cmocka_unit_test(a_file_that_is_not_whole_is_refused_whole),

@@ -254,7 +254,7 @@ static void that_there_is_no_such_object_is_kept_for_a_short_time(void **state)
 	assert_int_equal(told[0].http_status, 404);
 	assert_int_equal(told[0].is_cached, 1);
 	assert_int_equal(reads(), 1);
-	assert_int_equal(stat_of(SHIPOPT_CACHE_STAT_NEGATIVE_HITS), 1);
+	assert_int_equal(stat_of(SHIPOPT_CACHE_STAT_NOT_FOUND_HITS), 1);
 	pass_ms(5001);
 	assert_int_equal(read_one("shp_0")->status, 0);
 	finish();

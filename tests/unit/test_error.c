@@ -104,6 +104,25 @@ static void moving_an_error_changes_its_advice_and_keeps_the_rest(void **state)
 	assert_int_equal(mem_live_count(), 0);
 }
 
+static void fields_have_codes_of_their_own(void **state)
+{
+	struct error_field fields[] = {{.name = "to_address.zip", .message = "is required", .code = SHIPOPT_ENOTFOUND},
+		{.name = "parcel", .message = "is too heavy", .carrier_code = "PARCEL.WEIGHT"}};
+	shipopt_error *error = error_new_detail(&(struct error_detail){.code = SHIPOPT_EREFUSED,
+		.message = "refused",
+		.retry_after_ms = -1,
+		.fields = fields,
+		.field_count = ARRAY_SIZE(fields)});
+	assert_int_equal(shipopt_error_field_code(error, 0), SHIPOPT_ENOTFOUND);
+	assert_null(shipopt_error_field_carrier_code(error, 0));
+	assert_int_equal(shipopt_error_field_code(error, 1), SHIPOPT_EREFUSED);
+	assert_string_equal(shipopt_error_field_carrier_code(error, 1), "PARCEL.WEIGHT");
+	assert_int_equal(shipopt_error_field_code(error, 2), 0);
+	assert_null(shipopt_error_field_carrier_code(error, 2));
+	shipopt_error_unref(error);
+	assert_int_equal(mem_live_count(), 0);
+}
+
 static void the_text_is_one_line_with_name_message_and_advice(void **state)
 {
 	static const struct {
@@ -180,6 +199,7 @@ int main(void)
 		cmocka_unit_test(advice_belongs_to_the_domain),
 		cmocka_unit_test(a_retry_helps_where_the_domain_says_so),
 		cmocka_unit_test(moving_an_error_changes_its_advice_and_keeps_the_rest),
+		cmocka_unit_test(fields_have_codes_of_their_own),
 		cmocka_unit_test(the_text_is_one_line_with_name_message_and_advice),
 		cmocka_unit_test(the_text_of_the_longest_message_is_bounded_and_utf8),
 		cmocka_unit_test(an_unknown_code_keeps_its_number),

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/macro.h"
 #include "base/memory.h"
 #include "store_fixture.h"
@@ -31,6 +32,24 @@ static void a_time_is_read_as_it_was_set_or_decoded(void **state)
 	assert_int_equal(shipopt_record_get_time_ms(record, SHIPOPT_SHIPMENT_CREATED_AT, &time_ms), 1);
 	assert_int_equal(time_ms, 1700000000000);
 	shipopt_record_free(record);
+	assert_int_equal(mem_live_count(), 0);
+}
+
+static void a_field_of_an_error_has_the_carriers_own_code(void **state)
+{
+	const struct error_field fields[] = {{.name = "zip", .message = "is wrong", .carrier_code = "E.ZIP.INVALID"},
+		{.name = "city", .message = "is missing"}};
+	shipopt_error *error = NULL;
+	error_set_detail(&error,
+		&(struct error_detail){.code = SHIPOPT_EREFUSED,
+			.retry_after_ms = -1,
+			.fields = fields,
+			.field_count = 2});
+	assert_string_equal(shipopt_error_field_carrier_code(error, 0), "E.ZIP.INVALID");
+	assert_null(shipopt_error_field_carrier_code(error, 1));
+	assert_null(shipopt_error_field_carrier_code(error, 2));
+	assert_null(shipopt_error_field_carrier_code(NULL, 0));
+	shipopt_error_unref(error);
 	assert_int_equal(mem_live_count(), 0);
 }
 
@@ -125,38 +144,14 @@ static void a_store_delivers_to_its_queue(void **state)
 	assert_int_equal(mem_live_count(), 0);
 }
 
-static void a_cache_delivers_its_sweeps_to_its_queue(void **state)
-{
-	shipopt_runtime *runtime = NULL;
-	shipopt_queue *queue = NULL;
-	shipopt_cache_config *config = NULL;
-	shipopt_cache *cache = NULL;
-	assert_int_equal(shipopt_runtime_new(NULL, &runtime, NULL), 0);
-	assert_int_equal(shipopt_queue_new(runtime, 4, &queue), 0);
-	assert_int_equal(shipopt_cache_config_new(&config), 0);
-	assert_int_equal(shipopt_cache_config_set_runtime(config, runtime), 0);
-	assert_int_equal(shipopt_cache_config_set_queue(config, queue), 0);
-	assert_int_equal(shipopt_cache_config_set_queue(NULL, queue), SHIPOPT_EINVAL);
-	assert_int_equal(shipopt_cache_new(config, &cache, NULL), 0);
-	shipopt_cache_config_free(config);
-	assert_int_equal(shipopt_cache_put(cache, "a", 1, "v", 1, NULL), 0);
-	assert_int_equal(shipopt_cache_sweep_pattern(cache, "*", NULL, &cache, NULL), 0);
-	expect_done(queue, &cache);
-	shipopt_cache_free(cache);
-	assert_int_equal(shipopt_runtime_close(runtime, -1), 0);
-	shipopt_queue_free(queue);
-	shipopt_runtime_free(runtime);
-	assert_int_equal(mem_live_count(), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_time_is_read_as_it_was_set_or_decoded),
+		cmocka_unit_test(a_field_of_an_error_has_the_carriers_own_code),
 		cmocka_unit_test(every_state_of_the_ledger_has_a_name),
 		cmocka_unit_test(an_entry_may_have_its_own_jitter),
 		cmocka_unit_test(a_store_delivers_to_its_queue),
-		cmocka_unit_test(a_cache_delivers_its_sweeps_to_its_queue),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -487,7 +487,7 @@ static char *settings_comment(const struct settings_table *table, char *header)
 	char *end = strstr(header, declaration);
 	assert_non_null(end);
 	*end = '\0';
-	for (char *p = header; (p = strstr(p, "Settings")); p++)
+	for (char *p = header; (p = strstr(p, "<shipopt/settings.h>")); p++)
 		begin = p;
 	assert_non_null(begin);
 	return begin;
