@@ -80,6 +80,8 @@ void runtime_mark_library_thread(void);
  * it outside of a turn.
  */
 int runtime_new_simulated(shipopt_runtime **ret_runtime);
+/* Sets where log lines of a simulated runtime go, which has no configuration. */
+void runtime_set_log(shipopt_runtime *runtime, int level, shipopt_log_fn log, void *userdata);
 
 /* Log lines. The level is checked before the text is formatted. Never pass a credential. */
 void runtime_log(const shipopt_runtime *runtime, int level, const char *format, ...) PRINTF_LIKE(3, 4);
