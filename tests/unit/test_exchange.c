@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "carrier/exchange.h"
 #include "json/json.h"
+#include "runtime/runtime_private.h"
 
 /* One call from the wish to the answer, in virtual time over the world of sim/world.h. */
 
