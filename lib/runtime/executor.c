@@ -2,8 +2,8 @@
 #include "runtime/runtime_private.h"
 
 /*
- * The host's executor. A task that is with it counts in executor_tasks, which the close waits for, and holds the
- * runtime's memory. Its `next` link is free meanwhile and says which runtime it belongs to.
+ * The application's executor. A task that the executor has counts in executor_tasks, which the close waits for, and
+ * keeps the runtime's memory. Its `next` link is free in that time and holds the runtime.
  */
 static void executor_took_back(shipopt_runtime *runtime)
 {
@@ -21,7 +21,8 @@ void executor_submit(shipopt_runtime *runtime, struct task *task)
 	if (is_there && runtime->executor(runtime->executor_userdata, task) == 0)
 		return;
 	if (side_pool_submit(runtime->side_pool, task, true) < 0) {
-		/* No thread is to be had: a worker's list keeps it until there is one, at the latest until the close. */
+		/* No thread is to be had: a worker's list keeps it until there is one, at the latest until the
+		 * close. */
 		scheduler_submit(runtime->scheduler, task);
 		scheduler_start(runtime->scheduler);
 	}

@@ -5,8 +5,8 @@
 #include "base/list.h"
 
 /*
- * What happens when the process ends while runtimes live: a hook of atexit() asks each to stop its reactors and waits for
- * them, at most 100 ms for all together, so that no reactor uses TLS or a host's objects while exit() takes them
+ * What happens when the process ends while runtimes live: a hook of atexit() asks each to stop its reactors and waits
+ * for them, at most 100 ms for all together, so that no reactor uses TLS or a host's objects while exit() takes them
  * down. Workers and side threads are left as they are: they sleep or run code of the host.
  *
  * OpenSSL is initialised before the hook is registered: handlers run backwards, so its own comes after ours.
@@ -20,7 +20,7 @@ struct exit_entry {
 };
 
 void exit_register(struct exit_entry *entry);
-/* Also frees the memory that the entry lies in, so that whoever sees the list empty sees the memory given back. */
+/* Also frees the memory that the entry lies in, so that the memory is free when the list is seen empty. */
 void exit_unregister(struct exit_entry *entry, void *memory);
 /* Something that has_ended() looks at has changed. */
 void exit_notify(void);

@@ -46,7 +46,8 @@ void shipopt_op_unref(shipopt_op *op)
 
 /* --- delivery --- */
 
-/* Whoever waits has set OP_WAITED before it looks at the state, with the lock held; so it sees the state or is woken. */
+/* Whoever waits has set OP_WAITED before it looks at the state, with the lock held; so it sees the state or is
+ * woken. */
 static void op_mark_delivered(shipopt_op *op)
 {
 	int before = atomic_fetch_or(&op->state, OP_DELIVERED);
@@ -136,7 +137,7 @@ void op_complete(shipopt_op *op, int status, shipopt_error *error)
 		bool is_here = canceling.op == op;
 		canceling.completed = canceling.completed || is_here;
 		if (is_here || !op_needs_reactor(op))
-			return; /* whoever cancels delivers when that is over */
+			return; /* the thread that cancels delivers when `cancel` has returned */
 		while (atomic_load(&op->state) & OP_CANCELING)
 			sched_yield();
 	}
