@@ -16,8 +16,9 @@
 #include "store_v1.h"
 
 /*
- * The program buy_labels as a user runs it, against the sandbox: its messages, its exit status, what the sandbox saw. Programs and
- * orders come from the environment: SHIPOPT_BUY_LABELS, SHIPOPT_ORDERS. Each test has a folder and a sandbox of its own.
+ * The program buy_labels as a user runs it, against the sandbox: its messages, its exit status, what the sandbox saw.
+ * Programs and orders come from the environment: SHIPOPT_BUY_LABELS, SHIPOPT_ORDERS. Each test has a folder and a
+ * sandbox of its own.
  */
 #define HEADER PROGRAM_HEADER
 #define ROW PROGRAM_ROW
@@ -293,12 +294,24 @@ static void refused_connection_ends_the_run(void **state)
 	assert_says("\n300 bought, 0 already bought, 3 failed");
 }
 
+static void a_carrier_that_keeps_failing_is_shown_while_the_run_waits(void **state)
+{
+	write_file("orders.csv", HEADER ROW("A-1", "US", "12"));
+	assert_int_equal(sandbox_set_faults(&sandbox, "{\"error-rate\": {\"503\": 1}, \"retry-after\": \"1\"}"), 0);
+	setenv("SHIPOPT_BULK_ITEM_TIMEOUT_MS", "3000", 1);
+	assert_int_equal(buy("orders.csv", ""), 1);
+	unsetenv("SHIPOPT_BULK_ITEM_TIMEOUT_MS");
+	assert_says("last problem: POST /shipments: HTTP 503");
+	assert_int_equal(sandbox_set_faults(&sandbox, "{\"error-rate\": {\"503\": 0}}"), 0);
+}
+
 static void base_url_without_the_version_is_named(void **state)
 {
 	char arguments[128];
 	snprintf(arguments, sizeof(arguments), "--carrier-url %s", sandbox.url);
 	assert_int_equal(buy(getenv("SHIPOPT_ORDERS"), arguments), 1);
-	/* The read before is answered in the API's words, as by a carrier without trackers; the first order ends the run. */
+	/* The read before is answered in the API's words, as by a carrier without trackers; the first order ends the
+	 * run. */
 	assert_says("POST /shipments: HTTP 404 NOT_FOUND");
 	assert_says("is the base URL right?");
 	assert_says("it must contain the version, as in https://api.easypost.com/v2");
@@ -503,6 +516,7 @@ int main(void)
 		PROGRAM_TEST(key_that_is_refused_later_stops_the_run),
 		PROGRAM_TEST(wrong_url_is_named),
 		PROGRAM_TEST(refused_connection_ends_the_run),
+		PROGRAM_TEST(a_carrier_that_keeps_failing_is_shown_while_the_run_waits),
 		PROGRAM_TEST(base_url_without_the_version_is_named),
 		PROGRAM_TEST(what_is_not_the_api_or_asks_for_hours_is_told_at_once),
 		PROGRAM_TEST(orders_that_failed_by_no_fault_of_their_own_make_exit_status_1),
