@@ -31,7 +31,7 @@ SHIPOPT_BEGIN_DECLS
  * reference to the operation is held.
  *
  * Any thread may call these functions; a signal handler must not. It may call shipopt_queue_wakeup()
- * (<shipopt/queue.h>) and set a flag of its own, and the thread that polls the queue cancels.
+ * (<shipopt/queue.h>) and set a flag, and the thread that polls the queue cancels.
  *
  * All of this since 0.1.
  */

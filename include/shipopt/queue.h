@@ -29,29 +29,27 @@ SHIPOPT_BEGIN_DECLS
  * An application releases events of a kind that it does not know. Later versions add kinds, and send them only to
  * queues that enabled them.
  *
- *   kind          userdata of          op             status                 value                        sent
- *   OP            the call             the operation  the operation's        shipopt_op_value()           always
- *   ITEM          the run's call       the run's      the item's             shipopt_event_item()         always
- *   REQUEST       the call that asks   its operation  0                      shipopt_event_request()      always
- *   PROGRESS      the run's call       the run's      0                      0                            always
- *   NOTIFICATION  the listener         NULL           the notification's     shipopt_event_notification() always
- *   SLOW_QUERY    0                    NULL           0                      shipopt_event_slow_query()   when enabled;
- *                 may be lost
- *   READY         the call, see below  its operation  0                      the object, as a number      when enabled
- *   LOG           0                    NULL           SHIPOPT_LOG_…          shipopt_event_log()          when enabled;
- *                 may be lost
- *   REMOVAL       the cache's listener NULL           the cause              shipopt_event_removal()      when enabled;
- *                 may be lost
- *   CLOSED        the close's call     NULL           the close's            0                            after
- *                 shipopt_runtime_close_begin()
+ *   kind          userdata of         op             status              value                         sent
+ *   OP            the call            the operation  the operation's     shipopt_op_value()            always
+ *   ITEM          the run's call      the run's      the item's          shipopt_event_item()          always
+ *   REQUEST       the call that asks  its operation  0                   shipopt_event_request()       always
+ *   PROGRESS      the run's call      the run's      0                   0                             always
+ *   NOTIFICATION  the listener        NULL           the notification's  shipopt_event_notification()  always
+ *   SLOW_QUERY    0                   NULL           0                   shipopt_event_slow_query()    if enabled
+ *   READY         the call            its operation  0                   the object, as a number       if enabled
+ *   LOG           0                   NULL           SHIPOPT_LOG_…       shipopt_event_log()           if enabled
+ *   REMOVAL       the listener        NULL           the cause           shipopt_event_removal()       if enabled
+ *   CLOSED        the close           NULL           the close's         0                             see below
  *
  * READY says that an object can go on: a stream has rows again, a COPY or a push source has room, or this queue has a
  * free slot after a call returned SHIPOPT_EAGAIN. `value` is the address of that stream, COPY, source or queue; for the
- * queue, `userdata` is 0 and `op` is NULL. One event stands for all signals until it is released. Take the event, use
+ * queue, `userdata` is 0 and `op` is NULL. All signals until the release of the event count as one. Take the event, use
  * the object until it has nothing more, and release the event.
  *
- * SLOW_QUERY, LOG and REMOVAL are notices. They use no slot. At most 256 of them wait in a queue; one more drops the
- * oldest, and shipopt_queue_dropped() counts it.
+ * CLOSED ends a close that shipopt_runtime_close_begin() began.
+ *
+ * SLOW_QUERY, LOG and REMOVAL are notices, which may get lost. They use no slot. At most 256 of them wait in a queue;
+ * one more drops the oldest, and shipopt_queue_dropped() counts it.
  *
  * Any thread may call these functions. Of all the functions of this library, a signal handler may call
  * shipopt_queue_wakeup() only. Since 0.1 unless a comment names another version.
@@ -71,7 +69,7 @@ enum { /* kinds of events; see the table above */
 	SHIPOPT_EVENT_CLOSED = 10  /* since 0.2 */
 };
 
-/* One event. The layout is frozen: 48 bytes. `op` and the object behind `value` are borrowed until the event is
+/* One event. The layout is frozen: 48 bytes. `op` and the object that `value` refers to are borrowed until the event is
  * released. */
 typedef struct shipopt_event {
 	uint64_t userdata; /* the `userdata` pointer of the call that the event belongs to, as a number */
@@ -169,7 +167,7 @@ SHIPOPT_API const char *shipopt_event_log(const shipopt_event *event);          
  * the status that shipopt_runtime_close() would return: 0 or SHIPOPT_ETIMEDOUT. It needs no slot. `queue` may be NULL:
  * then call shipopt_runtime_close() later to wait for the end.
  *
- * This call does not give up when a callback blocks. An application that wants to stop waiting calls
+ * A blocked callback delays the event. An application that wants to stop waiting calls
  * shipopt_runtime_close() with a short time, which returns SHIPOPT_EBUSY then.
  *
  * May be called on any thread and inside callbacks. SHIPOPT_EINVAL (a queue of another runtime), SHIPOPT_EAGAIN (no

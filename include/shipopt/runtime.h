@@ -19,19 +19,17 @@ SHIPOPT_BEGIN_DECLS
  *
  * Which callback runs on which thread, and what it may call:
  *
- *   callback                               thread                               may call
- *   done (default)                         scheduler worker                     anything but a wait or a close
- *   done (deliver_inline 1)                event loop                           the same; must not block
- *   done (with a queue)                    the thread that dispatches           anything but a close, or a wait for
- *                                          this queue
- *   task of shipopt_runtime_submit()       scheduler worker                     anything but a wait or a close
- *   task of …_submit_blocking()            side pool                            may block; no wait, no close
- *   body of …_parallel_for()               the caller and scheduler workers     anything but a wait or a close
- *   body of a transaction                  see <shipopt/pool.h>
- *   report of a slow query                 event loop, or as done with a queue  anything but a wait or a close; must
- *                                          not block
- *   log                                    any thread                           nothing of this library
- *   callbacks of a bulk run                see <shipopt/bulk.h>
+ *   callback                          thread                               may call
+ *   done (default)                    scheduler worker                     anything but a wait or a close
+ *   done (deliver_inline 1)           event loop                           the same; must not block
+ *   done (with a queue)               the thread that dispatches           no close, no wait for this queue
+ *   task of shipopt_runtime_submit()  scheduler worker                     anything but a wait or a close
+ *   task of …_submit_blocking()       side pool                            may block; no wait, no close
+ *   body of …_parallel_for()          the caller and scheduler workers     anything but a wait or a close
+ *   body of a transaction             see <shipopt/pool.h>
+ *   report of a slow query            event loop, or as done with a queue  no wait, no close; must not block
+ *   log                               any thread                           nothing of this library
+ *   callbacks of a bulk run           see <shipopt/bulk.h>
  *
  * A wait is any call that blocks until something has happened, such as shipopt_op_wait(). A signal handler may call
  * shipopt_queue_wakeup() and nothing else. A child process after fork() may call nothing that takes a handle made

@@ -19,7 +19,7 @@ struct reactor_backend_class {
 	int (*add)(void *backend, struct watch *watch); /* fd and events are set; as watch_start() */
 	int (*change)(void *backend, struct watch *watch, unsigned events); /* watch->events are the old ones */
 	void (*remove)(void *backend, struct watch *watch);
-	void (*wait)(void *backend, int64_t timeout_us); /* -1: without end */
+	void (*wait)(void *backend, int64_t timeout_us); /* -1: no limit */
 	void (*wake)(void *backend);
 };
 

@@ -11,7 +11,7 @@
  *
  * Readiness is level-triggered: what was set stays until it is cleared. When nothing is ready and nothing was woken, a
  * turn moves the virtual clock by the time it was to wait, which the reactor bounds by its next timer; a turn
- * that would wait without end returns at once. On the real clock it returns at once.
+ * that would wait without a limit returns at once. On the real clock it returns at once.
  */
 
 /* What `fd` is ready for from now on: REACTOR_READ, REACTOR_WRITE, REACTOR_ERROR or 0. SHIPOPT_ENOMEM. */

@@ -2,18 +2,22 @@
 #include "runtime/queue_private.h"
 
 /*
- * The close: refuse what is new, let operations finish, cancel the rest, let members give up what they have on
- * reactors, then end the threads in the order in which they hand work to each other: side pool, reactors, workers.
+ * The close refuses what is new, lets operations finish, cancels the others, and lets members give up what they have on
+ * reactors. Then it ends the threads in the order in which they hand work to each other: side pool, reactors, workers.
  *
- * All of this is done by a thread of its own, the closer; shipopt_runtime_close() waits for it as long as it was told
- * to, and CLOSE_GRACE_MS more. When the closer is not done by then, something in this process blocks: a callback of the
- * host's, a name look-up, a file. The close then gives up waiting and nothing else: the closer, the reactors and the
- * workers stay, the blocked thread finds everything it uses where it was, and when it comes back they end as they would
- * have. Only callbacks of the host are not begun any more (runtime_may_call_host()). Nothing blocks in a purchase that
- * is on the wire; its answer comes within the carrier's timeout_ms, and the close waits for it (runtime_await()).
+ * A separate thread does this, the closer. shipopt_runtime_close() waits for it up to its time and CLOSE_GRACE_MS more.
+ * If the closer is not done by then, something blocks a thread: a callback of the application, a name look-up, a file.
+ * The call then stops waiting and returns. The closer, the reactors and the workers stay. The blocked thread finds
+ * everything that it uses, and when it returns, all of them end as they would have. Only callbacks of the application
+ * do not start any more (runtime_may_call_host()). A purchase on the wire does not block: its answer comes within the
+ * carrier's timeout_ms, and the close waits for it (runtime_await()).
  *
- * `closer` is joined by the close that sees it done, or detached with the last reference, whichever takes `has_closer`.
- * Without a thread for the closer, and in a simulation, the closing thread does its work itself.
+ * shipopt_runtime_close_begin() starts the closer and returns. The closer itself then sends the event to the
+ * application's queue, as the last thing. The first shipopt_runtime_close() after it waits as the one that began the
+ * close would.
+ *
+ * The call that sees the closer done joins it, or the last reference detaches it, whichever takes `has_closer`. Without
+ * a thread for the closer, and in a simulation, the calling thread does the work.
  */
 #define CLOSE_GRACE_MS 1000
 
@@ -158,7 +162,7 @@ static void close_all(shipopt_runtime *runtime)
 static void *close_closer_main(void *argument)
 {
 	shipopt_runtime *runtime = argument;
-	pthread_mutex_lock(&runtime->lock); /* whoever starts the closer has it until all is set */
+	pthread_mutex_lock(&runtime->lock); /* held until all that the closer needs is set */
 	pthread_mutex_unlock(&runtime->lock);
 	close_all(runtime);
 	thread_owner_drop(&runtime->owner);
@@ -197,7 +201,7 @@ static bool close_wait_closed(shipopt_runtime *runtime, int64_t timeout_ms)
 	return close_is_closed(runtime);
 }
 
-/* SHIPOPT_EBUSY when the time is over; for whoever began the close this is the time when it gives up. */
+/* SHIPOPT_EBUSY when the time is over. The call that began the close then gives up the blocked threads. */
 static int close_finish_close(shipopt_runtime *runtime, int64_t timeout_ms, bool is_first)
 {
 	pthread_mutex_lock(&runtime->lock);
@@ -265,7 +269,7 @@ bool runtime_closes_to(const shipopt_runtime *runtime, const shipopt_queue *queu
 	return runtime->close_queue == queue;
 }
 
-/* The queue is stopped here and not with the other members: whoever polls it gets the event first. */
+/* The queue is closed here and not with the other members, so that a thread that polls it gets the event first. */
 static void close_send_event(shipopt_runtime *runtime)
 {
 	shipopt_queue *queue = runtime->close_queue;

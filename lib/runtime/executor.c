@@ -2,8 +2,8 @@
 #include "runtime/runtime_private.h"
 
 /*
- * The host's executor. A task that is with it counts in executor_tasks, which the close waits for, and holds the
- * runtime's memory. Its `next` link is free meanwhile and says which runtime it belongs to.
+ * The application's executor. A task that the executor has counts in executor_tasks, which the close waits for, and
+ * keeps the runtime's memory. Its `next` link is free in that time and holds the runtime.
  */
 static void executor_took_back(shipopt_runtime *runtime)
 {

@@ -20,7 +20,7 @@ struct exit_entry {
 };
 
 void exit_register(struct exit_entry *entry);
-/* Also frees the memory that the entry lies in, so that whoever sees the list empty sees the memory given back. */
+/* Also frees the memory that the entry lies in, so that the memory is free when the list is seen empty. */
 void exit_unregister(struct exit_entry *entry, void *memory);
 /* Something that has_ended() looks at has changed. */
 void exit_notify(void);

@@ -137,7 +137,7 @@ void op_complete(shipopt_op *op, int status, shipopt_error *error)
 		bool is_here = canceling.op == op;
 		canceling.completed = canceling.completed || is_here;
 		if (is_here || !op_needs_reactor(op))
-			return; /* whoever cancels delivers when that is over */
+			return; /* the thread that cancels delivers when `cancel` has returned */
 		while (atomic_load(&op->state) & OP_CANCELING)
 			sched_yield();
 	}

@@ -13,18 +13,23 @@
 /*
  * The core of every asynchronous call.
  *
- * An operation is embedded as the first member of the struct of whoever implements it. It is born with two references:
- * the caller's (or none, see op_init) and the implementation's, which op_complete() passes on to the delivery and which
- * is dropped after `done` has returned. Its queue slot is reserved at birth. Between birth and op_complete() it counts
- * as running in the runtime, which waits for it on close.
+ * An operation is the first member of the struct of its implementation. op_new() makes it with two references. One is
+ * the caller's, if the caller wants one. The other is the implementation's; op_complete() passes it on to the delivery,
+ * which drops it after `done` has returned. op_new() reserves the queue slot of the completion. From op_new() to
+ * op_complete() the operation counts as running in the runtime, and a close waits for it.
  *
- * Life: running → (op_complete) completed → delivered (`done` has returned). Status, error and results are written by
- * the implementation before op_complete() and are immutable afterwards; op_complete() releases them to every reader.
+ * Life: running → completed (op_complete()) → delivered (`done` has returned). The implementation writes status, error
+ * and results before op_complete() and does not change them afterwards.
  *
- * Cancel: shipopt_op_cancel() calls `cancel` of the class, on the caller's thread, at most once, never after
- * op_complete(). It must be quick (usually reactor_post) and leads to op_complete() some time, or calls it. With inline
- * delivery op_complete() waits for a cancel that is under way on another thread: no lock that `cancel` takes may
- * be held then (as `done` may not run under a lock anyway).
+ * Without `done` and without a queue nothing has to be delivered: the thread that completes also marks the operation
+ * delivered and wakes the threads that wait for it. The operation may be destroyed inside op_complete(), so the
+ * implementation must not use it afterwards, and must hold no lock that its `destroy` takes.
+ *
+ * Cancel: shipopt_op_cancel() calls `cancel` of the class on the caller's thread, at most once, and never after
+ * op_complete(). `cancel` must be quick (usually it posts to the reactor) and lead to op_complete(), or call it. A
+ * cancel in progress comes first: when another thread completes the operation at that moment, the thread that cancels
+ * delivers it, so that the operation outlives `cancel`. With inline delivery and a callback only the reactor may
+ * deliver. There op_complete() waits for the cancel to return, so the caller must hold no lock that `cancel` takes.
  */
 struct op_class {
 	size_t size;                     /* of the embedding struct */

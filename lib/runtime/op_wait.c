@@ -42,6 +42,7 @@ int shipopt_op_wait(shipopt_op *op, int64_t timeout_ms)
 		return op->status;
 	if (r < 0)
 		return r;
-	return timeout_ms < 0 ? SHIPOPT_EDEADLK
-			      : SHIPOPT_ETIMEDOUT; /* without a limit: a simulation that stands still */
+	return timeout_ms < 0
+		? SHIPOPT_EDEADLK
+		: SHIPOPT_ETIMEDOUT; /* without a limit: a simulation in which nothing can happen any more */
 }

@@ -56,7 +56,7 @@ static enum queue_sleep queue_poll_descriptors(shipopt_queue *queue, int64_t dea
 	return ready > 0 ? QUEUE_SLEEP_OVER : QUEUE_SLEEP_LATE;
 }
 
-/* With the lock held, which is given up meanwhile. The queue is empty, so the descriptor is not readable yet. */
+/* With the lock held, which is given up for the sleep. The queue is empty, so the descriptor is not readable yet. */
 static enum queue_sleep queue_sleep(shipopt_queue *queue, int64_t deadline_us)
 {
 	queue->sleepers++;

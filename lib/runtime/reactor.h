@@ -14,10 +14,10 @@
  * always be set and always be stopped. Watches are level-triggered, one per descriptor. Stopping a watch or timer from
  * inside any callback is allowed and takes effect at once: it will not be called again, also if it was already due in
  * this turn. Stop a watch before its descriptor is closed: a forked child may hold the open file, and the back-end
- * would go on reporting it. When a descriptor has failed or was hung up, the watch is told ERROR together with the
- * events it asked for, so that whoever reads or writes meets the failure.
+ * would go on reporting it. When a descriptor has failed or was hung up, the watch gets ERROR together with the events
+ * it asked for, so that its read or write meets the failure.
  *
- * One turn: run posted tasks (those posted meanwhile wait for the next turn), fire due timers, wait for descriptors,
+ * One turn: run posted tasks (those posted in this turn wait for the next one), fire due timers, wait for descriptors,
  * call ready watches, and last the turn-end tasks. The back-end (epoll, kqueue, simulated) only waits and says which
  * watches are ready: `struct reactor_backend` in runtime/backend.h. The simulated back-end has no descriptors: tests
  * script readiness, and when nothing else is left to do it moves the virtual clock to the next timer.
@@ -79,8 +79,8 @@ void reactor_at_turn_end(struct reactor *reactor, struct task *task);
 /* One turn; waits up to `timeout_us` (-1: until something happens), not at all once a task or timer has run in it.
  * Returns the number of callbacks that ran. */
 int reactor_turn(struct reactor *reactor, int64_t timeout_us);
-/* To be called before a thread is started for reactor_run(). Until then, and after reactor_run() has returned, whoever
- * calls reactor_turn() is the loop's thread. */
+/* To be called before a thread is started for reactor_run(). Until then, and after reactor_run() has returned, the
+ * thread that calls reactor_turn() is the loop's thread. */
 void reactor_set_threaded(struct reactor *reactor);
 /* Posts if a thread runs the loop or is about to; false otherwise. What was posted will run. */
 bool reactor_post_threaded(struct reactor *reactor, struct task *task);

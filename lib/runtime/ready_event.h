@@ -11,7 +11,7 @@
  * room, a queue has a free slot. Embedded in the object it speaks of; its slot is reserved when that object is made, so
  * that it can always be sent.
  *
- * One event stands for any number of signals: while it waits in the queue, more change nothing. After poll has handed
+ * One event is sent for any number of signals: while it waits in the queue, more change nothing. After poll has handed
  * it out, a signal is remembered and sent when the event is released. So an application that looks at the object after
  * it took the event misses nothing.
  *

@@ -21,7 +21,7 @@ struct shipopt_request {
 
 	/* the question */
 	struct queue_entry entry;
-	shipopt_runtime *runtime; /* borrowed: whoever asks has it while the request is open */
+	shipopt_runtime *runtime; /* borrowed: the asker has it while the request is open */
 	shipopt_op *op;           /* a reference while the delivery lasts; NULL without an operation */
 	shipopt_request_fn function;
 	void *userdata;

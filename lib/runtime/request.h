@@ -16,7 +16,7 @@
  *
  * Life: open → answered, or open → dropped; whichever comes first. request_ask() hands the request to the application
  * by the delivery of the operation that asks, and holds that operation until the application's function has returned or
- * the event was released, which may be after the answer. Until `answered` has run, whoever asks must stay, or drop the
+ * the event was released, which may be after the answer. The asker must stay until `answered` has run, or drop the
  * request. A dropped request stays valid for the application; its answer goes nowhere.
  *
  * The memory belongs to the answer and to the delivery together, and goes with the later of the two.
@@ -44,8 +44,7 @@ void request_free(shipopt_request *request);
 void request_ask(shipopt_request *request, shipopt_op *op, bool has_slot, shipopt_request_fn function, void *userdata);
 /* Asks by a queue, for a question without an operation. The slot must be reserved. */
 void request_ask_queue(shipopt_request *request, shipopt_queue *queue, shipopt_request_fn function, void *userdata);
-/* Whoever asked does not want the answer any more: true if `answered` will not run, false if the answer is on its
- * way. */
+/* The asker does not want the answer any more: true if `answered` will not run, false if the answer is on its way. */
 bool request_drop(shipopt_request *request);
 /* The asker of a request whose answer goes to `answered`; NULL for any other. */
 void *request_asker(const shipopt_request *request, request_answered_fn answered);

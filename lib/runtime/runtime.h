@@ -13,12 +13,24 @@
 /*
  * What the layers above see of the runtime.
  *
- * Handles (carrier clients, stores, bulk executors) hold a reference (runtime_ref) and, if they own things that live on
- * a reactor or threads of their own, register a member. Closing calls, on the closing thread: `cancel` of every member
- * once the time to finish is over (it must lead to the completion of all its operations; usually it posts to the
- * reactor), and when no operation runs any more `stop` of every member, latest registered first, with its reactor still
- * running: there the member gives up what lives on the reactor (it may post a task and wait for it: `runtime_call`). A
- * member unregisters itself when its handle's last reference is gone, or is unregistered by the close after `stop`.
+ * Map of this folder:
+ *
+ *   runtime       runtime.h, runtime_private.h (for this folder only), runtime_config.c, runtime_task.c (tasks and
+ *                 executor), runtime_simulate.c, close.c, exit.c (at the end of the process), fork.c, log.c
+ *   threads       scheduler (workers) with deque; side_pool (blocking work); reactor (event loop) with timer and
+ *                 backend_…; thread (starting, deadlines), wake (a descriptor), cores (how many to use), submit.c and
+ *                 parallel_for.c (public tasks)
+ *   operations    op.c (life, delivery, cancel), op_wait.c, op_result.c, op_refuse.c (a call with wrong arguments)
+ *   delivery      delivery (the one primitive), request (a question and its answer)
+ *   queue         queue.c (life, slots, pushing), queue_take.c (waiting, dispatching), queue_poll.c, queue_wait.c (for
+ *                 shipopt_op_wait()), event.c (public getters), notice (may get lost), ready_event ("you can go on")
+ *
+ * Handles (carrier clients, stores, bulk executors) hold a reference. A handle that owns things on a reactor, or
+ * threads, also registers a member. A close calls on its own thread: `cancel` of each member when the time to finish is
+ * over, and `stop` of each member when no operation runs any more, the latest first, while the reactors still run.
+ * `cancel` must lead to the completion of all operations of the member; usually it posts to the reactor. `stop` gives
+ * up what lives on the reactor; it may post a task and wait for it (runtime_call()). A member unregisters when the last
+ * reference to its handle is gone; the close unregisters the others after `stop`.
  */
 struct runtime_member {
 	struct list_node node;
@@ -31,15 +43,10 @@ void runtime_unref(shipopt_runtime *runtime);
 /* 0, SHIPOPT_ESHUTDOWN or SHIPOPT_EFORKED: the first line of every public function that takes a handle. */
 int runtime_check(const shipopt_runtime *runtime);
 bool runtime_is_forked(const shipopt_runtime *runtime);
-/* Counts an operation in, so that a close waits for it, or refuses it: SHIPOPT_ESHUTDOWN, SHIPOPT_EFORKED. */
-int runtime_admit(shipopt_runtime *runtime);
-/* Counts it out. */
-void runtime_release(shipopt_runtime *runtime);
-/* To be asked before each callback of the host's. False once a close has returned without waiting to the end: what the
- * callback refers to may be gone. Inside a dispatch the host is there. A callback that had begun goes on. */
+/* Ask this before each callback of the application. False after a close has returned SHIPOPT_EBUSY: what the callback
+ * refers to may be gone. True inside a dispatch. A callback that runs already goes on. */
 bool runtime_may_call_host(const shipopt_runtime *runtime);
-/* Around what a close should wait for beyond its time, because it is paid for and certain to end: a purchase on the
- * wire. */
+/* Around a purchase on the wire: a close waits for it beyond its time, because it is paid for and certain to end. */
 void runtime_await(shipopt_runtime *runtime);
 void runtime_awaited(shipopt_runtime *runtime);
 /* Counts work that is no operation as one, so that a close waits for it. SHIPOPT_ESHUTDOWN, SHIPOPT_EFORKED. */
@@ -50,17 +57,17 @@ void runtime_release(shipopt_runtime *runtime);
 int runtime_register(shipopt_runtime *runtime, struct runtime_member *member);
 void runtime_unregister(shipopt_runtime *runtime, struct runtime_member *member); /* again: does nothing */
 
-/* A reactor for a new handle (round robin), started if needed. SHIPOPT_ENOMEM, SHIPOPT_EIO (no thread). */
+/* Gives a reactor for a new handle, in turn, and starts it if needed. SHIPOPT_ENOMEM, SHIPOPT_EIO (no thread). */
 int runtime_reactor(shipopt_runtime *runtime, struct reactor **ret_reactor);
 /* Runs `function(argument)` on the reactor's thread and returns when it is done; directly when already there or when no
  * thread runs the reactor. */
 void runtime_call(struct reactor *reactor, void (*function)(void *argument), void *argument);
 /* Runs a task on the reactor's thread, later. False when no thread runs the reactor any more: the runtime is closed. */
 bool runtime_post(shipopt_runtime *runtime, struct reactor *reactor, struct task *task);
-/* Threads for tasks, for whoever is going to queue some and wants to know before: SHIPOPT_EAGAIN, SHIPOPT_ENOMEM when
- * not one could be started. */
+/* Starts the threads for tasks, so that a caller knows before it queues one: SHIPOPT_EAGAIN, SHIPOPT_ENOMEM if none
+ * could be started. */
 int runtime_start_workers(shipopt_runtime *runtime);
-/* Queues a task for a worker (or for the host's executor); never fails. After the close it runs on the calling
+/* Queues a task for a worker, or for the application's executor. Never fails. After the close it runs on the calling
  * thread. */
 void runtime_submit_task(shipopt_runtime *runtime, struct task *task);
 /* Queues a task for the side pool. `reserved`: the library's own work (name look-ups, connects, cancels), which has

@@ -12,14 +12,14 @@
 /*
  * The inside of shipopt_runtime, for the files of this folder.
  *
- * Two counts: `reference` counts the handles, operations and the caller's own; `owner` counts the threads, plus one for
- * all references together, plus one for each task that is with the host's executor. When the last reference goes, the
- * threads are told to end once their work is done; whoever drops the last hold of the owner, usually the last thread,
- * frees the memory. shipopt_runtime_close() joins instead (close.c).
+ * Two counts keep it. `reference` counts the handles, the operations and the application's own reference. `owner`
+ * counts the threads, plus one for all references together, plus one for each task that the application's executor has.
+ * When the last reference goes, the threads end once their work is done. The last one to drop the owner, usually the
+ * last thread, frees the memory. shipopt_runtime_close() joins the threads instead (close.c).
  *
- * `state` only goes up. `running` counts operations from admission until their completion was delivered or lies in a
- * queue; an operation first counts itself and then looks at the state, the close first sets the state and then looks at
- * the count, so that none is missed.
+ * `state` only goes up. `running` counts operations from admission until the completion was delivered or is in a queue.
+ * An operation first counts itself and then looks at the state; the close first sets the state and then looks at the
+ * count. So none is missed.
  */
 #define RUNTIME_REACTORS_MAX 16
 
@@ -72,7 +72,7 @@ struct shipopt_runtime {
 	atomic_bool is_abandoned;      /* the close has given up waiting for it */
 	atomic_size_t awaited;         /* purchases on the wire */
 	int64_t close_timeout_ms;      /* before the closer starts, then the closer's */
-	int close_status;              /* the closer's, then whoever sees RUNTIME_CLOSED */
+	int close_status;              /* the closer's until RUNTIME_CLOSED, then everybody may read it */
 	atomic_bool close_is_unwaited; /* begun by shipopt_runtime_close_begin(), and nobody has waited for it */
 	shipopt_queue *close_queue;    /* a reference: gets the event of the close; set before the closer starts */
 	struct queue_entry close_entry;
@@ -90,7 +90,7 @@ struct shipopt_runtime {
 void runtime_submit_tasks(shipopt_runtime *runtime, struct task_list *tasks);
 /* How many threads run tasks at once, at best. */
 unsigned runtime_parallelism(const shipopt_runtime *runtime);
-/* Wakes whoever waits for `changed`. */
+/* Wakes the threads that wait for `changed`. */
 void runtime_notify(shipopt_runtime *runtime);
 /* Runs on this thread what threads that have left could not take any more. */
 void runtime_drain(shipopt_runtime *runtime);

@@ -37,7 +37,7 @@ struct scheduler {
 	atomic_size_t injected_count; /* of the list; written under the lock */
 	atomic_int searching;         /* 0 or 1 */
 	atomic_uint parked;           /* written under the lock */
-	unsigned wakes;               /* parked workers that were told to get up and have not yet */
+	unsigned wakes;               /* parked workers that were woken and do not run yet */
 	atomic_bool stopping;
 
 	struct worker workers[];

@@ -8,16 +8,16 @@
 /*
  * The scheduler: a fixed number of worker threads that run tasks.
  *
- * Tasks from other threads enter a common list under one lock; a worker takes them in batches, a fair share at a time,
- * into a deque of its own, from which idle workers steal. Tasks that a worker submits go straight to its deque. Every
- * 61st task is taken from the common list, or is the oldest of the own deque, so that nothing starves behind tasks that
- * submit more.
+ * Tasks from other threads enter a common list under one lock. A worker takes them in batches, a fair share at a time,
+ * into its own deque, from which idle workers steal. Tasks that a worker submits go straight to its deque. Every 61st
+ * task comes from the common list, or is the oldest of the worker's deque, so that tasks that submit more tasks starve
+ * no other.
  *
  * Waking (the scheme of tokio's and Go's schedulers): at most one worker searches at a time. A submitter wakes a parked
  * worker only if none searches; the woken one counts as the searcher from that moment on. A searcher that finds work
  * lets the next one be woken if there is more, so a batch costs one lock and one wake, and workers join one after the
- * other. A searcher that finds nothing gives up its role first and looks again before it sleeps: whoever submitted
- * and saw a searcher is seen by that second look (both sides are sequentially consistent).
+ * other. A searcher that finds nothing gives up its role first and looks again before it sleeps: a thread that
+ * submitted and saw a searcher is seen by that second look (both sides are sequentially consistent).
  *
  * A worker whose last sleep was short spins some microseconds before it parks again; with one worker there is no
  * spinning.

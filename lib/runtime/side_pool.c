@@ -180,7 +180,7 @@ void side_pool_stop(struct side_pool *pool)
 	pthread_mutex_unlock(&pool->lock);
 }
 
-/* No thread starts any more, so the table stays as it is but for RUNNING turning to LEFT. */
+/* No thread starts any more, so in the table only RUNNING still turns to LEFT. */
 static void side_pool_end_threads(struct side_pool *pool, int (*end)(pthread_t thread))
 {
 	if (pool->is_ended)

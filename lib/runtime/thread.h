@@ -14,8 +14,8 @@
  * thread that runs our code (executor tasks, the caller of shipopt_runtime_parallel_for, a simulated reactor's turn).
  *
  * `struct thread_owner` is what threads work on. Each thread holds it while it runs, its creator holds it once more;
- * whoever drops the last hold destroys it. So a runtime that is freed from one of its own threads ends without anybody
- * waiting: the last thread out takes the memory with it.
+ * the last one to drop its hold destroys it. So a runtime that is freed on one of its own threads ends without a wait:
+ * the last thread frees the memory.
  *
  * Waits on conditions use the monotonic clock of the system, never the virtual one: they are for threads that really
  * sleep.

@@ -4,8 +4,8 @@
 
 /*
  * A descriptor that is readable from wake_signal() to wake_drain(): an eventfd where there is one, else a pipe.
- * Both ends are non-blocking and closed on exec. Signalling twice is the same as once. Signal from any thread; whoever
- * owns it drains. Nobody else reads, writes or closes it.
+ * Both ends are non-blocking and closed on exec. Signalling twice is the same as once. Any thread, and a
+ * signal handler, may signal; the owner drains. Nobody else reads, writes or closes it.
  */
 struct wake {
 	int read_fd, write_fd; /* the same for an eventfd */
