@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What the executor and the client make of a carrier that answers in 333 ms, over real HTTP: how close to the ideal, and at
- * what cost. The carrier is the sandbox (environment variable SHIPOPT_SANDBOX), whose own CPU time is printed, as it must not
- * be what is measured. One line a figure. Exit status 1 if a figure misses its bound.
+ * What the executor and the client make of a carrier that answers in 333 ms, over real HTTP: how close to the ideal,
+ * and at what cost. The carrier is the sandbox (environment variable SHIPOPT_SANDBOX), whose own CPU time is printed,
+ * as it must not be what is measured. One line a figure. Exit status 1 if a figure misses its bound.
  *
  *	buy       60 orders through the ledger, 16 at a time: two calls each
  *	read      trackers retrieved, N in flight, after the first wave: answers per second over N ÷ latency
@@ -44,8 +44,8 @@ static void measure_buy(struct bulk_fixture *fixture)
 	fixture_close(fixture);
 }
 
-/* Reads that keep N on the wire: each answer sends the next. Inline delivery: all of it is on the reactor thread, but for
- * the wait at the end. */
+/* Reads that keep N on the wire: each answer sends the next. Inline delivery: all of it is on the reactor thread, but
+ * for the wait at the end. */
 struct readers {
 	shipopt_carrier *carrier;
 	char tracker_id[64];

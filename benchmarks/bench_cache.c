@@ -13,10 +13,10 @@
 #include "base/random.h"
 
 /*
- * The speed of the cache, against two programs of the same run: an open-addressing table without any synchronisation, which says what
- * the memory allows, and the classic cache of 64 shards with a mutex and an LRU list each. Keys are 41 bytes of text, values 256
- * bytes, keys are asked for by a zipf law of 0.99, and all are there. Figures are ratios of rates; each is taken as the median of
- * interleaved rounds, as the machine is shared.
+ * The speed of the cache, against two programs of the same run: an open-addressing table without any synchronisation,
+ * which says what the memory allows, and the classic cache of 64 shards with a mutex and an LRU list each. Keys are 41
+ * bytes of text, values 256 bytes, keys are asked for by a zipf law of 0.99, and all are there. Figures are ratios of
+ * rates; each is taken as the median of interleaved rounds, as the machine is shared.
  *
  *	bench_cache                                    all figures
  *	bench_cache --keys N                           with N keys instead of a million
@@ -58,7 +58,8 @@ static const char *key_of(size_t index)
 	return keys + index * KEY_STRIDE;
 }
 
-/* Zipf by inversion of the sum; ranks are spread over the keys so that neighbours in memory are not neighbours in rank. */
+/* Zipf by inversion of the sum; ranks are spread over the keys so that neighbours in memory are not neighbours in
+ * rank. */
 static void make_requests(void)
 {
 	double *sums = must(malloc(key_count * sizeof(*sums)));
@@ -223,8 +224,9 @@ static void run_raw(size_t first, size_t count)
 	sink += sum;
 }
 
-/* The same with 110 instructions more that do nothing, about those that a get has more: they fill the processor's window of
- * instructions, so that fewer look-ups wait for memory at once. What is missing below this is what the get does. */
+/* The same with 110 instructions more that do nothing, about those that a get has more: they fill the processor's
+ * window of instructions, so that fewer look-ups wait for memory at once. What is missing below this is what the get
+ * does. */
 static void run_raw_padded(size_t first, size_t count)
 {
 	uint64_t sum = 0;
@@ -317,8 +319,8 @@ static void *run_share(void *argument)
 	return NULL;
 }
 
-/* Requests a second of one or two threads; *ret_processor: a second of their processors' time, which says what the code costs when
- * others take the machine's. Waiting for a lock does not count there. */
+/* Requests a second of one or two threads; *ret_processor: a second of their processors' time, which says what the code
+ * costs when others take the machine's. Waiting for a lock does not count there. */
 static double rate(run_fn run, int threads, double *ret_processor)
 {
 	pthread_barrier_t barrier;

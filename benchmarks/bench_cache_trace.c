@@ -7,8 +7,8 @@
 #include "base/macro.h"
 
 /*
- * The hit ratios of both policies for a recorded stream of requests: each key is asked for, and put when absent. A file whose name
- * ends in .u32 holds one little-endian 32-bit key after the other, any other one key a line.
+ * The hit ratios of both policies for a recorded stream of requests: each key is asked for, and put when absent. A file
+ * whose name ends in .u32 holds one little-endian 32-bit key after the other, any other one key a line.
  *
  *	bench_cache_trace FILE CAPACITY [SHARDS]
  */

@@ -11,14 +11,14 @@
 #include "sandbox_process.h"
 
 /*
- * Reads of trackers that are kept in a cache, against the sandbox carrier on this machine, which answers at once: a real carrier is
- * some hundred milliseconds further away.
+ * Reads of trackers that are kept in a cache, against the sandbox carrier on this machine, which answers at once: a
+ * real carrier is some hundred milliseconds further away.
  *
- * "look-up" is the cache alone with the key of a read; "kept" a whole call, from the wish to the completion in a queue on the
- * same thread, the answer parsed into a record; "each of 32" asks for as many before it
+ * "look-up" is the cache alone with the key of a read; "kept" a whole call, from the wish to the completion in a queue
+ * on the same thread, the answer parsed into a record; "each of 32" asks for as many before it
  * dispatches the queue; "kept, waited for" the same through a worker and shipopt_op_wait(); "asked" a
- * call that goes to the sandbox. The streams are READS reads of TRACKERS trackers whose popularity follows Zipf's law, so many a
- * second on a clock that the benchmark moves; what counts is the share of them that sends a request.
+ * call that goes to the sandbox. The streams are READS reads of TRACKERS trackers whose popularity follows Zipf's law,
+ * so many a second on a clock that the benchmark moves; what counts is the share of them that sends a request.
  */
 #define TRACKERS 1000
 #define READS 20000

@@ -14,9 +14,10 @@
 #include "store/sqlite/database.h"
 
 /*
- * Ledger transitions per second (created → created, durable) with 1, 16 and 256 submitters, each with one request under way, against
- * a bare SQLite loop that commits each row by itself: same folder, same settings, same kind of UPDATE. And how many
- * fsyncs a transition costs, counted by a VFS that passes everything on. Folder: first argument, or the current one.
+ * Ledger transitions per second (created → created, durable) with 1, 16 and 256 submitters, each with one request under
+ * way, against a bare SQLite loop that commits each row by itself: same folder, same settings, same kind of UPDATE. And
+ * how many fsyncs a transition costs, counted by a VFS that passes everything on. Folder: first argument, or the
+ * current one.
  */
 #define SECONDS 2
 enum { SUBMITTERS_MAX = 256 };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The pool against pgbench, the server's own client, in one run: the same query on the same server, prepared, one at a time and
- * pipelined by ten, with inline and with the default delivery, at 1, 4 and 16 connections; a query that a thread waits for; nanoseconds of an acquire and
- * release nobody contends for, with and without a look at the socket; a stream of rows and binary COPY out and in against bare loops over
- * libpq. One line a figure; the first argument is the seconds of each measurement.
+ * The pool against pgbench, the server's own client, in one run: the same query on the same server, prepared, one at a
+ * time and pipelined by ten, with inline and with the default delivery, at 1, 4 and 16 connections; a query that a
+ * thread waits for; nanoseconds of an acquire and release nobody contends for, with and without a look at the socket; a
+ * stream of rows and binary COPY out and in against bare loops over libpq. One line a figure; the first argument is the
+ * seconds of each measurement.
  */
 #include <libpq-fe.h>
 #include <poll.h>

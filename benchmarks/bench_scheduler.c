@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scheduler against the simplest pool there is (a list, a mutex, a condition) with as many threads, in the same run:
- * nanoseconds a task for single submissions, batches of 100 and a parallel loop, and microseconds from a submission to an idle
- * pool until the task runs (median, 99th percentile). One line a figure; the first argument is the number of tasks.
+ * The scheduler against the simplest pool there is (a list, a mutex, a condition) with as many threads, in the same
+ * run: nanoseconds a task for single submissions, batches of 100 and a parallel loop, and microseconds from a
+ * submission to an idle pool until the task runs (median, 99th percentile). One line a figure; the first argument is
+ * the number of tasks.
  */
 #include <pthread.h>
 #include <shipopt/runtime.h>

@@ -9,9 +9,9 @@
  *	nowhere: no zone
  *	400000 lookups by 4 threads, 3 queries
  *
- * A cache with a loader. The first caller for an absent key loads it; other callers for the same key wait for that load (single
- * flight). The cache also keeps that a key does not exist, for a shorter time. The loader runs a query on a connection pool.
- * Values are parameters, never part of the query's text.
+ * A cache with a loader. The first caller for an absent key loads it; other callers for the same key wait for that load
+ * (single flight). The cache also keeps that a key does not exist, for a shorter time. The loader runs a query on a
+ * connection pool. Values are parameters, never part of the query's text.
  */
 #include <pthread.h>
 #include <shipopt/shipopt.h>

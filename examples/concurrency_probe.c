@@ -7,8 +7,8 @@
  *	at once   calls   seconds   calls/s   limited   failed
  *	     16     100      1.92      52.1         0        0
  *
- * Reads 100 trackers at each level, with a fixed limit and without retries, so that each refusal shows. The adaptive limit of the
- * carrier client searches for the same number all the time.
+ * Reads 100 trackers at each level, with a fixed limit and without retries, so that each refusal shows. The adaptive
+ * limit of the carrier client searches for the same number all the time.
  */
 #include <shipopt/shipopt.h>
 #include <stdatomic.h>

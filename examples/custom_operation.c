@@ -6,9 +6,9 @@
  *	$ custom_operation orders.csv weights.jsonl
  *	303 orders, 2 failed, heaviest 193.00 oz
  *
- * shipopt_bulk_call() reads any source, works on a bounded number of orders at once and writes any sink, as a buying run does. The
- * program decides what is done with an order. Here it reads the weight. The callback gets a request and answers it once, now or
- * later, from any thread. So the work may also be a message to another service.
+ * shipopt_bulk_call() reads any source, works on a bounded number of orders at once and writes any sink, as a buying
+ * run does. The program decides what is done with an order. Here it reads the weight. The callback gets a request and
+ * answers it once, now or later, from any thread. So the work may also be a message to another service.
  */
 #include <inttypes.h>
 #include <shipopt/shipopt.h>

@@ -6,9 +6,9 @@
  *	$ SHIPOPT_CARRIER_API_KEY=EZTK… host_loop EZ1000000001 EZ4000000004
  *	(type a tracking code, or end with Ctrl-D)
  *
- * The carrier client delivers results to a queue. The queue has a descriptor that is readable while results wait. The program
- * polls it beside its own descriptors and dispatches the queue on its own thread. Every callback runs there, so nothing needs a
- * lock.
+ * The carrier client delivers results to a queue. The queue has a descriptor that is readable while results wait. The
+ * program polls it beside its own descriptors and dispatches the queue on its own thread. Every callback runs there, so
+ * nothing needs a lock.
  */
 #include <poll.h>
 #include <shipopt/shipopt.h>

@@ -6,8 +6,8 @@
  *	$ SHIPOPT_CARRIER_API_KEY=EZTK… rate_quote
  *	USPS   GroundAdvantage      8.12 USD   3 days
  *
- * A shipment is a record: its fields have numbers and types. The carrier answers with the same shipment and a list of rates. The
- * call is asynchronous; this program waits for it.
+ * A shipment is a record: its fields have numbers and types. The carrier answers with the same shipment and a list of
+ * rates. The call is asynchronous; this program waits for it.
  */
 #include <inttypes.h>
 #include <shipopt/shipopt.h>

@@ -8,9 +8,9 @@
  *	$ safe_purchase sqlite:ship.db order-4711
  *	bought before: 9400100000000000000000, 8.12 USD
  *
- * For one order key there is one label: if this program is killed at any moment, if the carrier's answer is lost, if two processes
- * do the same at once. The ledger in the store has every purchase before it is sent. If an outcome is unknown, the library looks it
- * up and does not buy again.
+ * For one order key there is one label: if this program is killed at any moment, if the carrier's answer is lost, if
+ * two processes do the same at once. The ledger in the store has every purchase before it is sent. If an outcome is
+ * unknown, the library looks it up and does not buy again.
  */
 #include <shipopt/shipopt.h>
 #include <stdio.h>

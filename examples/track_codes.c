@@ -6,8 +6,8 @@
  *	$ SHIPOPT_CARRIER_API_KEY=EZTK… track_codes EZ1000000001 EZ2000000002 EZ4000000004
  *	EZ4000000004     delivered          7 events
  *
- * A bulk run without a store. A callback source gives the codes, and each has one result. The run sends 32 requests at a time and
- * its memory does not depend on the number of codes.
+ * A bulk run without a store. A callback source gives the codes, and each has one result. The run sends 32 requests at
+ * a time and its memory does not depend on the number of codes.
  */
 #include <shipopt/shipopt.h>
 #include <stdio.h>

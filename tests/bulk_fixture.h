@@ -7,7 +7,8 @@
 #include "sandbox_process.h"
 
 /*
- * Everything that a test of bulk runs needs: a sandbox carrier, a runtime, a client, a store in a folder of its own, and orders.
+ * Everything that a test of bulk runs needs: a sandbox carrier, a runtime, a client, a store in a folder of its own,
+ * and orders.
  *
  *	struct bulk_fixture fixture;
  *	fixture_start(&fixture, sandbox_options);           the carrier and the folder
@@ -70,8 +71,8 @@ void fixture_collect(shipopt_run *run, struct fixture_result *ret_result);
 int64_t fixture_ledger_count(struct bulk_fixture *fixture, int state);
 /* Rows in doubt that a person has to settle, as the carrier kept failing. */
 int64_t fixture_ledger_count_asked(struct bulk_fixture *fixture);
-/* The store and the carrier agree: every bought row has exactly one label there, of the same tracking code and price, and every
- * label has its row. Prints what differs; returns the number of differences. */
+/* The store and the carrier agree: every bought row has exactly one label there, of the same tracking code and price,
+ * and every label has its row. Prints what differs; returns the number of differences. */
 size_t fixture_compare(struct bulk_fixture *fixture);
 
 #endif

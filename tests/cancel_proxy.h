@@ -6,8 +6,8 @@
 #include <stdatomic.h>
 
 /*
- * A TCP proxy in front of a PostgreSQL server that passes connections on, and swallows cancel requests: it accepts them and
- * neither answers nor closes them before it is stopped. A thread of the test's own runs it.
+ * A TCP proxy in front of a PostgreSQL server that passes connections on, and swallows cancel requests: it accepts them
+ * and neither answers nor closes them before it is stopped. A thread of the test's own runs it.
  */
 struct cancel_proxy {
 	int fd, port, server_port, stop[2];

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A disk that is full, for a PostgreSQL server: loaded into it with LD_PRELOAD, lets writes and extensions fail with ENOSPC
- * while a file exists, so that it is the server itself that says what it says then (53100).
+ * A disk that is full, for a PostgreSQL server: loaded into it with LD_PRELOAD, lets writes and extensions fail with
+ * ENOSPC while a file exists, so that it is the server itself that says what it says then (53100).
  *
- * SHIPOPT_DISK_FULL names the file: while it is there the tables' files ("/base/") have no room; while the same name with
- * ".wal" is there the log of changes ("/pg_wal/") has none either. Everything else is passed on.
+ * SHIPOPT_DISK_FULL names the file: while it is there the tables' files ("/base/") have no room; while the same name
+ * with ".wal" is there the log of changes ("/pg_wal/") has none either. Everything else is passed on.
  */
 #undef _FILE_OFFSET_BITS
 #ifndef _GNU_SOURCE

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The newer functions of libpq 17 that the pool looks up by name, on top of an older libpq: loaded with LD_PRELOAD, so that the
- * paths for them run where only an older one is installed. Built without any of the library's own code.
+ * The newer functions of libpq 17 that the pool looks up by name, on top of an older libpq: loaded with LD_PRELOAD, so
+ * that the paths for them run where only an older one is installed. Built without any of the library's own code.
  *
  * Cancel requests (PQcancelCreate and on): PQcancel() on a thread, whose end makes the socket of the request readable.
- * PQcancelFinish() does not wait for it. Chunks (PQsetChunkedRowsMode): rows of the single-row mode gathered by a PQgetResult()
- * and PQisBusy() in front of the real ones, which here, as there, never wait for more than the chunk needs. Close messages
- * (PQsendClosePrepared): a DEALLOCATE.
+ * PQcancelFinish() does not wait for it. Chunks (PQsetChunkedRowsMode): rows of the single-row mode gathered by a
+ * PQgetResult() and PQisBusy() in front of the real ones, which here, as there, never wait for more than the chunk
+ * needs. Close messages (PQsendClosePrepared): a DEALLOCATE.
  *
- * fake_libpq_count() tells how often each was used: 0 cancel requests begun, 1 chunks of more than one row, 2 close messages.
+ * fake_libpq_count() tells how often each was used: 0 cancel requests begun, 1 chunks of more than one row, 2 close
+ * messages.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

@@ -7,10 +7,10 @@
 /*
  * The purchase ledger a second time: the rules of store/ledger.h over rows in memory, driven by a table.
  *
- * Written for tests. As a store behind simulated runs it keeps time and order deterministic (sim/memory_backend.h); beside the
- * SQLite ledger it is what that one is compared with. It knows no transactions: an operation is applied whole or not at
- * all. Its own memory never fails; rows that are handed out are allocated as the library's are, and when that fails the
- * operation is not applied.
+ * Written for tests. As a store behind simulated runs it keeps time and order deterministic (sim/memory_backend.h);
+ * beside the SQLite ledger it is what that one is compared with. It knows no transactions: an operation is applied
+ * whole or not at all. Its own memory never fails; rows that are handed out are allocated as the library's are, and
+ * when that fails the operation is not applied.
  */
 struct memory_row {
 	char *key; /* all texts of the key, joined */
@@ -39,7 +39,8 @@ void memory_ledger_init(struct memory_ledger *ledger);
 void memory_ledger_done(struct memory_ledger *ledger);
 /* Fills status, error, row, created_row and claimed_token. */
 void memory_ledger_apply(struct memory_ledger *ledger, struct ledger_request *request);
-/* A person's word on the row of this id, as shipopt_ledger_resolve(): 0 or SHIPOPT_ENOTFOUND, SHIPOPT_ESTATE, SHIPOPT_EBUSY. */
+/* A person's word on the row of this id, as shipopt_ledger_resolve(): 0 or SHIPOPT_ENOTFOUND, SHIPOPT_ESTATE,
+ * SHIPOPT_EBUSY. */
 int memory_ledger_resolve(struct memory_ledger *ledger, int64_t row, int state, const char *tracking_code,
 	const char *reason);
 /* A transition that compares the state alone (DOCUMENT, VOID to `state`): 0 or SHIPOPT_ESTATE. */

@@ -8,9 +8,9 @@
 /*
  * A small carrier on 127.0.0.1 that sells labels, keeps books of what it sold, and misbehaves where a test tells it to.
  *
- * It makes shipments with one rate (USPS Priority, 5.00 USD), sells each once (422 SHIPMENT.POSTAGE.EXISTS afterwards) and shows
- * them as they are. It has no trackers and says so in the API's words. A hook writes an answer itself, raw; what it does not
- * write, the carrier does. The hooks run on the connection's thread.
+ * It makes shipments with one rate (USPS Priority, 5.00 USD), sells each once (422 SHIPMENT.POSTAGE.EXISTS afterwards)
+ * and shows them as they are. It has no trackers and says so in the API's words. A hook writes an answer itself, raw;
+ * what it does not write, the carrier does. The hooks run on the connection's thread.
  *
  * One thread for each connection, at most MONEY_CONNECTIONS_MAX, and MONEY_SHIPMENTS_MAX shipments.
  */

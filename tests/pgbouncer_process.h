@@ -5,8 +5,9 @@
 #include "postgres_process.h"
 
 /*
- * A pgbouncer of a test's own in transaction mode, in front of a struct postgres and in its folder: a free port, everybody may
- * come in, `server_connections` to the server. The child ends when its parent does; postgres_stop() removes its files.
+ * A pgbouncer of a test's own in transaction mode, in front of a struct postgres and in its folder: a free port,
+ * everybody may come in, `server_connections` to the server. The child ends when its parent does; postgres_stop()
+ * removes its files.
  */
 struct pgbouncer {
 	pid_t pid;

@@ -18,7 +18,8 @@
 #include <unistd.h>
 
 #define START_TRIES 600
-/* Below those that systems give out by themselves, which are taken again at any time; processes begin at different ones. */
+/* Below those that systems give out by themselves, which are taken again at any time; processes begin at different
+ * ones. */
 #define PORTS_FIRST 10000
 #define PORTS 20000
 #define PORTS_EACH 16

@@ -8,8 +8,8 @@
 #include "certificates.h"
 
 /*
- * A PostgreSQL server of a test's own: initdb in a folder of its own, a private socket and a free port, ended by its process
- * id. The server refuses to run as root, so a root test runs it as the user postgres.
+ * A PostgreSQL server of a test's own: initdb in a folder of its own, a private socket and a free port, ended by its
+ * process id. The server refuses to run as root, so a root test runs it as the user postgres.
  *
  *	struct postgres postgres;
  *	if (postgres_start(&postgres, NULL) != 0)
@@ -17,9 +17,9 @@
  *	… give postgres.conninfo to the code under test …
  *	postgres_stop(&postgres);
  *
- * Over the socket everybody is trusted. Over TCP users are asked for a SCRAM password: the user "scram" has "secret-word". With
- * TLS the server shows the good one of tests/certificates.h for localhost. The child ends when its parent does.
- * SHIPOPT_POSTGRES_PRELOAD in the environment names a shared object for it to load first. One
+ * Over the socket everybody is trusted. Over TCP users are asked for a SCRAM password: the user "scram" has
+ * "secret-word". With TLS the server shows the good one of tests/certificates.h for localhost. The child ends when its
+ * parent does. SHIPOPT_POSTGRES_PRELOAD in the environment names a shared object for it to load first. One
  * thread at a time.
  */
 #define POSTGRES_PATH_SIZE 128
@@ -36,7 +36,8 @@ struct postgres {
 	struct certificates certificates;
 };
 
-/* 0, or -1: not installed, or it did not start (it says why on stderr). `options`: lines for postgresql.conf, or NULL. */
+/* 0, or -1: not installed, or it did not start (it says why on stderr). `options`: lines for postgresql.conf, or
+ * NULL. */
 int postgres_start(struct postgres *postgres, const char *options);
 /* A fast shutdown by signal, waits; the folder goes too. */
 void postgres_stop(struct postgres *postgres);

@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 /*
- * The program buy_labels as a user runs it, in a folder of the test's own, with what it printed. The environment variable
- * SHIPOPT_BUY_LABELS names it. Every step asserts.
+ * The program buy_labels as a user runs it, in a folder of the test's own, with what it printed. The environment
+ * variable SHIPOPT_BUY_LABELS names it. Every step asserts.
  */
 #define PROGRAM_OUTPUT_MAX 65536
 
@@ -26,7 +26,8 @@ void program_init(struct program *program);
 void program_done(struct program *program);
 /* Runs a shell command and keeps what it printed; its exit status, -1 if a signal ended it. */
 int program_shell(struct program *program, const char *command);
-/* buy_labels over `orders` (a file of the folder, or a path), ship.db and labels.csv of the folder, with more arguments. */
+/* buy_labels over `orders` (a file of the folder, or a path), ship.db and labels.csv of the folder, with more
+ * arguments. */
 int program_buy(struct program *program, const char *orders, const char *arguments);
 void program_write(const struct program *program, const char *name, const char *content);
 void program_assert_says(const struct program *program, const char *text);

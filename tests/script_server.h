@@ -8,8 +8,8 @@
  * A server on 127.0.0.1 that plays scripts, byte by byte, over raw sockets or TLS, and counts what came over the wire.
  *
  * A request's path (without query) chooses its script. The steps run when the whole request has been read, its
- * body (Content-Length) included; afterwards the connection is read for the next request unless a step ended it. One thread
- * with poll(); at most SCRIPT_CONNECTIONS_MAX connections. Scripts are borrowed until the server is stopped.
+ * body (Content-Length) included; afterwards the connection is read for the next request unless a step ended it. One
+ * thread with poll(); at most SCRIPT_CONNECTIONS_MAX connections. Scripts are borrowed until the server is stopped.
  */
 #define SCRIPT_CONNECTIONS_MAX 1200
 

@@ -7,8 +7,8 @@
 /*
  * A store in a folder of its own, and ledger requests that wait for their answer.
  *
- * The folder is made under $TMPDIR or /tmp and removed with all that is in it. Requests run on a reactor of the runtime while
- * the test's thread waits on a condition.
+ * The folder is made under $TMPDIR or /tmp and removed with all that is in it. Requests run on a reactor of the runtime
+ * while the test's thread waits on a condition.
  */
 struct store_fixture {
 	char folder[128], path[160], url[192];

@@ -22,7 +22,8 @@
 sqlite3 *store_v1_open(const char *path, const char *vfs);
 /* Makes the file, then runs `more` (NULL: nothing) over it. */
 void store_v1_make(const char *path, const char *vfs, const char *more);
-/* A row like row 2 (bought, shipment "shp_" || key) with this key; `set` changes it further. The text of a statement for `more`. */
+/* A row like row 2 (bought, shipment "shp_" || key) with this key; `set` changes it further. The text of a statement
+ * for `more`. */
 #define STORE_V1_ROW(key, set)                                                                                                    \
 	"INSERT INTO ledger SELECT (SELECT max(id) + 1 FROM ledger), tenant_id, provider, account, mode, 'new', piece, purpose, " \
 	"generation, state, held_from, token, lease_until_ms, owner, fingerprint, request, 'shp_' || '" key                       \

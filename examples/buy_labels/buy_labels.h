@@ -7,11 +7,11 @@
 #include <stdatomic.h>
 
 /*
- * The parts of the program: options.c reads the command line, job.c opens everything and starts the run, watch.c waits for it and shows
- * progress, verdict.c says what came of it.
+ * The parts of the program: options.c reads the command line, job.c opens everything and starts the run, watch.c waits
+ * for it and shows progress, verdict.c says what came of it.
  *
- * Threads: the library works on its own threads. The item callbacks of one run never overlap, so what they collect in struct verdict
- * needs no lock. The main thread reads it after the run is done, and only `must_stop` before.
+ * Threads: the library works on its own threads. The item callbacks of one run never overlap, so what they collect in
+ * struct verdict needs no lock. The main thread reads it after the run is done, and only `must_stop` before.
  */
 #define TICK_MS 100
 #define REASONS_MAX 20 /* failed orders that the summary names; the out file has all */
@@ -55,8 +55,8 @@ extern volatile sig_atomic_t interrupted;
 int options_parse(struct options *options, int argc, char **argv);
 void options_print_usage(void);
 
-/* Opens the orders, the carrier, the store and the out file, and starts the run. 0, or 1 after a message. Nothing is sent before
- * everything is open. */
+/* Opens the orders, the carrier, the store and the out file, and starts the run. 0, or 1 after a message. Nothing is
+ * sent before everything is open. */
 int job_start(struct job *job);
 /* Frees everything. 0, or 1 if the out file may be incomplete. */
 int job_end(struct job *job);

@@ -53,7 +53,8 @@ static int job_read_key(const char *path, char *ret_key, size_t size)
 	return 1;
 }
 
-/* The environment first, then the options. A configuration keeps its first error, and shipopt_client_open() returns it. */
+/* The environment first, then the options. A configuration keeps its first error, and shipopt_client_open() returns
+ * it. */
 static int job_configure(struct job *job, shipopt_client_config *config)
 {
 	const struct options *options = &job->options;
@@ -100,8 +101,9 @@ static int job_open_client(struct job *job)
 /* ---- the carrier --------------------------------------------------------------------------------------------- */
 
 /*
- * One harmless read before the first order reports a wrong address, a refused key or a bad certificate at once. Problems that may pass
- * while a run goes on (a failing server, a short pause for too many requests) do not stop it here; a pause of hours does.
+ * One harmless read before the first order reports a wrong address, a refused key or a bad certificate at once.
+ * Problems that may pass while a run goes on (a failing server, a short pause for too many requests) do not stop it
+ * here; a pause of hours does.
  */
 static int job_may_pass(int status, const shipopt_error *error)
 {

@@ -6,11 +6,11 @@
  *	$ export SHIPOPT_CARRIER_API_KEY=EZTK…
  *	$ buy_labels --orders orders.csv --store sqlite:ship.db --out labels.csv
  *
- * Each order is bought once, whatever happens: the purchase ledger in the store records a purchase before the carrier is asked for it.
- * Stop the program at any moment and run the same command again: it continues, and buys nothing twice.
+ * Each order is bought once, whatever happens: the purchase ledger in the store records a purchase before the carrier
+ * is asked for it. Stop the program at any moment and run the same command again: it continues, and buys nothing twice.
  *
- * Exit status: 0 every order was bought, or failed for a reason of its own (a bad row, a refused address). 1 the run could not go on, or
- * something is left to do; the message says what. 2 bad usage.
+ * Exit status: 0 every order was bought, or failed for a reason of its own (a bad row, a refused address). 1 the run
+ * could not go on, or something is left to do; the message says what. 2 bad usage.
  */
 #include "buy_labels.h"
 

@@ -6,8 +6,8 @@
 
 /* ---- items: in the callback -------------------------------------------------------------------------------- */
 
-/* 1 if the reason is in the order itself, so that running it again would not help. What the carrier refuses because of the order has a
- * code of its own; an account, a base URL, a busy or a failing carrier have others. */
+/* 1 if the reason is in the order itself, so that running it again would not help. What the carrier refuses because of
+ * the order has a code of its own; an account, a base URL, a busy or a failing carrier have others. */
 static int verdict_is_own(int status)
 {
 	switch (status) {
@@ -35,8 +35,8 @@ static void verdict_keep_reason(struct verdict *verdict, const shipopt_item *ite
 	snprintf(reason->text, sizeof(reason->text), "%s", shipopt_error_message(shipopt_item_error(item)));
 }
 
-/* A carrier that is away for hours must not fail ten thousand orders one by one. A refused key, missing funds, a wrong address and a
- * carrier that was never reached end the run without our help. */
+/* A carrier that is away for hours must not fail ten thousand orders one by one. A refused key, missing funds, a wrong
+ * address and a carrier that was never reached end the run without our help. */
 static void verdict_count_stranded(struct verdict *verdict, int status)
 {
 	if (status == SHIPOPT_EAUTH || status == SHIPOPT_EPAYMENT)

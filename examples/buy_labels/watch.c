@@ -32,7 +32,8 @@ static void watch_print_requests(const struct job *job, int on_terminal)
 	shipopt_error_unref(problem);
 }
 
-/* "[#####-----] 120 bought, 1 failed, 0 in doubt, 24.1/s, 0:08 left, …". The end of the bar is an estimate by the size of the file. */
+/* "[#####-----] 120 bought, 1 failed, 0 in doubt, 24.1/s, 0:08 left, …". The end of the bar is an estimate by the size
+ * of the file. */
 static void watch_print(const struct job *job, int on_terminal)
 {
 	int64_t elapsed = run_number(job, SHIPOPT_RUN_STAT_ELAPSED_MS), eta = run_number(job, SHIPOPT_RUN_STAT_ETA_MS);
@@ -82,7 +83,8 @@ int watch_run(struct job *job)
 			is_canceled = 1;
 			watch_cancel(job, on_terminal);
 		}
-		/* A terminal shows movement. A log gets a line each second in which something ended, otherwise one in ten. */
+		/* A terminal shows movement. A log gets a line each second in which something ended, otherwise one in
+		 * ten. */
 		int64_t since_ms = run_number(job, SHIPOPT_RUN_STAT_ELAPSED_MS) - shown_ms;
 		int64_t ended = watch_ended_items(job);
 		if (since_ms >= (on_terminal ? TICK_MS : ended != shown_ended ? 1000 : 10000)) {

@@ -15,10 +15,10 @@
  *	                  ↘ dropped: the connection is closed without a byte
  *
  * `exchange_begin` runs when the whole request has arrived: it draws the request's fate, and marks a purchase as at
- * work. With a latency the connection is suspended and `exchange_finish` runs on the delay thread, where the call's work
- * is done whether or not the client is still there; without one it follows at once. What is left for libmicrohttpd's
- * thread is to send the finished bytes. Only one thread holds an exchange at a time: suspending hands it over to
- * the delay thread, resuming hands it back.
+ * work. With a latency the connection is suspended and `exchange_finish` runs on the delay thread, where the call's
+ * work is done whether or not the client is still there; without one it follows at once. What is left for
+ * libmicrohttpd's thread is to send the finished bytes. Only one thread holds an exchange at a time: suspending hands
+ * it over to the delay thread, resuming hands it back.
  */
 enum exchange_stage { EXCHANGE_READING, EXCHANGE_WAITING, EXCHANGE_READY };
 

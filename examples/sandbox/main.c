@@ -3,8 +3,8 @@
 /*
  * shipopt-sandbox: an EasyPost-compatible carrier on this machine, with faults on request.
  *
- * It makes up addresses, rates, labels and trackers, keeps them in memory, and answers with the shapes and status codes of
- * the real service. No network, no account, no money: for the quick start, tests and benchmarks. Any key that begins
+ * It makes up addresses, rates, labels and trackers, keeps them in memory, and answers with the shapes and status codes
+ * of the real service. No network, no account, no money: for the quick start, tests and benchmarks. Any key that begins
  * with "EZ" is good. It is also the judge of the tests: it shares nothing with the carrier client but the JSON reader
  * and counts every request, connection and label itself.
  *

@@ -9,10 +9,10 @@
  * What carriers charge, by a made-up but steady tariff.
  *
  * A product is a carrier's service; the table in rate.c has its price as a base, a part for each started pound and a
- * part for each zone. A zone is 1 to 8 inside the United States, from the first three digits of the two postal codes, and
- * 9 to 16 between two countries, from their codes. The same weight, places and product always cost the same. A rate is
- * a product, a price and days; its id follows from the shipment's id, its place and how often the shipment was rated,
- * so that rates of before a rerate are no longer found.
+ * part for each zone. A zone is 1 to 8 inside the United States, from the first three digits of the two postal codes,
+ * and 9 to 16 between two countries, from their codes. The same weight, places and product always cost the same. A rate
+ * is a product, a price and days; its id follows from the shipment's id, its place and how often the shipment was
+ * rated, so that rates of before a rerate are no longer found.
  */
 struct rate_request {
 	const char *from_country, *from_zip, *to_country, *to_zip;

@@ -6,7 +6,8 @@
 
 /*
  * HTTP(S) by libmicrohttpd: its one epoll thread reads requests and sends answers; the delay thread (delay.h) wakes
- * those that wait. Listens on 127.0.0.1 only. Keep-alive without a time limit, up to SERVER_CONNECTIONS_MAX connections.
+ * those that wait. Listens on 127.0.0.1 only. Keep-alive without a time limit, up to SERVER_CONNECTIONS_MAX
+ * connections.
  */
 #define SERVER_CONNECTIONS_MAX 4096
 

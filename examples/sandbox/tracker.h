@@ -12,7 +12,8 @@
  * unknown. Any other code gets a status from its hash. Status, events and their dates follow from the code, so that two
  * runs tell the same story; only ids and created_at differ. The tracker of a bought label is "unknown" in the answer of
  * the purchase and pre_transit from then on, as recorded. One code and carrier is one tracker: making it again
- * gives the same one with status 200 instead of 201. A code shorter than four characters or with a space in it is refused.
+ * gives the same one with status 200 instead of 201. A code shorter than four characters or with a space in it is
+ * refused.
  */
 struct tracker {
 	struct object object;

@@ -133,8 +133,8 @@ SHIPOPT_API const char *shipopt_error_sqlstate(const shipopt_error *error);
 /*
  * The fields that the carrier or a check of the library refused, at most 64. `index` counts from 0. Name and suggestion
  * may be NULL. The code of a field that a check refused is SHIPOPT_ENOTFOUND if it is missing and SHIPOPT_EINVAL if its
- * value is wrong; of a field that the carrier refused it is the code of the error. An index out of range gives NULL and 0.
- * shipopt_error_field_carrier_code() gives the code that the carrier wrote, or NULL. Both since 0.2.
+ * value is wrong; of a field that the carrier refused it is the code of the error. An index out of range gives NULL and
+ * 0. shipopt_error_field_carrier_code() gives the code that the carrier wrote, or NULL. Both since 0.2.
  */
 SHIPOPT_API size_t shipopt_error_field_count(const shipopt_error *error);
 SHIPOPT_API int shipopt_error_field_code(const shipopt_error *error, size_t index);

@@ -10,21 +10,23 @@ SHIPOPT_BEGIN_DECLS
 /*
  * Items: the results of a bulk run. Every order that was read gives exactly one item.
  *
- * An item is borrowed. It is valid while its callback runs, or until its queue event is released. Texts and records of an item live
- * as long as the item.
+ * An item is borrowed. It is valid while its callback runs, or until its queue event is released. Texts and records of
+ * an item live as long as the item.
  *
  * Status:
  *
- *   SHIPOPT_OK (0)     Done. An error object is then a note, such as that the label is not insured or its document is missing.
+ *   SHIPOPT_OK (0)     Done. An error object is then a note, such as that the label is not insured or its document is
+ *                      missing.
  *   SHIPOPT_ALREADY    Nothing was left to do: an earlier run bought the label (a rate run: rated the order).
- *   SHIPOPT_EINDOUBT   A purchase was sent and its outcome is not known. Run the same source again later. If the error says that
- *                      a person must look the shipment up, settle it with shipopt_ledger_resolve().
- *   SHIPOPT_EREFUSED   The carrier refused the order. If its ledger row is in doubt, the refusal proves nothing, and a person must
- *                      look the shipment up.
- *   SHIPOPT_EHELD      A person must review the order: its price is too high or in another currency, or its row is marked.
+ *   SHIPOPT_EINDOUBT   A purchase was sent and its outcome is not known. Run the same source again later. If the error
+ *                      says that a person must look the shipment up, settle it with shipopt_ledger_resolve().
+ *   SHIPOPT_EREFUSED   The carrier refused the order. If its ledger row is in doubt, the refusal proves nothing, and a
+ *                      person must look the shipment up.
+ *   SHIPOPT_EHELD      A person must review the order: its price is too high or in another currency, or its row is
+ *                      marked.
  *   SHIPOPT_ECONFLICT  The ledger has the key with other content, or from another base URL.
- *   SHIPOPT_ELIMIT     The purchase would pass the spend limit and was not made. An item with a tracking code was bought for more
- *                      than was approved.
+ *   SHIPOPT_ELIMIT     The purchase would pass the spend limit and was not made. An item with a tracking code was
+ *                      bought for more than was approved.
  *   SHIPOPT_ECANCELED  The run was canceled or ended before this order. Nothing was sent for it.
  *   other codes        What failed. Nothing is in doubt.
  *
@@ -32,8 +34,8 @@ SHIPOPT_BEGIN_DECLS
  */
 typedef struct shipopt_item shipopt_item;
 
-/* Receives one item. The callbacks of one run never overlap, and all of them come before the run's `done`. <shipopt/bulk.h> says on
- * which thread. */
+/* Receives one item. The callbacks of one run never overlap, and all of them come before the run's `done`.
+ * <shipopt/bulk.h> says on which thread. */
 typedef void (*shipopt_item_fn)(void *userdata, const shipopt_item *item);
 
 /*

@@ -57,8 +57,9 @@ enum {
 	SHIPOPT_LEDGER_STATE_VOID_REQUESTED = 9,
 	SHIPOPT_LEDGER_STATE_VOIDED = 10,
 	SHIPOPT_LEDGER_STATE_VOID_REFUSED = 11,
-	/* Not a state. In shipopt_ledger_list() and shipopt_ledger_count(): the rows of any state that a person must settle.
-	 * These are the marked rows, and the rows whose shipment has a label at the carrier that no look-up shows. */
+	/* Not a state. In shipopt_ledger_list() and shipopt_ledger_count(): the rows of any state that a person must
+	 * settle. These are the marked rows, and the rows whose shipment has a label at the carrier that no look-up
+	 * shows. */
 	SHIPOPT_LEDGER_NEEDS_PERSON = 100
 };
 
@@ -72,8 +73,8 @@ SHIPOPT_API const char *shipopt_ledger_state_name(int state);
  * before, 0 for the first page. `limit` is the most rows to read, 1 to 1,000. A page ends early after a row with which
  * its texts pass 4 MiB; it has at least one row if there is one.
  *
- * Results: shipopt_op_ledger_page() is the page. shipopt_op_value() is its number of rows. shipopt_op_json() is the same
- * page as text: {"rows":[{…},…],"has_more":true}. The members of a row have the names of the fields below in lower
+ * Results: shipopt_op_ledger_page() is the page. shipopt_op_value() is its number of rows. shipopt_op_json() is the
+ * same page as text: {"rows":[{…},…],"has_more":true}. The members of a row have the names of the fields below in lower
  * case ("order_key"). Amounts are texts ("5.65"), flags are true or false, "state" is the state's name, and an empty
  * field is null.
  */
@@ -162,8 +163,8 @@ SHIPOPT_API int64_t shipopt_ledger_page_number(const shipopt_ledger_page *page, 
  *   SHIPOPT_LEDGER_STATE_PLANNED   Buy the order again, with a new shipment.
  *
  * `tracking_code` is NULL unless `state` is BOUGHT. `actor` says who settles the row, and `reason` why: 1 to 4,096
- * bytes each, as for the tracking code. Both are kept in the table `audit` of the store, with the old and the new state.
- * `reason` also becomes the row's reason, except for PLANNED.
+ * bytes each, as for the tracking code. Both are kept in the table `audit` of the store, with the old and the new
+ * state. `reason` also becomes the row's reason, except for PLANNED.
  *
  *   state     rows that it settles                               they become
  *   BOUGHT    buying, in doubt, held, failed                     bought
@@ -188,9 +189,9 @@ SHIPOPT_API int64_t shipopt_ledger_page_number(const shipopt_ledger_page *page, 
  * run looks the shipment up and then sends it again. It never buys another shipment for the order; for that, use
  * shipopt_order_set_generation().
  *
- * Result: shipopt_op_value() is the new state. Errors: SHIPOPT_ENOTFOUND (no such row), SHIPOPT_ESTATE (the state of the
- * row does not allow it; the error names it), SHIPOPT_EBUSY (a run works on the row: its lease is live. A lease that ends
- * more than a day ahead comes from a wrong clock and does not count).
+ * Result: shipopt_op_value() is the new state. Errors: SHIPOPT_ENOTFOUND (no such row), SHIPOPT_ESTATE (the state of
+ * the row does not allow it; the error names it), SHIPOPT_EBUSY (a run works on the row: its lease is live. A lease
+ * that ends more than a day ahead comes from a wrong clock and does not count).
  */
 SHIPOPT_API int shipopt_ledger_resolve(shipopt_store *store, int64_t row, int state, const char *tracking_code,
 	const char *actor, const char *reason, shipopt_done_fn done, void *userdata, shipopt_op **ret_op);

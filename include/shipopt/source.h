@@ -8,14 +8,15 @@
 SHIPOPT_BEGIN_DECLS
 
 /*
- * Sources: where the orders of a bulk run come from. There are files, arrays, callbacks, and push sources that the program
- * fills while the run goes on.
+ * Sources: where the orders of a bulk run come from. There are files, arrays, callbacks, and push sources that the
+ * program fills while the run goes on.
  *
- * Ownership. The caller of the function that makes a source owns it. A call that starts a run takes over the source when it
- * returns 0, whatever the run's status is later. Do not free the source then. If the call itself fails, the caller still owns it.
+ * Ownership. The caller of the function that makes a source owns it. A call that starts a run takes over the source
+ * when it returns 0, whatever the run's status is later. Do not free the source then. If the call itself fails, the
+ * caller still owns it.
  *
- * A push source is the exception, because the program goes on using it. The run takes another reference, and the caller always
- * frees a push source with shipopt_source_free(). A source serves one run.
+ * A push source is the exception, because the program goes on using it. The run takes another reference, and the caller
+ * always frees a push source with shipopt_source_free(). A source serves one run.
  *
  * Since 0.1; the `ret_error` of shipopt_source_new_array() and shipopt_source_new_push() since 0.2.
  */
@@ -25,7 +26,8 @@ typedef struct shipopt_source_config shipopt_source_config;
 /*
  * Settings, as in <shipopt/settings.h>; environment SHIPOPT_SOURCE_….
  *
- *   line_max_bytes  The longest line of a file, in bytes; default 1,048,576. A longer line is skipped and becomes a failed item.
+ *   line_max_bytes  The longest line of a file, in bytes; default 1,048,576. A longer line is skipped and becomes a
+ *                   failed item.
  *   columns_max     The most columns of a file; default 256.
  *   push_max        The most orders that wait in a push source; default 1,024.
  */
@@ -41,14 +43,14 @@ SHIPOPT_API const shipopt_error *shipopt_source_config_error(const shipopt_sourc
 /*
  * Open a file of orders: comma-separated values (RFC 4180), tab-separated values, or one JSON object on each line.
  *
- * `path` "-" reads standard input. `config` may be NULL for the defaults. The caller owns *ret_source. The file is read while the
- * run goes on, in blocks; memory does not depend on its size.
+ * `path` "-" reads standard input. `config` may be NULL for the defaults. The caller owns *ret_source. The file is read
+ * while the run goes on, in blocks; memory does not depend on its size.
  *
  * A CSV or TSV file begins with a header line that names the columns: order_key (required), service, carrier, max_rate,
- * tracking_code, piece, generation, and the columns of shipopt_record_set_column(). A JSON object has members of the same names,
- * or a "shipment" member in the carrier's form. Text must be UTF-8; a byte order mark is skipped. White space and zero-width
- * characters are removed from the ends of cells and members. An order_key that is a JSON number must be a plain integer: 1001.0 is
- * refused.
+ * tracking_code, piece, generation, and the columns of shipopt_record_set_column(). A JSON object has members of the
+ * same names, or a "shipment" member in the carrier's form. Text must be UTF-8; a byte order mark is skipped. White
+ * space and zero-width characters are removed from the ends of cells and members. An order_key that is a JSON number
+ * must be a plain integer: 1001.0 is refused.
  *
  * A bad row does not end the run. It becomes one failed item, whose error names line, column and reason.
  *
@@ -68,8 +70,8 @@ SHIPOPT_API int shipopt_source_open_json_lines(const char *path, const shipopt_s
 /* ---- arrays and callbacks ---------------------------------------------------------------------------------- */
 
 /*
- * Makes a source of `count` orders. On success the source owns the orders; the array itself still belongs to the caller. On failure
- * nothing has changed. The caller owns *ret_source.
+ * Makes a source of `count` orders. On success the source owns the orders; the array itself still belongs to the
+ * caller. On failure nothing has changed. The caller owns *ret_source.
  *
  *   SHIPOPT_EINVAL  an argument or an order is NULL
  *   SHIPOPT_ESTATE  an order is in the array twice, or another source already owns it; the message has its index
@@ -79,24 +81,25 @@ SHIPOPT_API int shipopt_source_new_array(shipopt_order *const *orders, size_t co
 	shipopt_error **ret_error);
 
 /*
- * Gives the next order: fills `order`, which is empty, and returns 1. Returns 0 at the end. A negative code ends the run with that
- * code. To fail one order instead of the run, return 1 with a key and without a shipment.
+ * Gives the next order: fills `order`, which is empty, and returns 1. Returns 0 at the end. A negative code ends the
+ * run with that code. To fail one order instead of the run, return 1 with a key and without a shipment.
  *
- * Runs on the side pool, one call at a time, and may block. The run starts each order as soon as the callback has returned it. A
- * canceled run ends after the callback has returned; shipopt_runtime_close() says what happens if it never does.
+ * Runs on the side pool, one call at a time, and may block. The run starts each order as soon as the callback has
+ * returned it. A canceled run ends after the callback has returned; shipopt_runtime_close() says what happens if it
+ * never does.
  */
 typedef int (*shipopt_source_fn)(void *userdata, shipopt_order *order);
 
-/* Makes a source that asks `next` for each order. The caller owns *ret_source; `userdata` must stay valid until the run is done.
- * Errors: SHIPOPT_EINVAL for a NULL argument, SHIPOPT_ENOMEM. */
+/* Makes a source that asks `next` for each order. The caller owns *ret_source; `userdata` must stay valid until the run
+ * is done. Errors: SHIPOPT_EINVAL for a NULL argument, SHIPOPT_ENOMEM. */
 SHIPOPT_API int shipopt_source_new_callback(shipopt_source_fn next, void *userdata, shipopt_source **ret_source);
 
 /* ---- push sources ------------------------------------------------------------------------------------------ */
 
 /*
- * Makes a source that the program fills, before or during the run. `config` may be NULL for the defaults. The caller owns
- * *ret_source and always frees it, after the last order was pushed. Errors: SHIPOPT_EINVAL if `ret_source` is NULL or a setting of
- * `config` was refused, SHIPOPT_ENOMEM.
+ * Makes a source that the program fills, before or during the run. `config` may be NULL for the defaults. The caller
+ * owns *ret_source and always frees it, after the last order was pushed. Errors: SHIPOPT_EINVAL if `ret_source` is NULL
+ * or a setting of `config` was refused, SHIPOPT_ENOMEM.
  */
 SHIPOPT_API int shipopt_source_new_push(const shipopt_source_config *config, shipopt_source **ret_source,
 	shipopt_error **ret_error);
@@ -114,8 +117,8 @@ SHIPOPT_API int shipopt_source_new_push(const shipopt_source_config *config, shi
  */
 SHIPOPT_API int shipopt_source_push(shipopt_source *source, shipopt_order *order);
 
-/* Ends the input of a push source: the run ends after the orders that were pushed. Repeating the call does nothing. Any thread.
- * SHIPOPT_EINVAL: this is not a push source. */
+/* Ends the input of a push source: the run ends after the orders that were pushed. Repeating the call does nothing. Any
+ * thread. SHIPOPT_EINVAL: this is not a push source. */
 SHIPOPT_API int shipopt_source_finish(shipopt_source *source);
 
 /* Drops the caller's reference; never blocks. A push source that was not finished is finished. Accepts NULL. */

@@ -39,7 +39,8 @@ int64_t clock_coarse_us(void)
 }
 
 #ifdef CLOCK_TICKS_FRESH
-/* Old x86 processors stop counting while they sleep; the others say so (Intel SDM vol. 3B, "Invariant TSC"). ARM's never stops. */
+/* Old x86 processors stop counting while they sleep; the others say so (Intel SDM vol. 3B, "Invariant TSC"). ARM's
+ * never stops. */
 static bool clock_counts_always(void)
 {
 #if defined(__x86_64__)

@@ -18,10 +18,11 @@ int64_t clock_coarse_us(void);
 int64_t clock_wall_ms(void); /* since 1970-01-01 UTC */
 
 /*
- * The coarse clock for hot paths: what it said last, as long as the processor's counter has moved by less than CLOCK_TICKS_FRESH
- * since. That is a millisecond at most: on x86 where the counter runs at 1 GHz or more, on ARM at 16 MHz or more (from ARMv8.6
- * on it does at 1 GHz: Arm Architecture Reference Manual, the generic timer). Asking the system costs as much as a look-up in a
- * table. Of one thread; begins with zeroes. While the clock is virtual it is asked each time.
+ * The coarse clock for hot paths: what it said last, as long as the processor's counter has moved by less than
+ * CLOCK_TICKS_FRESH since. That is a millisecond at most: on x86 where the counter runs at 1 GHz or more, on ARM at 16
+ * MHz or more (from ARMv8.6 on it does at 1 GHz: Arm Architecture Reference Manual, the generic timer). Asking the
+ * system costs as much as a look-up in a table. Of one thread; begins with zeroes. While the clock is virtual it is
+ * asked each time.
  */
 struct clock_near {
 	uint64_t ticks;
@@ -64,7 +65,8 @@ static inline int64_t clock_now_ms(void)
 void clock_set_virtual(bool is_virtual); /* starts at monotonic 1 s and wall 2026-01-01T00:00:00Z */
 bool clock_is_virtual(void);
 void clock_advance_us(int64_t us); /* virtual clock only */
-/* Virtual clock only: the wall clock is this far ahead of what the monotonic one says, as on a machine whose clock is wrong. */
+/* Virtual clock only: the wall clock is this far ahead of what the monotonic one says, as on a machine whose clock is
+ * wrong. */
 void clock_set_wall_offset_ms(int64_t ms);
 
 #endif

@@ -21,8 +21,9 @@
 #define CACHE_LINE_BYTES 64
 
 /*
- * A thread's own variable that hot paths read: at a fixed offset from the thread pointer instead of by a call. glibc keeps room
- * for such variables of libraries that are loaded later; elsewhere loading one late may be refused, so it is a common one there.
+ * A thread's own variable that hot paths read: at a fixed offset from the thread pointer instead of by a call. glibc
+ * keeps room for such variables of libraries that are loaded later; elsewhere loading one late may be refused, so it is
+ * a common one there.
  */
 #ifdef __GLIBC__
 #define THREAD_LOCAL_HOT __attribute__((tls_model("initial-exec"))) _Thread_local
@@ -46,16 +47,16 @@
 	})
 
 /*
- * A condition that only a bug in this library can break. Never about input, servers or memory: those are errors that are
- * returned. Kept in release builds, because going on with a broken invariant could spend money.
+ * A condition that only a bug in this library can break. Never about input, servers or memory: those are errors that
+ * are returned. Kept in release builds, because going on with a broken invariant could spend money.
  */
 #define ASSERT(condition)                                               \
 	do {                                                            \
 		if (UNLIKELY(!(condition)))                             \
 			assertion_fail(#condition, __FILE__, __LINE__); \
 	} while (0)
-/* Writes one line, "shipopt: assertion failed: FILE:LINE: CONDITION", to standard error and aborts. It is the only thing that
- * the library ever writes there. A debugger and a core dump show the same line in `assertion_failed`. */
+/* Writes one line, "shipopt: assertion failed: FILE:LINE: CONDITION", to standard error and aborts. It is the only
+ * thing that the library ever writes there. A debugger and a core dump show the same line in `assertion_failed`. */
 _Noreturn void assertion_fail(const char *condition, const char *file, int line);
 
 #endif

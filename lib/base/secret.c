@@ -198,8 +198,9 @@ static size_t secret_spelled_skip(const char *bytes, size_t length, size_t at, s
 	return at;
 }
 
-/* Occurrences that spell at least one byte with an escape. `matched` bytes of the form stand from `begin` to `at`, and `escape`
- * is the last known escape; while it lies behind `begin`, there is none in between, and the search leaps to the next one. */
+/* Occurrences that spell at least one byte with an escape. `matched` bytes of the form stand from `begin` to `at`, and
+ * `escape` is the last known escape; while it lies behind `begin`, there is none in between, and the search leaps to
+ * the next one. */
 static void secret_form_blank_escaped(const struct secret_form *form, char *bytes, size_t length,
 	struct escapes escapes)
 {

@@ -88,7 +88,8 @@ static bool text_is_space(char c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* Levenshtein, "Binary codes capable of correcting deletions, insertions, and reversals", 1966; one row of the table. */
+/* Levenshtein, "Binary codes capable of correcting deletions, insertions, and reversals", 1966; one row of the
+ * table. */
 size_t text_distance(const char *a, const char *b)
 {
 	size_t row[TEXT_DISTANCE_BYTES_MAX], length = strlen(b);

@@ -17,8 +17,8 @@ bool text_equal(const char *a, const char *b);             /* both NULL is equal
 bool text_equal_ignore_case(const char *a, const char *b); /* ASCII only */
 bool text_has_prefix(const char *text, const char *prefix);
 bool text_is_empty(const char *text); /* NULL or "" */
-/* How many bytes must be added, removed or changed to turn one text into the other (the Levenshtein distance); SIZE_MAX if
- * `b` has TEXT_DISTANCE_BYTES_MAX bytes or more. For "did you mean". */
+/* How many bytes must be added, removed or changed to turn one text into the other (the Levenshtein distance); SIZE_MAX
+ * if `b` has TEXT_DISTANCE_BYTES_MAX bytes or more. For "did you mean". */
 #define TEXT_DISTANCE_BYTES_MAX 128
 size_t text_distance(const char *a, const char *b);
 /* Narrows [*begin, *begin + *length) by ASCII white space at both ends. */
@@ -28,15 +28,16 @@ int text_parse_i64(const char *text, int64_t *ret_value);
 
 /*
  * Decimal numbers in millionths: "12.5" is 12500000. Digits beyond the sixth are rounded half away from zero.
- * A comma is accepted as the decimal mark ("35,65") when there is no point and at most two digits follow it; an exponent as
- * in "1e2" is accepted, as JSON numbers may have one. SHIPOPT_EPARSE for anything else, SHIPOPT_ETOOLARGE beyond ± 9.2e12.
+ * A comma is accepted as the decimal mark ("35,65") when there is no point and at most two digits follow it; an
+ * exponent as in "1e2" is accepted, as JSON numbers may have one. SHIPOPT_EPARSE for anything else, SHIPOPT_ETOOLARGE
+ * beyond ± 9.2e12.
  */
 int decimal_parse(const char *text, size_t length, int64_t *ret_millionths);
 /*
- * An amount of money as carriers write it: also with digits grouped by three, "1,234.56", "1.234,56", "1 234,50", "1'234.50",
- * "1,234,567". A point or comma that occurs once, behind all other separators, is the decimal mark; the others must be equal
- * to each other and group by three. A comma with exactly three digits behind it may be either ("1,234"): SHIPOPT_EINVAL.
- * Otherwise as decimal_parse(), which is for what users write and takes no groups.
+ * An amount of money as carriers write it: also with digits grouped by three, "1,234.56", "1.234,56", "1 234,50",
+ * "1'234.50", "1,234,567". A point or comma that occurs once, behind all other separators, is the decimal mark; the
+ * others must be equal to each other and group by three. A comma with exactly three digits behind it may be either
+ * ("1,234"): SHIPOPT_EINVAL. Otherwise as decimal_parse(), which is for what users write and takes no groups.
  */
 int decimal_parse_money(const char *text, size_t length, int64_t *ret_millionths);
 #define DECIMAL_TEXT_SIZE 32

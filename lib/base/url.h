@@ -11,8 +11,8 @@
  */
 #define URL_LENGTH_MAX 8192
 
-/* A URL that a request can be sent to: absolute, http or https, with a host, without user name or password (libcurl would
- * send them as a credential), without a fragment, visible ASCII, at most URL_LENGTH_MAX bytes. SHIPOPT_EPARSE. */
+/* A URL that a request can be sent to: absolute, http or https, with a host, without user name or password (libcurl
+ * would send them as a credential), without a fragment, visible ASCII, at most URL_LENGTH_MAX bytes. SHIPOPT_EPARSE. */
 int url_check(const char *url, shipopt_error **ret_error);
 /* A URL to which paths are appended: also without a query and without any "@". SHIPOPT_EPARSE. */
 int url_check_base(const char *url, shipopt_error **ret_error);

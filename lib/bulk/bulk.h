@@ -10,8 +10,8 @@
 #include "runtime/op.h"
 
 /*
- * The bulk executor's handle: a carrier, a store and how to use them. Constant after creation and shared by reference: every run and
- * every single purchase holds one.
+ * The bulk executor's handle: a carrier, a store and how to use them. Constant after creation and shared by reference:
+ * every run and every single purchase holds one.
  */
 struct bulk_callbacks {
 	shipopt_item_fn item;

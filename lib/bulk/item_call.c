@@ -3,8 +3,8 @@
 #include "runtime/request.h"
 
 /*
- * Items of call runs: a question to the application each. There is nothing to cancel: the application works on it, and the run waits
- * for its answer.
+ * Items of call runs: a question to the application each. There is nothing to cancel: the application works on it, and
+ * the run waits for its answer.
  */
 
 static void item_call_answered(void *asker, int status, int64_t value, shipopt_error *error)

@@ -22,15 +22,15 @@
  *
  *   reader    A task on the side pool. It asks the source for one order after the other and stores them for the pump
  *             (run_reader.h).
- *   pump      On the reactor. It starts an item for each order while there is room: fewer than max_in_flight items at work,
- *             not counting parked ones; fewer than settling_max parked ones; room in the delivery; a free slot in the
- *             application's queue.
+ *   pump      On the reactor. It starts an item for each order while there is room: fewer than max_in_flight items at
+ *             work, not counting parked ones; fewer than settling_max parked ones; room in the delivery; a free slot in
+ *             the application's queue.
  *   items     Work on the reactor, each by the kind of its run (run_item.h).
  *   delivery  Hands ended items to the sink and the application (run_delivery.h).
  *
- * Everything of a run belongs to its reactor thread. The exceptions: the reader's shared part has a lock, a batch of the delivery
- * belongs to the thread that delivers it, and the numbers are atomics. A thread hands over by posting a task, which orders the
- * memory.
+ * Everything of a run belongs to its reactor thread. The exceptions: the reader's shared part has a lock, a batch of
+ * the delivery belongs to the thread that delivers it, and the numbers are atomics. A thread hands over by posting a
+ * task, which orders the memory.
  *
  * A run is an operation. Each item that waits in the application's queue holds a reference to it.
  *
@@ -44,8 +44,9 @@
  *      ↓
  *   DONE                  every item was delivered; also reached directly at the end of the source
  *
- * With delivery to a queue a run starts an item only with a free slot. While the runtime closes, the application may not free any
- * more. The orders that were read but will not be started, fewer than three batches, then get their items without a slot.
+ * With delivery to a queue a run starts an item only with a free slot. While the runtime closes, the application may
+ * not free any more. The orders that were read but will not be started, fewer than three batches, then get their items
+ * without a slot.
  */
 #define RUN_SLOT_RETRY_US 5000
 #define RUN_SLOTS_MIN \
@@ -113,8 +114,8 @@ void run_stop(shipopt_run *run, int status, shipopt_error *error);
 void run_cancel_items(shipopt_run *run);
 /* An item has ended: its item.status says how. */
 void run_item_ended(struct run_item *item);
-/* Called before an item that asked the carrier ends. `whose` and `status` are the blame and the code of the newest refusal. The
- * failure may end the run; see run_blame.h. */
+/* Called before an item that asked the carrier ends. `whose` and `status` are the blame and the code of the newest
+ * refusal. The failure may end the run; see run_blame.h. */
 void run_judge(shipopt_run *run, const shipopt_item *item, enum blame whose, int status);
 /* An item begins or ends to wait for time to pass only; it then uses no slot of max_in_flight. */
 void run_item_parked(struct run_item *item, bool is_parked);

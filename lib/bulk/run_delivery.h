@@ -9,12 +9,13 @@
 #include "runtime/timer.h"
 
 /*
- * How ended items leave a run: to the sink, to the item callback or the application's queue, in the order of the input if asked.
+ * How ended items leave a run: to the sink, to the item callback or the application's queue, in the order of the input
+ * if asked.
  *
- * Ended items wait in `ended`. One batch at a time is `outgoing`, so that callbacks never overlap. The batch goes to a scheduler worker
- * if there is a sink to write or if callbacks run on workers. Otherwise it waits for the end of the reactor's turn. Back on the
- * reactor, inline callbacks run. Then each item goes to the application's queue, which frees it when its event is released, or is
- * freed here.
+ * Ended items wait in `ended`. One batch at a time is `outgoing`, so that callbacks never overlap. The batch goes to a
+ * scheduler worker if there is a sink to write or if callbacks run on workers. Otherwise it waits for the end of the
+ * reactor's turn. Back on the reactor, inline callbacks run. Then each item goes to the application's queue, which
+ * frees it when its event is released, or is freed here.
  *
  * Progress reports go with the batches: a report is due every progress_ms, and once after the last item.
  */

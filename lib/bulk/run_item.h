@@ -18,8 +18,9 @@
  *
  * A row that could not be read is an item of the class `item_bad_class`, which ends at once.
  *
- * Life: run_item_new() → run_item_start() → run_item_ended() of run.c → delivery → run_item_free(). `start` must not end the item
- * before it returns, because the pump that calls it is not reentrant; run_item_end_later() ends it in the next turn.
+ * Life: run_item_new() → run_item_start() → run_item_ended() of run.c → delivery → run_item_free(). `start` must not
+ * end the item before it returns, because the pump that calls it is not reentrant; run_item_end_later() ends it in the
+ * next turn.
  */
 struct run_item_class {
 	size_t size;                           /* of the embedding struct */

@@ -140,8 +140,8 @@ void run_reader_close(shipopt_run *run)
 		reader->state = READER_ENDED;
 }
 
-/* A push source has orders again. It wakes the run once after each time that it had none. The reference keeps the run until the wake has
- * arrived, also if a cancel ends the run before. */
+/* A push source has orders again. It wakes the run once after each time that it had none. The reference keeps the run
+ * until the wake has arrived, also if a cancel ends the run before. */
 static void run_reader_woken(struct task *task)
 {
 	shipopt_run *run = CONTAINER_OF(task, shipopt_run, reader.wake_task);
@@ -166,7 +166,8 @@ static void run_reader_room(void *argument)
 	ready_event_signal(&run->room);
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------- */
+/* ---- life
+ * ---------------------------------------------------------------------------------------------------------- */
 
 void run_reader_init(shipopt_run *run)
 {

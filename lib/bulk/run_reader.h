@@ -10,10 +10,11 @@
 /*
  * The reader of a run: how orders come in.
  *
- * The source may block before every order, for a moment (a file) or for hours (a message queue, a pipe). So a task on the side pool
- * reads it and stores each order by itself, under a short lock. The task posts to the reactor only if the pump has no order to start,
- * or when it ends. Until the reactor takes the orders the task goes on reading, so a source that does not block fills whole batches.
- * The task ends when the store is full, the source has nothing more, or the run has stopped. The pump starts it again.
+ * The source may block before every order, for a moment (a file) or for hours (a message queue, a pipe). So a task on
+ * the side pool reads it and stores each order by itself, under a short lock. The task posts to the reactor only if the
+ * pump has no order to start, or when it ends. Until the reactor takes the orders the task goes on reading, so a source
+ * that does not block fills whole batches. The task ends when the store is full, the source has nothing more, or the
+ * run has stopped. The pump starts it again.
  *
  * The task uses the run for the last time under the lock. Once it has announced its end, the run may be freed.
  */
@@ -55,7 +56,8 @@ void run_reader_done(shipopt_run *run);
 void run_reader_open(shipopt_run *run, shipopt_source *source);
 /* Fills the run's batch when it is used up, and starts the task when the store is empty. */
 void run_reader_draw(shipopt_run *run);
-/* The run has stopped: ends the task and refuses the orders that were read but not started. Each still gives an item. */
+/* The run has stopped: ends the task and refuses the orders that were read but not started. Each still gives an
+ * item. */
 void run_reader_close(shipopt_run *run);
 
 #endif

@@ -11,15 +11,15 @@
 /*
  * A file for results: buffered rows of CSV or JSON lines.
  *
- * The application owns a sink. One thread at a time writes to it: the delivery of its run. Rows are collected in one buffer, which goes to
- * the system when it has SINK_FLUSH_BYTES, with sink_flush(), and when the sink is closed. A row that cannot be formatted is left out
- * as a whole. A sink that failed gives its first failure again for every later row: the file may be incomplete, and more rows would
- * only hide that.
+ * The application owns a sink. One thread at a time writes to it: the delivery of its run. Rows are collected in one
+ * buffer, which goes to the system when it has SINK_FLUSH_BYTES, with sink_flush(), and when the sink is closed. A row
+ * that cannot be formatted is left out as a whole. A sink that failed gives its first failure again for every later
+ * row: the file may be incomplete, and more rows would only hide that.
  *
  * There is no fsync(). What must survive a power cut is in the ledger, and another run gives the same results again.
  *
- * CSV is RFC 4180: a header line, CR LF, quotes where needed. With `guard` a text that begins with = + - @ tab or CR gets ' in front
- * (OWASP, "CSV Injection").
+ * CSV is RFC 4180: a header line, CR LF, quotes where needed. With `guard` a text that begins with = + - @ tab or CR
+ * gets ' in front (OWASP, "CSV Injection").
  */
 #define SINK_FLUSH_BYTES ((size_t)65536)
 #define SINK_ROW_BYTES_MAX ((size_t)32 << 20) /* enough for a row with labels in it */

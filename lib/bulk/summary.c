@@ -20,7 +20,8 @@ void summary_done(struct summary *summary)
 	pthread_mutex_destroy(&summary->lock);
 }
 
-/* Values below 16 have a bucket each. Above, the four bits after the leading one choose one of 16 for each power of two. */
+/* Values below 16 have a bucket each. Above, the four bits after the leading one choose one of 16 for each power of
+ * two. */
 static size_t summary_bucket_of(int64_t value)
 {
 	uint64_t v = value < 0 ? 0 : (uint64_t)value;

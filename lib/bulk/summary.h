@@ -11,9 +11,9 @@
 /*
  * The numbers of a run: counts by outcome, latencies, money by carrier.
  *
- * The reactor writes, any thread reads at any time. Counts and the histogram are relaxed atomics. The money has a lock, which is taken
- * once for each bought label. It has SUMMARY_CARRIERS_MAX lines. What comes after is added up under "other", with the currency
- * "mixed" if there are several.
+ * The reactor writes, any thread reads at any time. Counts and the histogram are relaxed atomics. The money has a lock,
+ * which is taken once for each bought label. It has SUMMARY_CARRIERS_MAX lines. What comes after is added up under
+ * "other", with the currency "mixed" if there are several.
  *
  * Latencies go into a log-linear histogram with 16 steps for each power of two, so percentiles are right to within 6 %.
  */

@@ -5,13 +5,14 @@
 #include <stdbool.h>
 
 /*
- * Whose fault a failed call is. One pure function decides this; it determines what is repeated, which order fails and what ends
- * a run.
+ * Whose fault a failed call is. One pure function decides this; it determines what is repeated, which order fails and
+ * what ends a run.
  *
  *   HTTP status           body               endpoint           blame
  *   2xx                   JSON               any                NONE
  *   2xx                   none               any                NONE (CARRIER if the call needs a body)
- *   2xx                   HTML               any                CONFIGURATION: a portal, a proxy or another host answers
+ *   2xx                   HTML               any                CONFIGURATION: a portal, a proxy or another host
+ *                         answers
  *   2xx                   other bytes        any                CARRIER
  *   1xx, 3xx              any                any                CONFIGURATION
  *   401, 402, 403         any                any                ACCOUNT
@@ -25,18 +26,18 @@
  *   other 4xx             any                any                ORDER
  *   5xx and above         any                any                CARRIER
  *
- * "The API's error" is the envelope {"error":{"code":"…"}}: a root object whose member `error` is an object with a text `code`. A
- * `code` at the top level or an error that is a string is a gateway's or a proxy's, not the API's.
+ * "The API's error" is the envelope {"error":{"code":"…"}}: a root object whose member `error` is an object with a text
+ * `code`. A `code` at the top level or an error that is a string is a gateway's or a proxy's, not the API's.
  *
  * What follows:
  *
  *   ORDER          the order fails; others go on; SHIPOPT_EREFUSED, or SHIPOPT_ENOTFOUND (404)
  *   ACCOUNT        the order fails; the refusal may concern this order alone (one carrier account of several): see
  *                  bulk/run_blame.h; SHIPOPT_EAUTH or SHIPOPT_EPAYMENT
- *   CONFIGURATION  the base URL, a proxy or the API's version is wrong; SHIPOPT_EPROTOCOL. Not repeated, except HTML with status
- *                  200, which gets as many attempts as a server that cannot be reached
- *   CARRIER        repeated where that is safe, and counted against the server by the lane; SHIPOPT_ESERVER, or SHIPOPT_EPROTOCOL
- *                  for a 2xx that is not valid
+ *   CONFIGURATION  the base URL, a proxy or the API's version is wrong; SHIPOPT_EPROTOCOL. Not repeated, except HTML
+ *                  with status 200, which gets as many attempts as a server that cannot be reached
+ *   CARRIER        repeated where that is safe, and counted against the server by the lane; SHIPOPT_ESERVER, or
+ *                  SHIPOPT_EPROTOCOL for a 2xx that is not valid
  *   PASSING        repeated where that is safe; SHIPOPT_ETIMEDOUT (408), SHIPOPT_ERATELIMIT (429), else SHIPOPT_EBUSY
  */
 enum blame { BLAME_NONE, BLAME_ORDER, BLAME_ACCOUNT, BLAME_CONFIGURATION, BLAME_CARRIER, BLAME_PASSING };
@@ -65,8 +66,8 @@ struct blame_answer {
 };
 
 enum blame blame_of(const struct blame_answer *answer);
-/* The same for a call without a whole answer, from its SHIPOPT_E… code: CARRIER for a failure of network or server, NONE for one
- * of our own (canceled, out of memory, a bound). */
+/* The same for a call without a whole answer, from its SHIPOPT_E… code: CARRIER for a failure of network or server,
+ * NONE for one of our own (canceled, out of memory, a bound). */
 enum blame blame_of_failure(int status);
 /* The SHIPOPT_E… code for an answer with this blame; 0 for BLAME_NONE. */
 int blame_status(enum blame blame, int http_status);

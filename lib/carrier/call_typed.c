@@ -20,8 +20,8 @@ int call_op_write_shipment(struct call_op *self, const shipopt_record *shipment)
 		wish->key, wish->key, wish->key);
 }
 
-/* Makes the operation, lets the provider write the call, and starts it. `advice` is for a call whose outcome is unknown; NULL for a
- * read. */
+/* Makes the operation, lets the provider write the call, and starts it. `advice` is for a call whose outcome is
+ * unknown; NULL for a read. */
 #define TYPED_CALL(advice, write)                                    \
 	struct call_op *self;                                        \
 	int r = call_op_new(carrier, done, userdata, ret_op, &self); \

@@ -96,8 +96,8 @@ static void carrier_free_task(struct task *task)
 	carrier_free_memory(carrier);
 }
 
-/* Reactor thread, which must not wait. A close may be inside carrier_member_stop() and wait for this very thread. So a worker does
- * the rest, which waits until the close has left it. */
+/* Reactor thread, which must not wait. A close may be inside carrier_member_stop() and wait for this very thread. So a
+ * worker does the rest, which waits until the close has left it. */
 static void carrier_destroy_task(struct task *task)
 {
 	shipopt_carrier *carrier = CONTAINER_OF(task, shipopt_carrier, destroy_task);

@@ -19,10 +19,11 @@
 /*
  * The inside of a carrier client.
  *
- * A client lives on one reactor. Its HTTP engine, lane, health table, log and exchanges are used on that thread only. `settings`, the
- * texts and the provider never change after creation. `pending` and `stats` are atomics. The application, executors and every exchange
- * under way hold references. When the last one goes, a task on the reactor frees the engine and the lane, which must end on their own
- * thread, and a worker frees the rest. If the runtime closes first, `stop` has done the reactor's part.
+ * A client lives on one reactor. Its HTTP engine, lane, health table, log and exchanges are used on that thread only.
+ * `settings`, the texts and the provider never change after creation. `pending` and `stats` are atomics. The
+ * application, executors and every exchange under way hold references. When the last one goes, a task on the reactor
+ * frees the engine and the lane, which must end on their own thread, and a worker frees the rest. If the runtime closes
+ * first, `stop` has done the reactor's part.
  */
 struct shipopt_carrier_config {
 	struct settings settings;
@@ -66,12 +67,13 @@ shipopt_carrier *carrier_ref(shipopt_carrier *carrier);
 void carrier_unref(shipopt_carrier *carrier); /* any thread */
 /* Copies lane and engine numbers to where any thread may read them. Reactor thread. */
 void carrier_publish_stats(shipopt_carrier *carrier);
-/* Whether the host at the client's base URL has ever given an HTTP answer, with any status, to this client. Any thread. */
+/* Whether the host at the client's base URL has ever given an HTTP answer, with any status, to this client. Any
+ * thread. */
 bool carrier_was_reached(const shipopt_carrier *carrier);
 /* "Bearer KEY", owned by the caller as a secret. NULL when out of memory. */
 char *carrier_authorization(const char *api_key);
-/* Makes the forms of a key for secret_blank(). A key must be visible ASCII and blanks, because a server could repeat anything else in
- * JSON in spellings that are not searched for. SHIPOPT_EINVAL, SHIPOPT_ENOMEM. */
+/* Makes the forms of a key for secret_blank(). A key must be visible ASCII and blanks, because a server could repeat
+ * anything else in JSON in spellings that are not searched for. SHIPOPT_EINVAL, SHIPOPT_ENOMEM. */
 int carrier_key_forms(const char *api_key, struct secret_forms *ret_forms, shipopt_error **ret_error);
 
 #endif

@@ -9,14 +9,16 @@
 /*
  * What a client writes to the runtime's log.
  *
- *   WARNING   connect failures, lost answers, HTTP 429, failures of the server, answers that are not the API's, no socket on
- *             this host, retries that wait for CARRIER_LOG_LONG_US or more, each change of the circuit breaker
+ *   WARNING   connect failures, lost answers, HTTP 429, failures of the server, answers that are not the API's, no
+ *             socket on this host, retries that wait for CARRIER_LOG_LONG_US or more, each change of the circuit
+ *             breaker
  *   INFO      the other retries
- *   DEBUG     one line for each request: method, path, status, time, request id; with the setting `trace` also its headers
+ *   DEBUG     one line for each request: method, path, status, time, request id; with the setting `trace` also its
+ *             headers
  *
- * Each kind of a WARNING or INFO line is written at most once in CARRIER_LOG_INTERVAL_US, so that a failing carrier does not
- * flood the log. The next line of the same kind says how many were left out. Lines never contain a credential: they are made of
- * error messages, which have none, and of the call's method and path.
+ * Each kind of a WARNING or INFO line is written at most once in CARRIER_LOG_INTERVAL_US, so that a failing carrier
+ * does not flood the log. The next line of the same kind says how many were left out. Lines never contain a credential:
+ * they are made of error messages, which have none, and of the call's method and path.
  *
  * Reactor thread only.
  */

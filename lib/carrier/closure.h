@@ -8,9 +8,10 @@
 /*
  * The failures that closed the lane, so that the error of a call that waited in vain can name the reason.
  *
- * A lane knows for how long it is closed, but not why. For each endpoint class its client stores here the error of the last 429, 5xx or
- * failed connection, and until when the carrier asked to wait. That is one error object of bounded size for each class. The lane
- * pauses for a day at most, but the time that was asked for is stored in full: a call that cannot wait so long ends at once. Reactor thread.
+ * A lane knows for how long it is closed, but not why. For each endpoint class its client stores here the error of the
+ * last 429, 5xx or failed connection, and until when the carrier asked to wait. That is one error object of bounded
+ * size for each class. The lane pauses for a day at most, but the time that was asked for is stored in full: a call
+ * that cannot wait so long ends at once. Reactor thread.
  */
 struct closures {
 	struct closure {
@@ -20,7 +21,8 @@ struct closures {
 	} last[LANE_ENDPOINT_COUNT];
 };
 
-/* To be called after the lane got the answer. `retry_after_ms`: -1 if the answer had none. Keeps a reference to `error`. */
+/* To be called after the lane got the answer. `retry_after_ms`: -1 if the answer had none. Keeps a reference to
+ * `error`. */
 void closures_note(struct closures *closures, enum lane_endpoint endpoint, shipopt_error *error,
 	int64_t retry_after_ms);
 /* The end of the pause of this class; a time in the past: there is no pause. */

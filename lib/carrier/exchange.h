@@ -14,34 +14,35 @@
  * (exchange_repeat.c):
  *
  *   REPEAT_ALWAYS   after every transient failure: those that carrier/blame.h calls CARRIER or PASSING
- *   REPEAT_UNSENT   after such a failure only if the server certainly did no work: nothing was sent, or the answer was 429.
- *                   A 429 does not count for a purchase that is held for its owner, which records each request that may
- *                   have arrived
+ *   REPEAT_UNSENT   after such a failure only if the server certainly did no work: nothing was sent, or the answer was
+ *                   429. A 429 does not count for a purchase that is held for its owner, which records each request
+ *                   that may have arrived
  *
- * A repeat takes a token of the lane's retry budget. Without one the call ends with its failure; a `patient` call (an item
- * with a ledger row) waits for a token and repeats until its deadline. The deadline ends a call in any state, with one
- * exception: a purchase on the wire has its own timeout, and its deadline only limits when it may be sent.
+ * A repeat takes a token of the lane's retry budget. Without one the call ends with its failure; a `patient` call (an
+ * item with a ledger row) waits for a token and repeats until its deadline. The deadline ends a call in any state, with
+ * one exception: a purchase on the wire has its own timeout, and its deadline only limits when it may be sent.
  *
- * An answer that cannot belong to this request is dropped: one that began before the request was handed over, and one about another id
- * than the call's. The status is then SHIPOPT_EPROTOCOL, or SHIPOPT_EINDOUBT if the server may have done the work.
+ * An answer that cannot belong to this request is dropped: one that began before the request was handed over, and one
+ * about another id than the call's. The status is then SHIPOPT_EPROTOCOL, or SHIPOPT_EINDOUBT if the server may have
+ * done the work.
  *
- * If this host has no descriptor or memory for a connection, nothing was sent and the server is not to blame. The call is
- * repeated without a token, a patient one until its deadline, and then ends with SHIPOPT_EIO.
+ * If this host has no descriptor or memory for a connection, nothing was sent and the server is not to blame. The call
+ * is repeated without a token, a patient one until its deadline, and then ends with SHIPOPT_EIO.
  *
  * If the carrier asks for a pause (Retry-After) that outlasts the call, the call does not wait: it ends at once with
- * SHIPOPT_ERATELIMIT or SHIPOPT_EUNAVAILABLE. `patience_us`, otherwise the deadline, and the client's queue_timeout_ms say how
- * long a call lasts. Its error names the last answer to this call; if there was none, the answer that closed the lane
- * (carrier/closure.h).
+ * SHIPOPT_ERATELIMIT or SHIPOPT_EUNAVAILABLE. `patience_us`, otherwise the deadline, and the client's queue_timeout_ms
+ * say how long a call lasts. Its error names the last answer to this call; if there was none, the answer that closed
+ * the lane (carrier/closure.h).
  *
- * A canceled call ends with SHIPOPT_ECANCELED, a purchase that may have been sent with SHIPOPT_EINDOUBT. `cancel_is_doubt`
- * extends this to every write. The public calls set it. Purchases do not: to their state machine, a canceled creation is a purchase
- * that did not happen.
+ * A canceled call ends with SHIPOPT_ECANCELED, a purchase that may have been sent with SHIPOPT_EINDOUBT.
+ * `cancel_is_doubt` extends this to every write. The public calls set it. Purchases do not: to their state machine, a
+ * canceled creation is a purchase that did not happen.
  *
- * `done` runs on the reactor thread, never from inside exchange_start() or exchange_cancel(). The answer can be read from
- * then on until exchange_clear().
+ * `done` runs on the reactor thread, never from inside exchange_start() or exchange_cancel(). The answer can be read
+ * from then on until exchange_clear().
  *
- * Files: exchange.c (life, admission, sending), exchange_answer.c (reading), exchange_repeat.c; exchange_steps.h is private
- * to them.
+ * Files: exchange.c (life, admission, sending), exchange_answer.c (reading), exchange_repeat.c; exchange_steps.h is
+ * private to them.
  */
 struct exchange {
 	/* the owner's; constant while under way */
@@ -58,8 +59,9 @@ struct exchange {
 	const struct secret_forms *secrets; /* of that credential; NULL: the client's */
 	const char *base_url;               /* NULL: the client's */
 	const char *identity;               /* of these two, NULL: the client's; carrier/answer_cache.h */
-	/* Runs once, when the call is first admitted. The owner writes down durably what must be known before the request is sent, sets
-	 * the deadline of the sending, and then calls exchange_go() or exchange_give_up(). NULL: the request is sent at once. */
+	/* Runs once, when the call is first admitted. The owner writes down durably what must be known before the
+	 * request is sent, sets the deadline of the sending, and then calls exchange_go() or exchange_give_up(). NULL:
+	 * the request is sent at once. */
 	void (*admitted)(struct exchange *exchange);
 	void (*done)(struct exchange *exchange);
 
@@ -112,8 +114,8 @@ void exchange_cancel(struct exchange *exchange);
 void exchange_clear(struct exchange *exchange);
 /* Answers up to this size are parsed on the reactor thread (a few microseconds), larger ones on a worker. */
 #define EXCHANGE_INLINE_BYTES_MAX 32768
-/* For an exchange that is not under way, on any thread. The first reads a stored or changed body as if it had just come with HTTP
- * status 200, the second drops the answer and sets `status`. */
+/* For an exchange that is not under way, on any thread. The first reads a stored or changed body as if it had just come
+ * with HTTP status 200, the second drops the answer and sets `status`. */
 void exchange_take_answer(struct exchange *exchange, const void *bytes, size_t length);
 void exchange_drop_answer(struct exchange *exchange, int status);
 /* The record's part of the answer; only with a record. */

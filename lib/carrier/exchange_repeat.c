@@ -81,7 +81,8 @@ static unsigned exchange_attempts_allowed(const struct exchange *exchange)
 	unsigned allowed = exchange->attempts_max
 		? exchange->attempts_max
 		: (unsigned)settings_number(&exchange->carrier->settings, CARRIER_ATTEMPTS_MAX);
-	/* The URL may be wrong: a server that cannot be reached, or is not the API, is reported soon, to a patient exchange too. */
+	/* The URL may be wrong: a server that cannot be reached, or is not the API, is reported soon, to a patient
+	 * exchange too. */
 	bool is_there = exchange->http.status != SHIPOPT_ECONNECT && exchange->blame != BLAME_CONFIGURATION;
 	return exchange->patient && is_there ? allowed * PATIENT_FACTOR : allowed;
 }

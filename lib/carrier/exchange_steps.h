@@ -19,7 +19,8 @@
 /* ---- exchange.c ---- */
 /* "POST /shipments", cut to `size`. */
 void exchange_describe(const struct exchange *exchange, char *text, size_t size);
-/* Sets a failure of our own. The error keeps what the carrier said last: to this call, or to the calls that closed the lane. */
+/* Sets a failure of our own. The error keeps what the carrier said last: to this call, or to the calls that closed the
+ * lane. */
 void exchange_set_failure(struct exchange *exchange, int status, const char *what);
 /* Calls `done` with the status and error that are set. The exchange may be freed when this returns. */
 void exchange_finish(struct exchange *exchange);

@@ -9,13 +9,13 @@
 /*
  * The health of each carrier that the API sells for. When UPS is down, every HTTP answer is of EasyPost is still fine.
  *
- * The input is the `messages[]` of type rate_error, the rates, and the outcomes of purchases. For each carrier name there is an exponentially
- * weighted share of failures; each observation moves it by HEALTH_STEP. From HEALTH_ILL on a carrier is ill: a rule that wants it then
- * waits, falls back or fails.
+ * The input is the `messages[]` of type rate_error, the rates, and the outcomes of purchases. For each carrier name
+ * there is an exponentially weighted share of failures; each observation moves it by HEALTH_STEP. From HEALTH_ILL on a
+ * carrier is ill: a rule that wants it then waits, falls back or fails.
  *
- * The table also stores the cheapest rate of each carrier in its last answer, with the currency. It limits the price of a fallback in that
- * currency. Rates in several currencies have no cheapest one. The table has HEALTH_CARRIERS_MAX names; a new name replaces the one that
- * was not seen for the longest time. Reactor thread only.
+ * The table also stores the cheapest rate of each carrier in its last answer, with the currency. It limits the price of
+ * a fallback in that currency. Rates in several currencies have no cheapest one. The table has HEALTH_CARRIERS_MAX
+ * names; a new name replaces the one that was not seen for the longest time. Reactor thread only.
  */
 #define HEALTH_CARRIERS_MAX 64
 #define HEALTH_NAME_SIZE 64
@@ -41,8 +41,8 @@ void health_observe_shipment(struct health *health, const shipopt_record *shipme
 void health_observe(struct health *health, const char *carrier, bool failed);
 /* NULL when the name was never seen. */
 const struct health_carrier *health_find(const struct health *health, const char *carrier);
-/* The carrier's last seen cheapest rate in `currency` (NULL or "": in whichever it was), and its currency, which lives as long
- * as the entry; -1: not known in that currency. */
+/* The carrier's last seen cheapest rate in `currency` (NULL or "": in whichever it was), and its currency, which lives
+ * as long as the entry; -1: not known in that currency. */
 int64_t health_cheapest(const struct health *health, const char *carrier, const char *currency,
 	const char **ret_currency);
 bool health_is_ill(const struct health *health, const char *carrier);

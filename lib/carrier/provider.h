@@ -12,8 +12,9 @@
 /*
  * What differs between carrier APIs: how a call is written, and what its answers to a purchase mean.
  *
- * A provider is a constant table. Its functions turn arguments into a `struct carrier_call`, and codes into words. Sending, retries and
- * admission belong to the exchange. lib/purchase decides what an answer proves and whether a purchase may be sent.
+ * A provider is a constant table. Its functions turn arguments into a `struct carrier_call`, and codes into words.
+ * Sending, retries and admission belong to the exchange. lib/purchase decides what an answer proves and whether a
+ * purchase may be sent.
  */
 enum provider_guard {    /* what keeps a second purchase call from buying a second label */
 	GUARD_NONE,      /* nothing: the ledger refuses such a provider */
@@ -62,7 +63,8 @@ struct provider {
 	const char *name;
 	enum provider_guard purchase_guard;
 	const char *(*mode_of_key)(const char *api_key); /* "test", "production", or NULL: the key does not say */
-	/* Makes a shipment without buying it, whatever the record asks for: see the roles of fields in record/fields.h. */
+	/* Makes a shipment without buying it, whatever the record asks for: see the roles of fields in
+	 * record/fields.h. */
 	int (*create_shipment)(struct carrier_call *call, const shipopt_record *shipment);
 	int (*buy_shipment)(struct carrier_call *call, const char *id, const char *rate_id, int64_t insurance);
 	int (*retrieve_shipment)(struct carrier_call *call, const char *id);
@@ -76,7 +78,8 @@ struct provider {
 	enum provider_word (*purchase_word)(int http_status, const char *code);
 	/* Whether a shipment that was read back has postage: 1, 0, or SHIPOPT_EPROTOCOL if it is not that shipment. */
 	int (*has_postage)(const shipopt_record *shipment, const char *id);
-	/* Whether a good answer to a read of `path` must not be kept, as a purchase may hang on it: a shipment without postage. */
+	/* Whether a good answer to a read of `path` must not be kept, as a purchase may hang on it: a shipment without
+	 * postage. */
 	bool (*is_open)(const char *path, struct json_value answer);
 };
 

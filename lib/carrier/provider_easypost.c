@@ -206,8 +206,9 @@ static bool easypost_is_open(const char *path, struct json_value answer)
 }
 
 /*
- * The list for the rule of evidence: codes of the public errors guide and of recorded exchanges. A code is listed as a refusal only
- * if the API cannot have started to buy when it gives it, or says that the carrier refused. Status 0: any status.
+ * The list for the rule of evidence: codes of the public errors guide and of recorded exchanges. A code is listed as a
+ * refusal only if the API cannot have started to buy when it gives it, or says that the carrier refused. Status 0: any
+ * status.
  */
 static const struct {
 	int http_status;

@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 
-/* The forms of texts that are more than a choice; see `check` in struct setting. SHIPOPT_EPARSE or SHIPOPT_EINVAL with a
- * message that completes "… setting name: ". */
+/* The forms of texts that are more than a choice; see `check` in struct setting. SHIPOPT_EPARSE or SHIPOPT_EINVAL with
+ * a message that completes "… setting name: ". */
 
 /* A currency: three capital letters. */
 int check_currency(const char *text, shipopt_error **ret_error);

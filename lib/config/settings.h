@@ -10,8 +10,8 @@
  *
  * Each noun that can be configured (runtime, carrier, store, source, bulk, …) has one table in config/tables.c: name,
  * type, default, bounds, allowed values, help. No default and no bound is written anywhere else. From the tables come
- * the public setters by name, the environment variables (SHIPOPT_CARRIER_TIMEOUT_MS), the macros in <shipopt/settings.h>
- * and docs/settings.md. config/generate.py makes the last two.
+ * the public setters by name, the environment variables (SHIPOPT_CARRIER_TIMEOUT_MS), the macros in
+ * <shipopt/settings.h> and docs/settings.md. config/generate.py makes the last two.
  *
  * A `struct settings` holds the values of one configuration object and is the first member of every …_config struct. A
  * setter checks type, bounds and form at once and refuses a bad value with a message that names the setting, the value
@@ -89,8 +89,8 @@ static inline const char *settings_text(const struct settings *settings, size_t 
 }
 
 /*
- * The public functions of a configuration, for a struct shipopt_<noun>_config that starts with `struct settings settings`.
- * SETTINGS_PUBLIC_NEW and SETTINGS_PUBLIC_FREE are for objects that own nothing else.
+ * The public functions of a configuration, for a struct shipopt_<noun>_config that starts with `struct settings
+ * settings`. SETTINGS_PUBLIC_NEW and SETTINGS_PUBLIC_FREE are for objects that own nothing else.
  */
 #define SETTINGS_PUBLIC_NEW(noun)                                                            \
 	int shipopt_##noun##_config_new(shipopt_##noun##_config **ret_config)                \

@@ -31,7 +31,8 @@ static const char *const known_places[] = {
 
 bool certificate_bundle_can_share(unsigned version_number, const char *tls_version)
 {
-	/* Several back-ends in one libcurl are listed as "(OpenSSL/3.0.0) GnuTLS/3.7": what is chosen is not known here. */
+	/* Several back-ends in one libcurl are listed as "(OpenSSL/3.0.0) GnuTLS/3.7": what is chosen is not known
+	 * here. */
 	char wanted[24];
 	snprintf(wanted, sizeof(wanted), "OpenSSL/%d.", OPENSSL_VERSION_MAJOR);
 	bool fills_late = version_number >= 0x080100 && version_number < 0x080300;

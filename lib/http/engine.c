@@ -242,8 +242,8 @@ static int engine_library_init(shipopt_error **ret_error)
 	return ok ? 0 : error_set(ret_error, SHIPOPT_ENOMEM, "curl_global_init() failed");
 }
 
-/* A multi with more transfers than connections to keep closes a connection after each answer. So each multi gets at most as many
- * transfers as its share of the kept connections. */
+/* A multi with more transfers than connections to keep closes a connection after each answer. So each multi gets at
+ * most as many transfers as its share of the kept connections. */
 static size_t engine_transfers_per_multi(size_t connections_max)
 {
 	size_t multis = (connections_max + HTTP_CONNECTIONS_PER_MULTI - 1) / HTTP_CONNECTIONS_PER_MULTI;

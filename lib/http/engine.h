@@ -13,8 +13,8 @@
  * The inside of the HTTP engine.
  *
  * libcurl reports through two callbacks what it waits for: descriptors (http/socket.h) and one time for each multi
- * (http/multi.h). All these times share one timer of the reactor, `timer`. The timer is only ever moved to an earlier time.
- * Sometimes it fires too early, which is cheaper than to move it at each of libcurl's many changes.
+ * (http/multi.h). All these times share one timer of the reactor, `timer`. The timer is only ever moved to an earlier
+ * time. Sometimes it fires too early, which is cheaper than to move it at each of libcurl's many changes.
  *
  * The timer runs one turn of the engine:
  *

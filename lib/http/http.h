@@ -10,25 +10,27 @@
 /*
  * The HTTP engine: many requests at once on one reactor, with libcurl's multi interface (socket_action).
  *
- * An engine belongs to one reactor thread, and every function here is called on it. The owner embeds its requests. There is no queue,
- * because a lane admits every request before http_send().
+ * An engine belongs to one reactor thread, and every function here is called on it. The owner embeds its requests.
+ * There is no queue, because a lane admits every request before http_send().
  *
- * Send once. libcurl silently sends a request again, POST included, when a kept-alive connection dies before the first byte of the
- * answer. For a request with `send_once` the engine prevents that. The body is read through a callback that cannot rewind. An empty body
- * goes over a fresh connection. libcurl then fails with CURLE_SEND_FAIL_REWIND, and the outcome is unknown. As a second
- * guard, the callback that libcurl calls before each sending refuses the second one. All requests use HTTP/1.1.
+ * Send once. libcurl silently sends a request again, POST included, when a kept-alive connection dies before the first
+ * byte of the answer. For a request with `send_once` the engine prevents that. The body is read through a callback that
+ * cannot rewind. An empty body goes over a fresh connection. libcurl then fails with CURLE_SEND_FAIL_REWIND, and the
+ * outcome is unknown. As a second guard, the callback that libcurl calls before each sending refuses the second one.
+ * All requests use HTTP/1.1.
  *
- * Right answer. An answer belongs to its request. No input waited on the connection before the request was sent (http/tcp.h), and
- * `was_handed_over` says whether the whole request was written before the answer began. A late answer to an earlier request that arrives
- * while the connection is in use cannot be recognised.
+ * Right answer. An answer belongs to its request. No input waited on the connection before the request was sent
+ * (http/tcp.h), and `was_handed_over` says whether the whole request was written before the answer began. A late answer
+ * to an earlier request that arrives while the connection is in use cannot be recognised.
  *
- * Not sent. `sent` of a finished request is HTTP_NOT_SENT only if no byte of the request can have reached the server. That is so if the name
- * lookup, the connection or TLS failed, or if it was canceled before. Everything else is HTTP_MAYBE_SENT.
+ * Not sent. `sent` of a finished request is HTTP_NOT_SENT only if no byte of the request can have reached the server.
+ * That is so if the name lookup, the connection or TLS failed, or if it was canceled before. Everything else is
+ * HTTP_MAYBE_SENT.
  *
  * Shortage. If this host has no descriptor or memory for a socket, the status is SHIPOPT_EIO with the system's message.
  *
- * Secrets. Body, headers and libcurl's messages pass secret_blank() before `done` runs, for the request's credential and the proxy's. A
- * message of libcurl that quotes a URL is replaced.
+ * Secrets. Body, headers and libcurl's messages pass secret_blank() before `done` runs, for the request's credential
+ * and the proxy's. A message of libcurl that quotes a URL is replaced.
  *
  * Files:
  *
@@ -39,7 +41,8 @@
  *   trace.c, tcp.c, certificate.c, url.c, retry_after.c
  *
  * libcurl scans the connections of a host one by one; with
- * 1,000 of them that takes 40 % of its time. Therefore there are several multis with at most HTTP_CONNECTIONS_PER_MULTI transfers each.
+ * 1,000 of them that takes 40 % of its time. Therefore there are several multis with at most HTTP_CONNECTIONS_PER_MULTI
+ * transfers each.
  */
 #define HTTP_CONNECTIONS_PER_MULTI 128
 #define HTTP_RESPONSE_LIMIT_DEFAULT ((size_t)8 << 20)
@@ -56,14 +59,16 @@ struct http_options {
 	const char *proxy;   /* URL, http:// may be left out; NULL or "": none; secret; the environment is never read */
 	const char *user_agent; /* NULL: "libshipopt/VERSION" */
 	int64_t connect_timeout_ms;
-	/* Gets each header line of all requests and answers, without credentials (http/trace.h). Reactor thread. NULL: no trace. */
+	/* Gets each header line of all requests and answers, without credentials (http/trace.h). Reactor thread. NULL:
+	 * no trace. */
 	void (*trace)(void *userdata, const char *line);
 	void *trace_userdata;
 	size_t connections_max; /* kept alive in all multis together; rounded up to the same number for each */
 };
 
-/* Copies the options. SHIPOPT_ENOMEM, SHIPOPT_EINVAL (a malformed proxy, which is not quoted), SHIPOPT_ETLS (no usable certificate bundle, with the places looked at),
- * SHIPOPT_EUNSUPPORTED (libcurl too old or not thread-safe). May be called on any thread before the engine is used. */
+/* Copies the options. SHIPOPT_ENOMEM, SHIPOPT_EINVAL (a malformed proxy, which is not quoted), SHIPOPT_ETLS (no usable
+ * certificate bundle, with the places looked at), SHIPOPT_EUNSUPPORTED (libcurl too old or not thread-safe). May be
+ * called on any thread before the engine is used. */
 int http_engine_new(struct reactor *reactor, const struct http_options *options, struct http_engine **ret_engine,
 	shipopt_error **ret_error);
 /* Reactor thread, not from inside `done`; no request may be in flight. Accepts NULL. */
@@ -90,8 +95,8 @@ struct http_request {
 	shipopt_error *error; /* detail of `status`; owned */
 	enum http_sent sent;
 	int http_status;
-	/* libcurl had written the whole request, head and body, before the final answer (not 1xx) began. False: no answer came, or
-	 * it is not an answer to this request. */
+	/* libcurl had written the whole request, head and body, before the final answer (not 1xx) began. False: no
+	 * answer came, or it is not an answer to this request. */
 	bool was_handed_over;
 	struct buffer response;                /* padded for the JSON reader */
 	int64_t retry_after_ms;                /* from Retry-After, both forms; -1 if absent or malformed; 0 is legal */
@@ -102,11 +107,11 @@ struct http_request {
 	struct http_transfer *transfer; /* the engine's own */
 };
 
-/* Sends a request. If it fails, `done` does not run. SHIPOPT_ENOMEM, SHIPOPT_EINVAL (URL, method, a GET with a body, control characters in the
- * credential), SHIPOPT_EAGAIN (HTTP_IN_FLIGHT_MAX are in flight). */
+/* Sends a request. If it fails, `done` does not run. SHIPOPT_ENOMEM, SHIPOPT_EINVAL (URL, method, a GET with a body,
+ * control characters in the credential), SHIPOPT_EAGAIN (HTTP_IN_FLIGHT_MAX are in flight). */
 int http_send(struct http_engine *engine, struct http_request *request);
-/* Ends a request early: `done` runs in this or the next turn with SHIPOPT_ECANCELED and a valid `sent`. Does nothing if the request is
- * not in flight. */
+/* Ends a request early: `done` runs in this or the next turn with SHIPOPT_ECANCELED and a valid `sent`. Does nothing if
+ * the request is not in flight. */
 void http_cancel(struct http_request *request);
 /* Frees the answer. The struct can then be sent again or freed. */
 void http_request_clear(struct http_request *request);
@@ -121,8 +126,8 @@ void http_engine_statistics(const struct http_engine *engine, struct http_statis
 
 /* "3" or an HTTP-date (RFC 9110 §10.2.3), relative to wall time `now_ms`; SHIPOPT_EPARSE. Capped at 100 years. */
 int http_parse_retry_after(const char *value, int64_t now_ms, int64_t *ret_ms);
-/* Checks an absolute http or https URL without user info, query and fragment; SHIPOPT_EPARSE with the reason, which does not quote
- * the URL. */
+/* Checks an absolute http or https URL without user info, query and fragment; SHIPOPT_EPARSE with the reason, which
+ * does not quote the URL. */
 int http_check_url(const char *url, shipopt_error **ret_error);
 
 #endif

@@ -7,9 +7,9 @@
 /*
  * A multi handle of libcurl, with the transfers that run on it.
  *
- * An engine has as many multis as keep each at no more than HTTP_CONNECTIONS_PER_MULTI transfers. A new transfer goes to the first
- * multi with room: few multis with warm connections are better than many. All multis together keep at most `connections_max`
- * connections alive; the limit is divided again when a multi is added.
+ * An engine has as many multis as keep each at no more than HTTP_CONNECTIONS_PER_MULTI transfers. A new transfer goes
+ * to the first multi with room: few multis with warm connections are better than many. All multis together keep at most
+ * `connections_max` connections alive; the limit is divided again when a multi is added.
  */
 struct http_multi {
 	struct http_engine *engine;

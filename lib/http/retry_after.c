@@ -6,8 +6,8 @@
 
 /*
  * Retry-After: seconds, or one of the three dates of RFC 9110 §5.6.7. Read strictly: a header that is nearly a date is
- * treated as absent rather than guessed at. The value is passed on up to RETRY_AFTER_MAX_MS, so that an error can say it;
- * a lane pauses for a day at most.
+ * treated as absent rather than guessed at. The value is passed on up to RETRY_AFTER_MAX_MS, so that an error can say
+ * it; a lane pauses for a day at most.
  */
 #define DAY_MS INT64_C(86400000)
 #define RETRY_AFTER_MAX_MS (36525 * DAY_MS)

@@ -7,12 +7,12 @@
 /*
  * A descriptor that libcurl asks the engine to watch.
  *
- * libcurl opens and closes the connections. It reports through the socket callback of a multi which descriptors it waits for, and
- * for what. Each such descriptor has one watch on the reactor. When it is ready, the watch hands it to libcurl and schedules a
- * turn of the engine, which collects the transfers that have finished.
+ * libcurl opens and closes the connections. It reports through the socket callback of a multi which descriptors it
+ * waits for, and for what. Each such descriptor has one watch on the reactor. When it is ready, the watch hands it to
+ * libcurl and schedules a turn of the engine, which collects the transfers that have finished.
  *
- * An error returned from a libcurl callback would abort the whole multi handle. If a descriptor cannot be watched, the callback
- * returns 0 and marks the transfer; the next turn fails it.
+ * An error returned from a libcurl callback would abort the whole multi handle. If a descriptor cannot be watched, the
+ * callback returns 0 and marks the transfer; the next turn fails it.
  */
 struct http_socket {
 	struct watch watch;

@@ -10,23 +10,24 @@
 /*
  * The sockets of an engine's connections: opening and closing them, and checking a reused one for unread input.
  *
- * Bytes that arrive before a request is sent are not its answer. libcurl before 8.0 nevertheless reuses an idle connection with unread
- * input. It then takes that input for the answer of the next request: a load balancer's "408 Request Time-out", or a second answer to the
- * request before. Therefore the engine checks every reused connection in libcurl's pre-request callback, which runs before the first byte
- * of the request is sent.
+ * Bytes that arrive before a request is sent are not its answer. libcurl before 8.0 nevertheless reuses an idle
+ * connection with unread input. It then takes that input for the answer of the next request: a load balancer's "408
+ * Request Time-out", or a second answer to the request before. Therefore the engine checks every reused connection in
+ * libcurl's pre-request callback, which runs before the first byte of the request is sent.
  *
- * The callback gets the addresses of the connection and not its socket. So libcurl opens sockets through tcp_open(). On the first request
- * of a connection, tcp_remember() finds which of the sockets of that transfer has the connection's local port, and stores it under the
- * addresses. Before each later request tcp_is_silent() finds it there. libcurl closes a stored socket through tcp_close(). A socket whose
- * connect failed is closed by libcurl alone, so opening one stores nothing.
+ * The callback gets the addresses of the connection and not its socket. So libcurl opens sockets through tcp_open(). On
+ * the first request of a connection, tcp_remember() finds which of the sockets of that transfer has the connection's
+ * local port, and stores it under the addresses. Before each later request tcp_is_silent() finds it there. libcurl
+ * closes a stored socket through tcp_close(). A socket whose connect failed is closed by libcurl alone, so opening one
+ * stores nothing.
  *
- * Silent means: nothing to read on the socket, no end of file, no error, and no bytes or partial record inside OpenSSL. A connection is
- * not checked before its first request, because session tickets of TLS 1.3 may wait there. libcurl reads them together with the
- * first answer. A ticket that arrives later costs one more handshake. So does a connection that could not be stored for lack of
- * memory: it counts as not silent.
+ * Silent means: nothing to read on the socket, no end of file, no error, and no bytes or partial record inside OpenSSL.
+ * A connection is not checked before its first request, because session tickets of TLS 1.3 may wait there. libcurl
+ * reads them together with the first answer. A ticket that arrives later costs one more handshake. So does a connection
+ * that could not be stored for lack of memory: it counts as not silent.
  *
- * All sockets are close-on-exec. The exceptions are libcurl's wake-up pair of each multi and the pair of a running name lookup, which
- * connect only threads of this process.
+ * All sockets are close-on-exec. The exceptions are libcurl's wake-up pair of each multi and the pair of a running name
+ * lookup, which connect only threads of this process.
  */
 #define TCP_BUCKETS 256
 #define TCP_OPENED_MAX 4
@@ -42,7 +43,8 @@ struct tcp_name {
 	int local_port, peer_port;
 };
 
-/* The sockets that one transfer opened last. libcurl tries two addresses at a time, so the one that connected is among them. */
+/* The sockets that one transfer opened last. libcurl tries two addresses at a time, so the one that connected is among
+ * them. */
 struct tcp_opened {
 	int fds[TCP_OPENED_MAX];
 	size_t count; /* of all opened, including those no longer in `fds` */
@@ -63,8 +65,8 @@ void tcp_close(struct tcp_table *table, int fd);
 
 /* True for an errno that means: this process or system has no descriptor or memory left for a socket. */
 bool tcp_is_shortage(int error);
-/* For a failed name lookup, whose errno libcurl does not store. Tries whether a lookup could get its descriptors now, and returns
- * the errno if not, else 0. */
+/* For a failed name lookup, whose errno libcurl does not store. Tries whether a lookup could get its descriptors now,
+ * and returns the errno if not, else 0. */
 int tcp_shortage_now(void);
 
 #endif

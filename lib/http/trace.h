@@ -14,10 +14,10 @@
  *   17 < HTTP/1.1 201 Created              received
  *   17 = request body 45 bytes, answer body 1803 bytes, 112 ms
  *
- * The value of a header whose name contains auth, cookie, key, token or secret is replaced by "***". The credentials of request
- * and proxy are blanked everywhere else. Bodies are not traced, only their sizes. A line is cut after TRACE_LINE_BYTES_MAX
- * bytes, and after TRACE_LINES_MAX lines the rest of a request's headers is left out. The headers of a proxy's CONNECT are
- * traced, too.
+ * The value of a header whose name contains auth, cookie, key, token or secret is replaced by "***". The credentials of
+ * request and proxy are blanked everywhere else. Bodies are not traced, only their sizes. A line is cut after
+ * TRACE_LINE_BYTES_MAX bytes, and after TRACE_LINES_MAX lines the rest of a request's headers is left out. The headers
+ * of a proxy's CONNECT are traced, too.
  */
 #define TRACE_LINE_BYTES_MAX 500
 #define TRACE_LINES_MAX 100

@@ -21,8 +21,8 @@ static bool transfer_set_fixed(struct http_transfer *transfer)
 	bool ok = transfer_set_callbacks(transfer);
 	TRANSFER_SET(CURLOPT_NOSIGNAL, 1L);
 	TRANSFER_SET(CURLOPT_NOPROGRESS, 1L);
-	/* A transfer that ends while its host's name is looked up would make the whole loop wait for the resolver; with this
-	 * its thread is left to end by itself. */
+	/* A transfer that ends while its host's name is looked up would make the whole loop wait for the resolver; with
+	 * this its thread is left to end by itself. */
 	TRANSFER_SET(CURLOPT_QUICK_EXIT, 1L);
 	TRANSFER_SET(CURLOPT_PROTOCOLS_STR, "http,https");
 	TRANSFER_SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -30,7 +30,8 @@ static bool transfer_set_fixed(struct http_transfer *transfer)
 	TRANSFER_SET(CURLOPT_FOLLOWLOCATION, 0L);
 	TRANSFER_SET(CURLOPT_PATH_AS_IS, 1L);
 	TRANSFER_SET(CURLOPT_ACCEPT_ENCODING, "");
-	/* libcurl takes and frees one for each request with a body; its 64 KiB are far more than one of ours, and fragment the heap. */
+	/* libcurl takes and frees one for each request with a body; its 64 KiB are far more than one of ours, and
+	 * fragment the heap. */
 	TRANSFER_SET(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
 	TRANSFER_SET(CURLOPT_USERAGENT, engine->user_agent);
 	/* Both set, so that libcurl asks the environment about neither. */

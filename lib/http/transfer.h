@@ -7,15 +7,16 @@
 /*
  * One request on its way through libcurl: an easy handle, and what the callbacks record.
  *
- * A transfer outlives its request. Options that are equal for all requests are set once; the others are set for each request. Finished
- * transfers wait in the engine's stock for the next request. The header line with the credential is allocated for one request,
- * cleansed and freed after it. (libcurl has a copy in its send buffer.)
+ * A transfer outlives its request. Options that are equal for all requests are set once; the others are set for each
+ * request. Finished transfers wait in the engine's stock for the next request. The header line with the credential is
+ * allocated for one request, cleansed and freed after it. (libcurl has a copy in its send buffer.)
  *
- * `attempts` counts how often libcurl was about to send the request: its pre-request callback runs on a ready connection, before the first
- * byte. 0 is the proof for HTTP_NOT_SENT. For a request with `send_once` the callback refuses a second attempt, whatever the reason.
+ * `attempts` counts how often libcurl was about to send the request: its pre-request callback runs on a ready
+ * connection, before the first byte. 0 is the proof for HTTP_NOT_SENT. For a request with `send_once` the callback
+ * refuses a second attempt, whatever the reason.
  *
- * The same callback checks a reused connection for unread input (http/tcp.h). If there is some, it refuses before the attempt
- * counts. libcurl closes the connection, and the engine adds the transfer again, for a fresh connection.
+ * The same callback checks a reused connection for unread input (http/tcp.h). If there is some, it refuses before the
+ * attempt counts. libcurl closes the connection, and the engine adds the transfer again, for a fresh connection.
  */
 struct http_transfer {
 	struct list_node node; /* in its multi, the finished list, or the stock */

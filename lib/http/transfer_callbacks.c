@@ -48,7 +48,8 @@ static void transfer_take_header(struct http_transfer *transfer, const char *lin
 	transfer_blank(transfer, ret_value, value_length);
 }
 
-/* "HTTP/1.1 200 OK". libcurl counts the bytes of the body that it has written to the connection; it writes the head before. */
+/* "HTTP/1.1 200 OK". libcurl counts the bytes of the body that it has written to the connection; it writes the head
+ * before. */
 static void transfer_note_status_line(struct http_transfer *transfer, const char *line, size_t length)
 {
 	const char *code = memchr(line, ' ', length);
@@ -58,7 +59,8 @@ static void transfer_note_status_line(struct http_transfer *transfer, const char
 		return;
 	(void)curl_easy_getinfo(transfer->easy, CURLINFO_SIZE_UPLOAD_T, &written);
 	transfer->request->was_handed_over = (uint64_t)written == transfer->request->body_length;
-	/* The true answer may still come and must not meet the next request. Setting a number cannot fail, also from a callback. */
+	/* The true answer may still come and must not meet the next request. Setting a number cannot fail, also from a
+	 * callback. */
 	if (!transfer->request->was_handed_over)
 		(void)curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
 }

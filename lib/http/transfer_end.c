@@ -19,7 +19,8 @@ void transfer_blank(const struct http_transfer *transfer, char *bytes, size_t le
 
 /* ---- failures ----------------------------------------------------------------------------------------------- */
 
-/* The errno if this host had no socket for the transfer, else 0. libcurl keeps the errno of connect(), we keep that of socket(). */
+/* The errno if this host had no socket for the transfer, else 0. libcurl keeps the errno of connect(), we keep that of
+ * socket(). */
 static int transfer_find_shortage(const struct http_transfer *transfer, CURLcode code)
 {
 	long error = 0;

@@ -125,8 +125,9 @@ static void lane_admit(struct lane *lane, struct lane_ticket *ticket, int64_t no
 	ticket->admitted(ticket);
 }
 
-/* Admits every ticket that may go, and returns when to look again. Callbacks may enter, leave and withdraw, so nothing is kept across
- * them. Tickets that enter now wait for the next turn, so that callers that leave at once cannot block the loop. */
+/* Admits every ticket that may go, and returns when to look again. Callbacks may enter, leave and withdraw, so nothing
+ * is kept across them. Tickets that enter now wait for the next turn, so that callers that leave at once cannot block
+ * the loop. */
 static int64_t lane_admit_all(struct lane *lane, int64_t now_us)
 {
 	for (size_t turns = lane->waiting; lane->waiting > 0; turns--) {

@@ -11,13 +11,14 @@
 /*
  * A lane: the rate limiter and admission queue of one (host, credential).
  *
- * A caller enters with a ticket, is called back when it may send, and leaves with the outcome of its request. Everything runs on
- * one reactor thread. Nothing allocates.
+ * A caller enters with a ticket, is called back when it may send, and leaves with the outcome of its request.
+ * Everything runs on one reactor thread. Nothing allocates.
  *
- * Order. There are four admission classes: read-back, buy, read, create. A lower class goes first; within a class tickets
- * are FIFO. The groups (runs) within a class take turns in proportion to their weights. Aging: each LANE_AGING_MS of waiting raises a
- * ticket by one class, so that no class starves. Of two tickets of the same rank the older one goes first. Waiting
- * tickets are queued by class and endpoint class, so that the cost of finding the next one does not depend on their number.
+ * Order. There are four admission classes: read-back, buy, read, create. A lower class goes first; within a class
+ * tickets are FIFO. The groups (runs) within a class take turns in proportion to their weights. Aging: each
+ * LANE_AGING_MS of waiting raises a ticket by one class, so that no class starves. Of two tickets of the same rank the
+ * older one goes first. Waiting tickets are queued by class and endpoint class, so that the cost of finding the next
+ * one does not depend on their number.
  *
  * A ticket is held back by, in this order:
  *
@@ -29,19 +30,20 @@
  *
  * A ticket that waits for its own endpoint class does not hold back tickets of other classes.
  *
- * Limit: additive increase, multiplicative decrease (lane/lane_limit.h), or fixed. HTTP 429 and overload (503, timeouts) cut it.
+ * Limit: additive increase, multiplicative decrease (lane/lane_limit.h), or fixed. HTTP 429 and overload (503,
+ * timeouts) cut it.
  *
- * Pauses: HTTP 429 pauses its endpoint class until Retry-After. Without Retry-After the pause is a back-off with full jitter. 429
- * in two classes at the same time pauses the lane (lane/lane_pause.h). 429 does not count for the breaker.
+ * Pauses: HTTP 429 pauses its endpoint class until Retry-After. Without Retry-After the pause is a back-off with full
+ * jitter. 429 in two classes at the same time pauses the lane (lane/lane_pause.h). 429 does not count for the breaker.
  *
- * Breaker: counts transport errors and 5xx only. It opens when at least half of the last `breaker_window` outcomes failed and at
- * least `breaker_outcomes_min` were seen. After `breaker_open_ms` it lets `breaker_probes` requests pass. If all of them
- * succeed it closes; if one fails it opens again (lane/lane_breaker.h).
+ * Breaker: counts transport errors and 5xx only. It opens when at least half of the last `breaker_window` outcomes
+ * failed and at least `breaker_outcomes_min` were seen. After `breaker_open_ms` it lets `breaker_probes` requests pass.
+ * If all of them succeed it closes; if one fails it opens again (lane/lane_breaker.h).
  *
- * Retries: each one takes a token of the retry budget. A success returns `retry_refill_millis` thousandths of a token. Without a
- * token the retry is not allowed; a caller that must not fail (an item with a ledger row) waits for one, see
- * lane_retry_wait_us(). One token per `retry_cap_ms` comes without a success, so that a lane without any success recovers
- * (lane/lane_retry.h).
+ * Retries: each one takes a token of the retry budget. A success returns `retry_refill_millis` thousandths of a token.
+ * Without a token the retry is not allowed; a caller that must not fail (an item with a ledger row) waits for one, see
+ * lane_retry_wait_us(). One token per `retry_cap_ms` comes without a success, so that a lane without any success
+ * recovers (lane/lane_retry.h).
  *
  * At most `waiting_max` tickets wait. Then lane_enter() returns SHIPOPT_EAGAIN.
  */
@@ -68,8 +70,8 @@ struct lane_options {
 };
 void lane_options_default(struct lane_options *options);
 
-/* A group of tickets that shares the lane fairly with other groups: those of a bulk run, or of all single calls (NULL). The run embeds
- * it and calls lane_group_init(). The lane refers to it only while one of its tickets waits. */
+/* A group of tickets that shares the lane fairly with other groups: those of a bulk run, or of all single calls (NULL).
+ * The run embeds it and calls lane_group_init(). The lane refers to it only while one of its tickets waits. */
 #define LANE_WEIGHT_MAX 1000
 struct lane_group {
 	uint64_t weight; /* 0 counts as 1, more than LANE_WEIGHT_MAX as that */
@@ -113,11 +115,12 @@ void lane_group_init(struct lane_group *group, uint64_t weight);
 int lane_enter(struct lane *lane, struct lane_ticket *ticket);
 /* Removes a ticket that waits. Does nothing to any other ticket. */
 void lane_withdraw(struct lane_ticket *ticket);
-/* Returns an admitted ticket with the outcome of its request. `retry_after_ms` counts for LANE_RATE_LIMITED and LANE_OVERLOADED; -1 if
- * absent. */
+/* Returns an admitted ticket with the outcome of its request. `retry_after_ms` counts for LANE_RATE_LIMITED and
+ * LANE_OVERLOADED; -1 if absent. */
 void lane_leave(struct lane_ticket *ticket, enum lane_outcome outcome, int64_t retry_after_ms);
 
-/* Takes a token for a retry and sets the jittered delay before it. False if the budget is empty. `attempt` counts from 0. */
+/* Takes a token for a retry and sets the jittered delay before it. False if the budget is empty. `attempt` counts from
+ * 0. */
 bool lane_retry_take(struct lane *lane, unsigned attempt, int64_t *ret_delay_us);
 /* For callers that must not fail: the delay after which to try lane_retry_take() again. */
 int64_t lane_retry_wait_us(struct lane *lane);
@@ -125,7 +128,8 @@ int64_t lane_retry_wait_us(struct lane *lane);
 /* The time until the next probe while the breaker is open, else 0. For callers that fail instead of waiting. */
 int64_t lane_breaker_open_us(const struct lane *lane);
 
-/* The end of the pause of this endpoint class or of the whole lane, whichever is later. A time in the past: there is no pause. */
+/* The end of the pause of this endpoint class or of the whole lane, whichever is later. A time in the past: there is no
+ * pause. */
 int64_t lane_paused_until_us(const struct lane *lane, enum lane_endpoint endpoint);
 
 /* What holds back tickets of this endpoint class now, as a clause for a message. Static text. */

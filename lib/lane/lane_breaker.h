@@ -7,12 +7,13 @@
 /*
  * The circuit breaker: closed, open, half open.
  *
- * Closed: it looks at the last `window` outcomes, in a ring of bytes that is allocated once. It opens when at least `outcomes_min` were
- * seen and at least half of them failed. Open: nothing passes for `open_us`. Then it is half open: up to `probes` requests pass
- * as probes. When that many have succeeded, it closes with an empty window. When one fails, it opens again.
+ * Closed: it looks at the last `window` outcomes, in a ring of bytes that is allocated once. It opens when at least
+ * `outcomes_min` were seen and at least half of them failed. Open: nothing passes for `open_us`. Then it is half open:
+ * up to `probes` requests pass as probes. When that many have succeeded, it closes with an empty window. When one
+ * fails, it opens again.
  *
- * The outcome of a request that was sent in an earlier state is ignored. Each change of state starts a new epoch, and each request
- * remembers the epoch in which it was sent.
+ * The outcome of a request that was sent in an earlier state is ignored. Each change of state starts a new epoch, and
+ * each request remembers the epoch in which it was sent.
  */
 enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
 
@@ -30,8 +31,8 @@ struct lane_breaker {
 /* SHIPOPT_ENOMEM. */
 int breaker_init(struct lane_breaker *breaker, size_t window, size_t outcomes_min, int64_t open_us, size_t probes);
 void breaker_done(struct lane_breaker *breaker);
-/* When the next request may pass. INT64_MIN: now. INT64_MAX: not before a probe has its outcome. Changes from open to half open
- * when it is time. */
+/* When the next request may pass. INT64_MIN: now. INT64_MAX: not before a probe has its outcome. Changes from open to
+ * half open when it is time. */
 int64_t breaker_pass_us(struct lane_breaker *breaker, int64_t now_us);
 /* A request passes. True if it is a probe. */
 bool breaker_take(struct lane_breaker *breaker);

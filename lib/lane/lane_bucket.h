@@ -7,9 +7,9 @@
 /*
  * A token bucket that is one time: the generic cell rate algorithm (ITU-T I.371).
  *
- * `due_us` is the time at which the bucket would be full again. A token may be taken while that is at most `slack_us` in the future. The
- * times are whole microseconds, so that nothing drifts and the time until the next token is exact. The burst is one second's worth, at
- * least one token. The bucket starts full.
+ * `due_us` is the time at which the bucket would be full again. A token may be taken while that is at most `slack_us`
+ * in the future. The times are whole microseconds, so that nothing drifts and the time until the next token is exact.
+ * The burst is one second's worth, at least one token. The bucket starts full.
  */
 struct lane_bucket {
 	int64_t interval_us; /* between tokens; 0: no bucket, always open */

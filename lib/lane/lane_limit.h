@@ -7,9 +7,10 @@
 /*
  * The limit of requests in flight: additive increase, multiplicative decrease (Chiu and Jain, 1989).
  *
- * A success adds 1/limit, so that a full round of successes adds one. It counts only while at least half of the limit is in use, because
- * a success at low load says nothing about a higher limit. An overload multiplies the limit by LIMIT_CUT, at most once per round trip:
- * each request remembers the epoch in which it was sent, and a cut starts a new epoch.
+ * A success adds 1/limit, so that a full round of successes adds one. It counts only while at least half of the limit
+ * is in use, because a success at low load says nothing about a higher limit. An overload multiplies the limit by
+ * LIMIT_CUT, at most once per round trip: each request remembers the epoch in which it was sent, and a cut starts a new
+ * epoch.
  */
 #define LIMIT_CUT 0.7
 

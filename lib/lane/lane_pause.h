@@ -7,9 +7,10 @@
 /*
  * Pauses of endpoint classes, and of the whole lane.
  *
- * A 429 pauses its endpoint class for as long as the server asks, a day at most. Without Retry-After the pause is a jittered time
- * that grows with each 429 in a row. If a 429 comes while another class is paused by one, the whole lane is paused, until the later of the two ends. Then the
- * credential is limited, not the endpoint. A pause only grows. Nothing ends it early.
+ * A 429 pauses its endpoint class for as long as the server asks, a day at most. Without Retry-After the pause is a
+ * jittered time that grows with each 429 in a row. If a 429 comes while another class is paused by one, the whole lane
+ * is paused, until the later of the two ends. Then the credential is limited, not the endpoint. A pause only grows.
+ * Nothing ends it early.
  */
 #define PAUSE_MAX_US INT64_C(86400000000)
 

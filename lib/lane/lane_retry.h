@@ -8,8 +8,8 @@
 /*
  * The retry budget, in thousandths of a token, and the delays before retries.
  *
- * Delays have full jitter (Brooker, "Exponential Backoff And Jitter", 2015). Successes fill the budget. In addition one token comes per
- * `cap_us`, so that a lane without any success still tries now and then.
+ * Delays have full jitter (Brooker, "Exponential Backoff And Jitter", 2015). Successes fill the budget. In addition one
+ * token comes per `cap_us`, so that a lane without any success still tries now and then.
  */
 struct lane_retry {
 	int64_t base_us, cap_us;

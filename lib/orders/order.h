@@ -9,8 +9,8 @@
 /*
  * One order: given by a source, worked on by an item. One holder owns it at a time.
  *
- * A row that could not be read is an order, too. It has `status` and `error`, and the key and the input as far as they could be read.
- * It becomes one failed item.
+ * A row that could not be read is an order, too. It has `status` and `error`, and the key and the input as far as they
+ * could be read. It becomes one failed item.
  */
 #define ORDER_KEY_BYTES_MAX 200
 #define ORDER_PIECE_MAX 9999
@@ -34,14 +34,15 @@ struct shipopt_order {
 
 /* An order without a key and with piece 1, to be filled. */
 int order_new_empty(shipopt_order **ret_order);
-/* Sets the key in its one spelling (unicode_key()). SHIPOPT_EINVAL, SHIPOPT_ETOOLARGE, SHIPOPT_EENCODING, SHIPOPT_ENOMEM: the order
- * keeps the key that it had. */
+/* Sets the key in its one spelling (unicode_key()). SHIPOPT_EINVAL, SHIPOPT_ETOOLARGE, SHIPOPT_EENCODING,
+ * SHIPOPT_ENOMEM: the order keeps the key that it had. */
 int order_set_key(shipopt_order *order, const char *key, shipopt_error **ret_error);
 int order_copy(const shipopt_order *order, shipopt_order **ret_copy);
 /*
- * Moves the service and the carrier that are inside the order's shipment to the order itself. With them in the request that creates a
- * shipment the carrier would buy at once, past the ledger. If the order has different ones, it gets a failure as its status. Every
- * order that is rated or bought passes here before any of it is sent. SHIPOPT_ENOMEM: call it again to move the rest.
+ * Moves the service and the carrier that are inside the order's shipment to the order itself. With them in the request
+ * that creates a shipment the carrier would buy at once, past the ledger. If the order has different ones, it gets a
+ * failure as its status. Every order that is rated or bought passes here before any of it is sent. SHIPOPT_ENOMEM: call
+ * it again to move the rest.
  */
 int order_adopt_service(shipopt_order *order);
 /* Empties a used order so that it can be filled again. */

@@ -11,19 +11,20 @@
 /*
  * A stream of orders.
  *
- * The run's reader calls source_next() on the side pool, one call at a time. It may block (files, callbacks of the application).
- * Implementations embed this struct first: tables (CSV, TSV; source_table.c), JSON lines, array, callback, push.
+ * The run's reader calls source_next() on the side pool, one call at a time. It may block (files, callbacks of the
+ * application). Implementations embed this struct first: tables (CSV, TSV; source_table.c), JSON lines, array,
+ * callback, push.
  *
- * A bad row is not an error of the source. It is an order with a failure (see order.h), and the stream goes on. An error of
- * source_next() is one of the stream: the file cannot be read, there is no memory, the application's callback failed. It ends the
- * stream, and the run with it, so that no order is lost silently.
+ * A bad row is not an error of the source. It is an order with a failure (see order.h), and the stream goes on. An
+ * error of source_next() is one of the stream: the file cannot be read, there is no memory, the application's callback
+ * failed. It ends the stream, and the run with it, so that no order is lost silently.
  *
- * Ownership: reference counted. The application gets the first reference. A run takes the source with source_take() and owns one
- * reference from then on. That is the application's reference for most classes. A push source (`keeps_host`) gives the run a new one,
- * because the application goes on using its own.
+ * Ownership: reference counted. The application gets the first reference. A run takes the source with source_take() and
+ * owns one reference from then on. That is the application's reference for most classes. A push source (`keeps_host`)
+ * gives the run a new one, because the application goes on using its own.
  *
- * Threads: `wake` and `room` are called with the source's lock held, so that none is on its way when source_close() has returned. They
- * must only post work and must not call the source. Any thread may call source_expected().
+ * Threads: `wake` and `room` are called with the source's lock held, so that none is on its way when source_close() has
+ * returned. They must only post work and must not call the source. Any thread may call source_expected().
  */
 struct source_class {
 	int (*next)(shipopt_source *source, shipopt_order **ret_order, shipopt_error **ret_error);
@@ -52,7 +53,8 @@ int source_new(const struct source_class *class, size_t size, shipopt_source **r
  *
  *   SOURCE_ORDER    *ret_order is the caller's; it may be a row that could not be read
  *   SOURCE_END      at the end, and on every later call
- *   SHIPOPT_EAGAIN  a push source has no order now; it calls the wake function once, on any thread, when it has one or is finished
+ *   SHIPOPT_EAGAIN  a push source has no order now; it calls the wake function once, on any thread, when it has one or
+ *                   is finished
  *   other codes     the stream failed; the same code on every later call, with its detail the first time
  */
 int source_next(shipopt_source *source, shipopt_order **ret_order, shipopt_error **ret_error);
@@ -63,7 +65,8 @@ void source_set_wake(shipopt_source *source, void (*wake)(void *argument), void 
 void source_close(shipopt_source *source);
 shipopt_source *source_ref(shipopt_source *source);
 void source_unref(shipopt_source *source); /* accepts NULL */
-/* How many orders will come in all; -1: not known. Exact for an array; for files an estimate by bytes, exact at the end. */
+/* How many orders will come in all; -1: not known. Exact for an array; for files an estimate by bytes, exact at the
+ * end. */
 int64_t source_expected(const shipopt_source *source);
 /* Gives the run its reference. SHIPOPT_ESTATE: another run has taken the source. */
 int source_take(shipopt_source *source);

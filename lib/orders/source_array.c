@@ -39,7 +39,8 @@ static int source_array_refuse(const shipopt_order *order, size_t index, shipopt
 		UNICODE_SHOWN(shipopt_order_key(order)));
 }
 
-/* Marks every order, so that an order that is in the array twice, or belongs to a source already, is noticed. All or none. */
+/* Marks every order, so that an order that is in the array twice, or belongs to a source already, is noticed. All or
+ * none. */
 static int source_array_take_orders(shipopt_order *const *orders, size_t count, shipopt_error **ret_error)
 {
 	size_t taken = 0;

@@ -97,7 +97,8 @@ static int source_columns_set_integer(shipopt_order *order, enum column_kind kin
 	return 0;
 }
 
-/* Programs that store a column as floating-point numbers write 1001 as "1001.0". That would be another key, and so another order. */
+/* Programs that store a column as floating-point numbers write 1001 as "1001.0". That would be another key, and so
+ * another order. */
 static bool source_columns_is_float_of_integer(const char *text)
 {
 	size_t digits = strspn(text, "0123456789");

@@ -9,19 +9,19 @@
 #include "orders/source_file.h"
 
 /*
- * Rows of a text file, cut into cells: CSV as in RFC 4180 (quoted cells, doubled quotes, line ends inside quotes), TSV (tabs, no
- * quoting), or whole lines (no delimiter).
+ * Rows of a text file, cut into cells: CSV as in RFC 4180 (quoted cells, doubled quotes, line ends inside quotes), TSV
+ * (tabs, no quoting), or whole lines (no delimiter).
  *
- * A state machine reads the file block by block. No result depends on where a block ends. A row ends at CR LF, LF or CR; the last row
- * also at the end of the file. A row of spaces only is skipped. Two things are more lenient than the RFC: a quote inside an unquoted
- * cell is an ordinary character (12" pipe), and rows may have any number of cells.
+ * A state machine reads the file block by block. No result depends on where a block ends. A row ends at CR LF, LF or
+ * CR; the last row also at the end of the file. A row of spaces only is skipped. Two things are more lenient than the
+ * RFC: a quote inside an unquoted cell is an ordinary character (12" pipe), and rows may have any number of cells.
  *
- * What is wrong with a row is its `problem`. The row is still read to its end, which for a quoted cell is after its closing quote. So
- * the inside of an overlong cell never becomes a row. The price: a quote that is never closed swallows the rest of the file. The message
- * names the line where that quote was opened.
+ * What is wrong with a row is its `problem`. The row is still read to its end, which for a quoted cell is after its
+ * closing quote. So the inside of an overlong cell never becomes a row. The price: a quote that is never closed
+ * swallows the rest of the file. The message names the line where that quote was opened.
  *
- * Memory: one block, one row of at most `row_max` bytes, `cells_max` cells. A longer row is skipped without being stored. The first
- * bytes of each row are kept unchanged, for its item. One thread at a time uses a reader.
+ * Memory: one block, one row of at most `row_max` bytes, `cells_max` cells. A longer row is skipped without being
+ * stored. The first bytes of each row are kept unchanged, for its item. One thread at a time uses a reader.
  */
 enum row_problem { ROW_FINE, ROW_TOO_LONG, ROW_TOO_MANY_CELLS, ROW_NUL, ROW_TEXT_AFTER_QUOTE, ROW_QUOTE_OPEN };
 
@@ -61,11 +61,11 @@ struct row_reader {
 int row_reader_open(struct row_reader *reader, const char *path, struct row_format format, size_t block_bytes,
 	const shipopt_source_config *config, shipopt_error **ret_error);
 void row_reader_close(struct row_reader *reader);
-/* Reads the next row: 1, and the row may have a problem; 0 at the end, and on every later call; SHIPOPT_EIO, SHIPOPT_EENCODING,
- * SHIPOPT_ENOMEM. */
+/* Reads the next row: 1, and the row may have a problem; 0 at the end, and on every later call; SHIPOPT_EIO,
+ * SHIPOPT_EENCODING, SHIPOPT_ENOMEM. */
 int row_reader_next(struct row_reader *reader, shipopt_error **ret_error);
-/* Returns 0, or the error of the row's problem or of a cell that is not UTF-8. `names` (may be NULL) are the columns' names. The
- * message has no place: row_error() adds it. */
+/* Returns 0, or the error of the row's problem or of a cell that is not UTF-8. `names` (may be NULL) are the columns'
+ * names. The message has no place: row_error() adds it. */
 int row_check(const struct row_reader *reader, char *const *names, size_t name_count, shipopt_error **ret_error);
 /* Puts "orders.csv line 17" before the message. Takes over `error`. Returns `status`. */
 int row_error(const struct row_reader *reader, int status, shipopt_error *error, shipopt_error **ret_error);
@@ -73,11 +73,12 @@ int row_error(const struct row_reader *reader, int status, shipopt_error *error,
 char *row_cell_trimmed(struct row_reader *reader, size_t index);
 /* Makes an empty order with the row's line. */
 int row_order_begin(const struct row_reader *reader, shipopt_order **ret_order);
-/* Gives the row's order out. `status` is what filling it gave: a failure makes it an order with that failure and the place, unless memory
- * is out. Takes over `error` and `order`. SOURCE_ORDER or SHIPOPT_ENOMEM. */
+/* Gives the row's order out. `status` is what filling it gave: a failure makes it an order with that failure and the
+ * place, unless memory is out. Takes over `error` and `order`. SOURCE_ORDER or SHIPOPT_ENOMEM. */
 int row_order_end(const struct row_reader *reader, int status, shipopt_error *error, shipopt_order *order,
 	shipopt_order **ret_order);
-/* Estimates the number of all rows from those read so far, not counting the first `skip_bytes` of the file; -1: not known. */
+/* Estimates the number of all rows from those read so far, not counting the first `skip_bytes` of the file; -1: not
+ * known. */
 int64_t row_reader_expected(const struct row_reader *reader, int64_t rows, int64_t skip_bytes, bool is_ended);
 
 #endif

@@ -7,9 +7,9 @@
 /*
  * A file, pipe or standard input ("-"), read in blocks of bounded size with read(2).
  *
- * One block is in memory at a time. The caller takes the bytes from `at` to `length` and asks for the next block when none are left. A
- * UTF-8 byte order mark is skipped; a UTF-16 one is an error that says so. Reading from a pipe blocks. One thread at a time uses a
- * reader.
+ * One block is in memory at a time. The caller takes the bytes from `at` to `length` and asks for the next block when
+ * none are left. A UTF-8 byte order mark is skipped; a UTF-16 one is an error that says so. Reading from a pipe blocks.
+ * One thread at a time uses a reader.
  */
 #define FILE_BLOCK_BYTES ((size_t)65536)
 

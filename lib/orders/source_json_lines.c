@@ -12,7 +12,8 @@
 #include "json/json.h"
 #include "record/record.h"
 
-/* JSON lines: each row is one line with one object. There is no header, so an empty file has no orders and is not an error. */
+/* JSON lines: each row is one line with one object. There is no header, so an empty file has no orders and is not an
+ * error. */
 struct json_lines_source {
 	shipopt_source source;
 	struct row_reader rows;
@@ -25,7 +26,8 @@ static struct json_lines_source *lines_of(shipopt_source *source)
 	return CONTAINER_OF(source, struct json_lines_source, source);
 }
 
-/* Gives the text that a cell of a CSV file would have: strings, numbers and booleans as they are written; nothing for null. */
+/* Gives the text that a cell of a CSV file would have: strings, numbers and booleans as they are written; nothing for
+ * null. */
 static int source_json_lines_member_text(const struct json_iterator *member, char **ret_text, shipopt_error **ret_error)
 {
 	const char *begin = "";

@@ -8,8 +8,9 @@
 #include "orders/source_config.h"
 
 /*
- * A bounded ring between the application's threads, which push, and the run's reader. The ring is allocated as a whole, so that a push
- * never fails for lack of memory. A reader that finds it empty is `is_waiting`; the next order or the end wakes it, once.
+ * A bounded ring between the application's threads, which push, and the run's reader. The ring is allocated as a whole,
+ * so that a push never fails for lack of memory. A reader that finds it empty is `is_waiting`; the next order or the
+ * end wakes it, once.
  */
 struct push_source {
 	shipopt_source source;

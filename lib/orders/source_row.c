@@ -104,7 +104,8 @@ static size_t source_row_whole_characters(const char *bytes, size_t length)
 	return end > 0 && (unsigned char)bytes[end - 1] >= 0xc0 ? end - 1 : length;
 }
 
-/* Returns the row's first bytes as text. In a row that was not checked, bytes that are not text become question marks. */
+/* Returns the row's first bytes as text. In a row that was not checked, bytes that are not text become question
+ * marks. */
 static char *source_row_input_text(const struct row_reader *reader, bool is_checked)
 {
 	size_t length = reader->input_length;

@@ -4,7 +4,8 @@
 
 #include "orders/source_csv.h"
 
-/* Sources over the rows of a file. The public functions open them with blocks of FILE_BLOCK_BYTES, tests with smaller ones. */
+/* Sources over the rows of a file. The public functions open them with blocks of FILE_BLOCK_BYTES, tests with smaller
+ * ones. */
 #define FORMAT_CSV ((struct row_format){.delimiter = ',', .has_quotes = true})
 #define FORMAT_TSV ((struct row_format){.delimiter = '\t'})
 #define FORMAT_LINES ((struct row_format){.delimiter = '\0'})

@@ -10,8 +10,8 @@
 /*
  * The rule of evidence: what an answer proves about a purchase, and what may follow. Pure functions.
  *
- * An answer counts only if it answers this request: the whole request was handed over before the final answer started. A
- * refusal counts only inside the API's own error envelope. It is a proof only if its HTTP status and code are on the
+ * An answer counts only if it answers this request: the whole request was handed over before the final answer started.
+ * A refusal counts only inside the API's own error envelope. It is a proof only if its HTTP status and code are on the
  * provider's list. Everything rests on one assumption: a listed refusal is honest about its own request.
  *
  *   what came back for a purchase                                       evidence    proof that it bought nothing
@@ -26,8 +26,8 @@
  *   anything else: no answer, an answer before the request was whole,
  *   a gateway's body, 5xx, 408, 409, a code that says "not known"       UNKNOWN     no
  *
- * The row counts the purchases of its shipment, `sent`, and those not proven to have bought nothing, `unproven`; both include
- * the newest. `left` is `unproven` after the proof, if there is one.
+ * The row counts the purchases of its shipment, `sent`, and those not proven to have bought nothing, `unproven`; both
+ * include the newest. `left` is `unproven` after the proof, if there is one.
  *
  *   evidence           left = 0                            left > 0
  *   BOUGHT             BOUGHT                              BOUGHT
@@ -45,8 +45,8 @@
  *                         marked, after an unlisted refusal, or after three sends; otherwise AGAIN
  *   nothing               LOOK_UP again
  *
- * DENIED ends the item, because no repeat within the run helps. It leaves the same shipment to the next run, up to three
- * sends: a refused credential is no reason for another shipment.
+ * DENIED ends the item, because no repeat within the run helps. It leaves the same shipment to the next run, up to
+ * three sends: a refused credential is no reason for another shipment.
  *
  * AGAIN sends the same shipment id once more. Only FAILED leads to another shipment: then no purchase of this one is
  * unproven. A look-up alone never leads there, because a stale replica may have answered it.
@@ -105,7 +105,8 @@ enum evidence_look_up {
 	LOOK_UP_NO_POSTAGE
 };
 
-/* What follows a look-up. `is_settled`: it started after the row's settle time, which counts from the newest `buying`. */
+/* What follows a look-up. `is_settled`: it started after the row's settle time, which counts from the newest
+ * `buying`. */
 enum evidence_next evidence_after_look_up(const struct evidence_row *row, enum evidence_look_up look_up,
 	bool is_settled);
 

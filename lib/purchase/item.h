@@ -8,8 +8,8 @@
 #include "orders/order.h"
 
 /*
- * The result of one order, while the order is worked on and afterwards. Its run owns it until it is delivered, and then frees
- * it. The run's own members (links, timers, requests) are in the structs of the run that embed this one first.
+ * The result of one order, while the order is worked on and afterwards. Its run owns it until it is delivered, and then
+ * frees it. The run's own members (links, timers, requests) are in the structs of the run that embed this one first.
  */
 struct shipopt_item {
 	shipopt_order *order; /* owned */

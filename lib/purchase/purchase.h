@@ -24,32 +24,34 @@
  *                                                                                               └ FAILING: proven
  *
  * `state` says what the purchase waits for. Whatever happens is an event. The table (state, event) → action in
- * purchase_table.c is the only place that decides what follows. evidence.h decides what an answer proves, and the ledger
- * decides what the row allows.
+ * purchase_table.c is the only place that decides what follows. evidence.h decides what an answer proves, and the
+ * ledger decides what the row allows.
  *
  *   - First the lane admits the request to buy. Then `buying` becomes durable. Then the request is sent. So a row is
- *     `buying` only if a purchase was sent or is about to be sent. A run that buys writes the shipment, the rate and `buying`
- *     in one commit, so that a label costs three durable commits (claim, buying, bought).
- *   - The request is sent only while the lease certainly lasts: until the end of the lease, counted from before the lease was
- *     requested, less the time that a request may take. It is also sent within settle_ms / PURCHASE_SETTLE_SHARES after
- *     `buying`, so that the settle time counts from a moment close to the sending. Later than that it is not sent, and that
- *     proves that nothing was bought.
- *   - "No postage" is a proof only in a well-formed answer about that shipment, to a look-up that started after the settle
- *     time. The settle time is in the row, and counts from `buying` by the database's clock.
- *   - Nothing is sent unless rules, content and price allow it. A rate run never buys. An order whose content differs from its
- *     row is never bought. In both cases a shipment in doubt is still looked up, and recorded if it has a label.
- *   - A rate that an earlier run stored is kept. A run with rate_again rates the row's shipment again and replaces the rate
- *     and its approval, but only while no purchase is unproven.
+ *     `buying` only if a purchase was sent or is about to be sent. A run that buys writes the shipment, the rate and
+ *     `buying` in one commit, so that a label costs three durable commits (claim, buying, bought).
+ *   - The request is sent only while the lease certainly lasts: until the end of the lease, counted from before the
+ *     lease was requested, less the time that a request may take. It is also sent within settle_ms /
+ *     PURCHASE_SETTLE_SHARES after `buying`, so that the settle time counts from a moment close to the sending. Later
+ *     than that it is not sent, and that proves that nothing was bought.
+ *   - "No postage" is a proof only in a well-formed answer about that shipment, to a look-up that started after the
+ *     settle time. The settle time is in the row, and counts from `buying` by the database's clock.
+ *   - Nothing is sent unless rules, content and price allow it. A rate run never buys. An order whose content differs
+ *     from its row is never bought. In both cases a shipment in doubt is still looked up, and recorded if it has a
+ *     label.
+ *   - A rate that an earlier run stored is kept. A run with rate_again rates the row's shipment again and replaces the
+ *     rate and its approval, but only while no purchase is unproven.
  *   - While a purchase is unproven, the item ends as in doubt, whatever ended it (purchase_end()).
  *
- * A purchase lives on the carrier's reactor thread, embedded in its owner. `done` runs once, never inside purchase_start().
- * While the purchase only waits for time to pass (the settle time, or another process's lease) it is `parked`, and its owner
- * may use its slot for another one.
+ * A purchase lives on the carrier's reactor thread, embedded in its owner. `done` runs once, never inside
+ * purchase_start(). While the purchase only waits for time to pass (the settle time, or another process's lease) it is
+ * `parked`, and its owner may use its slot for another one.
  *
- * Files: purchase.c (start, cancel, events), purchase_table.c, purchase_ledger.c (requests to the ledger and their outcomes),
- * purchase_claim.c (where an earlier run left the row), purchase_rate.c (creates and rates shipments), purchase_choose.c (which
- * rate is bought), purchase_buy.c (admission, buying, the verdict), purchase_record.c (the label), purchase_look_up.c,
- * purchase_end.c (results), purchase_request.c (the content of the order), evidence.c, choice.c, insurance.c.
+ * Files: purchase.c (start, cancel, events), purchase_table.c, purchase_ledger.c (requests to the ledger and their
+ * outcomes), purchase_claim.c (where an earlier run left the row), purchase_rate.c (creates and rates shipments),
+ * purchase_choose.c (which rate is bought), purchase_buy.c (admission, buying, the verdict), purchase_record.c (the
+ * label), purchase_look_up.c, purchase_end.c (results), purchase_request.c (the content of the order), evidence.c,
+ * choice.c, insurance.c.
  */
 
 /* A purchase is sent within this part of settle_ms after `buying` was written, or not at all. */

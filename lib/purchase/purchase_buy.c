@@ -183,14 +183,16 @@ void purchase_send(struct purchase *purchase)
 
 /* ---- the verdict ------------------------------------------------------------------------------------------- */
 
-/* Reads the answer itself. The error object may lack its code for lack of memory, and that must not count as a missing code. */
+/* Reads the answer itself. The error object may lack its code for lack of memory, and that must not count as a missing
+ * code. */
 static void purchase_read_words(const struct purchase *purchase, struct evidence_answer *answer)
 {
 	const struct exchange *exchange = &purchase->exchange;
 	struct json_value error;
 	if (!exchange->document || !json_get(json_root(exchange->document), "error", &error))
 		return;
-	/* {"error":{…}} and {"error":"…"} are the API's errors, not a gateway's. Only one with a code can be on the list. */
+	/* {"error":{…}} and {"error":"…"} are the API's errors, not a gateway's. Only one with a code can be on the
+	 * list. */
 	answer->is_envelope = json_type(error) == JSON_OBJECT || json_type(error) == JSON_STRING;
 	if (json_type(error) == JSON_OBJECT)
 		answer->word = purchase->rules->carrier->provider->purchase_word(exchange->http_status,
@@ -286,8 +288,8 @@ void purchase_fail_proven(struct purchase *purchase)
 	purchase_submit(purchase, PURCHASE_FAILING);
 }
 
-/* Writes a proof (too many requests, a refused credential, not sent, an expired rate) before the shipment is sent again. The row
- * becomes created, or in doubt if an earlier purchase is unproven. */
+/* Writes a proof (too many requests, a refused credential, not sent, an expired rate) before the shipment is sent
+ * again. The row becomes created, or in doubt if an earlier purchase is unproven. */
 void purchase_prove(struct purchase *purchase)
 {
 	purchase_keep_end(purchase);
@@ -296,7 +298,8 @@ void purchase_prove(struct purchase *purchase)
 	purchase_submit(purchase, PURCHASE_PROVING);
 }
 
-/* A purchase that missed its time is sent again. A purchase that could not be sent ends the item, as does the item's deadline. */
+/* A purchase that missed its time is sent again. A purchase that could not be sent ends the item, as does the item's
+ * deadline. */
 static bool purchase_goes_on(const struct purchase *purchase)
 {
 	bool could_not = purchase->evidence == EVIDENCE_DENIED ||

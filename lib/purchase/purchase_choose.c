@@ -10,7 +10,8 @@
 #include "purchase/purchase_steps.h"
 #include "runtime/request.h"
 
-/* Which rate is bought: the row's, the choice of the run's rule, or the host's choice. And whether its price is allowed. */
+/* Which rate is bought: the row's, the choice of the run's rule, or the host's choice. And whether its price is
+ * allowed. */
 
 #define RATE_CHOICE_BYTES_MAX 8192
 #define MISSING_WAIT_FIRST_US 2000000
@@ -89,8 +90,8 @@ static void purchase_end_quoted(struct purchase *purchase, const shipopt_record 
 	purchase_end(purchase, r, NULL);
 }
 
-/* What is approved with a price, unless the row has an approval: the order's max_rate, or the price and ceiling_percent. A fallback
- * may be above the order's max_rate. Then its own price is approved. */
+/* What is approved with a price, unless the row has an approval: the order's max_rate, or the price and
+ * ceiling_percent. A fallback may be above the order's max_rate. Then its own price is approved. */
 static int64_t purchase_ceiling(const struct purchase *purchase, int64_t amount)
 {
 	int64_t approved = purchase_approved(purchase);

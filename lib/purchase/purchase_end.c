@@ -22,8 +22,8 @@ static void purchase_explain_doubt(struct purchase *purchase)
 			purchase->row.reason ? purchase->row.reason : PURCHASE_NOT_KNOWN);
 }
 
-/* The domain selects the advice. For a failed carrier call it is that of the order, except where only the carrier is to be
- * waited for or corrected. */
+/* The domain selects the advice. For a failed carrier call it is that of the order, except where only the carrier is to
+ * be waited for or corrected. */
 static int purchase_error_domain(int status, int domain)
 {
 	bool is_of_call = domain == SHIPOPT_DOMAIN_CARRIER || domain == SHIPOPT_DOMAIN_GENERAL;
@@ -86,7 +86,8 @@ static void purchase_end_as(struct purchase *purchase, int status, shipopt_error
 	purchase_submit(purchase, PURCHASE_RELEASING);
 }
 
-/* While a purchase of the row is unproven, money may have been spent. Whatever ended the item, its outcome is in doubt. */
+/* While a purchase of the row is unproven, money may have been spent. Whatever ended the item, its outcome is in
+ * doubt. */
 void purchase_end(struct purchase *purchase, int status, shipopt_error *error)
 {
 	purchase_end_as(purchase, purchase_is_open(purchase) ? SHIPOPT_EINDOUBT : status, error);
@@ -186,8 +187,8 @@ void purchase_fail(struct purchase *purchase, enum ledger_operation operation, i
 	purchase_submit_failure(purchase, request, status, error);
 }
 
-/* The carrier created the shipment with postage, or says so when it is rated again: the account buys without being asked. A person
- * decides about the label, unless it belongs to another order. */
+/* The carrier created the shipment with postage, or says so when it is rated again: the account buys without being
+ * asked. A person decides about the label, unless it belongs to another order. */
 void purchase_hold_shipment(struct purchase *purchase)
 {
 	const char *id = purchase->rerate_id ? purchase->rerate_id
@@ -261,8 +262,9 @@ static void purchase_end_other(struct purchase *purchase)
 	purchase_end_as(purchase, SHIPOPT_ECONFLICT, error);
 }
 
-/* If the only purchase was refused in a way that proves nothing, the item is refused, in the carrier's words, and a person must
- * look. After an earlier purchase, which may have bought, a refusal says nothing about the label: then the item is in doubt. */
+/* If the only purchase was refused in a way that proves nothing, the item is refused, in the carrier's words, and a
+ * person must look. After an earlier purchase, which may have bought, a refusal says nothing about the label: then the
+ * item is in doubt. */
 void purchase_end_in_doubt(struct purchase *purchase)
 {
 	const struct ledger_row *row = &purchase->row;

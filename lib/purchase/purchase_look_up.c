@@ -4,10 +4,12 @@
 #include "purchase/purchase_steps.h"
 
 /*
- * The outcome of a purchase is not known: the row becomes in doubt, and the shipment is looked up until the outcome is known.
+ * The outcome of a purchase is not known: the row becomes in doubt, and the shipment is looked up until the outcome is
+ * known.
  *
- * Delays between look-ups double from LOOK_UP_DELAY_FIRST_US to LOOK_UP_DELAY_MAX_US, with jitter. One look-up comes right after the settle
- * time. After LOOK_UPS_MAX of them, or at its deadline, the item ends as in doubt, and the row waits for the next run or a person.
+ * Delays between look-ups double from LOOK_UP_DELAY_FIRST_US to LOOK_UP_DELAY_MAX_US, with jitter. One look-up comes
+ * right after the settle time. After LOOK_UPS_MAX of them, or at its deadline, the item ends as in doubt, and the row
+ * waits for the next run or a person.
  */
 #define LOOK_UP_DELAY_FIRST_US 250000
 #define LOOK_UP_DELAY_MAX_US 15000000

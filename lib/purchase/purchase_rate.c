@@ -26,8 +26,8 @@ static bool purchase_is_our_reference(const char *given, const char *wanted)
 		(wanted && strlen(given) >= REFERENCE_CUT_MIN && text_has_prefix(wanted, given));
 }
 
-/* With an answer to another request, this order would pay for another order's shipment. So a new rating must have the shipment's
- * id, and a new shipment the reference that was sent, unless the API returns none. */
+/* With an answer to another request, this order would pay for another order's shipment. So a new rating must have the
+ * shipment's id, and a new shipment the reference that was sent, unless the API returns none. */
 static int purchase_check_shipment(const struct purchase *purchase, shipopt_error **ret_error)
 {
 	const char *id = shipopt_record_text(purchase->shipment, SHIPOPT_SHIPMENT_ID);
@@ -62,8 +62,8 @@ static bool purchase_is_made_with_postage(const struct purchase *purchase)
 	return !purchase->rerate_id && purchase->rules->carrier->provider->has_postage(purchase->shipment, id) == 1;
 }
 
-/* Whether the carrier says that the shipment has postage. Then an earlier purchase of it succeeded, even if each was proven not
- * to. Reads the answer itself, because the error may lack its code when memory is short. */
+/* Whether the carrier says that the shipment has postage. Then an earlier purchase of it succeeded, even if each was
+ * proven not to. Reads the answer itself, because the error may lack its code when memory is short. */
 static bool purchase_is_bought_already(const struct purchase *purchase)
 {
 	const struct exchange *exchange = &purchase->exchange;

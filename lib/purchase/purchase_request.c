@@ -8,11 +8,11 @@
 #include "record/record.h"
 
 /*
- * The content of an order, as its ledger row keeps it: a fingerprint that tells whether two orders are the same, and the order
- * itself, as JSON, to name the fields that differ.
+ * The content of an order, as its ledger row keeps it: a fingerprint that tells whether two orders are the same, and
+ * the order itself, as JSON, to name the fields that differ.
  *
- * A fingerprint begins with its version. For a row with a fingerprint of another version, the fingerprint of its stored request is
- * computed again in today's version and compared.
+ * A fingerprint begins with its version. For a row with a fingerprint of another version, the fingerprint of its stored
+ * request is computed again in today's version and compared.
  */
 
 #define REQUEST_BYTES_MAX ((size_t)64 << 10)

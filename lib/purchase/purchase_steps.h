@@ -60,7 +60,8 @@ static inline bool purchase_is_open(const struct purchase *purchase)
 }
 
 /* ---- purchase.c ---- */
-/* Waits in `state` for `delay_us`. Then comes EVENT_TIME, or EVENT_LATE if the item's deadline or a cancel came first. */
+/* Waits in `state` for `delay_us`. Then comes EVENT_TIME, or EVENT_LATE if the item's deadline or a cancel came
+ * first. */
 void purchase_wait(struct purchase *purchase, enum purchase_state state, int64_t delay_us);
 /* Prepares an exchange of this purchase for a new call. */
 struct carrier_call *purchase_new_call(struct purchase *purchase);
@@ -151,8 +152,8 @@ void purchase_finish(struct purchase *purchase);
 /* ---- purchase_request.c ---- */
 int purchase_request_write(const shipopt_order *order, char **ret_request);
 int purchase_request_fingerprint(const shipopt_order *order, char ret_fingerprint[PURCHASE_FINGERPRINT_SIZE]);
-/* Compares the order with the row: whether the content is the same, which fields differ, and whether max_rate differs, which is
- * not part of the fingerprint. */
+/* Compares the order with the row: whether the content is the same, which fields differ, and whether max_rate differs,
+ * which is not part of the fingerprint. */
 bool purchase_request_is_same(const struct purchase *purchase);
 void purchase_request_differences(const struct purchase *purchase, struct buffer *names);
 bool purchase_request_max_rate_changed(const struct purchase *purchase);

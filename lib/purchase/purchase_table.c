@@ -2,8 +2,8 @@
 #include "purchase/purchase_steps.h"
 
 /*
- * The purchase as a table: the action for an event that happens while the purchase waits in a state. An action starts the
- * next wait or ends the purchase. Pairs that are not listed cannot happen.
+ * The purchase as a table: the action for an event that happens while the purchase waits in a state. An action starts
+ * the next wait or ends the purchase. Pairs that are not listed cannot happen.
  */
 static const struct {
 	enum purchase_state state;

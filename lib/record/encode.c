@@ -8,7 +8,8 @@
 
 #define MONEY_PLACES 2
 
-/* As JSON and every carrier take it: digits, a point, no exponent. The carrier's own text is sent back only if it is. */
+/* As JSON and every carrier take it: digits, a point, no exponent. The carrier's own text is sent back only if it
+ * is. */
 static bool encode_is_plain_number(const char *text)
 {
 	const char *p = text + (*text == '-');

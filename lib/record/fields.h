@@ -14,8 +14,8 @@
  * codec   TEXT INTEGER DECIMAL MONEY TIME BOOLEAN JSON CHILD LIST, as the public types; COUNTRY is text that order
  *         files may give as a name; FLAT is text that the wire also has as a list or an object (flattened); DOCUMENT is
  *         text that may be a whole label or form (a data: URI, a file in base64), with a higher bound than other text.
- * role    what the field says, and with it where it may be sent. A creation (RECORD_ENCODE_CREATION) carries REQUEST and
- *         IDENTITY alone: nothing else is needed to make a shipment, and the rest may spend money.
+ * role    what the field says, and with it where it may be sent. A creation (RECORD_ENCODE_CREATION) carries REQUEST
+ *         and IDENTITY alone: nothing else is needed to make a shipment, and the rest may spend money.
  *         REQUEST: part of what a caller asks for, so part of the fingerprint.
  *         WISH: asked for too, but says which rate is to be bought. The carrier buys a shipment at once whose creation
  *         has it. Orders keep it beside their shipment (order_adopt_service), the calls that make a shipment refuse it.
@@ -124,8 +124,8 @@
 	F(CUSTOMS_ITEM, UPDATED_AT, 15, TIME, 0, SERVER, "updated_at", NULL)
 
 /*
- * INSURANCE is the value of the contents in US dollars, with no currency beside it: the carrier reads the number as dollars
- * whatever currency rates, options.currency or customs items have. It is bought with the label (`insurance` of
+ * INSURANCE is the value of the contents in US dollars, with no currency beside it: the carrier reads the number as
+ * dollars whatever currency rates, options.currency or customs items have. It is bought with the label (`insurance` of
  * POST /shipments/{id}/buy) or later (POST /shipments/{id}/insure), for a fee on top of the postage.
  */
 #define RECORD_FIELDS_SHIPMENT(F)                                                                                   \

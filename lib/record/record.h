@@ -112,16 +112,19 @@ bool record_is_changed(const shipopt_record *record);
  * yet: `record_keep_source` copies it, for records that stand for themselves. */
 int record_decode_value(int kind, struct json_value value, shipopt_record **ret_record);
 int record_keep_source(shipopt_record *record, struct json_value value);
-/* The first field of the record, or below it, whose text was left out by the decoder because it is longer than the field holds:
- * how many bytes the text has, and the path of the field ("postage_label.label_url", cut to fit). 0: nothing was left out. */
+/* The first field of the record, or below it, whose text was left out by the decoder because it is longer than the
+ * field holds: how many bytes the text has, and the path of the field ("postage_label.label_url", cut to fit). 0:
+ * nothing was left out. */
 #define RECORD_PATH_SIZE 128
 size_t record_find_dropped(const shipopt_record *record, char ret_path[RECORD_PATH_SIZE]);
 
-/* Writes the record as one JSON value; `what` as in shipopt_record_encode, or RECORD_ENCODE_CREATION: only what a request to
- * create the object may carry, by the roles of the fields. Failures stick to the writer; the return value is its status. */
+/* Writes the record as one JSON value; `what` as in shipopt_record_encode, or RECORD_ENCODE_CREATION: only what a
+ * request to create the object may carry, by the roles of the fields. Failures stick to the writer; the return value is
+ * its status. */
 enum { RECORD_ENCODE_CREATION = 2 };
 int record_encode(const shipopt_record *record, int what, struct json_writer *writer);
-/* The first field of the record that says what to buy (role WISH) and is not blank, or NULL: a creation that has it buys. */
+/* The first field of the record that says what to buy (role WISH) and is not blank, or NULL: a creation that has it
+ * buys. */
 const struct record_field *record_find_wish(const shipopt_record *record);
 
 /*

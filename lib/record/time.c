@@ -201,7 +201,8 @@ void time_format(int64_t unix_ms, char ret_text[TIME_TEXT_SIZE])
 		rest += MS_PER_DAY;
 		days--;
 	}
-	/* Beyond the years 1 to 9999 there is no RFC 3339; such a time can only have been set, and stays within them. */
+	/* Beyond the years 1 to 9999 there is no RFC 3339; such a time can only have been set, and stays within
+	 * them. */
 	days = MAX(MIN(days, time_days_from_date(9999, 12, 31)), time_days_from_date(1, 1, 1));
 	time_date_from_days(days, &fields);
 	int seconds = (int)(rest / MS_PER_SECOND), ms = (int)(rest % MS_PER_SECOND);

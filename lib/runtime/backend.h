@@ -9,8 +9,8 @@
  *
  * A back-end watches at most one watch per descriptor, level-triggered. `wait` returns when something is ready, when
  * `wake` was called (from any thread; a wake before the wait counts), when the time is over, or early for no
- * reason. It reports each ready watch through reactor_report(), as often as it likes in one wait: the reports are joined. A
- * watch that was removed is not reported any more. All but `wake` are called on the loop's own thread.
+ * reason. It reports each ready watch through reactor_report(), as often as it likes in one wait: the reports are
+ * joined. A watch that was removed is not reported any more. All but `wake` are called on the loop's own thread.
  */
 struct reactor_backend_class {
 	const char *name;

@@ -10,8 +10,8 @@
 #include "runtime/backend.h"
 #include "runtime/wake.h"
 
-/* kqueue(2), level-triggered (no EV_CLEAR), a filter for each direction; the watch is the event's udata, NULL stands for the
- * wake descriptor. */
+/* kqueue(2), level-triggered (no EV_CLEAR), a filter for each direction; the watch is the event's udata, NULL stands
+ * for the wake descriptor. */
 struct kqueue_backend {
 	struct reactor *reactor;
 	int fd;
@@ -115,8 +115,8 @@ static void kqueue_wait(void *object, int64_t timeout_us)
 			continue;
 		}
 		ready |= events[i].filter == EVFILT_READ ? REACTOR_READ : REACTOR_WRITE;
-		/* A peer that only ended its side is no failure as long as there is something to read: EV_EOF on the read
-		 * filter is met by reading. On the write filter nobody will ever take what is written. */
+		/* A peer that only ended its side is no failure as long as there is something to read: EV_EOF on the
+		 * read filter is met by reading. On the write filter nobody will ever take what is written. */
 		if ((events[i].flags & EV_ERROR) || ((events[i].flags & EV_EOF) && events[i].filter == EVFILT_WRITE) ||
 			((events[i].flags & EV_EOF) && events[i].fflags != 0))
 			ready |= REACTOR_ERROR | watch->events;

@@ -5,9 +5,9 @@
 #include "runtime/backend.h"
 
 /*
- * A back-end without descriptors, for tests. A test makes a reactor with reactor_new(&reactor_backend_simulated, …), switches
- * to the virtual clock, says which descriptors (any non-negative numbers) are ready, and calls reactor_turn() on its own
- * thread.
+ * A back-end without descriptors, for tests. A test makes a reactor with reactor_new(&reactor_backend_simulated, …),
+ * switches to the virtual clock, says which descriptors (any non-negative numbers) are ready, and calls reactor_turn()
+ * on its own thread.
  *
  * Readiness is level-triggered: what was set stays until it is cleared. When nothing is ready and nothing was woken, a
  * turn moves the virtual clock by the time it was to wait, which the reactor bounds by its next timer; a turn

@@ -2,15 +2,15 @@
 #include "runtime/queue_private.h"
 
 /*
- * The close: refuse what is new, let operations finish, cancel the rest, let members give up what they have on reactors,
- * then end the threads in the order in which they hand work to each other: side pool, reactors, workers.
+ * The close: refuse what is new, let operations finish, cancel the rest, let members give up what they have on
+ * reactors, then end the threads in the order in which they hand work to each other: side pool, reactors, workers.
  *
- * All of this is done by a thread of its own, the closer; shipopt_runtime_close() waits for it as long as it was told to, and
- * CLOSE_GRACE_MS more. When the closer is not done by then, something in this process blocks: a callback of the host's, a name
- * look-up, a file. The close then gives up waiting and nothing else: the closer, the reactors and the workers stay, the
- * blocked thread finds everything it uses where it was, and when it comes back they end as they would have. Only
- * callbacks of the host are not begun any more (runtime_may_call_host()). Nothing blocks in a purchase that is on the wire; its
- * answer comes within the carrier's timeout_ms, and the close waits for it (runtime_await()).
+ * All of this is done by a thread of its own, the closer; shipopt_runtime_close() waits for it as long as it was told
+ * to, and CLOSE_GRACE_MS more. When the closer is not done by then, something in this process blocks: a callback of the
+ * host's, a name look-up, a file. The close then gives up waiting and nothing else: the closer, the reactors and the
+ * workers stay, the blocked thread finds everything it uses where it was, and when it comes back they end as they would
+ * have. Only callbacks of the host are not begun any more (runtime_may_call_host()). Nothing blocks in a purchase that
+ * is on the wire; its answer comes within the carrier's timeout_ms, and the close waits for it (runtime_await()).
  *
  * `closer` is joined by the close that sees it done, or detached with the last reference, whichever takes `has_closer`.
  * Without a thread for the closer, and in a simulation, the closing thread does its work itself.
@@ -222,7 +222,8 @@ static int close_check(const shipopt_runtime *runtime)
 						 : 0; /* the reactors have ended: operations would never finish */
 }
 
-/* Begins the close, unless that was done. Under the lock, so that nothing is registered or started any more once it is given up. */
+/* Begins the close, unless that was done. Under the lock, so that nothing is registered or started any more once it is
+ * given up. */
 static bool close_begin(shipopt_runtime *runtime, int64_t timeout_ms)
 {
 	int open = RUNTIME_OPEN;

@@ -11,8 +11,8 @@
  */
 int cores_usable(void); /* at least 1 */
 
-/* The quota in whole cores, rounded up, or 0 for none, from a file such as /proc/self/cgroup and the place where the cgroup
- * file systems are mounted. */
+/* The quota in whole cores, rounded up, or 0 for none, from a file such as /proc/self/cgroup and the place where the
+ * cgroup file systems are mounted. */
 int cores_quota(const char *groups_path, const char *mount_path);
 
 #endif

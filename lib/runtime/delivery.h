@@ -13,11 +13,11 @@
  *   DELIVERY_INLINE     a callback runs on the reactor
  *   DELIVERY_QUEUE      the application takes an event from its queue, with its callback or without
  *
- * What is delivered is a queue entry, embedded in the object that it delivers. deliver() hands it over and never fails: a slot of the
- * queue is reserved before, when the work is admitted (delivery_reserve()). The other ways need no slot.
+ * What is delivered is a queue entry, embedded in the object that it delivers. deliver() hands it over and never fails:
+ * a slot of the queue is reserved before, when the work is admitted (delivery_reserve()). The other ways need no slot.
  *
- * The application configures a delivery with `_set_queue` or the setting deliver_inline; see DELIVERY_PUBLIC. A question to the application, with its answer, is
- * a request (runtime/request.h).
+ * The application configures a delivery with `_set_queue` or the setting deliver_inline; see DELIVERY_PUBLIC. A
+ * question to the application, with its answer, is a request (runtime/request.h).
  */
 enum delivery_mode { DELIVERY_SCHEDULER = 0, DELIVERY_INLINE = 1, DELIVERY_QUEUE = 2 };
 
@@ -51,12 +51,12 @@ size_t delivery_slots(const struct delivery *delivery);
 /* True inside a dispatch of the delivery's queue on this thread: waiting here would wait for itself. */
 bool delivery_is_dispatching(const struct delivery *delivery);
 
-/* Delivers an entry: its event and its callback are set, its slot is reserved. With a callback it may run, and the object may be gone,
- * before the call returns. `reactor` is where DELIVERY_INLINE runs callbacks. */
+/* Delivers an entry: its event and its callback are set, its slot is reserved. With a callback it may run, and the
+ * object may be gone, before the call returns. `reactor` is where DELIVERY_INLINE runs callbacks. */
 void deliver(const struct delivery *delivery, shipopt_runtime *runtime, struct reactor *reactor,
 	struct queue_entry *entry);
-/* Runs a task on the thread where callbacks run: a scheduler worker or the reactor. For objects that call back by themselves when there is
- * no queue. */
+/* Runs a task on the thread where callbacks run: a scheduler worker or the reactor. For objects that call back by
+ * themselves when there is no queue. */
 void delivery_submit(const struct delivery *delivery, shipopt_runtime *runtime, struct reactor *reactor,
 	struct task *task);
 
@@ -65,7 +65,8 @@ int delivery_set_queue(struct delivery *delivery, shipopt_queue *queue);
 /* Checks a configuration: its settings (settings_check()), and that a queue and deliver_inline are not both set. */
 int delivery_check(const struct delivery *delivery, const struct settings *settings, size_t deliver_inline,
 	shipopt_error **ret_error);
-/* The delivery of a handle: that of its configuration, or inline if the setting says so. Takes a reference to the queue. */
+/* The delivery of a handle: that of its configuration, or inline if the setting says so. Takes a reference to the
+ * queue. */
 void delivery_copy(struct delivery *to, const struct delivery *from, const struct settings *settings,
 	size_t deliver_inline);
 

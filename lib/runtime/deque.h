@@ -8,8 +8,8 @@
 
 /*
  * The work-stealing deque of Chase and Lev in the C11 form of Lê, Pop, Cohen and Zappa Nardelli ("Correct and efficient
- * work-stealing for weak memory models", PPoPP 2013), with a ring of fixed size: what does not fit goes to the scheduler's
- * common list, so nothing is ever allocated.
+ * work-stealing for weak memory models", PPoPP 2013), with a ring of fixed size: what does not fit goes to the
+ * scheduler's common list, so nothing is ever allocated.
  *
  * The owner pushes and takes at the bottom, last in first out; any thread steals at the top. ThreadSanitizer does not
  * model stand-alone fences, so under SHIPOPT_TSAN every access is sequentially consistent instead.

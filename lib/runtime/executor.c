@@ -21,7 +21,8 @@ void executor_submit(shipopt_runtime *runtime, struct task *task)
 	if (is_there && runtime->executor(runtime->executor_userdata, task) == 0)
 		return;
 	if (side_pool_submit(runtime->side_pool, task, true) < 0) {
-		/* No thread is to be had: a worker's list keeps it until there is one, at the latest until the close. */
+		/* No thread is to be had: a worker's list keeps it until there is one, at the latest until the
+		 * close. */
 		scheduler_submit(runtime->scheduler, task);
 		scheduler_start(runtime->scheduler);
 	}

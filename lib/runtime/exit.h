@@ -5,8 +5,8 @@
 #include "base/list.h"
 
 /*
- * What happens when the process ends while runtimes live: a hook of atexit() asks each to stop its reactors and waits for
- * them, at most 100 ms for all together, so that no reactor uses TLS or a host's objects while exit() takes them
+ * What happens when the process ends while runtimes live: a hook of atexit() asks each to stop its reactors and waits
+ * for them, at most 100 ms for all together, so that no reactor uses TLS or a host's objects while exit() takes them
  * down. Workers and side threads are left as they are: they sleep or run code of the host.
  *
  * OpenSSL is initialised before the hook is registered: handlers run backwards, so its own comes after ours.

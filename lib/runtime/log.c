@@ -32,6 +32,13 @@ void runtime_log(const shipopt_runtime *runtime, int level, const char *format, 
 	pthread_mutex_unlock(lock);
 }
 
+void runtime_set_log(shipopt_runtime *runtime, int level, shipopt_log_fn log, void *userdata)
+{
+	runtime->log_level = level;
+	runtime->log = log;
+	runtime->log_userdata = userdata;
+}
+
 int runtime_log_to(shipopt_runtime *runtime, const shipopt_queue *from, shipopt_queue *to)
 {
 	pthread_mutex_lock(&runtime->log_lock);

@@ -7,9 +7,9 @@
 /*
  * Notices: events that may get lost. Log lines, removals from a cache, reports of slow queries.
  *
- * They take no slot. At most NOTICES_MAX wait in a queue; one more drops the oldest, and the queue counts it. A notice goes to a queue
- * whose application has asked for its kind (shipopt_queue_enable()), or that dispatches and has set a callback for it; any other is
- * finished at once.
+ * They take no slot. At most NOTICES_MAX wait in a queue; one more drops the oldest, and the queue counts it. A notice
+ * goes to a queue whose application has asked for its kind (shipopt_queue_enable()), or that dispatches and has set a
+ * callback for it; any other is finished at once.
  */
 #define NOTICES_MAX 256
 

@@ -46,7 +46,8 @@ void shipopt_op_unref(shipopt_op *op)
 
 /* --- delivery --- */
 
-/* Whoever waits has set OP_WAITED before it looks at the state, with the lock held; so it sees the state or is woken. */
+/* Whoever waits has set OP_WAITED before it looks at the state, with the lock held; so it sees the state or is
+ * woken. */
 static void op_mark_delivered(shipopt_op *op)
 {
 	int before = atomic_fetch_or(&op->state, OP_DELIVERED);

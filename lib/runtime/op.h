@@ -13,13 +13,13 @@
 /*
  * The core of every asynchronous call.
  *
- * An operation is embedded as the first member of the struct of whoever implements it. It is born with two references: the
- * caller's (or none, see op_init) and the implementation's, which op_complete() passes on to the delivery and which is
- * dropped after `done` has returned. Its queue slot is reserved at birth. Between birth and op_complete() it counts as
- * running in the runtime, which waits for it on close.
+ * An operation is embedded as the first member of the struct of whoever implements it. It is born with two references:
+ * the caller's (or none, see op_init) and the implementation's, which op_complete() passes on to the delivery and which
+ * is dropped after `done` has returned. Its queue slot is reserved at birth. Between birth and op_complete() it counts
+ * as running in the runtime, which waits for it on close.
  *
- * Life: running → (op_complete) completed → delivered (`done` has returned). Status, error and results are written by the
- * implementation before op_complete() and are immutable afterwards; op_complete() releases them to every reader.
+ * Life: running → (op_complete) completed → delivered (`done` has returned). Status, error and results are written by
+ * the implementation before op_complete() and are immutable afterwards; op_complete() releases them to every reader.
  *
  * Cancel: shipopt_op_cancel() calls `cancel` of the class, on the caller's thread, at most once, never after
  * op_complete(). It must be quick (usually reactor_post) and leads to op_complete() some time, or calls it. With inline
@@ -65,8 +65,8 @@ struct shipopt_op {
 	pthread_cond_t delivered;
 };
 
-/* Makes a running operation of class->size zeroed bytes. With a non-NULL ret_caller the caller's reference is counted for it
- * (*ret_caller is not written here: write it when the whole call has succeeded, before anything can complete).
+/* Makes a running operation of class->size zeroed bytes. With a non-NULL ret_caller the caller's reference is counted
+ * for it (*ret_caller is not written here: write it when the whole call has succeeded, before anything can complete).
  * SHIPOPT_EAGAIN without a queue slot or thread, SHIPOPT_ESHUTDOWN, SHIPOPT_EFORKED, SHIPOPT_ENOMEM. */
 int op_new(const struct op_class *class, shipopt_runtime *runtime, const struct delivery *delivery,
 	shipopt_done_fn done, void *userdata, shipopt_op **ret_caller, shipopt_op **ret_op);
@@ -76,9 +76,10 @@ void op_abandon(shipopt_op *op, bool has_caller);
  * op_complete() must then be called on a reactor thread, and not from inside the asynchronous call itself. */
 void op_complete(shipopt_op *op, int status, shipopt_error *error);
 /*
- * For a call whose arguments are wrong in a way that the application should read about: makes an operation that fails with
- * `status` and `error`, and returns 0. It completes later, like any other. Takes over `error`, also on failure (NULL where the code
- * says it all). Returns `status` itself if there is nobody to report to (no `done`, no queue, no ret_op), or the errors of op_new().
+ * For a call whose arguments are wrong in a way that the application should read about: makes an operation that fails
+ * with `status` and `error`, and returns 0. It completes later, like any other. Takes over `error`, also on failure
+ * (NULL where the code says it all). Returns `status` itself if there is nobody to report to (no `done`, no queue, no
+ * ret_op), or the errors of op_new().
  */
 int op_refuse(shipopt_runtime *runtime, const struct delivery *delivery, shipopt_done_fn done, void *userdata,
 	shipopt_op **ret_op, int status, shipopt_error *error);

@@ -2,8 +2,8 @@
 #include "runtime/op.h"
 #include "runtime/runtime.h"
 
-/* The operation of a call that was refused: it has its result from the start. Completing it from inside the call would run `done`
- * there with inline delivery, so a reactor does it then. */
+/* The operation of a call that was refused: it has its result from the start. Completing it from inside the call would
+ * run `done` there with inline delivery, so a reactor does it then. */
 struct refused_op {
 	shipopt_op op;
 	struct task task;

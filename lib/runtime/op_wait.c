@@ -2,8 +2,8 @@
 #include "runtime/op.h"
 #include "runtime/runtime_private.h"
 
-/* Waiting for one operation. With a queue, the thread that waits dispatches it (queue_wait()); else it sleeps on the operation's own
- * condition. */
+/* Waiting for one operation. With a queue, the thread that waits dispatches it (queue_wait()); else it sleeps on the
+ * operation's own condition. */
 
 static bool op_is_delivered(void *argument)
 {

@@ -5,9 +5,10 @@
 /*
  * shipopt_runtime_parallel_for(): a counter of pieces that the caller and one helper task per worker draw from.
  *
- * The job is allocated, as a helper may be run by a busy worker long after the caller has left; without memory the caller
- * does all pieces itself. When nothing is left to draw, the caller waits for pieces that others still work on; on a worker it
- * runs other tasks meanwhile, nested at most HELP_DEPTH_MAX deep, as each lies on the stack of the one before.
+ * The job is allocated, as a helper may be run by a busy worker long after the caller has left; without memory the
+ * caller does all pieces itself. When nothing is left to draw, the caller waits for pieces that others still work on;
+ * on a worker it runs other tasks meanwhile, nested at most HELP_DEPTH_MAX deep, as each lies on the stack of the one
+ * before.
  */
 #define PIECES_PER_THREAD 8 /* when the grain is left to us: enough to even out, few enough to cost nothing */
 #define HELP_DEPTH_MAX 8

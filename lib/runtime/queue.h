@@ -10,18 +10,19 @@
 /*
  * The inside of a completion queue, as the objects see it that deliver to one.
  *
- * A queue is a list of entries, embedded in what they deliver, and a count of reserved slots. An entry's slot is reserved when the
- * work is admitted, so that pushing never allocates, blocks or fails; it is freed after the event was dispatched or released.
- * `run` is what dispatch calls. `taken` (may be NULL) is called instead when poll hands the event out. `finish` is called once, after `run`
- * or at the release, and gives up the entry's hold on the object.
+ * A queue is a list of entries, embedded in what they deliver, and a count of reserved slots. An entry's slot is
+ * reserved when the work is admitted, so that pushing never allocates, blocks or fails; it is freed after the event was
+ * dispatched or released. `run` is what dispatch calls. `taken` (may be NULL) is called instead when poll hands the
+ * event out. `finish` is called once, after `run` or at the release, and gives up the entry's hold on the object.
  *
- * An entry with `keeps_slot` does not free its slot: it may be pushed again from `finish` on, and its owner gives the slot up.
+ * An entry with `keeps_slot` does not free its slot: it may be pushed again from `finish` on, and its owner gives the
+ * slot up.
  *
- * An entry with `has_callback` is also in a second list. A thread that waits for an operation dispatches those, in order, and that
- * operation's own entry, and leaves the others to be polled.
+ * An entry with `has_callback` is also in a second list. A thread that waits for an operation dispatches those, in
+ * order, and that operation's own entry, and leaves the others to be polled.
  *
- * Events that poll has handed out are kept in a table; place and serial number travel in the event's reserved words, so that
- * a release of an event that is not out is noticed.
+ * Events that poll has handed out are kept in a table; place and serial number travel in the event's reserved words, so
+ * that a release of an event that is not out is noticed.
  *
  * What may get lost is a notice (runtime/notice.h); what says "you can go on" is a ready event (runtime/ready_event.h).
  */
@@ -44,8 +45,8 @@ struct queue_entry {
 int queue_reserve(shipopt_queue *queue);
 /* The same on behalf of a call that will return SHIPOPT_EAGAIN: the queue sends READY when there is a slot again. */
 int queue_admit(shipopt_queue *queue);
-/* Beyond the slots there are, for what a close delivers while nobody may be left to free a slot. The caller's bound is the
- * queue's. */
+/* Beyond the slots there are, for what a close delivers while nobody may be left to free a slot. The caller's bound is
+ * the queue's. */
 void queue_reserve_beyond(shipopt_queue *queue);
 size_t queue_slots(const shipopt_queue *queue); /* in all */
 void queue_unreserve(shipopt_queue *queue);     /* a reserved slot that will not be used */
@@ -59,8 +60,9 @@ void queue_unref(shipopt_queue *queue);
 bool queue_is_dispatching(const shipopt_queue *queue);
 /* True inside a dispatch of any queue on this thread. */
 bool queue_is_any_dispatching(void);
-/* For shipopt_op_wait(): dispatches the operation's entry and those that have a callback on this thread, or waits while another thread
- * takes, until the operation is delivered. 1, 0 when the time is over, or SHIPOPT_EDEADLK: see queue_wait.c. */
+/* For shipopt_op_wait(): dispatches the operation's entry and those that have a callback on this thread, or waits while
+ * another thread takes, until the operation is delivered. 1, 0 when the time is over, or SHIPOPT_EDEADLK: see
+ * queue_wait.c. */
 int queue_wait(shipopt_queue *queue, shipopt_op *op, int64_t timeout_ms);
 /* An operation of this queue was delivered. */
 void queue_notify(shipopt_queue *queue);

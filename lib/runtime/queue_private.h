@@ -10,14 +10,16 @@
 #include "runtime/wake.h"
 
 /*
- * The inside of shipopt_queue, for the files of the queue: queue.c (life, slots, pushing), queue_take.c (waiting and dispatching),
- * queue_poll.c (handing out and taking back events), queue_wait.c (shipopt_op_wait()), notice.c and ready_event.c.
+ * The inside of shipopt_queue, for the files of the queue: queue.c (life, slots, pushing), queue_take.c (waiting and
+ * dispatching), queue_poll.c (handing out and taking back events), queue_wait.c (shipopt_op_wait()), notice.c and
+ * ready_event.c.
  *
  * `lock` is a leaf: nothing is called with it held but the lists and the wake descriptor.
  *
- * Two descriptors. `wake` is the application's: readable while entries wait, kept up to date once it was asked for, or while a thread
- * sleeps on it in a poll. `wakeup` ends such a sleep (shipopt_queue_wakeup()): one write, which a signal handler may do. Threads
- * that wait for another one to finish taking, and threads in shipopt_op_wait(), sleep on `changed`.
+ * Two descriptors. `wake` is the application's: readable while entries wait, kept up to date once it was asked for, or
+ * while a thread sleeps on it in a poll. `wakeup` ends such a sleep (shipopt_queue_wakeup()): one write, which a signal
+ * handler may do. Threads that wait for another one to finish taking, and threads in shipopt_op_wait(), sleep on
+ * `changed`.
  */
 struct queue_place {               /* an event that poll has handed out */
 	struct queue_entry *entry; /* NULL: free */

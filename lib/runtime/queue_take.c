@@ -5,7 +5,8 @@
 
 #include "runtime/queue_private.h"
 
-/* Taking events: one thread at a time does. It waits on the queue's descriptors, so that a signal handler can end the wait. */
+/* Taking events: one thread at a time does. It waits on the queue's descriptors, so that a signal handler can end the
+ * wait. */
 
 /* What this thread dispatches, innermost first. */
 struct queue_frame {
@@ -68,7 +69,8 @@ static enum queue_sleep queue_sleep(shipopt_queue *queue, int64_t deadline_us)
 	return result;
 }
 
-/* With the lock held: waits until there is an entry and no other thread takes. 1, or 0 when the time is over or somebody ends the wait. */
+/* With the lock held: waits until there is an entry and no other thread takes. 1, or 0 when the time is over or
+ * somebody ends the wait. */
 static int queue_wait_entries(shipopt_queue *queue, int64_t timeout_ms)
 {
 	int64_t deadline = condition_deadline(timeout_ms);

@@ -4,13 +4,13 @@
 #include "runtime/queue_private.h"
 
 /*
- * shipopt_op_wait() for an operation that completes to a queue: the thread that waits dispatches what has a callback, and the
- * operation's own entry.
+ * shipopt_op_wait() for an operation that completes to a queue: the thread that waits dispatches what has a callback,
+ * and the operation's own entry.
  *
- * An operation may need the application to poll: it has put a request into the queue that has no callback, or waits for a slot that only
- * a release frees. When no thread polls, the wait would never end. That cannot be proved, as a thread might begin to poll at any
- * moment. So the wait gives up after `stall_ms` in which the operation needed a poll, no thread took events and none were out, with
- * SHIPOPT_EDEADLK. A warning is logged after a tenth of that time.
+ * An operation may need the application to poll: it has put a request into the queue that has no callback, or waits for
+ * a slot that only a release frees. When no thread polls, the wait would never end. That cannot be proved, as a thread
+ * might begin to poll at any moment. So the wait gives up after `stall_ms` in which the operation needed a poll, no
+ * thread took events and none were out, with SHIPOPT_EDEADLK. A warning is logged after a tenth of that time.
  */
 struct queue_waiter {
 	shipopt_queue *queue;

@@ -13,11 +13,12 @@
  * runs). Watches and timers are embedded in their owners; starting and stopping them never allocates, so a timer can
  * always be set and always be stopped. Watches are level-triggered, one per descriptor. Stopping a watch or timer from
  * inside any callback is allowed and takes effect at once: it will not be called again, also if it was already due in
- * this turn. Stop a watch before its descriptor is closed: a forked child may hold the open file, and the back-end would go on reporting it. When a descriptor has failed or was hung up, the watch is told
- * ERROR together with the events it asked for, so that whoever reads or writes meets the failure.
+ * this turn. Stop a watch before its descriptor is closed: a forked child may hold the open file, and the back-end
+ * would go on reporting it. When a descriptor has failed or was hung up, the watch is told ERROR together with the
+ * events it asked for, so that whoever reads or writes meets the failure.
  *
- * One turn: run posted tasks (those posted meanwhile wait for the next turn), fire due timers, wait for descriptors, call
- * ready watches, and last the turn-end tasks. The back-end (epoll, kqueue, simulated) only waits and says which
+ * One turn: run posted tasks (those posted meanwhile wait for the next turn), fire due timers, wait for descriptors,
+ * call ready watches, and last the turn-end tasks. The back-end (epoll, kqueue, simulated) only waits and says which
  * watches are ready: `struct reactor_backend` in runtime/backend.h. The simulated back-end has no descriptors: tests
  * script readiness, and when nothing else is left to do it moves the virtual clock to the next timer.
  */
@@ -75,11 +76,11 @@ static inline bool timer_is_started(const struct timer *timer)
 /* Queues `task` for the end of this turn (again when queued from a turn-end task: next turn). Loop thread only. */
 void reactor_at_turn_end(struct reactor *reactor, struct task *task);
 
-/* One turn; waits up to `timeout_us` (-1: until something happens), not at all once a task or timer has run in it. Returns the
- * number of callbacks that ran. */
+/* One turn; waits up to `timeout_us` (-1: until something happens), not at all once a task or timer has run in it.
+ * Returns the number of callbacks that ran. */
 int reactor_turn(struct reactor *reactor, int64_t timeout_us);
-/* To be called before a thread is started for reactor_run(). Until then, and after reactor_run() has returned, whoever calls
- * reactor_turn() is the loop's thread. */
+/* To be called before a thread is started for reactor_run(). Until then, and after reactor_run() has returned, whoever
+ * calls reactor_turn() is the loop's thread. */
 void reactor_set_threaded(struct reactor *reactor);
 /* Posts if a thread runs the loop or is about to; false otherwise. What was posted will run. */
 bool reactor_post_threaded(struct reactor *reactor, struct task *task);

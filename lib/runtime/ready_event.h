@@ -7,11 +7,13 @@
 #include "runtime/queue.h"
 
 /*
- * "You can go on", as an event of the kind SHIPOPT_EVENT_READY: a stream has rows again, a COPY or a push source has room, a queue has
- * a free slot. Embedded in the object it speaks of; its slot is reserved when that object is made, so that it can always be sent.
+ * "You can go on", as an event of the kind SHIPOPT_EVENT_READY: a stream has rows again, a COPY or a push source has
+ * room, a queue has a free slot. Embedded in the object it speaks of; its slot is reserved when that object is made, so
+ * that it can always be sent.
  *
- * One event stands for any number of signals: while it waits in the queue, more change nothing. After poll has handed it out, a signal
- * is remembered and sent when the event is released. So an application that looks at the object after it took the event misses nothing.
+ * One event stands for any number of signals: while it waits in the queue, more change nothing. After poll has handed
+ * it out, a signal is remembered and sent when the event is released. So an application that looks at the object after
+ * it took the event misses nothing.
  *
  *   idle ──signal──▶ queued ──poll──▶ out ──release──▶ idle
  *                       ▲              │ signal
@@ -30,7 +32,8 @@ struct ready_event {
 	bool has_slot;
 };
 
-/* `queue` may be NULL. `event` is sent each time; its kind is set here. SHIPOPT_EAGAIN when the queue has no free slot. */
+/* `queue` may be NULL. `event` is sent each time; its kind is set here. SHIPOPT_EAGAIN when the queue has no free
+ * slot. */
 int ready_event_init(struct ready_event *ready, shipopt_queue *queue, const shipopt_event *event);
 /* The queue's own, which needs no slot and no reference. */
 void ready_event_init_own(struct ready_event *ready, shipopt_queue *queue, const shipopt_event *event);

@@ -13,13 +13,13 @@
  * The inside of shipopt_runtime, for the files of this folder.
  *
  * Two counts: `reference` counts the handles, operations and the caller's own; `owner` counts the threads, plus one for
- * all references together, plus one for each task that is with the host's executor. When the last reference goes, the threads
- * are told to end once their work is done; whoever drops the last hold of the owner, usually the last thread, frees the
- * memory. shipopt_runtime_close() joins instead (close.c).
+ * all references together, plus one for each task that is with the host's executor. When the last reference goes, the
+ * threads are told to end once their work is done; whoever drops the last hold of the owner, usually the last thread,
+ * frees the memory. shipopt_runtime_close() joins instead (close.c).
  *
  * `state` only goes up. `running` counts operations from admission until their completion was delivered or lies in a
- * queue; an operation first counts itself and then looks at the state, the close first sets the state and then looks at the
- * count, so that none is missed.
+ * queue; an operation first counts itself and then looks at the state, the close first sets the state and then looks at
+ * the count, so that none is missed.
  */
 #define RUNTIME_REACTORS_MAX 16
 
@@ -94,11 +94,13 @@ unsigned runtime_parallelism(const shipopt_runtime *runtime);
 void runtime_notify(shipopt_runtime *runtime);
 /* Runs on this thread what threads that have left could not take any more. */
 void runtime_drain(shipopt_runtime *runtime);
-/* Simulated: turns the reactor until `is_over`. False when the (virtual) time is over, or nothing can happen any more. */
+/* Simulated: turns the reactor until `is_over`. False when the (virtual) time is over, or nothing can happen any
+ * more. */
 bool runtime_simulate(shipopt_runtime *runtime, bool (*is_over)(void *argument), void *argument, int64_t timeout_ms);
 /* True if the close ends with an event in this queue. */
 bool runtime_closes_to(const shipopt_runtime *runtime, const shipopt_queue *queue);
-/* Makes `to` the queue that takes log lines if that is `from` now (each may be NULL). SHIPOPT_EBUSY if it is another one. */
+/* Makes `to` the queue that takes log lines if that is `from` now (each may be NULL). SHIPOPT_EBUSY if it is another
+ * one. */
 int runtime_log_to(shipopt_runtime *runtime, const shipopt_queue *from, shipopt_queue *to);
 /* Forwards a task to the host's executor. */
 void executor_submit(shipopt_runtime *runtime, struct task *task);

@@ -8,10 +8,10 @@
 /*
  * The scheduler: a fixed number of worker threads that run tasks.
  *
- * Tasks from other threads enter a common list under one lock; a worker takes them in batches, a fair share at a time, into
- * a deque of its own, from which idle workers steal. Tasks that a worker submits go straight to its deque. Every 61st task
- * is taken from the common list, or is the oldest of the own deque, so that nothing starves behind tasks that submit
- * more.
+ * Tasks from other threads enter a common list under one lock; a worker takes them in batches, a fair share at a time,
+ * into a deque of its own, from which idle workers steal. Tasks that a worker submits go straight to its deque. Every
+ * 61st task is taken from the common list, or is the oldest of the own deque, so that nothing starves behind tasks that
+ * submit more.
  *
  * Waking (the scheme of tokio's and Go's schedulers): at most one worker searches at a time. A submitter wakes a parked
  * worker only if none searches; the woken one counts as the searcher from that moment on. A searcher that finds work
@@ -19,7 +19,8 @@
  * other. A searcher that finds nothing gives up its role first and looks again before it sleeps: whoever submitted
  * and saw a searcher is seen by that second look (both sides are sequentially consistent).
  *
- * A worker whose last sleep was short spins some microseconds before it parks again; with one worker there is no spinning.
+ * A worker whose last sleep was short spins some microseconds before it parks again; with one worker there is no
+ * spinning.
  *
  * Threads start with scheduler_start(). Each holds the owner while it runs. After scheduler_stop() they leave once
  * nothing is left to run; then either scheduler_join() or scheduler_detach() is called, once.
@@ -32,7 +33,8 @@ struct scheduler;
 int scheduler_new(struct thread_owner *owner, unsigned workers, struct scheduler **ret_scheduler);
 /* No thread may run; what is still queued is dropped, see scheduler_drain(). Accepts NULL. */
 void scheduler_free(struct scheduler *scheduler);
-/* Starts the threads, if that has not been done. Fewer than wanted is success; SHIPOPT_EAGAIN if none could be started. */
+/* Starts the threads, if that has not been done. Fewer than wanted is success; SHIPOPT_EAGAIN if none could be
+ * started. */
 int scheduler_start(struct scheduler *scheduler);
 /* Any thread, never fails. Tasks wait until there is a thread. */
 void scheduler_submit(struct scheduler *scheduler, struct task *task);

@@ -3,8 +3,8 @@
 #include "runtime/runtime_private.h"
 
 /*
- * Tasks of the host. They are the only tasks that are allocated: one block for each call, freed when the last task of it has
- * begun, so that a task may close over whatever it likes.
+ * Tasks of the host. They are the only tasks that are allocated: one block for each call, freed when the last task of
+ * it has begun, so that a task may close over whatever it likes.
  */
 struct submission {
 	atomic_size_t left;
@@ -49,8 +49,8 @@ static struct submission *submit_submission_new(shipopt_runtime *runtime, shipop
 	return submission;
 }
 
-/* Admitted like an operation while it is queued, so that a close on another thread comes before or after; and with a reference,
- * as the task may free the runtime before the call returns. */
+/* Admitted like an operation while it is queued, so that a close on another thread comes before or after; and with a
+ * reference, as the task may free the runtime before the call returns. */
 static int submit_begin(shipopt_runtime *runtime)
 {
 	int r = runtime_admit(runtime);

@@ -9,9 +9,9 @@
 /*
  * Threads of the library and what keeps their world alive.
  *
- * A thread is started with all signals blocked, so that the host's handlers never run on it, and is marked as one of the
- * library's: waiting calls refuse to run there (SHIPOPT_EDEADLK). The mark is also set for a while on a host's thread
- * that runs our code (executor tasks, the caller of shipopt_runtime_parallel_for, a simulated reactor's turn).
+ * A thread is started with all signals blocked, so that the host's handlers never run on it, and is marked as one of
+ * the library's: waiting calls refuse to run there (SHIPOPT_EDEADLK). The mark is also set for a while on a host's
+ * thread that runs our code (executor tasks, the caller of shipopt_runtime_parallel_for, a simulated reactor's turn).
  *
  * `struct thread_owner` is what threads work on. Each thread holds it while it runs, its creator holds it once more;
  * whoever drops the last hold destroys it. So a runtime that is freed from one of its own threads ends without anybody

@@ -5,8 +5,8 @@
 #include "runtime/reactor.h"
 
 /*
- * The reactor's timers as an intrusive pairing heap (Fredman, Sedgewick, Sleator, Tarjan: "The pairing heap: a new form of
- * self-adjusting heap", Algorithmica 1986).
+ * The reactor's timers as an intrusive pairing heap (Fredman, Sedgewick, Sleator, Tarjan: "The pairing heap: a new form
+ * of self-adjusting heap", Algorithmica 1986).
  *
  * Chosen because it needs no memory beyond the timers themselves: setting and stopping a timer cannot fail. Insert is
  * O(1), removal O(log n) amortised. Timers that are due at the same time leave in the order they came.

@@ -10,14 +10,14 @@
 /*
  * The interface between the store and a database.
  *
- * A back-end takes pieces of work, each embedded in the struct that it works on. It runs them in the order of submission,
- * except that reads may overtake writes. It completes each piece exactly once, from one of its own threads: a `struct
- * ledger_request` by posting its task to the reactor that the request names, a `struct backend_query` by calling its
- * `done`. A write completes only after it is durable.
+ * A back-end takes pieces of work, each embedded in the struct that it works on. It runs them in the order of
+ * submission, except that reads may overtake writes. It completes each piece exactly once, from one of its own threads:
+ * a `struct ledger_request` by posting its task to the reactor that the request names, a `struct backend_query` by
+ * calling its `done`. A write completes only after it is durable.
  *
- * `close` finishes what was submitted and returns when no thread of the back-end is left. `abandon` comes before it where
- * the caller must not wait: it returns at once, and calls `ended` when everything is finished, so that the close that
- * follows is short. `free` comes last.
+ * `close` finishes what was submitted and returns when no thread of the back-end is left. `abandon` comes before it
+ * where the caller must not wait: it returns at once, and calls `ended` when everything is finished, so that the close
+ * that follows is short. `free` comes last.
  */
 struct backend;
 

@@ -11,49 +11,50 @@
 /*
  * The purchase ledger inside the library: requests to it, and the rules that every back-end enforces.
  *
- * <shipopt/ledger.h> describes the states and the fields of a row. The key of a row is (tenant, provider, account, mode,
- * order key, piece, purpose, generation). lib/purchase decides what to do with an order; the ledger decides what a row
- * allows. Each transition is a compare-and-set on the row's state and fencing token, and is durable before its callback
- * runs. LEDGER_OP_… lists the transitions.
+ * <shipopt/ledger.h> describes the states and the fields of a row. The key of a row is (tenant, provider, account,
+ * mode, order key, piece, purpose, generation). lib/purchase decides what to do with an order; the ledger decides what
+ * a row allows. Each transition is a compare-and-set on the row's state and fencing token, and is durable before its
+ * callback runs. LEDGER_OP_… lists the transitions.
  *
- * Requests. A `struct ledger_request` is embedded in its owner, filled in, and submitted from any thread. Its `done` runs
- * on the reactor that the request names. The store runs requests of many owners in one transaction (group commit), in the
- * order of submission. A request that the rules refuse does not undo the others.
+ * Requests. A `struct ledger_request` is embedded in its owner, filled in, and submitted from any thread. Its `done`
+ * runs on the reactor that the request names. The store runs requests of many owners in one transaction (group commit),
+ * in the order of submission. A request that the rules refuse does not undo the others.
  *
- * Unproven purchases. `sent` counts the purchases of the shipment in the row. `unproven` counts those that may have bought
- * a label. LEDGER_OP_BUY adds one to both before the request is sent. A proof that the newest purchase bought nothing takes
- * one from `unproven` (LEDGER_OP_PROVE, or `proven` of LEDGER_OP_FAIL and LEDGER_OP_DOUBT). Only the label itself clears
- * the count; a person's "nothing was bought" leaves one. `exists_seen` says that the shipment has postage at the carrier:
- * then one of the purchases may have bought it, whatever was proven before. From this follow three rules:
+ * Unproven purchases. `sent` counts the purchases of the shipment in the row. `unproven` counts those that may have
+ * bought a label. LEDGER_OP_BUY adds one to both before the request is sent. A proof that the newest purchase bought
+ * nothing takes one from `unproven` (LEDGER_OP_PROVE, or `proven` of LEDGER_OP_FAIL and LEDGER_OP_DOUBT). Only the
+ * label itself clears the count; a person's "nothing was bought" leaves one. `exists_seen` says that the shipment has
+ * postage at the carrier: then one of the purchases may have bought it, whatever was proven before. From this follow
+ * three rules:
  *   - While a purchase is unproven, the row keeps its shipment: it is never planned, created, failed or held.
- *   - A shipment is sent at most LEDGER_SENDS_MAX times, and never again once `exists_seen` or `needs_person` is set. Only
- *     the label or a person clears `needs_person`.
+ *   - A shipment is sent at most LEDGER_SENDS_MAX times, and never again once `exists_seen` or `needs_person` is set.
+ *     Only the label or a person clears `needs_person`.
  *   - A shipment id belongs to one row of a provider, account and mode (LEDGER_OUTCOME_SHARED otherwise). Rows of an
  *     earlier version can share one; a person says whose the label is.
  *
- * Leases. A claim takes the row for `lease_ms` of the database's clock and gives a new fencing token. Only the holder of the
- * current token may change the row. An expired lease changes nothing by itself: it lets another claim take the row over.
- * A claim of a row with a live lease gets LEDGER_OUTCOME_BUSY, unless it brings the current token. A lease that ends more
- * than LEDGER_LEASE_MAX_MS ahead was written by a wrong clock and counts as expired. A claim also moves a buying time that
- * lies in the future to now. Tokens start at a random number and count up, so that no two rows share one. Rows that are
- * bought, documented, voided or void refused need no lease: a claim returns them as they are, with token 0, and
- * LEDGER_OP_DOCUMENT and LEDGER_OP_VOID compare the state alone.
+ * Leases. A claim takes the row for `lease_ms` of the database's clock and gives a new fencing token. Only the holder
+ * of the current token may change the row. An expired lease changes nothing by itself: it lets another claim take the
+ * row over. A claim of a row with a live lease gets LEDGER_OUTCOME_BUSY, unless it brings the current token. A lease
+ * that ends more than LEDGER_LEASE_MAX_MS ahead was written by a wrong clock and counts as expired. A claim also moves
+ * a buying time that lies in the future to now. Tokens start at a random number and count up, so that no two rows share
+ * one. Rows that are bought, documented, voided or void refused need no lease: a claim returns them as they are, with
+ * token 0, and LEDGER_OP_DOCUMENT and LEDGER_OP_VOID compare the state alone.
  *
  * Claims. A claim does not compare content. The row comes back with its fingerprint and request, and the caller decides
- * whether to replace the plan (LEDGER_OP_PLAN) or to report a conflict. Generation 0 claims the newest generation, or makes
- * generation 1. A number claims that generation. It makes the generation if it follows the newest one and that one is over:
- * its label is bought or given back, or it is proven, or a person found, that nothing was bought.
+ * whether to replace the plan (LEDGER_OP_PLAN) or to report a conflict. Generation 0 claims the newest generation, or
+ * makes generation 1. A number claims that generation. It makes the generation if it follows the newest one and that
+ * one is over: its label is bought or given back, or it is proven, or a person found, that nothing was bought.
  *
- * Money. LEDGER_OP_BUY reserves `amount` and the insurance `fee` in the spend limit (tenant, budget, currency), in the same
- * transaction. LEDGER_OP_FAIL and LEDGER_OP_PROVE release the reservation when no purchase is unproven. LEDGER_OP_BOUGHT
- * turns it into spend: `paid` (or the amount where the price paid is not known) and `fee`. A repeated purchase pays only
- * the difference. While an earlier purchase is unproven, a cheaper repeat gives nothing back, and a repeat without a budget
- * stays in the budget of the first. `ceiling` and `approved` are in `approved_currency`, and survive LEDGER_OP_PLAN with
- * `keep_approval`.
+ * Money. LEDGER_OP_BUY reserves `amount` and the insurance `fee` in the spend limit (tenant, budget, currency), in the
+ * same transaction. LEDGER_OP_FAIL and LEDGER_OP_PROVE release the reservation when no purchase is unproven.
+ * LEDGER_OP_BOUGHT turns it into spend: `paid` (or the amount where the price paid is not known) and `fee`. A repeated
+ * purchase pays only the difference. While an earlier purchase is unproven, a cheaper repeat gives nothing back, and a
+ * repeat without a budget stays in the budget of the first. `ceiling` and `approved` are in `approved_currency`, and
+ * survive LEDGER_OP_PLAN with `keep_approval`.
  *
- * Bounds. Key texts have 1 to LEDGER_KEY_MAX bytes, other texts at most LEDGER_TEXT_MAX. A longer `result` or label URL is
- * dropped, because recording the purchase matters more. All texts are UTF-8. A lease lasts 1 ms to a day. Other requests
- * fail with SHIPOPT_EINVAL, SHIPOPT_ETOOLARGE or SHIPOPT_EENCODING.
+ * Bounds. Key texts have 1 to LEDGER_KEY_MAX bytes, other texts at most LEDGER_TEXT_MAX. A longer `result` or label URL
+ * is dropped, because recording the purchase matters more. All texts are UTF-8. A lease lasts 1 ms to a day. Other
+ * requests fail with SHIPOPT_EINVAL, SHIPOPT_ETOOLARGE or SHIPOPT_EENCODING.
  */
 #define LEDGER_SENDS_MAX 3
 #define LEDGER_KEY_MAX 512
@@ -130,24 +131,26 @@ enum ledger_operation {
 	/* planned, created → created: shipment_id and the rate. The shipment is the row's, rated again, or a new one. A
 	 * `ceiling` replaces the approval. */
 	LEDGER_OP_CREATE,
-	/* planned, created, buying, in doubt → buying. From planned it brings the shipment; later a `shipment_id` must be the
-	 * row's. A `rate_id` replaces the rate, a `ceiling` the approval, a `request` the stored one. Reserves `amount` (0: the
-	 * row's) and `fee`, and writes the buying time and `settle_ms`. */
+	/* planned, created, buying, in doubt → buying. From planned it brings the shipment; later a `shipment_id` must
+	 * be the row's. A `rate_id` replaces the rate, a `ceiling` the approval, a `request` the stored one. Reserves
+	 * `amount` (0: the row's) and `fee`, and writes the buying time and `settle_ms`. */
 	LEDGER_OP_BUY,
 	/* buying → created, or in doubt while an earlier purchase is unproven. The newest purchase bought nothing. */
 	LEDGER_OP_PROVE,
-	/* buying, in doubt → in doubt: reason, `proven`, `exists_seen`, `needs_person`, `refusal` (the first one stays). With
-	 * `exists_seen` also from created, if its shipment was sent: at least one purchase is unproven then. */
+	/* buying, in doubt → in doubt: reason, `proven`, `exists_seen`, `needs_person`, `refusal` (the first one
+	 * stays). With `exists_seen` also from created, if its shipment was sent: at least one purchase is unproven
+	 * then. */
 	LEDGER_OP_DOUBT,
-	/* buying, in doubt, failed, created with an unproven purchase → bought: tracking_code, label_url, paid, fee, result,
-	 * and reason (a note). Turns the reservation into spend. */
+	/* buying, in doubt, failed, created with an unproven purchase → bought: tracking_code, label_url, paid, fee,
+	 * result, and reason (a note). Turns the reservation into spend. */
 	LEDGER_OP_BOUGHT,
 	/* planned, created, buying → failed: reason. It is proven that nothing was bought. Releases the reservation. */
 	LEDGER_OP_FAIL,
-	/* planned, created → held: reason. shipment_id, base_url and `needs_person` where the carrier made a label unasked. */
+	/* planned, created → held: reason. shipment_id, base_url and `needs_person` where the carrier made a label
+	 * unasked. */
 	LEDGER_OP_HOLD,
-	/* held → planned or created, as it was; failed → planned, without its shipment. `state` is 0, or the state that must
-	 * result. */
+	/* held → planned or created, as it was; failed → planned, without its shipment. `state` is 0, or the state that
+	 * must result. */
 	LEDGER_OP_REOPEN,
 	/* Extends the lease, and changes nothing else. */
 	LEDGER_OP_RENEW,
@@ -209,8 +212,8 @@ struct ledger_request {
 
 /*
  * Submits a request, from any thread. It never fails by itself: an error is the request's status in `done`, which runs
- * later on the request's reactor. SHIPOPT_EAGAIN: the queue is full. The caller keeps a reference to the store until `done`
- * runs.
+ * later on the request's reactor. SHIPOPT_EAGAIN: the queue is full. The caller keeps a reference to the store until
+ * `done` runs.
  *
  * After the runtime's close has stopped the store, the reactor may be gone. Then `done` runs inside this call, on the
  * calling thread, with SHIPOPT_ESHUTDOWN.

@@ -14,8 +14,8 @@
  * SHIPOPT_LEDGER_FIELD_…, a number or a text. Numbers are kept in the row itself. Texts are kept one behind another in
  * `texts`, and the row has their offset. After that the page never changes.
  *
- * The table of fields (ledger_page.c) is the only place that knows the name and the kind of each field. The getters and the
- * JSON form both follow it.
+ * The table of fields (ledger_page.c) is the only place that knows the name and the kind of each field. The getters and
+ * the JSON form both follow it.
  */
 #define LEDGER_FIELD_COUNT 33
 /* A page is full after the row that makes its texts longer than this. */
@@ -41,7 +41,8 @@ struct ledger_page_row {
 };
 /* True if the table says that the field is a text. */
 bool ledger_page_is_text(int field);
-/* Adds a text (NULL: none) to the page, for this field of a row that is added later. SHIPOPT_ENOMEM, SHIPOPT_ETOOLARGE. */
+/* Adds a text (NULL: none) to the page, for this field of a row that is added later. SHIPOPT_ENOMEM,
+ * SHIPOPT_ETOOLARGE. */
 int ledger_page_set_text(shipopt_ledger_page *page, struct ledger_page_row *row, int field, const char *text);
 int ledger_page_add_row(shipopt_ledger_page *page, const struct ledger_page_row *row);
 /* True if no row is to be added any more, though the page has fewer than were asked for. */

@@ -41,7 +41,8 @@ static void store_core_close_task(struct task *task)
 	runtime_unref(runtime);
 }
 
-/* On the back-end's last thread. A worker joins it, so nothing is left when the runtime's close has joined the workers. */
+/* On the back-end's last thread. A worker joins it, so nothing is left when the runtime's close has joined the
+ * workers. */
 static void store_core_ended(void *argument)
 {
 	struct store_core *core = argument;

@@ -7,8 +7,8 @@
 /*
  * The operation of an asynchronous call of a store: a query to the back-end, and its result.
  *
- * The back-end completes the query on one of its own threads. There the JSON form of a page is written, because that can
- * take long. Then a reactor completes the operation, so that every kind of delivery is possible.
+ * The back-end completes the query on one of its own threads. There the JSON form of a page is written, because that
+ * can take long. Then a reactor completes the operation, so that every kind of delivery is possible.
  */
 
 /* Starts an operation for a query. Takes over nothing; copies the kind, the numbers and the texts of `query`. */

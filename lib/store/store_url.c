@@ -9,9 +9,9 @@
 
 #define URL_MAX_BYTES 8192
 
-/* Writes the URL without its password: "postgresql://user:secret@host/db" becomes "postgresql://user:***@host/db", cut to
- * `size`. A password may contain characters that should be escaped, may be a parameter after the question mark, or a word
- * of "host=… password=…", which is not a URL. */
+/* Writes the URL without its password: "postgresql://user:secret@host/db" becomes "postgresql://user:***@host/db", cut
+ * to `size`. A password may contain characters that should be escaped, may be a parameter after the question mark, or a
+ * word of "host=… password=…", which is not a URL. */
 static void store_url_without_password(const char *url, char *text, size_t size)
 {
 	const char *authority = strstr(url, "://");

@@ -4,8 +4,8 @@
 #include "base/fault.h"
 
 /*
- * Every fault point that cached reads and quotes pass is made to fail once, in virtual time. Each call that was taken completes once,
- * with its answer or an error; what is kept is never wrong; nothing leaks; and afterwards all works.
+ * Every fault point that cached reads and quotes pass is made to fail once, in virtual time. Each call that was taken
+ * completes once, with its answer or an error; what is kept is never wrong; nothing leaks; and afterwards all works.
  */
 #ifdef SHIPOPT_FAULTS
 

@@ -18,11 +18,12 @@
 /*
  * What `done` has reported is there after the power failed, at any point.
  *
- * Each round drives eight orders at once through their purchase, four as a run that buys does it (claim, buying, bought) and four
- * whose rate was kept first and whose first answer was lost, and lets the power fail at a random operation of the disk: while the
- * file is made, in a commit, in a recovery, in a checkpoint at the close. Then the file must be whole and each row must be where its last
- * acknowledged transition left it, or one further where the answer was "in doubt" or never came. The file is kept for several
- * rounds. The seed is printed; SHIPOPT_SEED repeats a run, SHIPOPT_ROUNDS sets how many.
+ * Each round drives eight orders at once through their purchase, four as a run that buys does it (claim, buying,
+ * bought) and four whose rate was kept first and whose first answer was lost, and lets the power fail at a random
+ * operation of the disk: while the file is made, in a commit, in a recovery, in a checkpoint at the close. Then the
+ * file must be whole and each row must be where its last acknowledged transition left it, or one further where the
+ * answer was "in doubt" or never came. The file is kept for several rounds. The seed is printed; SHIPOPT_SEED repeats a
+ * run, SHIPOPT_ROUNDS sets how many.
  */
 enum { ORDERS = 8, ROUNDS_PER_FILE = 10, ROUNDS = 1000, OPERATIONS_MAX = 130 };
 

@@ -13,9 +13,9 @@
 #include "json/json.h"
 
 /*
- * Every fault point that a whole purchase passes is made to fail once, in virtual time over a carrier and a ledger in memory. An
- * error comes back or the purchase succeeds; nothing leaks; whatever was bought has a row that says so or says that it may
- * be; and a second run without failures has exactly one label in the end.
+ * Every fault point that a whole purchase passes is made to fail once, in virtual time over a carrier and a ledger in
+ * memory. An error comes back or the purchase succeeds; nothing leaks; whatever was bought has a row that says so or
+ * says that it may be; and a second run without failures has exactly one label in the end.
  */
 #ifdef SHIPOPT_FAULTS
 
@@ -94,7 +94,8 @@ static void resume(const char *name, long point)
 	sim_open(&process, SETTINGS);
 	sim_buy(&process, 1);
 	int item = process.results[0].status;
-	/* An expired rate behind a purchase that may have bought is sent a third time where the re-rate did not come to its end. */
+	/* An expired rate behind a purchase that may have bought is sent a third time where the re-rate did not come to
+	 * its end. */
 	const struct memory_row *row = memory_ledger_find(&sim_database.ledger, "o-0");
 	bool is_for_person = item == SHIPOPT_EINDOUBT && row->row.needs_person && row->row.sent == LEDGER_SENDS_MAX;
 	bool is_bought = (item == 0 || item == 1) && sim_world.labels == 1;

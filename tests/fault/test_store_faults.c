@@ -11,8 +11,8 @@
 #include "store_fixture.h"
 
 /*
- * Every fault point of the store and of the ledger is made to fail once: allocations, SQLite calls, the writer's thread. What was
- * acknowledged is there afterwards, what failed without doubt is not, and nothing leaks.
+ * Every fault point of the store and of the ledger is made to fail once: allocations, SQLite calls, the writer's
+ * thread. What was acknowledged is there afterwards, what failed without doubt is not, and nothing leaks.
  */
 #ifdef SHIPOPT_FAULTS
 

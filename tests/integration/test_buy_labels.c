@@ -16,8 +16,9 @@
 #include "store_v1.h"
 
 /*
- * The program buy_labels as a user runs it, against the sandbox: its messages, its exit status, what the sandbox saw. Programs and
- * orders come from the environment: SHIPOPT_BUY_LABELS, SHIPOPT_ORDERS. Each test has a folder and a sandbox of its own.
+ * The program buy_labels as a user runs it, against the sandbox: its messages, its exit status, what the sandbox saw.
+ * Programs and orders come from the environment: SHIPOPT_BUY_LABELS, SHIPOPT_ORDERS. Each test has a folder and a
+ * sandbox of its own.
  */
 #define HEADER PROGRAM_HEADER
 #define ROW PROGRAM_ROW
@@ -309,7 +310,8 @@ static void base_url_without_the_version_is_named(void **state)
 	char arguments[128];
 	snprintf(arguments, sizeof(arguments), "--carrier-url %s", sandbox.url);
 	assert_int_equal(buy(getenv("SHIPOPT_ORDERS"), arguments), 1);
-	/* The read before is answered in the API's words, as by a carrier without trackers; the first order ends the run. */
+	/* The read before is answered in the API's words, as by a carrier without trackers; the first order ends the
+	 * run. */
 	assert_says("POST /shipments: HTTP 404 NOT_FOUND");
 	assert_says("is the base URL right?");
 	assert_says("it must contain the version, as in https://api.easypost.com/v2");

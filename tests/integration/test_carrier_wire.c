@@ -139,7 +139,8 @@ static void an_answer_about_another_object_is_refused_and_both_are_named(void **
 	script_server_stop(server);
 }
 
-/* Writes into the connection between the head and the body of a request: stands in front of the system's, also for libcurl. */
+/* Writes into the connection between the head and the body of a request: stands in front of the system's, also for
+ * libcurl. */
 static struct {
 	atomic_int port; /* of the peer; 0: nothing happens */
 	int peer_fd;

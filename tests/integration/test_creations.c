@@ -10,8 +10,9 @@
 #include "record/record.h"
 
 /*
- * On the wire: making a shipment buys nothing, whatever an order asks for and however it says so. The sandbox sells a label at
- * once when a creation has a service, as the real service does, and counts the creations that have a member which spends.
+ * On the wire: making a shipment buys nothing, whatever an order asks for and however it says so. The sandbox sells a
+ * label at once when a creation has a service, as the real service does, and counts the creations that have a member
+ * which spends.
  */
 #define QUICK "carrier.retry_base_ms=5 carrier.retry_cap_ms=100"
 #define SHORT QUICK " carrier.timeout_ms=500 carrier.settle_ms=1000 carrier.breaker_open_ms=200 bulk.lease_ms=2000"
@@ -312,7 +313,8 @@ static void a_host_call_sees_the_shipment_as_it_came(void **state)
 
 /* ---- lost answers -------------------------------------------------------------------------------------------- */
 
-/* Half of all answers are lost: a creation that bought would buy again with every repeat. The limit is enough for half of them. */
+/* Half of all answers are lost: a creation that bought would buy again with every repeat. The limit is enough for half
+ * of them. */
 static void lost_answers_buy_one_label_a_key_and_keep_the_spend_limit(void **state)
 {
 	enum { ORDERS = 10, AFFORDED = 5 };

@@ -528,8 +528,8 @@ static void send_once_and_lose(struct script_server *server, const char *method,
 	prepare(&exchange, server, method, path, body, true);
 	run(&exchange);
 	expect(&exchange, SHIPOPT_ENETWORK, HTTP_MAYBE_SENT, "sent once, not repeated");
-	/* Without a body it took a fresh connection. With one it took the kept-alive one; libcurl opens another before it finds
-	 * that it cannot rewind the body, and nothing is sent on it. */
+	/* Without a body it took a fresh connection. With one it took the kept-alive one; libcurl opens another before
+	 * it finds that it cannot rewind the body, and nothing is sent on it. */
 	assert_true(script_server_connections(server) <= connections + 1);
 	assert_int_equal(script_server_requests(server, path), before + 1);
 }

@@ -19,7 +19,8 @@
 #include "http/http.h"
 #include "script_server.h"
 
-/* Kept-alive connections: what may wait on them, when an answer is the request's own, and what they cost in descriptors. */
+/* Kept-alive connections: what may wait on them, when an answer is the request's own, and what they cost in
+ * descriptors. */
 
 #define OK_HEAD "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 #define OK OK_HEAD "{}"

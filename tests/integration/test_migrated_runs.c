@@ -12,8 +12,8 @@
 #include "store_v1.h"
 
 /*
- * Runs over a store of schema version 1 (store_v1.h), from the orders file that filled it: columns of examples/orders.csv. The
- * carrier plays scripts; a request that has none is answered 404, and counted.
+ * Runs over a store of schema version 1 (store_v1.h), from the orders file that filled it: columns of
+ * examples/orders.csv. The carrier plays scripts; a request that has none is answered 404, and counted.
  */
 #define HEADER                                                                                                               \
 	"order_key,to_company,to_street1,to_city,to_state,to_zip,to_country,from_company,from_street1,from_city,from_state," \
@@ -251,7 +251,8 @@ static void what_was_in_doubt_is_looked_up(void **state)
 	assert_int_equal(number("SELECT count(*) FROM ledger WHERE id IN (9, 10) AND state = 5 AND unproven = 0"), 2);
 }
 
-/* The settle time of an old row counts from its own purchase, which was long ago; then the same shipment is sent again. */
+/* The settle time of an old row counts from its own purchase, which was long ago; then the same shipment is sent
+ * again. */
 static void what_was_in_doubt_and_has_no_label_is_sent_again(void **state)
 {
 	answer("/v2/shipments/shp_d", "200 OK", "{\"id\":\"shp_d\",\"object\":\"Shipment\",\"rates\":[]}");

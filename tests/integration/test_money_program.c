@@ -17,8 +17,8 @@
 #include "sandbox_process.h"
 
 /*
- * buy_labels as a user runs it, with a carrier that misbehaves: what it sells, what the program says, what its files hold. The
- * carrier has no trackers, so the program's read before the first order is refused each time.
+ * buy_labels as a user runs it, with a carrier that misbehaves: what it sells, what the program says, what its files
+ * hold. The carrier has no trackers, so the program's read before the first order is refused each time.
  */
 #define KEY "EZTKsecretsecret"
 #define ADDRESS \

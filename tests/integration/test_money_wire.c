@@ -14,9 +14,9 @@
 #include "money_carrier.h"
 
 /*
- * The label is sold, and then the answer to the purchase is cut, malformed, a refusal, a gateway's or an odd JSON. Each time one
- * run and another over the same order: one label, never told as failed. The look-up shows the shipment as it is, unless a test
- * says otherwise.
+ * The label is sold, and then the answer to the purchase is cut, malformed, a refusal, a gateway's or an odd JSON. Each
+ * time one run and another over the same order: one label, never told as failed. The look-up shows the shipment as it
+ * is, unless a test says otherwise.
  */
 /* Nothing waits for the settle time here; the order's time ends a doubt. */
 #define SETTINGS \
@@ -237,7 +237,8 @@ STATUS(status_999, "999 X", "{\"error\":{\"code\":\"X\",\"message\":\"x\"}}")
 
 static void a_purchase_whose_answer_says_anything_else_is_one_label(void **state)
 {
-	/* `first`: the item of the first run; the second finds the label bought, or looks it up. `buys`: requests in both. */
+	/* `first`: the item of the first run; the second finds the label bought, or looks it up. `buys`: requests in
+	 * both. */
 	static const struct {
 		const char *name;
 		money_hook hook;

@@ -10,9 +10,9 @@
 #include "unit/event.h"
 
 /*
- * A name server that does not answer, and a runtime that is closed meanwhile. libpq and libcurl look names up by getaddrinfo(),
- * which here is the one below: it blocks until the test releases it. libpq does so on a thread of the side pool, which is left
- * behind; libcurl on one of its own, which it detaches (CURLOPT_QUICK_EXIT).
+ * A name server that does not answer, and a runtime that is closed meanwhile. libpq and libcurl look names up by
+ * getaddrinfo(), which here is the one below: it blocks until the test releases it. libpq does so on a thread of the
+ * side pool, which is left behind; libcurl on one of its own, which it detaches (CURLOPT_QUICK_EXIT).
  */
 #define PATIENCE_MS 20000
 #define CLOSED_WITHIN_MS 10000

@@ -13,7 +13,8 @@
 #include "json/json.h"
 #include "script_server.h"
 
-/* A carrier that repeats the credential in every part of its answers, and every place where something of an answer ends up. */
+/* A carrier that repeats the credential in every part of its answers, and every place where something of an answer ends
+ * up. */
 
 #define KEY "EZTK0123456789/abcdef+XYZ"
 #define OTHER_KEY "EZTKanotherkey987654321"

@@ -8,7 +8,8 @@
 #include "base/memory.h"
 #include "bulk_fixture.h"
 
-/* Orders are rated as the cheapest, then rated and bought as the fastest: result files and the ledger say which rate it was. */
+/* Orders are rated as the cheapest, then rated and bought as the fastest: result files and the ledger say which rate it
+ * was. */
 
 #define ORDERS 3
 #define NOTE "the stored rate was kept"

@@ -10,7 +10,8 @@
  *	EDIT(WORLD_READ, "\"tracking_code\":", "\"was\":");    replaces text in every answer to a read
  *	EDIT_BODY(WORLD_BUY, 2, 422, "{…}");                   replaces the second answer to a purchase
  *
- * They are used in the order in which they were added, until edits_clear() or case_finish(). At most so many; texts are borrowed.
+ * They are used in the order in which they were added, until edits_clear() or case_finish(). At most so many; texts are
+ * borrowed.
  */
 #define EDITS_MAX 8
 

@@ -5,18 +5,21 @@
 #include "sim.h"
 
 /*
- * What must hold at every step of simulated runs, whatever goes wrong. The auditor knows the world's truth and what each process
- * was asked for; the library under test knows neither.
+ * What must hold at every step of simulated runs, whatever goes wrong. The auditor knows the world's truth and what
+ * each process was asked for; the library under test knows neither.
  *
- *   - a generation of a key has at most one label, also one that is still to come: every shipment with a label, or with a purchase under way, is
- *     the shipment of the one row that sent it, and that row is buying, in doubt, created with something unproven, or bought
+ *   - a generation of a key has at most one label, also one that is still to come: every shipment with a label, or with
+ *     a purchase under way, is the shipment of the one row that sent it, and that row is buying, in doubt, created with
+ *     something unproven, or bought
  *   - a row fails only when nothing was bought and nothing will be
- *   - a purchase is sent only by a run that buys, once for each `buying`, for the content that the shipment was made for, with
- *     the same insurance each time; there are three of a shipment at most (a person's "not bought" leaves one)
- *   - its price is within what was approved first: the order's max_rate, or the first price and ceiling_percent. Another
- *     max_rate, other content, or a run with rate_again while nothing is unproven, is a new approval
- *   - reserved and spent stay within the limit at each reservation; afterwards they grow by what the carrier charges above the
- *     rate alone, which is counted. What the budget says is the sum of its rows; an open row keeps its reservation
+ *   - a purchase is sent only by a run that buys, once for each `buying`, for the content that the shipment was made
+ *     for, with the same insurance each time; there are three of a shipment at most (a person's "not bought" leaves
+ *     one)
+ *   - its price is within what was approved first: the order's max_rate, or the first price and ceiling_percent.
+ *     Another max_rate, other content, or a run with rate_again while nothing is unproven, is a new approval
+ *   - reserved and spent stay within the limit at each reservation; afterwards they grow by what the carrier charges
+ *     above the rate alone, which is counted. What the budget says is the sum of its rows; an open row keeps its
+ *     reservation
  *   - each order of a run that ends is reported once, and what may be bought never as what was not
  *
  * A breach is printed with the seed and the step, and the auditor is broken from then on.

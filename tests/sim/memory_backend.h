@@ -8,10 +8,10 @@
 /*
  * The store's back-end for simulated runs: the ledger in memory behind store/backend.h, without a thread.
  *
- * Defines `sqlite_backend`, so that a test program that is linked with this file opens "sqlite:…" without the database. All
- * stores of the program share `memory_database`, as processes share a file. A request takes `delay_us` until it is durable and
- * as long again until its answer arrives, on timers of its reactor: a process may crash between the two. Only the ledger and
- * shipopt_store_ready() are there.
+ * Defines `sqlite_backend`, so that a test program that is linked with this file opens "sqlite:…" without the database.
+ * All stores of the program share `memory_database`, as processes share a file. A request takes `delay_us` until it is
+ * durable and as long again until its answer arrives, on timers of its reactor: a process may crash between the two.
+ * Only the ledger and shipopt_store_ready() are there.
  *
  * Failures are scripted, each used once by the next request of its operation (`occurrence` counts from 1), or drawn.
  */

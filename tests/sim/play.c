@@ -27,8 +27,8 @@ void play_disturb(struct play *play)
 		play->players[i].is_alone = false;
 }
 
-/* From here on it is this process that does things. Without a guard no effect of its purchases is later than its settle time,
- * less the sixth of it in which they are sent. */
+/* From here on it is this process that does things. Without a guard no effect of its purchases is later than its settle
+ * time, less the sixth of it in which they are sent. */
 void play_switch_to(struct play *play, struct player *player)
 {
 	clock_set_wall_offset_ms(player->wall_offset_ms);

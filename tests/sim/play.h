@@ -7,16 +7,19 @@
 /*
  * A play: simulated processes that buy the same orders, drawn from a seed.
  *
- * Everything may go wrong at once: an adverse carrier (world.h), a database that fails, up to three processes that crash, stand
- * still and take each other's leases, wall clocks that are wrong, orders that are edited between runs, settings that change, rate
- * runs in between, stored rates that are replaced, further generations of an order, labels that are given back, and a person who
- * settles rows and is right only at that moment. After each step the auditor (auditor.h) looks at what must hold.
+ * Everything may go wrong at once: an adverse carrier (world.h), a database that fails, up to three processes that
+ * crash, stand still and take each other's leases, wall clocks that are wrong, orders that are edited between runs,
+ * settings that change, rate runs in between, stored rates that are replaced, further generations of an order, labels
+ * that are given back, and a person who settles rows and is right only at that moment. After each step the auditor
+ * (auditor.h) looks at what must hold.
  *
- * Every fourth seed has a carrier without a guard: nothing but the ledger keeps a second purchase from buying a second label.
- * There, clocks are right, replicas know what was bought, and no effect is later than the settle time of its purchase.
+ * Every fourth seed has a carrier without a guard: nothing but the ledger keeps a second purchase from buying a second
+ * label. There, clocks are right, replicas know what was bought, and no effect is later than the settle time of its
+ * purchase.
  *
- * Files: play.c (a step after the other), play_process.c (what a process is started with), play_person.c (a person, and the
- * labels that are given back), play_end.c (the faults stop: each order must come to an end), test_adversary.c (seeds).
+ * Files: play.c (a step after the other), play_process.c (what a process is started with), play_person.c (a person, and
+ * the labels that are given back), play_end.c (the faults stop: each order must come to an end), test_adversary.c
+ * (seeds).
  */
 #define PLAY_PROCESSES 3
 #define PLAY_STEPS_MAX 2000000
@@ -71,7 +74,8 @@ void play_settle_by_person(struct play *play, struct memory_row *row);
 /* Now and then. */
 void play_maybe_settle(struct play *play);
 void play_maybe_void(struct play *play);
-/* The faults stop: one run ends what is not for a person, the person settles the rest, and one more run ends everything. */
+/* The faults stop: one run ends what is not for a person, the person settles the rest, and one more run ends
+ * everything. */
 void play_finish(struct play *play);
 
 #endif

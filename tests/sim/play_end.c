@@ -41,8 +41,8 @@ static void resume(struct play *play)
 		play_end_process(play, 0);
 }
 
-/* Bought, failed, held, or for a person. What the carrier has said to have postage shows it to a run after the replicas know it; a price
- * that needs review, or is in a currency that nobody wanted, is for a person too. */
+/* Bought, failed, held, or for a person. What the carrier has said to have postage shows it to a run after the replicas
+ * know it; a price that needs review, or is in a currency that nobody wanted, is for a person too. */
 static bool is_settled(const struct play *play, const struct memory_row *row, const struct sim_result *result)
 {
 	const struct world_shipment *shipment = world_find(&sim_world, row->row.shipment_id);

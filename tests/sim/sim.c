@@ -261,7 +261,8 @@ int sim_buy(struct sim_process *process, size_t count)
 
 /* ---- the books --------------------------------------------------------------------------------------------- */
 
-/* What the row may say was charged: what the carrier says, if that can be believed. A person who settled it saw no price. */
+/* What the row may say was charged: what the carrier says, if that can be believed. A person who settled it saw no
+ * price. */
 static bool price_agrees(const struct memory_row *row, const struct world_shipment *shipment)
 {
 	int64_t charged = world_charged(shipment, row->row.currency);

@@ -9,8 +9,8 @@
 #include "runtime/runtime.h"
 
 /*
- * Simulated processes: each a runtime, a carrier client, a store and a bulk executor over the world and the database of the
- * program, in virtual time on one thread. Nothing here has a thread, a descriptor or real randomness: the
+ * Simulated processes: each a runtime, a carrier client, a store and a bulk executor over the world and the database of
+ * the program, in virtual time on one thread. Nothing here has a thread, a descriptor or real randomness: the
  * random numbers of the system come from the seed too (RAND_bytes is replaced), so that a seed is a trace.
  *
  *	sim_begin(seed);                     world, database, virtual clock
@@ -45,7 +45,8 @@ struct sim_process {
 typedef int (*sim_run_fn)(shipopt_bulk *bulk, shipopt_source *source, shipopt_sink *sink, shipopt_done_fn done,
 	void *userdata, shipopt_run **ret_run);
 
-/* What the next runs do, shipopt_bulk_buy() after sim_begin(); and what else is to be configured before handles are made. */
+/* What the next runs do, shipopt_bulk_buy() after sim_begin(); and what else is to be configured before handles are
+ * made. */
 extern sim_run_fn sim_run;
 extern void (*sim_configure)(struct sim_process *process);
 

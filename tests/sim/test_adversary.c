@@ -10,8 +10,8 @@
 #include "play.h"
 
 /*
- * Plays of many seeds (play.h). In the end each order is bought, failed with proof, held, given back or in doubt for a person, and
- * ledger and carrier agree to the cent.
+ * Plays of many seeds (play.h). In the end each order is bought, failed with proof, held, given back or in doubt for a
+ * person, and ledger and carrier agree to the cent.
  *
  * A purchase is a POST /shipments/…/buy that reached the carrier.
  *

@@ -8,7 +8,8 @@
 #include "base/memory.h"
 #include "purchase_test.h"
 
-/* What an answer proves of a purchase, played over several runs: carriers that are stale, mixed up, or say things of their own. */
+/* What an answer proves of a purchase, played over several runs: carriers that are stale, mixed up, or say things of
+ * their own. */
 
 static struct sim_process process;
 

@@ -24,7 +24,8 @@ static void turn_until_sent(struct sim_process *process, int64_t buys)
 
 static void a_purchase_is_sent_only_while_its_lease_outlasts_it(void **state)
 {
-	/* The lease ends 30 s after it was asked for, a request takes 10 s, and the settle time would allow for 100 s. */
+	/* The lease ends 30 s after it was asked for, a request takes 10 s, and the settle time would allow for 100
+	 * s. */
 	static const struct {
 		int64_t seconds;
 		bool is_sent;

@@ -5,7 +5,8 @@
 
 #include "purchase_test.h"
 
-/* Orders that were rated in one run and are rated or bought in another: which rate counts, and what the item says about it. */
+/* Orders that were rated in one run and are rated or bought in another: which rate counts, and what the item says about
+ * it. */
 
 #define CHEAPEST "carrier.timeout_ms=10000 carrier.settle_ms=60000 bulk.rate_choice=cheapest"
 #define FASTEST "carrier.timeout_ms=10000 carrier.settle_ms=60000 bulk.rate_choice=fastest"

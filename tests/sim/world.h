@@ -8,20 +8,23 @@
 /*
  * The carrier as a model in memory: shipments, rates, purchases under way, labels.
  *
- * The world lives in virtual time and outlives every simulated process. A request visits it: world_arrive() decides what will go
- * wrong with it and puts the purchase that it may lead to into the world's list of effects; world_leave(), when the answer is
- * due, tells what the answer is. Effects happen at their own time, whether or not anybody still waits for the answer: they are
- * carried out whenever the world is looked at. So a process may crash, or be too late, between the two.
+ * The world lives in virtual time and outlives every simulated process. A request visits it: world_arrive() decides
+ * what will go wrong with it and puts the purchase that it may lead to into the world's list of effects; world_leave(),
+ * when the answer is due, tells what the answer is. Effects happen at their own time, whether or not anybody still
+ * waits for the answer: they are carried out whenever the world is looked at. So a process may crash, or be too late,
+ * between the two.
  *
- * What goes wrong is scripted (each step is used once, by the next call of its kind) or drawn from a seed (`permille`). An
- * adverse world (`is_adverse`) draws from all faults and makes odd labels and odd prices; another one keeps to what connections
- * and servers do. Whatever is drawn, the carrier keeps what the library assumes of it: a listed refusal is honest about its own
- * request, and with `guard` a shipment id is sold once. Without the guard a second purchase makes a second label, so that a
- * machine which leans on the guard alone is found out; then nothing is stale and no effect is later than `late_max_us`.
+ * What goes wrong is scripted (each step is used once, by the next call of its kind) or drawn from a seed (`permille`).
+ * An adverse world (`is_adverse`) draws from all faults and makes odd labels and odd prices; another one keeps to what
+ * connections and servers do. Whatever is drawn, the carrier keeps what the library assumes of it: a listed refusal is
+ * honest about its own request, and with `guard` a shipment id is sold once. Without the guard a second purchase makes
+ * a second label, so that a machine which leans on the guard alone is found out; then nothing is stale and no effect is
+ * later than `late_max_us`.
  *
  * `trace` is a hash of all that happened: the same seed gives the same trace.
  *
- * Files: world.c (shipments, effects, arriving), world_fault.c (what goes wrong), world_answer.c (what the client gets).
+ * Files: world.c (shipments, effects, arriving), world_fault.c (what goes wrong), world_answer.c (what the client
+ * gets).
  */
 enum world_call { WORLD_CREATE, WORLD_BUY, WORLD_READ, WORLD_RERATE, WORLD_CALL_COUNT };
 
@@ -52,7 +55,8 @@ enum world_fault {
 	FAULT_REFUSED,      /* 422 with a listed code; no work */
 	FAULT_RATE_EXPIRED, /* the same; the shipment's rates are void from now on */
 	FAULT_UNAVAILABLE,  /* the same, of the rate: RATE.UNAVAILABLE */
-	/* 422 with a code that says that it is not known; the work is done `ms` later, -1: never. So in all that follow. */
+	/* 422 with a code that says that it is not known; the work is done `ms` later, -1: never. So in all that
+	 * follow. */
 	FAULT_IN_PROGRESS,
 	FAULT_TIMED_OUT,
 	FAULT_NO_RESPONSE,

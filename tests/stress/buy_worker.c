@@ -5,9 +5,9 @@
  *
  *	buy_worker CARRIER_URL STORE_URL COUNT SETTINGS
  *
- * The orders are those of fixture_orders_planted(COUNT, "order", "never", BUY_WORKER_PLANTED_EVERY), the settings those of
- * fixture_open(). Prints one line with what became of them. Exit status 0: the run came to its end and nothing is in doubt;
- * 3: something is; others: it failed.
+ * The orders are those of fixture_orders_planted(COUNT, "order", "never", BUY_WORKER_PLANTED_EVERY), the settings those
+ * of fixture_open(). Prints one line with what became of them. Exit status 0: the run came to its end and nothing is in
+ * doubt; 3: something is; others: it failed.
  */
 #include "cmocka_test.h"
 

@@ -5,12 +5,12 @@
 #include "bulk_fixture.h"
 
 /*
- * The faults and the orders that the stress tests of buying share, and the program that buys them in a process of its own
- * (buy_worker.c, found by the environment variable SHIPOPT_BUY_WORKER).
+ * The faults and the orders that the stress tests of buying share, and the program that buys them in a process of its
+ * own (buy_worker.c, found by the environment variable SHIPOPT_BUY_WORKER).
  *
- * Every BUY_WORKER_PLANTED_EVERY-th order is one that the carrier refuses to sell for ("never-…"), always; only these may fail.
- * A purchase goes out within a sixth of settle_ms and may take effect two seconds after its connection died, which leaves two for a
- * machine that holds up the sandbox.
+ * Every BUY_WORKER_PLANTED_EVERY-th order is one that the carrier refuses to sell for ("never-…"), always; only these
+ * may fail. A purchase goes out within a sixth of settle_ms and may take effect two seconds after its connection died,
+ * which leaves two for a machine that holds up the sandbox.
  */
 #define BUY_WORKER_FAULTS                                                                    \
 	"{\"lost-answer\": 0.1, \"retry-after\": \"0\", \"reset\": 0.05, \"garbage\": 0.02," \

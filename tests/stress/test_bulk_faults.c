@@ -10,9 +10,9 @@
 #include "buy_worker.h"
 
 /*
- * Buying while everything goes wrong at once. Some orders are planted: the carrier refuses to sell for them, always, and only they
- * may fail. When the faults have stopped, one more run must leave nothing in doubt, and the books of both sides must
- * agree label by label.
+ * Buying while everything goes wrong at once. Some orders are planted: the carrier refuses to sell for them, always,
+ * and only they may fail. When the faults have stopped, one more run must leave nothing in doubt, and the books of both
+ * sides must agree label by label.
  *
  * 600 and 200 orders in the normal run; SHIPOPT_LONG=1 makes it 10,000 each.
  */

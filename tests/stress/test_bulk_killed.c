@@ -14,12 +14,12 @@
 #include "buy_worker.h"
 
 /*
- * Buying under all faults by programs that are killed at random moments, and by two programs at once on one store. Whatever
- * they left behind, one undisturbed run finishes it, and the books of both sides agree label by label.
+ * Buying under all faults by programs that are killed at random moments, and by two programs at once on one store.
+ * Whatever they left behind, one undisturbed run finishes it, and the books of both sides agree label by label.
  *
- * Four kills over 400 orders in the normal run. SHIPOPT_LONG=1 makes it a thousand: twenty rounds of fifty, each with a carrier
- * and a store of its own; a program that ends before it is killed is not counted, and its successor gets more orders.
- * SHIPOPT_KILLS=100 bounds it: no round is begun after so many.
+ * Four kills over 400 orders in the normal run. SHIPOPT_LONG=1 makes it a thousand: twenty rounds of fifty, each with a
+ * carrier and a store of its own; a program that ends before it is killed is not counted, and its successor gets more
+ * orders. SHIPOPT_KILLS=100 bounds it: no round is begun after so many.
  */
 /* The shortest lease there may be: a killed program's rows are free again after it. */
 #define SETTINGS BUY_WORKER_SETTINGS " bulk.lease_ms=2000"

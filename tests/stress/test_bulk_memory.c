@@ -15,10 +15,10 @@
 #include "bulk_fixture.h"
 
 /*
- * Memory depends on the items in flight, never on the number of items: in the last fifth of a run no more is in use than in the
- * first, and nothing is left at the end. Looked at is what malloc() has given out. Resident memory is only printed: what the
- * arenas of threads keep of freed memory depends on which threads ran, and grows by some megabytes on a busy machine.
- * Nothing is asserted of a sanitizer's build, which has another malloc().
+ * Memory depends on the items in flight, never on the number of items: in the last fifth of a run no more is in use
+ * than in the first, and nothing is left at the end. Looked at is what malloc() has given out. Resident memory is only
+ * printed: what the arenas of threads keep of freed memory depends on which threads ran, and grows by some megabytes on
+ * a busy machine. Nothing is asserted of a sanitizer's build, which has another malloc().
  *
  * 200,000 host calls and 5,000 purchases in the normal run; SHIPOPT_LONG=1 makes it a million and 100,000.
  */

@@ -10,10 +10,10 @@
 #include "runtime/runtime.h"
 
 /*
- * Waiting, cancelling, completing, unreferencing and closing against each other. Each operation completes on the reactor some time after
- * it was started; one thread waits for it, another one cancels it, both drop their reference when they like. The runtime closes
- * while they do so. What must hold: every wait returns, every operation is destroyed once, no memory is left. Run it with the thread
- * sanitizer.
+ * Waiting, cancelling, completing, unreferencing and closing against each other. Each operation completes on the
+ * reactor some time after it was started; one thread waits for it, another one cancels it, both drop their reference
+ * when they like. The runtime closes while they do so. What must hold: every wait returns, every operation is destroyed
+ * once, no memory is left. Run it with the thread sanitizer.
  */
 #define PATIENCE_MS 60000
 #define RUNTIMES 20

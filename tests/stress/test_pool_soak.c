@@ -16,12 +16,13 @@
 #include "pool_fixture.h"
 
 /*
- * Four threads do at random what a pool can do, with deadlines of some milliseconds and cancels at any time, while backends are
- * terminated. One pool delivers to tasks, the other to a queue whose events the waiting threads dispatch.
+ * Four threads do at random what a pool can do, with deadlines of some milliseconds and cancels at any time, while
+ * backends are terminated. One pool delivers to tasks, the other to a queue whose events the waiting threads dispatch.
  *
- * Every row written has a number of its own, and what its operation ended with is kept: in the end the row is there where that was
- * 0, and is not there where it was a failure; only SHIPOPT_EINDOUBT leaves it open. Nobody waits for ever, no connection is left at the
- * server, and fixture_close() counts the memory. What happens when is up to the machine; the seed (SHIPOPT_SEED) decides what is tried.
+ * Every row written has a number of its own, and what its operation ended with is kept: in the end the row is there
+ * where that was 0, and is not there where it was a failure; only SHIPOPT_EINDOUBT leaves it open. Nobody waits for
+ * ever, no connection is left at the server, and fixture_close() counts the memory. What happens when is up to the
+ * machine; the seed (SHIPOPT_SEED) decides what is tried.
  *
  * Ten seconds in the normal run; SHIPOPT_LONG=1 makes it three minutes.
  */
@@ -128,7 +129,8 @@ static int query_on(struct worker *worker, shipopt_pool *pool, shipopt_lease *le
 	return settle(worker, r, op);
 }
 
-/* ---- what is tried ------------------------------------------------------------------------------------------------ */
+/* ---- what is tried
+ * ------------------------------------------------------------------------------------------------ */
 
 static void try_insert(struct worker *worker)
 {
@@ -209,8 +211,8 @@ static shipopt_lease *take_lease(struct worker *worker)
 	return lease;
 }
 
-/* One statement after the other. A cancel may come before one was sent: then it is left out, and the next goes on. Gives the
- * lease back. */
+/* One statement after the other. A cancel may come before one was sent: then it is left out, and the next goes on.
+ * Gives the lease back. */
 static void fill_block(struct worker *worker, shipopt_lease *lease)
 {
 	shipopt_op *op;
@@ -286,7 +288,8 @@ static void try_copy(struct worker *worker)
 	shipopt_lease_release(lease);
 }
 
-/* ---- transactions ------------------------------------------------------------------------------------------------- */
+/* ---- transactions
+ * ------------------------------------------------------------------------------------------------- */
 
 struct tried {
 	struct worker *worker;
@@ -348,7 +351,8 @@ static void try_transaction(struct worker *worker)
 		keep(worker, tried.ids[i], i + 1 == tried.attempts ? r : SHIPOPT_ECANCELED);
 }
 
-/* ---- the soak ------------------------------------------------------------------------------------------------------ */
+/* ---- the soak
+ * ------------------------------------------------------------------------------------------------------ */
 
 static void *work(void *argument)
 {

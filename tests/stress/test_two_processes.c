@@ -16,8 +16,8 @@
 
 /*
  * Two processes with one file: each goes through the same 500 orders, sixteen at a time, from opposite ends; both start
- * on a file that is not there, so both migrate. Each transition must happen once: no row has a second purchase, and what the
- * two count together is what the file has.
+ * on a file that is not there, so both migrate. Each transition must happen once: no row has a second purchase, and
+ * what the two count together is what the file has.
  */
 enum { KEYS = 500, AT_ONCE = 16, STEPS = 5 };
 

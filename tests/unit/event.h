@@ -7,8 +7,8 @@
 #include <time.h>
 
 /*
- * A count that threads raise and wait for: how a test holds a callback, and how it learns that one was called. A wait gives up
- * after EVENT_PATIENCE_S, so that a test fails instead of hanging.
+ * A count that threads raise and wait for: how a test holds a callback, and how it learns that one was called. A wait
+ * gives up after EVENT_PATIENCE_S, so that a test fails instead of hanging.
  */
 #define EVENT_PATIENCE_S 20
 

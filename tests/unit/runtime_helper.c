@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program that ends while its runtime is at work, for test_runtime: its reactor fires a timer without end. Prints nothing;
- * leaves with 0 when the hook of the library has stopped the reactor before the handlers that were registered earlier run, or
- * has waited for that as long as it may and the reactor ends soon; else with 3.
+ * A program that ends while its runtime is at work, for test_runtime: its reactor fires a timer without end. Prints
+ * nothing; leaves with 0 when the hook of the library has stopped the reactor before the handlers that were registered
+ * earlier run, or has waited for that as long as it may and the reactor ends soon; else with 3.
  */
 #include <shipopt/runtime.h>
 #include <stdatomic.h>

@@ -590,8 +590,7 @@ static void begin_logged(size_t steps, const char *settings)
 	begin(steps, settings);
 	make_shipment();
 	log_book.count = 0;
-	process.runtime->log = on_log;
-	process.runtime->log_level = SHIPOPT_LOG_DEBUG;
+	runtime_set_log(process.runtime, SHIPOPT_LOG_DEBUG, on_log, NULL);
 }
 
 static void failures_are_logged_at_once_and_once_a_second(void **state)

@@ -11,8 +11,8 @@
 #include "store_fixture.h"
 
 /*
- * Two ledgers, the one in SQLite and the one in memory that the simulated runs use, are given the same requests, drawn at
- * random: they must give the same answers and end with the same rows. A seed that fails is printed.
+ * Two ledgers, the one in SQLite and the one in memory that the simulated runs use, are given the same requests, drawn
+ * at random: they must give the same answers and end with the same rows. A seed that fails is printed.
  */
 #define SEEDS 6
 #define STEPS 400

@@ -573,7 +573,8 @@ static int open_over_crash_vfs(void)
 	return r;
 }
 
-/* At every operation of the disk in turn: the file is made with all of version 1 durable, then opened until the power fails. */
+/* At every operation of the disk in turn: the file is made with all of version 1 durable, then opened until the power
+ * fails. */
 static void a_power_failure_leaves_one_version_or_the_other(void **state)
 {
 	int old = 0, new = 0, operation = 0;

@@ -15,8 +15,8 @@
 #include "runtime/runtime.h"
 
 /*
- * The same tests run against each back-end. `channel` is what a watch looks at: a socket pair for the real ones, a number
- * with scripted readiness for the simulated one.
+ * The same tests run against each back-end. `channel` is what a watch looks at: a socket pair for the real ones, a
+ * number with scripted readiness for the simulated one.
  */
 struct channel {
 	int fd, peer;

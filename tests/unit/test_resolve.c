@@ -10,7 +10,8 @@
 #include "store_fixture.h"
 #include "store_v1.h"
 
-/* What a person may decide about a row: the table of shipopt_ledger_resolve() in <shipopt/store.h>, tried out on every state. */
+/* What a person may decide about a row: the table of shipopt_ledger_resolve() in <shipopt/store.h>, tried out on every
+ * state. */
 #define DAY_MS INT64_C(86400000)
 
 static struct store_fixture fixture;

@@ -11,7 +11,8 @@
 #include "base/memory.h"
 #include "event.h"
 
-/* Bulk runs that a host holds up: a source that blocks, a queue that nobody takes from, callbacks that do not return. */
+/* Bulk runs that a host holds up: a source that blocks, a queue that nobody takes from, callbacks that do not
+ * return. */
 
 #define PATIENCE_MS 20000
 #define ORDERS_MAX 300

@@ -242,7 +242,8 @@ static void fill_random(char *text, size_t length, const char *alphabet)
 	text[length] = '\0';
 }
 
-/* Secrets of few letters, so that they overlap themselves and each other, planted in random spellings among random text. */
+/* Secrets of few letters, so that they overlap themselves and each other, planted in random spellings among random
+ * text. */
 static void try_random(const char *alphabet, const char *noise, bool has_asterisk)
 {
 	char secrets[2][16], text[1024], before[1024], plain[1024];

@@ -40,17 +40,22 @@ bool outcome_can_commit(const struct shipopt_query *query, bool is_in_block)
 	return (query->sql->marks & SQL_COMMITS) || (!is_in_block && !query->is_read_only);
 }
 
-bool outcome_is_commit(const PGresult *result)
+/* The first letter tells most tags apart: this runs for every row of a stream. */
+static bool outcome_has_tag(const PGresult *result, const char *wanted)
 {
 	const char *tag = PQcmdStatus((PGresult *)(uintptr_t)result);
-	return strcmp(tag, "COMMIT") == 0 || strcmp(tag, "PREPARE TRANSACTION") == 0 ||
-		strcmp(tag, "COMMIT PREPARED") == 0;
+	return tag[0] == wanted[0] && strcmp(tag, wanted) == 0;
+}
+
+bool outcome_is_commit(const PGresult *result)
+{
+	return outcome_has_tag(result, "COMMIT") || outcome_has_tag(result, "PREPARE TRANSACTION") ||
+		outcome_has_tag(result, "COMMIT PREPARED");
 }
 
 bool outcome_is_rollback(unsigned marks, const PGresult *result)
 {
-	const char *tag = PQcmdStatus((PGresult *)(uintptr_t)result);
-	return strcmp(tag, "ROLLBACK") == 0 && !(marks & SQL_ROLLS_BACK);
+	return outcome_has_tag(result, "ROLLBACK") && !(marks & SQL_ROLLS_BACK);
 }
 
 bool outcome_note_rollback(struct outcome *outcome, const struct shipopt_query *query, const PGresult *result)

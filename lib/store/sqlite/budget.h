@@ -8,8 +8,8 @@
  * Spend limits: one row for each (tenant, name, currency), with what purchases under way reserve and what was spent.
  *
  * These functions run inside the transaction that moves the ledger row, so that both changes happen or neither does. No
- * other process writes at that time (BEGIN IMMEDIATE). The sums are computed here and not in SQL, because SQLite turns an
- * integer that overflows into a float.
+ * other process writes at that time (BEGIN IMMEDIATE). The sums are computed here and not in SQL, because SQLite turns
+ * an integer that overflows into a float.
  */
 struct budget {
 	const char *tenant, *name, *currency;

@@ -254,8 +254,8 @@ static int database_lock_alone(struct database *database)
 	return code;
 }
 
-/* Another program that has the file open has a log as well. If there is none it was removed, and that program's purchases
- * with it. A program that is just opening or closing the file is waited for. */
+/* Another program that has the file open has a log as well. If there is none it was removed, and that program's
+ * purchases with it. A program that is just opening or closing the file is waited for. */
 static int database_await_log(struct database *database, shipopt_error **ret_error)
 {
 	for (int times = 0; !place_has_log(&database->place); times++) {

@@ -12,17 +12,17 @@
 /*
  * One SQLite connection: opened, checked, migrated, with its statements prepared once and kept.
  *
- * One thread at a time uses a connection. These settings make a commit durable: the write-ahead log, synchronous=FULL (an
- * fsync of the log after each commit), and fullfsync where the system has it. SQL gets the time from the function
+ * One thread at a time uses a connection. These settings make a commit durable: the write-ahead log, synchronous=FULL
+ * (an fsync of the log after each commit), and fullfsync where the system has it. SQL gets the time from the function
  * `wall_ms()` over base/clock.h, so that leases follow the virtual clock in tests.
  *
  * While another process writes, SQLite calls our busy handler. It sleeps 1 to 4 ms at a time until it has slept
  * `busy_timeout_ms`, or until `hurry` becomes true because the runtime is closing.
  *
- * The files must stay where they are (place.h). After one of them was moved or deleted, every later check gives the same
- * error until the database is closed. If the log was removed and no new one exists, its content is copied into the file at
- * that moment, so that its purchases are not lost. Otherwise nothing is copied any more, not even at the close, because
- * that could overwrite what another program wrote.
+ * The files must stay where they are (place.h). After one of them was moved or deleted, every later check gives the
+ * same error until the database is closed. If the log was removed and no new one exists, its content is copied into the
+ * file at that moment, so that its purchases are not lost. Otherwise nothing is copied any more, not even at the close,
+ * because that could overwrite what another program wrote.
  *
  * Failures: SHIPOPT_ENOMEM, otherwise SHIPOPT_EDATABASE with the file, SQLite's message and the system's.
  */

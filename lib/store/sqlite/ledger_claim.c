@@ -63,8 +63,9 @@ static int ledger_claim_end_token(struct database *database, const struct ledger
 	return r < 0 ? r : MIN(database_step(database, statement, ret_error), 0);
 }
 
-/* Makes a generation that does not exist. The first one is always made. A later one must follow the newest one directly, and
- * that one must be over. From then on nothing is sent for the older one, unless a caller asks for that generation. */
+/* Makes a generation that does not exist. The first one is always made. A later one must follow the newest one
+ * directly, and that one must be over. From then on nothing is sent for the older one, unless a caller asks for that
+ * generation. */
 static int claim_new(struct database *database, struct ledger_request *request, shipopt_error **ret_error)
 {
 	int64_t generation = request->key.generation, newest = 0;
@@ -98,8 +99,8 @@ static int claim_new(struct database *database, struct ledger_request *request, 
 	return request->status < 0 ? 0 : ledger_claim_insert_row(database, request, newest + 1, ret_error);
 }
 
-/* One account belongs to one tenant, because rows of two tenants could have the same shipments. Accounts that several tenants
- * shared in a store of an earlier version stay with all of them. */
+/* One account belongs to one tenant, because rows of two tenants could have the same shipments. Accounts that several
+ * tenants shared in a store of an earlier version stay with all of them. */
 static int ledger_claim_check_account(struct database *database, struct ledger_request *request,
 	shipopt_error **ret_error)
 {
@@ -126,8 +127,9 @@ static int ledger_claim_check_account(struct database *database, struct ledger_r
 	return r < 0 ? r : database_step(database, statement, ret_error);
 }
 
-/* An earlier version guessed the mode of its rows from the API key. Nothing is bought while the store has such rows, until a
- * person confirms their mode. Once there are none, the question is not asked again: no new row has a guessed mode. */
+/* An earlier version guessed the mode of its rows from the API key. Nothing is bought while the store has such rows,
+ * until a person confirms their mode. Once there are none, the question is not asked again: no new row has a guessed
+ * mode. */
 static int ledger_claim_check_guessed(struct database *database, struct ledger_request *request,
 	shipopt_error **ret_error)
 {

@@ -21,7 +21,8 @@ int ledger_find(struct database *database, const struct ledger_key *key, int64_t
 	struct ledger_found *ret_found, sqlite3_stmt **ret_statement, shipopt_error **ret_error);
 int ledger_find_id(struct database *database, const char *tenant, int64_t id, struct ledger_found *ret_found,
 	sqlite3_stmt **ret_statement, shipopt_error **ret_error);
-/* Steps a statement that returns one row in the order of enum row_column, and copies that row. `ret_token` may be NULL. */
+/* Steps a statement that returns one row in the order of enum row_column, and copies that row. `ret_token` may be
+ * NULL. */
 int ledger_take_row(struct database *database, sqlite3_stmt *statement, struct ledger_request *request,
 	int64_t *ret_token, shipopt_error **ret_error);
 /* Leaves the row as it is, and gives it to the requester with this outcome. */

@@ -165,7 +165,8 @@ static int ledger_sql_buy(struct database *database, struct ledger_request *requ
 	shipopt_error **ret_error)
 {
 	int64_t amount = request->amount ? request->amount : found->amount;
-	/* An unproven purchase may have bought a label. Its reservation stays in its budget, even if this one has no limit. */
+	/* An unproven purchase may have bought a label. Its reservation stays in its budget, even if this one has no
+	 * limit. */
 	bool keeps = !request->budget && found->facts.unproven > 0;
 	struct reservation wanted = {.name = keeps ? found->budget : request->budget,
 		.limit = keeps ? -1 : request->budget_limit,

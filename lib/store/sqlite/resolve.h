@@ -5,8 +5,8 @@
 #include "store/backend.h"
 #include "store/sqlite/database.h"
 
-/* Settles a row for a person: the transition and its line in the audit table, in the writer's transaction. Returns 0 when
- * query->status and query->error are the outcome, and a negative code when the transaction must be rolled back. */
+/* Settles a row for a person: the transition and its line in the audit table, in the writer's transaction. Returns 0
+ * when query->status and query->error are the outcome, and a negative code when the transaction must be rolled back. */
 int resolve_run(struct database *database, struct backend_query *query, shipopt_error **ret_error);
 
 #endif

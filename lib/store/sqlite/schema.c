@@ -6,7 +6,8 @@
 #include "store/sqlite/migrate.h"
 
 /* One text a version. States are the numbers of enum ledger_state. Amounts are millionths. In version 1 `sent` counts
- * the purchases of the current shipment that are not proven to have bought nothing; version 2 has `unproven` for that. */
+ * the purchases of the current shipment that are not proven to have bought nothing; version 2 has `unproven` for
+ * that. */
 static const char *const migrations[SCHEMA_VERSION] = {
 	"CREATE TABLE ledger ("
 	"id INTEGER PRIMARY KEY,"
@@ -44,10 +45,10 @@ static const char *const migrations[SCHEMA_VERSION] = {
 	"CREATE TABLE settle (count INTEGER NOT NULL) STRICT;"
 	"INSERT INTO settle VALUES (0);",
 
-	/* `unproven`: purchases of the shipment that are not proven to have bought nothing. Where version 1 had any in flight, the
-	 * settle time is the default of that version. `duplicate`: 0, or the row's own id where an older row has its shipment.
-	 * Version 1 also failed a row when a repeat was refused, which says nothing about the purchase before it: such a row is in
-	 * doubt, and its shipment is looked up before anything is sent. */
+	/* `unproven`: purchases of the shipment that are not proven to have bought nothing. Where version 1 had any in
+	 * flight, the settle time is the default of that version. `duplicate`: 0, or the row's own id where an older
+	 * row has its shipment. Version 1 also failed a row when a repeat was refused, which says nothing about the
+	 * purchase before it: such a row is in doubt, and its shipment is looked up before anything is sent. */
 	"CREATE TABLE ledger_2 ("
 	"id INTEGER PRIMARY KEY,"
 	"tenant_id TEXT NOT NULL, provider TEXT NOT NULL, account TEXT NOT NULL, mode TEXT NOT NULL,"

@@ -18,7 +18,8 @@
 
 /* --- life --- */
 
-/* "ship.db", "/var/ship.db", "//" + "/var/ship.db" (an empty host) → an absolute path, so that a later chdir() changes nothing. */
+/* "ship.db", "/var/ship.db", "//" + "/var/ship.db" (an empty host) → an absolute path, so that a later chdir() changes
+ * nothing. */
 static int sqlite_backend_make_path(const char *location, char **ret_path, shipopt_error **ret_error)
 {
 	const char *path = location;

@@ -10,16 +10,16 @@
 /*
  * The store in one SQLite file.
  *
- * Writes. The first write starts a thread, which has the only connection that writes. It takes waiting work from the queue
- * (at most `queue_max`) in groups of up to `group_max`, and runs each group as one transaction (writer.h). While the disk
- * works on one group, the next one gathers.
+ * Writes. The first write starts a thread, which has the only connection that writes. It takes waiting work from the
+ * queue (at most `queue_max`) in groups of up to `group_max`, and runs each group as one transaction (writer.h). While
+ * the disk works on one group, the next one gathers.
  *
- * Reads (lists and counts). They have a queue with the same bound and one connection. A task on the side pool empties the
- * queue, and runs only while something waits. With the write-ahead log, readers never wait for the writer. Reads that are
- * submitted before the file was opened run with the writes, on the writer's connection.
+ * Reads (lists and counts). They have a queue with the same bound and one connection. A task on the side pool empties
+ * the queue, and runs only while something waits. With the write-ahead log, readers never wait for the writer. Reads
+ * that are submitted before the file was opened run with the writes, on the writer's connection.
  *
- * The end. No more work is taken (SHIPOPT_ESHUTDOWN), both queues are finished, the connections are closed, and the writer's
- * thread is joined.
+ * The end. No more work is taken (SHIPOPT_ESHUTDOWN), both queues are finished, the connections are closed, and the
+ * writer's thread is joined.
  */
 enum sqlite_backend_state {
 	SQLITE_BACKEND_RUNNING,

@@ -14,7 +14,8 @@
 #define FIND                                                                                             \
 	"SELECT id, generation, state, token, lease_until_ms, wall_ms(), held_from, sent, shipment_id, " \
 	"amount, currency, budget, reserved, unproven, exists_seen, needs_person, fee FROM ledger WHERE "
-/* A run does not finish these by sending the shipment again. In the words of the index ledger_person, which is for them. */
+/* A run does not finish these by sending the shipment again. In the words of the index ledger_person, which is for
+ * them. */
 #define NEEDS_PERSON "needs_person = 1 OR exists_seen = 1"
 /* In the order of SHIPOPT_LEDGER_FIELD_…. */
 #define LIST                                                                                                         \

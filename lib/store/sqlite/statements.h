@@ -5,10 +5,10 @@
 /*
  * Every SQL text that the store runs repeatedly, in one table (statements.c). Values are bound, never spliced.
  *
- * All transitions share their first parameters. ?1 is the row id. ?2 is the fencing token and ?3 the state that the row must
- * still have (the compare of the compare-and-set). ?4 says whether to give the lease up (1 or 0). ?5 is the lease to set in
- * ms, 0 to keep it. Their own parameters start at ?6. All return the row as it is afterwards, in the order of enum
- * row_column.
+ * All transitions share their first parameters. ?1 is the row id. ?2 is the fencing token and ?3 the state that the row
+ * must still have (the compare of the compare-and-set). ?4 says whether to give the lease up (1 or 0). ?5 is the lease
+ * to set in ms, 0 to keep it. Their own parameters start at ?6. All return the row as it is afterwards, in the order of
+ * enum row_column.
  */
 enum statement {
 	/* transactions */
@@ -16,8 +16,8 @@ enum statement {
 	SQL_COMMIT,
 	SQL_ROLLBACK,
 	SQL_SETTLE,
-	/* finding a row: key in ?1 … ?7, generation in ?8; by id: ?1 tenant, ?2 id; by shipment: ?1 provider, ?2 account, ?3 mode,
-	 * ?4 shipment id, ?5 the id of a row that is not meant */
+	/* finding a row: key in ?1 … ?7, generation in ?8; by id: ?1 tenant, ?2 id; by shipment: ?1 provider, ?2
+	 * account, ?3 mode, ?4 shipment id, ?5 the id of a row that is not meant */
 	SQL_FIND,
 	SQL_FIND_NEWEST,
 	SQL_FIND_ID,

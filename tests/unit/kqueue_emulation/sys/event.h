@@ -6,12 +6,12 @@
 #include <time.h>
 
 /*
- * As much of kqueue(2) as the reactor's back-end uses, over epoll(7), so that the back-end can be compiled and run on Linux.
- * For tests only: one thread, descriptors below KQUEUE_EMULATION_FDS, one kqueue at a time.
+ * As much of kqueue(2) as the reactor's back-end uses, over epoll(7), so that the back-end can be compiled and run on
+ * Linux. For tests only: one thread, descriptors below KQUEUE_EMULATION_FDS, one kqueue at a time.
  *
- * Modelled: EV_ADD and EV_DELETE of EVFILT_READ and EVFILT_WRITE as two filters of one descriptor with a udata each, ENOENT
- * for a filter that is not there, EV_EOF with the socket's error in fflags, level triggering, timeouts to the nanosecond
- * (a timerfd beside the descriptors).
+ * Modelled: EV_ADD and EV_DELETE of EVFILT_READ and EVFILT_WRITE as two filters of one descriptor with a udata each,
+ * ENOENT for a filter that is not there, EV_EOF with the socket's error in fflags, level triggering, timeouts to the
+ * nanosecond (a timerfd beside the descriptors).
  */
 struct kevent {
 	uintptr_t ident;
