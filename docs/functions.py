@@ -52,7 +52,7 @@ def blocks(text):
 
 
 def since(comments):
-    return any(re.search(r"\b[Ss]ince 0\.\d", comment) for comment in comments)
+    return any(re.search(r"\b[Ss]ince\s+0\.\d", comment) for comment in comments)
 
 
 def check(path):
