@@ -49,6 +49,10 @@ bool runtime_may_call_host(const shipopt_runtime *runtime);
 /* Around a purchase on the wire: a close waits for it beyond its time, because it is paid for and certain to end. */
 void runtime_await(shipopt_runtime *runtime);
 void runtime_awaited(shipopt_runtime *runtime);
+/* Counts an operation, or other work that a close waits for. SHIPOPT_ESHUTDOWN, SHIPOPT_EFORKED. */
+int runtime_admit(shipopt_runtime *runtime);
+/* Ends what runtime_admit() began. */
+void runtime_release(shipopt_runtime *runtime);
 /* SHIPOPT_ESHUTDOWN. */
 int runtime_register(shipopt_runtime *runtime, struct runtime_member *member);
 void runtime_unregister(shipopt_runtime *runtime, struct runtime_member *member); /* again: does nothing */
