@@ -19,7 +19,8 @@ SHIPOPT_BEGIN_DECLS
  *                      missing.
  *   SHIPOPT_ALREADY    Nothing was left to do: an earlier run bought the label (a rate run: rated the order).
  *   SHIPOPT_EINDOUBT   A purchase was sent and its outcome is not known. Run the same source again later. If the error
- *                      says that a person must look the shipment up, settle it with shipopt_ledger_resolve().
+ *                      says that a person must look the shipment up, settle it with shipopt_ledger_resolve(). In a
+ *                      track or verify run: the call was canceled after it was sent. A repeat is harmless.
  *   SHIPOPT_EREFUSED   The carrier refused the order. If its ledger row is in doubt, the refusal proves nothing, and a
  *                      person must look the shipment up.
  *   SHIPOPT_EHELD      A person must review the order: its price is too high or in another currency, or its row is

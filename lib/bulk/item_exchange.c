@@ -55,6 +55,7 @@ static void item_exchange_start(struct run_item *item)
 	exchange_init(exchange);
 	exchange->group = &item->run->group;
 	exchange->patient = true;
+	exchange->cancel_is_doubt = true;
 	exchange->deadline_us = bulk_item_deadline_us(item->run->bulk);
 	exchange->done = item_exchange_done;
 	int r = item_exchange_write_call(self, &error);

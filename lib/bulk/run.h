@@ -120,4 +120,10 @@ void run_judge(shipopt_run *run, const shipopt_item *item, enum blame whose, int
 /* An item begins or ends to wait for time to pass only; it then uses no slot of max_in_flight. */
 void run_item_parked(struct run_item *item, bool is_parked);
 
+/* ---- run_control.c ---- */
+
+void run_control_init(shipopt_run *run);
+/* The operation's cancel. */
+void run_cancel(shipopt_op *op);
+
 #endif
