@@ -49,7 +49,7 @@ bool runtime_may_call_host(const shipopt_runtime *runtime);
 /* Around a purchase on the wire: a close waits for it beyond its time, because it is paid for and certain to end. */
 void runtime_await(shipopt_runtime *runtime);
 void runtime_awaited(shipopt_runtime *runtime);
-/* Counts work that is no operation as one, so that a close waits for it. SHIPOPT_ESHUTDOWN, SHIPOPT_EFORKED. */
+/* Counts an operation, or other work that a close waits for. SHIPOPT_ESHUTDOWN, SHIPOPT_EFORKED. */
 int runtime_admit(shipopt_runtime *runtime);
 /* Ends what runtime_admit() began. */
 void runtime_release(shipopt_runtime *runtime);

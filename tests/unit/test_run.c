@@ -10,6 +10,7 @@
 #include "base/macro.h"
 #include "base/memory.h"
 #include "event.h"
+#include "runtime/queue.h"
 
 /* Bulk runs that a host holds up: a source that blocks, a queue that nobody takes from, callbacks that do not
  * return. */
@@ -334,6 +335,37 @@ static void what_a_close_puts_into_a_full_queue_can_be_polled(void **state)
 	expect_gone(&fixture);
 }
 
+/* Makes the bulk executor of the fixture again, without a callback for items. */
+static void drop_item_callback(struct fixture *fixture, shipopt_carrier *carrier)
+{
+	shipopt_bulk_config *config;
+	shipopt_bulk_free(fixture->bulk);
+	assert_int_equal(shipopt_bulk_config_new(&config), 0);
+	assert_int_equal(shipopt_bulk_config_set_queue(config, fixture->queue), 0);
+	assert_int_equal(shipopt_bulk_new(fixture->runtime, carrier, NULL, config, &fixture->bulk, NULL), 0);
+	shipopt_bulk_config_free(config);
+}
+
+static void waiting_for_a_run_whose_items_nobody_polls_ends(void **state)
+{
+	shipopt_carrier *carrier;
+	struct fixture fixture = open_fixture(4, &carrier);
+	drop_item_callback(&fixture, carrier);
+	queue_set_stall_ms(fixture.queue, 50);
+	shipopt_run *run = start_tracks(&fixture, 20);
+	shipopt_event event;
+	assert_int_equal(shipopt_op_wait(shipopt_run_op(run), -1), SHIPOPT_EDEADLK);
+	assert_int_equal(shipopt_op_is_done(shipopt_run_op(run)), 0);
+	for (int i = 0; i <= 20; i++) { /* polled, it goes on */
+		assert_int_equal(shipopt_queue_poll(fixture.queue, &event, 1, PATIENCE_MS), 1);
+		assert_int_equal(event.kind, i < 20 ? SHIPOPT_EVENT_ITEM : SHIPOPT_EVENT_OP);
+		assert_int_equal(shipopt_queue_release(fixture.queue, &event, 1), 0);
+	}
+	shipopt_run_unref(run);
+	shipopt_carrier_free(carrier);
+	expect_gone(&fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -347,6 +379,7 @@ int main(void)
 		cmocka_unit_test(the_close_leaves_a_host_call_in_a_queue_until_that_is_freed),
 		cmocka_unit_test(the_close_returns_though_the_queue_has_no_free_slot),
 		cmocka_unit_test(what_a_close_puts_into_a_full_queue_can_be_polled),
+		cmocka_unit_test(waiting_for_a_run_whose_items_nobody_polls_ends),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
