@@ -14,8 +14,7 @@
 
 /* One call from the wish to the answer, in virtual time over the world of sim/world.h. */
 
-struct
-try {
+struct attempt {
 	struct exchange exchange;
 	int done;
 	int64_t done_us;
@@ -26,9 +25,9 @@ static struct world_step script[16];
 
 static void on_done(struct exchange *exchange)
 {
-	struct try *try = CONTAINER_OF(exchange, struct try, exchange);
-	try->done++;
-	try->done_us = clock_now_us();
+	struct attempt *attempt = CONTAINER_OF(exchange, struct attempt, exchange);
+	attempt->done++;
+	attempt->done_us = clock_now_us();
 }
 
 static void begin(size_t steps, const char *settings)
@@ -63,31 +62,32 @@ static void make_shipment(void)
 	sim_world.script_used = used;
 }
 
-static void prepare(struct try *try, enum world_call call)
+static void prepare(struct attempt *attempt, enum world_call call)
 {
 	const struct provider *provider = process.carrier->provider;
-	memset(try, 0, sizeof(*try));
-	exchange_init(&try->exchange);
-	try->exchange.done = on_done;
-	int r = call == WORLD_BUY ? provider->buy_shipment(&try->exchange.call, "shp_0", "rate_0_1_0_4500000_USD", -1)
-				  : provider->retrieve_shipment(&try->exchange.call, "shp_0");
+	memset(attempt, 0, sizeof(*attempt));
+	exchange_init(&attempt->exchange);
+	attempt->exchange.done = on_done;
+	int r = call == WORLD_BUY
+		? provider->buy_shipment(&attempt->exchange.call, "shp_0", "rate_0_1_0_4500000_USD", -1)
+		: provider->retrieve_shipment(&attempt->exchange.call, "shp_0");
 	assert_int_equal(r, 0);
 }
 
-static void turn_until_done(struct try *try)
+static void turn_until_done(struct attempt *attempt)
 {
-	for (int i = 0; i < 100000 && !try->done; i++)
+	for (int i = 0; i < 100000 && !attempt->done; i++)
 		sim_turn(&process, -1);
-	assert_int_equal(try->done, 1);
+	assert_int_equal(attempt->done, 1);
 }
 
-static int run(struct try *try, enum world_call call)
+static int run(struct attempt *attempt, enum world_call call)
 {
-	prepare(try, call);
-	assert_int_equal(exchange_start(process.carrier, &try->exchange), 0);
-	assert_int_equal(try->done, 0);
-	turn_until_done(try);
-	return try->exchange.status;
+	prepare(attempt, call);
+	assert_int_equal(exchange_start(process.carrier, &attempt->exchange), 0);
+	assert_int_equal(attempt->done, 0);
+	turn_until_done(attempt);
+	return attempt->exchange.status;
 }
 
 static void what_reads_is_repeated_and_what_buys_only_when_nothing_was_done(void **state)
@@ -115,73 +115,73 @@ static void what_reads_is_repeated_and_what_buys_only_when_nothing_was_done(void
 		{FAULT_REFUSED, 1, 1, SHIPOPT_EREFUSED},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct try try;
+		struct attempt attempt;
 		script[0] = (struct world_step){WORLD_READ, cases[i].fault, 0};
 		script[1] = (struct world_step){WORLD_BUY, cases[i].fault, 0};
 		begin(2, NULL);
 		make_shipment();
-		run(&try, WORLD_READ);
-		if ((int)try.exchange.attempts != cases[i].read_attempts)
-			fail_msg("%s: read %u times", world_fault_name(cases[i].fault), try.exchange.attempts);
-		assert_int_equal(try.exchange.status == 0, try.exchange.record != NULL);
-		exchange_clear(&try.exchange);
-		int status = run(&try, WORLD_BUY);
-		if (status != cases[i].buy || (int)try.exchange.attempts != cases[i].buy_attempts)
-			fail_msg("%s: bought %u times, %s", world_fault_name(cases[i].fault), try.exchange.attempts,
+		run(&attempt, WORLD_READ);
+		if ((int)attempt.exchange.attempts != cases[i].read_attempts)
+			fail_msg("%s: read %u times", world_fault_name(cases[i].fault), attempt.exchange.attempts);
+		assert_int_equal(attempt.exchange.status == 0, attempt.exchange.record != NULL);
+		exchange_clear(&attempt.exchange);
+		int status = run(&attempt, WORLD_BUY);
+		if (status != cases[i].buy || (int)attempt.exchange.attempts != cases[i].buy_attempts)
+			fail_msg("%s: bought %u times, %s", world_fault_name(cases[i].fault), attempt.exchange.attempts,
 				shipopt_error_name(status));
-		assert_int_equal(status == 0, try.exchange.error == NULL);
+		assert_int_equal(status == 0, attempt.exchange.error == NULL);
 		if (status == SHIPOPT_EINDOUBT)
-			assert_true(try.exchange.maybe_sent);
-		exchange_clear(&try.exchange);
+			assert_true(attempt.exchange.maybe_sent);
+		exchange_clear(&attempt.exchange);
 		finish();
 	}
 }
 
 static void attempts_are_bounded_and_the_patient_get_more(void **state)
 {
-	struct try try;
+	struct attempt attempt;
 	fill_script(0, 16, WORLD_READ, FAULT_500, 0);
 	begin(16, "carrier.attempts_max=2 carrier.breaker_window=10000");
 	make_shipment();
-	assert_int_equal(run(&try, WORLD_READ), SHIPOPT_ESERVER);
-	assert_int_equal(try.exchange.attempts, 2);
-	exchange_clear(&try.exchange);
-	prepare(&try, WORLD_READ);
-	try.exchange.patient = true;
-	assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
-	turn_until_done(&try);
-	assert_int_equal(try.exchange.status, 0); /* the script was over first */
-	assert_int_equal(try.exchange.attempts, 15);
-	exchange_clear(&try.exchange);
+	assert_int_equal(run(&attempt, WORLD_READ), SHIPOPT_ESERVER);
+	assert_int_equal(attempt.exchange.attempts, 2);
+	exchange_clear(&attempt.exchange);
+	prepare(&attempt, WORLD_READ);
+	attempt.exchange.patient = true;
+	assert_int_equal(exchange_start(process.carrier, &attempt.exchange), 0);
+	turn_until_done(&attempt);
+	assert_int_equal(attempt.exchange.status, 0); /* the script was over first */
+	assert_int_equal(attempt.exchange.attempts, 15);
+	exchange_clear(&attempt.exchange);
 	finish();
 	/* A server that is not there at all is reported soon, also to the patient. */
 	fill_script(0, 16, WORLD_READ, FAULT_REFUSED_CONNECTION, 0);
 	begin(16, "carrier.attempts_max=2");
 	make_shipment();
-	prepare(&try, WORLD_READ);
-	try.exchange.patient = true;
-	assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
-	turn_until_done(&try);
-	assert_int_equal(try.exchange.status, SHIPOPT_ECONNECT);
-	assert_int_equal(try.exchange.attempts, 2);
-	assert_false(try.exchange.maybe_sent);
-	exchange_clear(&try.exchange);
+	prepare(&attempt, WORLD_READ);
+	attempt.exchange.patient = true;
+	assert_int_equal(exchange_start(process.carrier, &attempt.exchange), 0);
+	turn_until_done(&attempt);
+	assert_int_equal(attempt.exchange.status, SHIPOPT_ECONNECT);
+	assert_int_equal(attempt.exchange.attempts, 2);
+	assert_false(attempt.exchange.maybe_sent);
+	exchange_clear(&attempt.exchange);
 	finish();
 }
 
 static void without_a_retry_token_a_call_fails_and_a_patient_one_waits(void **state)
 {
 	for (int patient = 0; patient < 2; patient++) {
-		struct try try;
+		struct attempt attempt;
 		fill_script(0, 1, WORLD_READ, FAULT_500, 0);
 		begin(1, "carrier.retry_budget=0");
 		make_shipment();
-		prepare(&try, WORLD_READ);
-		try.exchange.patient = patient;
-		assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
-		turn_until_done(&try);
-		assert_int_equal(try.exchange.status, patient ? 0 : SHIPOPT_ESERVER);
-		exchange_clear(&try.exchange);
+		prepare(&attempt, WORLD_READ);
+		attempt.exchange.patient = patient;
+		assert_int_equal(exchange_start(process.carrier, &attempt.exchange), 0);
+		turn_until_done(&attempt);
+		assert_int_equal(attempt.exchange.status, patient ? 0 : SHIPOPT_ESERVER);
+		exchange_clear(&attempt.exchange);
 		finish();
 	}
 }
@@ -194,21 +194,21 @@ static void a_call_ends_at_its_deadline_in_every_state(void **state)
 	} cases[] = {{FAULT_HANG, 0}, {FAULT_429, 3600000}, {FAULT_500, 0}, {FAULT_503, 3600000}};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		for (int64_t ms = 1; ms < 30000; ms = ms * 3 / 2 + 1) {
-			struct try try;
+			struct attempt attempt;
 			fill_script(0, 16, WORLD_READ, cases[i].fault, cases[i].ms);
 			begin(16, "carrier.breaker_window=10000");
 			make_shipment();
 			int64_t deadline_us = clock_now_us() + ms * 1000;
-			prepare(&try, WORLD_READ);
-			try.exchange.patient = true;
-			try.exchange.deadline_us = deadline_us;
-			assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
-			turn_until_done(&try);
-			if (try.exchange.status == 0 || try.done_us > deadline_us + 2000)
+			prepare(&attempt, WORLD_READ);
+			attempt.exchange.patient = true;
+			attempt.exchange.deadline_us = deadline_us;
+			assert_int_equal(exchange_start(process.carrier, &attempt.exchange), 0);
+			turn_until_done(&attempt);
+			if (attempt.exchange.status == 0 || attempt.done_us > deadline_us + 2000)
 				fail_msg("%s, deadline %lld ms: %s, %lld us late", world_fault_name(cases[i].fault),
-					(long long)ms, shipopt_error_name(try.exchange.status),
-					(long long)(try.done_us - deadline_us));
-			exchange_clear(&try.exchange);
+					(long long)ms, shipopt_error_name(attempt.exchange.status),
+					(long long)(attempt.done_us - deadline_us));
+			exchange_clear(&attempt.exchange);
 			finish();
 		}
 	}
@@ -216,32 +216,32 @@ static void a_call_ends_at_its_deadline_in_every_state(void **state)
 
 static void a_purchase_is_not_sent_after_its_deadline(void **state)
 {
-	struct try try;
+	struct attempt attempt;
 	begin(0, NULL);
 	make_shipment();
-	prepare(&try, WORLD_BUY);
-	try.exchange.deadline_us = clock_now_us() + 1000;
-	assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
+	prepare(&attempt, WORLD_BUY);
+	attempt.exchange.deadline_us = clock_now_us() + 1000;
+	assert_int_equal(exchange_start(process.carrier, &attempt.exchange), 0);
 	clock_advance_us(1000);
-	turn_until_done(&try);
-	assert_int_equal(try.exchange.status, SHIPOPT_ETIMEDOUT);
-	assert_false(try.exchange.maybe_sent);
+	turn_until_done(&attempt);
+	assert_int_equal(attempt.exchange.status, SHIPOPT_ETIMEDOUT);
+	assert_false(attempt.exchange.maybe_sent);
 	assert_int_equal(sim_world.calls[WORLD_BUY], 0);
-	exchange_clear(&try.exchange);
+	exchange_clear(&attempt.exchange);
 	finish();
 }
 
 static void a_purchase_on_the_wire_is_waited_for_beyond_its_deadline(void **state)
 {
-	struct try try;
+	struct attempt attempt;
 	begin(0, NULL);
 	make_shipment();
-	prepare(&try, WORLD_BUY);
-	try.exchange.deadline_us = clock_now_us() + 1000;
-	assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
-	turn_until_done(&try);
-	assert_int_equal(try.exchange.status, 0);
-	exchange_clear(&try.exchange);
+	prepare(&attempt, WORLD_BUY);
+	attempt.exchange.deadline_us = clock_now_us() + 1000;
+	assert_int_equal(exchange_start(process.carrier, &attempt.exchange), 0);
+	turn_until_done(&attempt);
+	assert_int_equal(attempt.exchange.status, 0);
+	exchange_clear(&attempt.exchange);
 	finish();
 }
 
@@ -249,23 +249,23 @@ static void canceling_tells_what_may_have_been_done(void **state)
 {
 	for (int turns = 0; turns < 6; turns++) {
 		for (int call = WORLD_BUY; call <= WORLD_READ; call++) {
-			struct try try;
+			struct attempt attempt;
 			begin(0, NULL);
 			make_shipment();
-			prepare(&try, (enum world_call)call);
-			assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
+			prepare(&attempt, (enum world_call)call);
+			assert_int_equal(exchange_start(process.carrier, &attempt.exchange), 0);
 			for (int i = 0; i < turns; i++)
 				sim_turn(&process, 0);
 			bool sent = sim_world.calls[call] > 0;
-			exchange_cancel(&try.exchange);
-			exchange_cancel(&try.exchange);
-			assert_int_equal(try.done, 0);
-			turn_until_done(&try);
-			assert_int_equal(try.exchange.status,
+			exchange_cancel(&attempt.exchange);
+			exchange_cancel(&attempt.exchange);
+			assert_int_equal(attempt.done, 0);
+			turn_until_done(&attempt);
+			assert_int_equal(attempt.exchange.status,
 				sent && call == WORLD_BUY ? SHIPOPT_EINDOUBT : SHIPOPT_ECANCELED);
-			assert_int_equal(try.exchange.maybe_sent, sent);
-			exchange_cancel(&try.exchange);
-			exchange_clear(&try.exchange);
+			assert_int_equal(attempt.exchange.maybe_sent, sent);
+			exchange_cancel(&attempt.exchange);
+			exchange_clear(&attempt.exchange);
 			finish();
 		}
 	}
@@ -273,7 +273,7 @@ static void canceling_tells_what_may_have_been_done(void **state)
 
 static void a_full_queue_refuses_calls_and_lets_the_patient_wait(void **state)
 {
-	struct try tries[4];
+	struct attempt tries[4];
 	begin(0, "carrier.queue_max=1 carrier.concurrency_max=1");
 	make_shipment();
 	for (size_t i = 0; i < ARRAY_SIZE(tries); i++) {
@@ -320,44 +320,44 @@ static void an_answer_says_whose_fault_it_is_and_whether_the_api_wrote_it(void *
 		{FAULT_LOST_BEFORE, BLAME_CARRIER, false, 0, 0},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct try try;
+		struct attempt attempt;
 		fill_script(0, 1, WORLD_READ, cases[i].fault, -1);
 		begin(1, "carrier.attempts_max=1");
 		make_shipment();
-		run(&try, WORLD_READ);
-		if (try.exchange.blame != cases[i].blame || try.exchange.is_envelope != cases[i].is_envelope ||
-			try.exchange.http_status != cases[i].http_status ||
+		run(&attempt, WORLD_READ);
+		if (attempt.exchange.blame != cases[i].blame || attempt.exchange.is_envelope != cases[i].is_envelope ||
+			attempt.exchange.http_status != cases[i].http_status ||
 			(int)process.carrier->answers != cases[i].answers)
 			fail_msg("%s: blame %d, envelope %d, HTTP %d, %d answers", world_fault_name(cases[i].fault),
-				(int)try.exchange.blame, try.exchange.is_envelope, try.exchange.http_status,
+				(int)attempt.exchange.blame, attempt.exchange.is_envelope, attempt.exchange.http_status,
 				(int)process.carrier->answers);
-		exchange_clear(&try.exchange);
+		exchange_clear(&attempt.exchange);
 		finish();
 	}
 }
 
 static void what_is_not_the_api_is_reported_soon_also_to_the_patient(void **state)
 {
-	struct try try;
+	struct attempt attempt;
 	fill_script(0, 16, WORLD_READ, FAULT_GARBAGE, 0);
 	begin(16, "carrier.attempts_max=3");
 	make_shipment();
-	prepare(&try, WORLD_READ);
-	try.exchange.patient = true;
-	assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
-	turn_until_done(&try);
-	assert_int_equal(try.exchange.status, SHIPOPT_EPROTOCOL);
-	assert_int_equal(try.exchange.attempts, 3);
-	assert_non_null(
-		strstr(shipopt_error_message(try.exchange.error), "not JSON, it begins \"<html>maintenance</html>\""));
-	assert_non_null(strstr(shipopt_error_message(try.exchange.error), "is the base URL right?"));
-	exchange_clear(&try.exchange);
+	prepare(&attempt, WORLD_READ);
+	attempt.exchange.patient = true;
+	assert_int_equal(exchange_start(process.carrier, &attempt.exchange), 0);
+	turn_until_done(&attempt);
+	assert_int_equal(attempt.exchange.status, SHIPOPT_EPROTOCOL);
+	assert_int_equal(attempt.exchange.attempts, 3);
+	assert_non_null(strstr(shipopt_error_message(attempt.exchange.error),
+		"not JSON, it begins \"<html>maintenance</html>\""));
+	assert_non_null(strstr(shipopt_error_message(attempt.exchange.error), "is the base URL right?"));
+	exchange_clear(&attempt.exchange);
 	finish();
 }
 
-static void assert_error_says(const struct try *try, const char *part)
+static void assert_error_says(const struct attempt *attempt, const char *part)
 {
-	const char *message = shipopt_error_message(try->exchange.error);
+	const char *message = shipopt_error_message(attempt->exchange.error);
 	if (!message || !strstr(message, part))
 		fail_msg("\"%s\" is not in \"%s\"", part, message ? message : "");
 }
@@ -374,7 +374,7 @@ static void a_pause_that_outlasts_a_call_ends_it_at_once(void **state)
 		{FAULT_503, SHIPOPT_EUNAVAILABLE, "GET /shipments/shp_0: HTTP 503: the answer is not JSON, it begins"},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct try first, waiting, later, other, patient;
+		struct attempt first, waiting, later, other, patient;
 		fill_script(0, 1, WORLD_READ, cases[i].fault, 3600000);
 		begin(1, "carrier.concurrency_max=1 carrier.queue_timeout_ms=0");
 		make_shipment();
@@ -396,7 +396,7 @@ static void a_pause_that_outlasts_a_call_ends_it_at_once(void **state)
 		assert_int_equal(exchange_start(process.carrier, &later.exchange), 0);
 		assert_int_equal(later.done, 0);
 		turn_until_done(&later);
-		struct try *tries[] = {&first, &waiting, &later};
+		struct attempt *tries[] = {&first, &waiting, &later};
 		for (size_t j = 0; j < ARRAY_SIZE(tries); j++) {
 			assert_int_equal(tries[j]->exchange.status, cases[i].status);
 			assert_true(tries[j]->done_us < now_us + 1000000);
@@ -431,14 +431,14 @@ static void a_pause_that_outlasts_a_call_ends_it_at_once(void **state)
 static void a_pause_that_outlasts_the_queue_timeout_ends_a_call_without_a_deadline(void **state)
 {
 	for (int outlasts = 0; outlasts < 2; outlasts++) {
-		struct try try;
+		struct attempt attempt;
 		fill_script(0, 1, WORLD_READ, FAULT_429, outlasts ? 601000 : 599000);
 		begin(1, "carrier.queue_timeout_ms=600000");
 		make_shipment();
 		int64_t now_us = clock_now_us();
-		assert_int_equal(run(&try, WORLD_READ), outlasts ? SHIPOPT_ERATELIMIT : 0);
-		assert_int_equal(try.done_us - now_us > 590 * 1000000, !outlasts);
-		exchange_clear(&try.exchange);
+		assert_int_equal(run(&attempt, WORLD_READ), outlasts ? SHIPOPT_ERATELIMIT : 0);
+		assert_int_equal(attempt.done_us - now_us > 590 * 1000000, !outlasts);
+		exchange_clear(&attempt.exchange);
 		finish();
 	}
 }
@@ -450,76 +450,76 @@ static void a_pause_of_days_counts_whole_where_the_lane_pauses_for_one(void **st
 	begin(1, "carrier.queue_timeout_ms=0");
 	make_shipment();
 	for (int i = 0; i < 3; i++) {
-		struct try try;
+		struct attempt attempt;
 		int64_t begun_us = clock_now_us();
-		prepare(&try, WORLD_READ);
-		try.exchange.deadline_us = begun_us + (i < 2 ? 36 : 72) * hour_us;
-		assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
-		turn_until_done(&try);
-		assert_int_equal(try.exchange.status, i < 2 ? SHIPOPT_ERATELIMIT : 0);
-		assert_int_equal(try.done_us - begun_us > hour_us, i == 2);
-		exchange_clear(&try.exchange);
+		prepare(&attempt, WORLD_READ);
+		attempt.exchange.deadline_us = begun_us + (i < 2 ? 36 : 72) * hour_us;
+		assert_int_equal(exchange_start(process.carrier, &attempt.exchange), 0);
+		turn_until_done(&attempt);
+		assert_int_equal(attempt.exchange.status, i < 2 ? SHIPOPT_ERATELIMIT : 0);
+		assert_int_equal(attempt.done_us - begun_us > hour_us, i == 2);
+		exchange_clear(&attempt.exchange);
 	}
 	/* The lane is open again, and what was asked for then is forgotten. */
-	struct try try;
-	assert_int_equal(run(&try, WORLD_READ), 0);
-	exchange_clear(&try.exchange);
+	struct attempt attempt;
+	assert_int_equal(run(&attempt, WORLD_READ), 0);
+	exchange_clear(&attempt.exchange);
 	finish();
 }
 
 static void a_call_that_runs_out_of_time_tells_its_last_answer(void **state)
 {
-	struct try try;
+	struct attempt attempt;
 	fill_script(0, 2, WORLD_READ, FAULT_503, 5000);
 	begin(2, NULL);
 	make_shipment();
-	prepare(&try, WORLD_READ);
-	try.exchange.patient = true;
-	try.exchange.deadline_us = clock_now_us() + 7000000;
-	assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
-	turn_until_done(&try);
-	assert_int_equal(try.exchange.attempts, 2);
-	assert_int_equal(try.exchange.status, SHIPOPT_EUNAVAILABLE);
-	assert_int_equal(try.exchange.http_status, 503);
-	assert_error_says(&try, "GET /shipments/shp_0: HTTP 503");
-	assert_null(strstr(shipopt_error_message(try.exchange.error), "nothing was sent"));
-	exchange_clear(&try.exchange);
+	prepare(&attempt, WORLD_READ);
+	attempt.exchange.patient = true;
+	attempt.exchange.deadline_us = clock_now_us() + 7000000;
+	assert_int_equal(exchange_start(process.carrier, &attempt.exchange), 0);
+	turn_until_done(&attempt);
+	assert_int_equal(attempt.exchange.attempts, 2);
+	assert_int_equal(attempt.exchange.status, SHIPOPT_EUNAVAILABLE);
+	assert_int_equal(attempt.exchange.http_status, 503);
+	assert_error_says(&attempt, "GET /shipments/shp_0: HTTP 503");
+	assert_null(strstr(shipopt_error_message(attempt.exchange.error), "nothing was sent"));
+	exchange_clear(&attempt.exchange);
 	finish();
 	/* So does one that is canceled while it waits. */
 	fill_script(0, 1, WORLD_READ, FAULT_503, 5000);
 	begin(1, NULL);
 	make_shipment();
-	prepare(&try, WORLD_READ);
-	assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
-	while (try.exchange.state != EXCHANGE_WAITING || try.exchange.attempts == 0)
+	prepare(&attempt, WORLD_READ);
+	assert_int_equal(exchange_start(process.carrier, &attempt.exchange), 0);
+	while (attempt.exchange.state != EXCHANGE_WAITING || attempt.exchange.attempts == 0)
 		sim_turn(&process, -1);
-	exchange_cancel(&try.exchange);
-	turn_until_done(&try);
-	assert_int_equal(try.exchange.status, SHIPOPT_ECANCELED);
-	assert_error_says(&try, "HTTP 503");
-	assert_error_says(&try, "; it was canceled");
-	assert_null(strstr(shipopt_error_message(try.exchange.error), "nothing was sent"));
-	exchange_clear(&try.exchange);
+	exchange_cancel(&attempt.exchange);
+	turn_until_done(&attempt);
+	assert_int_equal(attempt.exchange.status, SHIPOPT_ECANCELED);
+	assert_error_says(&attempt, "HTTP 503");
+	assert_error_says(&attempt, "; it was canceled");
+	assert_null(strstr(shipopt_error_message(attempt.exchange.error), "nothing was sent"));
+	exchange_clear(&attempt.exchange);
 	finish();
 }
 
 static void a_success_leaves_no_error_of_the_tries_before(void **state)
 {
-	struct try try;
+	struct attempt attempt;
 	fill_script(0, 2, WORLD_READ, FAULT_409, 0);
 	begin(2, NULL);
 	make_shipment();
-	assert_int_equal(run(&try, WORLD_READ), 0);
-	assert_int_equal(try.exchange.attempts, 3);
-	assert_null(try.exchange.error);
-	assert_int_equal(try.exchange.http_status, 200);
-	exchange_clear(&try.exchange);
+	assert_int_equal(run(&attempt, WORLD_READ), 0);
+	assert_int_equal(attempt.exchange.attempts, 3);
+	assert_null(attempt.exchange.error);
+	assert_int_equal(attempt.exchange.http_status, 200);
+	exchange_clear(&attempt.exchange);
 	finish();
 }
 
 static void a_group_counts_at_once_and_keeps_the_last_problem(void **state)
 {
-	struct try try;
+	struct attempt attempt;
 	struct call_group group;
 	int64_t problem_ms = -1;
 	fill_script(0, 1, WORLD_READ, FAULT_REFUSED_CONNECTION, 0);
@@ -528,15 +528,15 @@ static void a_group_counts_at_once_and_keeps_the_last_problem(void **state)
 	begin(3, NULL);
 	make_shipment();
 	call_group_init(&group, 1);
-	prepare(&try, WORLD_READ);
-	try.exchange.group = &group;
-	assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
+	prepare(&attempt, WORLD_READ);
+	attempt.exchange.group = &group;
+	assert_int_equal(exchange_start(process.carrier, &attempt.exchange), 0);
 	assert_null(call_group_problem(&group, &problem_ms));
 	assert_int_equal(problem_ms, -1);
 	while (group.retries == 0)
 		sim_turn(&process, -1);
 	/* The call goes on, and the first attempt can be seen. */
-	assert_int_equal(try.done, 0);
+	assert_int_equal(attempt.done, 0);
 	assert_int_equal(group.requests, 1);
 	assert_int_equal(group.answers, 0);
 	assert_false(carrier_was_reached(process.carrier));
@@ -544,13 +544,13 @@ static void a_group_counts_at_once_and_keeps_the_last_problem(void **state)
 	assert_int_equal(shipopt_error_code(problem), SHIPOPT_ECONNECT);
 	assert_true(problem_ms > 0);
 	shipopt_error_unref(problem);
-	turn_until_done(&try);
+	turn_until_done(&attempt);
 	assert_int_equal(group.requests, 3);
 	assert_int_equal(group.retries, 2);
 	assert_int_equal(group.answers, 2);
 	assert_true(carrier_was_reached(process.carrier));
 	/* A refusal is the order's affair; the problem before it stays. */
-	assert_int_equal(try.exchange.status, SHIPOPT_EREFUSED);
+	assert_int_equal(attempt.exchange.status, SHIPOPT_EREFUSED);
 	problem = call_group_problem(&group, NULL);
 	assert_int_equal(shipopt_error_http_status(problem), 500);
 	shipopt_error_unref(problem);
@@ -558,7 +558,7 @@ static void a_group_counts_at_once_and_keeps_the_last_problem(void **state)
 	assert_int_equal(shipopt_carrier_stat(process.carrier, SHIPOPT_CARRIER_STAT_ANSWERS, &answers), 0);
 	assert_int_equal(answers, 2);
 	assert_int_equal(process.carrier->single_calls.requests, 0);
-	exchange_clear(&try.exchange);
+	exchange_clear(&attempt.exchange);
 	call_group_done(&group);
 	finish();
 }
@@ -612,7 +612,7 @@ static void failures_are_logged_at_once_and_once_a_second(void **state)
 		{FAULT_REFUSED, SHIPOPT_LOG_DEBUG, "carrier: GET /shipments/shp_0: HTTP 422 in "},
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct try tries[2];
+		struct attempt tries[2];
 		fill_script(0, 2, WORLD_READ, cases[i].fault, 10);
 		begin_logged(2, "carrier.attempts_max=1 carrier.timeout_ms=300");
 		for (size_t j = 0; j < 2; j++) {
@@ -634,7 +634,7 @@ static void failures_are_logged_at_once_and_once_a_second(void **state)
 
 static void a_line_says_how_many_like_it_were_left_out(void **state)
 {
-	struct try tries[4];
+	struct attempt tries[4];
 	fill_script(0, 4, WORLD_READ, FAULT_500, 0);
 	begin_logged(4, "carrier.attempts_max=1");
 	for (size_t i = 0; i < 4; i++) {
@@ -650,7 +650,7 @@ static void a_line_says_how_many_like_it_were_left_out(void **state)
 
 static void each_change_of_the_breaker_is_logged(void **state)
 {
-	struct try tries[12];
+	struct attempt tries[12];
 	fill_script(0, 10, WORLD_READ, FAULT_REFUSED_CONNECTION, 0);
 	begin_logged(10,
 		"carrier.attempts_max=1 carrier.breaker_window=10 carrier.concurrency_max=1 "
@@ -677,12 +677,12 @@ static void each_change_of_the_breaker_is_logged(void **state)
 
 static void a_retry_is_logged_as_a_warning_if_it_waits_long(void **state)
 {
-	struct try try;
+	struct attempt attempt;
 	fill_script(0, 1, WORLD_READ, FAULT_500, 0);
 	fill_script(1, 1, WORLD_READ, FAULT_503, 30000);
 	begin_logged(2, NULL);
-	assert_int_equal(run(&try, WORLD_READ), 0);
-	exchange_clear(&try.exchange);
+	assert_int_equal(run(&attempt, WORLD_READ), 0);
+	exchange_clear(&attempt.exchange);
 	assert_int_equal(count_lines(SHIPOPT_LOG_INFO, "carrier: GET /shipments/shp_0: retry in "), 1);
 	assert_int_equal(count_lines(SHIPOPT_LOG_WARNING,
 				 "carrier: GET /shipments/shp_0: retry in 30000 ms, after attempt 2"),
@@ -692,7 +692,7 @@ static void a_retry_is_logged_as_a_warning_if_it_waits_long(void **state)
 
 static void an_unsent_call_says_what_held_it_back(void **state)
 {
-	struct try tries[11];
+	struct attempt tries[11];
 	fill_script(0, 10, WORLD_READ, FAULT_REFUSED_CONNECTION, 0);
 	begin(10, "carrier.attempts_max=1 carrier.breaker_window=10");
 	make_shipment();
@@ -717,24 +717,25 @@ static void a_canceled_write_that_was_sent_is_in_doubt_where_the_owner_asks_for_
 {
 	for (int asks = 0; asks < 2; asks++) {
 		for (int is_waiting = 0; is_waiting < 2; is_waiting++) {
-			struct try try;
+			struct attempt attempt;
 			fill_script(0, 1, WORLD_RERATE, is_waiting ? FAULT_500 : FAULT_HANG, 0);
 			begin(1, "carrier.retry_base_ms=60000 carrier.retry_cap_ms=60000");
 			make_shipment();
-			prepare(&try, WORLD_READ);
-			exchange_clear(&try.exchange);
-			carrier_call_init(&try.exchange.call);
-			assert_int_equal(process.carrier->provider->rerate_shipment(&try.exchange.call, "shp_0"), 0);
-			try.exchange.cancel_is_doubt = asks;
-			assert_int_equal(exchange_start(process.carrier, &try.exchange), 0);
+			prepare(&attempt, WORLD_READ);
+			exchange_clear(&attempt.exchange);
+			carrier_call_init(&attempt.exchange.call);
+			assert_int_equal(process.carrier->provider->rerate_shipment(&attempt.exchange.call, "shp_0"),
+				0);
+			attempt.exchange.cancel_is_doubt = asks;
+			assert_int_equal(exchange_start(process.carrier, &attempt.exchange), 0);
 			while (sim_world.calls[WORLD_RERATE] == 0 ||
-				(is_waiting && try.exchange.state != EXCHANGE_DELAYED))
+				(is_waiting && attempt.exchange.state != EXCHANGE_DELAYED))
 				sim_turn(&process, -1);
-			exchange_cancel(&try.exchange);
-			turn_until_done(&try);
-			assert_int_equal(try.exchange.status, asks ? SHIPOPT_EINDOUBT : SHIPOPT_ECANCELED);
-			assert_int_equal(shipopt_error_code(try.exchange.error), try.exchange.status);
-			exchange_clear(&try.exchange);
+			exchange_cancel(&attempt.exchange);
+			turn_until_done(&attempt);
+			assert_int_equal(attempt.exchange.status, asks ? SHIPOPT_EINDOUBT : SHIPOPT_ECANCELED);
+			assert_int_equal(shipopt_error_code(attempt.exchange.error), attempt.exchange.status);
+			exchange_clear(&attempt.exchange);
 			finish();
 		}
 	}

@@ -59,10 +59,10 @@ static void the_last_host_decides(void **state)
 		"connection to server at \"::1\", port 5 failed: Connection refused\n"
 		"connection to server at \"127.0.0.1\", port 5 failed: FATAL:  28P01: password authentication failed\n"
 		"DETAIL:  a secret of the server\nLOCATION:  auth_failed, auth.c:335\n"
-		"password retrieved from file \"/root/.pgpass\"\n",
+		"password retrieved from file \"/home/app/.pgpass\"\n",
 		SHIPOPT_EAUTH, "28P01",
 		"connection to server at \"::1\", port 5 failed: Connection refused connection to server at \"127.0.0.1\", port 5 "
-		"failed: FATAL:  password authentication failed password retrieved from file \"/root/.pgpass\"");
+		"failed: FATAL:  password authentication failed password retrieved from file \"/home/app/.pgpass\"");
 	check_connect("connection to server at \"a\", port 5 failed: FATAL:  28000: no\nLOCATION:  x\n"
 		      "connection to server at \"b\", port 5 failed: Connection refused\n",
 		SHIPOPT_ENETWORK, "",
