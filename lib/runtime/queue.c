@@ -236,6 +236,7 @@ static void queue_signal(shipopt_queue *queue)
 void queue_entry_add(shipopt_queue *queue, struct queue_entry *entry)
 {
 	list_push_back(&queue->entries, &entry->node);
+	entry->sequence = queue->added++;
 	if (entry->has_callback)
 		list_push_back(&queue->callable, &entry->callable_node);
 	if (entry->is_notice) {

@@ -35,9 +35,10 @@ struct queue_entry {
 	void (*taken)(struct queue_entry *entry);
 	void (*finish)(struct queue_entry *entry);
 	bool keeps_slot;
-	bool has_no_slot; /* and needs none: a notice, or one of the queue's own events */
-	bool is_notice;   /* the queue's own */
-	struct task task; /* the queue's own */
+	bool has_no_slot;  /* and needs none: a notice, or one of the queue's own events */
+	bool is_notice;    /* the queue's own */
+	uint64_t sequence; /* the queue's own: its place in the order of arrival */
+	struct task task;  /* the queue's own */
 	shipopt_queue *queue;
 };
 

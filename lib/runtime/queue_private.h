@@ -45,6 +45,7 @@ struct shipopt_queue {
 	pthread_mutex_t lock; /* for what follows */
 	pthread_cond_t changed;
 	struct list_node entries;
+	uint64_t added;            /* entries so far */
 	struct list_node callable; /* those of them that have a callback */
 	struct list_node notices;  /* those of them that are notices, oldest first */
 	size_t notice_count;

@@ -25,15 +25,17 @@ static bool queue_op_is_over(const struct queue_waiter *waiter)
 	return atomic_load(&waiter->op->state) & OP_DELIVERED;
 }
 
-/* The next that the waiting thread may dispatch. */
+/* The next that the waiting thread may dispatch: the oldest with a callback, unless the operation's own is older. The
+ * items of a run come before its completion. */
 static struct queue_entry *queue_pop_for(struct queue_waiter *waiter)
 {
 	shipopt_queue *queue = waiter->queue;
 	struct queue_entry *own = &waiter->op->entry;
-	if (!own->has_callback && list_is_linked(&own->node))
-		return queue_entry_take(queue, own);
 	struct list_node *node = list_first(&queue->callable);
-	return node ? queue_entry_take(queue, LIST_MEMBER(node, struct queue_entry, callable_node)) : NULL;
+	struct queue_entry *entry = node ? LIST_MEMBER(node, struct queue_entry, callable_node) : NULL;
+	if (!own->has_callback && list_is_linked(&own->node) && (!entry || own->sequence < entry->sequence))
+		entry = own;
+	return entry ? queue_entry_take(queue, entry) : NULL;
 }
 
 /* With the lock held: dispatches one entry, if there is one and no other thread takes. */

@@ -241,6 +241,23 @@ static void waiting_dispatches_callbacks_in_their_order(void **state)
 	shipopt_op_unref(op);
 }
 
+/* Such as the items of a run, whose callbacks come before its end. */
+static void waiting_runs_every_callback_before_its_own_end(void **state)
+{
+	struct fixture *fixture = *state;
+	shipopt_op *op;
+	assert_int_equal(try_start(fixture, NULL, NULL, &op), 0);
+	start_completed(fixture, 1);
+	start_completed(fixture, 2);
+	op_complete(op, 5, NULL);
+	start_completed(fixture, 3);
+	assert_int_equal(shipopt_op_wait(op, PATIENCE_MS), 5);
+	assert_int_equal(atomic_load(&done_count), 2);
+	shipopt_op_unref(op);
+	assert_int_equal(shipopt_queue_dispatch(fixture->queue, 0, 0), 1);
+	assert_int_equal(atomic_load(&done_count), 3);
+}
+
 static void waiting_in_a_simulation_leaves_the_same(void **state)
 {
 	struct fixture *outer = *state, simulated = {0};
@@ -565,6 +582,7 @@ int main(void)
 		TEST(waiting_for_an_operation_dispatches_its_queue),
 		TEST(waiting_leaves_what_has_no_callback_to_be_polled),
 		TEST(waiting_dispatches_callbacks_in_their_order),
+		TEST(waiting_runs_every_callback_before_its_own_end),
 		TEST(waiting_in_a_simulation_leaves_the_same),
 		TEST(waiting_beside_a_dispatcher_works_and_the_close_ends_it),
 		TEST(inside_a_dispatch_waiting_for_the_same_queue_is_refused),
