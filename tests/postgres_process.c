@@ -214,7 +214,8 @@ int postgres_start(struct postgres *postgres, const char *options)
 void postgres_stop(struct postgres *postgres)
 {
 	char *arguments[] = {(char[]){"/bin/rm"}, (char[]){"-rf"}, postgres->folder, NULL};
-	/* At once, since the data is thrown away: a server process that is asked to end politely while it starts can hang. */
+	/* At once, since the data is thrown away: a server process that is asked to end politely while it starts can
+	 * hang. */
 	postgres_end(postgres, SIGQUIT);
 	if (postgres->certificates.folder[0])
 		certificates_remove(&postgres->certificates);

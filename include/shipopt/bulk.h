@@ -54,7 +54,7 @@ typedef struct shipopt_bulk_config shipopt_bulk_config;
  *                     on until its items time out. Once any answer has arrived, the run waits for the carrier to come
  *                     back.
  *   in_order          1: gives the items in the order of the input, at most order_window (default 1,024) ahead. Default
- *                     0.
+ *                     0: each item as soon as it is finished, in no particular order.
  *   rate_choice       Which rate to buy: cheapest (default), fastest, or services (the first name in `services` that
  *                     has a rate).
  *   services          Names for rate_choice services, separated by commas: "USPS/Priority,UPS/Ground" or "Ground".

@@ -28,7 +28,8 @@ SHIPOPT_BEGIN_DECLS
  *   SHIPOPT_ECONFLICT  The ledger has the key with other content, or from another base URL.
  *   SHIPOPT_ELIMIT     The purchase would pass the spend limit and was not made. An item with a tracking code was
  *                      bought for more than was approved.
- *   SHIPOPT_ECANCELED  The run was canceled or ended before this order. Nothing was sent for it.
+ *   SHIPOPT_ECANCELED  The run was canceled or ended before this order was finished. No purchase was sent for it. A
+ *                      shipment without postage may be left at the carrier.
  *   other codes        What failed. Nothing is in doubt.
  *
  * Since 0.1.

@@ -28,7 +28,7 @@ SHIPOPT_BEGIN_DECLS
  *
  * Results are readable once the operation is done: in `done`, after shipopt_op_wait(), or when shipopt_op_is_done()
  * returns 1. Before that, getters return SHIPOPT_EAGAIN, NULL or 0. What they return is borrowed and valid while a
- * reference to the operation is held.
+ * reference to the operation is held. Getters accept NULL and return SHIPOPT_EINVAL, NULL or 0.
  *
  * Any thread may call these functions; a signal handler must not. It may call shipopt_queue_wakeup()
  * (<shipopt/queue.h>) and set a flag, and the thread that polls the queue cancels.

@@ -44,7 +44,7 @@ SHIPOPT_BEGIN_DECLS
  * READY says that an object can go on: a stream has rows again, a COPY or a push source has room, or this queue has a
  * free slot after a call returned SHIPOPT_EAGAIN. `value` is the address of that stream, COPY, source or queue; for the
  * queue, `userdata` is 0 and `op` is NULL. All signals until the release of the event count as one. Take the event, use
- * the object until it has nothing more, and release the event.
+ * the object until it has nothing more, and release the event. A signal that comes after the release is a new event.
  *
  * CLOSED ends a close that shipopt_runtime_close_begin() began.
  *
@@ -119,6 +119,9 @@ SHIPOPT_API int shipopt_queue_fd(const shipopt_queue *queue);
  * shipopt_queue_wakeup() ended the wait. SHIPOPT_EDEADLK inside a dispatch of the same queue, and on a thread of the
  * library when the call would have to wait. SHIPOPT_ESHUTDOWN when the runtime is closed and the call would have to
  * wait. SHIPOPT_EINVAL, SHIPOPT_EFORKED.
+ *
+ * An event without a callback, such as READY, is taken and counted, and its slot is free again. A program that needs
+ * such events polls.
  */
 SHIPOPT_API int shipopt_queue_dispatch(shipopt_queue *queue, size_t max, int64_t timeout_ms);
 

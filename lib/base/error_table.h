@@ -116,8 +116,7 @@ enum { ERROR_FINAL = 0, ERROR_RETRIABLE = 1 };
 		"Correct the fields that the carrier names, then run the order again. " \
 		"If the message asks for a person, settle it with shipopt_ledger_resolve().") \
 	XX(PURCHASE, ELIMIT, FINAL, "spend limit or price ceiling exceeded", \
-		"Raise spend_limit or the order's max_rate, then run the order again. " \
-		"If the label was bought, ask the carrier about the charge.") \
+		"Raise spend_limit or the order's max_rate, then run the order again.") \
 	XX(PURCHASE, EHELD, FINAL, "the order is held for review", \
 		"Correct the order (such as its max_rate) and run it again. " \
 		"If the message asks for a person, settle it with shipopt_ledger_resolve().") \

@@ -197,6 +197,8 @@ static void answer_append_hint(struct buffer *text, const struct http_request *r
 {
 	if (blame != BLAME_CONFIGURATION)
 		return;
+	if (text->length && text->data[text->length - 1] == '.') /* the carrier's own full stop */
+		text->data[--text->length] = '\0';
 	if (request->location)
 		buffer_append_format(text, "; it redirects to \"%s\", which is not followed", request->location);
 	if (request->http_status == 407) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "carrier/answer_cache.h"
 #include "carrier/exchange_steps.h"
 
@@ -50,7 +51,7 @@ void exchange_set_failure(struct exchange *exchange, int status, const char *wha
 		buffer_append_text(&text, detail.message);
 	else
 		buffer_append_format(&text, "%s: nothing was sent", call);
-	if (reason && reason != exchange->error) {
+	if (reason && !text_equal(shipopt_error_message(reason), buffer_text(&text))) {
 		buffer_append_format(&text, "; another call failed: %s", shipopt_error_message(reason));
 		detail.retry_after_ms = MAX(detail.retry_after_ms, shipopt_error_retry_after_ms(reason));
 	}

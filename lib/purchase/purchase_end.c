@@ -356,7 +356,7 @@ static shipopt_error *purchase_overcharge(const struct ledger_row *row)
 	decimal_format(row->ceiling, 2, approved);
 	error_set(&error, SHIPOPT_ELIMIT, "bought, but the carrier charged %s %s where at most %s %s was approved%s%s",
 		paid, currency, approved, currency, row->reason ? "; " : "", row->reason ? row->reason : "");
-	return error;
+	return error_advise(error, "Ask the carrier about the charge.");
 }
 
 void purchase_end_bought(struct purchase *purchase)
