@@ -235,15 +235,25 @@ void answer_store(shipopt_load *load, const struct provider *provider, const str
 /* ---- writes ------------------------------------------------------------------------------------------------ */
 
 /* Collections whose writes change nothing but the object and their lists. */
+static const char *const answer_collections[ANSWER_COLLECTIONS] = {"shipments", "trackers", "addresses", "parcels",
+	"customs_infos", "customs_items"};
+
 static bool answer_cache_changes_only_itself(const struct path_parts *parts)
 {
-	static const char *const collections[] = {"shipments", "trackers", "addresses", "parcels", "customs_infos",
-		"customs_items"};
-	for (size_t i = 0; i < ARRAY_SIZE(collections); i++)
-		if (strlen(collections[i]) == parts->collection_length &&
-			memcmp(collections[i], parts->collection, parts->collection_length) == 0)
+	for (size_t i = 0; i < ANSWER_COLLECTIONS; i++)
+		if (strlen(answer_collections[i]) == parts->collection_length &&
+			memcmp(answer_collections[i], parts->collection, parts->collection_length) == 0)
 			return true;
 	return false;
+}
+
+size_t answer_hold_collections(shipopt_cache *cache, struct tag *ret_tags[ANSWER_COLLECTIONS])
+{
+	size_t count = 0;
+	for (size_t i = 0; i < ANSWER_COLLECTIONS; i++)
+		if (tags_acquire(&cache->tags, answer_collections[i], &ret_tags[count]) == 0)
+			count++;
+	return count;
 }
 
 /* The API itself has said no: nothing was changed but, at most, by an earlier call for the same object. */

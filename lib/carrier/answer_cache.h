@@ -31,6 +31,13 @@
 #define ANSWER_CODE_BYTES_MAX 128 /* of the carrier's code in a "not found" entry */
 #define ANSWER_KEY_SIZE (ANSWER_IDENTITY_SIZE + CALL_PATH_BYTES_MAX + 1)
 
+/*
+ * Takes references to the tags of the lists, for as long as a client uses the cache, and returns their number. Without a
+ * record, the invalidation of a tag counts for every load in flight that learns its object's tag from the answer: each
+ * new tracker would drop the answers of all others that are being made. Out of memory, fewer are held.
+ */
+size_t answer_hold_collections(shipopt_cache *cache, struct tag *ret_tags[ANSWER_COLLECTIONS]);
+
 /* Computes the identity of a credential at a base URL. */
 int answer_identity(const struct provider *provider, const char *base_url, const char *authorization,
 	char ret_identity[ANSWER_IDENTITY_SIZE]);

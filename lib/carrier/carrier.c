@@ -78,8 +78,10 @@ static void carrier_free_memory(shipopt_carrier *carrier)
 	shipopt_runtime *runtime = carrier->runtime;
 	call_group_done(&carrier->single_calls);
 	queue_unref(carrier->delivery.queue);
-	if (carrier->cache)
+	if (carrier->cache) {
+		tags_release(&carrier->cache->tags, carrier->list_tags, carrier->list_tag_count);
 		cache_unref(carrier->cache);
+	}
 	settings_done(&carrier->settings);
 	mem_free_secret(carrier->authorization);
 	secret_forms_done(&carrier->secrets);
@@ -245,8 +247,10 @@ static int carrier_copy_config(shipopt_carrier *carrier, const shipopt_carrier_c
 	carrier->authorization = carrier_authorization(key);
 	carrier->base_url = mem_copy_bytes(url, length);
 	delivery_copy(&carrier->delivery, &config->delivery, &config->settings, CARRIER_DELIVER_INLINE);
-	if (config->cache)
+	if (config->cache) {
 		carrier->cache = cache_ref(config->cache);
+		carrier->list_tag_count = answer_hold_collections(carrier->cache, carrier->list_tags);
+	}
 	if (!carrier->authorization || !carrier->base_url)
 		return SHIPOPT_ENOMEM;
 	r = carrier_key_forms(key, &carrier->secrets, ret_error);

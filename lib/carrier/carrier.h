@@ -25,6 +25,8 @@
  * frees the engine and the lane, which must end on their own thread, and a worker frees the rest. If the runtime closes
  * first, `stop` has done the reactor's part.
  */
+#define ANSWER_COLLECTIONS 6
+
 struct shipopt_carrier_config {
 	struct settings settings;
 	struct delivery delivery; /* holds a queue reference */
@@ -38,12 +40,14 @@ struct shipopt_carrier {
 	struct settings settings;
 	struct delivery delivery;
 	const struct provider *provider;
-	const char *mode;            /* test or production; static */
-	char *authorization;         /* header value; secret */
-	struct secret_forms secrets; /* that credential as answers may repeat it */
-	char *base_url;              /* without a trailing slash */
-	shipopt_cache *cache;        /* a reference, or NULL: answers are not cached */
-	char identity[64];           /* of base URL and credential in the cache; carrier/answer_cache.h */
+	const char *mode;                          /* test or production; static */
+	char *authorization;                       /* header value; secret */
+	struct secret_forms secrets;               /* that credential as answers may repeat it */
+	char *base_url;                            /* without a trailing slash */
+	shipopt_cache *cache;                      /* a reference, or NULL: answers are not cached */
+	struct tag *list_tags[ANSWER_COLLECTIONS]; /* in that cache: answer_hold_collections() */
+	size_t list_tag_count;
+	char identity[64]; /* of base URL and credential in the cache; carrier/answer_cache.h */
 
 	struct http_engine *engine;
 	struct lane *lane;

@@ -28,7 +28,7 @@ struct reactor {
 	size_t watch_count;
 	struct task_list turn_end;
 	bool in_turn;
-	atomic_bool stopped;
+	atomic_bool stopped, is_exiting;
 
 	pthread_mutex_t lock; /* only for what follows */
 	struct task_list posted;
@@ -339,6 +339,9 @@ void reactor_run(struct reactor *reactor)
 {
 	while (!atomic_load(&reactor->stopped))
 		runtime_reactor_turn(reactor, -1, true);
+	/* The loop counts as running for ever, so that nobody does its work on another thread instead. */
+	if (atomic_load(&reactor->is_exiting))
+		return;
 	for (int i = 0; !reactor_leave(reactor, i == DRAIN_TURNS_MAX); i++)
 		reactor_turn(reactor, 0);
 }
@@ -347,6 +350,12 @@ void reactor_stop(struct reactor *reactor)
 {
 	atomic_store(&reactor->stopped, true);
 	reactor_wake(reactor);
+}
+
+void reactor_stop_at_exit(struct reactor *reactor)
+{
+	atomic_store(&reactor->is_exiting, true);
+	reactor_stop(reactor);
 }
 
 bool reactor_is_idle(struct reactor *reactor)

@@ -87,6 +87,8 @@ bool reactor_post_threaded(struct reactor *reactor, struct task *task);
 /* Turns until reactor_stop(), then runs what is still posted. */
 void reactor_run(struct reactor *reactor);
 void reactor_stop(struct reactor *reactor); /* any thread */
+/* The same while the process ends. What is posted then never runs: it would use what exit() takes down. */
+void reactor_stop_at_exit(struct reactor *reactor);
 /* True when nothing is posted, started or queued: without somebody else's doing, no turn will ever run a callback. */
 bool reactor_is_idle(struct reactor *reactor);
 

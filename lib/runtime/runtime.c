@@ -21,7 +21,7 @@ static void runtime_reactors_stop_at_exit(struct exit_entry *entry)
 	atomic_store(&runtime->is_exiting, true);
 	for (unsigned i = 0; i < RUNTIME_REACTORS_MAX; i++)
 		if (atomic_load(&runtime->reactors[i].is_running))
-			reactor_stop(runtime->reactors[i].reactor);
+			reactor_stop_at_exit(runtime->reactors[i].reactor);
 }
 
 static bool runtime_reactors_have_ended(struct exit_entry *entry)

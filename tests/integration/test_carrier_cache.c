@@ -172,6 +172,29 @@ static void a_hundred_that_create_one_tracker_send_one_request(void **state)
 	stop();
 }
 
+static void trackers_that_are_made_at_once_are_all_cached(void **state)
+{
+	static const char *const options[] = {"--latency-ms", "20", NULL};
+	shipopt_op *ops[50];
+	char code[32];
+	start(options, NULL);
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 50; i++) {
+			snprintf(code, sizeof(code), "EZ70000000%02d", i);
+			assert_int_equal(shipopt_carrier_tracker_create(fixture.carrier, code, NULL, NULL, NULL,
+						 &ops[i]),
+				0);
+		}
+		for (int i = 0; i < 50; i++) {
+			assert_int_equal(shipopt_op_wait(ops[i], -1), 0);
+			assert_int_equal(shipopt_op_is_cached(ops[i]), round);
+			shipopt_op_unref(ops[i]);
+		}
+	}
+	assert_int_equal(tracker_creations(), 50);
+	stop();
+}
+
 static void a_new_tracker_ends_the_lists_that_lack_it(void **state)
 {
 	char id[64];
@@ -516,6 +539,7 @@ int main(void)
 		cmocka_unit_test(a_second_read_sends_nothing_until_its_time_is_over),
 		cmocka_unit_test(a_tracker_asked_for_by_its_code_again_costs_no_request),
 		cmocka_unit_test(a_hundred_that_create_one_tracker_send_one_request),
+		cmocka_unit_test(trackers_that_are_made_at_once_are_all_cached),
 		cmocka_unit_test(a_new_tracker_ends_the_lists_that_lack_it),
 		cmocka_unit_test(a_hundred_at_once_are_one_request),
 		cmocka_unit_test(a_label_is_bought_and_refunded_with_what_was_kept_made_dead_in_time),

@@ -373,6 +373,19 @@ static void a_stopped_loop_runs_what_was_posted_first(struct bench *bench)
 	assert_false(reactor_post_threaded(bench->reactor, &job.task));
 }
 
+/* The poster must not do the loop's work on its own thread, while exit() takes down what the work uses. */
+static void a_loop_that_was_stopped_by_exit_takes_posts_and_runs_none(struct bench *bench)
+{
+	struct job job = {.task.run = job_run, .reactor = bench->reactor};
+	pthread_t thread;
+	reactor_set_threaded(bench->reactor);
+	reactor_stop_at_exit(bench->reactor);
+	assert_int_equal(pthread_create(&thread, NULL, run_loop, bench->reactor), 0);
+	pthread_join(thread, NULL);
+	assert_true(reactor_post_threaded(bench->reactor, &job.task));
+	assert_int_equal(job.runs, 0);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(struct bench *bench);
@@ -395,6 +408,7 @@ static const struct {
 	CASE(turn_end_tasks_run_last_and_again_in_the_next_turn),
 	CASE(a_post_from_another_thread_ends_the_wait),
 	CASE(a_stopped_loop_runs_what_was_posted_first),
+	CASE(a_loop_that_was_stopped_by_exit_takes_posts_and_runs_none),
 };
 
 static void run_cases(const struct reactor_backend_class *class)

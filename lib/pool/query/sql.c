@@ -51,16 +51,21 @@ static bool sql_is_name_byte(char c)
 	return isalnum((unsigned char)c) || c == '_' || c == '$' || (unsigned char)c >= 0x80;
 }
 
+static bool sql_begins_with(const char *text, const char *lower)
+{
+	for (; *lower; text++, lower++)
+		if (tolower((unsigned char)*text) != *lower)
+			return false;
+	return true;
+}
+
 /* With `is_word` only as a whole word. */
 static bool sql_contains(const char *text, const char *lower, bool is_word)
 {
-	size_t length = strlen(lower);
 	for (const char *at = text; *at; at++) {
-		size_t i = 0;
-		while (i < length && tolower((unsigned char)at[i]) == lower[i])
-			i++;
-		if (i == length &&
-			(!is_word || ((at == text || !sql_is_name_byte(at[-1])) && !sql_is_name_byte(at[length]))))
+		bool is_apart = (at == text || !sql_is_name_byte(at[-1]));
+		if ((is_apart || !is_word) && sql_begins_with(at, lower) &&
+			(!is_word || !sql_is_name_byte(at[strlen(lower)])))
 			return true;
 	}
 	return false;
