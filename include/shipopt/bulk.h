@@ -78,13 +78,13 @@ typedef struct shipopt_bulk_config shipopt_bulk_config;
  *                     ignored. An order is held if no suitable rate is in the currency, or if none is set and the
  *                     suitable rates are in several.
  *   purpose           Part of the ledger key: outbound (default), return or replacement.
- *   insurance_fee_percent  What the carrier charges for insuring a shipment, in percent of the insured value; default
- *                          1.00. The
- *                     spend limit counts it together with the postage.
+ *   insurance_fee_percent
+ *                     What the carrier charges for insuring a shipment, in percent of the insured value; default 1.00.
+ *                     The spend limit counts it together with the postage.
  *   insurance_fee_min The least that the carrier charges for it; default 1.00.
- *   insurance_currency  The currency of the insured values and of the fee; default USD. With a spend_limit, an insured
- *                       order whose
- *                     rate is in another currency fails with SHIPOPT_ELIMIT before it is bought.
+ *   insurance_currency
+ *                     The currency of the insured values and of the fee; default USD. With a spend_limit, an insured
+ *                     order whose rate is in another currency fails with SHIPOPT_ELIMIT before it is bought.
  *   progress_ms       Time between progress reports; default 500.
  *   deliver_inline    1: call back on the event loop instead of a scheduler thread. The callbacks must be short and
  *                     never block. Not together with a queue; default 0
@@ -189,7 +189,8 @@ SHIPOPT_API int shipopt_bulk_call(shipopt_bulk *bulk, shipopt_source *source, sh
 
 /*
  * Buys one order through the ledger, as a buy run does: one label for its key, whatever happened before. The order is
- * copied and still belongs to the caller. Result: shipopt_op_record() is the bought shipment; shipopt_op_value() is 1
+ * copied and still belongs to the caller. max_in_flight does not count these calls: the limits of the carrier client
+ * apply. Result: shipopt_op_record() is the bought shipment; shipopt_op_value() is 1
  * if an earlier call or run bought it. The operation's errors are those of an item's status, and those of a run that is
  * refused. The call itself returns SHIPOPT_EINVAL for a NULL `bulk` or `order`, or if there is no `done`, queue or
  * `ret_op`; SHIPOPT_EAGAIN, SHIPOPT_ENOMEM, SHIPOPT_ESHUTDOWN, SHIPOPT_EFORKED.

@@ -117,7 +117,8 @@ SHIPOPT_API int shipopt_runtime_new(const shipopt_runtime_config *config, shipop
 SHIPOPT_API int shipopt_runtime_close(shipopt_runtime *runtime, int64_t timeout_ms);
 
 /* Drops the caller's reference. Never blocks, and accepts NULL. Without a close, the threads end when the last handle
- * and the last operation of the runtime are gone. */
+ * and the last operation of the runtime are gone. A program that ends first loses what is under way, so close the
+ * runtime before main() returns. */
 SHIPOPT_API void shipopt_runtime_free(shipopt_runtime *runtime);
 
 /* Returns how many threads of a kind run now; 0 for an unknown kind. */
@@ -145,7 +146,7 @@ typedef void (*shipopt_range_fn)(void *userdata, size_t begin, size_t end);
 SHIPOPT_API int shipopt_runtime_parallel_for(shipopt_runtime *runtime, size_t count, size_t grain,
 	shipopt_range_fn body, void *userdata);
 
-/* The library's version, such as "0.1.0", and as a number (major × 10,000 + minor × 100 + micro). */
+/* The library's version, such as "0.2.0", and as a number (major × 10,000 + minor × 100 + micro). */
 SHIPOPT_API const char *shipopt_version(void);
 SHIPOPT_API int shipopt_version_number(void);
 

@@ -32,9 +32,9 @@
 #define ANSWER_KEY_SIZE (ANSWER_IDENTITY_SIZE + CALL_PATH_BYTES_MAX + 1)
 
 /*
- * Takes references to the tags of the lists, for as long as a client uses the cache, and returns their number. Without a
- * record, the invalidation of a tag counts for every load in flight that learns its object's tag from the answer: each
- * new tracker would drop the answers of all others that are being made. Out of memory, fewer are held.
+ * Takes references to the tags of the lists, for as long as a client uses the cache, and returns their number. Without
+ * a record, the invalidation of a tag counts for every load in flight that learns its object's tag from the answer:
+ * each new tracker would drop the answers of all others that are being made. Out of memory, fewer are held.
  */
 size_t answer_hold_collections(shipopt_cache *cache, struct tag *ret_tags[ANSWER_COLLECTIONS]);
 
