@@ -73,7 +73,7 @@ def page(paths):
         shown = []
         for block in blocks(path.read_text()):
             code = re.sub(r"SHIPOPT_(API |BEGIN_DECLS|END_DECLS)", "", "".join(block.code)).strip()
-            code = re.sub(r"^(#.*|/\* SPDX.*)$", "", code, flags=re.M).strip()
+            code = re.sub(r"^(#(?!define ).*|#define \w+_H|/\* SPDX.*)$", "", code, flags=re.M).strip()
             if block.comments and code and "SPDX" not in block.comments[0]:
                 shown.append(f"```c\n{code}\n```")
         if shown:
