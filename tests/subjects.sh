@@ -11,7 +11,7 @@ tag=$(git describe --tags --abbrev=0 2>/dev/null || true)
 if [ -n "$tag" ]; then
 	set -- "$tag..HEAD"
 else
-	set -- --since='2026-11-30 15:00 +0000'
+	set -- --since='2026-11-30 11:00 +0000'
 fi
 git log --no-merges --format='%h %s' "$@" | LC_ALL=C.UTF-8 awk '
 	{ subject = substr($0, index($0, " ") + 1) }
