@@ -46,10 +46,14 @@ static int client_open(const shipopt_client_config *config, shipopt_client **ret
 	if (!client)
 		return SHIPOPT_ENOMEM;
 	int r = client_make(client, config, ret_error);
-	if (r < 0)
+	if (r < 0) {
+		/* The caller has nothing to close: the threads that were started end here. */
+		if (client->runtime)
+			shipopt_runtime_close(client->runtime, 0);
 		shipopt_client_free(client);
-	else
+	} else {
 		*ret_client = client;
+	}
 	return r;
 }
 
