@@ -158,7 +158,8 @@ static void every_row_is_kept_and_contradictions_are_marked(void **state)
 
 static void what_needs_a_person_is_listed(void **state)
 {
-	static const char *const keys[] = {"bought-1", "1001", "1001" NBSP, "same-1", "same-2", "doubt-1", "failed-1"};
+	static const char *const keys[] = {"bought-1", "1001", ("1001" NBSP), "same-1", "same-2", "doubt-1",
+		"failed-1"};
 	shipopt_op *op;
 	migrate(NULL);
 	assert_int_equal(shipopt_ledger_list(fixture.store, SHIPOPT_LEDGER_NEEDS_PERSON, 0, 100, NULL, NULL, &op), 0);

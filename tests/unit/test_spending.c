@@ -99,8 +99,8 @@ static void no_form_of_a_spending_field_is_sent(void **state)
 	static const char *const forms[] = {"{\"service\":null,\"carrier\":null,\"insurance\":null}",
 		"{\"service\":\"Priority\",\"carrier\":\"USPS\",\"insurance\":100}",
 		"{\"service\":7,\"insurance\":\"100.00\"}", "{\"service\":\" \",\"carrier\":\"\",\"insurance\":\"0\"}",
-		"{\"id\":\"shp_1\",\"status\":\"unknown\",\"tracking_code\":\"T\",\"selected_rate\":{\"id\":\"rate_1\"},"
-		"\"postage_label\":{\"id\":\"pl_1\"},\"rates\":[{\"id\":\"rate_1\",\"service\":\"Priority\"}],\"fees\":[]}"};
+		("{\"id\":\"shp_1\",\"status\":\"unknown\",\"tracking_code\":\"T\",\"selected_rate\":{\"id\":\"rate_1\"},"
+		 "\"postage_label\":{\"id\":\"pl_1\"},\"rates\":[{\"id\":\"rate_1\",\"service\":\"Priority\"}],\"fees\":[]}")};
 	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
 		shipopt_record *shipment = NULL;
 		struct json_value value;
