@@ -44,7 +44,7 @@ static int query_sql_text_new(const char *sql, struct sql_text **ret_text, shipo
 
 int query_init(struct shipopt_query *query, const char *sql, shipopt_error **ret_error)
 {
-	struct sql_text *text;
+	struct sql_text *text = NULL;
 	int r = query_sql_text_new(sql, &text, ret_error);
 	if (r == 0)
 		*query = (struct shipopt_query){.sql = text, .timeout_ms = -1};
